@@ -1,0 +1,2 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c

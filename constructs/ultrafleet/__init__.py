@@ -1,0 +1,1 @@
+"""EC2 UltraServer fleets as AWS CDK constructs."""
