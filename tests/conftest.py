@@ -1,0 +1,44 @@
+"""What several test files share."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Template
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.json import JSONSnapshotExtension
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def cdk_context() -> dict[str, Any]:
+    """The feature flags of cdk.json: `cdk.App()` alone reads none of them."""
+    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
+    return context
+
+
+@pytest.fixture
+def app(cdk_context: dict[str, Any]) -> cdk.App:
+    """An app that behaves as ours does; template validation has its own tests."""
+    return cdk.App(context=cdk_context, analytics_reporting=False, builtin_cloud_formation_validation=False)
+
+
+@pytest.fixture
+def stack(app: cdk.App) -> cdk.Stack:
+    """A stack in a fixed placeholder account and region."""
+    return cdk.Stack(app, "Test", env=cdk.Environment(account="111122223333", region="us-east-1"))
+
+
+@pytest.fixture
+def snapshot_json(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """`assert template.to_json() == snapshot_json`: one readable JSON file for each test."""
+    return snapshot.use_extension(JSONSnapshotExtension)
+
+
+def resources_of(template: Template, resource_type: str) -> dict[str, Any]:
+    """The resources of one type, by logical id."""
+    found: dict[str, Any] = template.find_resources(resource_type)
+    return found
