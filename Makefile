@@ -1,2 +1,59 @@
+# Everything a fresh machine needs is Python >= 3.11 with venv, make, and the package registries.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+READY := .venv/.ready
+export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export JSII_NODE := $(BIN)/node
+# The registries are the only part of the network that a command here may reach.
+export CDK_DISABLE_CLI_TELEMETRY := true
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+ENV ?=
+AS_OF ?=
+PYTEST_ARGS ?=
+
+.PHONY: help setup synth test lint check bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## install the pinned tools (done by every other target when a lock changed)
+
+$(READY): requirements.lock package.json package-lock.json pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"python {sys.version.split()[0]} found, 3.11 or newer expected: make PYTHON=/path/to/python")'
+	@echo "setting up: Python packages, Node and the CDK CLI, from the locks"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@npm ci --silent
+	@touch $@
+
+synth: $(READY) ## every environment, or ENV=name -> cdk.out/, and a summary (AS_OF=date warns about blocks that are over)
+	@cdk synth --quiet $(if $(ENV),--context environment=$(ENV))
+	@ultrafleet summary $(ENV) $(if $(AS_OF),--as-of $(AS_OF))
+
+test: $(READY) ## the tests
+	@python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
+
+lint: $(READY) ## ruff and mypy
+	@ruff format --check .
+	@ruff check .
+	@mypy
+
+check: synth ## cfn-lint over every synthesised template
+	@python tests/tools/lint_templates.py cdk.out
+
+bench: $(READY) ## synthesis of the library beside its rivals -> docs/benchmarks/
+	@python benchmarks/run.py
+
+lock: $(READY) ## compile requirements.lock again from pyproject.toml
+	@uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --output-file requirements.lock $(LOCK_ARGS)
+
+clean: ## forget everything that the targets made
+	@rm -rf .venv node_modules cdk.out .cache

@@ -1,0 +1,91 @@
+"""The resource group that holds a pool's capacity blocks."""
+
+import re
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from ultrafleet.rules.capacity_block import CapacityBlock
+from ultrafleet.catalog import InstanceType
+from ultrafleet.errors import FleetError
+
+# CreateGroup API: letters, digits, hyphens, periods and underscores, up to 300; not beginning with aws (high).
+_GROUP_NAME = re.compile(r"(?!aws)[\w.-]{1,300}", re.ASCII | re.IGNORECASE)
+
+
+class CapacityBlockGroup(Construct):
+    """A named `AWS::ResourceGroups::Group` whose members are capacity blocks.
+
+    A launch template that targets the group stays as it is while blocks come and go. As the target of a managed node
+    group it is not verified in AWS; see `capacity_target` of the pools.
+
+    Args:
+        scope: parent.
+        id: construct id.
+        group_name: name of the group, unique in account and region; create-only.
+        instance_type: type that every member holds.
+        blocks: the members. May be empty. The group doesn't look at their times.
+
+    Raises:
+        FleetError: a malformed name, or a block of another type.
+    """
+
+    group_name: str
+    """Name of the group."""
+    group_arn: str
+    """ARN of the group (a token)."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the name CDK gives it
+        *,
+        group_name: str,
+        instance_type: InstanceType,
+        blocks: Sequence[CapacityBlock],
+    ) -> None:
+        super().__init__(scope, id)
+        if not cdk.Token.is_unresolved(group_name) and not _GROUP_NAME.fullmatch(group_name):
+            raise FleetError(
+                f"group name is {group_name!r}, expected up to 300 letters, digits, '.', '-' and '_', "
+                "not beginning with 'aws': pass another group_name"
+            )
+        for block in blocks:
+            if block.instance_type != instance_type:
+                raise FleetError(
+                    f"group {group_name} holds {instance_type}, got {block.capacity_reservation_id} with "
+                    f"{block.instance_type}: put it in a group of its own"
+                )
+        stack = cdk.Stack.of(self)
+        resource = cdk.CfnResource(
+            self,
+            "Resource",
+            type="AWS::ResourceGroups::Group",
+            properties={
+                "Name": group_name,
+                "Description": f"capacity blocks of {instance_type}",
+                "Configuration": [
+                    {
+                        "Type": "AWS::EC2::CapacityReservationPool",
+                        "Parameters": [
+                            {"Name": "instance-type", "Values": [str(instance_type)]},
+                            {"Name": "reservation-type", "Values": ["capacity-block"]},
+                        ],
+                    },
+                    {
+                        "Type": "AWS::ResourceGroups::Generic",
+                        "Parameters": [
+                            {"Name": "allowed-resource-types", "Values": ["AWS::EC2::CapacityReservation"]}
+                        ],
+                    },
+                ],
+                "Resources": [
+                    f"arn:{stack.partition}:ec2:{stack.region}:{stack.account}:capacity-reservation/"
+                    f"{block.capacity_reservation_id}"
+                    for block in blocks
+                ],
+            },
+        )
+        self.group_name = group_name
+        self.group_arn = resource.get_att("Arn").to_string()

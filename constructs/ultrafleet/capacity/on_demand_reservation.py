@@ -1,0 +1,177 @@
+"""An on-demand capacity reservation for single-instance types."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from ultrafleet.rules.capacity_block import validate_reservation_id
+from ultrafleet.capacity.placement_group import PlacementGroup, PlacementStrategy
+from ultrafleet.catalog import InstanceType
+from ultrafleet.errors import FleetError, UnknownFactError
+from ultrafleet.rules.zones import validate_zone
+
+_MAX_INSTANCES = 1000  # a reservation (EC2 API, high)
+
+
+class OnDemandReservation(Protocol):
+    """What a pool needs to know of an on-demand capacity reservation, created here or elsewhere."""
+
+    @property
+    def capacity_reservation_id(self) -> str:
+        """`cr-…`, or a token."""
+
+    @property
+    def instance_type(self) -> InstanceType:
+        """Type it holds."""
+
+    @property
+    def instance_count(self) -> int:
+        """Instances it holds."""
+
+    @property
+    def availability_zone(self) -> str:
+        """Zone it is in."""
+
+    @property
+    def placement_group_name(self) -> str | None:
+        """Cluster placement group it was made in, or None. Instances name the same group or don't launch into it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ImportedReservation:
+    capacity_reservation_id: str
+    instance_type: InstanceType
+    instance_count: int
+    availability_zone: str
+    placement_group_name: str | None
+
+
+class OnDemandCapacityReservation(Construct):
+    """An `AWS::EC2::CapacityReservation`, targeted: only a pool that names it launches into it.
+
+    It is paid for from its creation to its deletion, used or not.
+
+    Args:
+        scope: parent.
+        id: construct id.
+        instance_type: a type for which AWS documents on-demand capacity reservations.
+        instance_count: 1 to 1000.
+        availability_zone: zone of the reservation and so of the pool's subnet.
+        placement_group: a cluster placement group to reserve in. Default: none.
+        retain: keep the reservation when the stack lets go of it. Default: True, since the capacity may not come back.
+
+    Raises:
+        FleetError: a type of an UltraServer (sold in capacity blocks only), a count out of range, a malformed zone, a
+            placement group that is not a cluster.
+        UnknownFactError: no source says that the type can be reserved.
+    """
+
+    @staticmethod
+    def from_capacity_reservation_id(
+        *,
+        capacity_reservation_id: str,
+        instance_type: InstanceType,
+        instance_count: int,
+        availability_zone: str,
+        placement_group_name: str | None = None,
+    ) -> OnDemandReservation:
+        """Import a reservation made elsewhere.
+
+        Args:
+            capacity_reservation_id: `cr-…`, or a token.
+            instance_type: type it holds.
+            instance_count: instances it holds.
+            availability_zone: zone it is in.
+            placement_group_name: cluster placement group it was made in. Default: none.
+
+        Raises:
+            FleetError: the id is malformed, or the type is not sold on demand.
+            UnknownFactError: no source says that the type can be reserved.
+        """
+        _validate(instance_type, instance_count, availability_zone)
+        if not cdk.Token.is_unresolved(capacity_reservation_id):
+            validate_reservation_id(capacity_reservation_id)
+        return _ImportedReservation(
+            capacity_reservation_id=capacity_reservation_id,
+            instance_type=instance_type,
+            instance_count=instance_count,
+            availability_zone=availability_zone,
+            placement_group_name=placement_group_name,
+        )
+
+    capacity_reservation_id: str
+    """`cr-…` (a token)."""
+    instance_type: InstanceType
+    """Type it holds."""
+    instance_count: int
+    """Instances it holds."""
+    availability_zone: str
+    """Zone it is in."""
+    placement_group_name: str | None
+    """Placement group it is in."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the name CDK gives it
+        *,
+        instance_type: InstanceType,
+        instance_count: int,
+        availability_zone: str,
+        placement_group: PlacementGroup | None = None,
+        retain: bool = True,
+    ) -> None:
+        super().__init__(scope, id)
+        _validate(instance_type, instance_count, availability_zone)
+        if placement_group is not None and placement_group.strategy is not PlacementStrategy.CLUSTER:
+            raise FleetError(
+                f"reservation {id} names a placement group with strategy {placement_group.strategy}, "
+                "expected cluster: pass a cluster placement group or none"
+            )
+        resource = cdk.CfnResource(
+            self,
+            "Resource",
+            type="AWS::EC2::CapacityReservation",
+            properties={
+                "AvailabilityZone": availability_zone,
+                "EndDateType": "unlimited",
+                "InstanceCount": instance_count,
+                "InstanceMatchCriteria": "targeted",
+                "InstancePlatform": "Linux/UNIX",
+                "InstanceType": str(instance_type),
+                **({"PlacementGroupArn": placement_group.group_arn} if placement_group else {}),
+            },
+        )
+        if retain:
+            resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        self.capacity_reservation_id = resource.ref
+        self.instance_type = instance_type
+        self.instance_count = instance_count
+        self.availability_zone = availability_zone
+        self.placement_group_name = placement_group.group_name if placement_group else None
+
+
+def _validate(instance_type: InstanceType, instance_count: int, availability_zone: str) -> None:
+    if instance_type.is_ultraserver_member:
+        raise FleetError(
+            f"an on-demand capacity reservation of {instance_type} was asked for, expected a single-instance type: "
+            "UltraServers are sold in capacity blocks only, use UltraServerPool"
+        )
+    allowed = instance_type.supports_on_demand_capacity_reservation
+    if allowed is None:
+        raise UnknownFactError(
+            f"no source says that {instance_type} can be reserved on demand, expected a type that can (p4d, p5, p5en, "
+            "p6-b200, p6-b300, trn2): pass InstanceType.of(name, facts=...) that states it"
+        )
+    if not allowed:
+        raise FleetError(
+            f"{instance_type} can't be reserved on demand, expected a type that can: buy a capacity block for it"
+        )
+    if not cdk.Token.is_unresolved(instance_count) and not 1 <= instance_count <= _MAX_INSTANCES:
+        raise FleetError(
+            f"instance_count is {instance_count}, expected 1 to {_MAX_INSTANCES}: split the reservation"
+        )
+    if not cdk.Token.is_unresolved(availability_zone):
+        validate_zone(availability_zone)

@@ -1,0 +1,359 @@
+"""What an environment file says, as pydantic models. Validation here is what synth would refuse later, with a path."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
+from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.errors import FleetError
+from ultrafleet.layout import EfaIntent
+from ultrafleet.rules.zones import region_of_zone, validate_zone
+
+_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
+_ACCOUNT = re.compile(r"\d{12}")
+
+
+class Model(BaseModel):
+    """Unknown keys and wrong types are errors, and nothing changes after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _check_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise FleetError("expected up to 40 lower-case letters, digits and '-', beginning with a letter")
+    return name
+
+
+def _check_zone(zone: str) -> str:
+    validate_zone(zone)
+    return zone
+
+
+def _check_account(account: str) -> str:
+    if not _ACCOUNT.fullmatch(account):
+        raise FleetError("expected twelve digits in quotes, an AWS account id")
+    return account
+
+
+def _check_instance_type(name: str) -> str:
+    InstanceType.of(name)
+    return name
+
+
+def _check_ultraserver_type(name: str) -> str:
+    UltraServerType.of(name)
+    return name
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+Zone = Annotated[str, AfterValidator(_check_zone)]
+
+
+class Subnet(Model):
+    """One subnet. Its CIDR is stated and never computed: CloudFormation would replace a subnet that changes it."""
+
+    name: Name
+    kind: Literal["control_plane", "system", "accelerator"]
+    availability_zone: Zone
+    cidr: str | None = None
+    """Without one, `ultrafleet network plan` proposes one; synth refuses."""
+
+
+class Network(Model):
+    """The environment's VPC."""
+
+    cidr: str
+    egress: Literal["regional_nat", "none"] = "regional_nat"
+    interface_endpoints: list[str] | None = None
+    """Interface endpoints by service name (`ecr.api`). Default: the ones that private EKS nodes need."""
+    flow_logs: bool = True
+    subnets: list[Subnet]
+
+
+class SystemNodes(Model):
+    """The small pool for controllers."""
+
+    instance_type: str | None = None
+    """Default: see `SystemPool`."""
+    min_size: int = Field(default=2, ge=0)
+    max_size: int = Field(default=4, ge=1)
+    desired_size: int = Field(default=2, ge=0)
+
+
+class Cluster(Model):
+    """The environment's EKS cluster."""
+
+    kubernetes_version: str = "1.34"
+    admin_role_arns: list[str] = []
+    api_access_cidrs: list[str] = []
+    """Networks of people that may reach the private API endpoint."""
+    control_plane_scaling_tier: str | None = None
+    addons: list[str] = []
+    """Managed add-ons besides the ones that every cluster gets."""
+    addon_versions: dict[str, str] = {}
+    """Version to pin of an add-on. Default: EKS's default for the Kubernetes version."""
+    system_nodes: SystemNodes = SystemNodes()
+
+
+class CapacityReservation(Model):
+    """An on-demand capacity reservation, created by the environment or (with an id) made elsewhere."""
+
+    name: Name
+    instance_type: Annotated[str, AfterValidator(_check_instance_type)]
+    instance_count: int = Field(ge=1)
+    availability_zone: Zone
+    placement_group: Literal["cluster"] | None = None
+    capacity_reservation_id: str | None = None
+    placement_group_name: str | None = None
+    """With an id: the cluster placement group that the reservation was made in."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.capacity_reservation_id is not None and self.placement_group is not None:
+            raise FleetError(
+                f"placement_group is {self.placement_group} on imported {self.capacity_reservation_id}, expected "
+                "placement_group_name: name the group that it was made in"
+            )
+        if self.capacity_reservation_id is None and self.placement_group_name is not None:
+            raise FleetError(
+                f"placement_group_name is {self.placement_group_name} without a capacity_reservation_id, expected "
+                "placement_group: cluster for a reservation that is created here"
+            )
+        return self
+
+
+class Block(Model):
+    """A capacity block that was bought."""
+
+    capacity_reservation_id: str
+    availability_zone: Zone
+    start: datetime
+    end: datetime
+    instance_count: int | None = None
+    """What it holds. On an UltraServer pool only checked; on an accelerator pool needed."""
+
+
+class Node(Model):
+    """What a pool's nodes are like; see `NodeOptions`."""
+
+    efa_intent: Literal["ip_saving", "max_ip_bandwidth", "efa_8"] = "ip_saving"
+    interfaces: list[tuple[int, int, Literal["interface", "efa", "efa-only"]]] | None = None
+    max_pods: int = 64
+    labels: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    root_volume_gib: int = 100
+    grdma_pci_topo_check_override: bool | None = None
+    raid0_instance_store: bool | None = None
+    kubelet_config: dict[str, object] = {}
+    max_unavailable: int = Field(default=1, ge=1)
+
+    @property
+    def intent(self) -> EfaIntent:
+        """The EFA intent."""
+        return EfaIntent(self.efa_intent)
+
+
+class _Pool(Model):
+    name: Name
+    subnet: str
+    workload: Literal["training", "inference"]
+    generation: int = Field(default=1, ge=1)
+    roll_running_nodes: bool = False
+    """Lets `ultrafleet preflight` pass a new generation, or another size, while nodes run."""
+    drain_lead_minutes: int | None = None
+    hold: bool = False
+    capacity_target: Literal["resource_group", "reservation"] = "resource_group"
+    node: Node = Node()
+
+
+class UltraServerPool(_Pool):
+    """One UltraServer."""
+
+    kind: Literal["ultraserver"]
+    ultraserver_type: Annotated[str, AfterValidator(_check_ultraserver_type)]
+    blocks: list[Block] = Field(min_length=1)
+
+    @property
+    def ultraserver(self) -> UltraServerType:
+        """The UltraServer."""
+        return UltraServerType.of(self.ultraserver_type)
+
+    @property
+    def instance(self) -> InstanceType:
+        """Type of the nodes."""
+        return self.capacity_blocks[0].instance_type
+
+    @property
+    def max_nodes(self) -> int:
+        """Nodes at full size."""
+        return self.capacity_blocks[0].instance_count
+
+    @property
+    def capacity_blocks(self) -> list[CapacityBlock]:
+        """The blocks, checked."""
+        return [
+            CapacityBlock.from_ultraserver_reservation(
+                capacity_reservation_id=block.capacity_reservation_id,
+                ultraserver_type=self.ultraserver,
+                availability_zone=block.availability_zone,
+                start=block.start,
+                end=block.end,
+                instance_count=block.instance_count,
+            )
+            for block in self.blocks
+        ]
+
+    @model_validator(mode="after")
+    def _blocks_fit(self) -> Self:
+        validate_block_sequence(self.name, self.capacity_blocks)
+        return self
+
+
+class AcceleratorPool(_Pool):
+    """Single accelerator instances."""
+
+    kind: Literal["accelerator"]
+    instance_type: Annotated[str, AfterValidator(_check_instance_type)]
+    nodes: int = Field(ge=1)
+    blocks: list[Block] = []
+    capacity_reservation: str | None = None
+    """Name of one of the environment's capacity reservations."""
+    placement_group: Literal["cluster"] | None = None
+
+    @property
+    def instance(self) -> InstanceType:
+        """Type of the nodes."""
+        return InstanceType.of(self.instance_type)
+
+    @property
+    def max_nodes(self) -> int:
+        """Nodes at full size."""
+        return self.nodes
+
+    @property
+    def capacity_blocks(self) -> list[CapacityBlock]:
+        """The blocks, checked."""
+        return [
+            CapacityBlock.from_instance_reservation(
+                capacity_reservation_id=block.capacity_reservation_id,
+                instance_type=self.instance,
+                instance_count=block.instance_count or 0,
+                availability_zone=block.availability_zone,
+                start=block.start,
+                end=block.end,
+            )
+            for block in self.blocks
+        ]
+
+    @model_validator(mode="after")
+    def _capacity_fits(self) -> Self:
+        for block in self.blocks:
+            if block.instance_count is None:
+                raise FleetError(
+                    f"block {block.capacity_reservation_id} has no instance_count, expected what it holds: state it"
+                )
+        if self.instance.is_ultraserver_member:
+            raise FleetError(
+                f"instance_type is {self.instance_type}, expected one that is sold as single instances: it comes in "
+                "whole UltraServers, make the pool's kind ultraserver"
+            )
+        if self.blocks:
+            validate_block_sequence(self.name, self.capacity_blocks)
+            if self.placement_group is not None:
+                raise FleetError(
+                    f"placement_group is {self.placement_group} together with block "
+                    f"{self.blocks[0].capacity_reservation_id}, expected none: EC2 takes no placement group with a "
+                    "capacity block, leave it out"
+                )
+        return self
+
+
+Pool = Annotated[UltraServerPool | AcceleratorPool, Field(discriminator="kind")]
+
+
+class Environment(Model):
+    """One environment: one account and region, one VPC, one cluster, its capacity and its pools."""
+
+    name: Name
+    """From the file's name."""
+    account: Annotated[str, AfterValidator(_check_account)]
+    region: str
+    production: bool
+    """Retains what pools stand on, and protects the cluster from deletion."""
+    network: Network
+    cluster: Cluster = Cluster()
+    capacity_reservations: list[CapacityReservation] = []
+    pools: list[Pool]
+
+    def subnet(self, name: str) -> Subnet:
+        """The subnet of that name."""
+        return next(subnet for subnet in self.network.subnets if subnet.name == name)
+
+    def capacity_reservation(self, name: str) -> CapacityReservation:
+        """The capacity reservation of that name."""
+        return next(item for item in self.capacity_reservations if item.name == name)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        _check_unique("network.subnets", [subnet.name for subnet in self.network.subnets])
+        _check_unique("capacity_reservations", [item.name for item in self.capacity_reservations])
+        _check_unique("pools", [pool.name for pool in self.pools])
+        for subnet in self.network.subnets:
+            if region_of_zone(subnet.availability_zone) != self.region:
+                raise FleetError(
+                    f"subnet {subnet.name} is in {subnet.availability_zone}, expected a zone of {self.region}"
+                )
+        self._check_pools()
+        self._check_reservations()
+        return self
+
+    def _check_pools(self) -> None:
+        accelerator_subnets = {s.name: s for s in self.network.subnets if s.kind == "accelerator"}
+        for pool in self.pools:
+            subnet = accelerator_subnets.get(pool.subnet)
+            if subnet is None:
+                raise FleetError(
+                    f"pool {pool.name} names subnet {pool.subnet!r}, expected one of the accelerator subnets "
+                    f"{', '.join(sorted(accelerator_subnets)) or '(none)'}"
+                )
+            for block in pool.blocks:
+                if block.availability_zone != subnet.availability_zone:
+                    raise FleetError(
+                        f"pool {pool.name} has block {block.capacity_reservation_id} in {block.availability_zone}, "
+                        f"expected {subnet.availability_zone}, the zone of its subnet {subnet.name}: "
+                        "name a subnet in the block's zone"
+                    )
+
+    def _check_reservations(self) -> None:
+        users: dict[str, str] = {}
+
+        def use(reservation: str, pool: str) -> None:
+            if reservation in users:
+                raise FleetError(
+                    f"capacity reservation {reservation} is used by pools {users[reservation]} and {pool}, expected "
+                    "one pool for each reservation: take it out of one of them"
+                )
+            users[reservation] = pool
+
+        known = {item.name: item for item in self.capacity_reservations}
+        for pool in self.pools:
+            for block in pool.blocks:
+                use(block.capacity_reservation_id, pool.name)
+            if isinstance(pool, AcceleratorPool) and pool.capacity_reservation is not None:
+                reservation = known.get(pool.capacity_reservation)
+                if reservation is None:
+                    raise FleetError(
+                        f"pool {pool.name} names capacity reservation {pool.capacity_reservation!r}, expected one of "
+                        f"{', '.join(sorted(known)) or '(none)'}"
+                    )
+                use(pool.capacity_reservation, pool.name)
+
+
+def _check_unique(where: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise FleetError(f"{where} has {names.count(name)} entries named {name!r}, expected each name once")

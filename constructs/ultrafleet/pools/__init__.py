@@ -1,0 +1,19 @@
+"""Node pools: whole UltraServers, and single accelerator instances."""
+
+from ultrafleet.pools.accelerator_pool import AcceleratorPool
+from ultrafleet.pools.labels import POOL_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
+from ultrafleet.pools.node_options import CapacityTarget, NodeOptions, Taint
+from ultrafleet.pools.node_pool import ClusterReference
+from ultrafleet.pools.ultraserver_pool import UltraServerPool
+
+__all__ = [
+    "POOL_LABEL",
+    "ULTRASERVER_LABEL",
+    "WORKLOAD_LABEL",
+    "AcceleratorPool",
+    "CapacityTarget",
+    "ClusterReference",
+    "NodeOptions",
+    "Taint",
+    "UltraServerPool",
+]

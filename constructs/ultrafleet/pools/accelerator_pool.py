@@ -1,0 +1,203 @@
+"""A node group of single accelerator instances: on a capacity block, on an on-demand reservation, or on demand."""
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
+from ultrafleet.capacity.on_demand_reservation import OnDemandReservation
+from ultrafleet.capacity.placement_group import PlacementGroup, PlacementStrategy
+from ultrafleet.catalog import InstanceType
+from ultrafleet.errors import FleetError
+from ultrafleet.pools.block_capacity import block_pool_shape
+from ultrafleet.pools.labels import pool_labels
+from ultrafleet.pools.launch_template import on_demand_target
+from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
+from ultrafleet.pools.node_pool import ClusterReference, NodePool, PoolShape
+
+
+class AcceleratorPool(NodePool):
+    """Instances of one single-instance type (p5, p5en, p6-b200, p6-b300, trn2, ...) as one managed node group.
+
+    Without blocks it has the size it is given, `{Min 0, Max nodes, Desired nodes}`. With blocks it begins empty and is
+    sized by the cluster's `BlockSchedule`, like an UltraServer pool.
+
+    Args:
+        scope: parent.
+        id: construct id. Name it after the pool, and keep it.
+        cluster: cluster of `aws_eks` or `aws_eks_v2`, own or imported (with its security group id).
+        pool_name: name of the pool and its node group; up to 40 characters, for life.
+        instance_type: a type that is not part of an UltraServer.
+        nodes: how many; with blocks, at most how many.
+        subnet: one subnet in the capacity's zone.
+        security_groups: on every interface besides the cluster's own: the one that lets EFA through, `EfaSecurityGroup`.
+        blocks: capacity blocks of this type, in the order of their starts. Default: none.
+        reservation: on-demand capacity reservation to launch into. Default: none.
+        placement_group: cluster placement group, without a block or a reservation; a reservation that was made in a
+            placement group brings its own.
+        workload: what it is for, as a label.
+        node_role: role of the nodes. Default: a new one.
+        generation: version of the launch template that the nodes run; see `UltraServerPool`.
+        drain_lead_minutes: with blocks: how long before a block's end the pool is emptied. Default 60, at least 50.
+        hold: with blocks: keep the pool empty.
+        capacity_target: with blocks: what the launch template points at.
+        options: what the nodes are like.
+
+    Raises:
+        FleetError: a type of an UltraServer, capacity that doesn't fit the type, the size, the subnet or the other
+            capacity.
+        UnknownFactError: a fact is needed that nobody states, and the message says what to pass.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the name CDK gives it
+        *,
+        cluster: ClusterReference,
+        pool_name: str,
+        instance_type: InstanceType,
+        nodes: int,
+        subnet: ec2.ISubnet,
+        security_groups: Sequence[ec2.ISecurityGroup],
+        blocks: Sequence[CapacityBlock] = (),
+        reservation: OnDemandReservation | None = None,
+        placement_group: PlacementGroup | None = None,
+        workload: str = "training",
+        node_role: iam.IRole | None = None,
+        generation: int = 1,
+        drain_lead_minutes: int | None = None,
+        hold: bool = False,
+        capacity_target: CapacityTarget = CapacityTarget.RESOURCE_GROUP,
+        options: NodeOptions | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        _validate_capacity(pool_name, instance_type, nodes, blocks, reservation, placement_group)
+        labels = pool_labels(pool_name, instance_type, workload=workload, ultraserver=False)
+        if blocks:
+            shape = block_pool_shape(
+                self,
+                cluster_name=cluster.cluster_name,
+                pool_name=pool_name,
+                blocks=blocks,
+                max_size=nodes,
+                capacity_target=capacity_target,
+                drain_lead_minutes=drain_lead_minutes,
+                hold=hold,
+                labels=labels,
+            )
+        else:
+            if drain_lead_minutes is not None or hold:
+                raise FleetError(
+                    f"pool {pool_name} has no capacity block, but drain_lead_minutes {drain_lead_minutes} and hold "
+                    f"{hold}, expected neither: the schedule sizes pools on blocks only, change nodes instead"
+                )
+            shape = PoolShape(
+                instance_type=instance_type,
+                max_size=nodes,
+                desired_size=nodes,
+                capacity=on_demand_target(
+                    capacity_reservation_id=reservation.capacity_reservation_id if reservation else None,
+                    placement_group_name=_placement_group_name(reservation, placement_group),
+                ),
+                capacity_type="ON_DEMAND",
+                availability_zone=reservation.availability_zone if reservation else None,
+                labels=labels,
+                node_group_tags={},
+            )
+        self._create(
+            cluster=cluster,
+            pool_name=pool_name,
+            shape=shape,
+            subnet=subnet,
+            security_groups=security_groups,
+            node_role=node_role,
+            generation=generation,
+            options=options or NodeOptions(),
+        )
+
+
+def _placement_group_name(
+    reservation: OnDemandReservation | None, placement_group: PlacementGroup | None
+) -> str | None:
+    if reservation is not None:
+        return reservation.placement_group_name
+    return placement_group.group_name if placement_group is not None else None
+
+
+def _validate_capacity(
+    pool_name: str,
+    instance_type: InstanceType,
+    nodes: int,
+    blocks: Sequence[CapacityBlock],
+    reservation: OnDemandReservation | None,
+    placement_group: PlacementGroup | None,
+) -> None:
+    if instance_type.is_ultraserver_member:
+        raise FleetError(
+            f"pool {pool_name} has instance type {instance_type}, expected one that is sold as single instances: "
+            "it comes in whole UltraServers on capacity blocks, use UltraServerPool"
+        )
+    if blocks and reservation is not None:
+        raise FleetError(
+            f"pool {pool_name} has capacity blocks and on-demand reservation {reservation.capacity_reservation_id}, "
+            "expected one kind of capacity: make two pools"
+        )
+    if placement_group is not None:
+        if blocks:
+            raise FleetError(
+                f"pool {pool_name} has a placement group and capacity block {blocks[0].capacity_reservation_id}, "
+                "expected no placement group with a block (EC2 refuses it or strands capacity): leave it out"
+            )
+        if placement_group.strategy is not PlacementStrategy.CLUSTER:
+            raise FleetError(
+                f"pool {pool_name} has a placement group with strategy {placement_group.strategy}, expected cluster: "
+                "pass a cluster placement group or none"
+            )
+        if reservation is not None:
+            raise FleetError(
+                f"pool {pool_name} has a placement group and reservation {reservation.capacity_reservation_id}, "
+                "expected the placement group on the reservation: pass it to OnDemandCapacityReservation"
+            )
+    if blocks:
+        validate_block_sequence(pool_name, blocks)
+        _validate_blocks(pool_name, instance_type, nodes, blocks)
+    elif reservation is not None:
+        _validate_reservation(pool_name, instance_type, nodes, reservation)
+    elif instance_type.purchase_options is not None and "on-demand" not in instance_type.purchase_options:
+        raise FleetError(
+            f"pool {pool_name} has {instance_type} on demand, expected capacity it is sold as "
+            f"({', '.join(instance_type.purchase_options)}): pass blocks"
+        )
+
+
+def _validate_blocks(pool_name: str, instance_type: InstanceType, nodes: int, blocks: Sequence[CapacityBlock]) -> None:
+    for block in blocks:
+        if block.instance_type != instance_type:
+            raise FleetError(
+                f"pool {pool_name} has {instance_type}, got block {block.capacity_reservation_id} with {block.holds}: "
+                "pass a block of its type"
+            )
+        if block.instance_count > nodes:
+            raise FleetError(
+                f"block {block.capacity_reservation_id} holds {block.instance_count} instances, expected at most the "
+                f"{nodes} nodes of pool {pool_name}: raise nodes, or the rest is paid for and never used"
+            )
+    # More nodes than a block holds is fine: the schedule asks for what is there, and nodes can't change with a block.
+
+
+def _validate_reservation(
+    pool_name: str, instance_type: InstanceType, nodes: int, reservation: OnDemandReservation
+) -> None:
+    if reservation.instance_type != instance_type:
+        raise FleetError(
+            f"pool {pool_name} has {instance_type}, got reservation of {reservation.instance_type}: "
+            "pass a reservation of its type"
+        )
+    if nodes > reservation.instance_count:
+        raise FleetError(
+            f"pool {pool_name} has {nodes} nodes, expected at most the {reservation.instance_count} instances of its "
+            "reservation: lower nodes or raise the reservation's instance_count"
+        )

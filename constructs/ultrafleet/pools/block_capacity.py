@@ -1,0 +1,64 @@
+"""What a pool on capacity blocks is made of, besides its nodes: the group of its blocks, and its orders to the schedule."""
+
+from collections.abc import Mapping, Sequence
+
+from constructs import Construct
+
+from ultrafleet.rules.capacity_block import CapacityBlock
+from ultrafleet.capacity.block_group import CapacityBlockGroup
+from ultrafleet.pools.launch_template import capacity_block_target
+from ultrafleet.pools.node_options import CapacityTarget
+from ultrafleet.pools.node_pool import PoolShape
+from ultrafleet.rules.block_clock import default_drain_lead_minutes, validate_drain_lead_minutes
+from ultrafleet.rules.schedule_tags import block_schedule_tags
+
+
+def block_pool_shape(
+    scope: Construct,
+    *,
+    cluster_name: str,
+    pool_name: str,
+    blocks: Sequence[CapacityBlock],
+    max_size: int,
+    capacity_target: CapacityTarget,
+    drain_lead_minutes: int | None,
+    hold: bool,
+    labels: Mapping[str, str],
+) -> PoolShape:
+    """Shape of a pool on capacity blocks, which begins empty and is sized by the schedule alone.
+
+    The group holds the blocks that the pool may launch into now. With a resource group as target that is all of them;
+    with a reservation it is the first, since the launch template knows no other.
+
+    Raises:
+        FleetError: the lead is too short.
+    """
+    first = blocks[0]
+    ultraserver = first.ultraserver_type is not None
+    lead = default_drain_lead_minutes(ultraserver=ultraserver) if drain_lead_minutes is None else drain_lead_minutes
+    validate_drain_lead_minutes(lead, ultraserver=ultraserver)
+    by_group = capacity_target is CapacityTarget.RESOURCE_GROUP
+    group = CapacityBlockGroup(
+        scope,
+        "Blocks",
+        group_name=f"{cluster_name}-{pool_name}",
+        instance_type=first.instance_type,
+        blocks=blocks if by_group else blocks[:1],
+    )
+    target = (
+        {"CapacityReservationResourceGroupArn": group.group_arn}
+        if by_group
+        else {"CapacityReservationId": first.capacity_reservation_id}
+    )
+    return PoolShape(
+        instance_type=first.instance_type,
+        max_size=max_size,
+        desired_size=0,
+        capacity=capacity_block_target(target),
+        capacity_type="CAPACITY_BLOCK",
+        availability_zone=first.availability_zone,
+        labels=labels,
+        node_group_tags=block_schedule_tags(
+            capacity_block_group_name=group.group_name, drain_lead_minutes=lead, hold=hold
+        ),
+    )

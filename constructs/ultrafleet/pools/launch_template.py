@@ -1,0 +1,97 @@
+"""`LaunchTemplateData` of an accelerator node, as plain CloudFormation."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ultrafleet.catalog import InstanceType
+from ultrafleet.layout import Interface
+from ultrafleet.pools.node_options import NodeOptions
+from ultrafleet.rules.user_data import NodeUserData
+
+
+def launch_template_data(
+    *,
+    instance_type: InstanceType,
+    options: NodeOptions,
+    security_group_ids: Sequence[str],
+    name_tag: str,
+    capacity: Mapping[str, Any],
+    root_volume_key_arn: str | None = None,
+) -> dict[str, Any]:
+    """Build the data of a launch template for a managed node group.
+
+    It names no image, subnet or instance profile: EKS refuses them here or sets them itself (EKS user guide, high).
+
+    Args:
+        instance_type: type of the nodes.
+        options: what the caller chose.
+        security_group_ids: on every interface; the cluster's own among them, since EKS adds it to no custom template.
+        name_tag: `Name` tag of instances, volumes and interfaces.
+        capacity: the properties that say what capacity is launched into, `{}` for plain on-demand.
+        root_volume_key_arn: customer key of the root volume. Default: the AWS-managed key.
+    """
+    interfaces = options.layout(instance_type)
+    user_data = NodeUserData(
+        max_pods=options.max_pods,
+        raid0_instance_store=options.wants_raid0(instance_type),
+        grdma_pci_topo_check_override=options.wants_grdma_override(instance_type),
+        kubelet_config=dict(options.kubelet_config),
+    ).render()
+    tags = [{"Key": key, "Value": value} for key, value in sorted({"Name": name_tag, **options.tags}.items())]
+    return {
+        "InstanceType": str(instance_type),
+        **capacity,
+        "NetworkInterfaces": [_interface(interface, security_group_ids) for interface in interfaces],
+        # IMDSv2 only; two hops, so that pods without host networking reach it through their bridge.
+        "MetadataOptions": {"HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 2, "HttpTokens": "required"},
+        "BlockDeviceMappings": [
+            {
+                "DeviceName": "/dev/xvda",  # root device of the Amazon Linux 2023 AMIs
+                "Ebs": {
+                    "DeleteOnTermination": True,
+                    "Encrypted": True,
+                    **({"KmsKeyId": root_volume_key_arn} if root_volume_key_arn else {}),
+                    "VolumeSize": options.root_volume_gib,
+                    "VolumeType": "gp3",
+                },
+            }
+        ],
+        "TagSpecifications": [
+            {"ResourceType": resource_type, "Tags": tags} for resource_type in ("instance", "network-interface", "volume")
+        ],
+        "UserData": {"Fn::Base64": user_data},
+    }
+
+
+def _interface(interface: Interface, security_group_ids: Sequence[str]) -> dict[str, Any]:
+    return {
+        "NetworkCardIndex": interface.card,
+        "DeviceIndex": interface.device,
+        "InterfaceType": interface.interface_type,
+        "Groups": list(security_group_ids),
+        "DeleteOnTermination": True,
+    }
+
+
+def capacity_block_target(target: Mapping[str, Any]) -> dict[str, Any]:
+    """Launch into a capacity block; `target` is a `CapacityReservationTarget`."""
+    return {
+        "CapacityReservationSpecification": {"CapacityReservationTarget": dict(target)},
+        "InstanceMarketOptions": {"MarketType": "capacity-block"},
+    }
+
+
+def on_demand_target(*, capacity_reservation_id: str | None, placement_group_name: str | None) -> dict[str, Any]:
+    """Launch on demand: into a targeted reservation, a placement group, both or neither."""
+    return {
+        **(
+            {
+                "CapacityReservationSpecification": {
+                    "CapacityReservationTarget": {"CapacityReservationId": capacity_reservation_id}
+                }
+            }
+            if capacity_reservation_id
+            else {}
+        ),
+        **({"Placement": {"GroupName": placement_group_name}} if placement_group_name else {}),
+    }

@@ -1,0 +1,154 @@
+"""What a pool's nodes are like, where the caller wants something else than what is derived."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from aws_cdk import aws_kms as kms
+
+from ultrafleet.catalog import InstanceType
+from ultrafleet.errors import FleetError, UnknownFactError
+from ultrafleet.layout import EfaIntent, Interface, efa_layout, layout_violations
+
+DEFAULT_MAX_PODS = 64
+"""Room for some twenty daemon pods and the jobs of a node; the subnet's IP budget grows with it."""
+
+DEFAULT_ROOT_VOLUME_GIB = 100
+"""The root volume holds the AMI; images and logs are on the instance store."""
+
+_MAX_PODS = 250  # nodeadm's ceiling for large instances with prefix delegation (EKS user guide, medium)
+
+
+class CapacityTarget(StrEnum):
+    """What the launch template of a pool on capacity blocks points at."""
+
+    RESOURCE_GROUP = "resource_group"
+    """The pool's group of blocks: the template never changes. As a node group's target not verified in AWS."""
+    RESERVATION = "reservation"
+    """The first block's reservation id, as the EKS user guide shows it. Each next block needs a new generation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taint:
+    """A Kubernetes taint, in the words of the EKS API."""
+
+    key: str
+    value: str
+    effect: Literal["NO_SCHEDULE", "NO_EXECUTE", "PREFER_NO_SCHEDULE"] = "NO_SCHEDULE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeOptions:
+    """Options of a pool's nodes; the default derives each from the instance type.
+
+    Attributes:
+        efa_intent: which of the published EFA layouts to use.
+        interfaces: a layout of your own instead, for types with none published. It is validated against what is known.
+        max_pods: pods a node accepts, 1 to 250. It decides how many IPs a node may take.
+        labels: Kubernetes labels besides the derived ones.
+        taints: Kubernetes taints. Default: the accelerator's usual one.
+        tags: tags of instances, volumes, network interfaces and the node group.
+        root_volume_gib: size of the encrypted gp3 root volume.
+        root_volume_key: customer key of the root volume. Default: the AWS-managed key, which needs no grant. A key
+            created in this app gets the grants that Auto Scaling's service-linked role needs; for an imported one
+            its owner must add them.
+        raid0_instance_store: join the NVMe disks for containerd and the kubelet. Default: if the type has any.
+        grdma_pci_topo_check_override: see `NodeUserData`. Default: on GB200 and GB300.
+        kubelet_config: more fields of the KubeletConfiguration.
+        ami_type: EKS AMI type. Default: Amazon Linux 2023 for the type's accelerator and architecture.
+        node_repair_config: EKS `NodeRepairConfig` in CloudFormation's words. Default: on, one node at a time, and off
+            while more than a fifth of the pool is unhealthy: then it is the rack, not the node.
+        max_unavailable: nodes that a new generation replaces at a time.
+    """
+
+    efa_intent: EfaIntent = EfaIntent.IP_SAVING
+    interfaces: Sequence[Interface] | None = None
+    max_pods: int = DEFAULT_MAX_PODS
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: Sequence[Taint] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    root_volume_gib: int = DEFAULT_ROOT_VOLUME_GIB
+    root_volume_key: kms.IKey | None = None
+    raid0_instance_store: bool | None = None
+    grdma_pci_topo_check_override: bool | None = None
+    kubelet_config: Mapping[str, object] = field(default_factory=dict)
+    ami_type: str | None = None
+    node_repair_config: Mapping[str, object] = field(
+        default_factory=lambda: {
+            "Enabled": True,
+            "MaxParallelNodesRepairedCount": 1,
+            "MaxUnhealthyNodeThresholdPercentage": 20,
+        }
+    )
+    max_unavailable: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_pods <= _MAX_PODS:
+            raise FleetError(f"max_pods is {self.max_pods}, expected 1 to {_MAX_PODS}: pass another max_pods")
+        if "maxPods" in self.kubelet_config:
+            raise FleetError(
+                f"kubelet_config has maxPods {self.kubelet_config['maxPods']}, expected none: pass max_pods, "
+                "which the IP budget reads too"
+            )
+
+    def layout(self, instance_type: InstanceType) -> tuple[Interface, ...]:
+        """The network interfaces of a node.
+
+        Raises:
+            FleetError: the caller's layout breaks a rule.
+            UnknownFactError: none is published and the caller passed none.
+        """
+        if self.interfaces is None:
+            return efa_layout(instance_type, self.efa_intent)
+        violations = layout_violations(instance_type, self.interfaces)
+        if violations:
+            listed = "; ".join(violation.message for violation in violations)
+            raise FleetError(f"interfaces for {instance_type} break {len(violations)} rules: {listed}")
+        return tuple(sorted(self.interfaces))
+
+    def derived_ami_type(self, instance_type: InstanceType) -> str:
+        """EKS AMI type for the accelerator and the architecture (EKS user guide, high).
+
+        Raises:
+            UnknownFactError: the type's architecture is not known.
+        """
+        if self.ami_type is not None:
+            return self.ami_type
+        architecture: str = instance_type.require("architecture", instead="pass ami_type")
+        match (instance_type.accelerator_kind, architecture):
+            case ("nvidia", "arm64"):
+                return "AL2023_ARM_64_NVIDIA"
+            case ("nvidia", "x86_64"):
+                return "AL2023_x86_64_NVIDIA"
+            case ("neuron", "x86_64"):
+                return "AL2023_x86_64_NEURON"
+            case (kind, _):
+                raise UnknownFactError(
+                    f"no AMI type is known for {kind} on {architecture} ({instance_type}), expected nvidia on arm64 or "
+                    "x86_64, or neuron on x86_64: pass ami_type"
+                )
+
+    def wants_raid0(self, instance_type: InstanceType) -> bool:
+        """Whether nodeadm joins the NVMe disks.
+
+        Raises:
+            UnknownFactError: nobody states whether the type has any.
+        """
+        if self.raid0_instance_store is not None:
+            return self.raid0_instance_store
+        count: int = instance_type.require("nvme_count", instead="pass raid0_instance_store")
+        return count > 0
+
+    def wants_grdma_override(self, instance_type: InstanceType) -> bool:
+        """Whether the boot hook for EFA GPUDirect is written: on Grace Blackwell."""
+        if self.grdma_pci_topo_check_override is not None:
+            return self.grdma_pci_topo_check_override
+        return instance_type.accelerator_kind == "nvidia" and instance_type.architecture == "arm64"
+
+    def derived_taints(self, instance_type: InstanceType) -> Sequence[Taint]:
+        """The accelerator's usual taint (EKS and Neuron documents, high), so that nothing else lands here."""
+        if self.taints is not None:
+            return self.taints
+        key = "nvidia.com/gpu" if instance_type.accelerator_kind == "nvidia" else "aws.amazon.com/neuron"
+        return (Taint(key=key, value="true"),)

@@ -1,0 +1,100 @@
+"""One UltraServer as one node group, for as many capacity blocks as it lives through."""
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
+from ultrafleet.catalog import UltraServerType
+from ultrafleet.errors import FleetError
+from ultrafleet.pools.block_capacity import block_pool_shape
+from ultrafleet.pools.labels import pool_labels
+from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
+from ultrafleet.pools.node_pool import ClusterReference, NodePool
+
+
+class UltraServerPool(NodePool):
+    """One UltraServer: one launch template, one managed node group of its size, in one subnet.
+
+    The size is moved by the cluster's `BlockSchedule` alone: CloudFormation is told `{Min 0, Max N, Desired 0}` once
+    and never again. See `docs/decisions/0002-pools-outlive-blocks.md`.
+
+    Args:
+        scope: parent.
+        id: construct id. Name it after the pool, and keep it.
+        cluster: cluster of `aws_eks` or `aws_eks_v2`, own or imported (with its security group id).
+        pool_name: name of the pool, its node group and its UltraServer label; up to 40 characters, for life.
+        ultraserver_type: the UltraServer.
+        blocks: capacity blocks that hold it, in the order of their starts; they may overlap.
+        subnet: one subnet in the blocks' zone, Availability Zone or Local Zone.
+        security_groups: on every interface besides the cluster's own: the one that lets EFA through, `EfaSecurityGroup`.
+        workload: what it is for, as a label: "training" or "inference", or a word of your own.
+        node_role: role of the nodes. Default: a new one.
+        generation: version of the launch template that the nodes run. A changed template reaches the pool only when
+            this is raised, and then replaces its nodes.
+        drain_lead_minutes: how long before a block's end the pool is emptied. Default 90, at least 80: EC2 reclaims
+            an UltraServer from 60 minutes before the end, and eviction takes up to 15.
+        hold: keep the pool empty, whatever its blocks do.
+        capacity_target: what the launch template points at.
+        options: what the nodes are like.
+
+    Raises:
+        FleetError: blocks that don't fit the UltraServer, one another or the subnet; a subnet without room; a lead
+            that is too short.
+        UnknownFactError: a fact is needed that nobody states, and the message says what to pass.
+    """
+
+    ultraserver_type: UltraServerType
+    """The UltraServer."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the name CDK gives it
+        *,
+        cluster: ClusterReference,
+        pool_name: str,
+        ultraserver_type: UltraServerType,
+        blocks: Sequence[CapacityBlock],
+        subnet: ec2.ISubnet,
+        security_groups: Sequence[ec2.ISecurityGroup],
+        workload: str = "training",
+        node_role: iam.IRole | None = None,
+        generation: int = 1,
+        drain_lead_minutes: int | None = None,
+        hold: bool = False,
+        capacity_target: CapacityTarget = CapacityTarget.RESOURCE_GROUP,
+        options: NodeOptions | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        validate_block_sequence(pool_name, blocks)
+        for block in blocks:
+            if block.ultraserver_type != ultraserver_type:
+                raise FleetError(
+                    f"pool {pool_name} is one {ultraserver_type}, got block {block.capacity_reservation_id} with "
+                    f"{block.holds}: pass a block that holds the UltraServer"
+                )
+        instance_type = blocks[0].instance_type
+        self.ultraserver_type = ultraserver_type
+        self._create(
+            cluster=cluster,
+            pool_name=pool_name,
+            shape=block_pool_shape(
+                self,
+                cluster_name=cluster.cluster_name,
+                pool_name=pool_name,
+                blocks=blocks,
+                max_size=blocks[0].instance_count,
+                capacity_target=capacity_target,
+                drain_lead_minutes=drain_lead_minutes,
+                hold=hold,
+                labels=pool_labels(pool_name, instance_type, workload=workload, ultraserver=True),
+            ),
+            subnet=subnet,
+            security_groups=security_groups,
+            node_role=node_role,
+            generation=generation,
+            options=options or NodeOptions(),
+        )

@@ -1,0 +1,1 @@
+"""Rules of EC2 and EKS as pure logic: nothing here imports aws_cdk."""

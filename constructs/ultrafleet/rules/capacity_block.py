@@ -1,0 +1,208 @@
+"""A capacity block that somebody bought: CloudFormation can't buy one, so a template takes its reservation id."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.errors import FleetError, UnknownFactError
+from ultrafleet.rules.block_clock import validate_block_window
+from ultrafleet.rules.zones import validate_zone
+
+_RESERVATION_ID = re.compile(r"cr-[0-9a-f]{8,17}")
+
+
+def validate_reservation_id(reservation_id: str) -> None:
+    """Refuse what is not the id of a capacity reservation.
+
+    Raises:
+        FleetError: the id is not `cr-` and 8 to 17 hexadecimal digits; a `cbr-` id names the block, and launch
+            templates target the reservation (EKS user guide, high).
+    """
+    if not _RESERVATION_ID.fullmatch(reservation_id):
+        hint = " (a cbr- id names the block; its reservation is in CapacityReservationIds)"
+        raise FleetError(
+            f"capacity reservation id is {reservation_id!r}, expected cr- and 8 to 17 hexadecimal digits"
+            f"{hint if reservation_id.startswith('cbr-') else ''}: "
+            "pass the id that `aws ec2 describe-capacity-reservations` shows"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapacityBlock:
+    """What a capacity block holds, where, and from when to when.
+
+    Make one with `from_ultraserver_reservation` or `from_instance_reservation`. An extension of a block keeps its
+    reservation id and moves its end: EC2 is asked for the end while the fleet runs, so the end written here is for
+    review, for summaries and for refusing what can't work.
+
+    Attributes:
+        capacity_reservation_id: `cr-…`, as EC2 names it.
+        instance_type: the type it holds.
+        instance_count: how many instances it holds.
+        ultraserver_type: the UltraServer it holds whole, or None for a block of single instances.
+        availability_zone: the Availability Zone or Local Zone it is in.
+        start: when it becomes active, in UTC or with another offset.
+        end: when it is over; EC2 takes its instances back before that.
+    """
+
+    capacity_reservation_id: str
+    instance_type: InstanceType
+    instance_count: int
+    ultraserver_type: UltraServerType | None
+    availability_zone: str
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def from_ultraserver_reservation(
+        cls,
+        *,
+        capacity_reservation_id: str,
+        ultraserver_type: UltraServerType,
+        availability_zone: str,
+        start: datetime,
+        end: datetime,
+        instance_count: int | None = None,
+    ) -> Self:
+        """Import a block that holds one UltraServer: one UltraServer is one block (EC2 user guide, high).
+
+        Args:
+            capacity_reservation_id: `cr-…`.
+            ultraserver_type: the UltraServer.
+            availability_zone: the zone it is in.
+            start: with a UTC offset.
+            end: with a UTC offset; 11:30 UTC, as every block's.
+            instance_count: what EC2 says the block holds; checked against the type. Default: what the type holds.
+
+        Raises:
+            FleetError: the count is not the type's, the window is not a block's, the zone or the id is malformed.
+            UnknownFactError: no source names the UltraServer's instance type.
+        """
+        if ultraserver_type.instance_type is None or ultraserver_type.instance_type.name is None:
+            raise UnknownFactError(
+                f"the instance type of {ultraserver_type} is not known, expected a name: "
+                "pass UltraServerType.of(name, facts=...) that states it"
+            )
+        expected: int = ultraserver_type.require("instance_count", instead="pass UltraServerType.of(name, facts=...)")
+        if instance_count is not None and instance_count != expected:
+            raise FleetError(
+                f"capacity block {capacity_reservation_id} holds {instance_count} instances, "
+                f"expected {expected}, a whole {ultraserver_type}: pass the block that holds the UltraServer, "
+                "or another ultraserver_type"
+            )
+        return cls(
+            capacity_reservation_id=capacity_reservation_id,
+            instance_type=ultraserver_type.instance_type,
+            instance_count=expected,
+            ultraserver_type=ultraserver_type,
+            availability_zone=availability_zone,
+            start=start,
+            end=end,
+        )
+
+    @classmethod
+    def from_instance_reservation(
+        cls,
+        *,
+        capacity_reservation_id: str,
+        instance_type: InstanceType,
+        instance_count: int,
+        availability_zone: str,
+        start: datetime,
+        end: datetime,
+    ) -> Self:
+        """Import a block of single instances.
+
+        Args:
+            capacity_reservation_id: `cr-…`.
+            instance_type: a type that is not part of an UltraServer.
+            instance_count: 1 to 64, what the block holds.
+            availability_zone: the zone it is in.
+            start: with a UTC offset.
+            end: with a UTC offset; 11:30 UTC.
+
+        Raises:
+            FleetError: the type is an UltraServer's, can't be bought as a block, or the count or window is wrong.
+        """
+        if instance_type.is_ultraserver_member:
+            raise FleetError(
+                f"capacity block {capacity_reservation_id} holds {instance_type}, expected a type sold as single "
+                "instances: its block is a whole UltraServer, use from_ultraserver_reservation"
+            )
+        if instance_type.purchase_options is not None and "capacity-block" not in instance_type.purchase_options:
+            raise FleetError(
+                f"capacity block {capacity_reservation_id} holds {instance_type}, expected a type sold in capacity "
+                f"blocks: it is sold as {', '.join(instance_type.purchase_options)}"
+            )
+        if not 1 <= instance_count <= MAX_INSTANCES_A_BLOCK:
+            raise FleetError(
+                f"capacity block {capacity_reservation_id} holds {instance_count} instances, "
+                f"expected 1 to {MAX_INSTANCES_A_BLOCK}: pass one block for each reservation"
+            )
+        return cls(
+            capacity_reservation_id=capacity_reservation_id,
+            instance_type=instance_type,
+            instance_count=instance_count,
+            ultraserver_type=None,
+            availability_zone=availability_zone,
+            start=start,
+            end=end,
+        )
+
+    def __post_init__(self) -> None:
+        validate_reservation_id(self.capacity_reservation_id)
+        validate_zone(self.availability_zone)
+        try:
+            validate_block_window(self.start, self.end)
+        except FleetError as error:
+            raise FleetError(f"capacity block {self.capacity_reservation_id}: {error}") from error
+
+    @property
+    def holds(self) -> str:
+        """What the block holds, for people."""
+        return str(self.ultraserver_type or f"{self.instance_count} x {self.instance_type}")
+
+
+MAX_INSTANCES_A_BLOCK = 64
+"""EC2 user guide, capacity blocks, high."""
+
+
+def validate_block_sequence(pool_name: str, blocks: Sequence[CapacityBlock]) -> None:
+    """Refuse blocks that can't follow one another in one pool.
+
+    Blocks may overlap: the pool moves on when the earlier one is over.
+
+    Raises:
+        FleetError: no block, one reservation twice, not in the order of their starts, or different things in them.
+    """
+    if not blocks:
+        raise FleetError(f"pool {pool_name} has no capacity block, expected at least one: pass blocks=[...]")
+    seen: set[str] = set()
+    for block in blocks:
+        if block.capacity_reservation_id in seen:
+            raise FleetError(
+                f"pool {pool_name} names capacity reservation {block.capacity_reservation_id} twice, "
+                "expected each once: an extension keeps the id, so edit the end of the first"
+            )
+        seen.add(block.capacity_reservation_id)
+    first = blocks[0]
+    for earlier, later in zip(blocks, blocks[1:], strict=False):
+        if later.start < earlier.start:
+            raise FleetError(
+                f"pool {pool_name} lists {later.capacity_reservation_id} (start {later.start.isoformat()}) after "
+                f"{earlier.capacity_reservation_id} (start {earlier.start.isoformat()}), "
+                "expected the order of their starts: move it up"
+            )
+        if (later.instance_type, later.ultraserver_type) != (first.instance_type, first.ultraserver_type):
+            raise FleetError(
+                f"pool {pool_name} lists {later.capacity_reservation_id} with {later.holds}, expected {first.holds} "
+                "as in its first block: put it in a pool of its own"
+            )
+        if later.availability_zone != first.availability_zone:
+            raise FleetError(
+                f"pool {pool_name} lists {later.capacity_reservation_id} in {later.availability_zone}, expected "
+                f"{first.availability_zone}, the zone of its subnet: put it in a pool of its own"
+            )

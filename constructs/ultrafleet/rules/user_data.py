@@ -1,0 +1,76 @@
+"""User data of an accelerator node: a nodeadm NodeConfig and, where needed, a boot hook, as one MIME document.
+
+Sources: the EKS user guide and the nodeadm documentation for the NodeConfig; EKS merges its own part (cluster name,
+endpoint) into this document because the launch template names no image.
+"""
+
+import json
+from dataclasses import dataclass
+
+from ultrafleet.errors import FleetError
+
+MAX_USER_DATA_BYTES = 16 * 1024
+"""EC2 takes 16 KB of user data, counted before base64 (EC2 user guide, high)."""
+
+_BOUNDARY = "ULTRAFLEET"
+
+# On the 580 driver, GB200 and GB300 need this parameter or EFA's GPUDirect silently falls back to sockets; the 595
+# driver dropped it, where an unknown parameter only makes the driver log a line (NVIDIA/aicr #640; high that it is
+# needed, medium that a boot hook is the place: not tested on hardware, hence a property of the pool).
+_GRDMA_BOOT_HOOK = """\
+#!/bin/bash
+# EFA GPUDirect on GB200 and GB300 with the 580 driver; check it in /proc/driver/nvidia/params.
+cat > /etc/modprobe.d/ultrafleet-grdma.conf <<'CONF'
+options nvidia NVreg_GrdmaPciTopoCheckOverride=1
+CONF
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeUserData:
+    """What a node is told at boot.
+
+    Attributes:
+        max_pods: pods the kubelet accepts; the same number the subnet's IP budget was computed with.
+        raid0_instance_store: join the NVMe disks into one RAID 0 array for containerd and the kubelet. nodeadm leaves
+            them unformatted otherwise.
+        grdma_pci_topo_check_override: write the NVIDIA driver parameter that EFA's GPUDirect needs on GB200 and GB300.
+        kubelet_config: more fields of the KubeletConfiguration, merged over the ones set here.
+    """
+
+    max_pods: int
+    raid0_instance_store: bool = True
+    grdma_pci_topo_check_override: bool = False
+    kubelet_config: dict[str, object] | None = None
+
+    def render(self) -> str:
+        """The MIME document, without base64.
+
+        Raises:
+            FleetError: it is larger than EC2 takes.
+        """
+        parts = [_part("application/node.eks.aws", self._node_config())]
+        if self.grdma_pci_topo_check_override:
+            parts.append(_part("text/cloud-boothook", _GRDMA_BOOT_HOOK))
+        header = f'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="{_BOUNDARY}"\n\n'
+        document = header + "".join(parts) + f"--{_BOUNDARY}--\n"
+        size = len(document.encode())
+        if size > MAX_USER_DATA_BYTES:
+            raise FleetError(
+                f"user data is {size:,} bytes, expected at most {MAX_USER_DATA_BYTES:,}: pass a smaller kubelet_config"
+            )
+        return document
+
+    def _node_config(self) -> str:
+        # JSON is YAML; nodeadm reads it, and it needs no YAML writer whose style may change between releases.
+        instance = {"localStorage": {"strategy": "RAID0"}} if self.raid0_instance_store else None
+        spec = {
+            "kubelet": {"config": {"maxPods": self.max_pods, **(self.kubelet_config or {})}},
+            **({"instance": instance} if instance else {}),
+        }
+        config = {"apiVersion": "node.eks.aws/v1alpha1", "kind": "NodeConfig", "spec": spec}
+        return json.dumps(config, indent=2) + "\n"
+
+
+def _part(content_type: str, body: str) -> str:
+    return f"--{_BOUNDARY}\nContent-Type: {content_type}\n\n{body}\n"

@@ -1,0 +1,1 @@
+"""The app's stacks: one stage for each environment file."""

@@ -1,0 +1,32 @@
+"""One environment as a CDK stage."""
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from stacks.capacity_stack import CapacityStack
+from stacks.cluster_stack import ClusterStack
+from stacks.network_stack import NetworkStack
+from stacks.pool_stack import PoolStack
+from ultrafleet.environment import Environment
+
+
+class FleetStage(cdk.Stage):
+    """Network, cluster, capacity, and one stack for each pool, deployed in that order.
+
+    A pool's stack depends on the first three and they on no pool, so adding, changing or removing a pool leaves every
+    other stack as it is.
+
+    Args:
+        scope: the app.
+        environment: what the environment's file says.
+    """
+
+    def __init__(self, scope: Construct, *, environment: Environment) -> None:
+        super().__init__(scope, environment.name)
+        network = NetworkStack(self, environment=environment)
+        cluster = ClusterStack(self, environment=environment)
+        cluster.add_stack_dependency(network)
+        capacity = CapacityStack(self, environment=environment)
+        capacity.add_stack_dependency(cluster)
+        for pool in environment.pools:
+            PoolStack(self, environment=environment, pool=pool).add_stack_dependency(capacity)

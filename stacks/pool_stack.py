@@ -1,0 +1,149 @@
+"""One pool, in a stack of its own name: what happens to it happens to no other."""
+
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks import exports
+from stacks.environment_stack import EnvironmentStack
+from ultrafleet.capacity import OnDemandCapacityReservation, PlacementGroup, PlacementStrategy
+from ultrafleet.catalog import InstanceType
+from ultrafleet.environment import AcceleratorPool as AcceleratorPoolSettings
+from ultrafleet.environment import Environment
+from ultrafleet.environment import UltraServerPool as UltraServerPoolSettings
+from ultrafleet.layout import Interface
+from ultrafleet.pools import AcceleratorPool, CapacityTarget, NodeOptions, UltraServerPool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ImportedCluster:
+    """The two values of the cluster that a pool reads."""
+
+    cluster_name: str
+    cluster_security_group_id: str
+
+
+class PoolStack(EnvironmentStack):
+    """Launch template, node group and blocks of one pool.
+
+    Args:
+        scope: the environment's stage.
+        environment: the environment.
+        pool: the pool in it.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        environment: Environment,
+        pool: UltraServerPoolSettings | AcceleratorPoolSettings,
+    ) -> None:
+        super().__init__(
+            scope,
+            f"pool-{pool.name}",
+            environment=environment,
+            description=f"{pool.name}: {pool.max_nodes} x {pool.instance} for {pool.workload}",
+            holds_state=False,
+        )
+        read = self.exports.read
+        cluster = _ImportedCluster(
+            cluster_name=environment.name,
+            cluster_security_group_id=read(exports.CLUSTER_SECURITY_GROUP_ID),
+        )
+        subnet = ec2.Subnet.from_subnet_attributes(
+            self,
+            "Subnet",
+            subnet_id=read(exports.subnet_id(pool.subnet)),
+            availability_zone=environment.subnet(pool.subnet).availability_zone,
+        )
+        security_group = ec2.SecurityGroup.from_security_group_id(
+            self, "EfaSecurityGroup", read(exports.EFA_SECURITY_GROUP_ID), mutable=False
+        )
+        node_role = iam.Role.from_role_arn(self, "NodeRole", read(exports.NODE_ROLE_ARN), mutable=False)
+        options = _node_options(environment, pool)
+        if isinstance(pool, UltraServerPoolSettings):
+            created: UltraServerPool | AcceleratorPool = UltraServerPool(
+                self,
+                "Pool",
+                cluster=cluster,
+                pool_name=pool.name,
+                ultraserver_type=pool.ultraserver,
+                blocks=pool.capacity_blocks,
+                subnet=subnet,
+                security_groups=[security_group],
+                workload=pool.workload,
+                node_role=node_role,
+                generation=pool.generation,
+                drain_lead_minutes=pool.drain_lead_minutes,
+                hold=pool.hold,
+                capacity_target=CapacityTarget(pool.capacity_target),
+                options=options,
+            )
+        else:
+            created = AcceleratorPool(
+                self,
+                "Pool",
+                cluster=cluster,
+                pool_name=pool.name,
+                instance_type=pool.instance,
+                nodes=pool.nodes,
+                subnet=subnet,
+                security_groups=[security_group],
+                blocks=pool.capacity_blocks,
+                reservation=self._reservation(environment, pool.capacity_reservation),
+                placement_group=self._placement_group(pool),
+                workload=pool.workload,
+                node_role=node_role,
+                generation=pool.generation,
+                drain_lead_minutes=pool.drain_lead_minutes,
+                hold=pool.hold,
+                capacity_target=CapacityTarget(pool.capacity_target),
+                options=options,
+            )
+        cdk.CfnOutput(
+            self,
+            "LatestLaunchTemplateVersion",
+            value=created.latest_launch_template_version,
+            description=f"newest version of the launch template; {pool.name} runs generation {pool.generation}",
+        )
+
+    def _placement_group(self, pool: AcceleratorPoolSettings) -> PlacementGroup | None:
+        if pool.placement_group is None:
+            return None
+        return PlacementGroup(self, "PlacementGroup", strategy=PlacementStrategy(pool.placement_group))
+
+    def _reservation(self, environment: Environment, name: str | None) -> OnDemandCapacityReservation | None:
+        if name is None:
+            return None
+        reservation = environment.capacity_reservation(name)
+        created_here = reservation.capacity_reservation_id is None
+        return OnDemandCapacityReservation.from_capacity_reservation_id(
+            capacity_reservation_id=reservation.capacity_reservation_id
+            or self.exports.read(exports.reservation_id(name)),
+            instance_type=InstanceType.of(reservation.instance_type),
+            instance_count=reservation.instance_count,
+            availability_zone=reservation.availability_zone,
+            placement_group_name=self.exports.read(exports.placement_group_name(name))
+            if created_here and reservation.placement_group
+            else reservation.placement_group_name,
+        )
+
+
+def _node_options(environment: Environment, pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> NodeOptions:
+    node = pool.node
+    return NodeOptions(
+        efa_intent=node.intent,
+        interfaces=[Interface(*interface) for interface in node.interfaces] if node.interfaces else None,
+        max_pods=node.max_pods,
+        labels=node.labels,
+        tags={"ultrafleet:environment": environment.name, "ultrafleet:pool": pool.name, **node.tags},
+        root_volume_gib=node.root_volume_gib,
+        grdma_pci_topo_check_override=node.grdma_pci_topo_check_override,
+        raid0_instance_store=node.raid0_instance_store,
+        kubelet_config=node.kubelet_config,
+        max_unavailable=node.max_unavailable,
+    )

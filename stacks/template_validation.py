@@ -1,0 +1,129 @@
+"""Every template that leaves this app was validated, and one that did not change is not validated again.
+
+Most of the time and memory of a synth is CDK's validation engine (see docs/decisions/0008). What was found valid is
+remembered by the SHA-256 of the template, so a run that changes nothing doesn't start the engine at all.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import aws_cdk as cdk
+import jsii
+from cdk_nag import AwsSolutionsChecks
+
+_REMEMBERED = 5000
+"""Digests kept; some forty bytes each, so the file stays small whatever the fleet."""
+
+
+@jsii.implements(cdk.IPolicyValidationContext)
+class _Context:
+    """The part of a validation context that names the templates to look at."""
+
+    def __init__(self, stacks: Sequence[cdk.PolicyValidationStack], context: cdk.IPolicyValidationContext) -> None:
+        self._stacks = list(stacks)
+        self._context = context
+
+    @property
+    def template_paths(self) -> list[str]:
+        return [stack.template_path for stack in self._stacks]
+
+    @property
+    def stack_templates(self) -> list[cdk.PolicyValidationStack]:
+        return self._stacks
+
+    @property
+    def account_id(self) -> str | None:
+        return None
+
+    @property
+    def region(self) -> str | None:
+        return None
+
+    @property
+    def app_construct(self) -> cdk.App:
+        return self._context.app_construct
+
+
+Check = Callable[[Sequence[cdk.PolicyValidationStack], cdk.IPolicyValidationContext], list[cdk.PolicyViolation]]
+
+
+def cloudformation_rules(
+    stacks: Sequence[cdk.PolicyValidationStack], context: cdk.IPolicyValidationContext
+) -> list[cdk.PolicyViolation]:
+    """CDK's own validation: schemas and rules of CloudFormation. The engine takes a second to start."""
+    return list(cdk.CloudFormationValidatePlugin().validate(_Context(stacks, context)).violations)
+
+
+def security_rules(
+    stacks: Sequence[cdk.PolicyValidationStack], context: cdk.IPolicyValidationContext
+) -> list[cdk.PolicyViolation]:
+    """cdk-nag's AWS Solutions rules, over the constructs of the stacks."""
+    pack = AwsSolutionsChecks(verbose=True)
+    by_path = {node.node.path: node for node in context.app_construct.node.find_all() if cdk.Stack.is_stack(node)}
+    violations: list[cdk.PolicyViolation] = []
+    for stack in stacks:
+        violations.extend(pack.validate_scope(by_path[stack.stack_construct_path]).violations)
+    return violations
+
+
+@jsii.implements(cdk.IPolicyValidationPlugin)
+class ChangedTemplates:
+    """A validation plugin that runs a check on the templates that were not found valid before.
+
+    Args:
+        name: name of the check, in reports and in the memory.
+        check: the check.
+        memory: folder that remembers. Deleting it is safe: everything is validated once more.
+        fingerprint: whatever else the verdict depends on: versions, acknowledgements.
+    """
+
+    def __init__(self, *, name: str, check: Check, memory: Path, fingerprint: str) -> None:
+        self._name = name
+        self._check = check
+        self._file = memory / f"valid-{name}.json"
+        self._fingerprint = fingerprint
+
+    @property
+    def name(self) -> str:
+        """Name in the report."""
+        return self._name
+
+    @property
+    def version(self) -> str | None:
+        """The check's own version is part of the fingerprint."""
+        return None
+
+    @property
+    def rule_ids(self) -> list[str] | None:
+        """Not enumerated."""
+        return None
+
+    def validate(self, context: cdk.IPolicyValidationContext) -> cdk.PolicyValidationPluginReport:
+        """Check what is new and remember what is valid."""
+        known = self._remembered()
+        changed = {
+            digest: stack for stack in context.stack_templates if (digest := self._digest(stack)) not in known
+        }
+        if not changed:
+            return cdk.PolicyValidationPluginReport(success=True, violations=[])
+        violations = self._check(list(changed.values()), context)
+        errors = [violation for violation in violations if violation.severity in {"error", "fatal"}]
+        if not errors:
+            self._remember([*known, *changed])
+        return cdk.PolicyValidationPluginReport(success=not errors, violations=violations)
+
+    def _digest(self, stack: cdk.PolicyValidationStack) -> str:
+        content = Path(stack.template_path).read_bytes()
+        return hashlib.sha256(f"{self._fingerprint}\0{stack.region}\0".encode() + content).hexdigest()
+
+    def _remembered(self) -> list[str]:
+        try:
+            return list(json.loads(self._file.read_text()))
+        except (OSError, ValueError):
+            return []  # nothing remembered, or nothing legible: validate everything
+
+    def _remember(self, digests: list[str]) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.write_text(json.dumps(digests[-_REMEMBERED:], indent=0))
