@@ -14,7 +14,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from ultrafleet.catalog import InstanceType
-from ultrafleet.cluster import NodeRole
+from ultrafleet.cluster import create_node_role
 from ultrafleet.errors import FleetError
 from ultrafleet.pools.launch_template import launch_template_data
 from ultrafleet.pools.node_options import NodeOptions
@@ -119,7 +119,7 @@ class NodePool(Construct):
         cluster_name = cluster.cluster_name
         self.pool_name = pool_name
         self.instance_type = shape.instance_type
-        self.node_role = node_role if node_role is not None else NodeRole(self, "NodeRole").role
+        self.node_role = node_role if node_role is not None else create_node_role(self, "NodeRole")
         self.launch_template = cdk.CfnResource(
             self,
             "LaunchTemplate",

@@ -1,0 +1,67 @@
+"""cfn-lint over every template of a cloud assembly: `python tests/tools/lint_templates.py cdk.out`.
+
+One finding is ignored: E3628 on a launch template whose instance type our catalog knows. cfn-lint 1.58 has an older list
+of types and rejects p6e-gb200, trn2u and others in every region.
+"""
+
+import json
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from cfnlint.api import lint_file
+from cfnlint.config import ManualArgs
+from cfnlint.match import Match
+
+from ultrafleet.catalog import InstanceType
+
+_KNOWN_TYPES = {instance_type.name for instance_type in InstanceType.all() if instance_type.name}
+
+
+def findings(path: Path, region: str) -> list[str]:
+    """What cfn-lint says of one template, without the scoped ignore."""
+    template = json.loads(path.read_text())
+    matches = lint_file(path, ManualArgs(regions=[region]))
+    return [
+        f"{path}:{match.linenumber}: {match.rule.id} {match.message}"
+        for match in matches
+        if not is_known_launch_template(template, match)
+    ]
+
+
+def is_known_launch_template(template: dict[str, Any], match: Match) -> bool:
+    """Whether this is the finding that cfn-lint's older list of instance types makes."""
+    if match.rule.id != "E3628":
+        return False
+    resource = template["Resources"].get(match.path[1], {}) if match.path and len(match.path) > 1 else {}
+    data = resource.get("Properties", {}).get("LaunchTemplateData", {})
+    return resource.get("Type") == "AWS::EC2::LaunchTemplate" and data.get("InstanceType") in _KNOWN_TYPES
+
+
+def templates(assembly: Path) -> list[tuple[Path, str]]:
+    """Every template of an assembly, with the region it is for."""
+    found = []
+    for manifest in sorted(assembly.rglob("manifest.json")):
+        for artifact in json.loads(manifest.read_text())["artifacts"].values():
+            if artifact["type"] == "aws:cloudformation:stack":
+                region = artifact["environment"].rsplit("/", 1)[1]
+                found.append((manifest.parent / artifact["properties"]["templateFile"], region))
+    return found
+
+
+def main() -> int:
+    """Print every finding; 1 if there is any, 2 if there is no template."""
+    found = templates(Path(sys.argv[1]))
+    if not found:
+        print(f"{sys.argv[1]} holds no template, expected a cloud assembly: run `make synth` first")
+        return 2
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        lines = [line for result in pool.map(findings, *zip(*found, strict=True)) for line in result]
+    print("\n".join([*lines, f"cfn-lint: {len(found)} templates, {len(lines)} findings"]))
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
