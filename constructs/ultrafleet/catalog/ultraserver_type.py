@@ -1,0 +1,125 @@
+"""UltraServer types, as an enum-like class."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from functools import cache
+from typing import ClassVar
+
+from ultrafleet.catalog._data import Confidence, Fact, UltraServerValues, catalog_data, merged
+from ultrafleet.catalog._entry import CatalogEntry
+from ultrafleet.catalog.instance_type import InstanceType
+from ultrafleet.errors import FleetError
+
+UltraServerTypeFacts = UltraServerValues
+"""Facts to state of an UltraServer that the catalog doesn't know; all optional, None is unknown."""
+
+
+class UltraServerType(CatalogEntry):
+    """An EC2 UltraServer: instances in one NVLink or NeuronLink domain, sold as one capacity block.
+
+    The EC2 API takes its type as a plain string, so names are open: see `of`.
+    """
+
+    U_P6E_GB200X36: ClassVar[UltraServerType]
+    U_P6E_GB200X72: ClassVar[UltraServerType]
+    U_TRN2X64: ClassVar[UltraServerType]
+    U_P6E_GB300X72: ClassVar[UltraServerType]
+    """Name not from AWS, size inferred."""
+    TRN3_GEN1: ClassVar[UltraServerType]
+    """AWS has published no name."""
+    TRN3_GEN2: ClassVar[UltraServerType]
+    """AWS has published no name."""
+
+    instance_count: int | None
+    """Instances in it."""
+    accelerator_count: int | None
+    """Accelerators in it: one NVLink or NeuronLink domain."""
+    zones: tuple[str, ...] | None
+    """Zones that documents name. Others may exist."""
+    region: str | None
+    """Region, where documents name no zone."""
+    capacity_block_usd_per_hour: float | None
+    """Price of the whole UltraServer on a capacity block, USD an hour."""
+    price_date: str | None
+    """Month of that price."""
+
+    @staticmethod
+    def of(
+        name: str,
+        *,
+        instance_type: InstanceType | None = None,
+        facts: UltraServerTypeFacts | None = None,
+        source: str = "caller",
+        confidence: Confidence = Confidence.HIGH,
+    ) -> UltraServerType:
+        """The UltraServer of that name; with facts, one of your own.
+
+        Args:
+            name: API name, such as `u-p6e-gb200x72`; or the family of one that has none.
+            instance_type: its members. Default: the catalog's.
+            facts: what you know of it. Default: the catalog's facts.
+            source: where your facts come from.
+            confidence: how well they are known.
+
+        Raises:
+            FleetError: the catalog doesn't know the name and nothing was passed.
+        """
+        known = _load()
+        base = known.get(name)
+        if facts is None and instance_type is None:
+            if base is None:
+                close = difflib.get_close_matches(name, known, n=3, cutoff=0.6) or list(known)
+                raise FleetError(
+                    f"UltraServer type is {name!r}, expected one that the catalog knows ({', '.join(close)}): correct "
+                    "it, or pass UltraServerType.of(name, instance_type=..., facts=UltraServerTypeFacts(...))"
+                )
+            return base
+        stated = {
+            key: Fact(getattr(facts, key), source, confidence) for key in (facts.model_fields_set if facts else ())
+        }
+        return UltraServerType(
+            name,
+            base.family if base else name,
+            {**(base.facts() if base else {}), **stated},
+            instance_type or (base.instance_type if base else None),
+        )
+
+    @staticmethod
+    def all() -> tuple[UltraServerType, ...]:
+        """Every UltraServer of the catalog."""
+        return tuple(_load().values())
+
+    def __init__(
+        self, name: str | None, family: str, facts: Mapping[str, Fact], instance_type: InstanceType | None
+    ) -> None:
+        super().__init__(name, family, facts)
+        self._instance_type = instance_type
+        for fact_name in UltraServerValues.model_fields:
+            self.__dict__[fact_name] = self.fact(fact_name).value
+
+    @property
+    def instance_type(self) -> InstanceType | None:
+        """Type of its members, or None where no source names it."""
+        return self._instance_type
+
+
+@cache
+def _load() -> Mapping[str, UltraServerType]:
+    data = catalog_data()
+    entries = [
+        UltraServerType(
+            entry.name,
+            entry.family,
+            merged(entry.facts, data.sources),
+            InstanceType.of(entry.instance_type) if entry.instance_type else None,
+        )
+        for entry in data.ultraserver_types
+    ]
+    return {str(entry): entry for entry in entries}
+
+
+for _entry in _load().values():
+    _attribute = "TRN3_GEN" + _entry.family[9] if _entry.name is None else str(_entry).replace("-", "_")
+    setattr(UltraServerType, _attribute.upper(), _entry)
