@@ -159,8 +159,11 @@ class InstanceType(CatalogEntry):
 
     @property
     def is_ultraserver_member(self) -> bool:
-        """Whether it comes in UltraServers only. P6e-GB300 in its second spelling is taken to, like the first."""
-        return bool(self.ultraserver_types) or self._family == "p6e-gb300r"
+        """Whether it comes in whole UltraServers.
+
+        P6e-GB300 in its second spelling is taken to, like the first, and so is Trn3, whose members have no name yet.
+        """
+        return bool(self.ultraserver_types) or self.name is None or self.family == "p6e-gb300r"
 
 
 @cache
@@ -187,5 +190,5 @@ def _from_entry(entry: InstanceEntry, sources: Mapping[str, str]) -> InstanceTyp
 
 
 for _entry in _load().values():
-    _attribute = "TRN3_GEN" + _entry.family[9] if _entry.name is None else str(_entry).replace(".", "_").replace("-", "_")
+    _attribute = "TRN3_GEN" + _entry.family[8] if _entry.name is None else str(_entry).replace(".", "_").replace("-", "_")
     setattr(InstanceType, _attribute.upper(), _entry)

@@ -121,5 +121,5 @@ def _load() -> Mapping[str, UltraServerType]:
 
 
 for _entry in _load().values():
-    _attribute = "TRN3_GEN" + _entry.family[9] if _entry.name is None else str(_entry).replace("-", "_")
+    _attribute = "TRN3_GEN" + _entry.family[8] if _entry.name is None else str(_entry).replace("-", "_")
     setattr(UltraServerType, _attribute.upper(), _entry)

@@ -1,0 +1,40 @@
+"""One network interface of an instance, and what layouts are asked for."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class EfaIntent(StrEnum):
+    """What a layout is for."""
+
+    IP_SAVING = "ip_saving"
+    """Full EFA bandwidth with one IP address: what most fleets want."""
+    MAX_IP_BANDWIDTH = "max_ip_bandwidth"
+    """Full EFA bandwidth, and ENA interfaces on the cards that add IP bandwidth. Each takes an IP address; an instance
+    with more than one gets no public IP by itself."""
+    EFA_8 = "efa_8"
+    """P6e-GB200: eight EFA interfaces of 200 Gbit/s instead of four of 400, the same bandwidth in sum."""
+
+
+class Interface(NamedTuple):
+    """A network interface of a launch template.
+
+    Attributes:
+        card: network card index.
+        device: device index on the card.
+        interface_type: `interface` (ENA), `efa` (ENA and EFA) or `efa-only`.
+    """
+
+    card: int
+    device: int
+    interface_type: str
+
+    @property
+    def takes_ip(self) -> bool:
+        """Whether it takes an IP address of the subnet: EFA-only interfaces take none."""
+        return self.interface_type != "efa-only"
+
+    @property
+    def is_efa(self) -> bool:
+        """Whether it is an EFA interface."""
+        return self.interface_type in {"efa", "efa-only"}
