@@ -94,6 +94,9 @@ class InstanceType(CatalogEntry):
     price_date: str | None
     """Month of that price."""
 
+    FACTS: ClassVar[tuple[str, ...]] = tuple(InstanceValues.model_fields)
+    """Names of all facts, known or not."""
+
     @staticmethod
     def of(
         name: str,
@@ -142,7 +145,7 @@ class InstanceType(CatalogEntry):
     ) -> None:
         super().__init__(name, family, facts)
         self._network_cards = network_cards
-        for fact_name in InstanceValues.model_fields:
+        for fact_name in self.FACTS:
             self.__dict__[fact_name] = self.fact(fact_name).value
 
     @property

@@ -45,6 +45,9 @@ class UltraServerType(CatalogEntry):
     price_date: str | None
     """Month of that price."""
 
+    FACTS: ClassVar[tuple[str, ...]] = tuple(UltraServerValues.model_fields)
+    """Names of all facts, known or not."""
+
     @staticmethod
     def of(
         name: str,
@@ -96,7 +99,7 @@ class UltraServerType(CatalogEntry):
     ) -> None:
         super().__init__(name, family, facts)
         self._instance_type = instance_type
-        for fact_name in UltraServerValues.model_fields:
+        for fact_name in self.FACTS:
             self.__dict__[fact_name] = self.fact(fact_name).value
 
     @property

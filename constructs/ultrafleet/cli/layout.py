@@ -1,0 +1,102 @@
+"""`ultrafleet layout`: the interfaces of a type, or the faults of a layout from elsewhere."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ultrafleet.catalog import InstanceType
+from ultrafleet.errors import FleetError
+from ultrafleet.layout import EfaIntent, Interface, Violation, efa_layout, layout_violations
+
+_INTENTS = ", ".join(intent.value for intent in EfaIntent)
+
+
+def layout(
+    instance_type: Annotated[str | None, typer.Argument(metavar="TYPE", help="instance type")] = None,
+    intent: Annotated[str | None, typer.Option(help=f"one of {_INTENTS}; default: ip_saving")] = None,
+    validate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help='check a layout instead: {"instance_type": "…", "interfaces": [[card, device, "type"], …]}, - for stdin',
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Show the network interfaces of TYPE, or check a layout from elsewhere (exit 0: valid, 1: faults)."""
+    if (instance_type is None) == (validate is None):
+        raise FleetError("got both or neither of TYPE and --validate FILE, expected one: pass one of them")
+    if validate is not None:
+        if intent is not None:
+            raise FleetError(f"got --intent {intent} with --validate, expected none: a layout is checked as it is")
+        _check(validate, as_json=as_json)
+        return
+    _show(efa_layout(InstanceType.of(str(instance_type)), _intent(intent)), as_json=as_json)
+
+
+def _intent(name: str | None) -> EfaIntent:
+    if name is None:
+        return EfaIntent.IP_SAVING
+    try:
+        return EfaIntent(name)
+    except ValueError:
+        raise FleetError(f"intent is {name!r}, expected one of {_INTENTS}: pass another --intent") from None
+
+
+def _show(interfaces: Sequence[Interface], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(interfaces))
+        return
+    print("card  device  type")
+    for interface in interfaces:
+        print(f"{interface.card:4}  {interface.device:6}  {interface.interface_type}")
+    addresses = sum(interface.takes_ip for interface in interfaces)
+    print(f"{len(interfaces)} interfaces, {sum(i.is_efa for i in interfaces)} EFA, {addresses} with an IP address")
+
+
+def _check(file: str, *, as_json: bool) -> None:
+    instance_type, interfaces = _read(file)
+    violations = layout_violations(instance_type, interfaces)
+    _report(instance_type, violations, as_json=as_json)
+    if violations:
+        raise typer.Exit(1)
+
+
+def _report(instance_type: InstanceType, violations: Sequence[Violation], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([dataclasses.asdict(violation) for violation in violations]))
+        return
+    for violation in violations:
+        print(f"{violation.rule}: {violation.message}")
+    if not violations:
+        print(f"no rule known of {instance_type} is broken")
+
+
+def _read(file: str) -> tuple[InstanceType, list[Interface]]:
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        content = json.loads(text)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise FleetError(f"{file} can't be read ({error}), expected a JSON file: correct it") from error
+    if not isinstance(content, dict) or set(content) != {"instance_type", "interfaces"}:
+        got = sorted(content) if isinstance(content, dict) else type(content).__name__
+        raise FleetError(f"{file} holds {got}, expected an object with instance_type and interfaces: correct it")
+    name, rows = content["instance_type"], content["interfaces"]
+    if not isinstance(name, str):
+        raise FleetError(f"instance_type in {file} is {name!r}, expected a string: correct it")
+    if not isinstance(rows, list):
+        raise FleetError(f"interfaces in {file} is {type(rows).__name__}, expected a list: correct it")
+    return InstanceType.of(name), [_interface(file, number, row) for number, row in enumerate(rows)]
+
+
+def _interface(file: str, number: int, row: object) -> Interface:
+    match row:
+        # A bool is an int in Python, and no card number.
+        case [int(card), int(device), str(interface_type)] if not isinstance(card, bool) | isinstance(device, bool):
+            return Interface(card, device, interface_type)
+    raise FleetError(f"interfaces[{number}] in {file} is {row!r}, expected [card, device, type]: correct it")

@@ -1,0 +1,186 @@
+"""What is known of each EKS managed add-on that the library installs: pure facts, no constructs."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ultrafleet.errors import FleetError
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddonFacts:
+    """One add-on.
+
+    Args:
+        before_nodes: nodes don't become ready, or get no credentials, without it.
+        namespace: where its pods run.
+        service_account: the account that needs AWS permissions; None when nothing does.
+        managed_policies: AWS managed policies of that account, by name as `iam::aws:policy/<name>`.
+        statements: statements allowed beside them: actions, resources and perhaps conditions. A resource is "*", or an
+            ARN after "arn:<partition>:" with "{region}" and "{account}".
+        configuration: values that this library sets.
+        minimum_version: oldest version that works here.
+        minimum_reason: why.
+    """
+
+    before_nodes: bool = False
+    namespace: str = "kube-system"
+    service_account: str | None = None
+    managed_policies: tuple[str, ...] = ()
+    statements: tuple[Mapping[str, Any], ...] = ()
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    minimum_version: tuple[int, int, int] | None = None
+    minimum_reason: str = ""
+
+
+_GPU_TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+
+ADDONS: Mapping[str, AddonFacts] = {
+    # Prefixes of 16 addresses instead of single ones: fewer API calls and more pods a node. Tolerates all taints
+    # (chart template of amazon-vpc-cni-k8s, high). Role: EKS user guide recommends one of its own (high).
+    "vpc-cni": AddonFacts(
+        before_nodes=True,
+        service_account="aws-node",
+        managed_policies=("AmazonEKS_CNI_Policy",),
+        configuration={"env": {"ENABLE_PREFIX_DELEGATION": "true", "WARM_PREFIX_TARGET": "1"}},
+        minimum_version=(1, 18, 5),
+        minimum_reason="efa-only interfaces need it",
+    ),
+    "kube-proxy": AddonFacts(before_nodes=True),
+    # hostNetwork, so it runs before there is pod networking; tolerates all taints from 1.2.0 on
+    # (chart values; amazon-vpc-cni-k8s #2780; high).
+    "eks-pod-identity-agent": AddonFacts(
+        before_nodes=True,
+        minimum_version=(1, 2, 0),
+        minimum_reason="older ones don't tolerate the taints of accelerator nodes",
+    ),
+    "coredns": AddonFacts(),
+    # The agent tolerates all taints, its DCGM server none, and runs on amd64 only (chart values at 1.7.0, high).
+    "eks-node-monitoring-agent": AddonFacts(configuration={"dcgmAgent": {"tolerations": [_GPU_TOLERATION]}}),
+    "amazon-cloudwatch-observability": AddonFacts(
+        namespace="amazon-cloudwatch",
+        service_account="cloudwatch-agent",
+        managed_policies=("CloudWatchAgentServerPolicy",),
+    ),
+    # V2 acts on volumes and snapshots that the driver made, not on every volume of the account
+    # (aws-ebs-csi-driver #2918, high). The node pods of EBS, EFS and FSx tolerate all taints (chart values, high).
+    "aws-ebs-csi-driver": AddonFacts(
+        service_account="ebs-csi-controller-sa",
+        managed_policies=("AmazonEBSCSIDriverPolicyV2",),
+    ),
+    "aws-efs-csi-driver": AddonFacts(
+        service_account="efs-csi-controller-sa",
+        managed_policies=("service-role/AmazonEFSCSIDriverPolicy",),
+    ),
+    # The driver's own documented policy without its S3 part, instead of AmazonFSxFullAccess (aws-fsx-csi-driver,
+    # docs/install.md, high that it is documented, medium that it is enough for every volume).
+    "aws-fsx-csi-driver": AddonFacts(
+        service_account="fsx-csi-controller-sa",
+        statements=(
+            {
+                "actions": [
+                    "fsx:CreateFileSystem",
+                    "fsx:DeleteFileSystem",
+                    "fsx:TagResource",
+                    "fsx:UpdateFileSystem",
+                ],
+                "resources": ["fsx:{region}:{account}:file-system/*"],
+            },
+            {"actions": ["fsx:DescribeFileSystems"], "resources": ["*"]},
+            {
+                "actions": ["iam:CreateServiceLinkedRole"],
+                "resources": ["iam::{account}:role/aws-service-role/fsx.amazonaws.com/*"],
+                "conditions": {"StringEquals": {"iam:AWSServiceName": "fsx.amazonaws.com"}},
+            },
+        ),
+    ),
+    # Buckets are the workload's affair: it brings its own Pod Identity, so the driver has no role here.
+    "aws-mountpoint-s3-csi-driver": AddonFacts(configuration={"node": {"tolerateAllTaints": True}}),
+    "metrics-server": AddonFacts(),
+    "cert-manager": AddonFacts(),
+    "kube-state-metrics": AddonFacts(),
+    "prometheus-node-exporter": AddonFacts(),
+}
+"""Names as EKS spells them (EKS user guide, high)."""
+
+ALWAYS = ("eks-pod-identity-agent", "vpc-cni", "kube-proxy", "coredns", "eks-node-monitoring-agent")
+"""Add-ons that every fleet has."""
+
+_VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)-eksbuild\.\d+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManagedAddon:
+    """An EKS managed add-on as the caller wants it.
+
+    Args:
+        name: name of the add-on as EKS spells it.
+        version: version such as "v1.20.4-eksbuild.2". Default: what EKS has as default for the cluster's Kubernetes
+            when the add-on is made; later deployments leave it alone.
+        configuration: values laid over this library's, in the add-on's own schema. Default: none.
+        service_account_role_arns: roles by service account, instead of the role this library makes. Their trust must
+            allow pods.eks.amazonaws.com. Default: this library's role, with the least that the add-on needs.
+
+    Raises:
+        FleetError: an unknown name, a misspelt version, or one too old for this library.
+    """
+
+    name: str
+    version: str | None = None
+    configuration: Mapping[str, Any] | None = None
+    service_account_role_arns: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        facts = ADDONS.get(self.name)
+        if facts is None:
+            raise FleetError(
+                f"the add-on {self.name!r} is not known, expected one of {', '.join(sorted(ADDONS))}: correct the name"
+            )
+        # A token, such as the value of a stack parameter, can't be checked: it holds "${Token".
+        if self.version is None or "${Token" in self.version:
+            return
+        match = _VERSION.fullmatch(self.version)
+        if match is None:
+            raise FleetError(
+                f"version of {self.name} is {self.version!r}, expected the add-on's spelling, "
+                "vMAJOR.MINOR.PATCH-eksbuild.N: take it from `aws eks describe-addon-versions`"
+            )
+        if facts.minimum_version and tuple(int(part) for part in match.groups()) < facts.minimum_version:
+            oldest = ".".join(str(part) for part in facts.minimum_version)
+            raise FleetError(
+                f"version of {self.name} is {self.version!r}, expected v{oldest} or newer: {facts.minimum_reason}"
+            )
+
+    @property
+    def facts(self) -> AddonFacts:
+        """What is known of the add-on."""
+        return ADDONS[self.name]
+
+    @property
+    def configuration_values(self) -> str | None:
+        """The configuration as the JSON text that EKS takes, the same at every synthesis."""
+        merged = _merge(self.facts.configuration, self.configuration or {})
+        return json.dumps(merged, sort_keys=True, separators=(",", ":")) if merged else None
+
+
+def select(addons: Sequence[str | ManagedAddon]) -> list[ManagedAddon]:
+    """The add-ons that every fleet has, with what the caller adds to or says about them, each once."""
+    wanted: dict[str, ManagedAddon] = {}
+    for addon in addons:
+        entry = ManagedAddon(name=addon) if isinstance(addon, str) else addon
+        if entry.name in wanted:
+            raise FleetError(f"the add-on {entry.name!r} is named twice, expected once: join the two entries")
+        wanted[entry.name] = entry
+    others = sorted(set(wanted) - set(ALWAYS))
+    return [wanted.get(name) or ManagedAddon(name=name) for name in (*ALWAYS, *others)]
+
+
+def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid on `under`; mappings are joined, everything else is replaced."""
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged

@@ -1,0 +1,136 @@
+"""What a cluster's plain values must satisfy: pure logic, no constructs."""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+
+from ultrafleet.errors import FleetError
+from ultrafleet.rules.zones import is_local_zone
+
+MINIMUM_KUBERNETES_VERSION = (1, 33)  # P6e needs it (EKS user guide, high)
+RECOMMENDED_KUBERNETES_VERSION = (1, 34)  # resource.k8s.io/v1 is on by default (EKS user guide, high)
+
+CONTROL_PLANE_TIERS = ("standard", "tier-xl", "tier-2xl", "tier-4xl", "tier-8xl", "tier-ultra")
+"""Values of `ControlPlaneScalingConfig.Tier`: CloudFormation schema of 2026-10-20 (high; only it has `tier-ultra`)."""
+
+CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+"""Control-plane log types (CloudFormation schema, high)."""
+
+SCORING_STRATEGIES = ("MostAllocated", "LeastAllocated")
+"""Values of the scheduler's `ScoringStrategy.Type` (EKS user guide, high)."""
+
+_CLUSTER_NAME = re.compile(r"[0-9A-Za-z][A-Za-z0-9\-_]{0,99}")  # EKS API model, ClusterName
+_MINIMUM_ZONES = 2  # an EKS control plane spans at least two (EKS user guide, network requirements, high)
+_PRIVATE_BLOCKS = tuple(ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+_SERVICE_PREFIXES = range(12, 25)  # /12 to /24 (EKS API, serviceIpv4Cidr, high)
+
+
+def check_cluster_name(name: str) -> None:
+    """Refuse a name that EKS refuses."""
+    if not _CLUSTER_NAME.fullmatch(name):
+        raise FleetError(
+            f"cluster_name is {name!r}, expected 1 to 100 letters, digits, '-' or '_' that start with a letter or a "
+            "digit: choose another name"
+        )
+
+
+def parse_kubernetes_version(version: str) -> tuple[int, int]:
+    """Major and minor of a version such as "1.34"; refuses other spellings and versions below 1.33."""
+    if not re.fullmatch(r"\d+\.\d+", version):
+        raise FleetError(f"kubernetes_version is {version!r}, expected major.minor such as '1.34': leave the patch out")
+    major, minor = (int(part) for part in version.split("."))
+    if (major, minor) < MINIMUM_KUBERNETES_VERSION:
+        raise FleetError(
+            f"kubernetes_version is {version!r}, expected 1.33 or newer, 1.34 recommended: UltraServer nodes need it"
+        )
+    return major, minor
+
+
+def check_control_plane_zones(zones: Sequence[str | None]) -> None:
+    """Refuse Local Zones, and fewer than two zones.
+
+    Args:
+        zones: availability zone name of each subnet; None where it is not known at synthesis.
+    """
+    for zone in zones:
+        if zone is not None and is_local_zone(zone):
+            raise FleetError(
+                f"control_plane_subnets has a subnet in the Local Zone {zone!r}, expected regular availability zones: "
+                "a cluster can't be created in a Local Zone, only its node groups can use one"
+            )
+    if len(zones) < _MINIMUM_ZONES or (None not in zones and len(set(zones)) < _MINIMUM_ZONES):
+        got = ", ".join(sorted({zone or "unknown" for zone in zones})) or "none"
+        raise FleetError(
+            f"control_plane_subnets is {len(zones)} subnets in the zones {got}, expected subnets in at least 2 "
+            "availability zones: add a subnet in another zone"
+        )
+
+
+def check_tier(tier: str) -> None:
+    """Refuse a control-plane tier that EKS doesn't have."""
+    if tier not in CONTROL_PLANE_TIERS:
+        raise FleetError(
+            f"control_plane_scaling_tier is {tier!r}, expected one of {', '.join(CONTROL_PLANE_TIERS)}: "
+            "leave it out for the standard control plane"
+        )
+
+
+def check_scoring_strategy(strategy: str) -> None:
+    """Refuse a scoring strategy that EKS doesn't have."""
+    if strategy not in SCORING_STRATEGIES:
+        raise FleetError(
+            f"scheduler_scoring_strategy is {strategy!r}, expected {' or '.join(SCORING_STRATEGIES)}: "
+            "leave it out for MostAllocated"
+        )
+
+
+def check_log_types(types: Sequence[str]) -> None:
+    """Refuse unknown control-plane log types."""
+    for log_type in types:
+        if log_type not in CONTROL_PLANE_LOGS:
+            raise FleetError(
+                f"control_plane_logs has {log_type!r}, expected some of {', '.join(CONTROL_PLANE_LOGS)}: "
+                "leave it out for all of them"
+            )
+
+
+def check_service_ipv4_cidr(cidr: str) -> None:
+    """Refuse a service range that EKS refuses."""
+    network = _ipv4("service_ipv4_cidr", cidr)
+    if network.prefixlen not in _SERVICE_PREFIXES or not any(network.subnet_of(block) for block in _PRIVATE_BLOCKS):
+        raise FleetError(
+            f"service_ipv4_cidr is {cidr!r}, expected a /12 to /24 inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16: "
+            "choose a private block that is not part of the VPC"
+        )
+
+
+def check_public_access_cidrs(cidrs: Sequence[str], *, allow_any_address: bool) -> None:
+    """Refuse an API server that is open to every address, unless the caller said so."""
+    for cidr in cidrs:
+        network = _ipv4("public_access_cidrs", cidr)
+        if network.prefixlen == 0 and not allow_any_address:
+            raise FleetError(
+                f"public_access_cidrs has {cidr!r}, expected the addresses of people and machines that need the API "
+                "server: name them, or pass allow_public_access_from_anywhere=True if every address must reach it"
+            )
+    if allow_any_address and not cidrs:
+        raise FleetError(
+            "allow_public_access_from_anywhere is True and public_access_cidrs is empty, expected a public endpoint: "
+            "pass public_access_cidrs=['0.0.0.0/0'], or leave both out for a private endpoint"
+        )
+
+
+def check_api_access_cidrs(cidrs: Sequence[str]) -> None:
+    """Refuse a private API server that every connected network reaches, malformed CIDRs and duplicates."""
+    for cidr in cidrs:
+        if _ipv4("api_access_cidrs", cidr).prefixlen == 0:
+            raise FleetError(f"api_access_cidrs has {cidr!r}, expected the networks of people: name them")
+    if len(set(cidrs)) != len(cidrs):
+        raise FleetError(f"api_access_cidrs is {list(cidrs)}, expected each CIDR once: remove the duplicate")
+
+
+def _ipv4(name: str, cidr: str) -> ipaddress.IPv4Network:
+    try:
+        return ipaddress.IPv4Network(cidr)
+    except ValueError as error:
+        raise FleetError(f"{name} has {cidr!r}, expected an IPv4 CIDR such as 10.8.0.0/16: {error}") from error

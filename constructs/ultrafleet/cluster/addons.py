@@ -1,0 +1,163 @@
+"""The cluster's managed add-ons, in an order that works."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_eks_v2 as eks
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from ultrafleet.cluster._addon_catalog import ManagedAddon, select
+from ultrafleet.cluster.system_pool import SystemPool
+from ultrafleet.errors import FleetError
+
+
+class ClusterAddons(Construct):
+    """EKS managed add-ons with their Pod Identity associations.
+
+    Always: eks-pod-identity-agent, vpc-cni, kube-proxy, coredns, eks-node-monitoring-agent. Others by name.
+
+    Order: the Pod Identity agent, then vpc-cni; they and kube-proxy before the system pool; CoreDNS and the rest after
+    it, because they need nodes to become healthy. Pools of accelerators belong after this construct too, which stacks
+    that depend on this one are by themselves.
+
+    Each add-on that calls AWS has a role of its own that only its service account in this cluster can take.
+
+    Args:
+        scope: parent.
+        id: construct id.
+        cluster: the cluster.
+        system_pool: the pool that CoreDNS and the controllers run on, in the same stack; it is made to wait for the
+            network add-ons. Default: the cluster has nodes already.
+        addons: names of add-ons to install, or `ManagedAddon` to pin a version, add configuration or bring roles; for
+            the five that are always there too.
+
+    Raises:
+        FleetError: an unknown add-on, one named twice, a version that is misspelt or too old, a system pool in another
+            stack.
+    """
+
+    addons: Mapping[str, eks.CfnAddon]
+    """The add-ons by name."""
+    roles: Mapping[str, iam.CfnRole]
+    """The roles that were made, by add-on."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the name CDK gives it
+        *,
+        cluster: eks.ICluster,
+        system_pool: SystemPool | None = None,
+        addons: Sequence[str | ManagedAddon] = (),
+    ) -> None:
+        super().__init__(scope, id)
+        selected = select(addons)
+        if system_pool is not None and cdk.Stack.of(system_pool) != cdk.Stack.of(self):
+            raise FleetError(
+                f"system_pool is in stack {cdk.Stack.of(system_pool).stack_name}, expected "
+                f"{cdk.Stack.of(self).stack_name}: some add-ons come before it and some after, so they share a stack"
+            )
+        self._cluster = cluster
+        roles: dict[str, iam.CfnRole] = {}
+        made: dict[str, eks.CfnAddon] = {}
+        for addon in selected:
+            made[addon.name] = self._install(addon, roles)
+        self.addons = made
+        self.roles = roles
+        self._order(selected, system_pool)
+
+    def _install(self, addon: ManagedAddon, roles: dict[str, iam.CfnRole]) -> eks.CfnAddon:
+        """One add-on and its role."""
+        associations = dict(addon.service_account_role_arns or {})
+        account = addon.facts.service_account
+        if account is not None and not associations:
+            roles[addon.name] = self._role(addon, account)
+            associations[account] = roles[addon.name].attr_arn
+        return eks.CfnAddon(
+            self,
+            addon.name,
+            cluster_name=self._cluster.cluster_name,
+            addon_name=addon.name,
+            addon_version=addon.version,
+            configuration_values=addon.configuration_values,
+            pod_identity_associations=[
+                {"serviceAccount": name, "roleArn": arn} for name, arn in sorted(associations.items())
+            ]
+            or None,
+            # What the template says wins over what somebody edited in the cluster.
+            resolve_conflicts="OVERWRITE",
+            # Taking a network add-on out of a template must not take the network from running nodes.
+            preserve_on_delete=addon.facts.before_nodes or None,
+        )
+
+    def _role(self, addon: ManagedAddon, service_account: str) -> iam.CfnRole:
+        """A role that only this service account of this cluster can take, with the least that the add-on needs."""
+        stack = cdk.Stack.of(self)
+        facts = addon.facts
+        return iam.CfnRole(
+            self,
+            f"{addon.name} role",
+            description=f"EKS add-on {addon.name}",
+            assume_role_policy_document={
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "pods.eks.amazonaws.com"},
+                        "Action": ["sts:AssumeRole", "sts:TagSession"],
+                        # Session tags that Pod Identity always sends (EKS user guide, high).
+                        "Condition": {
+                            "StringEquals": {
+                                "aws:RequestTag/eks-cluster-arn": self._cluster.cluster_arn,
+                                "aws:RequestTag/kubernetes-namespace": facts.namespace,
+                                "aws:RequestTag/kubernetes-service-account": service_account,
+                            }
+                        },
+                    }
+                ],
+            },
+            managed_policy_arns=[f"arn:{stack.partition}:iam::aws:policy/{name}" for name in facts.managed_policies]
+            or None,
+            policies=[
+                {
+                    "policyName": addon.name,
+                    "policyDocument": {
+                        "Version": "2012-10-17",
+                        "Statement": [_statement(statement, stack) for statement in facts.statements],
+                    },
+                }
+            ]
+            if facts.statements
+            else None,
+        )
+
+    def _order(self, selected: Sequence[ManagedAddon], system_pool: SystemPool | None) -> None:
+        """Network add-ons, then the system pool, then the rest."""
+        first = [self.addons[addon.name] for addon in selected if addon.facts.before_nodes]
+        # A node's CNI gets its credentials from the node's agent: the association alone would leave it without.
+        self.addons["vpc-cni"].add_resource_dependency(self.addons["eks-pod-identity-agent"])
+        if system_pool is not None:
+            for addon in first:
+                system_pool.nodegroup.add_resource_dependency(addon)
+        before_rest: Sequence[cdk.CfnResource] = first if system_pool is None else [system_pool.nodegroup]
+        for entry in selected:
+            if not entry.facts.before_nodes:
+                for resource in before_rest:
+                    self.addons[entry.name].add_resource_dependency(resource)
+
+
+def _statement(statement: Mapping[str, Any], stack: cdk.Stack) -> dict[str, Any]:
+    """A policy statement of the catalog, with this stack's partition, region and account."""
+    return {
+        "Effect": "Allow",
+        "Action": statement["actions"],
+        "Resource": [
+            resource
+            if resource == "*"
+            else f"arn:{stack.partition}:{resource.format(region=stack.region, account=stack.account)}"
+            for resource in statement["resources"]
+        ],
+        **({"Condition": statement["conditions"]} if "conditions" in statement else {}),
+    }

@@ -1,0 +1,117 @@
+"""When a capacity block runs, and how early its pool has to be empty."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ultrafleet.catalog import CapacityBlockRules
+from ultrafleet.errors import FleetError
+
+EVICTION_MINUTES: Final = 15
+"""EKS evicts for up to this long when a node group shrinks, ignoring disruption budgets (EKS user guide, high)."""
+TICK_MINUTES: Final = 5
+"""How often the schedule looks; a drain begins up to this much late."""
+
+_DEFAULT_LEAD_MINUTES: Final = {True: 90, False: 60}
+_MAX_LEAD_MINUTES: Final = 24 * 60
+
+
+def _reclaim_minutes(*, ultraserver: bool) -> int:
+    reclaim = CapacityBlockRules.ULTRASERVER_RECLAIM if ultraserver else CapacityBlockRules.INSTANCE_RECLAIM
+    return int(reclaim.total_seconds()) // 60
+
+
+def least_drain_lead_minutes(*, ultraserver: bool) -> int:
+    """EC2's reclaim, EKS's eviction and one tick: 80 for an UltraServer, 50 for single instances."""
+    return _reclaim_minutes(ultraserver=ultraserver) + EVICTION_MINUTES + TICK_MINUTES
+
+
+def default_drain_lead_minutes(*, ultraserver: bool) -> int:
+    """The least, and ten minutes for what nobody foresaw: 90 and 60."""
+    return _DEFAULT_LEAD_MINUTES[ultraserver]
+
+
+def validate_drain_lead_minutes(lead_minutes: int, *, ultraserver: bool) -> None:
+    """Refuse a lead in which nodes can't be gone before EC2 takes them.
+
+    Raises:
+        FleetError: it is too short, or longer than a day, which is the shortest block.
+    """
+    least = least_drain_lead_minutes(ultraserver=ultraserver)
+    if not least <= lead_minutes < _MAX_LEAD_MINUTES:
+        reclaim = _reclaim_minutes(ultraserver=ultraserver)
+        raise FleetError(
+            f"drain_lead_minutes is {lead_minutes}, expected {least} to {_MAX_LEAD_MINUTES - 1}: EC2 reclaims from "
+            f"{reclaim} minutes before the end, eviction takes up to {EVICTION_MINUTES} and the schedule looks every "
+            f"{TICK_MINUTES}, pass at least {least}"
+        )
+
+
+def validate_block_window(start: datetime, end: datetime) -> None:
+    """Refuse what can't be the life of a capacity block.
+
+    A block starts at any time of day and ends at 11:30 UTC; extensions give totals of any number of days.
+
+    Raises:
+        FleetError: a moment without an offset, an end that is not after the start or not at 11:30 UTC, or more than
+            182 days and one.
+    """
+    for name, moment in (("start", start), ("end", end)):
+        if moment.utcoffset() is None:
+            raise FleetError(
+                f"{name} is {moment.isoformat()}, expected an offset from UTC: write {moment.isoformat()}Z if it is UTC"
+            )
+    if start >= end:
+        raise FleetError(
+            f"start is {start.isoformat()}, expected a moment before the end {end.isoformat()}: correct one of them"
+        )
+    if end.astimezone(UTC).time() != CapacityBlockRules.END_TIME_UTC:
+        raise FleetError(
+            f"end is {end.isoformat()}, expected 11:30 UTC, when every capacity block ends: "
+            "copy EndDate from `aws ec2 describe-capacity-reservations`"
+        )
+    longest = CapacityBlockRules.MAX_DURATION + timedelta(days=1)
+    if end - start > longest:
+        raise FleetError(
+            f"start {start.isoformat()} and end {end.isoformat()} are {(end - start).days} days apart, expected at "
+            f"most {CapacityBlockRules.MAX_DURATION.days} and one: correct one of them"
+        )
+
+
+def block_is_over(end: datetime, as_of: datetime) -> bool:
+    """Whether a block that ends at `end` is over at `as_of`; nothing here reads a clock."""
+    return end <= as_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockState:
+    """What EC2 says of a reservation.
+
+    Attributes:
+        state: as EC2 spells it: `scheduled`, `active`, `expired`, ...
+        end: when it ends.
+        instance_count: instances it holds.
+    """
+
+    state: str
+    end: datetime
+    instance_count: int
+
+
+def wanted_size(*, now: datetime, blocks: Iterable[BlockState], drain_lead_minutes: int, max_size: int) -> int:
+    """Size that a pool should have: what the schedule's state machine computes, in Python.
+
+    While any active block is inside its lead the pool is empty, so that no node starts on a block about to end.
+
+    Args:
+        now: the moment.
+        blocks: the pool's blocks as EC2 sees them.
+        drain_lead_minutes: how long before a block's end the pool is emptied.
+        max_size: size of the pool.
+    """
+    active = [block for block in blocks if block.state == "active"]
+    lead = timedelta(minutes=drain_lead_minutes)
+    if any(block.end - lead <= now for block in active):
+        return 0
+    return min(max_size, sum(block.instance_count for block in active))

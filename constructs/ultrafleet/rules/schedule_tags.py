@@ -1,0 +1,27 @@
+"""Orders of a pool to the block schedule, as tags of its node group: see docs/architecture.md."""
+
+from typing import Final
+
+SCHEDULE_TAG: Final = "ultrafleet:schedule"
+GROUP_TAG: Final = "ultrafleet:capacity-block-group"
+LEAD_TAG: Final = "ultrafleet:drain-lead-minutes"
+
+FOLLOW_BLOCKS: Final = "capacity-blocks"
+"""Value of the schedule tag: sized by the pool's blocks."""
+HOLD: Final = "hold"
+"""Value of the schedule tag: kept empty."""
+
+
+def block_schedule_tags(*, capacity_block_group_name: str, drain_lead_minutes: int, hold: bool = False) -> dict[str, str]:
+    """Tags that put a node group under the schedule.
+
+    Args:
+        capacity_block_group_name: resource group that holds the pool's blocks.
+        drain_lead_minutes: how long before a block's end the pool is emptied.
+        hold: keep the pool empty, whatever its blocks do.
+    """
+    return {
+        SCHEDULE_TAG: HOLD if hold else FOLLOW_BLOCKS,
+        GROUP_TAG: capacity_block_group_name,
+        LEAD_TAG: str(drain_lead_minutes),
+    }
