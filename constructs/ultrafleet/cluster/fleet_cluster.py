@@ -279,7 +279,8 @@ def _zone_of(subnet: ec2.ISubnet) -> str | None:
         zone = subnet.availability_zone
     except RuntimeError:  # an imported subnet whose zone was not given
         return None
-    return None if cdk.Token.is_unresolved(zone) else zone
+    # Until a context lookup has run, CDK calls the zones of a new VPC dummy1a, dummy1b and dummy1c.
+    return None if cdk.Token.is_unresolved(zone) or zone.startswith("dummy1") else zone
 
 
 def _unlisted(scope: Construct, vpc: ec2.IVpc, zones: Sequence[str | None]) -> ec2.IVpc:

@@ -1,0 +1,18 @@
+"""The network of a fleet: VPC, subnets, endpoints, and the security group of EFA."""
+
+from ultrafleet.network.efa_security_group import EfaSecurityGroup
+from ultrafleet.network.endpoints import NetworkEndpoints
+from ultrafleet.network.fleet_network import ENDPOINT_SERVICES, Egress, FleetNetwork
+from ultrafleet.network.flow_logs import NetworkFlowLogs
+from ultrafleet.rules.subnets import SubnetKind, SubnetSpec
+
+__all__ = [
+    "ENDPOINT_SERVICES",
+    "EfaSecurityGroup",
+    "Egress",
+    "FleetNetwork",
+    "NetworkEndpoints",
+    "NetworkFlowLogs",
+    "SubnetKind",
+    "SubnetSpec",
+]

@@ -1,0 +1,82 @@
+"""Subnets of a fleet's VPC, checked together."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from ultrafleet.errors import FleetError
+from ultrafleet.rules.ip_budget import parse_cidr
+from ultrafleet.rules.zones import is_local_zone, region_of_zone, validate_zone
+
+_CONTROL_PLANE_ZONES: Final = 2
+
+
+class SubnetKind(StrEnum):
+    """What a subnet is for."""
+
+    CONTROL_PLANE = "control_plane"
+    """Network interfaces of the EKS control plane, interface endpoints, Lambda functions. Regular zones only."""
+    SYSTEM = "system"
+    """Nodes of controllers. Regular zones only."""
+    ACCELERATOR = "accelerator"
+    """Accelerator nodes, in an Availability Zone or a Local Zone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubnetSpec:
+    """A subnet, stated in full: CloudFormation replaces a subnet whose zone or CIDR changes.
+
+    Attributes:
+        name: unique in the VPC; logical ids are made of it.
+        kind: what it is for.
+        availability_zone: Availability Zone or Local Zone.
+        cidr: IPv4 CIDR, /16 to /28.
+    """
+
+    name: str
+    kind: SubnetKind
+    availability_zone: str
+    cidr: str
+
+    def __post_init__(self) -> None:
+        parse_cidr(self.cidr, of=f"subnet {self.name}")
+        validate_zone(self.availability_zone)
+        if self.kind is not SubnetKind.ACCELERATOR and is_local_zone(self.availability_zone):
+            raise FleetError(
+                f"subnet {self.name} of kind {self.kind.value} is in Local Zone {self.availability_zone}, expected an "
+                "Availability Zone: an EKS cluster can't be created with a Local Zone, only its accelerators go there"
+            )
+
+
+def validate_subnets(cidr: str, subnets: Sequence[SubnetSpec]) -> None:
+    """Refuse subnets that can't make one VPC for a cluster.
+
+    Raises:
+        FleetError: two of one name, a CIDR outside the VPC's or overlapping another's, zones of several regions, or
+            control-plane subnets in fewer than two zones.
+    """
+    vpc = parse_cidr(cidr, of="the VPC")
+    names = [subnet.name for subnet in subnets]
+    for name in names:
+        if names.count(name) > 1:
+            raise FleetError(f"subnet {name} stands {names.count(name)} times, expected once: rename the others")
+    for subnet in subnets:
+        if not parse_cidr(subnet.cidr, of=f"subnet {subnet.name}").subnet_of(vpc):
+            raise FleetError(f"subnet {subnet.name} has {subnet.cidr}, expected a part of the VPC's {cidr}: move it")
+    for one, other in itertools.combinations(subnets, 2):
+        if parse_cidr(one.cidr, of=one.name).overlaps(parse_cidr(other.cidr, of=other.name)):
+            raise FleetError(
+                f"subnets {one.name} ({one.cidr}) and {other.name} ({other.cidr}) overlap, expected separate CIDRs: "
+                "move one of them"
+            )
+    regions = {region_of_zone(subnet.availability_zone) for subnet in subnets}
+    if len(regions) > 1:
+        raise FleetError(f"subnets are in zones of {', '.join(sorted(regions))}, expected one region: move some")
+    zones = {subnet.availability_zone for subnet in subnets if subnet.kind is SubnetKind.CONTROL_PLANE}
+    if len(zones) < _CONTROL_PLANE_ZONES:
+        raise FleetError(
+            f"control_plane subnets are in {', '.join(sorted(zones)) or 'no zone'}, expected at least two Availability "
+            "Zones, as EKS does: add one"
+        )

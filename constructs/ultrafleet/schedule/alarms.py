@@ -1,0 +1,126 @@
+"""What the block schedule tells people."""
+
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+_FIVE_MINUTES: Final = 300
+
+
+class ScheduleAlarms(Construct):
+    """Alarms of the block schedule and EC2's capacity block events, to one topic.
+
+    Args:
+        scope: parent.
+        id: construct id.
+        cluster_name: for descriptions.
+        state_machine_arn: the machine.
+        dead_letter_queue: where failed calls go.
+        topic: who is told.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the name CDK gives it
+        *,
+        cluster_name: str,
+        state_machine_arn: str,
+        dead_letter_queue: sqs.Queue,
+        topic: sns.ITopic,
+    ) -> None:
+        super().__init__(scope, id)
+        self._topic_arn = topic.topic_arn
+        machine = [{"name": "StateMachineArn", "value": state_machine_arn}]
+        self._alarm(
+            "FailedCalls",
+            f"a capacity block pool of {cluster_name} could not be sized: read the dead-letter queue",
+            namespace="AWS/SQS",
+            metric="ApproximateNumberOfMessagesVisible",
+            dimensions=[{"name": "QueueName", "value": dead_letter_queue.queue_name}],
+            statistic="Maximum",
+        )
+        for metric in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionThrottled"):
+            self._alarm(
+                metric,
+                f"the block schedule of {cluster_name} did not finish: pools may not be emptied in time",
+                namespace="AWS/States",
+                metric=metric,
+                dimensions=machine,
+                statistic="Sum",
+            )
+        # No data is the fault that this one is for.
+        cloudwatch.CfnAlarm(
+            self,
+            "NotRunning",
+            alarm_description=f"the block schedule of {cluster_name} has not run for 15 minutes: pools are not sized",
+            alarm_actions=[self._topic_arn],
+            namespace="AWS/States",
+            metric_name="ExecutionsStarted",
+            dimensions=machine,
+            statistic="Sum",
+            period=_FIVE_MINUTES,
+            evaluation_periods=3,
+            threshold=1,
+            comparison_operator="LessThanThreshold",
+            treat_missing_data="breaching",
+        )
+        rule = events.CfnRule(
+            self,
+            "CapacityBlockEvents",
+            description="EC2 says something about a capacity block",
+            # The detail types differ between pages of the EC2 guide; all begin so.
+            event_pattern={"source": ["aws.ec2"], "detail-type": [{"prefix": "Capacity Block"}]},
+            targets=[{"id": "Topic", "arn": self._topic_arn}],
+        )
+        self._let_publish(topic, "events.amazonaws.com", rule.attr_arn)
+        self._let_publish(
+            topic,
+            "cloudwatch.amazonaws.com",
+            cdk.Stack.of(self).format_arn(
+                service="cloudwatch", resource="alarm", resource_name="*", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
+            ),
+        )
+
+    def _alarm(
+        self,
+        id: str,  # noqa: A002 - a construct id
+        description: str,
+        *,
+        namespace: str,
+        metric: str,
+        dimensions: list[dict[str, str]],
+        statistic: str,
+    ) -> None:
+        cloudwatch.CfnAlarm(
+            self,
+            id,
+            alarm_description=description,
+            alarm_actions=[self._topic_arn],
+            namespace=namespace,
+            metric_name=metric,
+            dimensions=dimensions,
+            statistic=statistic,
+            period=_FIVE_MINUTES,
+            evaluation_periods=1,
+            threshold=1,
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            treat_missing_data="notBreaching",
+        )
+
+    @staticmethod
+    def _let_publish(topic: sns.ITopic, service: str, source_arn: str) -> None:
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["sns:Publish"],
+                principals=[iam.ServicePrincipal(service)],
+                resources=[topic.topic_arn],
+                conditions={"ArnLike": {"aws:SourceArn": source_arn}},
+            )
+        )

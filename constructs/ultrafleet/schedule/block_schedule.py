@@ -1,0 +1,209 @@
+"""The schedule that sizes a cluster's pools by their capacity blocks."""
+
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as stepfunctions
+from constructs import Construct
+
+from ultrafleet.rules.block_clock import TICK_MINUTES
+from ultrafleet.schedule.alarms import ScheduleAlarms
+from ultrafleet.schedule.definition import state_machine_definition
+
+_RETENTION_DAYS: Final = 14
+
+
+class BlockSchedule(Construct):
+    """One state machine for a cluster, started every five minutes.
+
+    It finds the pools by the tags of their node groups, reads the state and the end of their blocks from EC2, and sets
+    the sizes: up when a block is active, to nothing a lead before it ends. Adding or removing a pool changes nothing
+    here. A call that fails goes to a dead-letter queue, and alarms tell of that, of failed executions and of a schedule
+    that doesn't run. See docs/decisions/0006-block-schedule.md.
+
+    Args:
+        scope: parent.
+        id: construct id.
+        cluster_name: the cluster.
+        topic: where alarms and EC2's capacity block events go; its policy and key must let CloudWatch and EventBridge
+            publish. Default: a new encrypted one.
+        encryption_key: key of the topic, the queue and the logs that are made here. Default: a new one.
+        enabled: start the machine. False stops all sizing: pools stay as they are, and EC2 kills what is left on a
+            block when it ends. Default: True.
+    """
+
+    state_machine_arn: str
+    """The machine (a token)."""
+    topic: sns.ITopic
+    """Alarms and capacity block events."""
+    dead_letter_queue: sqs.Queue
+    """Calls that failed."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the name CDK gives it
+        *,
+        cluster_name: str,
+        topic: sns.ITopic | None = None,
+        encryption_key: kms.IKey | None = None,
+        enabled: bool = True,
+    ) -> None:
+        super().__init__(scope, id)
+        key = encryption_key if encryption_key is not None else self._key()
+        self.dead_letter_queue = sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption=sqs.QueueEncryption.KMS,
+            encryption_master_key=key,
+            enforce_ssl=True,
+            retention_period=cdk.Duration.days(_RETENTION_DAYS),
+        )
+        self.topic = topic if topic is not None else sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
+        machine = self._state_machine(cluster_name, key)
+        self.state_machine_arn = machine.attr_arn
+        self._start_every_tick(cluster_name, key, enabled=enabled)
+        ScheduleAlarms(
+            self,
+            "Alarms",
+            cluster_name=cluster_name,
+            state_machine_arn=self.state_machine_arn,
+            dead_letter_queue=self.dead_letter_queue,
+            topic=self.topic,
+        )
+
+    def _key(self) -> kms.Key:
+        """A key that the publishing services may use; AWS-managed keys don't let them."""
+        stack = cdk.Stack.of(self)
+        key = kms.Key(
+            self,
+            "Key",
+            description="topic, queue and logs of the block schedule",
+            enable_key_rotation=True,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        for service in ("cloudwatch.amazonaws.com", "events.amazonaws.com"):
+            key.add_to_resource_policy(
+                iam.PolicyStatement(
+                    actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+                    principals=[iam.ServicePrincipal(service)],
+                    resources=["*"],
+                    conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
+                )
+            )
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+                principals=[iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com")],
+                resources=["*"],
+                conditions={
+                    "ArnLike": {
+                        "kms:EncryptionContext:aws:logs:arn": (
+                            f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:*"
+                        )
+                    }
+                },
+            )
+        )
+        return key
+
+    def _state_machine(self, cluster_name: str, key: kms.IKey) -> stepfunctions.CfnStateMachine:
+        stack = cdk.Stack.of(self)
+        group = logs.LogGroup(
+            self,
+            "LogGroup",
+            # Log groups of Step Functions begin so, or the resource policy they share grows too long (developer guide).
+            log_group_name=f"/aws/vendedlogs/states/{cluster_name}-block-schedule",
+            encryption_key=key,
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        role = iam.Role(
+            self,
+            "StateMachineRole",
+            assumed_by=iam.ServicePrincipal(
+                "states.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}}
+            ),
+        )
+        eks = f"arn:{stack.partition}:eks:{stack.region}:{stack.account}"
+        groups = f"arn:{stack.partition}:resource-groups:{stack.region}:{stack.account}:group/{cluster_name}-*"
+        policy = iam.Policy(
+            self,
+            "StateMachinePolicy",
+            statements=[
+                iam.PolicyStatement(actions=["eks:ListNodegroups"], resources=[f"{eks}:cluster/{cluster_name}"]),
+                iam.PolicyStatement(
+                    actions=["eks:DescribeNodegroup", "eks:UpdateNodegroupConfig"],
+                    resources=[f"{eks}:nodegroup/{cluster_name}/*"],
+                ),
+                iam.PolicyStatement(actions=["resource-groups:ListGroupResources"], resources=[groups]),
+                # None of these knows resources (service authorization reference, high).
+                iam.PolicyStatement(
+                    actions=[
+                        "ec2:DescribeCapacityReservations",
+                        "logs:CreateLogDelivery",
+                        "logs:DeleteLogDelivery",
+                        "logs:DescribeLogGroups",
+                        "logs:DescribeResourcePolicies",
+                        "logs:GetLogDelivery",
+                        "logs:ListLogDeliveries",
+                        "logs:PutResourcePolicy",
+                        "logs:UpdateLogDelivery",
+                    ],
+                    resources=["*"],
+                ),
+            ],
+            roles=[role],
+        )
+        self.dead_letter_queue.grant_send_messages(role)
+        machine = stepfunctions.CfnStateMachine(
+            self,
+            "Resource",
+            role_arn=role.role_arn,
+            state_machine_type="STANDARD",
+            definition=state_machine_definition(
+                cluster_name=cluster_name, dead_letter_queue_url=self.dead_letter_queue.queue_url
+            ),
+            logging_configuration={
+                "level": "ERROR",
+                "includeExecutionData": True,
+                "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group.log_group_arn}}],
+            },
+            tracing_configuration={"enabled": True},
+        )
+        machine.node.add_dependency(policy)
+        return machine
+
+    def _start_every_tick(self, cluster_name: str, key: kms.IKey, *, enabled: bool) -> None:
+        stack = cdk.Stack.of(self)
+        role = iam.Role(
+            self,
+            "SchedulerRole",
+            assumed_by=iam.ServicePrincipal(
+                "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}}
+            ),
+        )
+        role.add_to_policy(iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.state_machine_arn]))
+        self.dead_letter_queue.grant_send_messages(role)
+        key.grant_encrypt_decrypt(role)
+        scheduler.CfnSchedule(
+            self,
+            "EveryTick",
+            description=f"sizes the capacity block pools of {cluster_name}",
+            schedule_expression=f"rate({TICK_MINUTES} minutes)",
+            flexible_time_window={"mode": "OFF"},
+            state="ENABLED" if enabled else "DISABLED",
+            target={
+                "arn": self.state_machine_arn,
+                "roleArn": role.role_arn,
+                "deadLetterConfig": {"arn": self.dead_letter_queue.queue_arn},
+                # A start that is later than a tick is overtaken by the next.
+                "retryPolicy": {"maximumEventAgeInSeconds": TICK_MINUTES * 60, "maximumRetryAttempts": 5},
+            },
+        )
