@@ -34,7 +34,7 @@ $(READY): requirements.lock package.json package-lock.json pyproject.toml
 	@touch $@
 
 synth: $(READY) ## every environment, or ENV=name -> cdk.out/, and a summary (AS_OF=date warns about blocks that are over)
-	@cdk synth --quiet $(if $(ENV),--context environment=$(ENV))
+	@cdk synth --quiet '**' $(if $(ENV),--context environment=$(ENV))
 	@ultrafleet summary $(ENV) $(if $(AS_OF),--as-of $(AS_OF))
 
 test: $(READY) ## the tests

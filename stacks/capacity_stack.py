@@ -20,6 +20,9 @@ class CapacityStack(EnvironmentStack):
         environment: the environment.
     """
 
+    block_schedule: BlockSchedule
+    """The schedule of the capacity blocks."""
+
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(
             scope,
@@ -28,7 +31,7 @@ class CapacityStack(EnvironmentStack):
             description=f"{environment.name}: on-demand capacity reservations, and the schedule of the capacity blocks",
             holds_state=True,
         )
-        BlockSchedule(self, "BlockSchedule", cluster_name=environment.name)
+        self.block_schedule = BlockSchedule(self, "BlockSchedule", cluster_name=environment.name)
         for reservation in environment.capacity_reservations:
             if reservation.capacity_reservation_id is not None:
                 continue  # made elsewhere: the pools name it by its id

@@ -2,6 +2,7 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks import exports
@@ -17,6 +18,9 @@ class ClusterStack(EnvironmentStack):
         scope: the environment's stage.
         environment: the environment.
     """
+
+    node_role: iam.Role
+    """Role of every node of the environment."""
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(
@@ -47,7 +51,7 @@ class ClusterStack(EnvironmentStack):
             deletion_protection=environment.production,
             removal_policy=keep,
         )
-        node_role = create_node_role(self, "NodeRole", removal_policy=keep)
+        self.node_role = node_role = create_node_role(self, "NodeRole", removal_policy=keep)
         system = settings.system_nodes
         system_pool = SystemPool(
             self,

@@ -21,12 +21,17 @@ class FleetStage(cdk.Stage):
         environment: what the environment's file says.
     """
 
+    cluster: ClusterStack
+    """The stack of the cluster."""
+    capacity: CapacityStack
+    """The stack of the capacity."""
+
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(scope, environment.name)
         network = NetworkStack(self, environment=environment)
-        cluster = ClusterStack(self, environment=environment)
-        cluster.add_stack_dependency(network)
-        capacity = CapacityStack(self, environment=environment)
-        capacity.add_stack_dependency(cluster)
+        self.cluster = ClusterStack(self, environment=environment)
+        self.cluster.add_stack_dependency(network)
+        self.capacity = CapacityStack(self, environment=environment)
+        self.capacity.add_stack_dependency(self.cluster)
         for pool in environment.pools:
-            PoolStack(self, environment=environment, pool=pool).add_stack_dependency(capacity)
+            PoolStack(self, environment=environment, pool=pool).add_stack_dependency(self.capacity)

@@ -7,6 +7,7 @@ remembered by the SHA-256 of the template, so a run that changes nothing doesn't
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -84,6 +85,8 @@ class ChangedTemplates:
         self._check = check
         self._file = memory / f"valid-{name}.json"
         self._fingerprint = fingerprint
+        self.findings: list[str] = []
+        """Errors of the last run, a line each."""
 
     @property
     def name(self) -> str:
@@ -110,6 +113,7 @@ class ChangedTemplates:
             return cdk.PolicyValidationPluginReport(success=True, violations=[])
         violations = self._check(list(changed.values()), context)
         errors = [violation for violation in violations if violation.severity in {"error", "fatal"}]
+        self.findings = [_describe(violation) for violation in errors]
         if not errors:
             self._remember([*known, *changed])
         return cdk.PolicyValidationPluginReport(success=not errors, violations=violations)
@@ -127,3 +131,31 @@ class ChangedTemplates:
     def _remember(self, digests: list[str]) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.write_text(json.dumps(digests[-_REMEMBERED:], indent=0))
+
+
+def _describe(violation: cdk.PolicyViolation) -> str:
+    where = ", ".join(
+        str(resource.construct_path or f"{resource.template_path} {resource.resource_logical_id}")
+        for resource in violation.violating_resources
+    )
+    return f"{violation.rule_name}: {where}: {violation.description}"
+
+
+def template_checks(memory: Path, *, acknowledgements: Path) -> list[ChangedTemplates]:
+    """Both checks, for an app.
+
+    Args:
+        memory: folder that remembers what was found valid.
+        acknowledgements: file that holds them; a changed file means that templates are checked again.
+    """
+    library = f"aws-cdk-lib {version('aws-cdk-lib')}"
+    reasons = hashlib.sha256(acknowledgements.read_bytes()).hexdigest()
+    return [
+        ChangedTemplates(name="cloudformation", check=cloudformation_rules, memory=memory, fingerprint=library),
+        ChangedTemplates(
+            name="cdk-nag",
+            check=security_rules,
+            memory=memory,
+            fingerprint=f"{library} cdk-nag {version('cdk-nag')} {reasons}",
+        ),
+    ]

@@ -140,6 +140,7 @@ class FleetNetwork(Construct):
             subnet_id=resource.attr_subnet_id,
             availability_zone=spec.availability_zone,
             ipv4_cidr_block=spec.cidr,
+            route_table_id=self._route_table.attr_route_table_id,
         )
 
     def _add_regional_nat(self) -> None:

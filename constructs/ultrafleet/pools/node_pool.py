@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aws_cdk as cdk
-import jsii
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks as eks
 from aws_cdk import aws_iam as iam
@@ -71,7 +70,7 @@ def zone_of(subnet: ec2.ISubnet, pool_name: str) -> str | None:
     """
     try:
         zone: str = subnet.availability_zone
-    except jsii.errors.JSIIError as error:
+    except RuntimeError as error:
         raise FleetError(
             f"the subnet of pool {pool_name} was imported without its availability zone, expected one: "
             "use Subnet.from_subnet_attributes(subnet_id=..., availability_zone=...)"
@@ -205,7 +204,7 @@ def _validate(
 def _cidr_of(subnet: ec2.ISubnet) -> str | None:
     try:
         cidr: str = subnet.ipv4_cidr_block
-    except jsii.errors.JSIIError:
+    except RuntimeError:
         return None  # imported without it: the caller counts
     return None if cdk.Token.is_unresolved(cidr) else cidr
 

@@ -171,7 +171,7 @@ class BlockSchedule(Construct):
                 cluster_name=cluster_name, dead_letter_queue_url=self.dead_letter_queue.queue_url
             ),
             logging_configuration={
-                "level": "ERROR",
+                "level": "ALL",
                 "includeExecutionData": True,
                 "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group.log_group_arn}}],
             },
