@@ -12,7 +12,6 @@ from pathlib import Path
 
 import aws_cdk as cdk
 import jsii
-from cdk_nag import AwsSolutionsChecks
 
 _REMEMBERED = 5000
 """Digests kept; some forty bytes each, so the file stays small whatever the fleet."""
@@ -61,6 +60,8 @@ def security_rules(
     stacks: Sequence[cdk.PolicyValidationStack], context: cdk.IPolicyValidationContext
 ) -> list[cdk.PolicyViolation]:
     """cdk-nag's AWS Solutions rules, over the constructs of the stacks."""
+    from cdk_nag import AwsSolutionsChecks  # noqa: PLC0415 - loading it takes longer than a synth that needs no check
+
     pack = AwsSolutionsChecks(verbose=True)
     by_path = {node.node.path: node for node in context.app_construct.node.find_all() if cdk.Stack.is_stack(node)}
     violations: list[cdk.PolicyViolation] = []
