@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """The app: every environment under stacks/environments, or the one that `--context environment=NAME` names."""
 
 import os

@@ -5,24 +5,19 @@ from datetime import UTC, datetime
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 
 from ultrafleet.capacity import CapacityBlock
 from ultrafleet.catalog import UltraServerType
-from ultrafleet.pools import CapacityTarget, UltraServerPool
+from ultrafleet.pools import CapacityTarget, ImportedCluster, UltraServerPool
 
 pools = int(sys.argv[1])
 pools_a_stack = int(sys.argv[2]) if len(sys.argv) > 2 else 25
 
 app = cdk.App(analytics_reporting=False)
 for first in range(0, pools, pools_a_stack):
-    stack = cdk.Stack(
-        app, f"Pools{first:04}", env=cdk.Environment(account="111122223333", region="us-east-1")
-    )
-    cluster = eks.Cluster.from_cluster_attributes(
-        stack, "Cluster", cluster_name="fleet", cluster_security_group_id="sg-0aaaaaaaaaaaaaaa1"
-    )
+    stack = cdk.Stack(app, f"Pools{first:04}", env=cdk.Environment(account="111122223333", region="us-east-1"))
+    cluster = ImportedCluster(cluster_name="fleet", cluster_security_group_id="sg-0aaaaaaaaaaaaaaa1")
     efa = ec2.SecurityGroup.from_security_group_id(stack, "Efa", "sg-0aaaaaaaaaaaaaaa2", mutable=False)
     role = iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::111122223333:role/node", mutable=False)
     subnet = ec2.Subnet.from_subnet_attributes(

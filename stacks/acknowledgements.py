@@ -17,7 +17,7 @@ def acknowledge(stage: FleetStage, environment: Environment) -> None:
         stage,
         {
             "cloudformation::W3010": "the environment file states the zone of each subnet: capacity is in it",
-            "@aws-cdk/aws-ec2:noSubnetRouteTableId": "stacks hand over subnet ids; nothing here reads their route tables",
+            "@aws-cdk/aws-ec2:noSubnetRouteTableId": "stacks hand over ids; nothing reads a subnet's route table",
         },
     )
     _on(
@@ -31,8 +31,15 @@ def acknowledge(stage: FleetStage, environment: Environment) -> None:
             ),
         },
     )
-    for policy in ("AmazonEBSCSIDriverPolicyV2", "service-role/AmazonEFSCSIDriverPolicy", "CloudWatchAgentServerPolicy"):
-        _on(stage.cluster, _managed(policy, "kept in step with the add-on by AWS; one service account can take the role"))
+    for policy in (
+        "AmazonEBSCSIDriverPolicyV2",
+        "service-role/AmazonEFSCSIDriverPolicy",
+        "CloudWatchAgentServerPolicy",
+    ):
+        _on(
+            stage.cluster,
+            _managed(policy, "kept in step with the add-on by AWS; one service account can take the role"),
+        )
     _on(
         stage.cluster.node_role,
         {"AwsSolutions-IAM5[Resource::*]": "ec2:DescribeInstances and ec2:DescribeInstanceTypes know no resources"},

@@ -13,7 +13,7 @@ from ultrafleet.schedule import BlockSchedule
 class CapacityStack(EnvironmentStack):
     """Capacity of one environment that outlives its pools.
 
-    Capacity blocks have no resource here: they are bought through the EC2 API, and each pool's own stack groups its own.
+    Capacity blocks have no resource here: they are bought through the EC2 API, and each pool's stack groups its own.
 
     Args:
         scope: the environment's stage.

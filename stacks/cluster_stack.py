@@ -62,7 +62,7 @@ class ClusterStack(EnvironmentStack):
             min_size=system.min_size,
             max_size=system.max_size,
             desired_size=system.desired_size,
-            **({"instance_types": [system.instance_type]} if system.instance_type else {}),
+            instance_types=system.instance_types,
         )
         names = [*settings.addons, *(name for name in settings.addon_versions if name not in settings.addons)]
         ClusterAddons(

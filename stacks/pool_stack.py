@@ -1,7 +1,5 @@
 """One pool, in a stack of its own name: what happens to it happens to no other."""
 
-from dataclasses import dataclass
-
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -9,21 +7,13 @@ from constructs import Construct
 
 from stacks import exports
 from stacks.environment_stack import EnvironmentStack
-from ultrafleet.capacity import OnDemandCapacityReservation, PlacementGroup, PlacementStrategy
+from ultrafleet.capacity import OnDemandCapacityReservation, OnDemandReservation, PlacementGroup, PlacementStrategy
 from ultrafleet.catalog import InstanceType
 from ultrafleet.environment import AcceleratorPool as AcceleratorPoolSettings
 from ultrafleet.environment import Environment
 from ultrafleet.environment import UltraServerPool as UltraServerPoolSettings
 from ultrafleet.layout import Interface
-from ultrafleet.pools import AcceleratorPool, CapacityTarget, NodeOptions, UltraServerPool
-
-
-@dataclass(frozen=True, kw_only=True)
-class _ImportedCluster:
-    """The two values of the cluster that a pool reads."""
-
-    cluster_name: str
-    cluster_security_group_id: str
+from ultrafleet.pools import AcceleratorPool, CapacityTarget, ImportedCluster, NodeOptions, UltraServerPool
 
 
 class PoolStack(EnvironmentStack):
@@ -50,7 +40,7 @@ class PoolStack(EnvironmentStack):
             holds_state=False,
         )
         read = self.exports.read
-        cluster = _ImportedCluster(
+        cluster = ImportedCluster(
             cluster_name=environment.name,
             cluster_security_group_id=read(exports.CLUSTER_SECURITY_GROUP_ID),
         )
@@ -116,7 +106,7 @@ class PoolStack(EnvironmentStack):
             return None
         return PlacementGroup(self, "PlacementGroup", strategy=PlacementStrategy(pool.placement_group))
 
-    def _reservation(self, environment: Environment, name: str | None) -> OnDemandCapacityReservation | None:
+    def _reservation(self, environment: Environment, name: str | None) -> OnDemandReservation | None:
         if name is None:
             return None
         reservation = environment.capacity_reservation(name)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 import jsii
+from constructs import IConstruct
 
 _REMEMBERED = 5000
 """Digests kept; some forty bytes each, so the file stays small whatever the fleet."""
@@ -42,7 +43,7 @@ class _Context:
         return None
 
     @property
-    def app_construct(self) -> cdk.App:
+    def app_construct(self) -> IConstruct:
         return self._context.app_construct
 
 
@@ -107,9 +108,7 @@ class ChangedTemplates:
     def validate(self, context: cdk.IPolicyValidationContext) -> cdk.PolicyValidationPluginReport:
         """Check what is new and remember what is valid."""
         known = self._remembered()
-        changed = {
-            digest: stack for stack in context.stack_templates if (digest := self._digest(stack)) not in known
-        }
+        changed = {digest: stack for stack in context.stack_templates if (digest := self._digest(stack)) not in known}
         if not changed:
             return cdk.PolicyValidationPluginReport(success=True, violations=[])
         violations = self._check(list(changed.values()), context)

@@ -1,7 +1,7 @@
 """cfn-lint over every template of a cloud assembly: `python tests/tools/lint_templates.py cdk.out`.
 
-One finding is ignored: E3628 on a launch template whose instance type our catalog knows. cfn-lint 1.58 has an older list
-of types and rejects p6e-gb200, trn2u and others in every region.
+One finding is ignored: E3628 on a launch template whose instance type our catalog knows. cfn-lint 1.58 has an older
+list of types and rejects p6e-gb200, trn2u and others in every region.
 """
 
 import json

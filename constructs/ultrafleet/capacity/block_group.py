@@ -2,16 +2,66 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any, Final
 
 import aws_cdk as cdk
 from constructs import Construct
 
-from ultrafleet.rules.capacity_block import CapacityBlock
 from ultrafleet.catalog import InstanceType
 from ultrafleet.errors import FleetError
+from ultrafleet.rules.capacity_block import CapacityBlock
+from ultrafleet.tokens import is_token
 
 # CreateGroup API: letters, digits, hyphens, periods and underscores, up to 300; not beginning with aws (high).
 _GROUP_NAME = re.compile(r"(?!aws)[\w.-]{1,300}", re.ASCII | re.IGNORECASE)
+
+
+GROUP_RESOURCE_TYPE: Final = "AWS::ResourceGroups::Group"
+
+
+def block_group_properties(
+    *, group_name: str, instance_type: InstanceType, blocks: Sequence[CapacityBlock]
+) -> dict[str, Any]:
+    """Properties of the group, in CloudFormation's words.
+
+    Raises:
+        FleetError: a malformed name, or a block of another type.
+    """
+    if not is_token(group_name) and not _GROUP_NAME.fullmatch(group_name):
+        raise FleetError(
+            f"group name is {group_name!r}, expected up to 300 letters, digits, '.', '-' and '_', "
+            "not beginning with 'aws': pass another group_name"
+        )
+    for block in blocks:
+        if block.instance_type != instance_type:
+            raise FleetError(
+                f"group {group_name} holds {instance_type}, got {block.capacity_reservation_id} with "
+                f"{block.instance_type}: put it in a group of its own"
+            )
+    return {
+        "Name": group_name,
+        "Description": f"capacity blocks of {instance_type}",
+        "Configuration": [
+            {
+                "Type": "AWS::EC2::CapacityReservationPool",
+                "Parameters": [
+                    {"Name": "instance-type", "Values": [str(instance_type)]},
+                    {"Name": "reservation-type", "Values": ["capacity-block"]},
+                ],
+            },
+            {
+                "Type": "AWS::ResourceGroups::Generic",
+                "Parameters": [{"Name": "allowed-resource-types", "Values": ["AWS::EC2::CapacityReservation"]}],
+            },
+        ],
+        "Resources": [
+            {
+                "Fn::Sub": "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:capacity-reservation/"
+                + block.capacity_reservation_id
+            }
+            for block in blocks
+        ],
+    }
 
 
 class CapacityBlockGroup(Construct):
@@ -46,46 +96,11 @@ class CapacityBlockGroup(Construct):
         blocks: Sequence[CapacityBlock],
     ) -> None:
         super().__init__(scope, id)
-        if not cdk.Token.is_unresolved(group_name) and not _GROUP_NAME.fullmatch(group_name):
-            raise FleetError(
-                f"group name is {group_name!r}, expected up to 300 letters, digits, '.', '-' and '_', "
-                "not beginning with 'aws': pass another group_name"
-            )
-        for block in blocks:
-            if block.instance_type != instance_type:
-                raise FleetError(
-                    f"group {group_name} holds {instance_type}, got {block.capacity_reservation_id} with "
-                    f"{block.instance_type}: put it in a group of its own"
-                )
-        stack = cdk.Stack.of(self)
         resource = cdk.CfnResource(
             self,
             "Resource",
-            type="AWS::ResourceGroups::Group",
-            properties={
-                "Name": group_name,
-                "Description": f"capacity blocks of {instance_type}",
-                "Configuration": [
-                    {
-                        "Type": "AWS::EC2::CapacityReservationPool",
-                        "Parameters": [
-                            {"Name": "instance-type", "Values": [str(instance_type)]},
-                            {"Name": "reservation-type", "Values": ["capacity-block"]},
-                        ],
-                    },
-                    {
-                        "Type": "AWS::ResourceGroups::Generic",
-                        "Parameters": [
-                            {"Name": "allowed-resource-types", "Values": ["AWS::EC2::CapacityReservation"]}
-                        ],
-                    },
-                ],
-                "Resources": [
-                    f"arn:{stack.partition}:ec2:{stack.region}:{stack.account}:capacity-reservation/"
-                    f"{block.capacity_reservation_id}"
-                    for block in blocks
-                ],
-            },
+            type=GROUP_RESOURCE_TYPE,
+            properties=block_group_properties(group_name=group_name, instance_type=instance_type, blocks=blocks),
         )
         self.group_name = group_name
         self.group_arn = resource.get_att("Arn").to_string()

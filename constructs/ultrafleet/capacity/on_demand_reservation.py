@@ -6,11 +6,12 @@ from typing import Protocol
 import aws_cdk as cdk
 from constructs import Construct
 
-from ultrafleet.rules.capacity_block import validate_reservation_id
 from ultrafleet.capacity.placement_group import PlacementGroup, PlacementStrategy
 from ultrafleet.catalog import InstanceType
 from ultrafleet.errors import FleetError, UnknownFactError
+from ultrafleet.rules.capacity_block import validate_reservation_id
 from ultrafleet.rules.zones import validate_zone
+from ultrafleet.tokens import is_token
 
 _MAX_INSTANCES = 1000  # a reservation (EC2 API, high)
 
@@ -91,7 +92,7 @@ class OnDemandCapacityReservation(Construct):
             UnknownFactError: no source says that the type can be reserved.
         """
         _validate(instance_type, instance_count, availability_zone)
-        if not cdk.Token.is_unresolved(capacity_reservation_id):
+        if not is_token(capacity_reservation_id):
             validate_reservation_id(capacity_reservation_id)
         return _ImportedReservation(
             capacity_reservation_id=capacity_reservation_id,
@@ -169,9 +170,7 @@ def _validate(instance_type: InstanceType, instance_count: int, availability_zon
         raise FleetError(
             f"{instance_type} can't be reserved on demand, expected a type that can: buy a capacity block for it"
         )
-    if not cdk.Token.is_unresolved(instance_count) and not 1 <= instance_count <= _MAX_INSTANCES:
-        raise FleetError(
-            f"instance_count is {instance_count}, expected 1 to {_MAX_INSTANCES}: split the reservation"
-        )
-    if not cdk.Token.is_unresolved(availability_zone):
+    if not is_token(instance_count) and not 1 <= instance_count <= _MAX_INSTANCES:
+        raise FleetError(f"instance_count is {instance_count}, expected 1 to {_MAX_INSTANCES}: split the reservation")
+    if not is_token(availability_zone):
         validate_zone(availability_zone)

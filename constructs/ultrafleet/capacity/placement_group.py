@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from ultrafleet.errors import FleetError
+from ultrafleet.tokens import is_token
 
 
 class PlacementStrategy(StrEnum):
@@ -61,7 +62,7 @@ class PlacementGroup(Construct):
                     f"partition_count is {partition_count} with strategy {strategy}, expected None: leave it out, "
                     "or use the partition strategy"
                 )
-            if not cdk.Token.is_unresolved(partition_count) and not 1 <= partition_count <= _MAX_PARTITIONS:
+            if not is_token(partition_count) and not 1 <= partition_count <= _MAX_PARTITIONS:
                 raise FleetError(
                     f"partition_count is {partition_count}, expected 1 to {_MAX_PARTITIONS}: pass fewer partitions"
                 )

@@ -179,7 +179,8 @@ class CatalogData(_Strict):
 
     @model_validator(mode="after")
     def _sources_are_known(self) -> Self:
-        named = {group.source for entry in (*self.instance_types, *self.ultraserver_types) for group in entry.facts}
+        named = {group.source for entry in self.instance_types for group in entry.facts}
+        named |= {group.source for entry in self.ultraserver_types for group in entry.facts}
         for instance in self.instance_types:
             if instance.network_cards is not None:
                 named.add(instance.network_cards.source)

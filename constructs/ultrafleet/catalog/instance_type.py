@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,6 +12,8 @@ from ultrafleet.catalog.network_card import NetworkCard
 from ultrafleet.errors import FleetError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ultrafleet.catalog.ultraserver_type import UltraServerType
 
 InstanceTypeFacts = InstanceValues
@@ -127,12 +128,12 @@ class InstanceType(CatalogEntry):
                     "correct it, or pass InstanceType.of(name, facts=InstanceTypeFacts(...))"
                 )
             return known[name]
-        base = known[name] if name in known else None
+        base = known.get(name)
         stated = {
             key: Fact(getattr(facts, key), source, confidence) for key in (facts.model_fields_set if facts else ())
         }
         cards = tuple(network_cards) if network_cards is not None else (base.network_cards if base else None)
-        family = base.family if base else name.split(".")[0]
+        family = base.family if base else name.split(".", maxsplit=1)[0]
         return InstanceType(name, family, {**(base.facts() if base else {}), **stated}, cards)
 
     @staticmethod
@@ -193,5 +194,7 @@ def _from_entry(entry: InstanceEntry, sources: Mapping[str, str]) -> InstanceTyp
 
 
 for _entry in _load().values():
-    _attribute = "TRN3_GEN" + _entry.family[8] if _entry.name is None else str(_entry).replace(".", "_").replace("-", "_")
+    _attribute = (
+        "TRN3_GEN" + _entry.family[8] if _entry.name is None else str(_entry).replace(".", "_").replace("-", "_")
+    )
     setattr(InstanceType, _attribute.upper(), _entry)

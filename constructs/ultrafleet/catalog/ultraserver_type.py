@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 from functools import cache
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ultrafleet.catalog._data import Confidence, Fact, UltraServerValues, catalog_data, merged
 from ultrafleet.catalog._entry import CatalogEntry
 from ultrafleet.catalog.instance_type import InstanceType
 from ultrafleet.errors import FleetError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 UltraServerTypeFacts = UltraServerValues
 """Facts to state of an UltraServer that the catalog doesn't know; all optional, None is unknown."""

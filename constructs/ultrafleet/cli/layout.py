@@ -23,7 +23,7 @@ def layout(
         str | None,
         typer.Option(
             metavar="FILE",
-            help='check a layout instead: {"instance_type": "…", "interfaces": [[card, device, "type"], …]}, - for stdin',
+            help='check {"instance_type": "…", "interfaces": [[card, device, "type"], …]} instead; - is stdin',
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,

@@ -145,5 +145,3 @@ def _warn_about_blocks(environments: Iterable[Environment], as_of: datetime) -> 
                 "or correct its end if it was extended",
                 err=True,
             )
-
-

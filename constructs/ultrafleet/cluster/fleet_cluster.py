@@ -71,7 +71,7 @@ class FleetCluster(Construct):
             named twice, a token where a plain value is needed.
     """
 
-    cluster: eks.Cluster
+    cluster: eks.ICluster
     """The cluster, for constructs of the same stack."""
     cluster_name: str
     """Name as a plain value: other stacks can use it without a reference."""
@@ -166,7 +166,7 @@ class FleetCluster(Construct):
             retention=log_retention,
             removal_policy=removal_policy,
         )
-        self.cluster = eks.Cluster(
+        self.cluster = eks.Cluster(  # type: ignore[assignment]  # mypy sees jsii's Cluster and ICluster apart
             self,
             "Resource",
             version=eks.KubernetesVersion.of(kubernetes_version),

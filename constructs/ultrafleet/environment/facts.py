@@ -56,9 +56,7 @@ def fleet_facts(environment: Environment) -> FleetFacts:
     counts = [pool.instance.accelerator_count for pool in environment.pools]
     accelerators = None
     if None not in counts:
-        accelerators = sum(
-            (pool.instance.accelerator_count or 0) * pool.max_nodes for pool in environment.pools
-        )
+        accelerators = sum((pool.instance.accelerator_count or 0) * pool.max_nodes for pool in environment.pools)
     return FleetFacts(
         ultraservers=sum(isinstance(pool, UltraServerPool) for pool in environment.pools),
         accelerators=accelerators,
@@ -99,10 +97,7 @@ def pool_ip_demand(pool: Pool) -> PoolIpDemand:
 def blocks_over(environment: Environment, as_of: datetime) -> list[tuple[Pool, CapacityBlock]]:
     """Blocks that are over at a moment the caller names: nothing here reads a clock."""
     return [
-        (pool, block)
-        for pool in environment.pools
-        for block in pool.capacity_blocks
-        if block_is_over(block.end, as_of)
+        (pool, block) for pool in environment.pools for block in pool.capacity_blocks if block_is_over(block.end, as_of)
     ]
 
 

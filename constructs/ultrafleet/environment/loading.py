@@ -89,7 +89,7 @@ def _describe(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails, who
     got = error["input"]
     match error["type"]:
         case "extra_forbidden":
-            return f"{where}got an unknown key, expected one that this part of the file has: remove it, or mend its spelling"
+            return f"{where}is an unknown key, expected one that this part of the file has: correct or remove it"
         case "missing":
             return f"{where}is missing, expected a value: add it"
         case "value_error":

@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.errors import FleetError
 from ultrafleet.layout import EfaIntent
+from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 from ultrafleet.rules.zones import region_of_zone, validate_zone
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -77,8 +77,8 @@ class Network(Model):
 class SystemNodes(Model):
     """The small pool for controllers."""
 
-    instance_type: str | None = None
-    """Default: see `SystemPool`."""
+    instance_types: list[str] = ["m7i.xlarge", "m6i.xlarge"]
+    """Ordinary types of one architecture; EC2 chooses."""
     min_size: int = Field(default=2, ge=0)
     max_size: int = Field(default=4, ge=1)
     desired_size: int = Field(default=2, ge=0)

@@ -1,8 +1,8 @@
 """EFA layouts, derived from the card table of an instance type.
 
-The rule is the EC2 user guide's (efa-acc-inst-types, high): the primary interface, card 0 device 0, is an ENA interface;
-where card 0 does EFA, an EFA-only interface at card 0 device 1; on every other card an EFA-only interface at device 0,
-and an ENA interface at device 1 where more IP bandwidth is wanted.
+The rule is the EC2 user guide's (efa-acc-inst-types, high): the primary interface, card 0 device 0, is an ENA
+interface; where card 0 does EFA, an EFA-only interface at card 0 device 1; on every other card an EFA-only interface
+at device 0, and an ENA interface at device 1 where more IP bandwidth is wanted.
 """
 
 from collections.abc import Sequence

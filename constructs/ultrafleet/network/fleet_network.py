@@ -182,6 +182,6 @@ def _validate(
     missing = sorted(set(ENDPOINT_SERVICES) - set(interface_endpoints))
     if egress is Egress.NONE and missing:
         raise FleetError(
-            f"egress is none and interface_endpoints lacks {', '.join(missing)}, expected all that nodes call: add them, "
-            "or use egress regional_nat"
+            f"egress is none and interface_endpoints lacks {', '.join(missing)}, expected all that nodes call: add "
+            "them, or use egress regional_nat"
         )

@@ -43,7 +43,9 @@ class NetworkFlowLogs(Construct):
             "vpc-flow-logs.amazonaws.com",
             conditions={
                 "StringEquals": {"aws:SourceAccount": stack.account},
-                "ArnLike": {"aws:SourceArn": f"arn:{stack.partition}:ec2:{stack.region}:{stack.account}:vpc-flow-log/*"},
+                "ArnLike": {
+                    "aws:SourceArn": f"arn:{stack.partition}:ec2:{stack.region}:{stack.account}:vpc-flow-log/*"
+                },
             },
         )
         role = iam.Role(self, "Role", assumed_by=principal)

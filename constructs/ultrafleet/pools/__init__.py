@@ -3,7 +3,7 @@
 from ultrafleet.pools.accelerator_pool import AcceleratorPool
 from ultrafleet.pools.labels import POOL_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
 from ultrafleet.pools.node_options import CapacityTarget, NodeOptions, Taint
-from ultrafleet.pools.node_pool import ClusterReference
+from ultrafleet.pools.shared import ClusterReference, ImportedCluster
 from ultrafleet.pools.ultraserver_pool import UltraServerPool
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "AcceleratorPool",
     "CapacityTarget",
     "ClusterReference",
+    "ImportedCluster",
     "NodeOptions",
     "Taint",
     "UltraServerPool",

@@ -6,7 +6,6 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 from ultrafleet.capacity.on_demand_reservation import OnDemandReservation
 from ultrafleet.capacity.placement_group import PlacementGroup, PlacementStrategy
 from ultrafleet.catalog import InstanceType
@@ -15,7 +14,9 @@ from ultrafleet.pools.block_capacity import block_pool_shape
 from ultrafleet.pools.labels import pool_labels
 from ultrafleet.pools.launch_template import on_demand_target
 from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
-from ultrafleet.pools.node_pool import ClusterReference, NodePool, PoolShape
+from ultrafleet.pools.node_pool import NodePool, PoolShape
+from ultrafleet.pools.shared import ClusterReference, read_shared
+from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 
 
 class AcceleratorPool(NodePool):
@@ -32,7 +33,7 @@ class AcceleratorPool(NodePool):
         instance_type: a type that is not part of an UltraServer.
         nodes: how many; with blocks, at most how many.
         subnet: one subnet in the capacity's zone.
-        security_groups: on every interface besides the cluster's own: the one that lets EFA through, `EfaSecurityGroup`.
+        security_groups: on every interface besides the cluster's own: the one of `EfaSecurityGroup`.
         blocks: capacity blocks of this type, in the order of their starts. Default: none.
         reservation: on-demand capacity reservation to launch into. Default: none.
         placement_group: cluster placement group, without a block or a reservation; a reservation that was made in a
@@ -79,7 +80,7 @@ class AcceleratorPool(NodePool):
         if blocks:
             shape = block_pool_shape(
                 self,
-                cluster_name=cluster.cluster_name,
+                cluster_name=read_shared(cluster, subnet, security_groups).cluster_name,
                 pool_name=pool_name,
                 blocks=blocks,
                 max_size=nodes,

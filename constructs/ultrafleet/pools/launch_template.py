@@ -57,9 +57,11 @@ def launch_template_data(
             }
         ],
         "TagSpecifications": [
-            {"ResourceType": resource_type, "Tags": tags} for resource_type in ("instance", "network-interface", "volume")
+            {"ResourceType": resource_type, "Tags": tags}
+            for resource_type in ("instance", "network-interface", "volume")
         ],
-        "UserData": {"Fn::Base64": user_data},
+        # A line an item, so that a review of the template shows which line changed.
+        "UserData": {"Fn::Base64": {"Fn::Join": ["\n", user_data.split("\n")]}},
     }
 
 

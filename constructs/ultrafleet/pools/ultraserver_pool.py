@@ -6,13 +6,14 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 from ultrafleet.catalog import UltraServerType
 from ultrafleet.errors import FleetError
 from ultrafleet.pools.block_capacity import block_pool_shape
 from ultrafleet.pools.labels import pool_labels
 from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
-from ultrafleet.pools.node_pool import ClusterReference, NodePool
+from ultrafleet.pools.node_pool import NodePool
+from ultrafleet.pools.shared import ClusterReference, read_shared
+from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 
 
 class UltraServerPool(NodePool):
@@ -29,7 +30,7 @@ class UltraServerPool(NodePool):
         ultraserver_type: the UltraServer.
         blocks: capacity blocks that hold it, in the order of their starts; they may overlap.
         subnet: one subnet in the blocks' zone, Availability Zone or Local Zone.
-        security_groups: on every interface besides the cluster's own: the one that lets EFA through, `EfaSecurityGroup`.
+        security_groups: on every interface besides the cluster's own: the one of `EfaSecurityGroup`.
         workload: what it is for, as a label: "training" or "inference", or a word of your own.
         node_role: role of the nodes. Default: a new one.
         generation: version of the launch template that the nodes run. A changed template reaches the pool only when
@@ -83,7 +84,7 @@ class UltraServerPool(NodePool):
             pool_name=pool_name,
             shape=block_pool_shape(
                 self,
-                cluster_name=cluster.cluster_name,
+                cluster_name=read_shared(cluster, subnet, security_groups).cluster_name,
                 pool_name=pool_name,
                 blocks=blocks,
                 max_size=blocks[0].instance_count,

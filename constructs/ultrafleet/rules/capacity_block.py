@@ -1,5 +1,6 @@
 """A capacity block that somebody bought: CloudFormation can't buy one, so a template takes its reservation id."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -189,7 +190,7 @@ def validate_block_sequence(pool_name: str, blocks: Sequence[CapacityBlock]) -> 
             )
         seen.add(block.capacity_reservation_id)
     first = blocks[0]
-    for earlier, later in zip(blocks, blocks[1:], strict=False):
+    for earlier, later in itertools.pairwise(blocks):
         if later.start < earlier.start:
             raise FleetError(
                 f"pool {pool_name} lists {later.capacity_reservation_id} (start {later.start.isoformat()}) after "

@@ -1,9 +1,9 @@
 """How many addresses of a subnet its pools take at full size. The formula is explained in decision record 3.
 
 Everything is counted in /28 blocks of 16 addresses, because the VPC CNI takes whole ones (prefix delegation). A node
-takes `ceil(max_pods / 16) + 1` of them: the prefixes of its pods and one warm. Each of its IP-bearing interfaces has one
-address more, which may lie anywhere and so spoil one block for prefixes. AWS keeps five addresses, in the first and in
-the last block, and neither block can be a prefix.
+takes `ceil(max_pods / 16) + 1` of them: the prefixes of its pods and one warm. Each of its IP-bearing interfaces has
+one address more, which may lie anywhere and so spoil one block for prefixes. AWS keeps five addresses, in the first
+and in the last block, and neither block can be a prefix.
 """
 
 import ipaddress

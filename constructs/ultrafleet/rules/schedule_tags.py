@@ -12,7 +12,9 @@ HOLD: Final = "hold"
 """Value of the schedule tag: kept empty."""
 
 
-def block_schedule_tags(*, capacity_block_group_name: str, drain_lead_minutes: int, hold: bool = False) -> dict[str, str]:
+def block_schedule_tags(
+    *, capacity_block_group_name: str, drain_lead_minutes: int, hold: bool = False
+) -> dict[str, str]:
     """Tags that put a node group under the schedule.
 
     Args:
