@@ -8,6 +8,7 @@ from stacks.cluster_stack import ClusterStack
 from stacks.network_stack import NetworkStack
 from stacks.pool_stack import PoolStack
 from ultrafleet.environment import Environment
+from ultrafleet.environment.facts import ip_budgets
 
 
 class FleetStage(cdk.Stage):
@@ -19,6 +20,9 @@ class FleetStage(cdk.Stage):
     Args:
         scope: the app.
         environment: what the environment's file says.
+
+    Raises:
+        FleetError: pools that don't fit their subnet together, or whatever a construct refuses.
     """
 
     cluster: ClusterStack
@@ -28,6 +32,8 @@ class FleetStage(cdk.Stage):
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(scope, environment.name)
+        for budget in ip_budgets(environment):
+            budget.check()
         network = NetworkStack(self, environment=environment)
         self.cluster = ClusterStack(self, environment=environment)
         self.cluster.add_stack_dependency(network)

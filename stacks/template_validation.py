@@ -125,7 +125,7 @@ class ChangedTemplates:
     def _remembered(self) -> list[str]:
         try:
             return list(json.loads(self._file.read_text()))
-        except (OSError, ValueError):
+        except (OSError, TypeError, ValueError):
             return []  # nothing remembered, or nothing legible: validate everything
 
     def _remember(self, digests: list[str]) -> None:
