@@ -127,9 +127,7 @@ class TestCapacityBlockGroup:
                     },
                     {
                         "Type": "AWS::ResourceGroups::Generic",
-                        "Parameters": [
-                            {"Name": "allowed-resource-types", "Values": ["AWS::EC2::CapacityReservation"]}
-                        ],
+                        "Parameters": [{"Name": "allowed-resource-types", "Values": ["AWS::EC2::CapacityReservation"]}],
                     },
                 ],
                 "Resources": [{"Fn::Sub": Match.string_like_regexp("capacity-reservation/cr-00000000000000001$")}],
@@ -217,7 +215,10 @@ class TestOnDemandCapacityReservation:
         [
             ({"instance_type": InstanceType.P6E_GB200_36XLARGE}, "UltraServers are sold in capacity blocks only"),
             ({"instance_type": InstanceType.TRN2U_48XLARGE}, "UltraServers are sold in capacity blocks only"),
-            ({"instance_type": InstanceType.P5E_48XLARGE}, "no source says that p5e.48xlarge can be reserved on demand"),
+            (
+                {"instance_type": InstanceType.P5E_48XLARGE},
+                "no source says that p5e.48xlarge can be reserved on demand",
+            ),
             (
                 {
                     "instance_type": InstanceType.of(

@@ -104,7 +104,9 @@ class TestUltraServerPool:
         assert not {"ImageId", "IamInstanceProfile", "Placement"} & set(data)
 
     def test_launches_into_the_group_of_its_blocks(self, site: Site) -> None:
-        site.ultraserver_pool(blocks=[ultraserver_block(1), ultraserver_block(2, start=START + WEEK, end=START + 2 * WEEK)])
+        site.ultraserver_pool(
+            blocks=[ultraserver_block(1), ultraserver_block(2, start=START + WEEK, end=START + 2 * WEEK)]
+        )
         template = Template.from_stack(site.stack)
         (group_id,) = template.find_resources(GROUP)
         template.has_resource_properties(
@@ -375,7 +377,11 @@ ULTRASERVER_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = 
         lambda _: {"blocks": [ultraserver_block(1), ultraserver_block(2, zone="us-east-1a")]},
         "in us-east-1a, expected us-east-1-dfw-2a",
     ),
-    ("another zone than the subnet's", lambda site: {"subnet": site.regular}, "is in us-east-1a, expected us-east-1-dfw-2a"),
+    (
+        "another zone than the subnet's",
+        lambda site: {"subnet": site.regular},
+        "is in us-east-1a, expected us-east-1-dfw-2a",
+    ),
     (
         "a subnet without its zone",
         lambda site: {"subnet": ec2.Subnet.from_subnet_id(site.stack, "Bare", "subnet-1")},
@@ -496,13 +502,21 @@ ACCELERATOR_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = 
         },
         "is in us-east-1a, expected us-east-1b",
     ),
-    ("a block that holds more", lambda _: {"nodes": 3, "blocks": [instance_block()]}, "holds 4 instances, expected at most the 3"),
+    (
+        "a block that holds more",
+        lambda _: {"nodes": 3, "blocks": [instance_block()]},
+        "holds 4 instances, expected at most the 3",
+    ),
     (
         "a block of another type",
         lambda _: {"blocks": [instance_block(instance_type=InstanceType.P5_48XLARGE)]},
         "has p5en.48xlarge, got block cr-.* with 4 x p5.48xlarge",
     ),
-    ("a lead without a block", lambda _: {"drain_lead_minutes": 60}, "has no capacity block, but drain_lead_minutes 60"),
+    (
+        "a lead without a block",
+        lambda _: {"drain_lead_minutes": 60},
+        "has no capacity block, but drain_lead_minutes 60",
+    ),
     ("a lead that is too short", lambda _: {"blocks": [instance_block()], "drain_lead_minutes": 49}, "expected 50 to"),
     ("no nodes", lambda _: {"nodes": 0}, "has 0 nodes, expected 1 to 450"),
     ("more than a node group takes", lambda _: {"nodes": 451}, "has 451 nodes, expected 1 to 450"),

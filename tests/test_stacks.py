@@ -55,7 +55,8 @@ GB200 = [(0, 0, "interface"), (1, 0, "efa-only"), (5, 0, "efa-only"), (9, 0, "ef
 
 class TestPools:
     @pytest.mark.parametrize(
-        ("environment", "name", "size"), [("training", "rack-a", 18), ("training", "rack-b", 18), ("inference", "rack-c", 9)]
+        ("environment", "name", "size"),
+        [("training", "rack-a", 18), ("training", "rack-b", 18), ("inference", "rack-c", 9)],
     )
     def test_racks(self, shipped: dict[str, Templates], environment: str, name: str, size: int) -> None:
         data, group = pool(shipped[environment], name)
@@ -115,7 +116,9 @@ class TestEveryTemplate:
 
     def test_no_lambda_and_no_custom_resource(self, shipped: dict[str, Templates]) -> None:
         types = {r["Type"] for t in shipped.values() for s in t.values() for r in s["Resources"].values()}
-        assert not [found for found in types if found.startswith(("Custom::", "AWS::Lambda", "AWS::CloudFormation::Cu"))]
+        assert not [
+            found for found in types if found.startswith(("Custom::", "AWS::Lambda", "AWS::CloudFormation::Cu"))
+        ]
 
     def test_production_keeps_what_pools_stand_on(self, shipped: dict[str, Templates]) -> None:
         kept = {"AWS::EC2::Subnet", "AWS::EC2::VPC", "AWS::EC2::CapacityReservation"}
@@ -168,7 +171,10 @@ def edited(tmp_path: Path, **network: Any) -> Path:
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        ({"dallas": {"cidr": "10.64.32.0/22"}}, r"subnet dallas \(10.64.32.0/22\) has 992 usable IPs, expected 3,456 for its pools \(rack-a 1,728, rack-b 1,728\)"),
+        (
+            {"dallas": {"cidr": "10.64.32.0/22"}},
+            r"subnet dallas \(10.64.32.0/22\) has 992 usable IPs, expected 3,456 for its pools \(rack-a 1,728, rack-b 1,728\)",
+        ),
         ({"dallas": {"cidr": None}}, "subnet dallas of environment training has no cidr, .*ultrafleet network plan"),
         ({"control_a": {"availability_zone": "us-east-1-dfw-2a"}}, "control-a .* is in Local Zone us-east-1-dfw-2a"),
         ({"dallas": {"cidr": "10.65.32.0/20"}}, "has 10.65.32.0/20, expected a part of the VPC's 10.64.0.0/16"),

@@ -1,11 +1,11 @@
 """`ultrafleet summary`: what was synthesised, in one table for each question."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich import box
@@ -38,17 +38,20 @@ def read_templates(assembly: Path, environment: str) -> list[Template]:
         FleetError: the environment was not synthesised there.
     """
     folder = assembly / f"assembly-{environment}"
-    templates = [
-        Template(
-            stack=path.name.removesuffix(".template.json"),
-            resources=len(json.loads(path.read_bytes())["Resources"]),
-            size_bytes=path.stat().st_size,
-        )
-        for path in sorted(folder.glob("*.template.json"))
-    ]
-    if not templates:
+    manifest = folder / "manifest.json"
+    if not manifest.exists():
         raise FleetError(f"{folder} holds no template, expected those of {environment}: run `make synth` first")
-    return templates
+    stacks = [
+        artifact["properties"]
+        for artifact in json.loads(manifest.read_bytes())["artifacts"].values()
+        if artifact["type"] == "aws:cloudformation:stack"
+    ]
+    return [_read_template(folder / stack["templateFile"], stack["stackName"]) for stack in stacks]
+
+
+def _read_template(path: Path, stack: str) -> Template:
+    content = path.read_bytes()
+    return Template(stack=stack, resources=len(json.loads(content)["Resources"]), size_bytes=len(content))
 
 
 def summary(
@@ -60,8 +63,9 @@ def summary(
     """Show what was synthesised: stacks against CloudFormation's limits, the fleet, its IPs and its price."""
     loaded = load_environments(environments, only=environment)
     # A report goes to logs as often as to screens: wide enough for its columns, whoever reads it.
-    console = Console(width=max(110, Console().width), highlight=False)
-    console.print(_overview(loaded, assembly))
+    console = Console(width=max(120, Console().width), highlight=False)
+    console.print(_stacks({item.name: read_templates(assembly, item.name) for item in loaded}))
+    console.print(_fleets(loaded))
     console.print(_subnets(loaded))
     for item in loaded:
         _print_unknown_prices(console, item.name, fleet_facts(item).cost)
@@ -69,24 +73,31 @@ def summary(
         _warn_about_blocks(loaded, as_of.replace(tzinfo=UTC))
 
 
-def _overview(environments: Iterable[Environment], assembly: Path) -> Table:
-    table = Table(box=box.SIMPLE, title="environments", title_justify="left")
-    table.add_column("environment")
-    table.add_column("stacks", justify="right")
-    table.add_column(f"resources, most in a stack of {MAX_RESOURCES}", justify="right")
-    table.add_column(f"bytes, largest template of {MAX_TEMPLATE_BYTES:,}", justify="right")
+def _stacks(templates: Mapping[str, Sequence[Template]]) -> Table:
+    limits = f"stacks (CloudFormation takes {MAX_RESOURCES} resources and {MAX_TEMPLATE_BYTES:,} bytes in each)"
+    table = _table(limits, "environment", stacks="right", resources="right", most="left", bytes="right", largest="left")
+    for environment, found in templates.items():
+        most = max(found, key=lambda template: template.resources)
+        largest = max(found, key=lambda template: template.size_bytes)
+        table.add_row(
+            environment,
+            str(len(found)),
+            str(sum(template.resources for template in found)),
+            f"{most.resources} in {most.stack}",
+            f"{sum(template.size_bytes for template in found):,}",
+            f"{largest.size_bytes:,} in {largest.stack}",
+        )
+    return table
+
+
+def _fleets(environments: Iterable[Environment]) -> Table:
+    table = _table("fleet at full size", "environment")
     for column in ("UltraServers", "accelerators", "nodes", "USD an hour", "price of"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for environment in environments:
-        templates = read_templates(assembly, environment.name)
         facts = fleet_facts(environment)
-        most = max(templates, key=lambda template: template.resources)
-        largest = max(templates, key=lambda template: template.size_bytes)
         table.add_row(
             environment.name,
-            str(len(templates)),
-            f"{sum(t.resources for t in templates)}, {most.resources} in {_short(most)}",
-            f"{sum(t.size_bytes for t in templates):,}, {largest.size_bytes:,} in {_short(largest)}",
             str(facts.ultraservers),
             "unknown" if facts.accelerators is None else str(facts.accelerators),
             str(facts.nodes),
@@ -96,9 +107,13 @@ def _overview(environments: Iterable[Environment], assembly: Path) -> Table:
     return table
 
 
-def _short(template: Template) -> str:
-    """`pool-rack-a` of `trainingpoolracka1234ABCD`-like file names stays readable."""
-    return template.stack
+def _table(title: str, *left: str, **columns: Literal["left", "right"]) -> Table:
+    table = Table(box=box.SIMPLE, title=title, title_justify="left", title_style="bold")
+    for name in left:
+        table.add_column(name, no_wrap=True)
+    for name, justify in columns.items():
+        table.add_column(name, justify=justify, no_wrap=True)
+    return table
 
 
 def _price(cost: Cost) -> str:
@@ -117,11 +132,9 @@ def _print_unknown_prices(console: Console, environment: str, cost: Cost) -> Non
 
 
 def _subnets(environments: Iterable[Environment]) -> Table:
-    table = Table(box=box.SIMPLE, title="IPs of accelerator subnets at full size", title_justify="left")
-    for column in ("environment", "subnet", "zone", "CIDR"):
-        table.add_column(column)
-    for column in ("used", "free"):
-        table.add_column(column, justify="right")
+    table = _table(
+        "IPs of accelerator subnets at full size", "environment", "subnet", "zone", "CIDR", used="right", free="right"
+    )
     for environment in environments:
         for budget in fleet_facts(environment).subnets:
             subnet = environment.subnet(budget.subnet_name)

@@ -2,41 +2,46 @@
 
 Query language JSONata: it can compare a moment with another one less a lead, which JSONPath can't. Every moment is
 compared with the start of the execution, so that one execution sees one time. Parameters and results of SDK
-integrations are in PascalCase (Step Functions developer guide, AWS SDK service integrations, high).
+integrations are in PascalCase, and errors are named Service.ErrorException (Step Functions developer guide, AWS SDK
+service integrations, high). A failure at one pool must not stop the others, and an expression that fails can be caught
+in a Task but not in a Pass or a Choice: so whatever may fail is computed where a Task ends.
 """
 
 from typing import Any, Final
 
-from ultrafleet.rules.schedule_tags import GROUP_TAG, HOLD, LEAD_TAG, SCHEDULE_TAG
+from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, GROUP_TAG, HOLD, LEAD_TAG, SCHEDULE_TAG
 
 TIMEOUT_SECONDS: Final = 240
 """Shorter than a tick, so that executions don't overlap."""
 
 _SDK: Final = "arn:aws:states:::aws-sdk"
-_PAGE: Final = 100
-"""Reservations a page: what EC2 says of a hundred stays below the 256 KiB that a state may return (quotas, high)."""
-
-_RETRY: Final = [
-    {
-        # Throttling has a name of its own in each service; a call that can't succeed fails the same way three times.
-        "ErrorEquals": ["States.TaskFailed"],
-        "BackoffRate": 2,
-        "IntervalSeconds": 2,
-        "JitterStrategy": "FULL",
-        "MaxAttempts": 3,
-    }
-]
+_NAMES_PAGE: Final = 100
+_RESERVATIONS_PAGE: Final = 50
+"""What EC2 says of fifty stays well below the 256 KiB that a state may return, which nothing can catch (high)."""
 
 _WANTED: Final = (
     "{% ("
-    f" $lead := $number($pool.tags.`{LEAD_TAG}`) * 60000;"
+    f" $tag := $pool.tags.`{LEAD_TAG}`;"
+    f" $assert($exists($tag), 'the node group has no tag {LEAD_TAG}');"
+    " $lead := $number($tag) * 60000;"
     " $now := $toMillis($states.context.Execution.StartTime);"
-    " $active := $reservations[id in $blocks];"
-    " $closing := $active[$toMillis(end) - $lead <= $now];"
-    " $count($closing) > 0 ? 0 : $min([$pool.max, $sum([0, $active.instances])])"
+    " $ids := [$append($plan.ids,"
+    " $states.result.Resources.$substringAfter(Identifier.ResourceArn, 'capacity-reservation/'))];"
+    " $mine := $reservations[id in $ids];"
+    " $active := $mine[state = 'active'];"
+    " $closing := $count($active[$toMillis(end) - $lead <= $now]) > 0;"
+    " {"
+    " 'ids': $ids,"
+    " 'more': $states.result.NextToken ? true : false,"
+    " 'wanted': $closing ? 0 : $min([$pool.max, $sum([0, $active.instances])]),"
+    " 'sure': $closing or ($count($ids) > 0 and $count($mine) = $count($ids))"
+    " }"
     " ) %}"
 )
-"""Size wanted; `ultrafleet.rules.block_clock.wanted_size` says the same in Python."""
+"""Size wanted; `ultrafleet.rules.block_clock.wanted_size` says the same in Python.
+
+Not sure: the group has no member, or EC2 says nothing of one. That is no reason to empty a pool.
+"""
 
 
 def state_machine_definition(*, cluster_name: str, dead_letter_queue_url: str) -> dict[str, Any]:
@@ -57,22 +62,20 @@ def state_machine_definition(*, cluster_name: str, dead_letter_queue_url: str) -
                 "Assign": {
                     "reservations": [],
                     "names": [],
-                    "reservationRequest": {
-                        "Filters": [{"Name": "state", "Values": ["active"]}],
-                        "MaxResults": _PAGE,
-                    },
-                    "nameRequest": {"ClusterName": cluster_name, "MaxResults": _PAGE},
+                    "reservationRequest": {"MaxResults": _RESERVATIONS_PAGE},
+                    "nameRequest": {"ClusterName": cluster_name, "MaxResults": _NAMES_PAGE},
                 },
-                "Next": "DescribeActiveReservations",
+                "Next": "DescribeReservations",
             },
             **_pages(
-                first="DescribeActiveReservations",
+                first="DescribeReservations",
                 resource=f"{_SDK}:ec2:describeCapacityReservations",
                 request="reservationRequest",
                 into="reservations",
+                # One request for all, and not one for each block: EC2's request rate is the account's.
                 items=(
-                    "$states.result.CapacityReservations[ReservationType = 'capacity-block']"
-                    ".{'id': CapacityReservationId, 'end': EndDate, 'instances': TotalInstanceCount}"
+                    "$states.result.CapacityReservations[ReservationType = 'capacity-block'].{'id':"
+                    " CapacityReservationId, 'state': State, 'end': EndDate, 'instances': TotalInstanceCount}"
                 ),
                 then="ListNodeGroups",
             ),
@@ -93,9 +96,21 @@ def state_machine_definition(*, cluster_name: str, dead_letter_queue_url: str) -
                     "StartAt": "DescribeNodeGroup",
                     "States": _node_group_states(cluster_name, dead_letter_queue_url),
                 },
-                "Output": {},
-                "End": True,
+                "Output": {"unreported": "{% $count($states.result.unreported) %}"},
+                "Next": "IsAllReported",
             },
+            "IsAllReported": {
+                "Type": "Choice",
+                "Choices": [{"Condition": "{% $states.input.unreported > 0 %}", "Next": "Unreported"}],
+                "Default": "AllDone",
+            },
+            # Nobody reads of these pools in the queue: the alarm on failed executions tells of them.
+            "Unreported": {
+                "Type": "Fail",
+                "Error": "Unreported",
+                "Cause": "{% $string($states.input.unreported) & ' pools were not sized, and the queue took no report' %}",
+            },
+            "AllDone": {"Type": "Succeed", "Output": {}},
         },
     }
 
@@ -107,12 +122,9 @@ def _pages(*, first: str, resource: str, request: str, into: str, items: str, th
             "Type": "Task",
             "Resource": resource,
             "Arguments": f"{{% ${request} %}}",
-            "Retry": _RETRY,
-            "Assign": {
-                into: f"{{% [$append(${into}, {items})] %}}",
-                request: f"{{% $merge([${request}, {{'NextToken': $states.result.NextToken}}]) %}}",
-            },
-            "Output": "{% {'more': $exists($states.result.NextToken)} %}",
+            "Retry": _retry(),
+            "Assign": {into: f"{{% [$append(${into}, {items})] %}}", request: _next_page(request)},
+            "Output": {"more": "{% $states.result.NextToken ? true : false %}"},
             "Next": f"{first}Again",
         },
         f"{first}Again": {
@@ -123,14 +135,34 @@ def _pages(*, first: str, resource: str, request: str, into: str, items: str, th
     }
 
 
+def _next_page(request: str) -> str:
+    return f"{{% $merge([${request}, {{'NextToken': $states.result.NextToken}}]) %}}"
+
+
+def _retry(*final: str) -> list[dict[str, Any]]:
+    """Three more times with a growing pause: throttling has a name of its own in each service.
+
+    Args:
+        final: errors that another try would only repeat.
+    """
+    retry = {
+        "ErrorEquals": ["States.TaskFailed"],
+        "BackoffRate": 2,
+        "IntervalSeconds": 2,
+        "JitterStrategy": "FULL",
+        "MaxAttempts": 3,
+    }
+    never = [{"ErrorEquals": [*final], "MaxAttempts": 0}] if final else []
+    return [*never, retry]
+
+
 def _node_group_states(cluster_name: str, dead_letter_queue_url: str) -> dict[str, Any]:
-    report = [
-        {
-            "ErrorEquals": ["States.ALL"],
-            "Assign": {"failure": "{% $states.errorOutput %}"},
-            "Next": "Report",
-        }
-    ]
+    report = {
+        "ErrorEquals": ["States.ALL"],
+        "Assign": {"failure": "{% $states.errorOutput %}"},
+        "Next": "Report",
+    }
+    gone, busy = "Eks.ResourceNotFoundException", "Eks.ResourceInUseException"
     return {
         "DescribeNodeGroup": {
             "Type": "Task",
@@ -138,18 +170,23 @@ def _node_group_states(cluster_name: str, dead_letter_queue_url: str) -> dict[st
             "Arguments": {"ClusterName": cluster_name, "NodegroupName": "{% $states.input %}"},
             "Assign": {
                 "pool": (
-                    "{% $states.result.Nodegroup.{'name': NodegroupName, 'tags': Tags,"
+                    "{% $states.result.Nodegroup.{'name': NodegroupName, 'tags': Tags, 'status': Status,"
                     " 'desired': ScalingConfig.DesiredSize, 'max': ScalingConfig.MaxSize} %}"
                 ),
-                "wanted": 0,
+                "plan": {"ids": [], "more": False, "wanted": 0, "sure": True},
+                "groupRequest": (f"{{% {{'Group': $states.result.Nodegroup.Tags.`{GROUP_TAG}`, 'MaxResults': 50}} %}}"),
             },
-            "Retry": _RETRY,
+            "Retry": _retry(gone),
             "Catch": [
                 # Deleted since it was listed.
-                {"ErrorEquals": ["Eks.ResourceNotFoundException"], "Next": "Done"},
+                {"ErrorEquals": [gone], "Next": "Done"},
                 {
-                    **report[0],
-                    "Assign": {"pool": {"name": "{% $states.input %}"}, "failure": "{% $states.errorOutput %}"},
+                    **report,
+                    "Assign": {
+                        "pool": {"name": "{% $states.input %}"},
+                        "plan": {},
+                        "failure": "{% $states.errorOutput %}",
+                    },
                 },
             ],
             "Next": "IsScheduled",
@@ -157,29 +194,52 @@ def _node_group_states(cluster_name: str, dead_letter_queue_url: str) -> dict[st
         "IsScheduled": {
             "Type": "Choice",
             "Choices": [
-                {"Condition": f"{{% $pool.tags.`{SCHEDULE_TAG}` = '{HOLD}' %}}", "Next": "IsRight"},
-                {"Condition": f"{{% $exists($pool.tags.`{SCHEDULE_TAG}`) %}}", "Next": "ListBlocks"},
+                # Whoever deletes it empties it.
+                {"Condition": "{% $pool.status = 'DELETING' %}", "Next": "Done"},
+                {"Condition": f"{{% $pool.tags.`{SCHEDULE_TAG}` = '{HOLD}' %}}", "Next": "Compare"},
+                {"Condition": f"{{% $pool.tags.`{SCHEDULE_TAG}` = '{FOLLOW_BLOCKS}' %}}", "Next": "ListBlocks"},
+                {
+                    "Condition": f"{{% $exists($pool.tags.`{SCHEDULE_TAG}`) %}}",
+                    "Assign": {
+                        "plan": {},
+                        "failure": {
+                            "Error": "UnknownSchedule",
+                            "Cause": f"tag {SCHEDULE_TAG} is neither {FOLLOW_BLOCKS} nor {HOLD}",
+                        },
+                    },
+                    "Next": "Report",
+                },
             ],
             "Default": "Done",
         },
         "ListBlocks": {
             "Type": "Task",
-            # One page is enough: a pool has a few blocks, and a page holds fifty.
             "Resource": f"{_SDK}:resourcegroups:listGroupResources",
-            "Arguments": {"Group": f"{{% $pool.tags.`{GROUP_TAG}` %}}", "MaxResults": 50},
-            "Assign": {
-                "blocks": (
-                    "{% [$states.result.Resources.$substringAfter(Identifier.ResourceArn, 'capacity-reservation/')] %}"
-                )
-            },
-            "Retry": _RETRY,
-            "Catch": report,
-            "Next": "Decide",
+            "Arguments": "{% $groupRequest %}",
+            "Assign": {"plan": _WANTED, "groupRequest": _next_page("groupRequest")},
+            "Retry": _retry("ResourceGroups.NotFoundException", "States.QueryEvaluationError"),
+            "Catch": [{**report, "Assign": {**report["Assign"], "plan": {}}}],
+            "Next": "Compare",
         },
-        "Decide": {"Type": "Pass", "Assign": {"wanted": _WANTED}, "Next": "IsRight"},
-        "IsRight": {
+        "Compare": {
             "Type": "Choice",
-            "Choices": [{"Condition": "{% $pool.desired = $wanted %}", "Next": "Done"}],
+            "Choices": [
+                {"Condition": "{% $plan.more %}", "Next": "ListBlocks"},
+                {"Condition": "{% $pool.desired = $plan.wanted %}", "Next": "Done"},
+                {
+                    "Condition": "{% $pool.desired > $plan.wanted and $not($plan.sure) %}",
+                    "Assign": {
+                        "failure": {
+                            "Error": "UnknownBlock",
+                            "Cause": (
+                                "the group of blocks is empty or EC2 knows not all of them, so the pool was not made "
+                                f"smaller: mend the group, or hold the pool (tag {SCHEDULE_TAG}={HOLD}) to empty it"
+                            ),
+                        }
+                    },
+                    "Next": "Report",
+                },
+            ],
             "Default": "SetSize",
         },
         "SetSize": {
@@ -188,23 +248,20 @@ def _node_group_states(cluster_name: str, dead_letter_queue_url: str) -> dict[st
             "Arguments": {
                 "ClusterName": cluster_name,
                 "NodegroupName": "{% $pool.name %}",
-                "ScalingConfig": {"MinSize": 0, "MaxSize": "{% $pool.max %}", "DesiredSize": "{% $wanted %}"},
+                "ScalingConfig": {"MinSize": 0, "MaxSize": "{% $pool.max %}", "DesiredSize": "{% $plan.wanted %}"},
             },
-            "Retry": _RETRY,
+            "Retry": _retry(busy, gone),
             "Catch": [
-                {
-                    **report[0],
-                    # Another update is under way; the next tick tries again.
-                    "ErrorEquals": ["Eks.ResourceInUseException"],
-                    "Next": "IsDraining",
-                },
-                *report,
+                # Another update is under way; the next tick tries again.
+                {**report, "ErrorEquals": [busy], "Next": "IsDraining"},
+                {"ErrorEquals": [gone], "Next": "Done"},
+                report,
             ],
             "Next": "Done",
         },
         "IsDraining": {
             "Type": "Choice",
-            "Choices": [{"Condition": "{% $wanted = 0 %}", "Next": "Report"}],
+            "Choices": [{"Condition": "{% $plan.wanted < $pool.desired %}", "Next": "Report"}],
             "Default": "Done",
         },
         "Report": {
@@ -212,10 +269,15 @@ def _node_group_states(cluster_name: str, dead_letter_queue_url: str) -> dict[st
             "Resource": f"{_SDK}:sqs:sendMessage",
             "Arguments": {
                 "QueueUrl": dead_letter_queue_url,
-                "MessageBody": "{% $string({'pool': $pool.name, 'wanted': $wanted, 'failure': $failure}) %}",
+                "MessageBody": (
+                    f"{{% $string({{'cluster': '{cluster_name}', 'pool': $pool.name, 'desired': $pool.desired,"
+                    " 'wanted': $plan.wanted, 'error': $failure.Error, 'cause': $failure.Cause}) %}"
+                ),
             },
-            "Retry": _RETRY,
+            "Retry": _retry(),
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "NotReported"}],
             "Next": "Done",
         },
         "Done": {"Type": "Succeed", "Output": {}},
+        "NotReported": {"Type": "Succeed", "Output": {"unreported": "{% $pool.name %}"}},
     }

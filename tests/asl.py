@@ -1,0 +1,204 @@
+"""A small interpreter of Amazon States Language, query language JSONata, for tests.
+
+It runs the definition that is deployed, with the AWS calls answered by the test: Pass, Task, Choice, Map (inline),
+Succeed and Fail, with Arguments, Assign, Output, Items, Retry and Catch. It is strict where Step Functions is: an
+expression without a result, and a field or a state type that it doesn't know, are errors.
+
+What it leaves out: limits of size and of time, and concurrency (items of a Map run one after the other).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from jsonata import Jsonata  # type: ignore[import-untyped] - it has no py.typed
+
+Call = Callable[[str, dict[str, Any]], Any]
+"""Answers one call: resource ARN, arguments -> result; raises StatesError."""
+
+_UNCAUGHT_BY_ALL = {"States.DataLimitExceeded", "States.Runtime"}
+_FIELDS = {
+    "Pass": {"Assign", "Output"},
+    "Task": {"Resource", "Arguments", "Assign", "Output", "Retry", "Catch"},
+    "Choice": {"Choices", "Default"},
+    "Map": {"Items", "ItemProcessor", "MaxConcurrency", "Assign", "Output"},
+    "Succeed": {"Output"},
+    "Fail": {"Error", "Cause"},
+}
+
+
+class StatesError(Exception):
+    """An error as Step Functions names it."""
+
+    def __init__(self, error: str, cause: str = "") -> None:
+        super().__init__(f"{error}: {cause}")
+        self.error = error
+        self.cause = cause
+
+
+@dataclass
+class Execution:
+    """What came of one."""
+
+    status: str
+    output: Any = None
+    error: str = ""
+    cause: str = ""
+    transitions: int = 0
+    retries: int = 0
+    path: list[str] = field(default_factory=list)
+
+
+class Scope(dict[str, Any]):
+    """Variables; an inner scope reads the outer one and may not assign its names."""
+
+    def __init__(self, outer: "Scope | None" = None) -> None:
+        super().__init__()
+        self.outer = outer
+
+    def everything(self) -> dict[str, Any]:
+        return {**(self.outer.everything() if self.outer is not None else {}), **self}
+
+    def assign(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            assert self.outer is None or name not in self.outer.everything(), f"{name} is a variable of the outer scope"
+            self[name] = value
+
+
+class Machine:
+    """A definition, and what answers its calls."""
+
+    def __init__(self, definition: dict[str, Any], call: Call) -> None:
+        assert definition["QueryLanguage"] == "JSONata"
+        self._definition = definition
+        self._call = call
+        self._execution = Execution("RUNNING")
+        self._start = ""
+
+    def run(self, *, start: datetime, given: Any = None) -> Execution:  # noqa: ANN401 - any JSON
+        """Run it once; `start` is what the context says of the start of the execution."""
+        self._execution = execution = Execution("RUNNING")
+        moment = start.astimezone(UTC)
+        self._start = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+        try:
+            execution.output = self._states(self._definition, {} if given is None else given, Scope())
+            execution.status = "SUCCEEDED"
+        except StatesError as error:
+            execution.status, execution.error, execution.cause = "FAILED", error.error, error.cause
+        return execution
+
+    def _states(self, block: dict[str, Any], given: Any, scope: Scope) -> Any:  # noqa: ANN401
+        name: str | None = block["StartAt"]
+        output = given
+        while name is not None:
+            state = block["States"][name]
+            self._execution.transitions += 1
+            self._execution.path.append(name)
+            unknown = set(state) - _FIELDS[state["Type"]] - {"Type", "Next", "End", "Comment"}
+            assert not unknown, f"{name}: {unknown} of a {state['Type']} is not known here"
+            output, name = self._state(state, output, scope)
+        return output
+
+    def _state(self, state: dict[str, Any], given: Any, scope: Scope) -> tuple[Any, str | None]:  # noqa: ANN401
+        kind = state["Type"]
+        then = state.get("Next")
+        assert (then is None) == (bool(state.get("End")) or kind in {"Choice", "Succeed", "Fail"})
+        if kind == "Choice":
+            return given, self._choose(state, given, scope)
+        if kind == "Fail":
+            states = {"input": given}
+            raise StatesError(*(self._value(state.get(key, ""), states, scope) for key in ("Error", "Cause")))
+        attempts: dict[int, int] = {}
+        while True:
+            try:
+                return self._finish(state, given, self._result(state, given, scope), scope), then
+            except StatesError as error:
+                if self._again(state, error, attempts):
+                    self._execution.retries += 1
+                    continue
+                catcher = next((c for c in state.get("Catch", []) if _matches(c["ErrorEquals"], error)), None)
+                if catcher is None:
+                    raise
+                wrong = {"Error": error.error, "Cause": error.cause}
+                states = {"input": given, "errorOutput": wrong}
+                scope.assign(self._value(catcher.get("Assign", {}), states, scope))
+                return self._value(catcher["Output"], states, scope) if "Output" in catcher else wrong, catcher["Next"]
+
+    def _result(self, state: dict[str, Any], given: Any, scope: Scope) -> Any:  # noqa: ANN401
+        states = {"input": given}
+        if state["Type"] == "Task":
+            arguments = self._value(state.get("Arguments", {}), states, scope)
+            return self._call(state["Resource"], arguments)
+        if state["Type"] == "Map":
+            items = self._value(state["Items"], states, scope) if "Items" in state else given
+            if not isinstance(items, list):
+                raise StatesError("States.QueryEvaluationError", f"Items is {items!r}, expected an array")
+            return [self._states(state["ItemProcessor"], item, Scope(scope)) for item in items]
+        return given
+
+    def _finish(self, state: dict[str, Any], given: Any, result: Any, scope: Scope) -> Any:  # noqa: ANN401
+        states = {"input": given, "result": result}
+        # Both see the variables as they were before the state.
+        output = self._value(state["Output"], states, scope) if "Output" in state else result
+        scope.assign(self._value(state.get("Assign", {}), states, scope))
+        return output
+
+    def _choose(self, state: dict[str, Any], given: Any, scope: Scope) -> str:  # noqa: ANN401
+        for rule in state["Choices"]:
+            assert set(rule) <= {"Condition", "Next", "Assign"}
+            condition = self._value(rule["Condition"], {"input": given}, scope)
+            if not isinstance(condition, bool):
+                raise StatesError("States.QueryEvaluationError", f"{rule['Condition']} is {condition!r}, not a boolean")
+            if condition:
+                scope.assign(self._value(rule.get("Assign", {}), {"input": given}, scope))
+                return str(rule["Next"])
+        return str(state["Default"])
+
+    @staticmethod
+    def _again(state: dict[str, Any], error: StatesError, attempts: dict[int, int]) -> bool:
+        for index, retrier in enumerate(state.get("Retry", [])):
+            if _matches(retrier["ErrorEquals"], error):
+                attempts[index] = attempts.get(index, 0) + 1
+                return attempts[index] <= int(retrier.get("MaxAttempts", 3))
+        return False
+
+    def _value(self, template: Any, states: dict[str, Any], scope: Scope) -> Any:  # noqa: ANN401
+        if isinstance(template, dict):
+            return {key: self._value(value, states, scope) for key, value in template.items()}
+        if isinstance(template, list):
+            return [self._value(value, states, scope) for value in template]
+        if not (isinstance(template, str) and template.startswith("{%")):
+            return template
+        assert template.endswith("%}")
+        context = {"Execution": {"StartTime": self._start}}
+        return evaluate(template[2:-2], {**scope.everything(), "states": {**states, "context": context}})
+
+
+def evaluate(expression: str, variables: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Value of a JSONata expression; none at all is an error, as in Step Functions."""
+    compiled = _compiled(expression)
+    frame = compiled.create_frame()
+    for name, value in variables.items():
+        frame.bind(name, value)
+    try:
+        result = compiled.evaluate(None, frame)
+    except Exception as error:  # the library raises errors of several kinds
+        raise StatesError("States.QueryEvaluationError", f"{expression}: {error}") from error
+    if "value" not in result:
+        raise StatesError("States.QueryEvaluationError", f"{expression}: no result")
+    return result["value"]
+
+
+@cache
+def _compiled(expression: str) -> Jsonata:
+    return Jsonata(f"{{'value': ({expression})}}")  # an object drops what has no value, and keeps null
+
+
+def _matches(names: list[str], error: StatesError) -> bool:
+    if "States.ALL" in names:
+        return error.error not in _UNCAUGHT_BY_ALL
+    if "States.TaskFailed" in names:
+        return error.error not in {"States.Timeout", *_UNCAUGHT_BY_ALL}
+    return error.error in names

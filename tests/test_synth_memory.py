@@ -1,0 +1,75 @@
+"""An assembly is remembered for as long as nothing that decides it changed."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stacks.synth_memory import SynthMemory
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    for name in ("app.py", "cdk.json", "requirements.lock", "package-lock.json", "stacks/environments/dev.yaml",
+                 "stacks/x.py", "constructs/ultrafleet/y.py", "constructs/ultrafleet/catalog/data/z.json"):  # fmt: skip
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return root
+
+
+@pytest.fixture
+def outdir(tmp_path: Path) -> Path:
+    outdir = tmp_path / "cdk.out"
+    (outdir / "assembly-dev").mkdir(parents=True)
+    (outdir / "manifest.json").write_text("{}")
+    (outdir / "assembly-dev" / "a.template.json").write_text("template")
+    return outdir
+
+
+def memory(root: Path, context: str = "{}") -> SynthMemory:
+    return SynthMemory(folder=root.parent / "memory", root=root, context=context)
+
+
+def test_equal_inputs_give_the_assembly_back(root: Path, outdir: Path, tmp_path: Path) -> None:
+    assert not memory(root).restore(tmp_path / "again")
+    memory(root).remember(outdir)
+    assert memory(root).restore(tmp_path / "again")
+    assert (tmp_path / "again" / "assembly-dev" / "a.template.json").read_text() == "template"
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda root: (root / "app.py").write_text("changed"),
+        lambda root: (root / "cdk.json").write_text("changed"),
+        lambda root: (root / "requirements.lock").write_text("changed"),
+        lambda root: (root / "stacks" / "environments" / "dev.yaml").write_text("changed"),
+        lambda root: (root / "stacks" / "x.py").write_text("changed"),
+        lambda root: (root / "stacks" / "x.py").rename(root / "stacks" / "renamed.py"),
+        lambda root: (root / "stacks" / "new.py").write_text(""),
+        lambda root: (root / "constructs" / "ultrafleet" / "y.py").unlink(),
+        lambda root: (root / "constructs" / "ultrafleet" / "catalog" / "data" / "z.json").write_text("changed"),
+    ],
+)
+def test_any_other_input_does_not(root: Path, outdir: Path, tmp_path: Path, edit: Callable[[Path], object]) -> None:
+    memory(root).remember(outdir)
+    edit(root)
+    assert not memory(root).restore(tmp_path / "again")
+
+
+def test_another_context_does_not(root: Path, outdir: Path, tmp_path: Path) -> None:
+    memory(root).remember(outdir)
+    assert not memory(root, '{"environment": "dev"}').restore(tmp_path / "again")
+
+
+def test_keeps_the_latest_eight(root: Path, outdir: Path, tmp_path: Path) -> None:
+    for number in range(10):
+        (root / "app.py").write_text(str(number))
+        memory(root).remember(outdir)
+        folder = memory(root)._assembly
+        os.utime(folder, (number, number))
+    assert len(list((tmp_path / "memory").iterdir())) == 8
+    assert memory(root).restore(tmp_path / "again")
