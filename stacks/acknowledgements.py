@@ -16,7 +16,6 @@ def acknowledge(stage: FleetStage, environment: Environment) -> None:
     _on(
         stage,
         {
-            "cloudformation::W3010": "the environment file states the zone of each subnet: capacity is in it",
             "@aws-cdk/aws-ec2:noSubnetRouteTableId": "stacks hand over ids; nothing reads a subnet's route table",
         },
     )

@@ -107,7 +107,7 @@ class TestEveryTemplate:
             (local,) = [
                 key
                 for key, resource in network.items()
-                if resource["Type"] == "AWS::EC2::Subnet" and "dfw" in resource["Properties"]["AvailabilityZone"]
+                if resource["Type"] == "AWS::EC2::Subnet" and "dfw" in str(resource["Properties"]["AvailabilityZone"])
             ]
             endpoints = [r["Properties"] for r in network.values() if r["Type"] == "AWS::EC2::VPCEndpoint"]
             assert endpoints

@@ -5,7 +5,11 @@ import pytest
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.zones import is_local_zone, region_of_zone, validate_zone
 
-AVAILABILITY_ZONES = [("us-east-1a", "us-east-1"), ("ap-southeast-2c", "ap-southeast-2"), ("us-gov-west-1b", "us-gov-west-1")]
+AVAILABILITY_ZONES = [
+    ("us-east-1a", "us-east-1"),
+    ("ap-southeast-2c", "ap-southeast-2"),
+    ("us-gov-west-1b", "us-gov-west-1"),
+]
 LOCAL_ZONES = [("us-east-1-dfw-2a", "us-east-1"), ("us-west-2-lax-1b", "us-west-2")]
 
 

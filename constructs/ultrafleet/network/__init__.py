@@ -1,8 +1,9 @@
 """The network of a fleet: VPC, subnets, endpoints, and the security group of EFA."""
 
 from ultrafleet.network.efa_security_group import EfaSecurityGroup
+from ultrafleet.network.egress import Egress, NetworkEgress
 from ultrafleet.network.endpoints import NetworkEndpoints
-from ultrafleet.network.fleet_network import ENDPOINT_SERVICES, Egress, FleetNetwork
+from ultrafleet.network.fleet_network import ENDPOINT_SERVICES, FleetNetwork
 from ultrafleet.network.flow_logs import NetworkFlowLogs
 from ultrafleet.rules.subnets import SubnetKind, SubnetSpec
 
@@ -11,6 +12,7 @@ __all__ = [
     "EfaSecurityGroup",
     "Egress",
     "FleetNetwork",
+    "NetworkEgress",
     "NetworkEndpoints",
     "NetworkFlowLogs",
     "SubnetKind",

@@ -1,9 +1,15 @@
 """The security group that lets EFA traffic through."""
 
+import ipaddress
 from collections.abc import Sequence
 
+import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
+
+from ultrafleet.errors import FleetError
+from ultrafleet.network._rules import NO_TRAFFIC
+from ultrafleet.tokens import is_token
 
 
 class EfaSecurityGroup(Construct):
@@ -17,9 +23,18 @@ class EfaSecurityGroup(Construct):
         scope: parent.
         id: construct id.
         vpc: VPC of the nodes; EFA traffic doesn't leave it.
-        egress_cidrs: networks that nodes may call on any port, for images and AWS endpoints. Default: everywhere, as
-            the route tables let them.
+        egress_cidrs: IPv4 networks that nodes may call on any port, for images and AWS endpoints. Default: everywhere,
+            as the route tables let them. Empty: only nodes of the group.
+        retain: keep the group and its rules when the stack lets go of them. Default: True: pools stand on it.
+
+    Raises:
+        FleetError: an egress network that is no IPv4 CIDR.
     """
+
+    @classmethod
+    def from_security_group_id(cls, scope: Construct, id: str, *, security_group_id: str) -> ec2.ISecurityGroup:  # noqa: A002 - the name CDK gives it
+        """A group made elsewhere, with the rules that this class makes; nothing adds rules to it here."""
+        return ec2.SecurityGroup.from_security_group_id(scope, id, security_group_id, mutable=False)
 
     security_group_id: str
     """Id of the group (a token)."""
@@ -33,19 +48,22 @@ class EfaSecurityGroup(Construct):
         *,
         vpc: ec2.IVpc,
         egress_cidrs: Sequence[str] = ("0.0.0.0/0",),
+        retain: bool = True,
     ) -> None:
         super().__init__(scope, id)
+        _validate(egress_cidrs)
+        outbound = [
+            {"ipProtocol": "-1", "cidrIp": cidr, "description": "images and AWS endpoints"} for cidr in egress_cidrs
+        ]
         group = ec2.CfnSecurityGroup(
             self,
             "Resource",
             group_description="EFA traffic between accelerator nodes",
             vpc_id=vpc.vpc_id,
-            security_group_egress=[
-                {"ipProtocol": "-1", "cidrIp": cidr, "description": "images and AWS endpoints"} for cidr in egress_cidrs
-            ],
+            security_group_egress=outbound or [NO_TRAFFIC],
         )
         self.security_group_id = group.attr_group_id
-        ec2.CfnSecurityGroupIngress(
+        ingress = ec2.CfnSecurityGroupIngress(
             self,
             "FromItself",
             group_id=self.security_group_id,
@@ -53,7 +71,7 @@ class EfaSecurityGroup(Construct):
             ip_protocol="-1",
             description="EFA from nodes of this group",
         )
-        ec2.CfnSecurityGroupEgress(
+        egress = ec2.CfnSecurityGroupEgress(
             self,
             "ToItself",
             group_id=self.security_group_id,
@@ -61,6 +79,19 @@ class EfaSecurityGroup(Construct):
             ip_protocol="-1",
             description="EFA to nodes of this group",
         )
-        self.security_group = ec2.SecurityGroup.from_security_group_id(
-            self, "Imported", self.security_group_id, mutable=False
-        )
+        if retain:
+            for resource in (group, ingress, egress):
+                resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        self.security_group = self.from_security_group_id(self, "Imported", security_group_id=self.security_group_id)
+
+
+def _validate(egress_cidrs: Sequence[str]) -> None:
+    for cidr in egress_cidrs:
+        if is_token(cidr):
+            continue
+        try:
+            ipaddress.IPv4Network(cidr)
+        except ValueError as error:
+            raise FleetError(
+                f"egress_cidrs has {cidr!r}, expected IPv4 CIDRs such as 10.0.0.0/8 ({error}): correct it"
+            ) from error

@@ -6,6 +6,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from ultrafleet.network._rules import NO_TRAFFIC
+
 _HTTPS = 443
 
 
@@ -62,10 +64,7 @@ class NetworkEndpoints(Construct):
                     "description": "HTTPS from the VPC",
                 }
             ],
-            # Endpoints only answer. Without a rule EC2 would add one that allows everything.
-            security_group_egress=[
-                {"ipProtocol": "icmp", "fromPort": 252, "toPort": 86, "cidrIp": "255.255.255.255/32"}
-            ],
+            security_group_egress=[NO_TRAFFIC],  # endpoints only answer
         )
         for service in services:
             ec2.CfnVPCEndpoint(

@@ -1,7 +1,6 @@
 """A VPC for a fleet: subnets as stated, private, with egress and endpoints that were decided on."""
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import Final
 
 import aws_cdk as cdk
@@ -9,20 +8,11 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from ultrafleet.errors import FleetError
+from ultrafleet.network.egress import Egress, NetworkEgress
 from ultrafleet.network.endpoints import NetworkEndpoints
 from ultrafleet.network.flow_logs import NetworkFlowLogs
 from ultrafleet.rules.subnets import SubnetKind, SubnetSpec, validate_subnets
-from ultrafleet.rules.zones import region_of_zone
-
-
-class Egress(StrEnum):
-    """How nodes reach what is outside the VPC. See docs/decisions/0004-egress-and-api-access.md."""
-
-    REGIONAL_NAT = "regional_nat"
-    """One regional NAT gateway, which needs no public subnet, routed from every subnet, Local Zones included."""
-    NONE = "none"
-    """Nothing leaves: images come through ECR endpoints (pull-through caches for public ones)."""
-
+from ultrafleet.rules.zones import is_local_zone, region_of_zone, zone_suffix
 
 ENDPOINT_SERVICES: Final = ("ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "logs", "sts")
 """Interface endpoints that nodes of a private cluster call (EKS user guide, private clusters, high)."""
@@ -31,23 +21,26 @@ ENDPOINT_SERVICES: Final = ("ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "log
 class FleetNetwork(Construct):
     """A VPC with subnets in Availability Zones and Local Zones.
 
-    No subnet is public and no instance gets a public address. Every subnet has its name in its logical id, and its zone
-    and CIDR as stated, so that nothing moves when another subnet is added. The VPC's default security group is not
-    used; closing it takes a custom resource in CloudFormation, so it is left to the account's own controls.
+    No node's subnet is public and no instance gets a public address. Every subnet has its name in its logical id, and
+    its zone and CIDR as stated, so that nothing moves when another subnet is added. The VPC's default security group is
+    not used; closing it takes a custom resource in CloudFormation, so it is left to the account's own controls.
 
     Args:
         scope: parent.
         id: construct id.
         cidr: IPv4 CIDR of the VPC, /16 to /28; a plain value.
         subnets: control-plane subnets in at least two Availability Zones, and any others.
-        egress: how nodes reach what is outside. Default: a regional NAT gateway.
+        egress: how nodes reach what is outside. Default: a regional NAT gateway where every subnet is in an
+            Availability Zone; with a subnet in a Local Zone there is none, and it must be stated.
         interface_endpoints: services by name, such as `ecr.api`. Default: those that nodes of a private cluster call.
         flow_logs: record rejected and accepted traffic. Default: True.
-        retain: keep VPC, subnets and logs when the stack lets go of them. Default: True: pools stand on them.
+        retain: keep VPC, subnets, their route table and logs when the stack lets go of them. Default: True: pools stand
+            on them. Egress and endpoints are never kept: they cost, and whoever removes them means it.
 
     Raises:
         FleetError: see `validate_subnets` and `SubnetSpec`; a token as CIDR; zones of another region than the stack's;
-            no egress without the endpoints that nodes need.
+            egress not stated with a Local Zone; `zonal_nat` without exactly one subnet of kind `nat`, or such a subnet
+            without it; no egress without the endpoints that nodes need; an endpoint twice, or one for S3.
     """
 
     vpc_id: str
@@ -62,20 +55,24 @@ class FleetNetwork(Construct):
         *,
         cidr: str,
         subnets: Sequence[SubnetSpec],
-        egress: Egress = Egress.REGIONAL_NAT,
+        egress: Egress | None = None,
         interface_endpoints: Sequence[str] = ENDPOINT_SERVICES,
         flow_logs: bool = True,
         retain: bool = True,
     ) -> None:
         super().__init__(scope, id)
-        _validate(cdk.Stack.of(self), cidr, subnets, egress, interface_endpoints)
+        _validate(cdk.Stack.of(self), cidr, subnets)
+        egress = _egress(subnets, egress)
+        _validate_endpoints(egress, interface_endpoints)
         self._retain = retain
         vpc = ec2.CfnVPC(self, "Resource", cidr_block=cidr, enable_dns_support=True, enable_dns_hostnames=True)
         self._keep(vpc)
         cdk.Tags.of(vpc).add("Name", self.node.path.replace("/", "-"))
         self.vpc_id = vpc.attr_vpc_id
-        # One table for all: every subnet has the same way out, and a table per subnet would only repeat it.
+        # One table for all private subnets: they have the same way out. An association's table is create-only, and so
+        # is never another one: what changes with the egress is the table's default route.
         self._route_table = ec2.CfnRouteTable(self, "PrivateRoutes", vpc_id=self.vpc_id)
+        self._keep(self._route_table)
         self._subnets: Mapping[str, ec2.ISubnet] = {spec.name: self._subnet(spec) for spec in subnets}
         self._kinds = {spec.name: spec.kind for spec in subnets}
         self.vpc = ec2.Vpc.from_vpc_attributes(
@@ -85,15 +82,27 @@ class FleetNetwork(Construct):
             vpc_cidr_block=cidr,
             availability_zones=sorted({spec.availability_zone for spec in subnets}),
         )
-        if egress is Egress.REGIONAL_NAT:
-            self._add_regional_nat()
+        if egress is not Egress.NONE:
+            NetworkEgress(
+                self,
+                "Egress",
+                vpc_id=self.vpc_id,
+                route_table_id=self._route_table.attr_route_table_id,
+                nat_subnet_id=self.subnets(SubnetKind.NAT)[0].subnet_id if egress is Egress.ZONAL_NAT else None,
+            )
+        if egress is Egress.REGIONAL_NAT and any(is_local_zone(spec.availability_zone) for spec in subnets):
+            cdk.Annotations.of(self).add_warning_v2(
+                "ultrafleet:regionalNatInLocalZone",
+                "egress is regional_nat and a subnet is in a Local Zone, which no document says such a gateway serves: "
+                "use zonal_nat, or see nodes of the zone pull an image before a capacity block is bought",
+            )
         NetworkEndpoints(
             self,
             "Endpoints",
             vpc_id=self.vpc_id,
             vpc_cidr=cidr,
             services=interface_endpoints,
-            subnet_ids=[subnet.subnet_id for subnet in self.subnets(SubnetKind.CONTROL_PLANE)],
+            subnet_ids=[self._subnets[name].subnet_id for name in _one_per_zone(subnets)],
             route_table_id=self._route_table.attr_route_table_id,
         )
         if flow_logs:
@@ -118,7 +127,8 @@ class FleetNetwork(Construct):
             self,
             f"Subnet-{spec.name}",
             vpc_id=self.vpc_id,
-            availability_zone=spec.availability_zone,
+            # The same zone, said so that linters don't take it for a copied template's (W3010).
+            availability_zone=cdk.Fn.sub("${AWS::Region}" + zone_suffix(spec.availability_zone)),
             cidr_block=spec.cidr,
             map_public_ip_on_launch=False,
         )
@@ -127,49 +137,29 @@ class FleetNetwork(Construct):
         if spec.kind is SubnetKind.SYSTEM:
             # Where internal load balancers go (AWS Load Balancer Controller, high).
             cdk.Tags.of(resource).add("kubernetes.io/role/internal-elb", "1")
-        association = ec2.CfnSubnetRouteTableAssociation(
-            self,
-            f"Routes-{spec.name}",
-            subnet_id=resource.attr_subnet_id,
-            route_table_id=self._route_table.attr_route_table_id,
-        )
-        self._keep(association)
+        if spec.kind is not SubnetKind.NAT:
+            association = ec2.CfnSubnetRouteTableAssociation(
+                self,
+                f"Routes-{spec.name}",
+                subnet_id=resource.attr_subnet_id,
+                route_table_id=self._route_table.attr_route_table_id,
+            )
+            self._keep(association)
         return ec2.Subnet.from_subnet_attributes(
             self,
             spec.name,
             subnet_id=resource.attr_subnet_id,
             availability_zone=spec.availability_zone,
             ipv4_cidr_block=spec.cidr,
-            route_table_id=self._route_table.attr_route_table_id,
+            route_table_id=None if spec.kind is SubnetKind.NAT else self._route_table.attr_route_table_id,
         )
-
-    def _add_regional_nat(self) -> None:
-        gateway = ec2.CfnInternetGateway(self, "InternetGateway")
-        attachment = ec2.CfnVPCGatewayAttachment(
-            self, "InternetGatewayAttachment", vpc_id=self.vpc_id, internet_gateway_id=gateway.attr_internet_gateway_id
-        )
-        nat = ec2.CfnNatGateway(
-            self, "NatGateway", availability_mode="regional", connectivity_type="public", vpc_id=self.vpc_id
-        )
-        nat.add_resource_dependency(attachment)
-        ec2.CfnRoute(
-            self,
-            "DefaultRoute",
-            route_table_id=self._route_table.attr_route_table_id,
-            destination_cidr_block="0.0.0.0/0",
-            nat_gateway_id=nat.attr_nat_gateway_id,
-        )
-        for resource in (gateway, attachment, nat):
-            self._keep(resource)
 
     def _keep(self, resource: cdk.CfnResource) -> None:
         if self._retain:
             resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
 
 
-def _validate(
-    stack: cdk.Stack, cidr: str, subnets: Sequence[SubnetSpec], egress: Egress, interface_endpoints: Sequence[str]
-) -> None:
+def _validate(stack: cdk.Stack, cidr: str, subnets: Sequence[SubnetSpec]) -> None:
     if cdk.Token.is_unresolved(cidr):
         raise FleetError("the VPC's cidr is a token, expected a plain CIDR such as 10.0.0.0/16: state it")
     validate_subnets(cidr, subnets)
@@ -179,9 +169,45 @@ def _validate(
             f"subnets are in zones of {region}, expected {stack.region}, the region of stack {stack.stack_name}: "
             "change the zones or the stack's env"
         )
+
+
+def _egress(subnets: Sequence[SubnetSpec], stated: Egress | None) -> Egress:
+    local = sorted(spec.name for spec in subnets if is_local_zone(spec.availability_zone))
+    if stated is None and local:
+        raise FleetError(
+            f"egress is not stated and {', '.join(local)} is in a Local Zone, expected zonal_nat, regional_nat or "
+            "none: zonal_nat, with a subnet of kind nat, is the one known to serve Local Zones"
+        )
+    egress = Egress.REGIONAL_NAT if stated is None else Egress(stated)
+    nat = sorted(spec.name for spec in subnets if spec.kind is SubnetKind.NAT)
+    expected = 1 if egress is Egress.ZONAL_NAT else 0
+    if len(nat) != expected:
+        raise FleetError(
+            f"egress is {egress.value} with {len(nat)} subnets of kind nat ({', '.join(nat) or 'none'}), expected "
+            f"{expected}: zonal_nat takes one, a /28 in an Availability Zone, and nothing else takes any"
+        )
+    return egress
+
+
+def _validate_endpoints(egress: Egress, interface_endpoints: Sequence[str]) -> None:
+    for service in interface_endpoints:
+        if service == "s3" or interface_endpoints.count(service) > 1:
+            raise FleetError(
+                f"interface_endpoints has {service} {interface_endpoints.count(service)} times, expected every service "
+                "once and no s3, which has a gateway endpoint: remove it"
+            )
     missing = sorted(set(ENDPOINT_SERVICES) - set(interface_endpoints))
     if egress is Egress.NONE and missing:
         raise FleetError(
             f"egress is none and interface_endpoints lacks {', '.join(missing)}, expected all that nodes call: add "
-            "them, or use egress regional_nat"
+            "them, or use egress zonal_nat or regional_nat"
         )
+
+
+def _one_per_zone(subnets: Sequence[SubnetSpec]) -> list[str]:
+    """Names of control-plane subnets, the first of each zone: an endpoint takes one subnet in a zone."""
+    first: dict[str, str] = {}
+    for spec in sorted(subnets, key=lambda spec: spec.name):
+        if spec.kind is SubnetKind.CONTROL_PLANE:
+            first.setdefault(spec.availability_zone, spec.name)
+    return sorted(first.values())

@@ -146,13 +146,21 @@ def smallest_prefix_length(demands: Sequence[PoolIpDemand]) -> int:
         FleetError: not even a /16, the largest subnet, holds them.
     """
     needed = sum(demand.addresses for demand in demands)
-    for length in range(_SMALLEST_SUBNET, _LARGEST_SUBNET - 1, -1):
-        if _usable(ipaddress.IPv4Network((0, length))) >= needed:
-            return length
+    length = prefix_length_of(needed)
+    if length is not None:
+        return length
     raise FleetError(
         f"pools need {needed:,} IPs, expected at most {_usable(ipaddress.IPv4Network((0, _LARGEST_SUBNET))):,} in the "
         "largest subnet (/16): spread them over several subnets"
     )
+
+
+def prefix_length_of(addresses: int) -> int | None:
+    """Length of the smallest subnet with that many addresses in whole blocks, or None where a /16 has fewer."""
+    for length in range(_SMALLEST_SUBNET, _LARGEST_SUBNET - 1, -1):
+        if _usable(ipaddress.IPv4Network((0, length))) >= addresses:
+            return length
+    return None
 
 
 def parse_cidr(cidr: str, *, of: str) -> ipaddress.IPv4Network:

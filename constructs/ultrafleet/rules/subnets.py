@@ -22,6 +22,8 @@ class SubnetKind(StrEnum):
     """Nodes of controllers. Regular zones only."""
     ACCELERATOR = "accelerator"
     """Accelerator nodes, in an Availability Zone or a Local Zone."""
+    NAT = "nat"
+    """A zonal NAT gateway and nothing else: the only subnet with a route to the internet. Regular zones only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,7 @@ class SubnetSpec:
         if self.kind is not SubnetKind.ACCELERATOR and is_local_zone(self.availability_zone):
             raise FleetError(
                 f"subnet {self.name} of kind {self.kind.value} is in Local Zone {self.availability_zone}, expected an "
-                "Availability Zone: an EKS cluster can't be created with a Local Zone, only its accelerators go there"
+                "Availability Zone: an EKS cluster can't be created with a Local Zone, only accelerators go there"
             )
 
 

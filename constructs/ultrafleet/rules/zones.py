@@ -45,3 +45,12 @@ def region_of_zone(zone: str) -> str:
         FleetError: it is no zone name.
     """
     return _match(zone)["region"]
+
+
+def zone_suffix(zone: str) -> str:
+    """What follows the region in a zone's name: `a`, `-dfw-2a`.
+
+    Raises:
+        FleetError: it is no zone name.
+    """
+    return zone.removeprefix(region_of_zone(zone))

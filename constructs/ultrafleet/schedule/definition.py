@@ -108,7 +108,7 @@ def state_machine_definition(*, cluster_name: str, dead_letter_queue_url: str) -
             "Unreported": {
                 "Type": "Fail",
                 "Error": "Unreported",
-                "Cause": "{% $string($states.input.unreported) & ' pools were not sized, and the queue took no report' %}",
+                "Cause": "{% $string($states.input.unreported) & ' pools were not sized, and not reported' %}",
             },
             "AllDone": {"Type": "Succeed", "Output": {}},
         },

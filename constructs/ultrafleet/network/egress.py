@@ -1,0 +1,94 @@
+"""The way out of a fleet's VPC."""
+
+from enum import StrEnum
+
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
+
+_ANYWHERE = "0.0.0.0/0"
+
+
+class Egress(StrEnum):
+    """How nodes reach what is outside the VPC. See docs/decisions/0004-egress-and-api-access.md."""
+
+    REGIONAL_NAT = "regional_nat"
+    """One regional NAT gateway, which needs no public subnet and follows nodes through the Availability Zones. No
+    document says that it serves Local Zones."""
+    ZONAL_NAT = "zonal_nat"
+    """One NAT gateway in the subnet of kind `nat`, routed from every other subnet, Local Zones included. Traffic of a
+    Local Zone takes the way through the region."""
+    NONE = "none"
+    """Nothing leaves: images come through ECR endpoints (pull-through caches for public ones)."""
+
+
+class NetworkEgress(Construct):
+    """An internet gateway, a NAT gateway and the route to it.
+
+    Nothing here is retained: whoever takes the way out from a VPC means it, and it would go on costing.
+
+    Args:
+        scope: parent.
+        id: construct id.
+        vpc_id: the VPC.
+        route_table_id: table of the private subnets, which gets the default route.
+        nat_subnet_id: subnet of a zonal NAT gateway. Default: the gateway is regional.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the name CDK gives it
+        *,
+        vpc_id: str,
+        route_table_id: str,
+        nat_subnet_id: str | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        gateway = ec2.CfnInternetGateway(self, "InternetGateway")
+        attachment = ec2.CfnVPCGatewayAttachment(
+            self, "InternetGatewayAttachment", vpc_id=vpc_id, internet_gateway_id=gateway.attr_internet_gateway_id
+        )
+        if nat_subnet_id is None:
+            # EC2 gives it addresses and a route table with the route to the internet gateway (VPC user guide, high).
+            nat = ec2.CfnNatGateway(
+                self, "NatGateway", availability_mode="regional", connectivity_type="public", vpc_id=vpc_id
+            )
+        else:
+            nat = self._zonal_nat(vpc_id, nat_subnet_id, gateway, attachment)
+        nat.add_resource_dependency(attachment)
+        ec2.CfnRoute(
+            self,
+            "DefaultRoute",
+            route_table_id=route_table_id,
+            destination_cidr_block=_ANYWHERE,
+            nat_gateway_id=nat.attr_nat_gateway_id,
+        )
+
+    def _zonal_nat(
+        self,
+        vpc_id: str,
+        subnet_id: str,
+        gateway: ec2.CfnInternetGateway,
+        attachment: ec2.CfnVPCGatewayAttachment,
+    ) -> ec2.CfnNatGateway:
+        table = ec2.CfnRouteTable(self, "NatRoutes", vpc_id=vpc_id)
+        route = ec2.CfnRoute(
+            self,
+            "InternetRoute",
+            route_table_id=table.attr_route_table_id,
+            destination_cidr_block=_ANYWHERE,
+            gateway_id=gateway.attr_internet_gateway_id,
+        )
+        route.add_resource_dependency(attachment)
+        ec2.CfnSubnetRouteTableAssociation(
+            self, "NatSubnetRoutes", subnet_id=subnet_id, route_table_id=table.attr_route_table_id
+        )
+        address = ec2.CfnEIP(self, "NatAddress", domain="vpc")
+        address.add_resource_dependency(attachment)
+        return ec2.CfnNatGateway(
+            self,
+            "ZonalNatGateway",  # another id than the regional one's: the mode is create-only
+            subnet_id=subnet_id,
+            allocation_id=address.attr_allocation_id,
+            connectivity_type="public",
+        )
