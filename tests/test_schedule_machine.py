@@ -214,7 +214,7 @@ def test_report_that_fails_stops_no_other_pool_and_fails_the_execution(aws: Aws)
     aws.fail("sqs:sendMessage", "", "Sqs.SqsException")
     execution = aws.tick(START)
     assert (execution.status, execution.error) == ("FAILED", "Unreported")
-    assert execution.cause == "1 pools were not sized, and not reported"
+    assert execution.cause == "pools neither sized nor reported: 1"
     assert aws.node_groups["b"].desired == 18
 
 

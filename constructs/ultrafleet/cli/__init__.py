@@ -6,6 +6,7 @@ import typer
 from typer.exceptions import TyperException
 
 from ultrafleet.cli.layout import layout
+from ultrafleet.cli.preflight import preflight
 from ultrafleet.cli.summary import summary
 from ultrafleet.cli.types import types
 from ultrafleet.errors import FleetError
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.command()(types)
 app.command()(layout)
 app.command()(summary)
+app.command()(preflight)
 
 UNUSABLE_INPUT = 2
 """Exit code for input that can't be used; 1 is left for findings."""

@@ -11,9 +11,10 @@ from ultrafleet.errors import FleetError
 EVICTION_MINUTES: Final = 15
 """EKS evicts for up to this long when a node group shrinks, ignoring disruption budgets (EKS user guide, high)."""
 TICK_MINUTES: Final = 5
-"""How often the schedule looks; a drain begins up to this much late."""
+"""How often the schedule looks; a drain begins up to this much late, so it is part of the least lead."""
 
 _DEFAULT_LEAD_MINUTES: Final = {True: 90, False: 60}
+"""Ten minutes more than the least: a tick that is missed, and an execution that takes all its four minutes."""
 _MAX_LEAD_MINUTES: Final = 24 * 60
 
 
@@ -28,7 +29,7 @@ def least_drain_lead_minutes(*, ultraserver: bool) -> int:
 
 
 def default_drain_lead_minutes(*, ultraserver: bool) -> int:
-    """The least, and ten minutes for what nobody foresaw: 90 and 60."""
+    """The least and ten minutes, for a missed tick and a slow one: 90 for an UltraServer, 60 for single instances."""
     return _DEFAULT_LEAD_MINUTES[ultraserver]
 
 
@@ -57,11 +58,8 @@ def validate_block_window(start: datetime, end: datetime) -> None:
         FleetError: a moment without an offset, an end that is not after the start or not at 11:30 UTC, or more than
             182 days and one.
     """
-    for name, moment in (("start", start), ("end", end)):
-        if moment.utcoffset() is None:
-            raise FleetError(
-                f"{name} is {moment.isoformat()}, expected an offset from UTC: write {moment.isoformat()}Z if it is UTC"
-            )
+    _refuse_naive("start", start)
+    _refuse_naive("end", end)
     if start >= end:
         raise FleetError(
             f"start is {start.isoformat()}, expected a moment before the end {end.isoformat()}: correct one of them"
@@ -80,8 +78,21 @@ def validate_block_window(start: datetime, end: datetime) -> None:
 
 
 def block_is_over(end: datetime, as_of: datetime) -> bool:
-    """Whether a block that ends at `end` is over at `as_of`; nothing here reads a clock."""
+    """Whether a block that ends at `end` is over at `as_of`; nothing here reads a clock.
+
+    Raises:
+        FleetError: a moment without an offset.
+    """
+    _refuse_naive("end", end)
+    _refuse_naive("as_of", as_of)
     return end <= as_of
+
+
+def _refuse_naive(name: str, moment: datetime) -> None:
+    if moment.utcoffset() is None:
+        raise FleetError(
+            f"{name} is {moment.isoformat()}, expected an offset from UTC: write {moment.isoformat()}Z if it is UTC"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +120,11 @@ def wanted_size(*, now: datetime, blocks: Iterable[BlockState], drain_lead_minut
         blocks: the pool's blocks as EC2 sees them.
         drain_lead_minutes: how long before a block's end the pool is emptied.
         max_size: size of the pool.
+
+    Raises:
+        FleetError: a moment without an offset.
     """
+    _refuse_naive("now", now)
     active = [block for block in blocks if block.state == "active"]
     lead = timedelta(minutes=drain_lead_minutes)
     if any(block.end - lead <= now for block in active):

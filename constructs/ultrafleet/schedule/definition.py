@@ -29,7 +29,7 @@ _WANTED: Final = (
     " $states.result.Resources.$substringAfter(Identifier.ResourceArn, 'capacity-reservation/'))];"
     " $mine := $reservations[id in $ids];"
     " $active := $mine[state = 'active'];"
-    " $closing := $count($active[$toMillis(end) - $lead <= $now]) > 0;"
+    " $closing := $count($active[$toMillis(end) - $lead + 300001 <= $now]) > 0;"
     " {"
     " 'ids': $ids,"
     " 'more': $states.result.NextToken ? true : false,"
@@ -108,7 +108,7 @@ def state_machine_definition(*, cluster_name: str, dead_letter_queue_url: str) -
             "Unreported": {
                 "Type": "Fail",
                 "Error": "Unreported",
-                "Cause": "{% $string($states.input.unreported) & ' pools were not sized, and not reported' %}",
+                "Cause": "{% 'pools neither sized nor reported: ' & $string($states.input.unreported) %}",
             },
             "AllDone": {"Type": "Succeed", "Output": {}},
         },

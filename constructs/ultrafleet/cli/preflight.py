@@ -1,0 +1,85 @@
+"""`ultrafleet preflight`: asks AWS what runs, before a deployment. The only word of the command that does."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ultrafleet.environment import Environment, load_environments
+from ultrafleet.errors import FleetError
+from ultrafleet.rules.deployment_hazards import LivePool, pool_hazards
+
+
+def preflight(
+    environment: Annotated[str, typer.Argument(help="name of the environment")],
+    environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
+    assembly: Annotated[Path, typer.Option(help="folder that cdk synth wrote")] = Path("cdk.out"),
+) -> None:
+    """Compare what was synthesised with what runs; exit 1 where a deployment would take nodes away.
+
+    Reads eks:DescribeNodegroup and ec2:DescribeLaunchTemplates with your credentials, in the environment's region.
+    """
+    (loaded,) = load_environments(environments, only=environment)
+    hazards = [
+        hazard
+        for pool in loaded.pools
+        for hazard in pool_hazards(
+            pool.name,
+            _synthesised_node_group(assembly, loaded, pool.name),
+            _live_pool(loaded, pool.name),
+            roll_running_nodes=pool.roll_running_nodes,
+        )
+    ]
+    for hazard in hazards:
+        print(hazard)
+    if hazards:
+        raise typer.Exit(1)
+    print(f"{environment}: {len(loaded.pools)} pools, a deployment takes no running node away")
+
+
+def _synthesised_node_group(assembly: Path, environment: Environment, pool: str) -> Mapping[str, Any]:
+    folder = assembly / f"assembly-{environment.name}"
+    try:
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        (artifact,) = [
+            item
+            for item in manifest["artifacts"].values()
+            if item["type"] == "aws:cloudformation:stack"
+            and item["properties"]["stackName"] == f"{environment.name}-pool-{pool}"
+        ]
+        template = json.loads((folder / artifact["properties"]["templateFile"]).read_bytes())
+    except (OSError, ValueError) as error:
+        raise FleetError(
+            f"{folder} holds no template of pool {pool}, expected one: run `make synth ENV={environment.name}` first"
+        ) from error
+    (properties,) = [
+        resource["Properties"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::EKS::Nodegroup"
+    ]
+    found: Mapping[str, Any] = properties
+    return found
+
+
+def _live_pool(environment: Environment, pool: str) -> LivePool:
+    try:
+        import boto3  # noqa: PLC0415 - only this word of the command needs it
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise FleetError("boto3 is not installed, expected it: pip install 'ultrafleet[preflight]'") from error
+    try:
+        eks = boto3.client("eks", region_name=environment.region)
+        try:
+            group = eks.describe_nodegroup(clusterName=environment.name, nodegroupName=pool)["nodegroup"]
+        except eks.exceptions.ResourceNotFoundException:
+            group = None  # neither the pool nor perhaps the cluster
+        templates = boto3.client("ec2", region_name=environment.region).describe_launch_templates(
+            Filters=[{"Name": "launch-template-name", "Values": [f"{environment.name}-{pool}"]}]
+        )["LaunchTemplates"]
+    except (BotoCoreError, ClientError) as error:
+        raise FleetError(
+            f"aws can't be asked about pool {pool} ({error}), expected credentials for account {environment.account}"
+        ) from error
+    return LivePool(node_group=group, latest_version=templates[0]["LatestVersionNumber"] if templates else None)

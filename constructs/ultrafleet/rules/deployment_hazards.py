@@ -1,0 +1,80 @@
+"""What a deployment of a pool would do to the nodes that run, from what is synthesised and what AWS says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+_CREATE_ONLY: Final = {"AmiType": "amiType", "CapacityType": "capacityType"}
+"""Create-only properties of a node group whose values are plain in our templates (CloudFormation schema, high)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LivePool:
+    """A node group as AWS describes it.
+
+    Attributes:
+        node_group: `nodegroup` of `eks:DescribeNodegroup`; None where there is none.
+        latest_version: newest version of its launch template; None where there is none.
+    """
+
+    node_group: Mapping[str, Any] | None
+    latest_version: int | None
+
+
+def pool_hazards(
+    pool_name: str, synthesised: Mapping[str, Any], live: LivePool, *, roll_running_nodes: bool
+) -> list[str]:
+    """What stands against deploying a pool, a line each; none where nothing that runs is touched.
+
+    Args:
+        pool_name: name of the pool.
+        synthesised: properties of its `AWS::EKS::Nodegroup`.
+        live: what AWS says of it.
+        roll_running_nodes: the user said that running nodes may be replaced or taken away.
+    """
+    generation = int(synthesised["LaunchTemplate"]["Version"])
+    group = live.node_group
+    if group is None:
+        if generation > (live.latest_version or 0) + 1:
+            return [
+                f"pool {pool_name} has generation {generation}, expected 1: it doesn't exist yet and its launch "
+                "template begins at version 1, set generation to 1"
+            ]
+        return []
+    found = [
+        f"pool {pool_name} has {theirs} {group.get(theirs)}, expected {synthesised[ours]} as synthesised: EKS can't "
+        "change it and CloudFormation can't replace a node group of the same name, make a pool with a new name"
+        for ours, theirs in _CREATE_ONLY.items()
+        if group.get(theirs) != synthesised[ours]
+    ]
+    latest = live.latest_version or 0
+    if generation > latest + 1:
+        found.append(
+            f"pool {pool_name} has generation {generation}, expected at most {latest + 1}: the newest version of its "
+            f"launch template is {latest} and a deployment makes one more, lower generation"
+        )
+    running = group["scalingConfig"]["desiredSize"]
+    if running > 0 and not roll_running_nodes:
+        found += _on_running_nodes(pool_name, synthesised, group, running, generation)
+    return found
+
+
+def _on_running_nodes(
+    pool_name: str, synthesised: Mapping[str, Any], group: Mapping[str, Any], running: int, generation: int
+) -> list[str]:
+    found = []
+    version = int(group["launchTemplate"]["version"])
+    if version != generation:
+        found.append(
+            f"pool {pool_name} runs {running} nodes of generation {version}, expected none while generation becomes "
+            f"{generation}: set hold and wait until it is empty, or say roll_running_nodes: true"
+        )
+    scaling = synthesised["ScalingConfig"]
+    theirs = group["scalingConfig"]
+    if (scaling["MinSize"], scaling["MaxSize"]) != (theirs["minSize"], theirs["maxSize"]):
+        found.append(
+            f"pool {pool_name} runs {running} nodes with sizes {theirs['minSize']} to {theirs['maxSize']}, expected the "
+            f"same, got {scaling['MinSize']} to {scaling['MaxSize']}: CloudFormation would send the desired size "
+            f"{scaling['DesiredSize']} with them, keep the sizes or say roll_running_nodes: true"
+        )
+    return found
