@@ -7,11 +7,11 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Match, Template
-from fleet import DALLAS, START, WEEK, instance_block, ultraserver_block
 from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
+from fleet import DALLAS, START, WEEK, instance_block, ultraserver_block
 from ultrafleet.capacity import (
     CapacityBlock,
     CapacityBlockGroup,

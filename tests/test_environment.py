@@ -1,5 +1,7 @@
 """Environment files: what is read, and every fault with the file, the path, the value and what is expected."""
 
+# ruff: noqa: E501 - the table of refusals has one in each line
+
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path

@@ -110,7 +110,7 @@ class TestCidr:
         "cidr", ["", "10.0.0.0/33", "10.0.0.1/20", "fd00::/64", "${Token[TOKEN.1]}", "10.0.0.0/8/8"]
     )
     def test_fails_on_what_is_none(self, cidr: str) -> None:
-        with pytest.raises(FleetError, match="CIDR of subnet a is .*expected one such as"):
+        with pytest.raises(FleetError, match=r"CIDR of subnet a is .*expected one such as"):
             parse_cidr(cidr, of="subnet a")
 
     @pytest.mark.parametrize("cidr", ["10.0.0.0/8", "10.0.0.0/29"])

@@ -9,9 +9,9 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks as eks_v1
 from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Annotations, Match, Template
-from fleet import DALLAS, START, WEEK, Site, instance_block, ultraserver_block
 from syrupy.assertion import SnapshotAssertion
 
+from fleet import DALLAS, START, WEEK, Site, instance_block, ultraserver_block
 from ultrafleet.capacity import OnDemandCapacityReservation, PlacementGroup, PlacementStrategy
 from ultrafleet.catalog import InstanceType, InstanceTypeFacts, UltraServerType
 from ultrafleet.errors import FleetError, UnknownFactError
@@ -421,7 +421,7 @@ def test_fails_ultraserver_pool(site: Site, given: Callable[[Site], dict[str, An
 
 def test_fails_gb300_without_a_layout(site: Site) -> None:
     gb300 = UltraServerType.U_P6E_GB300X72
-    with pytest.raises(UnknownFactError, match="no EFA layout of p6e-gb300.36xlarge is published"):
+    with pytest.raises(UnknownFactError, match=r"no EFA layout of p6e-gb300\.36xlarge is published"):
         site.ultraserver_pool(
             ultraserver_type=gb300,
             blocks=[ultraserver_block(ultraserver=gb300)],
@@ -548,5 +548,5 @@ def test_fails_node_options(options: dict[str, Any], message: str) -> None:
 
 
 def test_fails_user_data_that_ec2_does_not_take(site: Site) -> None:
-    with pytest.raises(FleetError, match="user data is .* bytes, expected at most 16,384"):
+    with pytest.raises(FleetError, match=r"user data is .* bytes, expected at most 16,384"):
         site.accelerator_pool(options=NodeOptions(kubelet_config={"x": "y" * 16384}))

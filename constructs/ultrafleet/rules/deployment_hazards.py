@@ -36,10 +36,11 @@ def pool_hazards(
     group = live.node_group
     if group is None:
         if generation > (live.latest_version or 0) + 1:
-            return [
+            message = (
                 f"pool {pool_name} has generation {generation}, expected 1: it doesn't exist yet and its launch "
                 "template begins at version 1, set generation to 1"
-            ]
+            )
+            return [message]
         return []
     found = [
         f"pool {pool_name} has {theirs} {group.get(theirs)}, expected {synthesised[ours]} as synthesised: EKS can't "
@@ -73,8 +74,8 @@ def _on_running_nodes(
     theirs = group["scalingConfig"]
     if (scaling["MinSize"], scaling["MaxSize"]) != (theirs["minSize"], theirs["maxSize"]):
         found.append(
-            f"pool {pool_name} runs {running} nodes with sizes {theirs['minSize']} to {theirs['maxSize']}, expected the "
-            f"same, got {scaling['MinSize']} to {scaling['MaxSize']}: CloudFormation would send the desired size "
+            f"pool {pool_name} runs {running} nodes with sizes {theirs['minSize']} to {theirs['maxSize']}, expected "
+            f"the same, got {scaling['MinSize']} to {scaling['MaxSize']}: CloudFormation would send the desired size "
             f"{scaling['DesiredSize']} with them, keep the sizes or say roll_running_nodes: true"
         )
     return found

@@ -1,97 +1,127 @@
-"""CIDRs for subnets that have none yet, from what their pools need.
+"""A proposal for the CIDRs that an environment doesn't state yet.
 
-The plan is written into the environment file and never made again: CloudFormation replaces a subnet whose CIDR changes,
-and the pools on it with it. So a stated CIDR is a fact here, and only subnets without one are placed.
+CIDRs that are stated are facts: nothing moves them. The others are sized from what stands in them and packed into the
+free space of the VPC, the largest first and then by name, each into the smallest free block that holds it.
 """
 
 import ipaddress
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ultrafleet.errors import FleetError
-from ultrafleet.rules.ip_budget import PoolIpDemand, parse_cidr, smallest_prefix_length
-from ultrafleet.rules.subnets import SubnetKind
+from ultrafleet.rules.ip_budget import PoolIpDemand, parse_cidr, prefix_length_of, smallest_prefix_length
+from ultrafleet.rules.subnets import SubnetKind, SubnetSpec
 
-_DEFAULTS: Final = {
-    # EKS asks for 6 addresses and recommends 16 for its interfaces (EKS user guide, high). Seven interface endpoints,
-    # Lambda functions and control-plane upgrades, which need new interfaces beside the old ones, come on top.
-    SubnetKind.CONTROL_PLANE: (26, "control plane's interfaces twice over during an upgrade, endpoints, functions"),
-    # Ordinary nodes take up to eight prefixes of 16 addresses for 110 pods: room for about a hundred of them.
-    SubnetKind.SYSTEM: (22, "about a hundred nodes of controllers, and internal load balancers"),
-    SubnetKind.ACCELERATOR: (24, "no pool names it yet: room for two or three single instances"),
+HEADROOM: Final = 2.0
+"""Room for as many nodes again: a subnet never grows, because its CIDR is create-only."""
+
+_FIXED_LENGTHS: Final = {
+    # EKS asks for 6 addresses and recommends 16 (EKS user guide, high); endpoints and Lambda functions are here too.
+    SubnetKind.CONTROL_PLANE: 26,
+    # The least that EC2 allows; a NAT gateway takes one address.
+    SubnetKind.NAT: 28,
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class SubnetRequest:
-    """A subnet as the environment file has it.
+    """A subnet that may lack its CIDR.
 
     Attributes:
         name: unique in the VPC.
         kind: what it is for.
-        cidr: its CIDR, which is kept; None asks for one.
-        demands: what the pools in it take at full size.
+        availability_zone: Availability Zone or Local Zone.
+        cidr: as stated, or None for a proposal.
+        demands: pools that stand in it, at full size; what a proposal for a system or accelerator subnet is made from.
     """
 
     name: str
     kind: SubnetKind
-    cidr: str | None
+    availability_zone: str
+    cidr: str | None = None
     demands: tuple[PoolIpDemand, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlannedSubnet:
-    """A subnet with its CIDR.
+def propose_subnets(*, vpc_cidr: str, subnets: Sequence[SubnetRequest], headroom: float = HEADROOM) -> list[SubnetSpec]:
+    """Every subnet with a CIDR: the stated ones as they are, proposals for the others.
 
-    Attributes:
-        name: its name.
-        cidr: its CIDR.
-        proposed: whether the plan chose it; a stated one is kept.
-        reason: why it is this large, or that it was stated.
-    """
-
-    name: str
-    cidr: str
-    proposed: bool
-    reason: str
-
-
-def plan_subnets(*, vpc_cidr: str, subnets: Sequence[SubnetRequest]) -> list[PlannedSubnet]:
-    """Give every subnet a CIDR; those that have one keep it.
-
-    A subnet gets the smallest size that its pools fit into at full size. Nothing is added on top: sizes are powers of
-    two, so most subnets are left with room, and a pool that comes later can have a subnet of its own. Larger subnets are
-    placed before smaller ones and equal ones by name, each at the lowest free address, which leaves the fewest gaps and
-    makes the plan independent of the order of the file.
+    The same requests give the same proposals, in whatever order they come.
 
     Args:
         vpc_cidr: IPv4 CIDR of the VPC.
-        subnets: all subnets of the VPC, in any order.
-
-    Returns:
-        All subnets, by address.
+        subnets: all subnets of the VPC.
+        headroom: addresses for each one that the pools take now. Less where a /16 would not hold it.
 
     Raises:
-        FleetError: two of one name; stated CIDRs that overlap or lie outside the VPC; pools that need more than the
-            largest subnet; subnets that don't fit into what is free, with the addresses needed and free.
+        FleetError: a stated CIDR outside the VPC or overlapping another, two subnets of one name, a subnet to size with
+            no pools, pools that no subnet holds, a VPC without room, or headroom below 1.
     """
-    vpc = parse_cidr(vpc_cidr, of="the VPC")
-    stated = _stated(vpc, subnets)
-    wanted = sorted(
-        ((*_size(subnet), subnet.name) for subnet in subnets if subnet.cidr is None),
-        key=lambda item: (item[0], item[2]),
+    if headroom < 1:
+        raise FleetError(f"headroom is {headroom}, expected 1 or more: pools must fit")
+    _check_names(subnets)
+    free = [parse_cidr(vpc_cidr, of="the VPC")]
+    for request in subnets:
+        if request.cidr is not None:
+            free = _take(free, parse_cidr(request.cidr, of=f"subnet {request.name}"), request.name, vpc_cidr)
+    lengths = {request.name: _length(request, headroom) for request in subnets if request.cidr is None}
+    placed: dict[str, str] = {}
+    for name, length in sorted(lengths.items(), key=lambda item: (item[1], item[0])):
+        roomy = [block for block in free if block.prefixlen <= length]
+        if not roomy:
+            raise FleetError(_no_room(name, length, vpc_cidr, free))
+        block = min(roomy, key=lambda block: (-block.prefixlen, block))
+        chosen = next(block.subnets(new_prefix=length))
+        free = _take(free, chosen, name, vpc_cidr)
+        placed[name] = str(chosen)
+    return [
+        SubnetSpec(
+            name=request.name,
+            kind=request.kind,
+            availability_zone=request.availability_zone,
+            cidr=request.cidr or placed[request.name],
+        )
+        for request in subnets
+    ]
+
+
+def _check_names(subnets: Sequence[SubnetRequest]) -> None:
+    names = [request.name for request in subnets]
+    for name in names:
+        if names.count(name) > 1:
+            raise FleetError(f"subnet {name} stands {names.count(name)} times, expected once: rename the others")
+
+
+def _length(request: SubnetRequest, headroom: float) -> int:
+    if request.kind in _FIXED_LENGTHS:
+        return _FIXED_LENGTHS[request.kind]
+    if not request.demands:
+        raise FleetError(
+            f"subnet {request.name} has neither a cidr nor pools to size it by, expected one of them: state its cidr, "
+            "name it in a pool, or remove it"
+        )
+    least = smallest_prefix_length(request.demands)
+    needed = sum(demand.addresses for demand in request.demands)
+    roomy = prefix_length_of(round(needed * headroom))
+    return least if roomy is None else roomy
+
+
+def _take(
+    free: Sequence[ipaddress.IPv4Network], taken: ipaddress.IPv4Network, name: str, vpc_cidr: str
+) -> list[ipaddress.IPv4Network]:
+    holder = next((block for block in free if taken.subnet_of(block)), None)
+    if holder is None:
+        raise FleetError(
+            f"subnet {name} has {taken}, expected a free part of the VPC's {vpc_cidr}: it lies outside, or overlaps "
+            "another subnet, correct it"
+        )
+    return sorted([block for block in free if block != holder] + list(holder.address_exclude(taken)))
+
+
+def _no_room(name: str, length: int, vpc_cidr: str, free: Sequence[ipaddress.IPv4Network]) -> str:
+    total = sum(block.num_addresses for block in free)
+    largest = f", the largest block a /{min(block.prefixlen for block in free)}" if free else ""
+    return (
+        f"subnet {name} needs a /{length} ({2 ** (32 - length):,} IPs), and the VPC's {vpc_cidr} has {total:,} free"
+        f"{largest}: state a larger VPC, lower headroom or max_pods, or spread the pools over other subnets"
     )
-    planned = {
-        name: PlannedSubnet(name=name, cidr=str(network), proposed=False, reason="stated, kept")
-        for name, network in stated.items()
-    }
-    taken = list(stated.values())
-    for length, reason, name in wanted:
-        network = _lowest_free(vpc, taken, length)
-        if network is None:
-            _refuse(vpc, stated.values(), [(size, other) for size, _, other in wanted], at=name)
-        taken.append(network)
-        planned[name] = PlannedSubnet(name=name, cidr=str(network), proposed=True, reason=reason)
-    return sorted(planned.values(), key=lambda subnet: ipaddress.IPv4Network(subnet.cidr))
