@@ -38,7 +38,7 @@ class NetworkStack(EnvironmentStack):
             flow_logs=settings.flow_logs,
             retain=environment.production,
         )
-        efa = EfaSecurityGroup(self, "Efa", vpc=network.vpc)
+        efa = EfaSecurityGroup(self, "Efa", vpc=network.vpc, retain=environment.production)
         publish = self.exports.publish
         publish(self, exports.VPC_ID, network.vpc_id, f"VPC of {environment.name}")
         publish(self, exports.EFA_SECURITY_GROUP_ID, efa.security_group_id, "security group of EFA traffic")

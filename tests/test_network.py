@@ -51,8 +51,7 @@ def network(stack: cdk.Stack, *more: SubnetSpec, **given: Any) -> FleetNetwork:
 
 
 def found(stack: cdk.Stack, resource_type: str) -> Resources:
-    resources: Resources = Template.from_stack(stack).find_resources(resource_type)
-    return resources
+    return {name: dict(item) for name, item in Template.from_stack(stack).find_resources(resource_type).items()}
 
 
 def only(stack: cdk.Stack, resource_type: str) -> tuple[str, dict[str, Any]]:
@@ -135,7 +134,7 @@ class TestValidation:
             network(stack, cidr=cdk.Fn.import_value("cidr"))
 
     def test_fails_on_a_token_as_cidr_of_a_subnet(self) -> None:
-        with pytest.raises(FleetError, match="CIDR of subnet rack is .*Token"):
+        with pytest.raises(FleetError, match=r"CIDR of subnet rack is .*Token"):
             spec("rack", SubnetKind.ACCELERATOR, "us-east-1a", cdk.Fn.import_value("cidr"))
 
     def test_fails_on_a_subnet_smaller_than_ec2_takes(self) -> None:
@@ -365,7 +364,6 @@ class TestRetention:
             for resource in everything(Template.from_stack(stack)).values()
             if resource.get("DeletionPolicy") == "Retain" and resource["UpdateReplacePolicy"] == "Retain"
         }
-        # the table of the NAT gateway's own subnet is not kept, and stands in no association of another subnet
         assert kept == {VPC, SUBNET, ASSOCIATION, "AWS::EC2::RouteTable", "AWS::Logs::LogGroup"}
 
     def test_keeps_nothing_where_it_is_told_so(self, stack: cdk.Stack) -> None:

@@ -31,7 +31,8 @@ class NetworkEgress(Construct):
         id: construct id.
         vpc_id: the VPC.
         route_table_id: table of the private subnets, which gets the default route.
-        nat_subnet_id: subnet of a zonal NAT gateway. Default: the gateway is regional.
+        nat_subnet: subnet of a zonal NAT gateway, whose route table gets the route to the internet. Default: the
+            gateway is regional.
     """
 
     def __init__(
@@ -41,20 +42,20 @@ class NetworkEgress(Construct):
         *,
         vpc_id: str,
         route_table_id: str,
-        nat_subnet_id: str | None = None,
+        nat_subnet: ec2.ISubnet | None = None,
     ) -> None:
         super().__init__(scope, id)
         gateway = ec2.CfnInternetGateway(self, "InternetGateway")
         attachment = ec2.CfnVPCGatewayAttachment(
             self, "InternetGatewayAttachment", vpc_id=vpc_id, internet_gateway_id=gateway.attr_internet_gateway_id
         )
-        if nat_subnet_id is None:
+        if nat_subnet is None:
             # EC2 gives it addresses and a route table with the route to the internet gateway (VPC user guide, high).
             nat = ec2.CfnNatGateway(
                 self, "NatGateway", availability_mode="regional", connectivity_type="public", vpc_id=vpc_id
             )
         else:
-            nat = self._zonal_nat(vpc_id, nat_subnet_id, gateway, attachment)
+            nat = self._zonal_nat(nat_subnet, gateway, attachment)
         nat.add_resource_dependency(attachment)
         ec2.CfnRoute(
             self,
@@ -66,29 +67,24 @@ class NetworkEgress(Construct):
 
     def _zonal_nat(
         self,
-        vpc_id: str,
-        subnet_id: str,
+        subnet: ec2.ISubnet,
         gateway: ec2.CfnInternetGateway,
         attachment: ec2.CfnVPCGatewayAttachment,
     ) -> ec2.CfnNatGateway:
-        table = ec2.CfnRouteTable(self, "NatRoutes", vpc_id=vpc_id)
         route = ec2.CfnRoute(
             self,
             "InternetRoute",
-            route_table_id=table.attr_route_table_id,
+            route_table_id=subnet.route_table.route_table_id,
             destination_cidr_block=_ANYWHERE,
             gateway_id=gateway.attr_internet_gateway_id,
         )
-        route.add_resource_dependency(attachment)
-        ec2.CfnSubnetRouteTableAssociation(
-            self, "NatSubnetRoutes", subnet_id=subnet_id, route_table_id=table.attr_route_table_id
-        )
         address = ec2.CfnEIP(self, "NatAddress", domain="vpc")
-        address.add_resource_dependency(attachment)
+        for resource in (route, address):
+            resource.add_resource_dependency(attachment)
         return ec2.CfnNatGateway(
             self,
             "ZonalNatGateway",  # another id than the regional one's: the mode is create-only
-            subnet_id=subnet_id,
+            subnet_id=subnet.subnet_id,
             allocation_id=address.attr_allocation_id,
             connectivity_type="public",
         )

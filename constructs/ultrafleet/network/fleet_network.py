@@ -71,8 +71,10 @@ class FleetNetwork(Construct):
         self.vpc_id = vpc.attr_vpc_id
         # One table for all private subnets: they have the same way out. An association's table is create-only, and so
         # is never another one: what changes with the egress is the table's default route.
-        self._route_table = ec2.CfnRouteTable(self, "PrivateRoutes", vpc_id=self.vpc_id)
-        self._keep(self._route_table)
+        private = self._table("PrivateRoutes")
+        self._route_tables = dict.fromkeys(SubnetKind, private)
+        if egress is Egress.ZONAL_NAT:
+            self._route_tables[SubnetKind.NAT] = self._table("NatRoutes")
         self._subnets: Mapping[str, ec2.ISubnet] = {spec.name: self._subnet(spec) for spec in subnets}
         self._kinds = {spec.name: spec.kind for spec in subnets}
         self.vpc = ec2.Vpc.from_vpc_attributes(
@@ -87,8 +89,8 @@ class FleetNetwork(Construct):
                 self,
                 "Egress",
                 vpc_id=self.vpc_id,
-                route_table_id=self._route_table.attr_route_table_id,
-                nat_subnet_id=self.subnets(SubnetKind.NAT)[0].subnet_id if egress is Egress.ZONAL_NAT else None,
+                route_table_id=private.attr_route_table_id,
+                nat_subnet=self.subnets(SubnetKind.NAT)[0] if egress is Egress.ZONAL_NAT else None,
             )
         if egress is Egress.REGIONAL_NAT and any(is_local_zone(spec.availability_zone) for spec in subnets):
             cdk.Annotations.of(self).add_warning_v2(
@@ -103,7 +105,7 @@ class FleetNetwork(Construct):
             vpc_cidr=cidr,
             services=interface_endpoints,
             subnet_ids=[self._subnets[name].subnet_id for name in _one_per_zone(subnets)],
-            route_table_id=self._route_table.attr_route_table_id,
+            route_table_id=private.attr_route_table_id,
         )
         if flow_logs:
             NetworkFlowLogs(self, "FlowLogs", vpc_id=self.vpc_id, retain=retain)
@@ -122,6 +124,11 @@ class FleetNetwork(Construct):
         """The subnets of a kind, by name."""
         return [subnet for name, subnet in sorted(self._subnets.items()) if self._kinds[name] is kind]
 
+    def _table(self, name: str) -> ec2.CfnRouteTable:
+        table = ec2.CfnRouteTable(self, name, vpc_id=self.vpc_id)
+        self._keep(table)
+        return table
+
     def _subnet(self, spec: SubnetSpec) -> ec2.ISubnet:
         resource = ec2.CfnSubnet(
             self,
@@ -137,21 +144,18 @@ class FleetNetwork(Construct):
         if spec.kind is SubnetKind.SYSTEM:
             # Where internal load balancers go (AWS Load Balancer Controller, high).
             cdk.Tags.of(resource).add("kubernetes.io/role/internal-elb", "1")
-        if spec.kind is not SubnetKind.NAT:
-            association = ec2.CfnSubnetRouteTableAssociation(
-                self,
-                f"Routes-{spec.name}",
-                subnet_id=resource.attr_subnet_id,
-                route_table_id=self._route_table.attr_route_table_id,
-            )
-            self._keep(association)
+        route_table_id = self._route_tables[spec.kind].attr_route_table_id
+        association = ec2.CfnSubnetRouteTableAssociation(
+            self, f"Routes-{spec.name}", subnet_id=resource.attr_subnet_id, route_table_id=route_table_id
+        )
+        self._keep(association)
         return ec2.Subnet.from_subnet_attributes(
             self,
             spec.name,
             subnet_id=resource.attr_subnet_id,
             availability_zone=spec.availability_zone,
             ipv4_cidr_block=spec.cidr,
-            route_table_id=None if spec.kind is SubnetKind.NAT else self._route_table.attr_route_table_id,
+            route_table_id=route_table_id,
         )
 
     def _keep(self, resource: cdk.CfnResource) -> None:
