@@ -31,7 +31,7 @@ class NetworkStack(EnvironmentStack):
             "Network",
             cidr=settings.cidr,
             subnets=_subnet_specs(environment),
-            egress=Egress(settings.egress),
+            egress=Egress(settings.egress) if settings.egress is not None else None,
             interface_endpoints=ENDPOINT_SERVICES
             if settings.interface_endpoints is None
             else settings.interface_endpoints,

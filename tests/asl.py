@@ -77,7 +77,7 @@ class Machine:
         self._execution = Execution("RUNNING")
         self._start = ""
 
-    def run(self, *, start: datetime, given: Any = None) -> Execution:  # noqa: ANN401 - any JSON
+    def run(self, *, start: datetime, given: Any = None) -> Execution:
         """Run it once; `start` is what the context says of the start of the execution."""
         self._execution = execution = Execution("RUNNING")
         moment = start.astimezone(UTC)
@@ -89,7 +89,7 @@ class Machine:
             execution.status, execution.error, execution.cause = "FAILED", error.error, error.cause
         return execution
 
-    def _states(self, block: dict[str, Any], given: Any, scope: Scope) -> Any:  # noqa: ANN401
+    def _states(self, block: dict[str, Any], given: Any, scope: Scope) -> Any:
         name: str | None = block["StartAt"]
         output = given
         while name is not None:
@@ -101,7 +101,7 @@ class Machine:
             output, name = self._state(state, output, scope)
         return output
 
-    def _state(self, state: dict[str, Any], given: Any, scope: Scope) -> tuple[Any, str | None]:  # noqa: ANN401
+    def _state(self, state: dict[str, Any], given: Any, scope: Scope) -> tuple[Any, str | None]:
         kind = state["Type"]
         then = state.get("Next")
         assert (then is None) == (bool(state.get("End")) or kind in {"Choice", "Succeed", "Fail"})
@@ -126,7 +126,7 @@ class Machine:
                 scope.assign(self._value(catcher.get("Assign", {}), states, scope))
                 return self._value(catcher["Output"], states, scope) if "Output" in catcher else wrong, catcher["Next"]
 
-    def _result(self, state: dict[str, Any], given: Any, scope: Scope) -> Any:  # noqa: ANN401
+    def _result(self, state: dict[str, Any], given: Any, scope: Scope) -> Any:
         states = {"input": given}
         if state["Type"] == "Task":
             arguments = self._value(state.get("Arguments", {}), states, scope)
@@ -138,14 +138,14 @@ class Machine:
             return [self._states(state["ItemProcessor"], item, Scope(scope)) for item in items]
         return given
 
-    def _finish(self, state: dict[str, Any], given: Any, result: Any, scope: Scope) -> Any:  # noqa: ANN401
+    def _finish(self, state: dict[str, Any], given: Any, result: Any, scope: Scope) -> Any:
         states = {"input": given, "result": result}
         # Both see the variables as they were before the state.
         output = self._value(state["Output"], states, scope) if "Output" in state else result
         scope.assign(self._value(state.get("Assign", {}), states, scope))
         return output
 
-    def _choose(self, state: dict[str, Any], given: Any, scope: Scope) -> str:  # noqa: ANN401
+    def _choose(self, state: dict[str, Any], given: Any, scope: Scope) -> str:
         for rule in state["Choices"]:
             assert set(rule) <= {"Condition", "Next", "Assign"}
             condition = self._value(rule["Condition"], {"input": given}, scope)
@@ -164,7 +164,7 @@ class Machine:
                 return attempts[index] <= int(retrier.get("MaxAttempts", 3))
         return False
 
-    def _value(self, template: Any, states: dict[str, Any], scope: Scope) -> Any:  # noqa: ANN401
+    def _value(self, template: Any, states: dict[str, Any], scope: Scope) -> Any:
         if isinstance(template, dict):
             return {key: self._value(value, states, scope) for key, value in template.items()}
         if isinstance(template, list):
@@ -176,7 +176,7 @@ class Machine:
         return evaluate(template[2:-2], {**scope.everything(), "states": {**states, "context": context}})
 
 
-def evaluate(expression: str, variables: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def evaluate(expression: str, variables: Mapping[str, Any]) -> Any:
     """Value of a JSONata expression; none at all is an error, as in Step Functions."""
     compiled = _compiled(expression)
     frame = compiled.create_frame()

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from asl import Execution, Machine, StatesError
-
 from ultrafleet.rules.block_clock import BlockState
 from ultrafleet.rules.schedule_tags import block_schedule_tags
 from ultrafleet.schedule import state_machine_definition
@@ -100,7 +99,7 @@ class Aws:
     def writes(self) -> int:
         return self.calls["eks:updateNodegroupConfig"]
 
-    def call(self, resource: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+    def call(self, resource: str, arguments: dict[str, Any]) -> Any:
         prefix, action = resource.split("aws-sdk:")
         assert prefix == "arn:aws:states:::"
         self.calls[action] += 1

@@ -103,8 +103,8 @@ REFUSALS: list[tuple[str, Callable[[Content], object], str]] = [
     ("a subnet that isn't there", lambda c: pool(c, "rack-a").update(subnet="austin"), "names subnet 'austin', expected one of the accelerator subnets b300-b, dallas"),
     ("a subnet of another kind", lambda c: pool(c, "b300").update(subnet="system-b"), "names subnet 'system-b', expected one of the accelerator subnets"),
     ("a reservation that isn't there", lambda c: pool(c, "b300").update(capacity_reservation="h100"), "names capacity reservation 'h100', expected one of b300"),
-    ("a zone of another region", lambda c: c["network"]["subnets"][5].update(availability_zone="eu-west-1a"), "subnet b300-b is in eu-west-1a, expected a zone of us-east-1"),
-    ("a malformed zone", lambda c: c["network"]["subnets"][5].update(availability_zone="us-east-1"), r"network.subnets\[5\].availability_zone: got 'us-east-1'"),
+    ("a zone of another region", lambda c: c["network"]["subnets"][6].update(availability_zone="eu-west-1a"), "subnet b300-b is in eu-west-1a, expected a zone of us-east-1"),
+    ("a malformed zone", lambda c: c["network"]["subnets"][6].update(availability_zone="us-east-1"), r"network.subnets\[6\].availability_zone: got 'us-east-1'"),
     ("generation 0", lambda c: pool(c, "rack-a").update(generation=0), r"pools\[0\].generation: got 0"),
     ("a name of its own", lambda c: c.update(name="other"), "name: got 'other', expected none: the file's name names it"),
 ]  # fmt: skip

@@ -93,10 +93,15 @@ def test_the_order_of_the_requests_does_not_matter() -> None:
     assert all(cidrs(*order) == cidrs(*requests) for order in itertools.permutations(requests))
 
 
-def test_fills_the_smallest_gap_that_holds_a_subnet() -> None:
-    # a gap of a /26 between stated subnets, and a VPC that is otherwise free
-    stated = [accelerators("a", 1, "10.0.0.0/26"), accelerators("b", 1, "10.0.0.128/25")]
-    assert cidrs(*stated, CONTROL[0])["control-a"] == "10.0.0.64/26"
+def test_fills_the_smallest_gap_that_holds_a_subnet_and_leaves_large_blocks_whole() -> None:
+    # a gap of a /26 between stated subnets at the end of a VPC that is otherwise free
+    stated = [accelerators("a", 1, "10.0.255.0/26"), accelerators("b", 1, "10.0.255.128/25")]
+    assert cidrs(*stated, CONTROL[0])["control-a"] == "10.0.255.64/26"
+
+
+def test_larger_subnets_come_first() -> None:
+    proposed = cidrs(accelerators("a", 1), accelerators("b", 36))
+    assert proposed["b"].startswith("10.0.0.0/")
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6), st.lists(st.integers(0, 255), unique=True, max_size=8))

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fake_capacity import Aws, Block, NodeGroup
 
+from fake_capacity import Aws, Block, NodeGroup
 from ultrafleet.rules.schedule_tags import GROUP_TAG, LEAD_TAG, SCHEDULE_TAG
 
 START = datetime(2026, 11, 2, 15, 7, tzinfo=UTC)

@@ -1,11 +1,11 @@
-"""The machine against the rule in Python, and against the clock of EC2, for many blocks and every phase of the ticks."""
+"""The machine against the rule in Python and against EC2's clock, for many blocks and every phase of the ticks."""
 
 from datetime import UTC, datetime, timedelta
 
-from fake_capacity import Aws, Block
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fake_capacity import Aws, Block
 from ultrafleet.catalog import CapacityBlockRules
 from ultrafleet.rules.block_clock import EVICTION_MINUTES, TICK_MINUTES, least_drain_lead_minutes, wanted_size
 

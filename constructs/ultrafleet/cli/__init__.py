@@ -6,6 +6,7 @@ import typer
 from typer.exceptions import TyperException
 
 from ultrafleet.cli.layout import layout
+from ultrafleet.cli.network import network
 from ultrafleet.cli.preflight import preflight
 from ultrafleet.cli.summary import summary
 from ultrafleet.cli.types import types
@@ -22,6 +23,7 @@ app.command()(types)
 app.command()(layout)
 app.command()(summary)
 app.command()(preflight)
+app.add_typer(network, name="network")
 
 UNUSABLE_INPUT = 2
 """Exit code for input that can't be used; 1 is left for findings."""

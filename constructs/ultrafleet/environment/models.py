@@ -57,7 +57,7 @@ class Subnet(Model):
     """One subnet. Its CIDR is stated and never computed: CloudFormation would replace a subnet that changes it."""
 
     name: Name
-    kind: Literal["control_plane", "system", "accelerator"]
+    kind: Literal["control_plane", "system", "accelerator", "nat"]
     availability_zone: Zone
     cidr: str | None = None
     """Without one, `ultrafleet network plan` proposes one; synth refuses."""
@@ -67,7 +67,8 @@ class Network(Model):
     """The environment's VPC."""
 
     cidr: str
-    egress: Literal["regional_nat", "none"] = "regional_nat"
+    egress: Literal["regional_nat", "zonal_nat", "none"] | None = None
+    """Default: a regional NAT gateway; with a subnet in a Local Zone it has to be stated."""
     interface_endpoints: list[str] | None = None
     """Interface endpoints by service name (`ecr.api`). Default: the ones that private EKS nodes need."""
     flow_logs: bool = True

@@ -75,7 +75,7 @@ class EfaSecurityGroup(Construct):
             self,
             "ToItself",
             group_id=self.security_group_id,
-            cidr_ip="0.0.0.0/0",
+            destination_security_group_id=self.security_group_id,
             ip_protocol="-1",
             description="EFA to nodes of this group",
         )

@@ -17,7 +17,7 @@ HEADROOM: Final = 2.0
 """Room for as many nodes again: a subnet never grows, because its CIDR is create-only."""
 
 _FIXED_LENGTHS: Final = {
-    # EKS asks for 6 addresses and recommends 16 (EKS user guide, high); endpoints and Lambda functions are here too.
+    # EKS asks for 6 addresses and recommends 16 (EKS user guide, medium); endpoints and Lambda functions are here too.
     SubnetKind.CONTROL_PLANE: 26,
     # The least that EC2 allows; a NAT gateway takes one address.
     SubnetKind.NAT: 28,

@@ -17,6 +17,7 @@ from ultrafleet.schedule.alarms import ScheduleAlarms
 from ultrafleet.schedule.definition import state_machine_definition
 
 _RETENTION_DAYS: Final = 14
+_LOG_GROUPS: Final = "/aws/vendedlogs/states"
 
 
 class BlockSchedule(Construct):
@@ -30,12 +31,15 @@ class BlockSchedule(Construct):
     Args:
         scope: parent.
         id: construct id.
-        cluster_name: the cluster.
-        topic: where alarms and EC2's capacity block events go; its policy and key must let CloudWatch and EventBridge
-            publish. Default: a new encrypted one.
-        encryption_key: key of the topic, the queue and the logs that are made here. Default: a new one.
+        cluster_name: the cluster; a plain name or a token. The machine may read the groups of blocks that begin with
+            it and a hyphen, which is how the pools name theirs.
+        topic: where alarms and EC2's capacity block events go. They are let in by its policy; the policy of an
+            imported topic, and the key of any, must let CloudWatch and EventBridge publish. Default: a new one,
+            encrypted and without subscribers.
+        encryption_key: key of the topic, the queue and the logs that are made here. CloudWatch, EventBridge and
+            CloudWatch Logs are let in by its policy; an imported key's policy must let them. Default: a new one.
         enabled: start the machine. False stops all sizing: pools stay as they are, and EC2 kills what is left on a
-            block when it ends. Default: True.
+            block when it ends; the alarm on a schedule that does not run tells of it once. Default: True.
     """
 
     state_machine_arn: str
@@ -57,6 +61,7 @@ class BlockSchedule(Construct):
     ) -> None:
         super().__init__(scope, id)
         key = encryption_key if encryption_key is not None else self._key()
+        self._let_services_use(key)
         self.dead_letter_queue = sqs.Queue(
             self,
             "DeadLetters",
@@ -68,7 +73,7 @@ class BlockSchedule(Construct):
         self.topic = topic if topic is not None else sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
         machine = self._state_machine(cluster_name, key)
         self.state_machine_arn = machine.attr_arn
-        self._start_every_tick(cluster_name, key, enabled=enabled)
+        self._start_every_tick(cluster_name, enabled=enabled)
         ScheduleAlarms(
             self,
             "Alarms",
@@ -79,39 +84,48 @@ class BlockSchedule(Construct):
         )
 
     def _key(self) -> kms.Key:
-        """A key that the publishing services may use; AWS-managed keys don't let them."""
-        stack = cdk.Stack.of(self)
-        key = kms.Key(
+        return kms.Key(
             self,
             "Key",
             description="topic, queue and logs of the block schedule",
             enable_key_rotation=True,
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
-        for service in ("cloudwatch.amazonaws.com", "events.amazonaws.com"):
-            key.add_to_resource_policy(
-                iam.PolicyStatement(
-                    actions=["kms:Decrypt", "kms:GenerateDataKey*"],
-                    principals=[iam.ServicePrincipal(service)],
-                    resources=["*"],
-                    conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
-                )
+
+    def _let_services_use(self, key: kms.IKey) -> None:
+        """What AWS-managed keys don't allow: alarms, events and logs that are encrypted."""
+        stack = cdk.Stack.of(self)
+        publish = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=publish,
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                resources=["*"],
+                conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
             )
+        )
+        # No source condition: with one EventBridge can't publish to an encrypted topic, and nothing says so (SNS
+        # developer guide, key management, high). The topic's policy lets in one rule.
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=publish, principals=[iam.ServicePrincipal("events.amazonaws.com")], resources=["*"]
+            )
+        )
+        log_groups = stack.format_arn(
+            service="logs",
+            resource="log-group",
+            # Without the cluster's name: were it a token, a cluster that uses this key too would wait for itself.
+            resource_name=f"{_LOG_GROUPS}/*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
                 principals=[iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com")],
                 resources=["*"],
-                conditions={
-                    "ArnLike": {
-                        "kms:EncryptionContext:aws:logs:arn": (
-                            f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:*"
-                        )
-                    }
-                },
+                conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
             )
         )
-        return key
 
     def _state_machine(self, cluster_name: str, key: kms.IKey) -> stepfunctions.CfnStateMachine:
         stack = cdk.Stack.of(self)
@@ -119,7 +133,7 @@ class BlockSchedule(Construct):
             self,
             "LogGroup",
             # Log groups of Step Functions begin so, or the resource policy they share grows too long (developer guide).
-            log_group_name=f"/aws/vendedlogs/states/{cluster_name}-block-schedule",
+            log_group_name=f"{_LOG_GROUPS}/{cluster_name}-block-schedule",
             encryption_key=key,
             retention=logs.RetentionDays.ONE_MONTH,
             removal_policy=cdk.RemovalPolicy.DESTROY,
@@ -143,9 +157,13 @@ class BlockSchedule(Construct):
                     resources=[f"{eks}:nodegroup/{cluster_name}/*"],
                 ),
                 iam.PolicyStatement(actions=["resource-groups:ListGroupResources"], resources=[groups]),
-                # None of these knows resources (service authorization reference, high).
+                # None of these knows resources that could be named here (service authorization reference, high).
                 iam.PolicyStatement(
                     actions=[
+                        # Listing a group's resources needs these three reads as well (ListGroupResources API, high).
+                        "cloudformation:DescribeStacks",
+                        "cloudformation:ListStackResources",
+                        "tag:GetResources",
                         "ec2:DescribeCapacityReservations",
                         "logs:CreateLogDelivery",
                         "logs:DeleteLogDelivery",
@@ -155,6 +173,10 @@ class BlockSchedule(Construct):
                         "logs:ListLogDeliveries",
                         "logs:PutResourcePolicy",
                         "logs:UpdateLogDelivery",
+                        "xray:GetSamplingRules",
+                        "xray:GetSamplingTargets",
+                        "xray:PutTelemetryRecords",
+                        "xray:PutTraceSegments",
                     ],
                     resources=["*"],
                 ),
@@ -180,7 +202,7 @@ class BlockSchedule(Construct):
         machine.node.add_dependency(policy)
         return machine
 
-    def _start_every_tick(self, cluster_name: str, key: kms.IKey, *, enabled: bool) -> None:
+    def _start_every_tick(self, cluster_name: str, *, enabled: bool) -> None:
         stack = cdk.Stack.of(self)
         role = iam.Role(
             self,
@@ -191,11 +213,11 @@ class BlockSchedule(Construct):
         )
         role.add_to_policy(iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.state_machine_arn]))
         self.dead_letter_queue.grant_send_messages(role)
-        key.grant_encrypt_decrypt(role)
         scheduler.CfnSchedule(
             self,
             "EveryTick",
             description=f"sizes the capacity block pools of {cluster_name}",
+            # Not a property: the least drain lead counts on it.
             schedule_expression=f"rate({TICK_MINUTES} minutes)",
             flexible_time_window={"mode": "OFF"},
             state="ENABLED" if enabled else "DISABLED",

@@ -29,7 +29,7 @@ _WANTED: Final = (
     " $states.result.Resources.$substringAfter(Identifier.ResourceArn, 'capacity-reservation/'))];"
     " $mine := $reservations[id in $ids];"
     " $active := $mine[state = 'active'];"
-    " $closing := $count($active[$toMillis(end) - $lead + 300001 <= $now]) > 0;"
+    " $closing := $count($active[$toMillis(end) - $lead <= $now]) > 0;"
     " {"
     " 'ids': $ids,"
     " 'more': $states.result.NextToken ? true : false,"
@@ -157,7 +157,7 @@ def _retry(*final: str) -> list[dict[str, Any]]:
 
 
 def _node_group_states(cluster_name: str, dead_letter_queue_url: str) -> dict[str, Any]:
-    report = {
+    report: dict[str, Any] = {
         "ErrorEquals": ["States.ALL"],
         "Assign": {"failure": "{% $states.errorOutput %}"},
         "Next": "Report",

@@ -1,0 +1,123 @@
+"""`ultrafleet network plan`: CIDRs for the subnets of an environment that state none."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from ultrafleet.environment import Environment, load_environment, load_environments
+from ultrafleet.environment.facts import pool_ip_demand
+from ultrafleet.errors import FleetError
+from ultrafleet.rules.ip_budget import PoolIpDemand, SubnetIpBudget, node_ip_demand, subnet_ip_budget
+from ultrafleet.rules.network_plan import HEADROOM, SubnetRequest, propose_subnets
+from ultrafleet.rules.subnets import SubnetKind, SubnetSpec
+
+SYSTEM_MAX_PODS: Final = 110
+"""Pods of a system node: what EKS gives types below 30 vCPUs with prefix delegation (EKS user guide, high)."""
+
+network = typer.Typer(rich_markup_mode=None)
+
+
+@network.callback()
+def _group() -> None:
+    """Subnets of an environment."""
+
+
+@network.command()
+def plan(
+    environment: Annotated[str | None, typer.Argument(metavar="ENV", help="one environment; default: all")] = None,
+    environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
+    file: Annotated[Path | None, typer.Option(help="an environment file elsewhere, instead of ENV")] = None,
+    headroom: Annotated[float, typer.Option(help="addresses for each one that the pools take now")] = HEADROOM,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Propose CIDRs for subnets that have none; stated ones stay. Prints the lines of network.subnets."""
+    if file is not None and environment is not None:
+        raise FleetError(f"got ENV {environment} and --file {file}, expected one of them: leave one out")
+    if not math.isfinite(headroom):
+        raise FleetError(f"headroom is {headroom}, expected a number of 1 or more: pass another --headroom")
+    loaded = [load_environment(file)] if file is not None else load_environments(environments, only=environment)
+    plans = {item.name: _plan(item, headroom) for item in loaded}
+    if as_json:
+        print(json.dumps({name: [_row(*planned) for planned in subnets] for name, subnets in plans.items()}, indent=2))
+        return
+    for name, subnets in plans.items():
+        print(f"# {name}: network.subnets")
+        for planned in subnets:
+            print(_line(*planned))
+
+
+def _plan(environment: Environment, headroom: float) -> list[tuple[SubnetSpec, SubnetIpBudget, bool]]:
+    requests = _requests(environment)
+    try:
+        specs = propose_subnets(vpc_cidr=environment.network.cidr, subnets=requests, headroom=headroom)
+        budgets = [_budget(spec, request.demands) for spec, request in zip(specs, requests, strict=True)]
+        for budget in budgets:
+            budget.check()
+    except FleetError as error:
+        raise FleetError(f"{environment.name}: {error}") from error
+    stated = [request.cidr is not None for request in requests]
+    return list(zip(specs, budgets, stated, strict=True))
+
+
+def _requests(environment: Environment) -> list[SubnetRequest]:
+    subnets = environment.network.subnets
+    system_count = sum(subnet.kind == SubnetKind.SYSTEM.value for subnet in subnets)
+    demands: dict[str, tuple[PoolIpDemand, ...]] = {}
+    for subnet in subnets:
+        if subnet.kind == SubnetKind.ACCELERATOR.value:
+            demands[subnet.name] = tuple(
+                pool_ip_demand(pool) for pool in environment.pools if pool.subnet == subnet.name
+            )
+        elif subnet.kind == SubnetKind.SYSTEM.value:
+            demands[subnet.name] = (_system_demand(environment.cluster.system_nodes.max_size, system_count),)
+    return [
+        SubnetRequest(
+            name=subnet.name,
+            kind=SubnetKind(subnet.kind),
+            availability_zone=subnet.availability_zone,
+            cidr=subnet.cidr,
+            demands=demands.get(subnet.name, ()),
+        )
+        for subnet in subnets
+    ]
+
+
+def _system_demand(max_size: int, subnets: int) -> PoolIpDemand:
+    # The Auto Scaling group spreads its nodes evenly. The default headroom is then room for the nodes of a zone that is
+    # lost, or for those that an update adds.
+    return PoolIpDemand(
+        pool_name="system nodes",
+        nodes=math.ceil(max_size / subnets),
+        per_node=node_ip_demand(ip_interfaces=1, max_pods=SYSTEM_MAX_PODS, ipv4_per_interface=None),
+    )
+
+
+def _budget(spec: SubnetSpec, demands: Sequence[PoolIpDemand]) -> SubnetIpBudget:
+    return subnet_ip_budget(subnet_name=spec.name, cidr=spec.cidr, demands=demands)
+
+
+def _line(spec: SubnetSpec, budget: SubnetIpBudget, stated: bool) -> str:
+    note = "stated" if stated else "proposed"
+    if budget.by_pool:
+        takers = ", ".join(demand.pool_name for demand in budget.by_pool)
+        note = f"{note}: {takers} take {budget.used:,} of {budget.usable:,} IPs"
+    return (
+        f"    - {{ name: {spec.name}, kind: {spec.kind.value}, availability_zone: {spec.availability_zone}, "
+        f"cidr: {spec.cidr} }} # {note}"
+    )
+
+
+def _row(spec: SubnetSpec, budget: SubnetIpBudget, stated: bool) -> dict[str, object]:
+    return {
+        "name": spec.name,
+        "kind": spec.kind.value,
+        "availability_zone": spec.availability_zone,
+        "cidr": spec.cidr,
+        "proposed": not stated,
+        "used_ips": budget.used,
+        "usable_ips": budget.usable,
+    }
