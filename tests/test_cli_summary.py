@@ -50,7 +50,7 @@ def test_shows_stacks_fleet_ips_and_price(assembly: Path) -> None:
     assert fleet[2:] == ["160", "38", "1,523.81", "+", "unknown", "2026-10"]
     assert "no source states the price of b300" in result.stdout
     (dallas,) = [line.split() for line in result.stdout.splitlines() if line.split()[:2] == ["training", "dallas"]]
-    assert dallas[2:] == ["us-east-1-dfw-2a", "10.64.32.0/20", "3,456", "608"]
+    assert dallas[2:] == ["us-east-1-dfw-2a", "10.64.32.0/19", "3,456", "4,704"]
     assert result.stderr == ""
 
 
