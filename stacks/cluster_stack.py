@@ -7,6 +7,7 @@ from constructs import Construct
 
 from stacks import exports
 from stacks.environment_stack import EnvironmentStack
+from ultrafleet.capacity import PlacementGroup, PlacementStrategy
 from ultrafleet.cluster import ClusterAddons, FleetCluster, ManagedAddon, SystemPool, create_node_role
 from ultrafleet.environment import Environment
 
@@ -62,6 +63,7 @@ class ClusterStack(EnvironmentStack):
             min_size=system.min_size,
             max_size=system.max_size,
             desired_size=system.desired_size,
+            placement_group_name=self._system_placement(system.placement_group),
             instance_types=system.instance_types,
         )
         names = [*settings.addons, *(name for name in settings.addon_versions if name not in settings.addons)]
@@ -80,6 +82,11 @@ class ClusterStack(EnvironmentStack):
             "security group that EKS made for the cluster and its nodes",
         )
         publish(self, exports.NODE_ROLE_ARN, node_role.role_arn, "role of every node of the environment")
+
+    def _system_placement(self, strategy: str | None) -> str | None:
+        if strategy is None:
+            return None
+        return PlacementGroup(self, "SystemPlacement", strategy=PlacementStrategy(strategy)).group_name
 
     def _subnets(self, environment: Environment, kind: str) -> list[ec2.ISubnet]:
         return [

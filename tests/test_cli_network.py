@@ -101,7 +101,7 @@ def test_a_stated_subnet_is_not_moved_for_another(write: Write) -> None:
 
     (subnets,) = planned("--file", str(write(only_dallas))).values()
     assert [(subnet["name"], subnet["cidr"]) for subnet in subnets if not subnet["proposed"]] == [
-        ("dallas", "10.64.32.0/20")
+        ("dallas", "10.64.32.0/19")
     ]
 
 

@@ -184,3 +184,20 @@ def edited(tmp_path: Path, **network: Any) -> Path:
 def test_fails(tmp_path: Path, cdk_context: dict[str, Any], network: dict[str, Any], message: str) -> None:
     with pytest.raises(FleetError, match=message):
         synth(cdk_context, edited(tmp_path, **network))
+
+
+def test_system_nodes_stand_on_separate_racks_where_asked(tmp_path: Path, cdk_context: dict[str, Any]) -> None:
+    content = yaml.safe_load((ENVIRONMENTS / "dev.yaml").read_text())
+    content["cluster"] = {"system_nodes": {"placement_group": "spread"}}
+    path = tmp_path / "dev.yaml"
+    path.write_text(yaml.safe_dump(content))
+    templates = synth(cdk_context, path)
+    (group,) = resources(templates, "AWS::EC2::PlacementGroup")
+    assert group["Properties"] == {"Strategy": "spread"}
+    ((group_id, _),) = [
+        (key, value)
+        for key, value in templates["dev-cluster"]["Resources"].items()
+        if value["Type"] == "AWS::EC2::PlacementGroup"
+    ]
+    (launch_template,) = resources({"": templates["dev-cluster"]}, "AWS::EC2::LaunchTemplate")
+    assert launch_template["Properties"]["LaunchTemplateData"]["Placement"] == {"GroupName": {"Ref": group_id}}

@@ -80,6 +80,8 @@ class SystemNodes(Model):
 
     instance_types: list[str] = ["m7i.xlarge", "m6i.xlarge"]
     """Ordinary types of one architecture; EC2 chooses."""
+    placement_group: Literal["spread", "partition"] | None = None
+    """Keeps the nodes on separate racks: spread takes seven a zone, partition more. Default: EC2 places them."""
     min_size: int = Field(default=2, ge=0)
     max_size: int = Field(default=4, ge=1)
     desired_size: int = Field(default=2, ge=0)

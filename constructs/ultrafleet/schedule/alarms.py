@@ -69,7 +69,7 @@ class ScheduleAlarms(Construct):
             evaluation_periods=3,
             threshold=1,
             comparison_operator="LessThanThreshold",
-            treat_missing_data="missing",
+            treat_missing_data="breaching",
         )
         rule = events.CfnRule(
             self,
