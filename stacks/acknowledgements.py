@@ -24,6 +24,9 @@ def acknowledge(stage: FleetStage, environment: Environment) -> None:
         {
             **_managed("AmazonEKSClusterPolicy", "what EKS requires of a cluster role, kept current by AWS"),
             **_managed("AmazonEKSWorkerNodeMinimalPolicy", "AWS's smallest policy for nodes"),
+            **_managed(
+                "AmazonSSMManagedInstanceCore", "sessions without SSH, only where the environment asks for them"
+            ),
             **_managed("AmazonEC2ContainerRegistryPullOnly", "AWS's smallest policy for pulling images"),
             **_managed(
                 "AmazonEKS_CNI_Policy", "kept in step with the add-on by AWS; one service account can take the role"

@@ -52,7 +52,9 @@ class ClusterStack(EnvironmentStack):
             deletion_protection=environment.production,
             removal_policy=keep,
         )
-        self.node_role = node_role = create_node_role(self, "NodeRole", removal_policy=keep)
+        self.node_role = node_role = create_node_role(
+            self, "NodeRole", ssm_sessions=settings.ssm_sessions, removal_policy=keep
+        )
         system = settings.system_nodes
         system_pool = SystemPool(
             self,

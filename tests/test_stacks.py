@@ -201,3 +201,14 @@ def test_system_nodes_stand_on_separate_racks_where_asked(tmp_path: Path, cdk_co
     ]
     (launch_template,) = resources({"": templates["dev-cluster"]}, "AWS::EC2::LaunchTemplate")
     assert launch_template["Properties"]["LaunchTemplateData"]["Placement"] == {"GroupName": {"Ref": group_id}}
+
+
+def test_sessions_without_ssh_where_asked(
+    tmp_path: Path, cdk_context: dict[str, Any], shipped: dict[str, Templates]
+) -> None:
+    content = yaml.safe_load((ENVIRONMENTS / "dev.yaml").read_text())
+    content["cluster"] = {"ssm_sessions": True}
+    path = tmp_path / "dev.yaml"
+    path.write_text(yaml.safe_dump(content))
+    assert "AmazonSSMManagedInstanceCore" in json.dumps(synth(cdk_context, path))
+    assert "AmazonSSMManagedInstanceCore" not in json.dumps(shipped)

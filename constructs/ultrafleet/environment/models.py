@@ -94,6 +94,8 @@ class Cluster(Model):
     admin_role_arns: list[str] = []
     api_access_cidrs: list[str] = []
     """Networks of people that may reach the private API endpoint."""
+    ssm_sessions: bool = False
+    """Lets people open shells on nodes through Session Manager, without SSH."""
     control_plane_scaling_tier: str | None = None
     addons: list[str] = []
     """Managed add-ons besides the ones that every cluster gets."""

@@ -18,7 +18,7 @@ class Egress(StrEnum):
     """One NAT gateway in the subnet of kind `nat`, routed from every other subnet, Local Zones included. Traffic of a
     Local Zone takes the way through the region."""
     NONE = "none"
-    """Nothing leaves: images come through ECR endpoints (pull-through caches for public ones)."""
+    """Nothing leaves: images come through ECR endpoints, public ones by pull-through caches filled from elsewhere."""
 
 
 class NetworkEgress(Construct):
