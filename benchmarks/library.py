@@ -1,4 +1,8 @@
-"""UltraServer pools with this library: `library.py POOLS [POOLS_A_STACK]`."""
+"""UltraServer pools with this library: `library.py POOLS [TARGET]`, 25 pools a stack.
+
+TARGET `reservation` (the default here) makes what the bare program makes: a launch template and a node group. With
+`resource_group`, the library's own default, a pool has its group of blocks besides.
+"""
 
 import sys
 from datetime import UTC, datetime
@@ -11,11 +15,13 @@ from ultrafleet.capacity import CapacityBlock
 from ultrafleet.catalog import UltraServerType
 from ultrafleet.pools import CapacityTarget, ImportedCluster, UltraServerPool
 
+POOLS_A_STACK = 25
+
 pools = int(sys.argv[1])
-pools_a_stack = int(sys.argv[2]) if len(sys.argv) > 2 else 25
+target = CapacityTarget(sys.argv[2] if len(sys.argv) > 2 else "reservation")
 
 app = cdk.App(analytics_reporting=False)
-for first in range(0, pools, pools_a_stack):
+for first in range(0, pools, POOLS_A_STACK):
     stack = cdk.Stack(app, f"Pools{first:04}", env=cdk.Environment(account="111122223333", region="us-east-1"))
     cluster = ImportedCluster(cluster_name="fleet", cluster_security_group_id="sg-0aaaaaaaaaaaaaaa1")
     efa = ec2.SecurityGroup.from_security_group_id(stack, "Efa", "sg-0aaaaaaaaaaaaaaa2", mutable=False)
@@ -23,7 +29,7 @@ for first in range(0, pools, pools_a_stack):
     subnet = ec2.Subnet.from_subnet_attributes(
         stack, "Subnet", subnet_id="subnet-0aaaaaaaaaaaaaaa1", availability_zone="us-east-1-dfw-2a"
     )
-    for number in range(first, min(first + pools_a_stack, pools)):
+    for number in range(first, min(first + POOLS_A_STACK, pools)):
         name = f"rack-{number:04}"
         UltraServerPool(
             stack,
@@ -43,7 +49,6 @@ for first in range(0, pools, pools_a_stack):
             subnet=subnet,
             security_groups=[efa],
             node_role=role,
-            # The template then names a reservation and nothing of the stack, so that the bare program can say the same.
-            capacity_target=CapacityTarget.RESERVATION,
+            capacity_target=target,
         )
 app.synth()

@@ -29,10 +29,11 @@ import matplotlib.pyplot as plt
 HERE = Path(__file__).parent
 OUT = HERE.parent / "docs" / "benchmarks"
 PROGRAMS = {
-    "floor": "empty.py",
-    "bare CfnResource": "bare.py",
-    "ultrafleet": "library.py",
-    "idiomatic L2": "idiomatic.py",
+    "floor": ["empty.py"],
+    "bare CfnResource": ["bare.py"],
+    "ultrafleet": ["library.py"],
+    "ultrafleet, block groups": ["library.py", "resource_group"],
+    "idiomatic L2": ["idiomatic.py"],
 }
 COMPARED = ("AWS::EC2::LaunchTemplate", "AWS::EKS::Nodegroup")
 
@@ -43,12 +44,12 @@ class Sample:
     peak_mib: float
 
 
-def measure(program: str, pools: int, *, validation: bool, outdir: str) -> Sample:
-    arguments = [] if program == "empty.py" else [str(pools)]
+def measure(program: list[str], pools: int, *, validation: bool, outdir: str) -> Sample:
+    script, *rest = program
     environment = {**os.environ, "CDK_OUTDIR": outdir, "CDK_VALIDATION": "true" if validation else "false"}
     started = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, str(HERE / program), *arguments],
+        [sys.executable, str(HERE / script), str(pools), *rest],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -59,7 +60,7 @@ def measure(program: str, pools: int, *, validation: bool, outdir: str) -> Sampl
     seconds = time.perf_counter() - started
     peak.stop()
     if code:
-        raise SystemExit(f"{program} {pools} failed with exit code {code}")
+        raise SystemExit(f"{script} {pools} failed with exit code {code}")
     return Sample(seconds, peak.bytes / 2**20)
 
 
@@ -88,7 +89,7 @@ class Peak(threading.Thread):
 def check_equal(pools: int) -> int:
     """The bare program and the library emit equal launch templates and node groups; the number compared."""
     found = []
-    for program in ("bare.py", "library.py"):
+    for program in (["bare.py"], ["library.py"]):
         with tempfile.TemporaryDirectory() as outdir:
             measure(program, pools, validation=False, outdir=outdir)
             found.append(compared_resources(Path(outdir)))
@@ -128,7 +129,7 @@ def run(sizes: list[int], repeats: int) -> dict[tuple[str, int, bool], Sample]:
                     statistics.median(sample.peak_mib for sample in samples),
                 )
                 state = "on " if validation else "off"
-                print(f"{name:18} {pools:4} validation {state} {results[name, pools, validation]}")
+                print(f"{name:24} {pools:4} validation {state} {results[name, pools, validation]}")
     return results
 
 
@@ -149,7 +150,8 @@ def report(results: dict[tuple[str, int, bool], Sample], sizes: list[int], repea
         "",
         "- **floor**: an empty CDK app.",
         "- **bare CfnResource**: launch template and node group of each pool from literals; no checks, no block group.",
-        "- **ultrafleet**: `UltraServerPool`; it adds the group of the pool's blocks, a third resource.",
+        "- **ultrafleet**: `UltraServerPool` with a reservation as target: the same two resources, derived and checked.",
+        "- **ultrafleet, block groups**: its default, with the group of the pool's blocks as a third resource.",
         "- **idiomatic L2**: `eks_v2.Cluster` and `add_nodegroup_capacity`, a cluster for every 25 pools.",
         "",
         "All but the floor put 25 pools into a stack. The bare program and the library emit equal launch templates and",

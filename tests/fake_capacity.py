@@ -9,7 +9,7 @@ from typing import Any
 
 from asl import Execution, Machine, StatesError
 from ultrafleet.rules.block_clock import BlockState
-from ultrafleet.rules.schedule_tags import block_schedule_tags
+from ultrafleet.rules.schedule_tags import group_schedule_tags, reservation_schedule_tags
 from ultrafleet.schedule import state_machine_definition
 
 CLUSTER = "training"
@@ -65,11 +65,17 @@ class Aws:
         self, name: str, blocks: Iterable[Block] = (), *, max_size: int = 18, lead: int = 90, hold: bool = False
     ) -> NodeGroup:
         group = f"{CLUSTER}-{name}"
-        tags = block_schedule_tags(capacity_block_group_name=group, drain_lead_minutes=lead, hold=hold)
+        tags = group_schedule_tags(capacity_block_group_name=group, drain_lead_minutes=lead, hold=hold)
         self.groups[group] = []
         for block in blocks:
             self.add_block(name, block)
         self.node_groups[name] = NodeGroup(tags=tags, max_size=max_size)
+        return self.node_groups[name]
+
+    def add_pool_on_reservation(self, name: str, block: Block, *, lead: int = 90, hold: bool = False) -> NodeGroup:
+        self.blocks[block.id] = block
+        tags = reservation_schedule_tags(capacity_reservation_id=block.id, drain_lead_minutes=lead, hold=hold)
+        self.node_groups[name] = NodeGroup(tags=tags, max_size=18)
         return self.node_groups[name]
 
     def add_block(self, pool: str, block: Block) -> None:

@@ -40,7 +40,7 @@ def make(
     stack: cdk.Stack,
     *,
     zones: tuple[str | None, ...] = ("us-east-1a", "us-east-1b"),
-    **properties: Any,  # noqa: ANN401 - any property of the construct
+    **properties: Any,
 ) -> FleetCluster:
     vpc = ec2.Vpc.from_vpc_attributes(
         stack, "GivenVpc", vpc_id="vpc-0123456789abcdef0", availability_zones=["us-east-1a", "us-east-1b"]

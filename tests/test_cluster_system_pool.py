@@ -15,7 +15,7 @@ from ultrafleet.cluster import SystemPool, create_node_role
 from ultrafleet.errors import FleetError
 
 
-def make(stack: cdk.Stack, **properties: Any) -> SystemPool:  # noqa: ANN401 - any property of the construct
+def make(stack: cdk.Stack, **properties: Any) -> SystemPool:
     cluster = eks.Cluster.from_cluster_attributes(stack, "Cluster", cluster_name="fleet")
     subnet = ec2.Subnet.from_subnet_attributes(
         stack, "Subnet", subnet_id="subnet-0123456789abcdef0", route_table_id="rtb-0123456789abcdef0"

@@ -126,7 +126,7 @@ class TestUltraServerPool:
         )
         assert len(only(site.stack, GROUP)["Resources"]) == 2
 
-    def test_a_reservation_as_target_is_the_first_block_and_the_groups_only_member(self, site: Site) -> None:
+    def test_a_reservation_as_target_is_the_first_block_and_needs_no_group(self, site: Site) -> None:
         site.ultraserver_pool(
             blocks=[ultraserver_block(1), ultraserver_block(2, start=START + WEEK, end=START + 2 * WEEK)],
             capacity_target=CapacityTarget.RESERVATION,
@@ -135,8 +135,12 @@ class TestUltraServerPool:
         assert data["CapacityReservationSpecification"]["CapacityReservationTarget"] == {
             "CapacityReservationId": "cr-00000000000000001"
         }
-        (member,) = only(site.stack, GROUP)["Resources"]
-        assert member["Fn::Sub"].endswith("/cr-00000000000000001")
+        assert only(site.stack, NODE_GROUP)["Tags"] == {
+            "ultrafleet:schedule": "capacity-blocks",
+            "ultrafleet:capacity-reservation": "cr-00000000000000001",
+            "ultrafleet:drain-lead-minutes": "90",
+        }
+        Template.from_stack(site.stack).resource_count_is(GROUP, 0)
 
     def test_tells_the_schedule_its_group_and_its_lead(self, site: Site) -> None:
         site.ultraserver_pool()

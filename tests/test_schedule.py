@@ -13,7 +13,7 @@ from cfnlint.api import lint_file
 from cfnlint.config import ManualArgs
 from syrupy.assertion import SnapshotAssertion
 
-from ultrafleet.schedule import BlockSchedule, block_schedule_tags
+from ultrafleet.schedule import BlockSchedule, group_schedule_tags, reservation_schedule_tags
 
 
 def statements(template: Template, role: str) -> list[dict[str, Any]]:
@@ -268,10 +268,15 @@ def test_broken_definition_is_found_by_cfn_lint(stack: cdk.Stack, tmp_path: Path
 
 
 def test_tags_of_a_pool() -> None:
-    assert block_schedule_tags(capacity_block_group_name="training-a", drain_lead_minutes=90) == {
+    assert group_schedule_tags(capacity_block_group_name="training-a", drain_lead_minutes=90) == {
         "ultrafleet:schedule": "capacity-blocks",
         "ultrafleet:capacity-block-group": "training-a",
         "ultrafleet:drain-lead-minutes": "90",
     }
-    held = block_schedule_tags(capacity_block_group_name="training-a", drain_lead_minutes=90, hold=True)
+    held = group_schedule_tags(capacity_block_group_name="training-a", drain_lead_minutes=90, hold=True)
     assert held["ultrafleet:schedule"] == "hold"
+    assert reservation_schedule_tags(capacity_reservation_id="cr-1", drain_lead_minutes=60) == {
+        "ultrafleet:schedule": "capacity-blocks",
+        "ultrafleet:capacity-reservation": "cr-1",
+        "ultrafleet:drain-lead-minutes": "60",
+    }

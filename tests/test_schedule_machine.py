@@ -315,3 +315,42 @@ def test_cost_of_a_quiet_tick(aws: Aws) -> None:
         transitions.append(aws.tick(START).transitions)
     # The figures of docs/decisions/0006-block-schedule.md.
     assert transitions == [11, 16, 21]
+
+
+class TestReservationAsTarget:
+    def test_follows_that_block_and_asks_for_no_group(self, aws: Aws) -> None:
+        aws.add_pool_on_reservation("a", block())
+        moments = (START - MINUTE, START, END - 91 * MINUTE, END - 90 * MINUTE, END)
+        assert sizes(aws, "a", *moments) == [0, 18, 18, 0, 0]
+        assert aws.calls["resourcegroups:listGroupResources"] == 0
+        assert aws.messages == []
+
+    def test_hold(self, aws: Aws) -> None:
+        aws.add_pool_on_reservation("a", block(), hold=True).desired = 18
+        assert sizes(aws, "a", START) == [0]
+
+    def test_stands_beside_pools_on_groups(self, aws: Aws) -> None:
+        aws.add_pool_on_reservation("a", block("a"))
+        aws.add_pool("b", [block("b", instances=4)])
+        assert sizes(aws, "a", START) == [18]
+        assert aws.node_groups["b"].desired == 4
+
+    def test_a_reservation_that_ec2_does_not_know_empties_no_pool(self, aws: Aws) -> None:
+        group = aws.add_pool_on_reservation("a", block())
+        group.desired = 18
+        aws.blocks.clear()
+        assert sizes(aws, "a", START) == [18]
+        assert [message["error"] for message in aws.messages] == ["UnknownBlock"]
+
+    @pytest.mark.parametrize("lead", [None, "ninety"])
+    def test_a_wrong_lead_is_reported_and_the_pool_left_as_it_is(self, aws: Aws, lead: str | None) -> None:
+        group = aws.add_pool_on_reservation("a", block())
+        group.desired = 18
+        aws.add_pool("b", [block("b")])
+        if lead is None:
+            del group.tags[LEAD_TAG]
+        else:
+            group.tags[LEAD_TAG] = lead
+        assert sizes(aws, "a", START) == [18]
+        assert aws.node_groups["b"].desired == 18
+        assert [(m["pool"], m["error"]) for m in aws.messages] == [("a", "States.QueryEvaluationError")]

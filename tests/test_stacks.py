@@ -212,3 +212,16 @@ def test_sessions_without_ssh_where_asked(
     path.write_text(yaml.safe_dump(content))
     assert "AmazonSSMManagedInstanceCore" in json.dumps(synth(cdk_context, path))
     assert "AmazonSSMManagedInstanceCore" not in json.dumps(shipped)
+
+
+def test_production_protects_what_holds_state_from_deletion(cdk_context: dict[str, Any]) -> None:
+    protected = {}
+    for name in NAMES:
+        app = cdk.App(context=cdk_context, analytics_reporting=False, builtin_cloud_formation_validation=False)
+        stage = FleetStage(app, environment=load_environment(ENVIRONMENTS / f"{name}.yaml"))
+        protected[name] = {stack.stack_name for stack in stage.synth().stacks if stack.termination_protection}
+    assert protected == {
+        "dev": set(),
+        "inference": {"inference-network", "inference-cluster", "inference-capacity"},
+        "training": {"training-network", "training-cluster", "training-capacity"},
+    }

@@ -1,7 +1,7 @@
 """The schedule of capacity block pools."""
 
-from ultrafleet.rules.schedule_tags import block_schedule_tags
+from ultrafleet.rules.schedule_tags import group_schedule_tags, reservation_schedule_tags
 from ultrafleet.schedule.block_schedule import BlockSchedule
 from ultrafleet.schedule.definition import state_machine_definition
 
-__all__ = ["BlockSchedule", "block_schedule_tags", "state_machine_definition"]
+__all__ = ["BlockSchedule", "group_schedule_tags", "reservation_schedule_tags", "state_machine_definition"]

@@ -9,7 +9,14 @@ in a Task but not in a Pass or a Choice: so whatever may fail is computed where 
 
 from typing import Any, Final
 
-from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, GROUP_TAG, HOLD, LEAD_TAG, SCHEDULE_TAG
+from ultrafleet.rules.schedule_tags import (
+    FOLLOW_BLOCKS,
+    GROUP_TAG,
+    HOLD,
+    LEAD_TAG,
+    RESERVATION_TAG,
+    SCHEDULE_TAG,
+)
 
 TIMEOUT_SECONDS: Final = 240
 """Shorter than a tick, so that executions don't overlap."""
@@ -19,29 +26,46 @@ _NAMES_PAGE: Final = 100
 _RESERVATIONS_PAGE: Final = 50
 """What EC2 says of fifty stays well below the 256 KiB that a state may return, which nothing can catch (high)."""
 
-_WANTED: Final = (
-    "{% ("
+_NO_PLAN: Final = "{'ids': [], 'more': false, 'wanted': 0, 'sure': true}"
+_PLAN: Final = (
+    "("
     f" $tag := $pool.tags.`{LEAD_TAG}`;"
     f" $assert($exists($tag), 'the node group has no tag {LEAD_TAG}');"
     " $lead := $number($tag) * 60000;"
     " $now := $toMillis($states.context.Execution.StartTime);"
-    " $ids := [$append($plan.ids,"
-    " $states.result.Resources.$substringAfter(Identifier.ResourceArn, 'capacity-reservation/'))];"
     " $mine := $reservations[id in $ids];"
     " $active := $mine[state = 'active'];"
     " $closing := $count($active[$toMillis(end) - $lead <= $now]) > 0;"
     " {"
     " 'ids': $ids,"
-    " 'more': $states.result.NextToken ? true : false,"
+    " 'more': $more,"
     " 'wanted': $closing ? 0 : $min([$pool.max, $sum([0, $active.instances])]),"
     " 'sure': $closing or ($count($ids) > 0 and $count($mine) = $count($ids))"
     " }"
+    " )"
+)
+"""What is to be done with `$pool`, whose blocks are `$ids`.
+
+The size wanted is what `ultrafleet.rules.block_clock.wanted_size` says in Python. Not sure: there is no block, or EC2
+says nothing of one, which is no reason to empty a pool.
+"""
+
+_PLAN_BY_GROUP: Final = (
+    "{% ("
+    " $ids := [$append($plan.ids,"
+    " $states.result.Resources.$substringAfter(Identifier.ResourceArn, 'capacity-reservation/'))];"
+    " $more := $states.result.NextToken ? true : false;"
+    f" {_PLAN}"
     " ) %}"
 )
-"""Size wanted; `ultrafleet.rules.block_clock.wanted_size` says the same in Python.
-
-Not sure: the group has no member, or EC2 says nothing of one. That is no reason to empty a pool.
-"""
+_PLAN_BY_RESERVATION: Final = (
+    "{% ("
+    " $pool := $states.result.Nodegroup.{'tags': Tags, 'max': ScalingConfig.MaxSize};"
+    f" $ids := [$pool.tags.`{RESERVATION_TAG}`];"
+    " $more := false;"
+    f" $pool.tags.`{SCHEDULE_TAG}` = '{FOLLOW_BLOCKS}' and $count($ids) > 0 ? {_PLAN} : {_NO_PLAN}"
+    " ) %}"
+)
 
 
 def state_machine_definition(*, cluster_name: str, dead_letter_queue_url: str) -> dict[str, Any]:
@@ -173,7 +197,7 @@ def _node_group_states(cluster_name: str, dead_letter_queue_url: str) -> dict[st
                     "{% $states.result.Nodegroup.{'name': NodegroupName, 'tags': Tags, 'status': Status,"
                     " 'desired': ScalingConfig.DesiredSize, 'max': ScalingConfig.MaxSize} %}"
                 ),
-                "plan": {"ids": [], "more": False, "wanted": 0, "sure": True},
+                "plan": _PLAN_BY_RESERVATION,
                 "groupRequest": (f"{{% {{'Group': $states.result.Nodegroup.Tags.`{GROUP_TAG}`, 'MaxResults': 50}} %}}"),
             },
             "Retry": _retry(gone),
@@ -197,6 +221,10 @@ def _node_group_states(cluster_name: str, dead_letter_queue_url: str) -> dict[st
                 # Whoever deletes it empties it.
                 {"Condition": "{% $pool.status = 'DELETING' %}", "Next": "Done"},
                 {"Condition": f"{{% $pool.tags.`{SCHEDULE_TAG}` = '{HOLD}' %}}", "Next": "Compare"},
+                {
+                    "Condition": f"{{% $pool.tags.`{SCHEDULE_TAG}` = '{FOLLOW_BLOCKS}' and $count($plan.ids) > 0 %}}",
+                    "Next": "Compare",
+                },
                 {"Condition": f"{{% $pool.tags.`{SCHEDULE_TAG}` = '{FOLLOW_BLOCKS}' %}}", "Next": "ListBlocks"},
                 {
                     "Condition": f"{{% $exists($pool.tags.`{SCHEDULE_TAG}`) %}}",
@@ -216,7 +244,7 @@ def _node_group_states(cluster_name: str, dead_letter_queue_url: str) -> dict[st
             "Type": "Task",
             "Resource": f"{_SDK}:resourcegroups:listGroupResources",
             "Arguments": "{% $groupRequest %}",
-            "Assign": {"plan": _WANTED, "groupRequest": _next_page("groupRequest")},
+            "Assign": {"plan": _PLAN_BY_GROUP, "groupRequest": _next_page("groupRequest")},
             "Retry": _retry("ResourceGroups.NotFoundException", "States.QueryEvaluationError"),
             "Catch": [{**report, "Assign": {**report["Assign"], "plan": {}}}],
             "Next": "Compare",
