@@ -115,7 +115,7 @@ def add_pool(stack: cdk.Stack, number: int) -> None:
             "ScalingConfig": {"DesiredSize": 0, "MaxSize": 18, "MinSize": 0},
             "Subnets": ["subnet-0aaaaaaaaaaaaaaa1"],
             "Tags": {
-                "ultrafleet:capacity-block-group": f"fleet-{name}",
+                "ultrafleet:capacity-reservation": f"cr-{number:017x}",
                 "ultrafleet:drain-lead-minutes": "90",
                 "ultrafleet:schedule": "capacity-blocks",
             },

@@ -150,7 +150,7 @@ def report(results: dict[tuple[str, int, bool], Sample], sizes: list[int], repea
         "",
         "- **floor**: an empty CDK app.",
         "- **bare CfnResource**: launch template and node group of each pool from literals; no checks, no block group.",
-        "- **ultrafleet**: `UltraServerPool` with a reservation as target: the same two resources, derived and checked.",
+        "- **ultrafleet**: `UltraServerPool` with a reservation as target: the same two resources, derived.",
         "- **ultrafleet, block groups**: its default, with the group of the pool's blocks as a third resource.",
         "- **idiomatic L2**: `eks_v2.Cluster` and `add_nodegroup_capacity`, a cluster for every 25 pools.",
         "",

@@ -23,7 +23,7 @@ def types(
         json.dump(_as_json(), sys.stdout, indent=2)
         print()
         return
-    console = Console(width=max(150, Console().width), highlight=False)
+    console = Console(width=max(170, Console().width), highlight=False)
     console.print(_instance_types())
     console.print(_ultraserver_types())
     console.print("prices: capacity blocks, USD an hour, of the month that `--json` names; `--json` has every source")
@@ -33,8 +33,8 @@ def _instance_types() -> Table:
     table = Table(box=box.SIMPLE, title="instance types", title_justify="left")
     for column in ("type", "accelerators", "arch"):
         table.add_column(column, no_wrap=True)
-    for column in ("vCPU", "GiB", "NVMe GB", "cards", "EFA", "EFA Gbit/s", "USD an hour"):
-        table.add_column(column, justify="right")
+    for column in ("vCPU", "GiB", "NVMe GB", "cards", "EFA", "EFA Gbit/s", "USD/h"):
+        table.add_column(column, justify="right", no_wrap=True)
     table.add_column("sold as", no_wrap=True)
     for item in InstanceType.all():
         nvme = f"{item.nvme_count} x {item.nvme_size_gb:,}" if item.nvme_count and item.nvme_size_gb else UNKNOWN

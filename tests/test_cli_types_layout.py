@@ -1,0 +1,152 @@
+"""`ultrafleet types` and `ultrafleet layout`, as other programs call them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ultrafleet.catalog import InstanceType
+
+COMMAND = str(Path(sys.executable).with_name("ultrafleet"))
+
+
+def run(*arguments: str, stdin: str | bytes = "") -> subprocess.CompletedProcess[str]:
+    data = stdin if isinstance(stdin, bytes) else stdin.encode()
+    result = subprocess.run([COMMAND, *arguments], input=data, capture_output=True, check=False)
+    return subprocess.CompletedProcess(result.args, result.returncode, result.stdout.decode(), result.stderr.decode())
+
+
+def refused(result: subprocess.CompletedProcess[str]) -> str:
+    """The one line that refuses."""
+    assert result.returncode == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+class TestTypes:
+    def test_names_every_type_in_full(self) -> None:
+        result = run("types")
+        assert result.returncode == 0
+        for item in InstanceType.all():
+            assert str(item) in result.stdout
+        assert "u-p6e-gb200x72" in result.stdout
+        assert "…" not in result.stdout
+
+    def test_json_has_every_fact_with_its_source(self) -> None:
+        content = json.loads(run("types", "--json").stdout)
+        (gb200,) = [item for item in content["instance_types"] if item["name"] == "p6e-gb200.36xlarge"]
+        assert gb200["facts"]["vcpus"]["value"] == 144
+        assert gb200["facts"]["vcpus"]["source"]
+        assert gb200["facts"]["max_efa_interfaces"] == {
+            "value": None,
+            "source": None,
+            "confidence": None,
+            "note": None,
+        }
+        assert len(gb200["network_cards"]) == 17
+        assert {item["family"] for item in content["ultraserver_types"]} >= {"trn3 Gen1 UltraServer"}
+
+    def test_a_closed_pipe_is_no_error(self) -> None:
+        result = subprocess.run(f"{COMMAND} types --json | head -1", shell=True, capture_output=True, check=False)  # noqa: S602 - the pipe is under test
+        assert result.stdout == b"{\n"
+        assert b"Traceback" not in result.stderr
+
+
+class TestLayout:
+    def test_json_prints_the_interfaces_and_nothing_else(self) -> None:
+        result = run("layout", "p6e-gb200.36xlarge", "--json")
+        assert json.loads(result.stdout) == [
+            [0, 0, "interface"],
+            [1, 0, "efa-only"],
+            [5, 0, "efa-only"],
+            [9, 0, "efa-only"],
+            [13, 0, "efa-only"],
+        ]
+        assert result.stderr == ""
+
+    def test_intent(self) -> None:
+        result = run("layout", "p6e-gb200.36xlarge", "--intent", "efa_8", "--json")
+        assert len(json.loads(result.stdout)) == 9
+
+    def test_a_table_for_people(self) -> None:
+        assert "5 interfaces, 4 EFA, 1 with an IP address" in run("layout", "p6e-gb200.36xlarge").stdout
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["p5.47xlarge"], "instance type is 'p5.47xlarge', expected one that the catalog knows (p5.4xlarge, p5.48xlarge"),
+            (["p6e-gb300.36xlarge"], "no EFA layout of p6e-gb300.36xlarge is published"),
+            (["p6e-gb300r.36xlarge"], "no EFA layout of p6e-gb300r.36xlarge is published"),
+            (["trn3 Gen1 UltraServer"], "no EFA layout of trn3 Gen1 UltraServer is published"),
+            (["p4d.24xlarge", "--intent", "max_ip_bandwidth"], "has no layout for the intent max_ip_bandwidth"),
+            (["p4d.24xlarge", "--intent", "fastest"], "intent is 'fastest', expected one of ip_saving"),
+            ([], "expected one: pass one of them"),
+            (["p5.4xlarge", "--validate", "x.json"], "expected one: pass one of them"),
+            (["--validate", "x.json", "--intent", "efa_8"], "got --intent efa_8 with --validate"),
+            (["p5.4xlarge", "--colour"], "No such option: --colour"),
+            (["p5.4xlarge", "p5.48xlarge"], "unexpected extra argument"),
+            (["--validate", "/nowhere.json"], "/nowhere.json can't be read"),
+            (["--validate", "/"], "/ can't be read"),
+        ],
+    )
+    def test_fails_in_one_line(self, arguments: list[str], message: str) -> None:
+        assert message in refused(run("layout", *arguments))
+
+
+GOOD = {"instance_type": "p5.4xlarge", "interfaces": [[0, 0, "interface"], [0, 1, "efa-only"]]}
+BAD = {"instance_type": "p6-b300.48xlarge", "interfaces": [[0, 0, "efa"], [99, 0, "efa-only"]]}
+
+
+class TestValidate:
+    def test_a_good_layout(self, tmp_path: Path) -> None:
+        path = tmp_path / "layout.json"
+        path.write_text(json.dumps(GOOD))
+        result = run("layout", "--validate", str(path))
+        assert (result.returncode, result.stderr) == (0, "")
+        assert json.loads(run("layout", "--validate", str(path), "--json").stdout) == []
+
+    def test_a_bad_layout(self) -> None:
+        result = run("layout", "--validate", "-", "--json", stdin=json.dumps(BAD))
+        assert result.returncode == 1
+        found = json.loads(result.stdout)
+        assert [(item["rule"], item["card"], item["device"]) for item in found] == [
+            ("efa-on-ena-only-card", 0, 0),
+            ("unknown-card", 99, 0),
+        ]
+        assert all(set(item) == {"rule", "card", "device", "message"} for item in found)
+        text = run("layout", "--validate", "-", stdin=json.dumps(BAD))
+        assert text.returncode == 1
+        assert text.stdout.splitlines()[1].startswith("unknown-card: there is no card 99")
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            ("", "can't be read"),
+            ("{", "can't be read"),
+            (b"\xff\xfe", "can't be read"),
+            ("[" * 100_000, "can't be read"),
+            ("[]", "holds list, expected an object"),
+            ('{"instance_type": "p5.4xlarge"}', "expected an object with instance_type and interfaces"),
+            (json.dumps({**GOOD, "more": 1}), "expected an object with instance_type and interfaces"),
+            (json.dumps({**GOOD, "instance_type": 5}), "instance_type in - is 5, expected a string"),
+            (json.dumps({**GOOD, "instance_type": "p9.48xlarge"}), "instance type is 'p9.48xlarge'"),
+            (json.dumps({**GOOD, "interfaces": {}}), "interfaces in - is dict, expected a list"),
+            (json.dumps({**GOOD, "interfaces": [[0, 0]]}), "interfaces[0] in - is [0, 0]"),
+            (json.dumps({**GOOD, "interfaces": [[0, True, "efa"]]}), "interfaces[0] in - is [0, True, 'efa']"),
+            (json.dumps({**GOOD, "interfaces": [[0, 0.0, "efa"]]}), "interfaces[0] in - is [0, 0.0, 'efa']"),
+            (json.dumps({**GOOD, "interfaces": [[0, 0, None]]}), "interfaces[0] in - is [0, 0, None]"),
+            (json.dumps({**GOOD, "interfaces": ["abc"]}), "interfaces[0] in - is 'abc'"),
+            ('{"instance_type": "p5.4xlarge", "interfaces": [[NaN, 0, "efa"]]}', "interfaces[0] in - is [nan"),
+        ],
+    )
+    def test_fails_in_one_line(self, content: str | bytes, message: str) -> None:
+        assert message in refused(run("layout", "--validate", "-", "--json", stdin=content))
+
+
+def test_does_not_import_cdk() -> None:
+    code = "import sys, ultrafleet.cli; sys.exit('aws_cdk' in sys.modules or 'boto3' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
