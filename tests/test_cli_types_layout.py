@@ -78,7 +78,7 @@ class TestLayout:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (["p5.47xlarge"], "instance type is 'p5.47xlarge', expected one that the catalog knows (p5.4xlarge, p5.48xlarge"),
+            (["p5.47xlarge"], "instance type is 'p5.47xlarge', expected one that the catalog knows (p5.4xlarge,"),
             (["p6e-gb300.36xlarge"], "no EFA layout of p6e-gb300.36xlarge is published"),
             (["p6e-gb300r.36xlarge"], "no EFA layout of p6e-gb300r.36xlarge is published"),
             (["trn3 Gen1 UltraServer"], "no EFA layout of trn3 Gen1 UltraServer is published"),
