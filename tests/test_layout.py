@@ -109,7 +109,8 @@ class TestDerivation:
             *((name, EfaIntent.EFA_8, "expected ip_saving") for name in IP_SAVING if "gb200" not in name),
             *(
                 (name, EfaIntent.MAX_IP_BANDWIDTH, "expected ip_saving")
-                for name in set(IP_SAVING) - set(ADDITIONAL_ENA)
+                for name in IP_SAVING
+                if name not in ADDITIONAL_ENA
             ),
         ],
     )
