@@ -77,16 +77,30 @@ class ScheduleAlarms(Construct):
             description="EC2 says something about a capacity block",
             # The detail types differ between pages of the EC2 guide; all begin so.
             event_pattern={"source": ["aws.ec2"], "detail-type": [{"prefix": "Capacity Block"}]},
-            targets=[{"id": "Topic", "arn": self._topic_arn}],
+            targets=[
+                {
+                    "id": "Topic",
+                    "arn": self._topic_arn,
+                    # An event that can't be published is lost without a word otherwise.
+                    "deadLetterConfig": {"arn": dead_letter_queue.queue_arn},
+                }
+            ],
         )
-        self._let_publish(topic, "events.amazonaws.com", rule.attr_arn)
-        self._let_publish(
-            topic,
-            "cloudwatch.amazonaws.com",
-            cdk.Stack.of(self).format_arn(
-                service="cloudwatch", resource="alarm", resource_name="*", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
-            ),
+        dead_letter_queue.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["sqs:SendMessage"],
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                resources=[dead_letter_queue.queue_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
+            )
         )
+        # "You can't use Condition blocks in Amazon SNS topic policies for EventBridge" (EventBridge user guide,
+        # resource-based policies, high): with one no event arrives.
+        self._let_publish(topic, "events.amazonaws.com", {})
+        alarms = cdk.Stack.of(self).format_arn(
+            service="cloudwatch", resource="alarm", resource_name="*", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
+        )
+        self._let_publish(topic, "cloudwatch.amazonaws.com", {"ArnLike": {"aws:SourceArn": alarms}})
 
     def _alarm(
         self,
@@ -115,12 +129,12 @@ class ScheduleAlarms(Construct):
         )
 
     @staticmethod
-    def _let_publish(topic: sns.ITopic, service: str, source_arn: str) -> None:
+    def _let_publish(topic: sns.ITopic, service: str, conditions: dict[str, dict[str, str]]) -> None:
         topic.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=["sns:Publish"],
                 principals=[iam.ServicePrincipal(service)],
                 resources=[topic.topic_arn],
-                conditions={"ArnLike": {"aws:SourceArn": source_arn}},
+                conditions=conditions,
             )
         )

@@ -104,8 +104,8 @@ class BlockSchedule(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
             )
         )
-        # No source condition: with one EventBridge can't publish to an encrypted topic, and nothing says so (SNS
-        # developer guide, key management, high). The topic's policy lets in one rule.
+        # No source condition: with one EventBridge can't publish to an encrypted topic (SNS developer guide, key
+        # management, high).
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=publish, principals=[iam.ServicePrincipal("events.amazonaws.com")], resources=["*"]

@@ -200,7 +200,7 @@ def _node_group_states(cluster_name: str, dead_letter_queue_url: str) -> dict[st
                 "plan": _PLAN_BY_RESERVATION,
                 "groupRequest": (f"{{% {{'Group': $states.result.Nodegroup.Tags.`{GROUP_TAG}`, 'MaxResults': 50}} %}}"),
             },
-            "Retry": _retry(gone),
+            "Retry": _retry(gone, "States.QueryEvaluationError"),
             "Catch": [
                 # Deleted since it was listed.
                 {"ErrorEquals": [gone], "Next": "Done"},
@@ -218,8 +218,8 @@ def _node_group_states(cluster_name: str, dead_letter_queue_url: str) -> dict[st
         "IsScheduled": {
             "Type": "Choice",
             "Choices": [
-                # Whoever deletes it empties it.
-                {"Condition": "{% $pool.status = 'DELETING' %}", "Next": "Done"},
+                # One that is being made is empty and takes no update yet; whoever deletes one empties it.
+                {"Condition": "{% $pool.status in ['CREATING', 'DELETING'] %}", "Next": "Done"},
                 {"Condition": f"{{% $pool.tags.`{SCHEDULE_TAG}` = '{HOLD}' %}}", "Next": "Compare"},
                 {
                     "Condition": f"{{% $pool.tags.`{SCHEDULE_TAG}` = '{FOLLOW_BLOCKS}' and $count($plan.ids) > 0 %}}",
