@@ -46,7 +46,12 @@ class Sample:
 
 def measure(program: list[str], pools: int, *, validation: bool, outdir: str) -> Sample:
     script, *rest = program
-    environment = {**os.environ, "CDK_OUTDIR": outdir, "CDK_VALIDATION": "true" if validation else "false"}
+    environment = {
+        "JSII_NODE": str(Path(sys.executable).with_name("node")),
+        **os.environ,
+        "CDK_OUTDIR": outdir,
+        "CDK_VALIDATION": "true" if validation else "false",
+    }
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, str(HERE / script), str(pools), *rest],
