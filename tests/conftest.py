@@ -10,6 +10,8 @@ from aws_cdk.assertions import Template
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
+from fleet import Site
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -30,6 +32,12 @@ def app(cdk_context: dict[str, Any]) -> cdk.App:
 def stack(app: cdk.App) -> cdk.Stack:
     """A stack in a fixed placeholder account and region."""
     return cdk.Stack(app, "Test", env=cdk.Environment(account="111122223333", region="us-east-1"))
+
+
+@pytest.fixture
+def site(stack: cdk.Stack) -> Site:
+    """A caller's own cluster and subnets, to put pools on."""
+    return Site(stack)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
+from aws_cdk.assertions import Template
 
 from ultrafleet.capacity import CapacityBlock
 from ultrafleet.catalog import InstanceType, UltraServerType
@@ -100,3 +101,24 @@ class Site:
                 **given,
             },
         )
+
+
+LAUNCH_TEMPLATE = "AWS::EC2::LaunchTemplate"
+NODE_GROUP = "AWS::EKS::Nodegroup"
+GROUP = "AWS::ResourceGroups::Group"
+
+
+def only(stack: cdk.Stack, resource_type: str) -> dict[str, Any]:
+    ((_, resource),) = Template.from_stack(stack).find_resources(resource_type).items()
+    properties: dict[str, Any] = resource["Properties"]
+    return properties
+
+
+def interfaces(stack: cdk.Stack) -> list[tuple[int, int, str]]:
+    data = only(stack, LAUNCH_TEMPLATE)["LaunchTemplateData"]
+    return [(i["NetworkCardIndex"], i["DeviceIndex"], i["InterfaceType"]) for i in data["NetworkInterfaces"]]
+
+
+def user_data(stack: cdk.Stack) -> str:
+    separator, lines = only(stack, LAUNCH_TEMPLATE)["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Join"]
+    return str(separator).join(lines)
