@@ -121,21 +121,23 @@ def compared_resources(outdir: Path) -> dict[str, Any]:
 
 
 def run(sizes: list[int], repeats: int) -> dict[tuple[str, int, bool], Sample]:
-    results = {}
-    for validation in (True, False):
-        for name, program in PROGRAMS.items():
-            for pools in [0] if name == "floor" else sizes:
-                samples = []
-                for _ in range(repeats):
+    """Medians. The programs take turns, so that whatever else the machine does meets all of them."""
+    samples: dict[tuple[str, int, bool], list[Sample]] = {}
+    for repeat in range(repeats):
+        for validation in (True, False):
+            for name, program in PROGRAMS.items():
+                for pools in [0] if name == "floor" else sizes:
                     with tempfile.TemporaryDirectory() as outdir:
-                        samples.append(measure(program, pools, validation=validation, outdir=outdir))
-                results[name, pools, validation] = Sample(
-                    statistics.median(sample.seconds for sample in samples),
-                    statistics.median(sample.peak_mib for sample in samples),
-                )
-                state = "on " if validation else "off"
-                print(f"{name:24} {pools:4} validation {state} {results[name, pools, validation]}")
-    return results
+                        sample = measure(program, pools, validation=validation, outdir=outdir)
+                    samples.setdefault((name, pools, validation), []).append(sample)
+        print(f"run {repeat + 1} of {repeats}", flush=True)
+    return {
+        key: Sample(
+            statistics.median(sample.seconds for sample in found),
+            statistics.median(sample.peak_mib for sample in found),
+        )
+        for key, found in samples.items()
+    }
 
 
 def pool_cost(results: dict[tuple[str, int, bool], Sample], name: str, pools: int, *, validation: bool) -> float:
