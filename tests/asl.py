@@ -4,20 +4,23 @@ It runs the definition that is deployed, with the AWS calls answered by the test
 Succeed and Fail, with Arguments, Assign, Output, Items, Retry and Catch. It is strict where Step Functions is: an
 expression without a result, and a field or a state type that it doesn't know, are errors.
 
-What it leaves out: limits of size and of time, and concurrency (items of a Map run one after the other).
+What it leaves out: limits of time, and concurrency (items of a Map run one after the other).
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from jsonata import Jsonata  # type: ignore[import-untyped] - it has no py.typed
+from jsonata import Jsonata  # type: ignore[import-untyped]  # it has no py.typed
 
 Call = Callable[[str, dict[str, Any]], Any]
 """Answers one call: resource ARN, arguments -> result; raises StatesError."""
 
+_MOST_BYTES = 256 * 1024
+"""Of a state's result or output, and of what one state assigns (Step Functions quotas)."""
 _UNCAUGHT_BY_ALL = {"States.DataLimitExceeded", "States.Runtime"}
 _FIELDS = {
     "Pass": {"Assign", "Output"},
@@ -27,6 +30,8 @@ _FIELDS = {
     "Succeed": {"Output"},
     "Fail": {"Error", "Cause"},
 }
+_RETRY_FIELDS = {"ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy"}
+_CATCH_FIELDS = {"ErrorEquals", "Next", "Assign", "Output"}
 
 
 class StatesError(Exception):
@@ -62,6 +67,7 @@ class Scope(dict[str, Any]):
         return {**(self.outer.everything() if self.outer is not None else {}), **self}
 
     def assign(self, values: Mapping[str, Any]) -> None:
+        _refuse_large("variables", values)
         for name, value in values.items():
             assert self.outer is None or name not in self.outer.everything(), f"{name} is a variable of the outer scope"
             self[name] = value
@@ -98,6 +104,8 @@ class Machine:
             self._execution.path.append(name)
             unknown = set(state) - _FIELDS[state["Type"]] - {"Type", "Next", "End", "Comment"}
             assert not unknown, f"{name}: {unknown} of a {state['Type']} is not known here"
+            assert all(set(retrier) <= _RETRY_FIELDS for retrier in state.get("Retry", [])), name
+            assert all(set(catcher) <= _CATCH_FIELDS for catcher in state.get("Catch", [])), name
             output, name = self._state(state, output, scope)
         return output
 
@@ -130,12 +138,13 @@ class Machine:
         states = {"input": given}
         if state["Type"] == "Task":
             arguments = self._value(state.get("Arguments", {}), states, scope)
-            return self._call(state["Resource"], arguments)
+            return _refuse_large("a result", self._call(state["Resource"], arguments))
         if state["Type"] == "Map":
             items = self._value(state["Items"], states, scope) if "Items" in state else given
             if not isinstance(items, list):
                 raise StatesError("States.QueryEvaluationError", f"Items is {items!r}, expected an array")
-            return [self._states(state["ItemProcessor"], item, Scope(scope)) for item in items]
+            done = [self._states(state["ItemProcessor"], item, Scope(scope)) for item in items]
+            return _refuse_large("a result", done)
         return given
 
     def _finish(self, state: dict[str, Any], given: Any, result: Any, scope: Scope) -> Any:
@@ -194,6 +203,12 @@ def evaluate(expression: str, variables: Mapping[str, Any]) -> Any:
 @cache
 def _compiled(expression: str) -> Jsonata:
     return Jsonata(f"{{'value': ({expression})}}")  # an object drops what has no value, and keeps null
+
+
+def _refuse_large(what: str, value: Any) -> Any:
+    if len(json.dumps(value)) > _MOST_BYTES:
+        raise StatesError("States.DataLimitExceeded", f"{what} of more than {_MOST_BYTES} bytes")
+    return value
 
 
 def _matches(names: list[str], error: StatesError) -> bool:

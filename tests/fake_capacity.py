@@ -40,7 +40,8 @@ class Block:
 class NodeGroup:
     """A managed node group."""
 
-    tags: dict[str, str]
+    tags: dict[str, str] | None
+    """None: EKS leaves the field out."""
     max_size: int = 18
     desired: int = 0
     min_size: int = 0
@@ -56,6 +57,8 @@ class Aws:
     groups: dict[str, list[str]] = field(default_factory=dict)
     node_groups: dict[str, NodeGroup] = field(default_factory=dict)
     page_size: int = 100
+    null_token: bool = False
+    """Last pages have a NextToken that is null."""
     calls: Counter[str] = field(default_factory=Counter)
     failures: dict[tuple[str, str], list[StatesError | None]] = field(default_factory=dict)
     """(action, node group or group or "") -> errors of the next calls; the last one stays."""
@@ -130,7 +133,9 @@ class Aws:
     def _page(self, key: str, items: list[Any], arguments: dict[str, Any]) -> dict[str, Any]:
         first = int(arguments.get("NextToken", "0"))
         after = first + min(self.page_size, arguments["MaxResults"])
-        return {key: items[first:after], **({"NextToken": str(after)} if after < len(items) else {})}
+        if after < len(items):
+            return {key: items[first:after], "NextToken": str(after)}
+        return {key: items[first:after], **({"NextToken": None} if self.null_token else {})}
 
     def _describe_reservations(self, arguments: dict[str, Any]) -> dict[str, Any]:
         assert set(arguments) <= {"MaxResults", "NextToken"}
@@ -164,7 +169,7 @@ class Aws:
             "Nodegroup": {
                 "NodegroupName": arguments["NodegroupName"],
                 "Status": group.status,
-                "Tags": group.tags,
+                **({} if group.tags is None else {"Tags": group.tags}),
                 "ScalingConfig": {"MinSize": group.min_size, "MaxSize": group.max_size, "DesiredSize": group.desired},
             }
         }
@@ -172,6 +177,7 @@ class Aws:
     def _update(self, arguments: dict[str, Any]) -> dict[str, Any]:
         group = self._node_group(arguments)
         assert set(arguments) == {"ClusterName", "NodegroupName", "ScalingConfig"}
+        assert group.status != "CREATING", "what EKS answers then is not documented"
         if group.status != "ACTIVE":
             raise StatesError("Eks.ResourceInUseException", "an update is under way")
         size = arguments["ScalingConfig"]

@@ -97,6 +97,23 @@ class TestWhatIsEasyToGetWrong:
         assert InstanceType.P6E_GB200_36XLARGE.max_efa_interfaces is None
         assert InstanceType.TRN2_48XLARGE.accelerator_memory_gib == 96
 
+    def test_what_is_unknown_on_purpose_says_why(self) -> None:
+        gb200 = InstanceType.P6E_GB200_36XLARGE
+        assert "disagree" in str(gb200.fact("efa_generation").note)
+        assert gb200.fact("efa_generation").source is None
+        assert "efa_generation" not in gb200.facts()
+        with pytest.raises(UnknownFactError, match=r"is unknown \(16 cards do EFA .*\), expected .*: pass interfaces"):
+            gb200.require("max_efa_interfaces", instead="pass interfaces")
+
+    def test_values_have_their_own_source_and_not_that_of_their_neighbour(self) -> None:
+        p5en = InstanceType.P5EN_48XLARGE
+        assert "efa.html" in str(p5en.fact("nitro_generation").source)
+        assert "DescribeInstanceTypes" in str(p5en.fact("vcpus").source)
+        card = (p5en.network_cards or ())[1]
+        assert card.confidence is Confidence.HIGH
+        assert card.additional_ena_confidence is Confidence.MEDIUM
+        assert "efa-acc-inst-types" in str(card.additional_ena_source)
+
     def test_prices_are_those_of_capacity_blocks_and_unknown_elsewhere(self) -> None:
         assert UltraServerType.U_P6E_GB200X72.capacity_block_usd_per_hour == 761.904
         assert UltraServerType.U_P6E_GB200X72.price_date == "2026-10"
@@ -155,6 +172,35 @@ class TestOf:
         assert own.architecture == "arm64"
         assert InstanceType.P6E_GB300_36XLARGE.nvme_count is None
 
+    def test_facts_of_the_callers_own_give_a_nameless_type_no_name(self) -> None:
+        own = InstanceType.of("trn3 Gen1 UltraServer", facts=InstanceTypeFacts(nvme_count=1))
+        assert own.name is None
+        assert own == InstanceType.TRN3_GEN1
+        assert own.is_ultraserver_member
+        rack = UltraServerType.of("trn3 Gen1 UltraServer", facts=UltraServerTypeFacts(region="us-east-2"))
+        assert rack.name is None
+        assert rack.instance_count == 4
+
+    @pytest.mark.parametrize("indexes", [[1], [0, 2], [0, 0], [1, 0]])
+    def test_fails_for_cards_that_are_not_all_there_in_order(self, indexes: list[int]) -> None:
+        with pytest.raises(FleetError, match=r"have the indexes .*, expected .*: pass every card"):
+            InstanceType.of("p9.48xlarge", network_cards=[NetworkCard(index=index) for index in indexes])
+
+    def test_fails_for_a_card_that_ec2_would_not_know(self) -> None:
+        with pytest.raises(FleetError, match="interface type 'ena', expected one of interface, efa, efa-only"):
+            NetworkCard(index=0, interface_types=("ena",))
+        with pytest.raises(FleetError, match="network card index is -1, expected 0 or more"):
+            NetworkCard(index=-1)
+
+    @pytest.mark.parametrize("entry", [InstanceType.P5_48XLARGE, UltraServerType.U_TRN2X64], ids=str)
+    def test_fails_when_an_entry_is_changed(self, entry: InstanceType | UltraServerType) -> None:
+        before = {name: getattr(entry, name) for name in type(entry).FACTS}
+        with pytest.raises(AttributeError, match=r"can't be changed, got price_date='1999-01': pass facts to"):
+            entry.price_date = "1999-01"
+        with pytest.raises(AttributeError, match="can't be changed"):
+            del entry.price_date
+        assert {name: getattr(entry, name) for name in type(entry).FACTS} == before
+
     def test_an_ultraserver_of_the_callers_own(self) -> None:
         own = UltraServerType.of(
             "u-new", instance_type=InstanceType.P5_48XLARGE, facts=UltraServerTypeFacts(instance_count=2)
@@ -164,7 +210,7 @@ class TestOf:
 
     def test_fails_for_a_fact_that_is_none(self) -> None:
         with pytest.raises(ValidationError):
-            InstanceTypeFacts(vcpu=7)  # type: ignore[call-arg] - that is the fault
+            InstanceTypeFacts(vcpu=7)  # type: ignore[call-arg]  # that is the fault
 
     def test_require(self) -> None:
         assert InstanceType.P5_48XLARGE.require("vcpus", instead="pass vcpus") == 192
@@ -192,6 +238,17 @@ def broken(edit: Callable[[dict[str, Any]], object]) -> None:
         (
             lambda data: data["instance_types"][0]["network_cards"]["cards"][0].update(interface_types=["ena"]),
             "interface_types",
+        ),
+        (lambda data: data["instance_types"].append(data["instance_types"][0]), r"has p4d\.24xlarge twice"),
+        (lambda data: data["instance_types"][0].update(unknown={"vcpus": "why"}), "calls 'vcpus' unknown"),
+        (lambda data: data["instance_types"][0].update(unknown={"vcpu": "why"}), "calls 'vcpu' unknown"),
+        (
+            lambda data: data["instance_types"][3]["network_cards"].update(additional_ena_source="hearsay"),
+            "names source 'hearsay'",
+        ),
+        (
+            lambda data: data["instance_types"][3]["network_cards"].update(additional_ena_source=None),
+            "expected all or none",
         ),
     ],
 )
@@ -223,12 +280,30 @@ def test_says_what_the_reference_table_says() -> None:
             "max_efa_interfaces": network["max_efa_interfaces"],
             "efa_bandwidth_gbps": network["efa_bandwidth_gbps"],
             "ipv4_per_interface": network["ipv4_per_interface"],
+            "ipv6_per_interface": network["ipv6_per_interface"],
+            "physical_cores": entry["physical_cores"],
+            "cpu_vendor": entry["cpu_vendor"],
+            "accelerator_memory_gb": entry["accelerator"].get("memory_gb_each_docs"),
+            "ebs_baseline_mbps": (entry["ebs"] or {}).get("baseline_mbps"),
+            "ebs_max_attachments": (entry["ebs"] or {}).get("max_attachments"),
+            "network_card_count": network["network_cards"],
+            "network_performance": network["network_performance"],
+            "nitro_generation": network["nitro_generation"],
+            "nitro_tpm": entry["nitro_tpm"],
+            "tcp_established_timeout_s": network["tcp_established_timeout_default_s"],
+            "secondary_network_supported": network["secondary_network_supported"],
         }
         assert {name: getattr(found, name) for name in expected} == expected, str(found)
         options = entry["supported_usage_classes"]
         assert found.purchase_options == (options and tuple(sorted(options)))
         cards = [
-            (card["index"], card["max_interfaces"], tuple(card["interface_types"] or ()) or None)
+            (
+                *(card.get(name) for name in ("index", "max_interfaces", "baseline_gbps", "ena_gbps", "efa_gbps")),
+                tuple(card["interface_types"] or ()) or None,
+            )
             for card in network.get("cards") or []
         ]
-        assert [(c.index, c.max_interfaces, c.interface_types) for c in found.network_cards or ()] == cards
+        assert [
+            (c.index, c.max_interfaces, c.baseline_gbps, c.ena_bandwidth_gbps, c.efa_bandwidth_gbps, c.interface_types)
+            for c in found.network_cards or ()
+        ] == cards

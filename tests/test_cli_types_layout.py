@@ -41,11 +41,11 @@ class TestTypes:
         (gb200,) = [item for item in content["instance_types"] if item["name"] == "p6e-gb200.36xlarge"]
         assert gb200["facts"]["vcpus"]["value"] == 144
         assert gb200["facts"]["vcpus"]["source"]
-        assert gb200["facts"]["max_efa_interfaces"] == {
-            "value": None,
-            "source": None,
-            "confidence": None,
-            "note": None,
+        nothing = {"value": None, "source": None, "confidence": None}
+        assert gb200["facts"]["boot_modes"] == {**nothing, "note": None}
+        assert gb200["facts"]["efa_generation"] == {
+            **nothing,
+            "note": "AWS sources disagree: v3 on the EFA page, v4 on the product page",
         }
         assert len(gb200["network_cards"]) == 17
         assert {item["family"] for item in content["ultraserver_types"]} >= {"trn3 Gen1 UltraServer"}
@@ -91,6 +91,10 @@ class TestLayout:
             (["p5.4xlarge", "p5.48xlarge"], "unexpected extra argument"),
             (["--validate", "/nowhere.json"], "/nowhere.json can't be read"),
             (["--validate", "/"], "/ can't be read"),
+            (["--validate", ""], "'' can't be read"),
+            (["--validate", "no\nsuch"], r"'no\nsuch' can't be read"),
+            (["--validate", "x", "--intent", "no\nsuch"], r"got --intent 'no\nsuch' with --validate"),
+            (["no\nsuch"], r"instance type is 'no\nsuch'"),
         ],
     )
     def test_fails_in_one_line(self, arguments: list[str], message: str) -> None:
@@ -140,11 +144,33 @@ class TestValidate:
             (json.dumps({**GOOD, "interfaces": [[0, 0.0, "efa"]]}), "interfaces[0] in - is [0, 0.0, 'efa']"),
             (json.dumps({**GOOD, "interfaces": [[0, 0, None]]}), "interfaces[0] in - is [0, 0, None]"),
             (json.dumps({**GOOD, "interfaces": ["abc"]}), "interfaces[0] in - is 'abc'"),
+            ('{"instance_type": "p5.4xlarge", ' + json.dumps(GOOD)[1:], "the key 'instance_type' is there twice"),
+            (json.dumps({**GOOD, "interfaces": []})[:-2] + "[" + "9" * 5000 + ', 0, "efa"]]}', "can't be read"),
             ('{"instance_type": "p5.4xlarge", "interfaces": [[NaN, 0, "efa"]]}', "interfaces[0] in - is [nan"),
         ],
     )
     def test_fails_in_one_line(self, content: str | bytes, message: str) -> None:
         assert message in refused(run("layout", "--validate", "-", "--json", stdin=content))
+
+
+@pytest.mark.parametrize("arguments", ["", "nonsense", "layout --intent", "types p5.4xlarge"])
+def test_fails_in_one_line_without_a_command_that_it_knows(arguments: str) -> None:
+    refused(run(*arguments.split()))
+
+
+@pytest.mark.parametrize(
+    ("shell", "message"),
+    [
+        ("layout --validate - <&-", "standard input is closed"),
+        ("layout p5.4xlarge --json >/dev/full", "No space left on device"),
+        ("types >/dev/full", "No space left on device"),
+    ],
+)
+def test_fails_in_one_line_where_streams_can_not_be_used(shell: str, message: str) -> None:
+    if "/dev/full" in shell and not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    result = subprocess.run(f"{COMMAND} {shell}", shell=True, capture_output=True, text=True, check=False)  # noqa: S602 - redirections are under test
+    assert message in refused(result)
 
 
 def test_does_not_import_cdk() -> None:

@@ -118,6 +118,22 @@ class TestDerivation:
         with pytest.raises(FleetError, match=f"{name} has no layout for the intent {intent.value}, {expected}"):
             efa_layout(InstanceType.of(name), intent)
 
+    def test_takes_an_intent_by_its_name(self) -> None:
+        gb200 = InstanceType.P6E_GB200_36XLARGE
+        assert efa_layout(gb200, EfaIntent("efa_8")) == efa_layout(gb200, "efa_8")  # type: ignore[arg-type]  # a user's
+        with pytest.raises(FleetError, match="intent is 'fastest', expected one of ip_saving, max_ip_bandwidth, efa_8"):
+            efa_layout(gb200, "fastest")  # type: ignore[arg-type]  # that is the fault
+
+    def test_fails_for_cards_of_which_nobody_says_what_they_take(self) -> None:
+        cards = [NetworkCard(index=0, interface_types=("interface",)), NetworkCard(index=1)]
+        with pytest.raises(UnknownFactError, match=r"interface_types of card 1 of p5\.4xlarge are unknown"):
+            efa_layout(InstanceType.of("p5.4xlarge", network_cards=cards))
+
+    def test_fails_for_efa_8_where_the_cards_do_not_give_eight(self) -> None:
+        cards = (InstanceType.P6E_GB200_36XLARGE.network_cards or ())[:9]
+        with pytest.raises(FleetError, match="has no layout for the intent efa_8, expected ip_saving"):
+            efa_layout(InstanceType.of("p6e-gb200.36xlarge", network_cards=cards), EfaIntent.EFA_8)
+
     @pytest.mark.skipif(not REFERENCE.exists(), reason=f"the reference table is not at {REFERENCE}")
     def test_equals_the_reference_table(self) -> None:
         compared = 0
@@ -260,6 +276,8 @@ def test_any_fault_planted_in_a_good_layout_is_found(
                 [*layout, Interface(cards, 0, "interface")],
                 [item._replace(device=64) if item == victim else item for item in layout],
                 [item._replace(interface_type="trunk") if item == victim else item for item in layout],
+                [*layout, Interface(layout[-1].card, 0, "efa"), Interface(layout[-1].card, 1, "efa")],
+                [item._replace(card=-1) if item == victim else item for item in layout],
             ]
         )
     )

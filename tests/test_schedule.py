@@ -9,10 +9,11 @@ import pytest
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
-from cfnlint.api import lint_file
-from cfnlint.config import ManualArgs
+from cfnlint.api import lint_file  # type: ignore[import-untyped]  # it has no py.typed
+from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # it has no py.typed
 from syrupy.assertion import SnapshotAssertion
 
+from ultrafleet.errors import FleetError
 from ultrafleet.schedule import BlockSchedule, group_schedule_tags, reservation_schedule_tags
 
 
@@ -181,12 +182,12 @@ def test_alarms_and_events_may_publish_to_the_topic(stack: cdk.Stack, *, own_top
     template = Template.from_stack(stack)
     (policy,) = template.find_resources("AWS::SNS::TopicPolicy").values()
     let_in = {
-        statement["Principal"]["Service"]: statement["Condition"]
+        statement["Principal"]["Service"]: statement.get("Condition")
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         if statement["Effect"] == "Allow"
     }
-    (rule,) = template.find_resources("AWS::Events::Rule")
-    assert let_in["events.amazonaws.com"] == {"ArnLike": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}}
+    # EventBridge user guide: a topic's policy can't have conditions for it, or no event arrives.
+    assert let_in["events.amazonaws.com"] is None
     assert "alarm:*" in json.dumps(let_in["cloudwatch.amazonaws.com"])
     if topic is not None:
         assert schedule.topic is topic
@@ -198,7 +199,34 @@ def test_ec2s_capacity_block_events_reach_the_topic(stack: cdk.Stack) -> None:
         "AWS::Events::Rule",
         {
             "EventPattern": {"source": ["aws.ec2"], "detail-type": [{"prefix": "Capacity Block"}]},
-            "Targets": [{"Arn": {"Ref": Match.string_like_regexp("ScheduleTopic")}, "Id": "Topic"}],
+            "Targets": [Match.object_like({"Arn": {"Ref": Match.string_like_regexp("ScheduleTopic")}, "Id": "Topic"})],
+        },
+    )
+
+
+def test_event_that_cant_be_published_goes_to_the_queue(stack: cdk.Stack) -> None:
+    BlockSchedule(stack, "Schedule", cluster_name="training")
+    template = Template.from_stack(stack)
+    ((rule_id, rule),) = template.find_resources("AWS::Events::Rule").items()
+    (queue_id,) = template.find_resources("AWS::SQS::Queue")
+    queue_arn = {"Fn::GetAtt": [queue_id, "Arn"]}
+    assert rule["Properties"]["Targets"][0]["DeadLetterConfig"] == {"Arn": queue_arn}
+    template.has_resource_properties(
+        "AWS::SQS::QueuePolicy",
+        {
+            "PolicyDocument": {
+                "Statement": Match.array_with(
+                    [
+                        {
+                            "Action": "sqs:SendMessage",
+                            "Effect": "Allow",
+                            "Principal": {"Service": "events.amazonaws.com"},
+                            "Resource": queue_arn,
+                            "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule_id, "Arn"]}}},
+                        }
+                    ]
+                )
+            }
         },
     )
 
@@ -237,6 +265,12 @@ def test_cluster_name_may_be_a_token(app: cdk.App) -> None:
     assert begin["Assign"]["nameRequest"]["ClusterName"] == {"Ref": "ClusterName"}
 
 
+@pytest.mark.parametrize("name", ["", "*", "train'ing", "-training", "a" * 101, "training/x"])
+def test_fails_with_a_name_that_no_cluster_has(stack: cdk.Stack, name: str) -> None:
+    with pytest.raises(FleetError, match=r"cluster_name is .*, expected 1 to 100 letters"):
+        BlockSchedule(stack, "Schedule", cluster_name=name)
+
+
 def test_two_clusters_in_one_stack(stack: cdk.Stack) -> None:
     for name in ("training", "inference"):
         BlockSchedule(stack, name, cluster_name=name)
@@ -249,10 +283,19 @@ def test_no_lambda_and_no_custom_resource(stack: cdk.Stack) -> None:
     assert not {name for name in types if name.startswith(("AWS::Lambda", "Custom::", "AWS::CloudFormation"))}
 
 
-def test_template_passes_cdks_validation_and_cfn_lint(cdk_context: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("maximal", [False, True])
+def test_template_passes_cdks_validation_and_cfn_lint(
+    cdk_context: dict[str, Any], tmp_path: Path, *, maximal: bool
+) -> None:
     app = cdk.App(context=cdk_context, analytics_reporting=False, outdir=str(tmp_path))
     stack = cdk.Stack(app, "Test", env=cdk.Environment(account="111122223333", region="us-east-1"))
-    BlockSchedule(stack, "Schedule", cluster_name="training")
+    if maximal:
+        key = kms.Key(stack, "GivenKey", enable_key_rotation=True)
+        topic = sns.Topic(stack, "GivenTopic", master_key=key)
+        name = cdk.CfnParameter(stack, "ClusterName").value_as_string
+        BlockSchedule(stack, "Schedule", cluster_name=name, topic=topic, encryption_key=key, enabled=False)
+    else:
+        BlockSchedule(stack, "Schedule", cluster_name="training")
     app.synth()
     assert lint_file(tmp_path / "Test.template.json", ManualArgs(regions=["us-east-1"])) == []
 

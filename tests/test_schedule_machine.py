@@ -21,6 +21,11 @@ def aws() -> Aws:
     return Aws()
 
 
+def tags_of(group: NodeGroup) -> dict[str, str]:
+    assert group.tags is not None
+    return group.tags
+
+
 def sizes(aws: Aws, pool: str, *moments: datetime) -> list[int]:
     found = []
     for moment in moments:
@@ -100,15 +105,30 @@ def test_hold_keeps_a_pool_empty_and_empties_one_that_runs(aws: Aws) -> None:
     running = aws.add_pool("b", [block("b")])
     aws.tick(START)
     assert (held.desired, running.desired) == (0, 18)
-    running.tags[SCHEDULE_TAG] = "hold"
+    tags_of(running)[SCHEDULE_TAG] = "hold"
     aws.tick(START + 5 * MINUTE)
     assert running.desired == 0
     assert aws.calls["resourcegroups:listGroupResources"] == 1
 
 
+@pytest.mark.parametrize("lead", [None, "ninety"])
+@pytest.mark.parametrize("target", ["group", "reservation"])
+def test_hold_needs_no_lead(aws: Aws, target: str, lead: str | None) -> None:
+    if target == "group":
+        group = aws.add_pool("a", [block()], hold=True)
+    else:
+        group = aws.add_pool_on_reservation("a", block(), hold=True)
+    group.desired = 18
+    tags = {name: value for name, value in tags_of(group).items() if name != LEAD_TAG}
+    group.tags = tags if lead is None else {**tags, LEAD_TAG: lead}
+    assert sizes(aws, "a", START) == [0]
+    assert aws.messages == []
+
+
 def test_foreign_node_groups_are_left_alone(aws: Aws) -> None:
     aws.node_groups["system"] = NodeGroup(tags={}, max_size=4, desired=3, min_size=2)
     aws.node_groups["theirs"] = NodeGroup(tags={"Name": "theirs"}, max_size=4, desired=4)
+    aws.node_groups["without"] = NodeGroup(tags=None, max_size=4, desired=4)
     assert aws.tick(START).status == "SUCCEEDED"
     assert aws.writes == 0
     assert aws.messages == []
@@ -150,8 +170,15 @@ def test_page_with_nothing_on_it_is_followed_by_the_next(aws: Aws) -> None:
         aws.page_size = 100
         return original(key, items, arguments)
 
-    aws._page = _page  # type: ignore[method-assign,assignment] - one method of a fake
+    aws._page = _page  # type: ignore[method-assign]  # one method of a fake
     assert sizes(aws, "a", START) == [18]
+
+
+def test_token_that_is_null_ends_the_pages(aws: Aws) -> None:
+    aws.null_token = True
+    aws.add_pool("a", [block()])
+    assert sizes(aws, "a", START) == [18]
+    assert aws.calls["ec2:describeCapacityReservations"] == 1
 
 
 def test_failure_of_one_pool_is_reported_and_stops_no_other(aws: Aws) -> None:
@@ -199,10 +226,11 @@ def test_wrong_tag_is_reported_and_the_pool_left_as_it_is(aws: Aws, tag: str, va
     wrong.desired = 18
     aws.add_pool("b", [block("b")])
     if value is None:
-        del wrong.tags[tag]
+        del tags_of(wrong)[tag]
     else:
-        wrong.tags[tag] = value
-    assert aws.tick(END - 60 * MINUTE - timedelta(days=1)).status == "SUCCEEDED"
+        tags_of(wrong)[tag] = value
+    execution = aws.tick(END - 60 * MINUTE - timedelta(days=1))
+    assert (execution.status, execution.retries) == ("SUCCEEDED", 0)
     assert [group.desired for group in aws.node_groups.values()] == [18, 18]
     assert [(message["pool"], message["error"]) for message in aws.messages] == [("a", error)]
 
@@ -271,6 +299,15 @@ def test_node_group_under_deletion_is_left_alone(aws: Aws) -> None:
     assert (aws.writes, aws.messages) == (0, [])
 
 
+def test_node_group_that_is_being_made_is_waited_for(aws: Aws) -> None:
+    group = aws.add_pool("a", [block()])
+    group.status = "CREATING"
+    aws.tick(START + timedelta(days=1))
+    assert (aws.writes, aws.messages) == (0, [])
+    group.status = "ACTIVE"
+    assert sizes(aws, "a", START + timedelta(days=1, minutes=5)) == [18]
+
+
 @pytest.mark.parametrize("reason", ["EC2 forgot the block", "the group is empty"])
 def test_running_pool_is_not_emptied_by_what_aws_leaves_out(aws: Aws, reason: str) -> None:
     group = aws.add_pool("a", [block()])
@@ -282,7 +319,7 @@ def test_running_pool_is_not_emptied_by_what_aws_leaves_out(aws: Aws, reason: st
     aws.tick(START + timedelta(days=1))
     assert group.desired == 18
     assert [message["error"] for message in aws.messages] == ["UnknownBlock"]
-    group.tags[SCHEDULE_TAG] = "hold"
+    tags_of(group)[SCHEDULE_TAG] = "hold"
     aws.tick(START + timedelta(days=1, minutes=5))
     assert group.desired == 0
 
@@ -317,6 +354,22 @@ def test_cost_of_a_quiet_tick(aws: Aws) -> None:
     assert transitions == [11, 16, 21]
 
 
+def test_four_hundred_pools_fit_into_one_execution(aws: Aws) -> None:
+    for index in range(400):
+        aws.add_pool(f"training-pool-{index:03}", [Block(f"cr-{index:017x}", START, END)])
+    execution = aws.tick(START - MINUTE)
+    # The figure of docs/decisions/0006-block-schedule.md: nothing to write, pages of 50 blocks and 100 names.
+    assert (execution.status, execution.transitions) == ("SUCCEEDED", 8 + 5 * 400 + 2 * (7 + 3))
+
+
+def test_more_blocks_than_a_variable_holds_fail_the_execution_before_any_pool_is_touched(aws: Aws) -> None:
+    aws.add_pool("a", [block()]).desired = 18
+    for index in range(4000):
+        aws.blocks[f"cr-{index:017x}"] = Block(f"cr-{index:017x}", START, END)
+    execution = aws.tick(START)
+    assert (execution.error, aws.writes) == ("States.DataLimitExceeded", 0)
+
+
 class TestReservationAsTarget:
     def test_follows_that_block_and_asks_for_no_group(self, aws: Aws) -> None:
         aws.add_pool_on_reservation("a", block())
@@ -348,9 +401,11 @@ class TestReservationAsTarget:
         group.desired = 18
         aws.add_pool("b", [block("b")])
         if lead is None:
-            del group.tags[LEAD_TAG]
+            del tags_of(group)[LEAD_TAG]
         else:
-            group.tags[LEAD_TAG] = lead
-        assert sizes(aws, "a", START) == [18]
+            tags_of(group)[LEAD_TAG] = lead
+        execution = aws.tick(START)
+        assert (execution.status, execution.retries) == ("SUCCEEDED", 0)
+        assert group.desired == 18
         assert aws.node_groups["b"].desired == 18
         assert [(m["pool"], m["error"]) for m in aws.messages] == [("a", "States.QueryEvaluationError")]

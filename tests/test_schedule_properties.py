@@ -51,6 +51,21 @@ def test_machine_does_what_the_rule_says(
     assert aws.writes == (wanted != min(desired, max_size))
 
 
+@settings(deadline=None, max_examples=50)
+@given(pool_blocks(), st.integers(-4000, 8000), st.integers(50, 1439), st.integers(0, 18))
+def test_a_pool_on_a_reservation_is_sized_like_one_on_a_group_of_that_block(
+    blocks: list[Block], minutes: int, lead: int, desired: int
+) -> None:
+    aws = Aws()
+    alone = aws.add_pool_on_reservation("alone", blocks[0], lead=lead)
+    grouped = aws.add_pool("grouped", blocks[:1], lead=lead)
+    for other in blocks[1:]:
+        aws.blocks[other.id] = other  # nobody's
+    alone.desired = grouped.desired = desired
+    assert aws.tick(DAY + minutes * MINUTE).status == "SUCCEEDED"
+    assert (alone.desired, aws.messages) == (grouped.desired, [])
+
+
 @settings(deadline=None, max_examples=40)
 @given(pool_blocks(), st.integers(0, TICK_MINUTES * 60 - 1), st.booleans())
 def test_pool_is_empty_before_ec2_reclaims_any_block_that_its_nodes_may_be_on(

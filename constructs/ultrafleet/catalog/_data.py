@@ -1,6 +1,7 @@
 """Reading `data/catalog.json`: its shape, checked with pydantic, and each value with its source."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -132,7 +133,7 @@ class CardRun(_Strict):
 
 
 class CardTable(_Strict):
-    """All network cards of a type."""
+    """All network cards of a type; where additional ENA interfaces are documented, that has its own source."""
 
     source: str
     confidence: Confidence
@@ -141,13 +142,24 @@ class CardTable(_Strict):
     additional_ena_confidence: Confidence | None = None
     cards: tuple[CardRun, ...]
 
+    @model_validator(mode="after")
+    def _additional_ena_has_a_source(self) -> Self:
+        stated = any(run.additional_ena_interface is not None for run in self.cards)
+        if stated != (self.additional_ena_source is not None and self.additional_ena_confidence is not None):
+            raise FleetError(
+                "got only some of additional_ena_interface, additional_ena_source and additional_ena_confidence, "
+                "expected all or none: mend the card table"
+            )
+        return self
+
 
 class InstanceEntry(_Strict):
-    """An instance type in the data file."""
+    """An instance type in the data file; `unknown` says of a fact why no value is given."""
 
     name: str | None
     family: str
     facts: tuple[_Group[InstanceValues], ...]
+    unknown: Mapping[str, str] = Field(default_factory=dict)
     network_cards: CardTable | None
 
     @model_validator(mode="after")
@@ -162,12 +174,13 @@ class InstanceEntry(_Strict):
 
 
 class UltraServerEntry(_Strict):
-    """An UltraServer type in the data file."""
+    """An UltraServer type in the data file; `unknown` says of a fact why no value is given."""
 
     name: str | None
     family: str
     instance_type: str | None
     facts: tuple[_Group[UltraServerValues], ...]
+    unknown: Mapping[str, str] = Field(default_factory=dict)
 
 
 class CatalogData(_Strict):
@@ -184,9 +197,30 @@ class CatalogData(_Strict):
         for instance in self.instance_types:
             if instance.network_cards is not None:
                 named.add(instance.network_cards.source)
+                named.add(instance.network_cards.additional_ena_source or instance.network_cards.source)
         unknown = sorted(named - set(self.sources))
         if unknown:
             raise FleetError(f"the catalog names source {unknown[0]!r}, expected one of {', '.join(self.sources)}")
+        return self
+
+    @model_validator(mode="after")
+    def _entries_are_sound(self) -> Self:
+        for entries, values in (
+            (self.instance_types, InstanceValues),
+            (self.ultraserver_types, UltraServerValues),
+        ):
+            labels = Counter(entry.name or entry.family for entry in entries)
+            twice = [label for label, count in labels.items() if count > 1]
+            if twice:
+                raise FleetError(f"the catalog has {twice[0]} twice, expected once: merge the entries")
+            for entry in entries:
+                stated = set(merged(entry.facts))
+                for name in entry.unknown:
+                    if name in stated or name not in values.model_fields:
+                        raise FleetError(
+                            f"{entry.name or entry.family} calls {name!r} unknown, expected a fact without a value: "
+                            "correct its name, or remove it there or in facts"
+                        )
         return self
 
 
@@ -204,6 +238,11 @@ def merged(groups: tuple[_Group[Any], ...], sources: Mapping[str, str] | None = 
             source = (sources or {}).get(group.source, group.source)
             found[name] = Fact(getattr(group.values, name), source, group.confidence, group.note)
     return found
+
+
+def entry_facts(entry: InstanceEntry | UltraServerEntry, sources: Mapping[str, str]) -> dict[str, Fact]:
+    """The facts of an entry by name, and for what is unknown on purpose the note that says why."""
+    return {**merged(entry.facts, sources), **{name: Fact(None, note=note) for name, note in entry.unknown.items()}}
 
 
 @cache

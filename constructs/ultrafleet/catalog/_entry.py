@@ -10,10 +10,12 @@ from ultrafleet.errors import UnknownFactError
 class CatalogEntry:
     """A named thing with facts. Immutable; equal by its label."""
 
+    _name: str | None
+    _family: str
+    _facts: Mapping[str, Fact]
+
     def __init__(self, name: str | None, family: str, facts: Mapping[str, Fact]) -> None:
-        self._name = name
-        self._family = family
-        self._facts = dict(facts)
+        self.__dict__.update(_name=name, _family=family, _facts=dict(facts))
 
     @property
     def name(self) -> str | None:
@@ -26,12 +28,12 @@ class CatalogEntry:
         return self._family
 
     def fact(self, name: str) -> Fact:
-        """A fact with its source; its value is None where no source states it."""
+        """A fact with its source; its value is None where no source states it, and its note may say why."""
         return self._facts.get(name, Fact(None))
 
     def facts(self) -> Mapping[str, Fact]:
         """All facts that a source states, by name."""
-        return dict(self._facts)
+        return {name: fact for name, fact in self._facts.items() if fact.value is not None}
 
     def require(self, name: str, *, instead: str) -> Any:  # noqa: ANN401 - facts have several types
         """A fact that the caller can't do without.
@@ -43,12 +45,17 @@ class CatalogEntry:
         Raises:
             UnknownFactError: no source states it.
         """
-        value = self.fact(name).value
-        if value is None:
-            raise UnknownFactError(
-                f"{name} of {self} is unknown (no source states it), expected a known value: {instead}"
-            )
-        return value
+        fact = self.fact(name)
+        if fact.value is None:
+            why = fact.note or "no source states it"
+            raise UnknownFactError(f"{name} of {self} is unknown ({why}), expected a known value: {instead}")
+        return fact.value
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{self} can't be changed, got {name}={value!r}: pass facts to {type(self).__name__}.of()")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{self} can't be changed, expected {name} to stay")
 
     def __str__(self) -> str:
         return self._name or self._family

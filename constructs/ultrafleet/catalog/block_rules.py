@@ -13,6 +13,16 @@ class CapacityBlockRules:
     """Longest total, extensions included."""
     MAX_INSTANCES: Final = 64
     """Instances of one block; not explicit for UltraServers."""
+    MAX_INSTANCES_ON_A_DATE: Final = 256
+    """Instances on blocks in the whole organisation on one date; not explicit for UltraServers."""
+    EARLIEST_START: Final = timedelta(minutes=30)
+    """How soon after the purchase a block may start."""
+    LATEST_START: Final = timedelta(weeks=8)
+    """How far ahead a block may start."""
+    LATEST_EXTENSION: Final = timedelta(hours=1)
+    """How long before its end a block can be extended at the latest."""
+    EARLIEST_EXTENSION: Final = timedelta(days=56)
+    """How long before its end a block can be extended at the earliest."""
     ULTRASERVER_RECLAIM: Final = timedelta(minutes=60)
     """How long before the end EC2 begins to terminate the instances of an UltraServer."""
     INSTANCE_RECLAIM: Final = timedelta(minutes=30)

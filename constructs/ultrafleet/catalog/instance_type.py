@@ -6,7 +6,7 @@ import difflib
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
-from ultrafleet.catalog._data import Confidence, Fact, InstanceEntry, InstanceValues, catalog_data, merged
+from ultrafleet.catalog._data import Confidence, Fact, InstanceEntry, InstanceValues, catalog_data, entry_facts
 from ultrafleet.catalog._entry import CatalogEntry
 from ultrafleet.catalog.network_card import NetworkCard
 from ultrafleet.errors import FleetError
@@ -98,6 +98,8 @@ class InstanceType(CatalogEntry):
     FACTS: ClassVar[tuple[str, ...]] = tuple(InstanceValues.model_fields)
     """Names of all facts, known or not."""
 
+    _network_cards: tuple[NetworkCard, ...] | None
+
     @staticmethod
     def of(
         name: str,
@@ -117,7 +119,8 @@ class InstanceType(CatalogEntry):
             confidence: how well they are known.
 
         Raises:
-            FleetError: the catalog doesn't know the name and no facts were passed.
+            FleetError: the catalog doesn't know the name and no facts were passed, or the indexes of the cards are not
+                0, 1, 2 and so on.
         """
         known = _load()
         if facts is None and network_cards is None:
@@ -132,9 +135,10 @@ class InstanceType(CatalogEntry):
         stated = {
             key: Fact(getattr(facts, key), source, confidence) for key in (facts.model_fields_set if facts else ())
         }
-        cards = tuple(network_cards) if network_cards is not None else (base.network_cards if base else None)
-        family = base.family if base else name.split(".", maxsplit=1)[0]
-        return InstanceType(name, family, {**(base.facts() if base else {}), **stated}, cards)
+        cards = _checked(name, network_cards) if network_cards is not None else (base.network_cards if base else None)
+        if base is not None:
+            return InstanceType(base.name, base.family, {**base._facts, **stated}, cards)  # noqa: SLF001 - of one class
+        return InstanceType(name, name.split(".", maxsplit=1)[0], stated, cards)
 
     @staticmethod
     def all() -> tuple[InstanceType, ...]:
@@ -145,9 +149,8 @@ class InstanceType(CatalogEntry):
         self, name: str | None, family: str, facts: Mapping[str, Fact], network_cards: tuple[NetworkCard, ...] | None
     ) -> None:
         super().__init__(name, family, facts)
-        self._network_cards = network_cards
-        for fact_name in self.FACTS:
-            self.__dict__[fact_name] = self.fact(fact_name).value
+        self.__dict__.update({fact_name: self.fact(fact_name).value for fact_name in self.FACTS})
+        self.__dict__["_network_cards"] = network_cards
 
     @property
     def network_cards(self) -> tuple[NetworkCard, ...] | None:
@@ -186,11 +189,24 @@ def _from_entry(entry: InstanceEntry, sources: Mapping[str, str]) -> InstanceTyp
                 **run.model_dump(exclude={"indexes"}),
                 source=sources[table.source],
                 confidence=table.confidence,
+                note=table.note,
+                additional_ena_source=sources[table.additional_ena_source] if table.additional_ena_source else None,
+                additional_ena_confidence=table.additional_ena_confidence,
             )
             for run in table.cards
             for index in run.range
         )
-    return InstanceType(entry.name, entry.family, merged(entry.facts, sources), cards)
+    return InstanceType(entry.name, entry.family, entry_facts(entry, sources), cards)
+
+
+def _checked(name: str, cards: Sequence[NetworkCard]) -> tuple[NetworkCard, ...]:
+    indexes = [card.index for card in cards]
+    if indexes != list(range(len(indexes))):
+        raise FleetError(
+            f"network_cards of {name} have the indexes {indexes}, expected {list(range(len(indexes)))}: pass every "
+            "card, in the order of the indexes"
+        )
+    return tuple(cards)
 
 
 for _entry in _load().values():

@@ -6,7 +6,7 @@ import difflib
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
-from ultrafleet.catalog._data import Confidence, Fact, UltraServerValues, catalog_data, merged
+from ultrafleet.catalog._data import Confidence, Fact, UltraServerValues, catalog_data, entry_facts
 from ultrafleet.catalog._entry import CatalogEntry
 from ultrafleet.catalog.instance_type import InstanceType
 from ultrafleet.errors import FleetError
@@ -50,6 +50,8 @@ class UltraServerType(CatalogEntry):
     FACTS: ClassVar[tuple[str, ...]] = tuple(UltraServerValues.model_fields)
     """Names of all facts, known or not."""
 
+    _instance_type: InstanceType | None
+
     @staticmethod
     def of(
         name: str,
@@ -84,12 +86,10 @@ class UltraServerType(CatalogEntry):
         stated = {
             key: Fact(getattr(facts, key), source, confidence) for key in (facts.model_fields_set if facts else ())
         }
-        return UltraServerType(
-            name,
-            base.family if base else name,
-            {**(base.facts() if base else {}), **stated},
-            instance_type or (base.instance_type if base else None),
-        )
+        if base is not None:
+            facts_of_both = {**base._facts, **stated}  # noqa: SLF001 - of one class
+            return UltraServerType(base.name, base.family, facts_of_both, instance_type or base.instance_type)
+        return UltraServerType(name, name, stated, instance_type)
 
     @staticmethod
     def all() -> tuple[UltraServerType, ...]:
@@ -100,9 +100,8 @@ class UltraServerType(CatalogEntry):
         self, name: str | None, family: str, facts: Mapping[str, Fact], instance_type: InstanceType | None
     ) -> None:
         super().__init__(name, family, facts)
-        self._instance_type = instance_type
-        for fact_name in self.FACTS:
-            self.__dict__[fact_name] = self.fact(fact_name).value
+        self.__dict__.update({fact_name: self.fact(fact_name).value for fact_name in self.FACTS})
+        self.__dict__["_instance_type"] = instance_type
 
     @property
     def instance_type(self) -> InstanceType | None:
@@ -117,7 +116,7 @@ def _load() -> Mapping[str, UltraServerType]:
         UltraServerType(
             entry.name,
             entry.family,
-            merged(entry.facts, data.sources),
+            entry_facts(entry, data.sources),
             InstanceType.of(entry.instance_type) if entry.instance_type else None,
         )
         for entry in data.ultraserver_types

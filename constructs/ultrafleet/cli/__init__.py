@@ -1,5 +1,6 @@
 """The command `ultrafleet`. Nothing here imports aws_cdk, so that it starts fast."""
 
+import os
 import sys
 
 import typer
@@ -15,8 +16,8 @@ from ultrafleet.errors import FleetError
 app = typer.Typer(
     name="ultrafleet",
     help="EC2 UltraServer fleets: catalog, EFA layouts, summaries.",
-    no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,  # a fault of ours is reported with a plain traceback
     rich_markup_mode=None,
 )
 app.command()(types)
@@ -32,11 +33,26 @@ UNUSABLE_INPUT = 2
 def main() -> None:
     """Run the command: one line on stderr and exit 2 for whatever it can't use."""
     try:
-        sys.exit(app(standalone_mode=False))
+        code = app(standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a full disk can still be reported
+        sys.exit(code)
     except FleetError as error:
         _refuse(str(error))
     except TyperException as error:
         _refuse(error.format_message())
+    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+        _drop_output()
+        sys.exit(1)
+    except OSError as error:
+        _drop_output()
+        _refuse(f"can't read or write ({error}), expected files and an output that can be used: name others")
+
+
+def _drop_output() -> None:
+    # What stands in the buffer would fail again when Python exits.
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refuse(message: str) -> None:

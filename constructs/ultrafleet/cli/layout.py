@@ -33,7 +33,9 @@ def layout(
         raise FleetError("got both or neither of TYPE and --validate FILE, expected one: pass one of them")
     if validate is not None:
         if intent is not None:
-            raise FleetError(f"got --intent {intent} with --validate, expected none: a layout is checked as it is")
+            raise FleetError(
+                f"got --intent {_one_line(intent)} with --validate, expected none: a layout is checked as it is"
+            )
         _check(validate, as_json=as_json)
         return
     _show(efa_layout(InstanceType.of(str(instance_type)), _intent(intent)), as_json=as_json)
@@ -77,11 +79,12 @@ def _report(instance_type: InstanceType, violations: Sequence[Violation], *, as_
         print(f"no rule known of {instance_type} is broken")
 
 
-def _read(file: str) -> tuple[InstanceType, list[Interface]]:
+def _read(path: str) -> tuple[InstanceType, list[Interface]]:
+    file = _one_line(path)
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-        content = json.loads(text)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        content = json.loads(_text(path), object_pairs_hook=_without_repetition)
+    # ValueError: not UTF-8, no JSON, or a number of thousands of digits.
+    except (OSError, ValueError, RecursionError) as error:
         raise FleetError(f"{file} can't be read ({error}), expected a JSON file: correct it") from error
     if not isinstance(content, dict) or set(content) != {"instance_type", "interfaces"}:
         got = sorted(content) if isinstance(content, dict) else type(content).__name__
@@ -92,6 +95,28 @@ def _read(file: str) -> tuple[InstanceType, list[Interface]]:
     if not isinstance(rows, list):
         raise FleetError(f"interfaces in {file} is {type(rows).__name__}, expected a list: correct it")
     return InstanceType.of(name), [_interface(file, number, row) for number, row in enumerate(rows)]
+
+
+def _one_line(text: str) -> str:
+    """Text as it stands, if that makes one clear line."""
+    return text if text.isprintable() and text else repr(text)
+
+
+def _text(path: str) -> str:
+    if path != "-":
+        return Path(path).read_text(encoding="utf-8")
+    if sys.stdin is None:
+        raise OSError("standard input is closed")
+    return sys.stdin.buffer.read().decode("utf-8")
+
+
+def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    # JSON readers differ in which of two equal keys they take.
+    names = [name for name, _ in pairs]
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise ValueError(f"the key {repeated[0]!r} is there twice")
+    return dict(pairs)
 
 
 def _interface(file: str, number: int, row: object) -> Interface:

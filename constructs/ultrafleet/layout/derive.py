@@ -23,14 +23,21 @@ def efa_layout(instance_type: InstanceType, intent: EfaIntent = EfaIntent.IP_SAV
         intent: what the layout is for.
 
     Raises:
-        FleetError: the type has no layout for the intent.
-        UnknownFactError: AWS publishes no layout for the type.
+        FleetError: the type has no layout for the intent, or there is no such intent.
+        UnknownFactError: AWS publishes no layout for the type, or what its cards take is unknown.
     """
+    intent = _known(intent)
     cards = instance_type.network_cards
     if cards is None or not instance_type.published_efa_layout:
         raise UnknownFactError(
             f"no EFA layout of {instance_type} is published by AWS, expected a type that has one: "
             "pass interfaces of your own, which are checked against what is known"
+        )
+    untyped = [card.index for card in cards if card.interface_types is None]
+    if untyped:
+        raise UnknownFactError(
+            f"interface_types of card {untyped[0]} of {instance_type} are unknown, expected known ones: state them in "
+            "its NetworkCard, or pass interfaces of your own"
         )
     intents = available_intents(instance_type)
     if intent not in intents:
@@ -54,9 +61,16 @@ def available_intents(instance_type: InstanceType) -> tuple[EfaIntent, ...]:
     found = [EfaIntent.IP_SAVING]
     if any(card.additional_ena_interface for card in cards):
         found.append(EfaIntent.MAX_IP_BANDWIDTH)
-    if _EFA_8 in (instance_type.documented_efa_interface_counts or ()):
+    if _EFA_8 in (instance_type.documented_efa_interface_counts or ()) and len(_every_physical_nic(cards)) == _EFA_8:
         found.append(EfaIntent.EFA_8)
     return tuple(found)
+
+
+def _known(intent: str) -> EfaIntent:
+    try:
+        return EfaIntent(intent)
+    except ValueError:
+        raise FleetError(f"intent is {intent!r}, expected one of {', '.join(EfaIntent)}: pass another intent") from None
 
 
 def _every_physical_nic(cards: Sequence[NetworkCard]) -> list[NetworkCard]:

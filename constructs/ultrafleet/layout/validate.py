@@ -5,10 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ultrafleet.catalog import InstanceType, NetworkCard
+from ultrafleet.catalog.network_card import INTERFACE_TYPES
 from ultrafleet.layout.interface import Interface
-
-INTERFACE_TYPES = ("interface", "efa", "efa-only")
-"""Spellings of the EC2 API."""
 
 _DOCUMENTED_DEVICES = 2
 """AWS documents device indexes 0 and 1; the number of interfaces of a card decides where it is known."""

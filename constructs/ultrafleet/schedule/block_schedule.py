@@ -1,5 +1,6 @@
 """The schedule that sizes a cluster's pools by their capacity blocks."""
 
+import re
 from typing import Final
 
 import aws_cdk as cdk
@@ -12,12 +13,14 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
+from ultrafleet.errors import FleetError
 from ultrafleet.rules.block_clock import TICK_MINUTES
 from ultrafleet.schedule.alarms import ScheduleAlarms
 from ultrafleet.schedule.definition import state_machine_definition
 
 _RETENTION_DAYS: Final = 14
 _LOG_GROUPS: Final = "/aws/vendedlogs/states"
+_CLUSTER_NAME: Final = re.compile(r"[0-9A-Za-z][A-Za-z0-9\-_]{0,99}")  # EKS API model, ClusterName
 
 
 class BlockSchedule(Construct):
@@ -34,12 +37,16 @@ class BlockSchedule(Construct):
         cluster_name: the cluster; a plain name or a token. The machine may read the groups of blocks that begin with
             it and a hyphen, which is how the pools name theirs.
         topic: where alarms and EC2's capacity block events go. They are let in by its policy; the policy of an
-            imported topic, and the key of any, must let CloudWatch and EventBridge publish. Default: a new one,
-            encrypted and without subscribers.
+            imported topic, and the key of any, must let CloudWatch and (without conditions, which it can't meet)
+            EventBridge publish. Default: a new one, encrypted and without subscribers.
         encryption_key: key of the topic, the queue and the logs that are made here. CloudWatch, EventBridge and
             CloudWatch Logs are let in by its policy; an imported key's policy must let them. Default: a new one.
         enabled: start the machine. False stops all sizing: pools stay as they are, and EC2 kills what is left on a
             block when it ends; the alarm on a schedule that does not run tells of it once. Default: True.
+
+    Raises:
+        FleetError: a cluster name that EKS refuses. It stands in ARNs of the machine's policy and, in quotes, in an
+            expression: "*" would open every cluster of the account.
     """
 
     state_machine_arn: str
@@ -59,6 +66,11 @@ class BlockSchedule(Construct):
         encryption_key: kms.IKey | None = None,
         enabled: bool = True,
     ) -> None:
+        if not cdk.Token.is_unresolved(cluster_name) and not _CLUSTER_NAME.fullmatch(cluster_name):
+            raise FleetError(
+                f"cluster_name is {cluster_name!r}, expected 1 to 100 letters, digits, '-' or '_' that start with a "
+                "letter or a digit: pass the name of the cluster"
+            )
         super().__init__(scope, id)
         key = encryption_key if encryption_key is not None else self._key()
         self._let_services_use(key)

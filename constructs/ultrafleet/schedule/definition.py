@@ -245,7 +245,10 @@ def _node_group_states(cluster_name: str, dead_letter_queue_url: str) -> dict[st
             "Resource": f"{_SDK}:resourcegroups:listGroupResources",
             "Arguments": "{% $groupRequest %}",
             "Assign": {"plan": _PLAN_BY_GROUP, "groupRequest": _next_page("groupRequest")},
-            "Retry": _retry("ResourceGroups.NotFoundException", "States.QueryEvaluationError"),
+            # A wrong tag stays wrong.
+            "Retry": _retry(
+                "ResourceGroups.BadRequestException", "ResourceGroups.NotFoundException", "States.QueryEvaluationError"
+            ),
             "Catch": [{**report, "Assign": {**report["Assign"], "plan": {}}}],
             "Next": "Compare",
         },
