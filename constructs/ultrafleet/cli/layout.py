@@ -86,7 +86,7 @@ def _read(path: str) -> tuple[InstanceType, list[Interface]]:
     # ValueError: not UTF-8, no JSON, or a number of thousands of digits.
     except (OSError, ValueError, RecursionError) as error:
         raise FleetError(f"{file} can't be read ({error}), expected a JSON file: correct it") from error
-    if not isinstance(content, dict) or set(content) != {"instance_type", "interfaces"}:
+    if not isinstance(content, dict) or not content.keys() >= {"instance_type", "interfaces"}:
         got = sorted(content) if isinstance(content, dict) else type(content).__name__
         raise FleetError(f"{file} holds {got}, expected an object with instance_type and interfaces: correct it")
     name, rows = content["instance_type"], content["interfaces"]
