@@ -25,7 +25,9 @@ def synth() -> list[str]:
 
     app = cdk.App(analytics_reporting=False, builtin_cloud_formation_validation=False)
     only = app.node.try_get_context("environment")
-    for environment in load_environments(ROOT / "stacks" / "environments", only=only):
+    # Relative, so that an error names the file as its reader does.
+    folder = Path(os.path.relpath(ROOT / "stacks" / "environments"))
+    for environment in load_environments(folder, only=only):
         acknowledgements.acknowledge(FleetStage(app, environment=environment), environment)
     checks = template_checks(ROOT / ".cache", acknowledgements=Path(acknowledgements.__file__))
     cdk.Validations.of(app).add_plugins(*checks)
