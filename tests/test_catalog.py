@@ -4,6 +4,7 @@ import copy
 import json
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from ultrafleet.catalog import (
+    CapacityBlockRules,
     Confidence,
     Fact,
     InstanceType,
@@ -78,6 +80,16 @@ class TestWhatIsEasyToGetWrong:
             "trn3 Gen1 UltraServer": (4, 64),
             "trn3 Gen2 UltraServer": (36, 144),
         }
+
+    def test_ultraservers_add_up_to_their_members(self) -> None:
+        for server in UltraServerType.all():
+            member, count = server.instance_type, server.instance_count
+            assert count is not None
+            if member is None or member.efa_bandwidth_gbps is None:
+                continue
+            assert server.efa_bandwidth_gbps == count * member.efa_bandwidth_gbps
+            assert member.accelerator_count is not None
+            assert server.accelerator_count == count * member.accelerator_count
 
     def test_gb300_is_a_guess_and_says_so(self) -> None:
         fact = UltraServerType.U_P6E_GB300X72.fact("instance_count")
@@ -290,10 +302,27 @@ def test_says_what_the_reference_table_says() -> None:
             "network_performance": network["network_performance"],
             "nitro_generation": network["nitro_generation"],
             "nitro_tpm": entry["nitro_tpm"],
+            "ena_bandwidth_gbps": network["ena_bandwidth_gbps_max"],
+            "ena_express": network["ena_express"],
+            "roce_device_count": network.get("roce_devices"),
             "tcp_established_timeout_s": network["tcp_established_timeout_default_s"],
             "secondary_network_supported": network["secondary_network_supported"],
         }
         assert {name: getattr(found, name) for name in expected} == expected, str(found)
+        for name, value in (
+            ("efa_generation", network["efa_generation"]),
+            ("nvlink_domain_accelerators", entry["scale_up_domain_accelerators"]),
+            ("boot_modes", _tuple(entry["boot_modes"])),
+            ("placement_group_strategies", _tuple(entry["placement_group_strategies_api"])),
+        ):
+            # Where the table tells of several values, the catalog has none and a note.
+            if getattr(found, name) != value:
+                assert getattr(found, name) is None, (str(found), name)
+                assert found.fact(name).note, (str(found), name)
+        memory = entry["accelerator"].get("memory_gib_each_docs") or (
+            entry["accelerator"]["memory_mib_each_api"] and round(entry["accelerator"]["memory_mib_each_api"] / 1024, 3)
+        )
+        assert found.accelerator_memory_gib == memory, str(found)
         options = entry["supported_usage_classes"]
         assert found.purchase_options == (options and tuple(sorted(options)))
         cards = [
@@ -307,3 +336,58 @@ def test_says_what_the_reference_table_says() -> None:
             (c.index, c.max_interfaces, c.baseline_gbps, c.ena_bandwidth_gbps, c.efa_bandwidth_gbps, c.interface_types)
             for c in found.network_cards or ()
         ] == cards
+
+
+def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values)
+
+
+@NEEDS_REFERENCE
+def test_shared_nics_and_accelerators_of_gb200_are_those_of_the_reference_table() -> None:
+    (network,) = [
+        entry["network"]
+        for entry in json.loads(REFERENCE.read_text())["instances"]
+        if entry["instance_type"] == "p6e-gb200.36xlarge"
+    ]
+    cards = InstanceType.P6E_GB200_36XLARGE.network_cards or ()
+    assert {card.index: card.physical_nic_group for card in cards if card.physical_nic_group} == {
+        card["index"]: "-".join(str(index) for index in card["physical_nic_group"])
+        for card in network["cards"]
+        if card.get("physical_nic_group")
+    }
+    served = {card.index: card.accelerators for card in cards if card.accelerators}
+    assert served == {
+        index: (accelerator,) for accelerator, pair in enumerate(network["gpu_to_nci_pairs"]) for index in pair
+    }
+
+
+@NEEDS_REFERENCE
+def test_prices_and_zones_are_those_of_the_reference_table() -> None:
+    blocks = json.loads(REFERENCE.read_text())["capacity_blocks"]
+    prices = {str(entry): entry.fact("capacity_block_usd_per_hour").value for entry in ENTRIES}
+    priced = {name: price for name, price in prices.items() if price is not None}
+    stated = blocks["hourly_usd_oct_2026"]
+    # The table has no P4 prices; they stand in the same price list.
+    assert {name: price for name, price in priced.items() if not name.startswith("p4d")} == {
+        name: price for name, price in stated.items() if name != "per_gpu"
+    }
+    assert priced["p4d.24xlarge"] == 13.57
+    assert priced["p4de.24xlarge"] == 20.369
+    zones = blocks["ultraserver_zones"]
+    assert UltraServerType.U_P6E_GB200X72.zones == (zones["P6e-GB200"],)
+    assert UltraServerType.U_P6E_GB200X36.zones == (zones["P6e-GB200"],)
+    assert UltraServerType.U_TRN2X64.region == zones["Trn2"]
+
+
+@NEEDS_REFERENCE
+def test_rules_of_capacity_blocks_are_those_of_the_reference_table() -> None:
+    blocks = json.loads(REFERENCE.read_text())["capacity_blocks"]
+    rules = CapacityBlockRules
+    assert f"{rules.END_TIME_UTC:%H:%M}" == blocks["end_time_utc"]
+    assert timedelta(weeks=blocks["start_horizon_weeks"]) == rules.LATEST_START
+    assert timedelta(minutes=blocks["min_lead_minutes"]) == rules.EARLIEST_START
+    assert blocks["max_instances_per_block"] == rules.MAX_INSTANCES
+    assert blocks["max_instances_across_org_per_date"] == rules.MAX_INSTANCES_ON_A_DATE
+    assert timedelta(minutes=blocks["instance_cb_termination_minutes_before_end"]) == rules.INSTANCE_RECLAIM
+    assert timedelta(minutes=blocks["ultraserver_cb_termination_minutes_before_end"]) == rules.ULTRASERVER_RECLAIM
+    assert blocks["duration_days"].endswith(f"up to {rules.MAX_DURATION.days}")

@@ -1,13 +1,14 @@
 """`ultrafleet types` and `ultrafleet layout`, as other programs call them."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog import InstanceType, UltraServerType
 
 COMMAND = str(Path(sys.executable).with_name("ultrafleet"))
 
@@ -35,6 +36,19 @@ class TestTypes:
             assert str(item) in result.stdout
         assert "u-p6e-gb200x72" in result.stdout
         assert "…" not in result.stdout
+        lines = result.stdout.splitlines()
+        assert max(map(len, lines)) <= 150
+        # A cell that wraps would give a line without a type.
+        tables = [line.split("  ")[0].strip() for line in lines if line.startswith(" ") and line.strip(" ─")]
+        entries = [*InstanceType.all(), *UltraServerType.all()]
+        assert tables == ["type", *map(str, InstanceType.all()), "type", *map(str, UltraServerType.all())]
+        assert len(tables) == 2 + len(entries)
+
+    def test_is_not_narrower_in_a_narrow_terminal(self) -> None:
+        narrow = subprocess.run(
+            [COMMAND, "types"], env={**os.environ, "COLUMNS": "40"}, capture_output=True, text=True, check=True
+        )
+        assert narrow.stdout == run("types").stdout
 
     def test_json_has_every_fact_with_its_source(self) -> None:
         content = json.loads(run("types", "--json").stdout)
@@ -50,10 +64,29 @@ class TestTypes:
         assert len(gb200["network_cards"]) == 17
         assert {item["family"] for item in content["ultraserver_types"]} >= {"trn3 Gen1 UltraServer"}
 
-    def test_a_closed_pipe_is_no_error(self) -> None:
-        result = subprocess.run(f"{COMMAND} types --json | head -1", shell=True, capture_output=True, check=False)  # noqa: S602 - the pipe is under test
-        assert result.stdout == b"{\n"
-        assert b"Traceback" not in result.stderr
+    @pytest.mark.parametrize(("arguments", "first"), [("types", b"instance types"), ("types --json", b"{")])
+    def test_a_closed_pipe_is_no_error(self, arguments: str, first: bytes) -> None:
+        result = subprocess.run(f"{COMMAND} {arguments} | head -1", shell=True, capture_output=True, check=False)  # noqa: S602 - the pipe is under test
+        assert result.stdout.strip() == first
+        assert result.stderr == b""
+
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    @pytest.mark.parametrize("arguments", ["types", "types --json", "layout p5.4xlarge"])
+    def test_a_pipe_that_nobody_reads_is_no_error(self, arguments: str, unbuffered: str) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        try:
+            result = subprocess.run(
+                [COMMAND, *arguments.split()],
+                env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+                stdout=writer,
+                stderr=subprocess.PIPE,
+                check=False,
+            )
+        finally:
+            os.close(writer)
+        assert result.stderr == b""
+        assert result.returncode == 1
 
 
 class TestLayout:
@@ -126,6 +159,26 @@ class TestValidate:
         assert text.returncode == 1
         assert text.stdout.splitlines()[1].startswith("unknown-card: there is no card 99")
 
+    def test_a_terminal_that_is_not_utf_8(self) -> None:
+        layout = {**GOOD, "interfaces": [[0, 0, "é"]]}
+        result = subprocess.run(
+            [COMMAND, "layout", "--validate", "-"],
+            input=json.dumps(layout).encode(),
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+            capture_output=True,
+            check=False,
+        )
+        assert (result.returncode, result.stderr) == (1, b"")
+        assert b"interface-type: card 0 device 0 has type '\\xe9'" in result.stdout
+
+    def test_many_keys_take_no_time(self) -> None:
+        content = json.dumps({**GOOD, **{f"key {number}": 0 for number in range(30_000)}})
+        data = content.encode()
+        result = subprocess.run(
+            [COMMAND, "layout", "--validate", "-"], input=data, capture_output=True, check=False, timeout=5
+        )
+        assert result.returncode == 0
+
     def test_other_keys_are_not_this_commands_business(self) -> None:
         result = run("layout", "--validate", "-", stdin=json.dumps({**GOOD, "comment": "from a colleague"}))
         assert result.returncode == 0
@@ -146,6 +199,8 @@ class TestValidate:
             (json.dumps({**GOOD, "interfaces": [[0, True, "efa"]]}), "interfaces[0] in - is [0, True, 'efa']"),
             (json.dumps({**GOOD, "interfaces": [[0, 0.0, "efa"]]}), "interfaces[0] in - is [0, 0.0, 'efa']"),
             (json.dumps({**GOOD, "interfaces": [[0, 0, None]]}), "interfaces[0] in - is [0, 0, None]"),
+            (json.dumps({**GOOD, "interfaces": [[[0], 0, "efa"]]}), "interfaces[0] in - is [[0], 0, 'efa']"),
+            (json.dumps({**GOOD, "interfaces": [list(range(99_999))]}), "[0, 1, 2, 3, 4, 5, ...]"),
             (json.dumps({**GOOD, "interfaces": ["abc"]}), "interfaces[0] in - is 'abc'"),
             ('{"instance_type": "p5.4xlarge", ' + json.dumps(GOOD)[1:], "the key 'instance_type' is there twice"),
             (json.dumps({**GOOD, "interfaces": []})[:-2] + "[" + "9" * 5000 + ', 0, "efa"]]}', "can't be read"),

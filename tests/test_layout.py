@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,13 @@ REFERENCE = (
 PRIMARY = (0, 0, "interface")
 PUBLISHED = [item for item in InstanceType.all() if item.published_efa_layout]
 DERIVED = [(item, intent) for item in PUBLISHED for intent in available_intents(item)]
+
+
+DOCUMENTED_RULES = set(
+    re.findall(
+        r"^\| `([a-z-]+)` \|", (Path(__file__).parent.parent / "docs" / "efa-layout.md").read_text(), re.MULTILINE
+    )
+)
 
 
 def efa_only(*cards: int) -> list[tuple[int, int, str]]:
@@ -88,6 +96,15 @@ class TestDerivation:
         ]
         assert efa_layout(InstanceType.of("p5.4xlarge", network_cards=cards)) == (PRIMARY, (2, 0, "efa-only"))
 
+    def test_takes_the_first_of_equal_cards_of_a_physical_nic(self) -> None:
+        cards = [
+            NetworkCard(index=0, interface_types=("interface",)),
+            *(NetworkCard(index=card, interface_types=("efa-only",), physical_nic_group="a") for card in (1, 2)),
+            NetworkCard(index=3, interface_types=("efa-only",)),
+        ]
+        own = InstanceType.of("p5.4xlarge", network_cards=cards)
+        assert efa_layout(own) == (PRIMARY, (1, 0, "efa-only"), (3, 0, "efa-only"))
+
     @pytest.mark.parametrize(
         "instance_type",
         [
@@ -141,8 +158,12 @@ class TestDerivation:
             published = entry["efa_layout"] or {}
             if entry["instance_type"] not in IP_SAVING:
                 continue
-            layout = efa_layout(InstanceType.of(entry["instance_type"]))
-            assert list(layout) == _triples(published["recommended_ip_saving"]), entry["instance_type"]
+            instance_type = InstanceType.of(entry["instance_type"])
+            assert list(efa_layout(instance_type)) == _triples(published["recommended_ip_saving"]), str(instance_type)
+            if published["max_bandwidth"] is not None:
+                # What the table calls maximum bandwidth of P6e-GB200 is its layout of eight EFA interfaces.
+                widest = available_intents(instance_type)[-1]
+                assert list(efa_layout(instance_type, widest)) == _triples(published["max_bandwidth"])
             compared += 1
         assert compared == len(IP_SAVING)
 
@@ -185,6 +206,11 @@ class TestRules:
 
     def test_cards_that_take_no_interface(self) -> None:
         assert rules("p6e-gb300r.36xlarge", *P5_4, (1, 0, "efa-only")) == ["efa-maximum", "interfaces-per-card"]
+
+    @pytest.mark.parametrize("card", range(1, 9))
+    @pytest.mark.parametrize("interface_type", ["interface", "efa", "efa-only"])
+    def test_nothing_goes_on_the_roce_cards_of_gb300r(self, card: int, interface_type: str) -> None:
+        assert "interfaces-per-card" in rules("p6e-gb300r.36xlarge", PRIMARY, (card, 0, interface_type))
 
     def test_efa_maximum(self) -> None:
         b300 = [PRIMARY, *efa_only(*range(1, 17))]
@@ -257,6 +283,36 @@ def test_an_unknown_table_leaves_the_universal_rules() -> None:
 def test_the_order_of_a_layout_does_not_matter(derived: tuple[InstanceType, EfaIntent], data: st.DataObject) -> None:
     layout = efa_layout(*derived)
     assert layout_violations(derived[0], data.draw(st.permutations(layout))) == []
+
+
+ANY_LAYOUT = st.lists(
+    st.builds(
+        Interface,
+        st.sampled_from([-1, 0, 1, 2, 18]),
+        st.integers(-1, 3),
+        st.sampled_from(["interface", "efa", "efa-only", "ena", "trunk"]),
+    ),
+    max_size=8,
+)
+
+
+@given(instance_type=st.sampled_from(InstanceType.all()), interfaces=ANY_LAYOUT, data=st.data())
+def test_the_order_of_a_layout_does_not_matter_to_its_faults(
+    instance_type: InstanceType, interfaces: list[Interface], data: st.DataObject
+) -> None:
+    shuffled = data.draw(st.permutations(interfaces))
+    assert layout_violations(instance_type, shuffled) == layout_violations(instance_type, interfaces)
+
+
+def test_faults_of_one_place_come_in_one_order() -> None:
+    layout = [Interface(*PRIMARY), Interface(0, 1, "trunk"), Interface(0, 1, "branch")]
+    p5 = InstanceType.P5_48XLARGE
+    assert layout_violations(p5, layout) == layout_violations(p5, layout[::-1])
+
+
+@given(instance_type=st.sampled_from(InstanceType.all()), interfaces=ANY_LAYOUT)
+def test_every_rule_is_documented(instance_type: InstanceType, interfaces: list[Interface]) -> None:
+    assert {found.rule for found in layout_violations(instance_type, interfaces)} <= DOCUMENTED_RULES
 
 
 @given(derived=st.sampled_from(DERIVED), data=st.data())

@@ -38,6 +38,8 @@ class UltraServerType(CatalogEntry):
     """Instances in it."""
     accelerator_count: int | None
     """Accelerators in it: one NVLink or NeuronLink domain."""
+    efa_bandwidth_gbps: int | None
+    """EFA bandwidth of all its instances together in Gbit/s."""
     zones: tuple[str, ...] | None
     """Zones that documents name. Others may exist."""
     region: str | None

@@ -1,5 +1,6 @@
 """The command `ultrafleet`. Nothing here imports aws_cdk, so that it starts fast."""
 
+import io
 import os
 import sys
 
@@ -32,6 +33,8 @@ UNUSABLE_INPUT = 2
 
 def main() -> None:
     """Run the command: one line on stderr and exit 2 for whatever it can't use."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a terminal that isn't UTF-8 is no error
     try:
         code = app(standalone_mode=False)
         if sys.stdout is not None:

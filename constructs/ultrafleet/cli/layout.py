@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import reprlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,11 +88,11 @@ def _read(path: str) -> tuple[InstanceType, list[Interface]]:
     except (OSError, ValueError, RecursionError) as error:
         raise FleetError(f"{file} can't be read ({error}), expected a JSON file: correct it") from error
     if not isinstance(content, dict) or not content.keys() >= {"instance_type", "interfaces"}:
-        got = sorted(content) if isinstance(content, dict) else type(content).__name__
+        got = reprlib.repr(sorted(content)) if isinstance(content, dict) else type(content).__name__
         raise FleetError(f"{file} holds {got}, expected an object with instance_type and interfaces: correct it")
     name, rows = content["instance_type"], content["interfaces"]
     if not isinstance(name, str):
-        raise FleetError(f"instance_type in {file} is {name!r}, expected a string: correct it")
+        raise FleetError(f"instance_type in {file} is {reprlib.repr(name)}, expected a string: correct it")
     if not isinstance(rows, list):
         raise FleetError(f"interfaces in {file} is {type(rows).__name__}, expected a list: correct it")
     return InstanceType.of(name), [_interface(file, number, row) for number, row in enumerate(rows)]
@@ -112,11 +113,12 @@ def _text(path: str) -> str:
 
 def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
     # JSON readers differ in which of two equal keys they take.
-    names = [name for name, _ in pairs]
-    repeated = [name for name in names if names.count(name) > 1]
-    if repeated:
-        raise ValueError(f"the key {repeated[0]!r} is there twice")
-    return dict(pairs)
+    content: dict[str, object] = {}
+    for name, value in pairs:
+        if name in content:
+            raise ValueError(f"the key {reprlib.repr(name)} is there twice")
+        content[name] = value
+    return content
 
 
 def _interface(file: str, number: int, row: object) -> Interface:
@@ -124,4 +126,6 @@ def _interface(file: str, number: int, row: object) -> Interface:
         # A bool is an int in Python, and no card number.
         case [int(card), int(device), str(interface_type)] if not isinstance(card, bool) | isinstance(device, bool):
             return Interface(card, device, interface_type)
-    raise FleetError(f"interfaces[{number}] in {file} is {row!r}, expected [card, device, type]: correct it")
+    raise FleetError(
+        f"interfaces[{number}] in {file} is {reprlib.repr(row)}, expected [card, device, type]: correct it"
+    )

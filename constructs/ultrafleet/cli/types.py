@@ -13,6 +13,8 @@ from rich.table import Table
 from ultrafleet.catalog import InstanceType, UltraServerType
 
 UNKNOWN = "-"
+_WIDTH = 150
+"""Columns that the tables need; a narrower terminal wraps lines, but no name is cut."""
 
 
 def types(
@@ -23,14 +25,14 @@ def types(
         json.dump(_as_json(), sys.stdout, indent=2)
         print()
         return
-    console = Console(width=max(170, Console().width), highlight=False)
+    console = Console(width=max(_WIDTH, Console().width), highlight=False)
     console.print(_instance_types())
     console.print(_ultraserver_types())
     console.print("prices: capacity blocks, USD an hour, of the month that `--json` names; `--json` has every source")
 
 
 def _instance_types() -> Table:
-    table = Table(box=box.SIMPLE, title="instance types", title_justify="left")
+    table = Table(box=box.SIMPLE, title="instance types", title_justify="left", collapse_padding=True, pad_edge=False)
     for column in ("type", "accelerators", "arch"):
         table.add_column(column, no_wrap=True)
     for column in ("vCPU", "GiB", "NVMe GB", "cards", "EFA", "EFA Gbit/s", "USD/h"):
@@ -56,10 +58,10 @@ def _instance_types() -> Table:
 
 
 def _ultraserver_types() -> Table:
-    table = Table(box=box.SIMPLE, title="UltraServers", title_justify="left")
+    table = Table(box=box.SIMPLE, title="UltraServers", title_justify="left", collapse_padding=True, pad_edge=False)
     for column in ("type", "members"):
         table.add_column(column)
-    for column in ("instances", "accelerators", "USD an hour"):
+    for column in ("instances", "accelerators", "EFA Gbit/s", "USD/h"):
         table.add_column(column, justify="right")
     table.add_column("zones or region")
     for item in UltraServerType.all():
@@ -68,6 +70,7 @@ def _ultraserver_types() -> Table:
             _show(item.instance_type),
             _show(item.instance_count),
             _show(item.accelerator_count),
+            _show(item.efa_bandwidth_gbps),
             _show(item.capacity_block_usd_per_hour),
             _or_unknown(item.zones, ", ") if item.zones else _show(item.region),
         )
