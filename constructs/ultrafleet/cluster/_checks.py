@@ -19,19 +19,9 @@ CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "sch
 SCORING_STRATEGIES = ("MostAllocated", "LeastAllocated")
 """Values of the scheduler's `ScoringStrategy.Type` (EKS user guide, high)."""
 
-_CLUSTER_NAME = re.compile(r"[0-9A-Za-z][A-Za-z0-9\-_]{0,99}")  # EKS API model, ClusterName
 _MINIMUM_ZONES = 2  # an EKS control plane spans at least two (EKS user guide, network requirements, high)
 _PRIVATE_BLOCKS = tuple(ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 _SERVICE_PREFIXES = range(12, 25)  # /12 to /24 (EKS API, serviceIpv4Cidr, high)
-
-
-def check_cluster_name(name: str) -> None:
-    """Refuse a name that EKS refuses."""
-    if not _CLUSTER_NAME.fullmatch(name):
-        raise FleetError(
-            f"cluster_name is {name!r}, expected 1 to 100 letters, digits, '-' or '_' that start with a letter or a "
-            "digit: choose another name"
-        )
 
 
 def parse_kubernetes_version(version: str) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from constructs import Construct
 from ultrafleet.cluster import _checks
 from ultrafleet.cluster.access import CLUSTER_ADMIN_POLICY, ClusterAccess
 from ultrafleet.errors import FleetError
+from ultrafleet.rules.names import validate_cluster_name
 
 _API_PORT = 443
 
@@ -116,7 +117,7 @@ class FleetCluster(Construct):
         zones = [_zone_of(subnet) for subnet in control_plane_subnets]
         self._check_plain("cluster_name", [cluster_name])
         self._check_plain("api_access_cidrs", api_access_cidrs)
-        _checks.check_cluster_name(cluster_name)
+        validate_cluster_name(cluster_name)
         _checks.check_control_plane_zones(zones)
         _checks.check_api_access_cidrs(api_access_cidrs)
         _checks.check_public_access_cidrs(

@@ -87,7 +87,7 @@ def pool_ip_demand(pool: Pool) -> PoolIpDemand:
         pool_name=pool.name,
         nodes=pool.max_nodes,
         per_node=node_ip_demand(
-            ip_interfaces=sum(interface.interface_type != "efa-only" for interface in layout),
+            ip_interfaces=sum(interface.takes_ip for interface in layout),
             max_pods=pool.node.max_pods,
             ipv4_per_interface=pool.instance.ipv4_per_interface,
         ),

@@ -10,9 +10,9 @@ from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.errors import FleetError
 from ultrafleet.layout import EfaIntent
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
+from ultrafleet.rules.names import NAME_RULE, is_name
 from ultrafleet.rules.zones import region_of_zone, validate_zone
 
-_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _ACCOUNT = re.compile(r"\d{12}")
 
 
@@ -23,8 +23,8 @@ class Model(BaseModel):
 
 
 def _check_name(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise FleetError("expected up to 40 lower-case letters, digits and '-', beginning with a letter")
+    if not is_name(name):
+        raise FleetError(f"expected {NAME_RULE}")
     return name
 
 

@@ -1,6 +1,5 @@
 """What an UltraServer pool and an accelerator pool have in common: one launch template and one managed node group."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +16,9 @@ from ultrafleet.pools.launch_template import launch_template_data
 from ultrafleet.pools.node_options import NodeOptions
 from ultrafleet.pools.shared import ClusterReference, Shared, read_shared, role_arn
 from ultrafleet.rules.ip_budget import PoolIpDemand, node_ip_demand, subnet_ip_budget
+from ultrafleet.rules.names import NAME_RULE, is_name
 from ultrafleet.tokens import is_token
 
-_POOL_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _MAX_NODES = 450  # a managed node group, default quota (EKS user guide, high)
 
 
@@ -43,11 +42,8 @@ def validate_pool_name(pool_name: str) -> None:
     Raises:
         FleetError: see the message.
     """
-    if not _POOL_NAME.fullmatch(pool_name):
-        raise FleetError(
-            f"pool name is {pool_name!r}, expected up to 40 lower-case letters, digits and '-', beginning with a "
-            "letter: pass another pool_name"
-        )
+    if not is_name(pool_name):
+        raise FleetError(f"pool name is {pool_name!r}, expected {NAME_RULE}: pass another pool_name")
 
 
 class NodePool(Construct):

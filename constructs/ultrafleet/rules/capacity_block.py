@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.catalog import CapacityBlockRules, InstanceType, UltraServerType
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.rules.block_clock import validate_block_window
 from ultrafleet.rules.zones import validate_zone
@@ -138,10 +138,10 @@ class CapacityBlock:
                 f"capacity block {capacity_reservation_id} holds {instance_type}, expected a type sold in capacity "
                 f"blocks: it is sold as {', '.join(instance_type.purchase_options)}"
             )
-        if not 1 <= instance_count <= MAX_INSTANCES_A_BLOCK:
+        if not 1 <= instance_count <= CapacityBlockRules.MAX_INSTANCES:
             raise FleetError(
                 f"capacity block {capacity_reservation_id} holds {instance_count} instances, "
-                f"expected 1 to {MAX_INSTANCES_A_BLOCK}: pass one block for each reservation"
+                f"expected 1 to {CapacityBlockRules.MAX_INSTANCES}: pass one block for each reservation"
             )
         return cls(
             capacity_reservation_id=capacity_reservation_id,
@@ -165,10 +165,6 @@ class CapacityBlock:
     def holds(self) -> str:
         """What the block holds, for people."""
         return str(self.ultraserver_type or f"{self.instance_count} x {self.instance_type}")
-
-
-MAX_INSTANCES_A_BLOCK = 64
-"""EC2 user guide, capacity blocks, high."""
 
 
 def validate_block_sequence(pool_name: str, blocks: Sequence[CapacityBlock]) -> None:

@@ -1,6 +1,5 @@
 """The schedule that sizes a cluster's pools by their capacity blocks."""
 
-import re
 from typing import Final
 
 import aws_cdk as cdk
@@ -13,14 +12,14 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
-from ultrafleet.errors import FleetError
 from ultrafleet.rules.block_clock import TICK_MINUTES
+from ultrafleet.rules.names import validate_cluster_name
 from ultrafleet.schedule.alarms import ScheduleAlarms
 from ultrafleet.schedule.definition import state_machine_definition
+from ultrafleet.tokens import is_token
 
 _RETENTION_DAYS: Final = 14
 _LOG_GROUPS: Final = "/aws/vendedlogs/states"
-_CLUSTER_NAME: Final = re.compile(r"[0-9A-Za-z][A-Za-z0-9\-_]{0,99}")  # EKS API model, ClusterName
 
 
 class BlockSchedule(Construct):
@@ -66,11 +65,8 @@ class BlockSchedule(Construct):
         encryption_key: kms.IKey | None = None,
         enabled: bool = True,
     ) -> None:
-        if not cdk.Token.is_unresolved(cluster_name) and not _CLUSTER_NAME.fullmatch(cluster_name):
-            raise FleetError(
-                f"cluster_name is {cluster_name!r}, expected 1 to 100 letters, digits, '-' or '_' that start with a "
-                "letter or a digit: pass the name of the cluster"
-            )
+        if not is_token(cluster_name):
+            validate_cluster_name(cluster_name)
         super().__init__(scope, id)
         key = encryption_key if encryption_key is not None else self._key()
         self._let_services_use(key)

@@ -1,0 +1,30 @@
+"""Names that AWS and Kubernetes take, checked in one place."""
+
+import re
+from typing import Final
+
+from ultrafleet.errors import FleetError
+
+_NAME: Final = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
+_CLUSTER_NAME: Final = re.compile(r"[0-9A-Za-z][A-Za-z0-9\-_]{0,99}")  # EKS API model, ClusterName
+
+NAME_RULE: Final = "up to 40 lower-case letters, digits and '-', beginning with a letter"
+"""What a name of ours is: short enough for node groups, launch templates, labels and stacks made of it."""
+
+
+def is_name(name: str) -> bool:
+    """Whether it is a name of a pool, an environment, a subnet or a reservation."""
+    return _NAME.fullmatch(name) is not None
+
+
+def validate_cluster_name(cluster_name: str) -> None:
+    """Refuse a name that EKS refuses.
+
+    Raises:
+        FleetError: see the message.
+    """
+    if not _CLUSTER_NAME.fullmatch(cluster_name):
+        raise FleetError(
+            f"cluster_name is {cluster_name!r}, expected 1 to 100 letters, digits, '-' or '_' that start with a letter "
+            "or a digit: pass another name"
+        )
