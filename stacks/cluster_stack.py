@@ -32,7 +32,7 @@ class ClusterStack(EnvironmentStack):
             holds_state=True,
         )
         settings = environment.cluster
-        keep = cdk.RemovalPolicy.RETAIN if environment.production else cdk.RemovalPolicy.DESTROY
+        keep = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if environment.production else cdk.RemovalPolicy.DESTROY
         vpc = ec2.Vpc.from_vpc_attributes(
             self,
             "Vpc",

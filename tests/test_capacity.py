@@ -184,7 +184,7 @@ class TestOnDemandCapacityReservation:
                     "AvailabilityZone": "us-east-1b",
                     "PlacementGroupArn": Match.absent(),
                 },
-                "DeletionPolicy": "Retain",
+                "DeletionPolicy": "RetainExceptOnCreate",
                 "UpdateReplacePolicy": "Retain",
             },
         )

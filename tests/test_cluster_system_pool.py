@@ -106,7 +106,7 @@ def test_node_role_is_enough_for_nodeadm_and_has_no_cni_rights(stack: cdk.Stack)
     assert "AmazonEC2ContainerRegistryPullOnly" in names
     assert "CNI" not in names
     assert "SSM" not in names
-    assert role["DeletionPolicy"] == "Retain"
+    assert role["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
 def test_node_role_takes_more_only_when_asked(stack: cdk.Stack) -> None:

@@ -362,7 +362,7 @@ class TestRetention:
         kept = {
             resource["Type"]
             for resource in everything(Template.from_stack(stack)).values()
-            if resource.get("DeletionPolicy") == "Retain" and resource["UpdateReplacePolicy"] == "Retain"
+            if resource.get("DeletionPolicy") == "RetainExceptOnCreate" and resource["UpdateReplacePolicy"] == "Retain"
         }
         assert kept == {VPC, SUBNET, ASSOCIATION, "AWS::EC2::RouteTable", "AWS::Logs::LogGroup"}
 
@@ -370,7 +370,7 @@ class TestRetention:
         created = network(stack, DALLAS, egress=Egress.NONE, retain=False)
         EfaSecurityGroup(stack, "Efa", vpc=created.vpc, retain=False)
         resources = everything(Template.from_stack(stack)).values()
-        assert not [resource for resource in resources if resource.get("DeletionPolicy") == "Retain"]
+        assert not [resource for resource in resources if resource.get("DeletionPolicy") == "RetainExceptOnCreate"]
 
 
 class TestEfaSecurityGroup:
@@ -427,7 +427,7 @@ class TestEfaSecurityGroup:
         EfaSecurityGroup(stack, "Efa", vpc=vpc)
         for resource_type in (GROUP, INGRESS, EGRESS):
             Template.from_stack(stack).has_resource(
-                resource_type, {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+                resource_type, {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
             )
 
     def test_an_imported_group_gets_no_rules(self, stack: cdk.Stack) -> None:

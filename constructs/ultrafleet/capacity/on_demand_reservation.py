@@ -146,7 +146,7 @@ class OnDemandCapacityReservation(Construct):
             },
         )
         if retain:
-            resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+            resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         self.capacity_reservation_id = resource.ref
         self.instance_type = instance_type
         self.instance_count = instance_count

@@ -12,7 +12,7 @@ def create_node_role(
     role_name: str | None = None,
     cni_permissions: bool = False,
     ssm_sessions: bool = False,
-    removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN,
+    removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
 ) -> iam.Role:
     """An instance role with what a node itself needs; pods get theirs by Pod Identity.
 

@@ -81,7 +81,7 @@ class EfaSecurityGroup(Construct):
         )
         if retain:
             for resource in (group, ingress, egress):
-                resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+                resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         self.security_group = self.from_security_group_id(self, "Imported", security_group_id=self.security_group_id)
 
 

@@ -165,7 +165,7 @@ class FleetNetwork(Construct):
 
     def _keep(self, resource: cdk.CfnResource) -> None:
         if self._retain:
-            resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+            resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
 
 
 def _validate(stack: cdk.Stack, cidr: str, subnets: Sequence[SubnetSpec]) -> None:

@@ -35,7 +35,7 @@ class NetworkFlowLogs(Construct):
             self,
             "LogGroup",
             retention=retention,
-            removal_policy=cdk.RemovalPolicy.RETAIN if retain else cdk.RemovalPolicy.DESTROY,
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if retain else cdk.RemovalPolicy.DESTROY,
         )
         stack = cdk.Stack.of(self)
         # The service may write for this account's flow logs only (VPC user guide, high).
