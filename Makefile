@@ -15,9 +15,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 ENV ?=
 AS_OF ?=
+AWS ?= embedded
+FAULT ?=
 PYTEST_ARGS ?=
 
-.PHONY: help setup synth test lint check bench lock clean
+.PHONY: help setup synth deploy destroy stop test lint check bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +40,22 @@ synth: $(READY) ## every environment, or ENV=name -> cdk.out/, and a summary (AS
 	@cdk synth --quiet '**' $(if $(ENV),--context environment=$(ENV)) 2>&1 \
 	  | { grep -vE '^(Supply a stack id|[0-9]+ feature flags are not configured)' || true; }
 	@ultrafleet summary $(ENV) $(if $(AS_OF),--as-of $(AS_OF))
+
+# The embedded AWS is the default, so that nobody deploys to an account by accident.
+deploy: $(READY) env ## ENV=name to an embedded AWS on this machine (FAULT=name injects one), or AWS=real to your account
+	@$(if $(filter real,$(AWS)),cdk deploy '$(ENV)/**' --context environment=$(ENV),\
+	  ultrafleet local deploy $(ENV) $(if $(FAULT),--fault $(FAULT)))
+
+destroy: $(READY) env ## what `make deploy` deployed: ENV=name, and AWS=real for your account
+	@$(if $(filter real,$(AWS)),cdk destroy '$(ENV)/**' --context environment=$(ENV),ultrafleet local destroy $(ENV))
+
+stop: $(READY) env ## the embedded AWS of ENV=name, which then forgets everything
+	@ultrafleet local stop $(ENV)
+
+.PHONY: env
+env:
+	@$(if $(ENV),,echo "ENV is not set, expected the name of an environment: make $(firstword $(MAKECMDGOALS)) ENV=dev" >&2; exit 2)
+	@$(if $(filter real embedded,$(AWS)),,echo "AWS is $(AWS), expected embedded or real" >&2; exit 2)
 
 test: $(READY) ## the tests
 	@python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)

@@ -8,8 +8,10 @@ import typer
 from typer.exceptions import TyperException
 
 from ultrafleet.cli.layout import layout
+from ultrafleet.cli.local import local
 from ultrafleet.cli.network import network
 from ultrafleet.cli.preflight import preflight
+from ultrafleet.cli.rehearse import rehearse
 from ultrafleet.cli.summary import summary
 from ultrafleet.cli.types import types
 from ultrafleet.errors import FleetError
@@ -25,7 +27,9 @@ app.command()(types)
 app.command()(layout)
 app.command()(summary)
 app.command()(preflight)
+app.command()(rehearse)
 app.add_typer(network, name="network")
+app.add_typer(local, name="local")
 
 UNUSABLE_INPUT = 2
 """Exit code for input that can't be used; 1 is left for findings."""

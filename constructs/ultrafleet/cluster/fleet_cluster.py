@@ -64,8 +64,8 @@ class FleetCluster(Construct):
         service_ipv4_cidr: range of service addresses, a private /12 to /24 outside the VPC. Default: EKS chooses.
         deletion_protection: EKS refuses to delete the cluster. Default: True.
         kubectl_provider_options: passed to `aws_eks_v2.Cluster`; brings a Lambda function into the VPC. Default: none.
-        removal_policy: of the secrets key, role, security group and log group. Default: they outlive the stack, but not a creation that failed: what has
-            a fixed name would stand in the way of the next one.
+        removal_policy: of the secrets key, role, security group and log group. Default: they outlive the stack,
+            but not a creation that failed: what has a fixed name would stand in the way of the next one.
 
     Raises:
         FleetError: a version below 1.33 or misspelt, a Local Zone, fewer than two zones, an endpoint open to every

@@ -1,6 +1,6 @@
-"""A small interpreter of Amazon States Language, query language JSONata, for tests.
+"""A small interpreter of Amazon States Language, query language JSONata, which moto's Step Functions doesn't evaluate.
 
-It runs the definition that is deployed, with the AWS calls answered by the test: Pass, Task, Choice, Map (inline),
+It runs the definition that is deployed, with the AWS calls answered by its user: Pass, Task, Choice, Map (inline),
 Succeed and Fail, with Arguments, Assign, Output, Items, Retry and Catch. It is strict where Step Functions is: an
 expression without a result, and a field or a state type that it doesn't know, are errors.
 
@@ -64,12 +64,16 @@ class Scope(dict[str, Any]):
         self.outer = outer
 
     def everything(self) -> dict[str, Any]:
+        """All variables that can be read here."""
         return {**(self.outer.everything() if self.outer is not None else {}), **self}
 
     def assign(self, values: Mapping[str, Any]) -> None:
+        """Set variables of this scope."""
         _refuse_large("variables", values)
         for name, value in values.items():
-            assert self.outer is None or name not in self.outer.everything(), f"{name} is a variable of the outer scope"
+            _expect(
+                self.outer is None or name not in self.outer.everything(), f"{name} is a variable of the outer scope"
+            )
             self[name] = value
 
 
@@ -77,7 +81,7 @@ class Machine:
     """A definition, and what answers its calls."""
 
     def __init__(self, definition: dict[str, Any], call: Call) -> None:
-        assert definition["QueryLanguage"] == "JSONata"
+        _expect(definition.get("QueryLanguage") == "JSONata", "the query language has to be JSONata")
         self._definition = definition
         self._call = call
         self._execution = Execution("RUNNING")
@@ -103,16 +107,17 @@ class Machine:
             self._execution.transitions += 1
             self._execution.path.append(name)
             unknown = set(state) - _FIELDS[state["Type"]] - {"Type", "Next", "End", "Comment"}
-            assert not unknown, f"{name}: {unknown} of a {state['Type']} is not known here"
-            assert all(set(retrier) <= _RETRY_FIELDS for retrier in state.get("Retry", [])), name
-            assert all(set(catcher) <= _CATCH_FIELDS for catcher in state.get("Catch", [])), name
+            _expect(not unknown, f"{name}: {unknown} of a {state['Type']} is not known here")
+            _expect(all(set(retrier) <= _RETRY_FIELDS for retrier in state.get("Retry", [])), f"{name}: Retry")
+            _expect(all(set(catcher) <= _CATCH_FIELDS for catcher in state.get("Catch", [])), f"{name}: Catch")
             output, name = self._state(state, output, scope)
         return output
 
     def _state(self, state: dict[str, Any], given: Any, scope: Scope) -> tuple[Any, str | None]:
         kind = state["Type"]
         then = state.get("Next")
-        assert (then is None) == (bool(state.get("End")) or kind in {"Choice", "Succeed", "Fail"})
+        is_last = bool(state.get("End")) or kind in {"Choice", "Succeed", "Fail"}
+        _expect((then is None) == is_last, f"{kind} needs either Next or End")
         if kind == "Choice":
             return given, self._choose(state, given, scope)
         if kind == "Fail":
@@ -156,7 +161,7 @@ class Machine:
 
     def _choose(self, state: dict[str, Any], given: Any, scope: Scope) -> str:
         for rule in state["Choices"]:
-            assert set(rule) <= {"Condition", "Next", "Assign"}
+            _expect(set(rule) <= {"Condition", "Next", "Assign"}, f"{rule}: unknown field")
             condition = self._value(rule["Condition"], {"input": given}, scope)
             if not isinstance(condition, bool):
                 raise StatesError("States.QueryEvaluationError", f"{rule['Condition']} is {condition!r}, not a boolean")
@@ -180,9 +185,15 @@ class Machine:
             return [self._value(value, states, scope) for value in template]
         if not (isinstance(template, str) and template.startswith("{%")):
             return template
-        assert template.endswith("%}")
+        _expect(template.endswith("%}"), f"{template} has no end")
         context = {"Execution": {"StartTime": self._start}}
         return evaluate(template[2:-2], {**scope.everything(), "states": {**states, "context": context}})
+
+
+def _expect(condition: bool, what: str) -> None:
+    """A definition that Step Functions would not take, or that this interpreter doesn't know."""
+    if not condition:
+        raise StatesError("States.Runtime", what)
 
 
 def evaluate(expression: str, variables: Mapping[str, Any]) -> Any:

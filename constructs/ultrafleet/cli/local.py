@@ -1,0 +1,238 @@
+"""`ultrafleet local`: deploys an environment to an embedded AWS on this machine, with the CDK CLI."""
+
+import json
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ultrafleet.environment import Environment, load_environments
+from ultrafleet.errors import FleetError
+
+if TYPE_CHECKING:
+    from ultrafleet.rehearsal.remote import EmbeddedAws
+
+local = typer.Typer(
+    help="Rehearse deployments against an embedded AWS on localhost; nothing of it reaches AWS.", no_args_is_help=True
+)
+
+Name = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="name of the environment")]
+Environments = Annotated[Path, typer.Option(help="folder of environment files")]
+Json = Annotated[bool, typer.Option("--json", help="as JSON")]
+
+FOLDER = Path("stacks/environments")
+_BEFORE_FIRST_BLOCK = timedelta(hours=1)
+
+
+@local.command()
+def deploy(
+    environment: Name,
+    environments: Environments = FOLDER,
+    fault: Annotated[list[str] | None, typer.Option(help="fault to inject before deploying; see `faults`")] = None,
+    pool: Annotated[str | None, typer.Option(help="pool that the faults concern")] = None,
+    at: Annotated[datetime | None, typer.Option(help="time of the deployment, in UTC, when it starts anew")] = None,
+    port: Annotated[int | None, typer.Option(help="port, when it starts anew. Default: a free one")] = None,
+) -> None:
+    """Start the embedded AWS, bootstrap it, deploy every stack of the environment, and show what came up.
+
+    Exit 1 when a stack fails, with what to do.
+    """
+    loaded = _load(environments, environment)
+    aws = _embedded_aws(environment)
+    if not aws.is_running:
+        aws.start(environments=environments, now=_start_time(loaded, at), port=port)
+    print(f"embedded AWS on {aws.endpoint}: nothing of this leaves this machine")
+    variables = aws.variables(account=loaded.account, region=loaded.region)
+    aws.ask("prepare")
+    for name in fault or []:
+        aws.ask("inject", name=name, pool=pool)
+    if "CDKToolkit" not in aws.ask("status")["stacks"]:
+        _cdk(["bootstrap", f"aws://{loaded.account}/{loaded.region}", "--app", ""], variables)
+    failed = _cdk(
+        ["deploy", f"{environment}/**", "--context", f"environment={environment}", "--require-approval", "never"],
+        variables,
+    )
+    if failed:
+        _advise(aws, loaded, variables)
+        raise typer.Exit(1)
+    aws.ask("bring_up")
+    _show(aws, loaded)
+    missing = [item for item in aws.ask("audit") if item["problem"]]
+    for item in missing:
+        print(f"{item['stack']}: {item['logical_id']} ({item['type']}) was not found: {item['problem']}")
+    if missing:
+        raise typer.Exit(1)
+
+
+@local.command()
+def destroy(
+    environment: Name,
+    environments: Environments = FOLDER,
+    purge: Annotated[bool, typer.Option(help="delete what is retained on purpose, too")] = False,
+) -> None:
+    """Delete every stack of the environment, and say what is retained."""
+    loaded = _load(environments, environment)
+    aws = _embedded_aws(environment)
+    print(f"embedded AWS on {aws.endpoint}: nothing of this leaves this machine")
+    for lifted in aws.ask("unprotect"):
+        print(f"taken off, as you would have to in AWS: {lifted}")
+    variables = aws.variables(account=loaded.account, region=loaded.region)
+    failed = _cdk(["destroy", f"{environment}/**", "--context", f"environment={environment}", "--force"], variables)
+    left = aws.ask("purge") if purge else aws.ask("retained")
+    for item in left:
+        reason = f": {item['problem']}" if item["problem"] else ""
+        print(f"retained on purpose: {item['type']} {item['physical_id']} of {item['stack']}{reason}")
+    if left and not purge:
+        print("a deployment of the same names meets what is retained: `--purge` deletes it")
+    if failed:
+        raise typer.Exit(1)
+
+
+@local.command()
+def status(environment: Name, environments: Environments = FOLDER, as_json: Json = False) -> None:
+    """What stands: stacks, pools, reservations, and the time."""
+    loaded, aws = _load(environments, environment), _embedded_aws(environment)
+    if as_json:
+        print(json.dumps(aws.ask("status"), indent=2))
+    else:
+        _show(aws, loaded)
+
+
+@local.command()
+def advance(
+    environment: Name,
+    to: Annotated[str | None, typer.Option(help="until then, such as 2026-12-15T09:00:00Z")] = None,
+    hours: Annotated[float | None, typer.Option(help="so many hours")] = None,
+    environments: Environments = FOLDER,
+) -> None:
+    """Let time pass: blocks begin and end, the schedule fires, EC2 reclaims."""
+    loaded, aws = _load(environments, environment), _embedded_aws(environment)
+    aws.ask("advance", to=to, hours=hours)
+    _show(aws, loaded)
+
+
+@local.command()
+def faults(as_json: Json = False) -> None:
+    """List the faults that can be injected, what they are based on, and what to do."""
+    _needs_rehearsal()
+    from ultrafleet.rehearsal.faults import FAULTS  # noqa: PLC0415
+
+    if as_json:
+        print(
+            json.dumps(
+                [
+                    {"name": f.name, "summary": f.summary, "advice": f.advice, "source": f.source}
+                    for f in FAULTS.values()
+                ],
+                indent=2,
+            )
+        )
+        return
+    for fault in FAULTS.values():
+        print(f"{fault.name}: {fault.summary}\n  to do: {fault.advice}\n  source: {fault.source}")
+
+
+@local.command()
+def inject(
+    environment: Name,
+    fault: Annotated[str, typer.Argument(help="name of the fault")],
+    pool: Annotated[str | None, typer.Option(help="pool that it concerns")] = None,
+) -> None:
+    """Inject a fault, until it is cleared."""
+    _embedded_aws(environment).ask("inject", name=fault, pool=pool)
+
+
+@local.command()
+def clear(environment: Name, fault: Annotated[str | None, typer.Argument(help="Default: every fault")] = None) -> None:
+    """End a fault."""
+    _embedded_aws(environment).ask("clear", name=fault)
+
+
+@local.command()
+def stop(environment: Name) -> None:
+    """Stop the embedded AWS of an environment; what was deployed is forgotten."""
+    _embedded_aws(environment).stop()
+
+
+def _load(environments: Path, name: str) -> Environment:
+    (loaded,) = load_environments(environments, only=name)
+    return loaded
+
+
+def _needs_rehearsal() -> None:
+    try:
+        import moto.server  # noqa: F401, PLC0415
+    except ModuleNotFoundError as error:
+        raise FleetError(f"{error.name} is not installed, expected it: pip install 'ultrafleet[rehearsal]'") from error
+
+
+def _embedded_aws(environment: str) -> "EmbeddedAws":
+    from ultrafleet.rehearsal.remote import EmbeddedAws  # noqa: PLC0415  # only who rehearses needs it
+
+    return EmbeddedAws(environment)
+
+
+def _start_time(environment: Environment, at: datetime | None) -> datetime:
+    """When a new rehearsal begins: an hour before the environment's first block, so that everything can be seen."""
+    if at is not None:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    starts = [block.start for pool in environment.pools for block in pool.capacity_blocks]
+    return min(starts) - _BEFORE_FIRST_BLOCK if starts else datetime.now(UTC).replace(second=0, microsecond=0)
+
+
+def _cdk(arguments: list[str], variables: dict[str, str]) -> bool:
+    """Run the CDK CLI; whether it failed."""
+    program = shutil.which("cdk", path=variables.get("PATH"))
+    if program is None:
+        raise FleetError(
+            "cdk is not on the path, expected the CDK CLI: `make setup` installs it, or `npm install aws-cdk`"
+        )
+    quiet = ["--no-notices", "--ci", "--progress", "events"]
+    return subprocess.run([program, *arguments, *quiet], env=variables, check=False).returncode != 0  # noqa: S603
+
+
+def _advise(aws: "EmbeddedAws", environment: Environment, variables: dict[str, str]) -> None:
+    """Say what to do about failed stacks: for faults that were injected, and for what looks like one."""
+    from ultrafleet.rehearsal.advice import advice_for, failure_reasons  # noqa: PLC0415
+
+    reasons = failure_reasons(environment, endpoint=aws.endpoint, variables=variables)
+    for line in advice_for(reasons, injected=aws.ask("status")["faults"]):
+        print(line)
+
+
+def _show(aws: "EmbeddedAws", environment: Environment) -> None:
+    """Tables of what stands."""
+    told = aws.ask("status")
+    console = Console(width=None, soft_wrap=True)
+    stacks = Table(title=f"{environment.name} at {told['now']} (the embedded AWS's own time)", title_justify="left")
+    for column in ("stack", "status"):
+        stacks.add_column(column)
+    for name, state in sorted(told["stacks"].items()):
+        stacks.add_row(name, state)
+    console.print(stacks)
+    pools = Table(title="pools", title_justify="left")
+    for column in ("pool", "status", "nodes", "interfaces of a node", "reservation", "zone"):
+        pools.add_column(column)
+    for pool in told["pools"]:
+        pools.add_row(*_pool_row(pool))
+    console.print(pools)
+    for pool in told["pools"]:
+        for issue in pool["issues"]:
+            print(f"{pool['name']}: {issue}")
+    print(f"AWS's APIs: AWS_ENDPOINT_URL={aws.endpoint} AWS_REGION={environment.region}, any credentials")
+
+
+def _pool_row(pool: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        pool["name"],
+        pool["status"] or "(none)",
+        f"{pool['running']} of {pool['full']}",
+        ", ".join(pool["interfaces"]) or "-",
+        ", ".join(pool["reservations"]) or "-",
+        ", ".join(pool["zones"]) or "-",
+    )

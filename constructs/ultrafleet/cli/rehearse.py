@@ -1,0 +1,112 @@
+"""`ultrafleet rehearse`: the whole life of an environment on a virtual clock."""
+
+import json
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ultrafleet.environment import load_environments
+from ultrafleet.errors import FleetError
+
+if TYPE_CHECKING:
+    from ultrafleet.rehearsal.life import BlockLife, Life
+
+
+def rehearse(
+    environment: Annotated[str, typer.Argument(help="name of the environment")],
+    environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
+    assembly: Annotated[Path, typer.Option(help="folder that cdk synth wrote")] = Path("cdk.out"),
+    life: Annotated[
+        list[str] | None, typer.Option(help="planned, extended, mid-block or eks; may be repeated. Default: all")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
+) -> None:
+    """Deploy the synthesised stacks to an embedded AWS and live until the last block ends.
+
+    Nothing leaves this process. Exit 1 when EC2 took a node from a pool that the schedule should have emptied.
+    """
+    (loaded,) = load_environments(environments, only=environment)
+    if not any(pool.capacity_blocks for pool in loaded.pools):
+        raise FleetError(
+            f"{environment} has no capacity block, expected one: nothing ends there, `make deploy` shows what comes up"
+        )
+    try:
+        from ultrafleet.rehearsal.assembly import StackFailedError, read_assembly  # noqa: PLC0415  # needs the extra
+        from ultrafleet.rehearsal.life import live, lives_of  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise FleetError(f"{error.name} is not installed, expected it: pip install 'ultrafleet[rehearsal]'") from error
+    lives = {item.name: item for item in lives_of(loaded)}
+    unknown = [name for name in life or [] if name not in lives]
+    if unknown:
+        raise FleetError(f"life is {unknown[0]!r}, expected one of {', '.join(lives)}")
+    stacks = read_assembly(assembly / f"assembly-{environment}")
+    told: list[tuple[Life, list[BlockLife]]] = []
+    for name in life or lives:
+        try:
+            told.append((lives[name], live(loaded, stacks, lives[name])))
+        except StackFailedError as error:
+            raise FleetError(f"{error}, expected it to deploy: `make deploy ENV={environment}` shows it") from error
+        if not as_json:
+            _show(*told[-1])
+    if as_json:
+        print(json.dumps([_as_json(*item) for item in told], indent=2))
+    lost = sum(block.killed for item, blocks in told if item.scheduled for block in blocks)
+    if lost:
+        print(f"EC2 took {lost} nodes from pools that the schedule should have emptied")
+        raise typer.Exit(1)
+
+
+def _show(life: "Life", blocks: "list[BlockLife]") -> None:
+    table = Table(title=f"{life.name}: {life.summary}", title_justify="left")
+    for column in ("pool", "block", "up", "last node gone", "before reclaim", "node-hours paid", "used", "killed"):
+        table.add_column(column, justify="right" if column in {"node-hours paid", "used", "killed"} else "left")
+    for block in blocks:
+        table.add_row(
+            block.pool,
+            block.reservation_id,
+            _after(block.up, block.begins, "after it began"),
+            _moment(block.gone),
+            _minutes(block),
+            f"{block.paid_node_hours:,.0f}",
+            f"{block.used_node_hours:,.0f} ({block.used_node_hours / block.paid_node_hours:.1%})",
+            f"{block.killed} of {block.nodes}" if block.killed else "0",
+        )
+    Console(soft_wrap=True).print(table)
+
+
+def _after(moment: datetime | None, begins: datetime, what: str) -> str:
+    if moment is None:
+        return "never"
+    return f"{(moment - begins) / timedelta(minutes=1):.0f} min {what}"
+
+
+def _moment(moment: datetime | None) -> str:
+    return "-" if moment is None else f"{moment:%Y-%m-%d %H:%M}Z"
+
+
+def _minutes(block: "BlockLife") -> str:
+    minutes = block.minutes_before_reclaim
+    if minutes is None:
+        return "-"
+    return "killed" if block.killed else f"{minutes:.0f} min"
+
+
+def _as_json(life: "Life", blocks: "list[BlockLife]") -> dict[str, Any]:
+    return {
+        "life": life.name,
+        "scheduled": life.scheduled,
+        "blocks": [
+            {
+                **{
+                    key: value.isoformat() if isinstance(value, datetime) else value for key, value in asdict(b).items()
+                },
+                "minutes_before_reclaim": b.minutes_before_reclaim,
+            }
+            for b in blocks
+        ],
+    }

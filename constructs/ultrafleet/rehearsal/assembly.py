@@ -1,0 +1,146 @@
+"""Deploys a cloud assembly by CloudFormation's API alone, in the order of its stacks, as the CDK CLI does."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.world import Refusal
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssemblyStack:
+    """A stack of an assembly.
+
+    Attributes:
+        name: name of the stack.
+        template: its template, as it was written.
+        termination_protection: whether CloudFormation refuses to delete it.
+        needs: names of the stacks that it needs.
+    """
+
+    name: str
+    template: str
+    termination_protection: bool
+    needs: tuple[str, ...]
+
+
+class StackFailedError(Exception):
+    """A stack did not reach the state that was wanted.
+
+    Attributes:
+        stack_name: the stack.
+        status: state that it is in.
+        reasons: why, a line for each resource that failed.
+    """
+
+    def __init__(self, stack_name: str, status: str, reasons: list[str]) -> None:
+        super().__init__(f"stack {stack_name} is {status}: {'; '.join(reasons)}")
+        self.stack_name = stack_name
+        self.status = status
+        self.reasons = reasons
+
+
+def read_assembly(folder: Path) -> list[AssemblyStack]:
+    """Stacks of an assembly, each after what it needs.
+
+    Args:
+        folder: of one stage, with its `manifest.json` (`cdk.out/assembly-ENVIRONMENT`).
+
+    Raises:
+        FleetError: there is no assembly.
+    """
+    try:
+        artifacts = json.loads((folder / "manifest.json").read_bytes())["artifacts"]
+    except (OSError, ValueError, KeyError) as error:
+        raise FleetError(f"{folder} holds no cloud assembly, expected one: run `cdk synth` first") from error
+    found: dict[str, Any] = {key: item for key, item in artifacts.items() if item["type"] == "aws:cloudformation:stack"}
+    graph = {key: [need for need in item.get("dependencies", []) if need in found] for key, item in found.items()}
+    return [_stack(folder, found, key, graph[key]) for key in TopologicalSorter(graph).static_order()]
+
+
+def _stack(folder: Path, found: dict[str, Any], key: str, needs: list[str]) -> AssemblyStack:
+    properties = found[key]["properties"]
+    return AssemblyStack(
+        name=properties["stackName"],
+        template=(folder / properties["templateFile"]).read_text(),
+        termination_protection=bool(properties.get("terminationProtection")),
+        needs=tuple(found[need]["properties"]["stackName"] for need in needs),
+    )
+
+
+def deploy_assembly(stacks: list[AssemblyStack], call: Calls) -> dict[str, str]:
+    """Create or update every stack of an assembly.
+
+    Returns:
+        What was done with each stack: `created`, `updated` or `unchanged`.
+
+    Raises:
+        StackFailedError: one could not be brought about; those after it are not tried.
+    """
+    return {stack.name: _deploy(stack, call) for stack in stacks}
+
+
+def destroy_assembly(stacks: list[AssemblyStack], call: Calls) -> None:
+    """Delete every stack of an assembly, the last first.
+
+    Raises:
+        StackFailedError: one could not be deleted.
+    """
+    for stack in reversed(stacks):
+        call("cloudformation", "delete_stack", StackName=stack.name)
+        status = stack_status(stack.name, call)
+        if status is not None:
+            raise StackFailedError(stack.name, status, list(_reasons(stack.name, call)))
+
+
+def stack_status(name: str, call: Calls) -> str | None:
+    """Status of a stack; None where there is none."""
+    try:
+        return str(call("cloudformation", "describe_stacks", StackName=name)["Stacks"][0]["StackStatus"])
+    except Refusal:
+        return None
+
+
+def _deploy(stack: AssemblyStack, call: Calls) -> str:
+    standing = stack_status(stack.name, call)
+    if standing in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}:
+        # As the CDK CLI does: what never came about can only be deleted.
+        call("cloudformation", "delete_stack", StackName=stack.name)
+        standing = None
+    if standing is None:
+        call("cloudformation", "create_stack", StackName=stack.name, TemplateBody=stack.template)
+        done, wanted = "created", "CREATE_COMPLETE"
+    else:
+        try:
+            call("cloudformation", "update_stack", StackName=stack.name, TemplateBody=stack.template)
+        except Refusal as refusal:
+            if "No updates are to be performed" in str(refusal.message):
+                return "unchanged"
+            raise
+        done, wanted = "updated", "UPDATE_COMPLETE"
+    status = stack_status(stack.name, call)
+    if status != wanted:
+        raise StackFailedError(stack.name, str(status), list(_reasons(stack.name, call)))
+    call(
+        "cloudformation",
+        "update_termination_protection",
+        StackName=stack.name,
+        EnableTerminationProtection=stack.termination_protection,
+    )
+    return done
+
+
+def _reasons(name: str, call: Calls) -> Iterator[str]:
+    """Why resources failed in the last operation on a stack."""
+    found = []
+    for event in call("cloudformation", "describe_stack_events", StackName=name)["StackEvents"]:
+        if event.get("ResourceStatusReason") == "User Initiated":
+            break
+        if event["ResourceStatus"].endswith("_FAILED"):
+            found.append(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}")
+    yield from reversed(found)

@@ -1,0 +1,133 @@
+"""What CloudFormation needs to know of a resource type: how its service makes, changes, shows and removes one."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.world import Refusal
+
+Properties = Mapping[str, Any]
+
+
+@dataclass(kw_only=True)
+class Made:
+    """A resource that a service made.
+
+    Attributes:
+        physical_id: what `Ref` gives.
+        attributes: what `Fn::GetAtt` gives.
+    """
+
+    physical_id: str
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where in which stack a resource stands."""
+
+    stack_name: str
+    stack_id: str
+    logical_id: str
+    partition: str
+    attempt: int = 0
+    """Counts replacements, so that a generated name is a new one."""
+
+    def name(self, *, most: int = 64, lower: bool = False) -> str:
+        """A name as CloudFormation generates it: stack, logical id, twelve random characters (here: a digest)."""
+        digest = hashlib.sha256(f"{self.stack_id}/{self.logical_id}/{self.attempt}".encode()).hexdigest()[:12].upper()
+        head = f"{self.stack_name}-{self.logical_id}"[: most - 13]
+        name = f"{head}-{digest}"
+        return name.lower() if lower else name
+
+
+class Provider:
+    """One resource type.
+
+    `known` are the properties that the embedded AWS models; any other property fails the resource, so that nothing is
+    left out in silence.
+    """
+
+    type: ClassVar[str]
+    known: ClassVar[frozenset[str]]
+
+    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+        """Make one."""
+        raise NotImplementedError
+
+    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+        """What the service says of it.
+
+        Raises:
+            Refusal: it isn't there.
+        """
+        raise NotImplementedError
+
+    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+        """Change it in place; `made.attributes` may change with it."""
+        changed = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+        raise Refusal(
+            "NotUpdatable", f"the embedded AWS does not model an update of {', '.join(changed)} of {self.type}"
+        )
+
+    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+        """Remove it."""
+        raise NotImplementedError
+
+
+PROVIDERS: dict[str, Provider] = {}
+
+
+def provides(kind: type[Provider]) -> type[Provider]:
+    """Class decorator: the type's provider."""
+    PROVIDERS[kind.type] = kind()
+    return kind
+
+
+def find(items: Sequence[Mapping[str, Any]], code: str, what: str) -> Mapping[str, Any]:
+    """The one item of a describe call's answer.
+
+    Raises:
+        Refusal: there is none.
+    """
+    if not items:
+        raise Refusal(code, f"{what} does not exist")
+    return items[0]
+
+
+def tags_of(properties: Properties) -> list[dict[str, str]]:
+    """Tags of a resource, from a list or a map."""
+    tags = properties.get("Tags", [])
+    return [{"Key": key, "Value": value} for key, value in tags.items()] if isinstance(tags, Mapping) else list(tags)
+
+
+def tag_specifications(resource: str, properties: Properties) -> list[dict[str, Any]] | None:
+    """`TagSpecifications` of an EC2 call; None where there are no tags."""
+    tags = tags_of(properties)
+    return [{"ResourceType": resource, "Tags": tags}] if tags else None
+
+
+def update_tags(
+    old: Properties, new: Properties, *, put: Callable[[dict[str, str]], object], drop: Callable[[list[str]], object]
+) -> None:
+    """Bring the tags of a resource from old to new."""
+    before = {tag["Key"]: tag["Value"] for tag in tags_of(old)}
+    after = {tag["Key"]: tag["Value"] for tag in tags_of(new)}
+    if gone := sorted(set(before) - set(after)):
+        drop(gone)
+    if changed := {key: value for key, value in after.items() if before.get(key) != value}:
+        put(changed)
+
+
+def only_changed(old: Properties, new: Properties, *known: str) -> set[str]:
+    """Changed properties.
+
+    Raises:
+        Refusal: one is not among `known`, so that an update which does nothing can't pass for one.
+    """
+    changed = {key for key in {*old, *new} if old.get(key) != new.get(key)}
+    if extra := sorted(changed - set(known)):
+        raise Refusal("NotUpdatable", f"the embedded AWS does not model an update of {', '.join(extra)}")
+    return changed

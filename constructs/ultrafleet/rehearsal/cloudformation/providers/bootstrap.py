@@ -1,0 +1,138 @@
+"""What `cdk bootstrap` makes: a bucket, a repository, a parameter."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.cloudformation.providers.base import (
+    Made,
+    Place,
+    Properties,
+    Provider,
+    find,
+    only_changed,
+    provides,
+)
+
+
+@provides
+class Bucket(Provider):
+    """S3 bucket. Of its settings only the public access block and versioning are told to S3."""
+
+    type = "AWS::S3::Bucket"
+    known = frozenset(
+        {
+            "AccessControl", "BucketEncryption", "BucketName", "LifecycleConfiguration",
+            "PublicAccessBlockConfiguration", "Tags", "VersioningConfiguration",
+        }
+    )  # fmt: skip
+
+    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+        name = properties.get("BucketName", place.name(most=63, lower=True))
+        location = None if call.region == "us-east-1" else {"LocationConstraint": call.region}
+        call("s3", "create_bucket", Bucket=name, CreateBucketConfiguration=location)
+        self.update(call, Made(physical_id=name), {}, properties)
+        return Made(
+            physical_id=name,
+            attributes={
+                "Arn": f"arn:aws:s3:::{name}",
+                "DomainName": f"{name}.s3.amazonaws.com",
+                "RegionalDomainName": f"{name}.s3.{call.region}.amazonaws.com",
+            },
+        )
+
+    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+        return call("s3", "head_bucket", Bucket=made.physical_id)
+
+    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+        name = made.physical_id
+        if "VersioningConfiguration" in new:
+            call("s3", "put_bucket_versioning", Bucket=name, VersioningConfiguration=new["VersioningConfiguration"])
+        if "PublicAccessBlockConfiguration" in new:
+            block = new["PublicAccessBlockConfiguration"]
+            call("s3", "put_public_access_block", Bucket=name, PublicAccessBlockConfiguration=block)
+
+    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+        call("s3", "delete_bucket", Bucket=made.physical_id)
+
+
+@provides
+class BucketPolicy(Provider):
+    """Who may use a bucket."""
+
+    type = "AWS::S3::BucketPolicy"
+    known = frozenset({"Bucket", "PolicyDocument"})
+
+    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+        self.update(call, Made(physical_id=""), {}, properties)
+        return Made(physical_id=properties["Bucket"])
+
+    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+        return call("s3", "get_bucket_policy", Bucket=properties["Bucket"])
+
+    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+        call("s3", "put_bucket_policy", Bucket=new["Bucket"], Policy=json.dumps(new["PolicyDocument"]))
+
+    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+        call("s3", "delete_bucket_policy", Bucket=properties["Bucket"])
+
+
+@provides
+class Repository(Provider):
+    """ECR repository."""
+
+    type = "AWS::ECR::Repository"
+    known = frozenset({"ImageTagMutability", "LifecyclePolicy", "RepositoryName", "RepositoryPolicyText", "Tags"})
+
+    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+        name = properties.get("RepositoryName", place.name(most=256, lower=True))
+        made = call(
+            "ecr", "create_repository", repositoryName=name, imageTagMutability=properties.get("ImageTagMutability")
+        )["repository"]
+        self._set_policy(call, name, properties)
+        return Made(physical_id=name, attributes={"Arn": made["repositoryArn"], "RepositoryUri": made["repositoryUri"]})
+
+    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+        found = call("ecr", "describe_repositories", repositoryNames=[made.physical_id])["repositories"]
+        return find(found, "RepositoryNotFoundException", made.physical_id)
+
+    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+        only_changed(old, new, "LifecyclePolicy", "RepositoryPolicyText")
+        self._set_policy(call, made.physical_id, new)
+
+    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+        call("ecr", "delete_repository", repositoryName=made.physical_id)
+
+    @staticmethod
+    def _set_policy(call: Calls, name: str, properties: Properties) -> None:
+        if "RepositoryPolicyText" in properties:
+            text = json.dumps(properties["RepositoryPolicyText"])
+            call("ecr", "set_repository_policy", repositoryName=name, policyText=text)
+        if "LifecyclePolicy" in properties:
+            text = properties["LifecyclePolicy"]["LifecyclePolicyText"]
+            call("ecr", "put_lifecycle_policy", repositoryName=name, lifecyclePolicyText=text)
+
+
+@provides
+class Parameter(Provider):
+    """Parameter of the parameter store."""
+
+    type = "AWS::SSM::Parameter"
+    known = frozenset({"Description", "Name", "Type", "Value"})
+
+    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+        name = properties.get("Name", place.name())
+        call("ssm", "put_parameter", **{**properties, "Name": name})
+        return Made(physical_id=name, attributes={"Type": properties["Type"], "Value": properties["Value"]})
+
+    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = call("ssm", "get_parameter", Name=made.physical_id)["Parameter"]
+        return found
+
+    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+        call("ssm", "put_parameter", **{**new, "Name": made.physical_id}, Overwrite=True)
+        made.attributes["Value"] = new["Value"]
+
+    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+        call("ssm", "delete_parameter", Name=made.physical_id)

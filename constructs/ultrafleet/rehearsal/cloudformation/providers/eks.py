@@ -1,0 +1,328 @@
+"""EKS clusters, node groups, add-ons, access."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.cloudformation.providers.base import (
+    Made,
+    Place,
+    Properties,
+    Provider,
+    only_changed,
+    provides,
+    tags_of,
+    update_tags,
+)
+from ultrafleet.rehearsal.world import Refusal
+
+
+def camel(value: Any, *, keep: frozenset[str] = frozenset()) -> Any:
+    """CloudFormation's keys as EKS's API has them; the maps under the keys in `keep` are the user's own."""
+    if isinstance(value, Mapping):
+        return {
+            key[0].lower() + key[1:]: inner if key in keep else camel(inner, keep=keep) for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [camel(item, keep=keep) for item in value]
+    return value
+
+
+def _tag_map(properties: Properties) -> dict[str, str] | None:
+    return {tag["Key"]: tag["Value"] for tag in tags_of(properties)} or None
+
+
+def _set_tags(call: Calls, arn: str, old: Properties, new: Properties) -> None:
+    update_tags(
+        old,
+        new,
+        put=lambda tags: call("eks", "tag_resource", resourceArn=arn, tags=tags),
+        drop=lambda keys: call("eks", "untag_resource", resourceArn=arn, tagKeys=keys),
+    )
+
+
+@provides
+class Cluster(Provider):
+    """EKS cluster."""
+
+    type = "AWS::EKS::Cluster"
+    known = frozenset(
+        {
+            "AccessConfig", "BootstrapSelfManagedAddons", "ComputeConfig", "ControlPlaneScalingConfig",
+            "DeletionProtection", "EncryptionConfig", "KubeSchedulerConfig", "KubernetesNetworkConfig", "Logging",
+            "Name", "ResourcesVpcConfig", "RoleArn", "StorageConfig", "Tags", "UpgradePolicy", "Version",
+            "ZonalShiftConfig",
+        }
+    )  # fmt: skip
+
+    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+        given = camel({key: value for key, value in properties.items() if key not in {"Tags", "Logging"}})
+        if "Logging" in properties:
+            given["logging"] = _logging(properties["Logging"])
+        name = properties.get("Name", place.name(most=100))
+        made = call("eks", "create_cluster", **{**given, "name": name}, tags=_tag_map(properties))["cluster"]
+        vpc = made["resourcesVpcConfig"]
+        return Made(
+            physical_id=made["name"],
+            attributes={
+                "Arn": made["arn"],
+                "Endpoint": made.get("endpoint"),
+                "CertificateAuthorityData": made.get("certificateAuthority", {}).get("data"),
+                "ClusterSecurityGroupId": vpc.get("clusterSecurityGroupId"),
+                "OpenIdConnectIssuerUrl": made.get("identity", {}).get("oidc", {}).get("issuer"),
+            },
+        )
+
+    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = call("eks", "describe_cluster", name=made.physical_id)["cluster"]
+        return found
+
+    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+        name = made.physical_id
+        in_place = (
+            "AccessConfig", "ComputeConfig", "ControlPlaneScalingConfig", "DeletionProtection", "KubeSchedulerConfig",
+            "KubernetesNetworkConfig", "Logging", "ResourcesVpcConfig", "StorageConfig", "UpgradePolicy",
+            "ZonalShiftConfig",
+        )  # fmt: skip
+        changed = only_changed(old, new, *in_place, "Tags", "Version")
+        if "Version" in changed:
+            call("eks", "update_cluster_version", name=name, version=new["Version"])
+        # EKS takes one kind of change in a call.
+        for key in in_place:
+            if key in changed:
+                value = _logging(new["Logging"]) if key == "Logging" else camel(new[key])
+                call("eks", "update_cluster_config", name=name, **{key[0].lower() + key[1:]: value})
+        _set_tags(call, made.attributes["Arn"], old, new)
+
+    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+        call("eks", "delete_cluster", name=made.physical_id)
+
+
+@provides
+class Nodegroup(Provider):
+    """Managed node group."""
+
+    type = "AWS::EKS::Nodegroup"
+    known = frozenset(
+        {
+            "AmiType", "CapacityType", "ClusterName", "DiskSize", "ForceUpdateEnabled", "InstanceTypes", "Labels",
+            "LaunchTemplate", "NodeRepairConfig", "NodeRole", "NodegroupName", "ReleaseVersion", "ScalingConfig",
+            "Subnets", "Tags", "Taints", "UpdateConfig", "Version",
+        }
+    )  # fmt: skip
+
+    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+        given = camel(
+            {key: value for key, value in properties.items() if key not in {"Tags", "ForceUpdateEnabled"}},
+            keep=frozenset({"Labels"}),
+        )
+        cluster, name = properties["ClusterName"], properties.get("NodegroupName", place.name(most=63))
+        arguments = {**given, "nodegroupName": name, "tags": _tag_map(properties)}
+        answer = call("eks", "create_nodegroup", **arguments)["nodegroup"]
+        made = Made(
+            physical_id=f"{cluster}/{name}",
+            attributes={
+                "Arn": answer["nodegroupArn"],
+                "ClusterName": cluster,
+                "NodegroupName": name,
+                "Id": f"{cluster}/{name}",
+            },
+        )
+        found = self.read(call, made, properties)
+        if found["status"] == "CREATE_FAILED":
+            # CloudFormation tells the group's health and removes it; the next deployment makes it anew.
+            message = health(found)
+            call("eks", "delete_nodegroup", clusterName=cluster, nodegroupName=name)
+            raise Refusal("NotStabilized", message)
+        return made
+
+    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+        cluster, name = made.physical_id.split("/")
+        found: Mapping[str, Any] = call("eks", "describe_nodegroup", clusterName=cluster, nodegroupName=name)[
+            "nodegroup"
+        ]
+        return found
+
+    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+        cluster, name = made.physical_id.split("/")
+        config = ("Labels", "NodeRepairConfig", "ScalingConfig", "Taints", "UpdateConfig")
+        version = ("LaunchTemplate", "ReleaseVersion", "Version", "ForceUpdateEnabled")
+        changed = only_changed(old, new, *config, *version, "Tags")
+        arguments: dict[str, Any] = {
+            key[0].lower() + key[1:]: camel(new.get(key, {}))
+            for key in ("NodeRepairConfig", "ScalingConfig", "UpdateConfig")
+            if key in changed
+        }
+        if "Labels" in changed:
+            before, after = old.get("Labels", {}), new.get("Labels", {})
+            arguments["labels"] = {
+                "addOrUpdateLabels": {key: value for key, value in after.items() if before.get(key) != value},
+                "removeLabels": sorted(set(before) - set(after)),
+            }
+        if "Taints" in changed:
+            before, after = camel(old.get("Taints", [])), camel(new.get("Taints", []))
+            arguments["taints"] = {
+                "addOrUpdateTaints": [taint for taint in after if taint not in before],
+                "removeTaints": [
+                    t for t in before if (t["key"], t["effect"]) not in {(a["key"], a["effect"]) for a in after}
+                ],
+            }
+        if arguments:
+            call("eks", "update_nodegroup_config", clusterName=cluster, nodegroupName=name, **arguments)
+        if changed & {"LaunchTemplate", "ReleaseVersion", "Version"}:
+            call(
+                "eks",
+                "update_nodegroup_version",
+                clusterName=cluster,
+                nodegroupName=name,
+                version=new.get("Version"),
+                releaseVersion=new.get("ReleaseVersion"),
+                launchTemplate=camel(new.get("LaunchTemplate")),
+                force=new.get("ForceUpdateEnabled"),
+            )
+        _set_tags(call, made.attributes["Arn"], old, new)
+
+    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+        cluster, name = made.physical_id.split("/")
+        call("eks", "delete_nodegroup", clusterName=cluster, nodegroupName=name)
+
+
+def health(nodegroup: Mapping[str, Any]) -> str:
+    """A node group's health issues as CloudFormation's events tell them."""
+    issues = nodegroup.get("health", {}).get("issues", [])
+    told = ", ".join(
+        f"Issue(Code={issue['code']}, Message={issue['message']}, ResourceIds={issue.get('resourceIds', [])})"
+        for issue in issues
+    )
+    return f"[{told}]"
+
+
+@provides
+class Addon(Provider):
+    """EKS add-on."""
+
+    type = "AWS::EKS::Addon"
+    known = frozenset(
+        {
+            "AddonName", "AddonVersion", "ClusterName", "ConfigurationValues", "PodIdentityAssociations",
+            "PreserveOnDelete", "ResolveConflicts", "ServiceAccountRoleArn", "Tags",
+        }
+    )  # fmt: skip
+
+    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+        given = {key: value for key, value in properties.items() if key not in {"PreserveOnDelete", "Tags"}}
+        made = call("eks", "create_addon", **camel(given), tags=_tag_map(properties))["addon"]
+        return Made(
+            physical_id=f"{properties['ClusterName']}|{properties['AddonName']}", attributes={"Arn": made["addonArn"]}
+        )
+
+    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+        cluster, name = made.physical_id.split("|")
+        found: Mapping[str, Any] = call("eks", "describe_addon", clusterName=cluster, addonName=name)["addon"]
+        return found
+
+    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+        known = (
+            "AddonVersion", "ConfigurationValues", "PodIdentityAssociations", "ResolveConflicts",
+            "ServiceAccountRoleArn",
+        )  # fmt: skip
+        changed = only_changed(old, new, *known, "PreserveOnDelete", "Tags")
+        if changed & set(known):
+            given = {key: new[key] for key in known if key in new}
+            cluster, name = made.physical_id.split("|")
+            call("eks", "update_addon", clusterName=cluster, addonName=name, **camel(given))
+        _set_tags(call, made.attributes["Arn"], old, new)
+
+    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+        cluster, name = made.physical_id.split("|")
+        preserve = properties.get("PreserveOnDelete")
+        call("eks", "delete_addon", clusterName=cluster, addonName=name, preserve=preserve)
+
+
+@provides
+class AccessEntry(Provider):
+    """Who may use a cluster."""
+
+    type = "AWS::EKS::AccessEntry"
+    known = frozenset({"AccessPolicies", "ClusterName", "KubernetesGroups", "PrincipalArn", "Tags", "Type", "Username"})
+
+    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+        given = {key: value for key, value in properties.items() if key not in {"AccessPolicies", "Tags"}}
+        made = call("eks", "create_access_entry", **camel(given), tags=_tag_map(properties))["accessEntry"]
+        entry = Made(
+            physical_id=f"{properties['PrincipalArn']}|{properties['ClusterName']}",
+            attributes={"AccessEntryArn": made["accessEntryArn"]},
+        )
+        self._associate(call, {}, properties)
+        return entry
+
+    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = call("eks", "describe_access_entry", **_principal(properties))["accessEntry"]
+        return found
+
+    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+        changed = only_changed(old, new, "AccessPolicies", "KubernetesGroups", "Tags", "Username")
+        if changed & {"KubernetesGroups", "Username"}:
+            call(
+                "eks",
+                "update_access_entry",
+                **_principal(new),
+                kubernetesGroups=new.get("KubernetesGroups", []),
+                username=new.get("Username"),
+            )
+        self._associate(call, old, new)
+        _set_tags(call, made.attributes["AccessEntryArn"], old, new)
+
+    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+        call("eks", "delete_access_entry", **_principal(properties))
+
+    @staticmethod
+    def _associate(call: Calls, old: Properties, new: Properties) -> None:
+        for policy in new.get("AccessPolicies", []):
+            if policy not in old.get("AccessPolicies", []):
+                call("eks", "associate_access_policy", **_principal(new), **camel(policy))
+        kept = {policy["PolicyArn"] for policy in new.get("AccessPolicies", [])}
+        for policy in old.get("AccessPolicies", []):
+            if policy["PolicyArn"] not in kept:
+                call("eks", "disassociate_access_policy", **_principal(old), policyArn=policy["PolicyArn"])
+
+
+def _principal(properties: Properties) -> dict[str, str]:
+    return {"clusterName": properties["ClusterName"], "principalArn": properties["PrincipalArn"]}
+
+
+@provides
+class PodIdentityAssociation(Provider):
+    """IAM role of a service account."""
+
+    type = "AWS::EKS::PodIdentityAssociation"
+    known = frozenset({"ClusterName", "Namespace", "RoleArn", "ServiceAccount", "Tags"})
+
+    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+        given = {key: value for key, value in properties.items() if key != "Tags"}
+        made = call("eks", "create_pod_identity_association", **camel(given), tags=_tag_map(properties))["association"]
+        return Made(
+            physical_id=made["associationArn"],
+            attributes={"AssociationArn": made["associationArn"], "AssociationId": made["associationId"]},
+        )
+
+    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = call("eks", "describe_pod_identity_association", **self._key(made, properties))
+        return found
+
+    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+        only_changed(old, new, "RoleArn", "Tags")
+        call("eks", "update_pod_identity_association", **self._key(made, new), roleArn=new["RoleArn"])
+        _set_tags(call, made.physical_id, old, new)
+
+    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+        call("eks", "delete_pod_identity_association", **self._key(made, properties))
+
+    @staticmethod
+    def _key(made: Made, properties: Properties) -> dict[str, str]:
+        return {"clusterName": properties["ClusterName"], "associationId": made.attributes["AssociationId"]}
+
+
+def _logging(properties: Mapping[str, Any]) -> dict[str, Any]:
+    types = [item["Type"] for item in properties.get("ClusterLogging", {}).get("EnabledTypes", [])]
+    return {"clusterLogging": [{"types": types, "enabled": True}]}

@@ -1,0 +1,142 @@
+"""Directs a rehearsal: lets time pass, injects faults, and tells what stands."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from ultrafleet.environment import Environment
+from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal import audit
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.cloudformation.stacks import Stacks
+from ultrafleet.rehearsal.ec2.reservations import Reservations
+from ultrafleet.rehearsal.fault import Target, Undo
+from ultrafleet.rehearsal.faults import fault_named
+from ultrafleet.rehearsal.pool_view import pool_views
+from ultrafleet.rehearsal.purchases import make_purchases
+from ultrafleet.rehearsal.world import WORLD
+
+SETTLING = timedelta(minutes=30)
+"""Longer than a tick of the schedule and whatever EKS needs to launch."""
+
+
+class Director:
+    """One rehearsal of one environment; the embedded AWS is in this process."""
+
+    def __init__(self, environment: Environment, *, read_again: Callable[[], Environment] | None = None) -> None:
+        self.environment = environment
+        self._read_again = read_again
+        self._injected: dict[str, Undo] = {}
+
+    def told(self, word: str, **given: Any) -> Any:  # JSON
+        """Do what a word of the command asks; answers and arguments are JSON.
+
+        Raises:
+            FleetError: there is no such word, or it can't be done.
+        """
+        words: dict[str, Callable[..., Any]] = {
+            "ping": lambda: self.environment.name,
+            "prepare": self.prepare,
+            "status": self.status,
+            "advance": self.advance,
+            "bring_up": self.bring_up,
+            "inject": self.inject,
+            "clear": self.clear,
+            "audit": lambda: [asdict(item) for item in audit.audit(self.environment.account, self.environment.region)],
+            "retained": lambda: [asdict(item) for item in self._retained()],
+            "purge": lambda: [asdict(item) for item in audit.purge(self.environment.account, self.environment.region)],
+            "unprotect": self.unprotect,
+        }
+        if word not in words:
+            raise FleetError(f"word is {word!r}, expected one of {', '.join(words)}")
+        return words[word](**given)
+
+    def prepare(self) -> None:
+        """Read the environment's file again: new blocks are bought, moved ends are extensions."""
+        if self._read_again is not None:
+            self.environment = self._read_again()
+        make_purchases(self.environment)
+
+    def status(self) -> dict[str, Any]:
+        """What stands."""
+        stacks = WORLD.part(Stacks, self.environment.account, self.environment.region)
+        reservations = WORLD.part(Reservations, self.environment.account, self.environment.region)
+        return {
+            "now": WORLD.now.isoformat(),
+            "stacks": {stack.name: stack.status for stack in stacks.live},
+            "pools": [asdict(view) for view in pool_views(self.environment)],
+            "reservations": {
+                reservation.id: {
+                    "state": reservation.state(WORLD.now),
+                    "start": reservation.start.isoformat(),
+                    "end": reservation.end and reservation.end.isoformat(),
+                    "interconnect": reservation.interconnect,
+                    "launchable": reservation.launchable,
+                }
+                for reservation in reservations.by_id.values()
+            },
+            "killed": len(reservations.reclaim.killed),
+            "faults": sorted(self._injected),
+        }
+
+    def advance(self, *, to: str | None = None, hours: float | None = None) -> str:
+        """Let time pass.
+
+        Args:
+            to: until then, in ISO 8601.
+            hours: so long.
+        """
+        if (to is None) == (hours is None):
+            raise FleetError("neither or both of a moment and a number of hours are given, expected one of them")
+        until = datetime.fromisoformat(to) if to is not None else WORLD.now + timedelta(hours=hours or 0)
+        if until.tzinfo is None:
+            raise FleetError(f"moment is {to} without an offset, expected one: write {to}Z")
+        if until < WORLD.now:
+            raise FleetError(
+                f"moment is {until.isoformat()}, expected one after {WORLD.now.isoformat()}: time only passes"
+            )
+        WORLD.advance(until)
+        return WORLD.now.isoformat()
+
+    def bring_up(self) -> str:
+        """Let time pass until the first block of each pool has begun that isn't over."""
+        begins = []
+        for pool in self.environment.pools:
+            later = [block.start for block in pool.capacity_blocks if block.end > WORLD.now]
+            begins += later[:1]
+        WORLD.advance(max([WORLD.now, *begins]) + SETTLING)
+        return WORLD.now.isoformat()
+
+    def inject(self, *, name: str, pool: str | None = None) -> None:
+        """Inject a fault, until it is cleared."""
+        fault = fault_named(name)
+        if name in self._injected:
+            raise FleetError(f"fault {name} is injected already, expected another: clear it first")
+        self._injected[name] = fault.inject(Target(environment=self.environment, pool=pool))
+
+    def clear(self, *, name: str | None = None) -> None:
+        """End a fault, or all of them."""
+        for injected in [name] if name is not None else list(self._injected):
+            if injected not in self._injected:
+                raise FleetError(
+                    f"fault {injected} is not injected, expected one of {', '.join(self._injected) or '(none)'}"
+                )
+            self._injected.pop(injected)()
+
+    def unprotect(self) -> list[str]:
+        """Take off what protects a production environment from deletion, as its owner would; what was taken off."""
+        call = Calls(account_id=self.environment.account, region=self.environment.region)
+        lifted = []
+        for stack in WORLD.part(Stacks, self.environment.account, self.environment.region).live:
+            if stack.termination_protection:
+                stack.termination_protection = False
+                lifted.append(f"termination protection of stack {stack.name}")
+        for name in call("eks", "list_clusters")["clusters"]:
+            if call("eks", "describe_cluster", name=name)["cluster"].get("deletionProtection"):
+                call("eks", "update_cluster_config", name=name, deletionProtection=False)
+                lifted.append(f"deletion protection of cluster {name}")
+        return lifted
+
+    def _retained(self) -> list[audit.Audited]:
+        return audit.retained(self.environment.account, self.environment.region)

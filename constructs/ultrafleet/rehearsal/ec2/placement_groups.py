@@ -1,0 +1,162 @@
+"""Placement groups."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from moto.ec2.utils import random_id
+
+from ultrafleet.rehearsal.ec2.answers import add_operation, backend, filtered, put_tags, specified_tags, tags_of
+from ultrafleet.rehearsal.world import WORLD, Refusal
+
+_STRATEGIES: Final = ("cluster", "spread", "partition", "precision-time")
+_RESERVABLE: Final = ("cluster", "precision-time")
+"""Strategies that a reservation can be made in (EC2 user guide, Capacity Reservations with placement groups, high)."""
+_MAX_PARTITIONS: Final = 7  # a zone (EC2 user guide, placement groups, high)
+_FILTERS: Final = ("group-arn", "group-name", "spread-level", "state", "strategy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacementGroup:
+    """A placement group.
+
+    Attributes:
+        name: its name, unique in account and region.
+        id: `pg-…`.
+        arn: its ARN.
+        strategy: `cluster`, `spread`, `partition` or `precision-time`.
+        partition_count: partitions of a partition group.
+        spread_level: `rack` or `host` of a spread group.
+    """
+
+    name: str
+    id: str
+    arn: str
+    strategy: str
+    partition_count: int | None
+    spread_level: str | None
+
+
+class PlacementGroups:
+    """Placement groups of an account and region."""
+
+    def __init__(self, account_id: str, region: str) -> None:
+        self.account_id = account_id
+        self.region = region
+        self.by_name: dict[str, PlacementGroup] = {}
+
+    def find(self, name_or_id: str) -> PlacementGroup | None:
+        """A group by its name, id or ARN, or None."""
+        found = (group for group in self.by_name.values() if name_or_id in (group.name, group.id, group.arn))
+        return next(found, None)
+
+    def get(self, name_or_id: str) -> PlacementGroup:
+        """A group by its name, id or ARN.
+
+        Raises:
+            Refusal: there is none.
+        """
+        found = self.find(name_or_id)
+        if found is None:
+            raise Refusal("InvalidPlacementGroup.Unknown", f"The Placement Group '{name_or_id}' is unknown.")
+        return found
+
+    def for_reservation(self, arn: str) -> PlacementGroup:
+        """A group that a reservation can be made in.
+
+        Raises:
+            Refusal: there is none of that ARN, or its strategy takes no reservations.
+        """
+        found = self.get(arn)
+        if found.strategy not in _RESERVABLE:
+            # That it is refused: high; code and message inferred.
+            raise Refusal(
+                "InvalidParameterValue",
+                f"Capacity Reservations are not supported in placement group '{found.name}' with strategy "
+                f"{found.strategy}.",
+            )
+        return found
+
+    def is_used(self, group: PlacementGroup) -> bool:
+        """Whether instances are in it, or a reservation that isn't over."""
+        from ultrafleet.rehearsal.ec2.reservations import Reservations  # noqa: PLC0415 - they name each other
+
+        instances = (
+            item for held in backend(self.account_id, self.region).reservations.values() for item in held.instances
+        )
+        if any(item.placement.group_name == group.name and item.state != "terminated" for item in instances):
+            return True
+        reservations = WORLD.part(Reservations, self.account_id, self.region).by_id.values()
+        return any(
+            item.placement_group_arn == group.arn and item.state(WORLD.now) not in ("expired", "cancelled")
+            for item in reservations
+        )
+
+    def answer(self, group: PlacementGroup) -> dict[str, Any]:
+        """A group as the API describes it."""
+        answer: dict[str, Any] = {
+            "GroupName": group.name,
+            "GroupId": group.id,
+            "GroupArn": group.arn,
+            "State": "available",
+            "Strategy": group.strategy,
+            "Tags": tags_of(self.account_id, self.region, group.id),
+        }
+        if group.partition_count is not None:
+            answer["PartitionCount"] = group.partition_count
+        if group.spread_level is not None:
+            answer["SpreadLevel"] = group.spread_level
+        return answer
+
+
+def install() -> None:
+    """Add the operations to moto's EC2."""
+    add_operation("CreatePlacementGroup", create)
+    add_operation("DescribePlacementGroups", describe)
+    add_operation("DeletePlacementGroup", delete)
+
+
+def create(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
+    """CreatePlacementGroup."""
+    groups = WORLD.part(PlacementGroups, account_id, region)
+    name, strategy = params.get("GroupName"), params.get("Strategy")
+    if not name:
+        raise Refusal("MissingParameter", "The request must contain the parameter GroupName")
+    if name in groups.by_name:
+        raise Refusal("InvalidPlacementGroup.Duplicate", f"The Placement Group '{name}' already exists.")
+    partitions = params.get("PartitionCount")
+    if strategy not in _STRATEGIES:
+        raise Refusal("InvalidParameterValue", f"Invalid value '{strategy}' for Strategy.")
+    if partitions is not None and (strategy != "partition" or not 1 <= int(partitions) <= _MAX_PARTITIONS):
+        raise Refusal("InvalidParameterValue", f"Invalid value '{partitions}' for PartitionCount.")
+    group_id = str(random_id("pg"))
+    group = PlacementGroup(
+        name=name,
+        id=group_id,
+        arn=f"arn:aws:ec2:{region}:{account_id}:placement-group/{name}",
+        strategy=strategy,
+        partition_count=int(partitions or 1) if strategy == "partition" else None,
+        spread_level=params.get("SpreadLevel", "rack") if strategy == "spread" else None,
+    )
+    groups.by_name[name] = group
+    put_tags(account_id, region, group_id, specified_tags(params, "placement-group"))
+    return {"PlacementGroup": groups.answer(group)}
+
+
+def describe(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
+    """DescribePlacementGroups."""
+    groups = WORLD.part(PlacementGroups, account_id, region)
+    wanted = [*(params.get("GroupNames") or []), *(params.get("GroupIds") or [])]
+    found = [groups.get(one) for one in wanted] if wanted else list(groups.by_name.values())
+    return {"PlacementGroups": filtered((groups.answer(group) for group in found), params, _FILTERS)}
+
+
+def delete(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
+    """DeletePlacementGroup: refused while instances or reservations are in it (EC2 user guide, high)."""
+    groups = WORLD.part(PlacementGroups, account_id, region)
+    group = groups.get(params["GroupName"])
+    if groups.is_used(group):
+        raise Refusal(
+            "InvalidPlacementGroup.InUse", f"The placement group '{group.name}' is in use and may not be deleted."
+        )
+    del groups.by_name[group.name]
+    return {}

@@ -1,0 +1,89 @@
+"""Turns moto into the embedded AWS: once for a process."""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from moto.cloudtrail.responses import CloudTrailResponse
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.core.responses import ActionResult, BaseResponse
+from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+from moto.iam.models import get_account_id_from
+
+from ultrafleet.rehearsal import ec2, eks, resource_groups
+from ultrafleet.rehearsal.cloudformation import api as cloudformation
+from ultrafleet.rehearsal.world import WORLD, Refusal
+
+_ACCOUNT = re.compile(r"Credential=(\d{12})/")
+_DEFAULT_ACCOUNT: list[str] = []
+
+
+@cache
+def install() -> None:
+    """Extend moto; a second call does nothing."""
+    cloudformation.install()
+    # The CDK CLI asks the audit trail why a stack failed; moto doesn't know the call.
+    setattr(CloudTrailResponse, "lookup_events", lambda _: ActionResult({"Events": []}))  # noqa: B010  # moto has no such name
+    resource_groups.install()
+    ec2.install()
+    eks.install()
+    call_action = BaseResponse.call_action
+
+    def checked(response: BaseResponse) -> Any:
+        action: str = response._get_action() or ""
+        if not action.startswith(("Describe", "List", "Get", "Head")):
+            WORLD.changes += 1
+        try:
+            WORLD.check_call(response.service_name, action, {"account": response.current_account})
+        except Refusal as refusal:
+            status, headers, body = response.serialized(ActionResult(refusal))
+            return status, headers, body
+        return call_action(response)
+
+    _replace(BaseResponse, "call_action", checked)
+    _replace(BaseResponse, "get_current_account", _current_account)
+    _let_conditional_denials_pass()
+
+
+def set_default_account(account_id: str) -> None:
+    """Account of callers whose access key says nothing."""
+    _DEFAULT_ACCOUNT[:] = [account_id]
+
+
+def _current_account(response: BaseResponse) -> str:
+    """Account of a call: an access key of twelve digits is its id, and a role's session is the role's account's."""
+    match = _ACCOUNT.search(response.headers.get("Authorization", ""))
+    if match is not None:
+        return match[1]
+    found: str = get_account_id_from(response.get_access_key())
+    return _DEFAULT_ACCOUNT[0] if found == DEFAULT_ACCOUNT_ID and _DEFAULT_ACCOUNT else found
+
+
+def _let_conditional_denials_pass() -> None:
+    """Let a denial say nothing whose condition can't be known.
+
+    moto (5.2.5) takes it for a denial, so that nobody could write to the bucket of `cdk bootstrap`, whose policy denies
+    what doesn't come over TLS.
+    """
+    permitted = IAMPolicyStatement.is_action_permitted
+
+    def checked(
+        statement: IAMPolicyStatement,
+        action: str,
+        resource: str = "*",
+        principal: str | None = None,
+        incoming_condition_values: dict[str, str] | None = None,
+    ) -> PermissionResult:
+        conditional = statement._statement.get("Effect") == "Deny" and "Condition" in statement._statement
+        if conditional and not incoming_condition_values:
+            return PermissionResult.NEUTRAL
+        return permitted(statement, action, resource, principal, incoming_condition_values)
+
+    _replace(IAMPolicyStatement, "is_action_permitted", checked)
+
+
+def _replace(kind: type, name: str, method: Callable[..., Any]) -> None:
+    """Put a method of ours in the place of one of moto's, which has to be there."""
+    getattr(kind, name)
+    setattr(kind, name, method)
