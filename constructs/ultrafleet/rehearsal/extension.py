@@ -11,7 +11,7 @@ from moto.core.responses import ActionResult, BaseResponse
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.iam.models import get_account_id_from
 
-from ultrafleet.rehearsal import ec2, eks, resource_groups
+from ultrafleet.rehearsal import ec2, eks_control, resource_groups
 from ultrafleet.rehearsal.cloudformation import api as cloudformation
 from ultrafleet.rehearsal.world import WORLD, Refusal
 
@@ -27,7 +27,7 @@ def install() -> None:
     setattr(CloudTrailResponse, "lookup_events", lambda _: ActionResult({"Events": []}))  # noqa: B010  # moto has no such name
     resource_groups.install()
     ec2.install()
-    eks.install()
+    eks_control.install()
     call_action = BaseResponse.call_action
 
     def checked(response: BaseResponse) -> Any:

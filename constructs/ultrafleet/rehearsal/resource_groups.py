@@ -4,6 +4,7 @@ import re
 from typing import Any, Final
 
 from moto.core.responses import ActionResult
+from moto.resourcegroups import urls
 from moto.resourcegroups.models import FakeResourceGroup
 from moto.resourcegroups.responses import ResourceGroupsResponse
 
@@ -18,6 +19,8 @@ def install() -> None:
     """Answer what moto's Resource Groups leaves out."""
     for handler in (group_resources, ungroup_resources, list_group_resources, get_group, delete_group):
         setattr(ResourceGroupsResponse, handler.__name__, handler)
+    for path in ("group-resources", "ungroup-resources", "list-group-resources"):
+        urls.url_paths[f"{{0}}/{path}$"] = ResourceGroupsResponse.dispatch
 
 
 def _store(response: ResourceGroupsResponse) -> ReservationGroups:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -287,12 +288,19 @@ class Operation:
         """Tell of a failure in the stack's events, as the reason of the resource's status."""
         try:
             yield
-        except Refusal as refusal:
+        except Exception as error:
+            refusal = error if isinstance(error, Refusal) else _own_fault(error)
             status = "CREATE_FAILED" if standing is None else "UPDATE_FAILED"
             physical = "" if standing is None else standing.made.physical_id
             message = _handler_message(refusal)
             self._stack.record_resource(logical_id, resource_type, physical, status, message)
-            raise Refusal(refusal.code, message, rule=refusal.rule) from refusal
+            raise Refusal(refusal.code, message, rule=refusal.rule) from error
+
+
+def _own_fault(error: Exception) -> Refusal:
+    """A fault of the embedded AWS fails the resource, so that the stack does not hang."""
+    traceback.print_exception(error)
+    return Refusal("EmbeddedAwsFault", f"the embedded AWS failed, which is no fault of the template: {error!r}")
 
 
 def _provider(resource_type: str) -> Provider:

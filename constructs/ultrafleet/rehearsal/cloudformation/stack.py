@@ -1,6 +1,5 @@
 """A stack: its template, the resources that came of it, and what happened to them."""
 
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -92,8 +91,6 @@ class Stack:
     deleted: datetime | None = None
     operation: int = 0
     to_undo: list[Callable[[], None]] = field(default_factory=list)
-    # Tools page backwards to the first event that they know.
-    _ids: itertools.count[int] = field(default_factory=itertools.count)
 
     def record(self, status: str, reason: str | None = None) -> None:
         """The stack's status changes."""
@@ -112,7 +109,7 @@ class Stack:
     def _event(self, logical_id: str, physical_id: str, resource_type: str, status: str, reason: str | None) -> None:
         self.events.append(
             Event(
-                event_id=f"{logical_id}-{status}-{next(self._ids):06d}",
+                event_id=f"{logical_id}-{status}-{len(self.events):06d}",
                 logical_id=logical_id,
                 physical_id=physical_id,
                 type=resource_type,

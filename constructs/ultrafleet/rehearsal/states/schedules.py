@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from moto.eks.models import eks_backends
 from moto.scheduler.models import Schedule, scheduler_backends
 from moto.stepfunctions.models import stepfunctions_backends
 
 from ultrafleet.rehearsal.ec2.reservations import Reservations
+from ultrafleet.rehearsal.eks_control.state import Eks
 from ultrafleet.rehearsal.states.integrations import SdkIntegrations
 from ultrafleet.rehearsal.states.language import Machine
 from ultrafleet.rehearsal.world import WORLD
@@ -114,9 +114,9 @@ class Schedules:
         ]
 
     def _longest_lead(self) -> timedelta:
-        clusters = eks_backends[self.account_id][self.region].clusters.values()
-        groups = [group for cluster in clusters for group in cluster.nodegroups.values()]
-        minutes = [int(group.tags[LEAD_TAG]) for group in groups if (group.tags or {}).get(LEAD_TAG, "").isdigit()]
+        groups = WORLD.part(Eks, self.account_id, self.region).node_groups()
+        tags = [group.told.get("tags", {}).get(LEAD_TAG, "") for group in groups]
+        minutes = [int(value) for value in tags if value.isdigit()]
         return timedelta(minutes=max(minutes, default=0))
 
     def _enabled(self) -> list[Schedule]:

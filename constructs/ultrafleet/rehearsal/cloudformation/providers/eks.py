@@ -1,7 +1,8 @@
 """EKS clusters, node groups, add-ons, access."""
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.providers.base import (
@@ -14,7 +15,13 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
     tags_of,
     update_tags,
 )
-from ultrafleet.rehearsal.world import Refusal
+from ultrafleet.rehearsal.world import WORLD, Refusal
+
+
+_UNTOLD: Final = ("KubeSchedulerConfig",)
+"""Properties of a cluster that CloudFormation's schema has and botocore's API not yet; they are kept, but not asked for."""
+_STEP: Final = timedelta(minutes=1)
+_MOST_STEPS: Final = 60
 
 
 def camel(value: Any, *, keep: frozenset[str] = frozenset()) -> Any:
@@ -56,7 +63,7 @@ class Cluster(Provider):
     )  # fmt: skip
 
     def create(self, call: Calls, place: Place, properties: Properties) -> Made:
-        given = camel({key: value for key, value in properties.items() if key not in {"Tags", "Logging"}})
+        given = camel({key: value for key, value in properties.items() if key not in {"Tags", "Logging", *_UNTOLD}})
         if "Logging" in properties:
             given["logging"] = _logging(properties["Logging"])
         name = properties.get("Name", place.name(most=100))
@@ -75,16 +82,15 @@ class Cluster(Provider):
 
     def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
         found: Mapping[str, Any] = call("eks", "describe_cluster", name=made.physical_id)["cluster"]
-        return found
+        return {**found, **{key: properties[key] for key in _UNTOLD if key in properties}}
 
     def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
         name = made.physical_id
         in_place = (
-            "AccessConfig", "ComputeConfig", "ControlPlaneScalingConfig", "DeletionProtection", "KubeSchedulerConfig",
-            "KubernetesNetworkConfig", "Logging", "ResourcesVpcConfig", "StorageConfig", "UpgradePolicy",
-            "ZonalShiftConfig",
+            "AccessConfig", "ComputeConfig", "ControlPlaneScalingConfig", "DeletionProtection", "KubernetesNetworkConfig",
+            "Logging", "ResourcesVpcConfig", "StorageConfig", "UpgradePolicy", "ZonalShiftConfig",
         )  # fmt: skip
-        changed = only_changed(old, new, *in_place, "Tags", "Version")
+        changed = only_changed(old, new, *in_place, *_UNTOLD, "Tags", "Version")
         if "Version" in changed:
             call("eks", "update_cluster_version", name=name, version=new["Version"])
         # EKS takes one kind of change in a call.
@@ -169,6 +175,7 @@ class Nodegroup(Provider):
             }
         if arguments:
             call("eks", "update_nodegroup_config", clusterName=cluster, nodegroupName=name, **arguments)
+            self._wait(call, made)
         if changed & {"LaunchTemplate", "ReleaseVersion", "Version"}:
             call(
                 "eks",
@@ -185,6 +192,19 @@ class Nodegroup(Provider):
     def delete(self, call: Calls, made: Made, properties: Properties) -> None:
         cluster, name = made.physical_id.split("/")
         call("eks", "delete_nodegroup", clusterName=cluster, nodegroupName=name)
+        self._wait(call, made)
+
+    def _wait(self, call: Calls, made: Made) -> None:
+        """CloudFormation waits while EKS evicts nodes, and time passes meanwhile."""
+        for _ in range(_MOST_STEPS):
+            try:
+                status = self.read(call, made, {})["status"]
+            except Refusal:  # it is gone
+                return
+            if status not in {"UPDATING", "DELETING"}:
+                return
+            WORLD.advance(WORLD.now + _STEP)
+        raise Refusal("NotStabilized", f"{made.physical_id} is {status} after {_MOST_STEPS} minutes")
 
 
 def health(nodegroup: Mapping[str, Any]) -> str:
