@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +27,7 @@ Environments = Annotated[Path, typer.Option(help="folder of environment files")]
 Json = Annotated[bool, typer.Option("--json", help="as JSON")]
 
 FOLDER = Path("stacks/environments")
+_WIDTH = 130
 _BEFORE_FIRST_BLOCK = timedelta(hours=1)
 
 
@@ -208,14 +210,14 @@ def _advise(aws: "EmbeddedAws", environment: Environment, variables: dict[str, s
 def _show(aws: "EmbeddedAws", environment: Environment) -> None:
     """Tables of what stands."""
     told = aws.ask("status")
-    console = Console(width=None, soft_wrap=True)
-    stacks = Table(title=f"{environment.name} at {told['now']} (the embedded AWS's own time)", title_justify="left")
+    console = Console(width=max(_WIDTH, Console().width), highlight=False)
+    stacks = _table(f"{environment.name} at {told['now']}, the embedded AWS's own time")
     for column in ("stack", "status"):
         stacks.add_column(column)
     for name, state in sorted(told["stacks"].items()):
         stacks.add_row(name, state)
     console.print(stacks)
-    pools = Table(title="pools", title_justify="left")
+    pools = _table("pools")
     for column in ("pool", "status", "nodes", "interfaces of a node", "reservation", "zone"):
         pools.add_column(column)
     for pool in told["pools"]:
@@ -225,6 +227,10 @@ def _show(aws: "EmbeddedAws", environment: Environment) -> None:
         for issue in pool["issues"]:
             print(f"{pool['name']}: {issue}")
     print(f"AWS's APIs: AWS_ENDPOINT_URL={aws.endpoint} AWS_REGION={environment.region}, any credentials")
+
+
+def _table(title: str) -> Table:
+    return Table(box=box.SIMPLE, title=title, title_justify="left", title_style="bold")
 
 
 def _pool_row(pool: dict[str, Any]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +16,8 @@ from ultrafleet.errors import FleetError
 
 if TYPE_CHECKING:
     from ultrafleet.rehearsal.life import BlockLife, Life
+
+_WIDTH = 130
 
 
 def rehearse(
@@ -36,8 +39,8 @@ def rehearse(
             f"{environment} has no capacity block, expected one: nothing ends there, `make deploy` shows what comes up"
         )
     try:
-        from ultrafleet.rehearsal.assembly import StackFailedError, read_assembly  # noqa: PLC0415  # needs the extra
-        from ultrafleet.rehearsal.life import live, lives_of  # noqa: PLC0415
+        from ultrafleet.rehearsal.assembly import read_assembly  # noqa: PLC0415  # needs the extra
+        from ultrafleet.rehearsal.life import live_all, lives_of  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise FleetError(f"{error.name} is not installed, expected it: pip install 'ultrafleet[rehearsal]'") from error
     lives = {item.name: item for item in lives_of(loaded)}
@@ -46,13 +49,12 @@ def rehearse(
         raise FleetError(f"life is {unknown[0]!r}, expected one of {', '.join(lives)}")
     stacks = read_assembly(assembly / f"assembly-{environment}")
     told: list[tuple[Life, list[BlockLife]]] = []
-    for name in life or lives:
-        try:
-            told.append((lives[name], live(loaded, stacks, lives[name])))
-        except StackFailedError as error:
-            raise FleetError(f"{error}, expected it to deploy: `make deploy ENV={environment}` shows it") from error
+    for item, blocks in zip(
+        (chosen := [lives[name] for name in life or lives]), live_all(loaded, stacks, chosen), strict=True
+    ):
+        told.append((item, blocks))
         if not as_json:
-            _show(*told[-1])
+            _show(item, blocks)
     if as_json:
         print(json.dumps([_as_json(*item) for item in told], indent=2))
     lost = sum(block.killed for item, blocks in told if item.scheduled for block in blocks)
@@ -62,38 +64,22 @@ def rehearse(
 
 
 def _show(life: "Life", blocks: "list[BlockLife]") -> None:
-    table = Table(title=f"{life.name}: {life.summary}", title_justify="left")
-    for column in ("pool", "block", "up", "last node gone", "before reclaim", "node-hours paid", "used", "killed"):
-        table.add_column(column, justify="right" if column in {"node-hours paid", "used", "killed"} else "left")
+    table = Table(box=box.SIMPLE, title=f"{life.name}: {life.summary}", title_justify="left", title_style="bold")
+    right = {"up after", "before reclaim", "node-hours paid", "used", "killed"}
+    for column in ("pool", "block", "up after", "drained", "before reclaim", "node-hours paid", "used", "killed"):
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
     for block in blocks:
         table.add_row(
             block.pool,
             block.reservation_id,
-            _after(block.up, block.begins, "after it began"),
-            _moment(block.gone),
-            _minutes(block),
+            "never" if block.up is None else f"{(block.up - block.begins) / timedelta(minutes=1):.0f} min",
+            "-" if block.killed or block.gone is None else f"{block.gone:%Y-%m-%d %H:%M}Z",
+            "-" if block.killed or block.gone is None else f"{block.minutes_before_reclaim:.0f} min",
             f"{block.paid_node_hours:,.0f}",
             f"{block.used_node_hours:,.0f} ({block.used_node_hours / block.paid_node_hours:.1%})",
             f"{block.killed} of {block.nodes}" if block.killed else "0",
         )
-    Console(soft_wrap=True).print(table)
-
-
-def _after(moment: datetime | None, begins: datetime, what: str) -> str:
-    if moment is None:
-        return "never"
-    return f"{(moment - begins) / timedelta(minutes=1):.0f} min {what}"
-
-
-def _moment(moment: datetime | None) -> str:
-    return "-" if moment is None else f"{moment:%Y-%m-%d %H:%M}Z"
-
-
-def _minutes(block: "BlockLife") -> str:
-    minutes = block.minutes_before_reclaim
-    if minutes is None:
-        return "-"
-    return "killed" if block.killed else f"{minutes:.0f} min"
+    Console(width=max(_WIDTH, Console().width), highlight=False).print(table)
 
 
 def _as_json(life: "Life", blocks: "list[BlockLife]") -> dict[str, Any]:

@@ -50,6 +50,8 @@ def _check_ultraserver_type(name: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_check_name)]
+# Not strict itself: YAML has lists and no tuples. Its members are.
+FileInterface = Annotated[tuple[int, int, Literal["interface", "efa", "efa-only"]], Field(strict=False)]
 Zone = Annotated[str, AfterValidator(_check_zone)]
 
 
@@ -146,7 +148,7 @@ class Node(Model):
     """What a pool's nodes are like; see `NodeOptions`."""
 
     efa_intent: Literal["ip_saving", "max_ip_bandwidth", "efa_8"] = "ip_saving"
-    interfaces: list[tuple[int, int, Literal["interface", "efa", "efa-only"]]] | None = None
+    interfaces: list[FileInterface] | None = None
     max_pods: int = 64
     labels: dict[str, str] = {}
     tags: dict[str, str] = {}

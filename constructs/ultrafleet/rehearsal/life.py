@@ -1,12 +1,17 @@
 """The life of an environment on a virtual clock: what its blocks cost, what they gave, and what EC2 took away."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from multiprocessing import get_context
 from typing import Final
 
 from ultrafleet.environment import Environment
-from ultrafleet.rehearsal.assembly import AssemblyStack, deploy_assembly
+from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal.assembly import AssemblyStack, StackFailedError, deploy_assembly
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.ec2.instances import Lifetime, Lifetimes
 from ultrafleet.rehearsal.ec2.reservations import Reservations
@@ -139,6 +144,30 @@ def live(environment: Environment, stacks: Sequence[AssemblyStack], life: Life) 
             for pool in environment.pools
             for block in pool.capacity_blocks
         ]
+
+
+def live_all(
+    environment: Environment, stacks: Sequence[AssemblyStack], lives: Sequence[Life]
+) -> Iterator[list[BlockLife]]:
+    """Live several lives, side by side in processes of their own; what came of them in their order.
+
+    Raises:
+        FleetError: a stack could not be deployed.
+    """
+    if len(lives) == 1:
+        yield _lived(environment, stacks, lives[0])
+        return
+    workers = min(len(lives), os.cpu_count() or 1)
+    # Spawned, not forked: what this process holds of botocore and its threads isn't for others.
+    with ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(partial(_lived, environment, stacks), lives)
+
+
+def _lived(environment: Environment, stacks: Sequence[AssemblyStack], life: Life) -> list[BlockLife]:
+    try:
+        return live(environment, stacks, life)
+    except StackFailedError as error:
+        raise FleetError(f"{error}, expected it to deploy: `make deploy ENV={environment.name}` shows it") from error
 
 
 def _extension(call: Calls, block: CapacityBlock) -> Event:

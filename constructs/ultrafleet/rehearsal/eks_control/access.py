@@ -42,7 +42,9 @@ def create_access_entry(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     """CreateAccessEntry."""
     cluster, principal = eks.cluster(params["name"]), params["principalArn"]
     if principal in cluster.access_entries:
-        raise Refusal("ResourceInUseException", "The specified access entry resource is already in use on this cluster.")
+        raise Refusal(
+            "ResourceInUseException", "The specified access entry resource is already in use on this cluster."
+        )
     cluster.access_entries[principal] = _entry(eks, cluster, params)
     return {"accessEntry": cluster.access_entries[principal]}
 

@@ -93,7 +93,11 @@ def update_addon(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     told = _addon(cluster, params)
     _check_configuration(params)
     told.update(
-        {key: params[key] for key in ("addonVersion", "configurationValues", "serviceAccountRoleArn") if params.get(key)}
+        {
+            key: params[key]
+            for key in ("addonVersion", "configurationValues", "serviceAccountRoleArn")
+            if params.get(key)
+        }
     )
     if params.get("podIdentityAssociations") is not None:
         told["podIdentityAssociations"] = _associations(eks, cluster, told["addonArn"], params)

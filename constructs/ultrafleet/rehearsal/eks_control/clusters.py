@@ -176,7 +176,9 @@ def update_cluster_config(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     cluster = eks.cluster(params["name"])
     given = [key for key in _CONFIGS if params.get(key) is not None]
     if len(given) != 1:
-        raise Refusal("InvalidParameterException", f"Only one type of update can be allowed, got {', '.join(given) or 'none'}")
+        raise Refusal(
+            "InvalidParameterException", f"Only one type of update can be allowed, got {', '.join(given) or 'none'}"
+        )
     key = given[0]
     if isinstance(params[key], dict):
         cluster.told[key] = {**cluster.told.get(key, {}), **params[key]}

@@ -93,7 +93,9 @@ def _type_twice(facts: NodeGroupFacts) -> str | None:
 
 
 def _type_unknown(facts: NodeGroupFacts) -> str | None:
-    types = facts.params.get("instanceTypes") or ([facts.template["InstanceType"]] if "InstanceType" in facts.template else [])
+    types = facts.params.get("instanceTypes") or (
+        [facts.template["InstanceType"]] if "InstanceType" in facts.template else []
+    )
     unknown = [name for name in types if not is_known(name)]
     return f"The following supplied instance types do not exist: [{', '.join(unknown)}]" if unknown else None
 
@@ -120,19 +122,25 @@ def _block_without_market(facts: NodeGroupFacts) -> str | None:
 
 def _market_without_block(facts: NodeGroupFacts) -> str | None:
     wrong = facts.market == "capacity-block" and not facts.is_on_blocks
-    return "Capacity type must be CAPACITY_BLOCK for a launch template with MarketType capacity-block" if wrong else None
+    return (
+        "Capacity type must be CAPACITY_BLOCK for a launch template with MarketType capacity-block" if wrong else None
+    )
 
 
 def _block_without_target(facts: NodeGroupFacts) -> str | None:
     specification = facts.template.get("CapacityReservationSpecification") or {}
-    wrong = facts.is_on_blocks and facts.market == "capacity-block" and not specification.get("CapacityReservationTarget")
+    wrong = (
+        facts.is_on_blocks and facts.market == "capacity-block" and not specification.get("CapacityReservationTarget")
+    )
     return "Launch template must have a CapacityReservationTarget" if wrong else None
 
 
 def _sizes(facts: NodeGroupFacts) -> str | None:
     least, desired, most = facts.sizes
     if not 0 <= least <= desired <= most:
-        return f"Minimum capacity {least} can't be greater than desired size {desired}, nor that than the maximum {most}"
+        return (
+            f"Minimum capacity {least} can't be greater than desired size {desired}, nor that than the maximum {most}"
+        )
     return None
 
 
@@ -173,7 +181,9 @@ def _too_many_taints(facts: NodeGroupFacts) -> str | None:
 
 
 def _reserved_label(facts: NodeGroupFacts) -> str | None:
-    wrong = [key for key in facts.params.get("labels") or {} if key.startswith(("eks.amazonaws.com/", "kubernetes.io/"))]
+    wrong = [
+        key for key in facts.params.get("labels") or {} if key.startswith(("eks.amazonaws.com/", "kubernetes.io/"))
+    ]
     return f"Label {wrong[0]} uses a reserved prefix" if wrong else None
 
 
@@ -225,7 +235,9 @@ def template_data(call: Calls, named: Mapping[str, Any] | None) -> tuple[dict[st
         return {}, ""
     which = {"LaunchTemplateId": named["id"]} if "id" in named else {"LaunchTemplateName": named["name"]}
     try:
-        answer = call("ec2", "describe_launch_template_versions", **which, Versions=[str(named.get("version", "$Default"))])
+        answer = call(
+            "ec2", "describe_launch_template_versions", **which, Versions=[str(named.get("version", "$Default"))]
+        )
     except Refusal as refusal:
         return {}, str(refusal.message)
     if not answer["LaunchTemplateVersions"]:

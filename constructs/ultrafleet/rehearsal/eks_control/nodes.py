@@ -92,7 +92,8 @@ class Nodes:
         group.told["scalingConfig"] = {**group.told["scalingConfig"], **scaling}
         leaving = {instance for _, instance in group.draining}
         staying = sorted(
-            (item for item in self.of(cluster, group) if item.id not in leaving), key=lambda item: (item.launched, item.id)
+            (item for item in self.of(cluster, group) if item.id not in leaving),
+            key=lambda item: (item.launched, item.id),
         )
         surplus = staying[group.desired :]
         if surplus:

@@ -49,7 +49,9 @@ def _parameters(response: EKSResponse) -> dict[str, Any]:
     if shape is None:
         return {}
     names = [member.serialization.get("name", name) for name, member in shape.members.items()]
-    given = {name: unquote(response._get_param(name)) if name in _PATHS else response._get_param(name) for name in names}
+    given = {
+        name: unquote(response._get_param(name)) if name in _PATHS else response._get_param(name) for name in names
+    }
     return {name: value for name, value in given.items() if value is not None}
 
 

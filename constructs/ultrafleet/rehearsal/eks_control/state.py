@@ -52,7 +52,14 @@ class Cluster:
 
     def update(self, kind: str, *, status: str = "Successful") -> dict[str, Any]:
         """Note an update, as the calls that change something answer."""
-        told = {"id": str(uuid.uuid4()), "status": status, "type": kind, "params": [], "createdAt": WORLD.now, "errors": []}
+        told = {
+            "id": str(uuid.uuid4()),
+            "status": status,
+            "type": kind,
+            "params": [],
+            "createdAt": WORLD.now,
+            "errors": [],
+        }
         self.updates[told["id"]] = told
         return told
 
