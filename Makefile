@@ -17,6 +17,7 @@ ENV ?=
 AS_OF ?=
 AWS ?= embedded
 FAULT ?=
+PURGE ?=
 PYTEST_ARGS ?=
 
 .PHONY: help setup synth deploy destroy stop test lint check bench lock clean
@@ -46,8 +47,9 @@ deploy: $(READY) env ## ENV=name to an embedded AWS on this machine (FAULT=name 
 	@$(if $(filter real,$(AWS)),cdk deploy '$(ENV)/**' --context environment=$(ENV),\
 	  ultrafleet local deploy $(ENV) $(if $(FAULT),--fault $(FAULT)))
 
-destroy: $(READY) env ## what `make deploy` deployed: ENV=name, and AWS=real for your account
-	@$(if $(filter real,$(AWS)),cdk destroy '$(ENV)/**' --context environment=$(ENV),ultrafleet local destroy $(ENV))
+destroy: $(READY) env ## what `make deploy` deployed: ENV=name (PURGE=1: what is retained, too), AWS=real for your account
+	@$(if $(filter real,$(AWS)),cdk destroy '$(ENV)/**' --context environment=$(ENV),\
+	  ultrafleet local destroy $(ENV) $(if $(PURGE),--purge))
 
 stop: $(READY) env ## the embedded AWS of ENV=name, which then forgets everything
 	@ultrafleet local stop $(ENV)

@@ -189,6 +189,12 @@ class TestOnDemandCapacityReservation:
             },
         )
 
+    @pytest.mark.parametrize(("retain", "policy"), [(True, "RetainExceptOnCreate"), (False, Match.absent())])
+    def test_keeps_its_placement_group_as_long_as_itself(self, stack: cdk.Stack, retain: bool, policy: Any) -> None:
+        placement = PlacementGroup(stack, "Cluster", strategy=PlacementStrategy.CLUSTER)
+        reservation(stack, placement_group=placement, retain=retain)
+        Template.from_stack(stack).has_resource("AWS::EC2::PlacementGroup", {"DeletionPolicy": policy})
+
     def test_names_its_placement_group(self, stack: cdk.Stack) -> None:
         placement = PlacementGroup(stack, "Placement", strategy=PlacementStrategy.CLUSTER)
         made = reservation(stack, placement_group=placement, retain=False)

@@ -147,6 +147,9 @@ class OnDemandCapacityReservation(Construct):
         )
         if retain:
             resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+            if placement_group is not None:
+                # EC2 deletes no group that a reservation is in, and the stack's deletion would fail.
+                placement_group.retain()
         self.capacity_reservation_id = resource.ref
         self.instance_type = instance_type
         self.instance_count = instance_count

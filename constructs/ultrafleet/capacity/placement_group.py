@@ -80,3 +80,8 @@ class PlacementGroup(Construct):
         self.strategy = strategy
         self.group_name = resource.ref
         self.group_arn = f"arn:{stack.partition}:ec2:{stack.region}:{stack.account}:placement-group/{resource.ref}"
+        self._resource = resource
+
+    def retain(self) -> None:
+        """Let the group outlive its stack, but not a creation that failed: what stays in it keeps it anyway."""
+        self._resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)

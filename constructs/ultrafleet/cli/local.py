@@ -194,7 +194,7 @@ def _cdk(arguments: list[str], variables: dict[str, str]) -> bool:
         raise FleetError(
             "cdk is not on the path, expected the CDK CLI: `make setup` installs it, or `npm install aws-cdk`"
         )
-    quiet = ["--no-notices", "--ci", "--progress", "events"]
+    quiet = ["--no-notices", "--ci", *(["--progress", "events"] if arguments[0] != "bootstrap" else [])]
     return subprocess.run([program, *arguments, *quiet], env=variables, check=False).returncode != 0  # noqa: S603
 
 

@@ -68,13 +68,7 @@ def pool_hazards(
     if running > 0 and not roll_running_nodes:
         found += _on_running_nodes(pool_name, synthesised, group, running, generation)
         found += _by_the_schedule(pool_name, synthesised, group, running)
-        if blocks is not None and not _is_held(synthesised):
-            found += [
-                f"pool {pool_name} runs {running} nodes in {left}, expected it among its blocks, got "
-                f"{', '.join(sorted(blocks)) or '(none)'}: the schedule would no longer count it and empty the pool, "
-                "keep the block until it is over, or say roll_running_nodes: true"
-                for left in sorted(live.running_in.difference(blocks))
-            ]
+        found += _in_a_block_that_left(pool_name, synthesised, live, running, blocks)
     return found
 
 
@@ -121,6 +115,21 @@ def _by_the_schedule(
             "between two blocks, or say roll_running_nodes: true"
         )
     return found
+
+
+def _in_a_block_that_left(
+    pool_name: str, synthesised: Mapping[str, Any], live: LivePool, running: int, blocks: Collection[str] | None
+) -> list[str]:
+    if blocks is None or _is_held(synthesised):
+        return []
+    only = synthesised.get("Tags", {}).get(RESERVATION_TAG)
+    counted = set(blocks) if only is None else {only}
+    return [
+        f"pool {pool_name} runs {running} nodes in {left}, expected it among its blocks, got "
+        f"{', '.join(sorted(counted)) or '(none)'}: the schedule would no longer count it and empty the pool, keep the "
+        "block until it is over, or say roll_running_nodes: true"
+        for left in sorted(live.running_in - counted)
+    ]
 
 
 def _is_held(synthesised: Mapping[str, Any]) -> bool:
