@@ -98,6 +98,7 @@ class ClusterStack(EnvironmentStack):
                 subnet_id=self.exports.read(exports.subnet_id(subnet.name)),
                 availability_zone=subnet.availability_zone,
             )
-            for subnet in environment.network.subnets
+            # By name: in another order of the file they would be other properties, some of them create-only.
+            for subnet in sorted(environment.network.subnets, key=lambda subnet: subnet.name)
             if subnet.kind == kind
         ]

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 from typer.testing import CliRunner
 
+from rehearsal_site import Site, site
 from ultrafleet.cli import app
 from ultrafleet.rules.deployment_hazards import LivePool, pool_hazards
 
@@ -87,12 +86,11 @@ def test_create_only_properties_even_when_empty(ours: str, theirs: str) -> None:
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-        monkeypatch.setenv(name, "testing")
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """An embedded AWS; whatever credentials there are do."""
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with mock_aws():
-        yield
+    with site("dev") as made:
+        yield made
 
 
 @pytest.fixture
@@ -121,44 +119,22 @@ def assembly(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def deploy_dev() -> None:
-    ec2 = boto3.client("ec2", region_name="us-east-2")
-    template = ec2.create_launch_template(
-        LaunchTemplateName="dev-h100", LaunchTemplateData={"InstanceType": "p5.4xlarge"}
-    )["LaunchTemplate"]
-    eks = boto3.client("eks", region_name="us-east-2")
-    eks.create_cluster(name="dev", roleArn="arn:aws:iam::111122223333:role/c", resourcesVpcConfig={})
-    eks.create_nodegroup(
-        clusterName="dev",
-        nodegroupName="h100",
-        nodeRole="arn:aws:iam::111122223333:role/n",
-        subnets=["subnet-1"],
-        amiType="AL2023_x86_64_NVIDIA",
-        capacityType="ON_DEMAND",
-        scalingConfig={"minSize": 0, "maxSize": 1, "desiredSize": 1},
-        launchTemplate={"id": template["LaunchTemplateId"], "version": "1"},
-    )
-
-
 def preflight(assembly: Path, environment: str = "dev") -> Any:
     arguments = ["preflight", environment, "--assembly", str(assembly)]
     return CliRunner().invoke(app, [*arguments, "--environments", str(ROOT / "stacks" / "environments")])
 
 
-@pytest.mark.usefixtures("aws")
-def test_the_command_refuses_to_roll_running_nodes(assembly: Path) -> None:
-    deploy_dev()
+def test_the_command_refuses_to_roll_running_nodes(aws: Site, assembly: Path) -> None:
+    aws.deploy()
     result = preflight(assembly)
     assert result.exit_code == 1
     assert "pool h100 runs 1 nodes of generation 1" in result.output
 
 
-@pytest.mark.usefixtures("aws")
-def test_the_command_passes_an_empty_pool(assembly: Path) -> None:
-    deploy_dev()
-    boto3.client("eks", region_name="us-east-2").update_nodegroup_config(
-        clusterName="dev", nodegroupName="h100", scalingConfig={"minSize": 0, "maxSize": 1, "desiredSize": 0}
-    )
+def test_the_command_passes_an_empty_pool(aws: Site, assembly: Path) -> None:
+    aws.deploy()
+    scaling = {"minSize": 0, "maxSize": 1, "desiredSize": 0}
+    aws.call("eks", "update_nodegroup_config", clusterName="dev", nodegroupName="h100", scalingConfig=scaling)
     result = preflight(assembly)
     assert result.exit_code == 0, result.output
     assert "dev: 1 pools, a deployment takes no running node away" in result.output

@@ -19,7 +19,8 @@ def preflight(
 ) -> None:
     """Compare what was synthesised with what runs; exit 1 where a deployment would take nodes away.
 
-    Reads eks:DescribeNodegroup and ec2:DescribeLaunchTemplates with your credentials, in the environment's region.
+    Reads eks:DescribeNodegroup, ec2:DescribeLaunchTemplates and ec2:DescribeInstances with your credentials, in the
+    environment's region.
     """
     (loaded,) = load_environments(environments, only=environment)
     hazards = [
@@ -30,6 +31,7 @@ def preflight(
             _synthesised_node_group(assembly, loaded, pool.name),
             _live_pool(loaded, pool.name),
             roll_running_nodes=pool.roll_running_nodes,
+            blocks=[block.capacity_reservation_id for block in pool.blocks] if pool.blocks else None,
         )
     ]
     for hazard in hazards:
@@ -75,11 +77,29 @@ def _live_pool(environment: Environment, pool: str) -> LivePool:
             group = eks.describe_nodegroup(clusterName=environment.name, nodegroupName=pool)["nodegroup"]
         except eks.exceptions.ResourceNotFoundException:
             group = None  # neither the pool nor perhaps the cluster
-        templates = boto3.client("ec2", region_name=environment.region).describe_launch_templates(
+        ec2 = boto3.client("ec2", region_name=environment.region)
+        templates = ec2.describe_launch_templates(
             Filters=[{"Name": "launch-template-name", "Values": [f"{environment.name}-{pool}"]}]
         )["LaunchTemplates"]
+        running_in = frozenset(
+            instance["CapacityReservationId"]
+            for page in ec2.get_paginator("describe_instances").paginate(
+                Filters=[
+                    {"Name": "tag:eks:cluster-name", "Values": [environment.name]},
+                    {"Name": "tag:eks:nodegroup-name", "Values": [pool]},
+                    {"Name": "instance-state-name", "Values": ["pending", "running"]},
+                ]
+            )
+            for reservation in page["Reservations"]
+            for instance in reservation["Instances"]
+            if "CapacityReservationId" in instance
+        )
     except (BotoCoreError, ClientError) as error:
         raise FleetError(
             f"aws can't be asked about pool {pool} ({error}), expected credentials for account {environment.account}"
         ) from error
-    return LivePool(node_group=group, latest_version=templates[0]["LatestVersionNumber"] if templates else None)
+    return LivePool(
+        node_group=group,
+        latest_version=templates[0]["LatestVersionNumber"] if templates else None,
+        running_in=running_in,
+    )

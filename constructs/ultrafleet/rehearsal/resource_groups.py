@@ -17,7 +17,7 @@ _RESERVATION: Final = re.compile(r"arn:aws[\w-]*:ec2:[\w-]+:\d{12}:capacity-rese
 
 def install() -> None:
     """Answer what moto's Resource Groups leaves out."""
-    for handler in (group_resources, ungroup_resources, list_group_resources, get_group, delete_group):
+    for handler in _HANDLERS:
         setattr(ResourceGroupsResponse, handler.__name__, handler)
     for path in ("group-resources", "ungroup-resources", "list-group-resources"):
         urls.url_paths[f"{{0}}/{path}$"] = ResourceGroupsResponse.dispatch
@@ -95,6 +95,25 @@ def delete_group(response: ResourceGroupsResponse) -> ActionResult:
     response.resourcegroups_backend.delete_group(group_name=group.name)
     _store(response).forget(group.arn)
     return ActionResult({"Group": _described(group)})
+
+
+def update_group(response: ResourceGroupsResponse) -> ActionResult:
+    """UpdateGroup: its description."""
+    group = _group(response)
+    group.description = response._get_param("Description") or ""
+    return ActionResult({"Group": _described(group)})
+
+
+def put_group_configuration(response: ResourceGroupsResponse) -> ActionResult:
+    """PutGroupConfiguration."""
+    _group(response).configuration = response._get_param("Configuration")
+    return ActionResult({})
+
+
+_HANDLERS: Final = (
+    group_resources, ungroup_resources, list_group_resources, get_group, delete_group, update_group,
+    put_group_configuration,
+)  # fmt: skip
 
 
 def _described(group: FakeResourceGroup) -> dict[str, Any]:

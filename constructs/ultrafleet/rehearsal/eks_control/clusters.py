@@ -113,7 +113,7 @@ def create_cluster(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     vpc_config = params.get("resourcesVpcConfig") or {}
     subnets = call("ec2", "describe_subnets", SubnetIds=vpc_config.get("subnetIds") or [])["Subnets"]
     facts = ClusterFacts(eks=eks, params=params, subnets=subnets, call=call)
-    for rule in list(CLUSTER_RULES):
+    for rule in CLUSTER_RULES:
         message = rule.refuses(facts)
         if message is not None:
             raise Refusal(rule.code, message, rule=rule.id)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.eks_control.state import Cluster, Eks
 from ultrafleet.rehearsal.ec2.instance_types import architectures, is_known
+from ultrafleet.rehearsal.eks_control.state import Cluster, Eks
 from ultrafleet.rehearsal.world import Refusal
 
 ARCHITECTURES: Final[Mapping[str, str]] = {
@@ -223,7 +223,7 @@ NODEGROUP_RULES: Final[list[NodeGroupRule]] = [
 
 def check(facts: NodeGroupFacts) -> None:
     """Raise the Refusal of the first rule that refuses."""
-    for rule in list(NODEGROUP_RULES):
+    for rule in NODEGROUP_RULES:
         message = rule.refuses(facts)
         if message is not None:
             raise Refusal(rule.code, message, rule=rule.id)

@@ -17,7 +17,6 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
 )
 from ultrafleet.rehearsal.world import WORLD, Refusal
 
-
 _UNTOLD: Final = ("KubeSchedulerConfig",)
 """Properties of a cluster that CloudFormation's schema has and botocore's API not yet; they are kept, but not asked for."""
 _STEP: Final = timedelta(minutes=1)
