@@ -28,18 +28,16 @@ def acknowledge(stage: FleetStage, environment: Environment) -> None:
                 "AmazonSSMManagedInstanceCore", "sessions without SSH, only where the environment asks for them"
             ),
             **_managed("AmazonEC2ContainerRegistryPullOnly", "AWS's smallest policy for pulling images"),
-            **_managed(
-                "AmazonEKS_CNI_Policy", "kept in step with the add-on by AWS; one service account can take the role"
-            ),
         },
     )
     for policy in (
+        "AmazonEKS_CNI_Policy",
         "AmazonEBSCSIDriverPolicyV2",
         "service-role/AmazonEFSCSIDriverPolicy",
         "CloudWatchAgentServerPolicy",
     ):
         _on(
-            stage.cluster,
+            stage.system,
             _managed(policy, "kept in step with the add-on by AWS; one service account can take the role"),
         )
     _on(

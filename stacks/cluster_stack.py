@@ -1,4 +1,4 @@
-"""The environment's EKS cluster, its add-ons, its system nodes and the role of all its nodes."""
+"""The environment's EKS cluster and the role of all its nodes."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -7,8 +7,7 @@ from constructs import Construct
 
 from stacks import exports
 from stacks.environment_stack import EnvironmentStack
-from ultrafleet.capacity import PlacementGroup, PlacementStrategy
-from ultrafleet.cluster import ClusterAddons, FleetCluster, ManagedAddon, SystemPool, create_node_role
+from ultrafleet.cluster import FleetCluster, create_node_role
 from ultrafleet.environment import Environment
 
 
@@ -28,7 +27,7 @@ class ClusterStack(EnvironmentStack):
             scope,
             "cluster",
             environment=environment,
-            description=f"{environment.name}: EKS {environment.cluster.kubernetes_version}, add-ons, system nodes",
+            description=f"{environment.name}: EKS {environment.cluster.kubernetes_version}, and the role of its nodes",
             holds_state=True,
         )
         settings = environment.cluster
@@ -45,7 +44,7 @@ class ClusterStack(EnvironmentStack):
             cluster_name=environment.name,
             kubernetes_version=settings.kubernetes_version,
             vpc=vpc,
-            control_plane_subnets=self._subnets(environment, "control_plane"),
+            control_plane_subnets=self.subnets("control_plane"),
             api_access_cidrs=settings.api_access_cidrs,
             admin_role_arns=settings.admin_role_arns,
             control_plane_scaling_tier=settings.control_plane_scaling_tier,
@@ -55,27 +54,8 @@ class ClusterStack(EnvironmentStack):
         self.node_role = node_role = create_node_role(
             self, "NodeRole", ssm_sessions=settings.ssm_sessions, removal_policy=keep
         )
-        system = settings.system_nodes
-        system_pool = SystemPool(
-            self,
-            "SystemPool",
-            cluster=cluster.cluster,
-            subnets=self._subnets(environment, "system"),
-            node_role=node_role,
-            min_size=system.min_size,
-            max_size=system.max_size,
-            desired_size=system.desired_size,
-            placement_group_name=self._system_placement(system.placement_group),
-            instance_types=system.instance_types,
-        )
-        names = [*settings.addons, *(name for name in settings.addon_versions if name not in settings.addons)]
-        ClusterAddons(
-            self,
-            "Addons",
-            cluster=cluster.cluster,
-            system_pool=system_pool,
-            addons=[ManagedAddon(name=name, version=settings.addon_versions.get(name)) for name in names],
-        )
+        # Last in its stack: what comes after a protected cluster, and fails, could not be rolled back.
+        cluster.node.add_dependency(node_role)
         publish = self.exports.publish
         publish(
             self,
@@ -84,21 +64,3 @@ class ClusterStack(EnvironmentStack):
             "security group that EKS made for the cluster and its nodes",
         )
         publish(self, exports.NODE_ROLE_ARN, node_role.role_arn, "role of every node of the environment")
-
-    def _system_placement(self, strategy: str | None) -> str | None:
-        if strategy is None:
-            return None
-        return PlacementGroup(self, "SystemPlacement", strategy=PlacementStrategy(strategy)).group_name
-
-    def _subnets(self, environment: Environment, kind: str) -> list[ec2.ISubnet]:
-        return [
-            ec2.Subnet.from_subnet_attributes(
-                self,
-                f"Subnet-{subnet.name}",
-                subnet_id=self.exports.read(exports.subnet_id(subnet.name)),
-                availability_zone=subnet.availability_zone,
-            )
-            # By name: in another order of the file they would be other properties, some of them create-only.
-            for subnet in sorted(environment.network.subnets, key=lambda subnet: subnet.name)
-            if subnet.kind == kind
-        ]

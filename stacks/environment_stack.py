@@ -1,8 +1,10 @@
 """What every stack of an environment has in common."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from stacks import exports
 from stacks.exports import Exports
 from ultrafleet.environment import Environment
 
@@ -40,3 +42,20 @@ class EnvironmentStack(cdk.Stack):
             synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         )
         self.exports = Exports(environment.name)
+        self._environment = environment
+
+    def subnets(self, kind: str) -> list[ec2.ISubnet]:
+        """Subnets of a kind, from the network stack.
+
+        By name: in another order of the file they would be other properties, some of them create-only.
+        """
+        return [
+            ec2.Subnet.from_subnet_attributes(
+                self,
+                f"Subnet-{subnet.name}",
+                subnet_id=self.exports.read(exports.subnet_id(subnet.name)),
+                availability_zone=subnet.availability_zone,
+            )
+            for subnet in sorted(self._environment.network.subnets, key=lambda subnet: subnet.name)
+            if subnet.kind == kind
+        ]

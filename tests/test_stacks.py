@@ -197,10 +197,10 @@ def test_system_nodes_stand_on_separate_racks_where_asked(tmp_path: Path, cdk_co
     assert group["Properties"] == {"Strategy": "spread"}
     ((group_id, _),) = [
         (key, value)
-        for key, value in templates["dev-cluster"]["Resources"].items()
+        for key, value in templates["dev-system"]["Resources"].items()
         if value["Type"] == "AWS::EC2::PlacementGroup"
     ]
-    (launch_template,) = resources({"": templates["dev-cluster"]}, "AWS::EC2::LaunchTemplate")
+    (launch_template,) = resources({"": templates["dev-system"]}, "AWS::EC2::LaunchTemplate")
     assert launch_template["Properties"]["LaunchTemplateData"]["Placement"] == {"GroupName": {"Ref": group_id}}
 
 
@@ -223,6 +223,6 @@ def test_production_protects_what_holds_state_from_deletion(cdk_context: dict[st
         protected[name] = {stack.stack_name for stack in stage.synth().stacks if stack.termination_protection}
     assert protected == {
         "dev": set(),
-        "inference": {"inference-network", "inference-cluster", "inference-capacity"},
-        "training": {"training-network", "training-cluster", "training-capacity"},
+        "inference": {f"inference-{name}" for name in ("network", "cluster", "system", "capacity")},
+        "training": {f"training-{name}" for name in ("network", "cluster", "system", "capacity")},
     }

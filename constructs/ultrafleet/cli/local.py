@@ -48,7 +48,7 @@ def deploy(
     aws = _embedded_aws(environment)
     if not aws.is_running:
         aws.start(environments=environments, now=_start_time(loaded, at), port=port)
-    print(f"embedded AWS on {aws.endpoint}: nothing of this leaves this machine")
+    print(f"embedded AWS on {aws.endpoint}: nothing of this leaves this machine", flush=True)
     variables = aws.variables(account=loaded.account, region=loaded.region)
     aws.ask("prepare")
     for name in fault or []:
@@ -200,10 +200,10 @@ def _cdk(arguments: list[str], variables: dict[str, str]) -> bool:
 
 def _advise(aws: "EmbeddedAws", environment: Environment, variables: dict[str, str]) -> None:
     """Say what to do about failed stacks: for faults that were injected, and for what looks like one."""
-    from ultrafleet.rehearsal.advice import advice_for, failure_reasons  # noqa: PLC0415
+    from ultrafleet.rehearsal.advice import failure_reasons  # noqa: PLC0415
 
     reasons = failure_reasons(environment, endpoint=aws.endpoint, variables=variables)
-    for line in advice_for(reasons, injected=aws.ask("status")["faults"]):
+    for line in _advice(reasons, aws.ask("status")["faults"]):
         print(line)
 
 
@@ -223,10 +223,18 @@ def _show(aws: "EmbeddedAws", environment: Environment) -> None:
     for pool in told["pools"]:
         pools.add_row(*_pool_row(pool))
     console.print(pools)
-    for pool in told["pools"]:
-        for issue in pool["issues"]:
-            print(f"{pool['name']}: {issue}")
+    wrong = [*told["blocks"], *(f"pool {pool['name']}: {issue}" for pool in told["pools"] for issue in pool["issues"])]
+    for line in wrong:
+        print(line)
+    for line in _advice(wrong, told["faults"]):
+        print(line)
     print(f"AWS's APIs: AWS_ENDPOINT_URL={aws.endpoint} AWS_REGION={environment.region}, any credentials")
+
+
+def _advice(reasons: list[str], injected: list[str]) -> list[str]:
+    from ultrafleet.rehearsal.advice import advice_for  # noqa: PLC0415
+
+    return advice_for(reasons, injected=injected)
 
 
 def _table(title: str) -> Table:

@@ -66,6 +66,7 @@ class Director:
             "now": WORLD.now.isoformat(),
             "stacks": {stack.name: stack.status for stack in stacks.live},
             "pools": [asdict(view) for view in pool_views(self.environment)],
+            "blocks": self._trouble(),
             "reservations": {
                 reservation.id: {
                     "state": reservation.state(WORLD.now),
@@ -79,6 +80,33 @@ class Director:
             "killed": len(reservations.reclaim.killed),
             "faults": sorted(self._injected),
         }
+
+    def _trouble(self) -> list[str]:
+        """What is wrong with blocks, a line each."""
+        reservations = WORLD.part(Reservations, self.environment.account, self.environment.region)
+        told = []
+        for pool in self.environment.pools:
+            for block in pool.capacity_blocks:
+                name = f"pool {pool.name}: block {block.capacity_reservation_id}"
+                found = reservations.by_id.get(block.capacity_reservation_id)
+                if found is None:
+                    told.append(f"{name} does not exist in this account")
+                    continue
+                state = found.state(WORLD.now)
+                if state not in {"scheduled", "active", "expired"}:
+                    told.append(f"{name} is {state}")
+                if found.interconnect != "ok":
+                    told.append(f"{name} has an interconnect that is {found.interconnect}")
+                if not found.launchable:
+                    told.append(f"{name} is unlaunchable")
+                if found.instance_count != block.instance_count:
+                    told.append(f"{name} holds {found.instance_count} instances, the file says {block.instance_count}")
+                if found.availability_zone != block.availability_zone:
+                    told.append(
+                        f"{name} is in Availability Zone {found.availability_zone}, the file says "
+                        f"{block.availability_zone}"
+                    )
+        return told
 
     def advance(self, *, to: str | None = None, hours: float | None = None) -> str:
         """Let time pass.

@@ -31,11 +31,11 @@ def install() -> None:
     call_action = BaseResponse.call_action
 
     def checked(response: BaseResponse) -> Any:
-        action: str = response._get_action() or ""
+        action = str(response._get_action() or "")
         if not action.startswith(("Describe", "List", "Get", "Head")):
             WORLD.changes += 1
         try:
-            WORLD.check_call(response.service_name, action, {"account": response.current_account})
+            WORLD.check_call(str(response.service_name), action, {"account": response.current_account})
         except Refusal as refusal:
             status, headers, body = response.serialized(ActionResult(refusal))
             return status, headers, body

@@ -7,7 +7,9 @@ from typing import Any
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.ec2.reservations import Reservations
+from ultrafleet.rehearsal.eks_control.nodes import Nodes
 from ultrafleet.rehearsal.fault import Target, Undo
+from ultrafleet.rehearsal.pool_view import pool_instances
 from ultrafleet.rehearsal.world import WORLD, Refusal
 
 Injection = Callable[[Target], Undo]
@@ -115,8 +117,10 @@ def block_is_unknown(target: Target) -> Undo:
     """The account doesn't have the block: its id is another account's or was mistyped."""
     reservations, reservation_id = _reservations(target), _blocks(target)[0]
     reservation = reservations.by_id.pop(reservation_id)
+    reservations.withheld.add(reservation_id)
 
     def undo() -> None:
+        reservations.withheld.discard(reservation_id)
         reservations.by_id[reservation_id] = reservation
 
     return undo
@@ -152,7 +156,13 @@ def efa_rule_is_gone(target: Target) -> Undo:
     if name not in exports:
         raise FleetError(f"export {name} does not exist yet, expected it: deploy {target.environment.name} first")
     group_id = exports[name]
-    permission = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group_id}]}]
+    (group,) = call("ec2", "describe_security_groups", GroupIds=[group_id])["SecurityGroups"]
+    permission = [
+        {"IpProtocol": rule["IpProtocol"], "UserIdGroupPairs": [pair]}
+        for rule in group["IpPermissionsEgress"]
+        for pair in rule.get("UserIdGroupPairs", [])
+        if pair["GroupId"] == group_id
+    ]
     call("ec2", "revoke_security_group_egress", GroupId=group_id, IpPermissions=permission)
 
     def undo() -> None:
@@ -176,6 +186,23 @@ def pool_is_gone(target: Target) -> Undo:
     """Somebody deleted the pool's node group by hand."""
     call = _call(target)
     call("eks", "delete_nodegroup", clusterName=target.environment.name, nodegroupName=target.pool_name)
+    return _nothing
+
+
+def node_fails(target: Target) -> Undo:
+    """The hardware under a node of the pool fails."""
+    account, region = target.environment.account, target.environment.region
+    instances = pool_instances(target.environment, target.pool_name, _call(target))
+    if not instances:
+        raise FleetError(f"pool {target.pool_name} runs no node, expected one to fail: let its block begin first")
+    WORLD.part(Nodes, account, region).fail_node(min(instance["InstanceId"] for instance in instances))
+    return _nothing
+
+
+def template_is_gone(target: Target) -> Undo:
+    """Somebody deleted the pool's launch template by hand."""
+    name = f"{target.environment.name}-{target.pool_name}"
+    _call(target)("ec2", "delete_launch_template", LaunchTemplateName=name)
     return _nothing
 
 

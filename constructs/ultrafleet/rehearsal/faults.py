@@ -175,6 +175,16 @@ _FAULTS: Final = (
         source="EC2 user guide, EFA security group (high); that the launch is refused is the embedded AWS's own",
         inject=inject.efa_rule_is_gone,
     ),
+    Fault(
+        name="address-quota",
+        summary="the account has as many elastic addresses as its quota allows",
+        shows="AddressLimitExceeded",
+        advice=f"Ask for more 'EC2-VPC Elastic IPs' in Service Quotas, or release one. {_AGAIN}",
+        source=_EC2_ERRORS,
+        inject=inject.answers(
+            "ec2", "AllocateAddress", "AddressLimitExceeded", "The maximum number of addresses has been reached."
+        ),
+    ),
     # Images and names
     Fault(
         name="ami-missing",
@@ -270,7 +280,25 @@ _FAULTS: Final = (
         source="CloudFormation user guide, stack operations (high)",
         inject=inject.slow(0.3),
     ),
-    # What people do by hand
+    # What breaks, and what people do by hand
+    Fault(
+        name="node-fails",
+        summary="the hardware under a node fails",
+        shows="",
+        advice="Nothing: EKS's node repair replaces it within the same reservation. On an UltraServer the new node is "
+        "another part of the same rack.",
+        source="EKS user guide, node auto repair (high); EC2 user guide, Capacity Blocks (high)",
+        inject=inject.node_fails,
+    ),
+    Fault(
+        name="template-deleted",
+        summary="somebody deleted a pool's launch template by hand",
+        shows="Ec2LaunchTemplateNotFound",
+        advice="Nodes run on, and none can be launched. Remove the pool from the file and delete its stack, then put it "
+        "back and deploy.",
+        source="EKS API, Issue (high)",
+        inject=inject.template_is_gone,
+    ),
     Fault(
         name="pool-deleted",
         summary="somebody deleted a pool's node group by hand",

@@ -117,11 +117,6 @@ class Operation:
             if "Condition" in described and not scope.condition(described["Condition"]):
                 continue
             try:
-                WORLD.check_call(
-                    "cloudformation",
-                    "Resource",
-                    {"stack": stack.name, "logical_id": logical_id, "type": described["Type"]},
-                )
                 self._bring_about(logical_id, described, scope)
             except Refusal as refusal:
                 message = (
@@ -135,6 +130,8 @@ class Operation:
         standing = self._stack.resources.get(logical_id)
         policies = {key: described[key] for key in ("DeletionPolicy", "UpdateReplacePolicy") if key in described}
         with self._failing(logical_id, resource_type, standing):
+            about = {"stack": self._stack.name, "logical_id": logical_id, "type": resource_type}
+            WORLD.check_call("cloudformation", "Resource", about)
             provider = _provider(resource_type)
             properties = scope.resolve(described.get("Properties", {}))
             unknown = sorted(set(properties) - provider.known)

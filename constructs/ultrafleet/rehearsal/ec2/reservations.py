@@ -107,6 +107,8 @@ class Reservations:
         self.account_id = account_id
         self.region = region
         self.by_id: dict[str, CapacityReservation] = {}
+        self.withheld: set[str] = set()
+        """Ids that a fault keeps from being put here."""
         self._by_client_token: dict[str, str] = {}
         self.reclaim = WORLD.part(Reclaim, account_id, region)
 
@@ -161,6 +163,8 @@ class Reservations:
             end: when it is over.
             ultraserver_type: UltraServer that it holds whole. Default: a block of single instances.
         """
+        if capacity_reservation_id in self.withheld:
+            return
         know_zone(availability_zone)
         known = self.by_id.get(capacity_reservation_id)
         if known is not None:

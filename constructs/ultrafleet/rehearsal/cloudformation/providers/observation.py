@@ -65,8 +65,8 @@ class Alarm(Provider):
         {
             "ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName", "ComparisonOperator",
             "DatapointsToAlarm", "Dimensions", "EvaluationPeriods", "ExtendedStatistic", "InsufficientDataActions",
-            "MetricName", "Metrics", "Namespace", "OKActions", "Period", "Statistic", "Tags", "Threshold", "TreatMissingData",
-            "Unit",
+            "MetricName", "Metrics", "Namespace", "OKActions", "Period", "Statistic", "Tags", "Threshold",
+            "TreatMissingData", "Unit",
         }
     )  # fmt: skip
 

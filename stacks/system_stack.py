@@ -1,0 +1,60 @@
+"""The add-ons of the environment's cluster, and its system nodes."""
+
+from aws_cdk import aws_eks_v2 as eks
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks import exports
+from stacks.environment_stack import EnvironmentStack
+from ultrafleet.capacity import PlacementGroup, PlacementStrategy
+from ultrafleet.cluster import ClusterAddons, ManagedAddon, SystemPool
+from ultrafleet.environment import Environment
+
+
+class SystemStack(EnvironmentStack):
+    """What makes a cluster usable.
+
+    A stack of its own: nodes may fail to come up, and then the rollback must not meet a cluster that is protected from
+    deletion.
+
+    Args:
+        scope: the environment's stage.
+        environment: the environment.
+    """
+
+    def __init__(self, scope: Construct, *, environment: Environment) -> None:
+        super().__init__(
+            scope,
+            "system",
+            environment=environment,
+            description=f"{environment.name}: add-ons and system nodes of the cluster",
+            holds_state=True,
+        )
+        settings = environment.cluster
+        system = settings.system_nodes
+        cluster = eks.Cluster.from_cluster_attributes(self, "Cluster", cluster_name=environment.name)
+        system_pool = SystemPool(
+            self,
+            "SystemPool",
+            cluster=cluster,
+            subnets=self.subnets("system"),
+            node_role=iam.Role.from_role_arn(self, "NodeRole", self.exports.read(exports.NODE_ROLE_ARN), mutable=False),
+            min_size=system.min_size,
+            max_size=system.max_size,
+            desired_size=system.desired_size,
+            placement_group_name=self._placement(system.placement_group),
+            instance_types=system.instance_types,
+        )
+        names = [*settings.addons, *(name for name in settings.addon_versions if name not in settings.addons)]
+        ClusterAddons(
+            self,
+            "Addons",
+            cluster=cluster,
+            system_pool=system_pool,
+            addons=[ManagedAddon(name=name, version=settings.addon_versions.get(name)) for name in names],
+        )
+
+    def _placement(self, strategy: str | None) -> str | None:
+        if strategy is None:
+            return None
+        return PlacementGroup(self, "SystemPlacement", strategy=PlacementStrategy(strategy)).group_name
