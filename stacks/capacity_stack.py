@@ -29,7 +29,6 @@ class CapacityStack(EnvironmentStack):
             "capacity",
             environment=environment,
             description=f"{environment.name}: on-demand capacity reservations, and the schedule of the capacity blocks",
-            holds_state=True,
         )
         self.block_schedule = BlockSchedule(self, "BlockSchedule", cluster_name=environment.name)
         for reservation in environment.capacity_reservations:

@@ -28,7 +28,6 @@ class ClusterStack(EnvironmentStack):
             "cluster",
             environment=environment,
             description=f"{environment.name}: EKS {environment.cluster.kubernetes_version}, and the role of its nodes",
-            holds_state=True,
         )
         settings = environment.cluster
         keep = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if environment.production else cdk.RemovalPolicy.DESTROY
@@ -46,7 +45,6 @@ class ClusterStack(EnvironmentStack):
             vpc=vpc,
             control_plane_subnets=self.subnets("control_plane"),
             api_access_cidrs=settings.api_access_cidrs,
-            admin_role_arns=settings.admin_role_arns,
             control_plane_scaling_tier=settings.control_plane_scaling_tier,
             deletion_protection=environment.production,
             removal_policy=keep,
@@ -55,7 +53,7 @@ class ClusterStack(EnvironmentStack):
             self, "NodeRole", ssm_sessions=settings.ssm_sessions, removal_policy=keep
         )
         # Last in its stack: what comes after a protected cluster, and fails, could not be rolled back.
-        cluster.node.add_dependency(node_role)
+        cluster.cluster.node.add_dependency(node_role)
         publish = self.exports.publish
         publish(
             self,

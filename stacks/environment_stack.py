@@ -17,7 +17,6 @@ class EnvironmentStack(cdk.Stack):
         id: construct id; the stack is named ENVIRONMENT-ID.
         environment: the environment.
         description: one line, shown by CloudFormation.
-        holds_state: what other stacks stand on; production protects it from deletion.
     """
 
     exports: Exports
@@ -30,14 +29,14 @@ class EnvironmentStack(cdk.Stack):
         *,
         environment: Environment,
         description: str,
-        holds_state: bool,
     ) -> None:
         super().__init__(
             scope,
             id,
             env=cdk.Environment(account=environment.account, region=environment.region),
             description=description,
-            termination_protection=holds_state and environment.production,
+            # No termination protection: the CLI sets it before anything is made, and a first deployment that failed
+            # could then not be deleted, which the next one begins with. See docs/decisions/0005.
             # The CLI checks the bootstrap version by itself; a rule and a parameter in each template repeat it.
             synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         )

@@ -23,7 +23,6 @@ class NetworkStack(EnvironmentStack):
             "network",
             environment=environment,
             description=f"{environment.name}: VPC {environment.network.cidr}, subnets, endpoints, EFA security group",
-            holds_state=True,
         )
         settings = environment.network
         network = FleetNetwork(

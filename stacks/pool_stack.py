@@ -37,7 +37,6 @@ class PoolStack(EnvironmentStack):
             f"pool-{pool.name}",
             environment=environment,
             description=f"{pool.name}: {pool.max_nodes} x {pool.instance} for {pool.workload}",
-            holds_state=False,
         )
         read = self.exports.read
         cluster = ImportedCluster(

@@ -1,4 +1,4 @@
-"""The add-ons of the environment's cluster, and its system nodes."""
+"""The add-ons of the environment's cluster, its system nodes, and who administers it."""
 
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
@@ -7,7 +7,7 @@ from constructs import Construct
 from stacks import exports
 from stacks.environment_stack import EnvironmentStack
 from ultrafleet.capacity import PlacementGroup, PlacementStrategy
-from ultrafleet.cluster import ClusterAddons, ManagedAddon, SystemPool
+from ultrafleet.cluster import ClusterAddons, ManagedAddon, SystemPool, access_entries, add_access_entry
 from ultrafleet.environment import Environment
 
 
@@ -27,8 +27,7 @@ class SystemStack(EnvironmentStack):
             scope,
             "system",
             environment=environment,
-            description=f"{environment.name}: add-ons and system nodes of the cluster",
-            holds_state=True,
+            description=f"{environment.name}: add-ons, system nodes and administrators of the cluster",
         )
         settings = environment.cluster
         system = settings.system_nodes
@@ -45,6 +44,8 @@ class SystemStack(EnvironmentStack):
             placement_group_name=self._placement(system.placement_group),
             instance_types=system.instance_types,
         )
+        for name, entry in access_entries(settings.admin_role_arns, {}).items():
+            add_access_entry(self, name, entry, cluster_name=environment.name)
         names = [*settings.addons, *(name for name in settings.addon_versions if name not in settings.addons)]
         ClusterAddons(
             self,

@@ -85,7 +85,9 @@ def test_a_deployment_that_fails_is_taken_back_and_mended_by_the_next(name: str)
             made.deploy()
         assert caught.value.status == "ROLLBACK_COMPLETE"
         assert FAULTS[name].shows in str(caught.value)
-        assert any(line.startswith(f"what to do ({name})") for line in advice_for(caught.value.reasons, injected=[name]))
+        assert any(
+            line.startswith(f"what to do ({name})") for line in advice_for(caught.value.reasons, injected=[name])
+        )
         failed = made.call("cloudformation", "list_stack_resources", StackName=caught.value.stack_name)
         assert failed["StackResourceSummaries"] == []
         made.director.clear()

@@ -1,10 +1,19 @@
 """The cluster: control plane, managed add-ons, system nodes, and the nodes' role."""
 
 from ultrafleet.cluster._addon_catalog import ManagedAddon
-from ultrafleet.cluster.access import ClusterAccess
+from ultrafleet.cluster.access import ClusterAccess, access_entries, add_access_entry
 from ultrafleet.cluster.addons import ClusterAddons
 from ultrafleet.cluster.fleet_cluster import FleetCluster
 from ultrafleet.cluster.node_role import create_node_role
 from ultrafleet.cluster.system_pool import SystemPool
 
-__all__ = ["ClusterAccess", "ClusterAddons", "FleetCluster", "ManagedAddon", "SystemPool", "create_node_role"]
+__all__ = [
+    "ClusterAccess",
+    "ClusterAddons",
+    "FleetCluster",
+    "ManagedAddon",
+    "SystemPool",
+    "access_entries",
+    "add_access_entry",
+    "create_node_role",
+]

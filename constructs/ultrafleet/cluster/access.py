@@ -1,7 +1,12 @@
-"""Who may use the Kubernetes API: access entries as plain values."""
+"""Who may use the Kubernetes API: access entries as plain values, and as resources."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_eks_v2 as eks
+from constructs import Construct
 
 from ultrafleet.errors import FleetError
 
@@ -42,3 +47,49 @@ class ClusterAccess:
 
 CLUSTER_ADMIN_POLICY = "AmazonEKSClusterAdminPolicy"
 """EKS access policy for administrators (EKS user guide, access policies, high)."""
+
+
+def access_entries(admin_role_arns: Sequence[str], access: Mapping[str, ClusterAccess]) -> dict[str, ClusterAccess]:
+    """All entries of a cluster by construct id.
+
+    Args:
+        admin_role_arns: roles that administer the cluster; plain values.
+        access: other principals, by the caller's name.
+
+    Raises:
+        FleetError: a principal is named twice: EKS takes it once.
+    """
+    entries = {
+        f"Admin {arn.replace('/', ':')}": ClusterAccess(principal_arn=arn, policies=[CLUSTER_ADMIN_POLICY])
+        for arn in admin_role_arns
+    }
+    entries |= {f"Access {name}": entry for name, entry in access.items()}
+    principals = [*admin_role_arns, *(entry.principal_arn for entry in access.values())]
+    repeated = sorted({principal for principal in principals if principals.count(principal) > 1})
+    if repeated:
+        raise FleetError(
+            f"the principal {repeated[0]} is named {principals.count(repeated[0])} times in admin_role_arns and "
+            "access, expected once: EKS has one access entry for a principal, join them"
+        )
+    return entries
+
+
+def add_access_entry(scope: Construct, id: str, entry: ClusterAccess, *, cluster_name: str) -> None:  # noqa: A002 - CDK's
+    """Make an `AWS::EKS::AccessEntry`."""
+    limits: dict[str, Any] = {"type": "namespace", "namespaces": list(entry.namespaces)}
+    partition = cdk.Stack.of(scope).partition
+    eks.CfnAccessEntry(
+        scope,
+        id,
+        cluster_name=cluster_name,
+        principal_arn=entry.principal_arn,
+        access_policies=[
+            {
+                "policyArn": f"arn:{partition}:eks::aws:cluster-access-policy/{policy}",
+                "accessScope": limits if entry.namespaces else {"type": "cluster"},
+            }
+            for policy in entry.policies
+        ]
+        or None,
+        kubernetes_groups=list(entry.kubernetes_groups) or None,
+    )

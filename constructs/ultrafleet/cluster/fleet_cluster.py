@@ -1,7 +1,7 @@
 """The EKS control plane of a fleet."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -12,7 +12,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from ultrafleet.cluster import _checks
-from ultrafleet.cluster.access import CLUSTER_ADMIN_POLICY, ClusterAccess
+from ultrafleet.cluster.access import ClusterAccess, access_entries, add_access_entry
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.names import validate_cluster_name
 
@@ -134,7 +134,8 @@ class FleetCluster(Construct):
         if not cdk.Token.is_unresolved(kubernetes_version):
             self._warn_about_version(_checks.parse_kubernetes_version(kubernetes_version))
         log_types = sorted(set(control_plane_logs))
-        entries = self._access_entries(admin_role_arns, access or {})
+        self._check_plain("admin_role_arns", admin_role_arns)
+        entries = access_entries(admin_role_arns, access or {})
 
         self.cluster_name = cluster_name
         self.secrets_encryption_key = secrets_encryption_key or kms.Key(
@@ -209,7 +210,7 @@ class FleetCluster(Construct):
         self.cluster_arn = self.cluster.cluster_arn
         self.cluster_security_group_id = self.cluster.cluster_security_group_id
         for cidr in api_access_cidrs:
-            ec2.CfnSecurityGroupIngress(
+            rule = ec2.CfnSecurityGroupIngress(
                 self,
                 f"ApiAccess{cidr.replace('/', '-')}",
                 group_id=self.control_plane_security_group.security_group_id,
@@ -219,47 +220,10 @@ class FleetCluster(Construct):
                 to_port=_API_PORT,
                 cidr_ip=cidr,
             )
+            # A rule that EC2 refuses is to fail before the cluster is there, which may be protected from deletion.
+            self.cluster.node.add_dependency(rule)
         for name, entry in entries.items():
-            self._add_access(name, entry)
-
-    def _add_access(self, name: str, entry: ClusterAccess) -> None:
-        """One access entry; the construct id is the caller's name of it."""
-        scope: dict[str, Any] = {"type": "namespace", "namespaces": list(entry.namespaces)}
-        partition = cdk.Stack.of(self).partition
-        eks.CfnAccessEntry(
-            self,
-            name,
-            cluster_name=self.cluster.cluster_name,
-            principal_arn=entry.principal_arn,
-            access_policies=[
-                {
-                    "policyArn": f"arn:{partition}:eks::aws:cluster-access-policy/{policy}",
-                    "accessScope": scope if entry.namespaces else {"type": "cluster"},
-                }
-                for policy in entry.policies
-            ]
-            or None,
-            kubernetes_groups=list(entry.kubernetes_groups) or None,
-        )
-
-    def _access_entries(
-        self, admin_role_arns: Sequence[str], access: Mapping[str, ClusterAccess]
-    ) -> dict[str, ClusterAccess]:
-        """All entries by construct id; EKS takes a principal once."""
-        self._check_plain("admin_role_arns", admin_role_arns)
-        entries = {
-            f"Admin {arn.replace('/', ':')}": ClusterAccess(principal_arn=arn, policies=[CLUSTER_ADMIN_POLICY])
-            for arn in admin_role_arns
-        }
-        entries |= {f"Access {name}": entry for name, entry in access.items()}
-        principals = [*admin_role_arns, *(entry.principal_arn for entry in access.values())]
-        repeated = sorted({principal for principal in principals if principals.count(principal) > 1})
-        if repeated:
-            raise FleetError(
-                f"the principal {repeated[0]} is named {principals.count(repeated[0])} times in admin_role_arns and "
-                "access, expected once: EKS has one access entry for a principal, join them"
-            )
-        return entries
+            add_access_entry(self, name, entry, cluster_name=self.cluster.cluster_name)
 
     def _check_plain(self, name: str, values: Sequence[str]) -> None:
         """Refuse tokens where construct ids or physical names are made of the value."""

@@ -294,8 +294,8 @@ _FAULTS: Final = (
         name="template-deleted",
         summary="somebody deleted a pool's launch template by hand",
         shows="Ec2LaunchTemplateNotFound",
-        advice="Nodes run on, and none can be launched. Remove the pool from the file and delete its stack, then put it "
-        "back and deploy.",
+        advice="Nodes run on, and none can be launched. Remove the pool from the file and delete its stack, then put "
+        "it back and deploy.",
         source="EKS API, Issue (high)",
         inject=inject.template_is_gone,
     ),

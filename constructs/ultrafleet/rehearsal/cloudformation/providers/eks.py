@@ -18,7 +18,7 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
 from ultrafleet.rehearsal.world import WORLD, Refusal
 
 _UNTOLD: Final = ("KubeSchedulerConfig",)
-"""Properties of a cluster that CloudFormation's schema has and botocore's API not yet: they are kept, and sent nowhere."""
+"""Properties that CloudFormation's schema of a cluster has and botocore's API not yet: kept, and sent nowhere."""
 _STEP: Final = timedelta(minutes=1)
 _MOST_STEPS: Final = 60
 
@@ -87,7 +87,8 @@ class Cluster(Provider):
         name = made.physical_id
         in_place = (
             "AccessConfig", "ComputeConfig", "ControlPlaneScalingConfig", "DeletionProtection",
-            "KubernetesNetworkConfig", "Logging", "ResourcesVpcConfig", "StorageConfig", "UpgradePolicy", "ZonalShiftConfig",
+            "KubernetesNetworkConfig", "Logging", "ResourcesVpcConfig", "StorageConfig", "UpgradePolicy",
+            "ZonalShiftConfig",
         )  # fmt: skip
         changed = only_changed(old, new, *in_place, *_UNTOLD, "Tags", "Version")
         if "Version" in changed:
