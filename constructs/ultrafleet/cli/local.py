@@ -25,8 +25,12 @@ local = typer.Typer(
 Name = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="name of the environment")]
 Environments = Annotated[Path, typer.Option(help="folder of environment files")]
 Json = Annotated[bool, typer.Option("--json", help="as JSON")]
+State = Annotated[Path, typer.Option(help="folder that holds the port and the log of the embedded AWS")]
+Output = Annotated[Path, typer.Option(help="folder that the CDK CLI writes the cloud assembly to")]
 
 FOLDER = Path("stacks/environments")
+STATE = Path(".cache") / "rehearsal"
+OUTPUT = Path("cdk.out")
 _WIDTH = 130
 _BEFORE_FIRST_BLOCK = timedelta(hours=1)
 
@@ -39,13 +43,15 @@ def deploy(
     pool: Annotated[str | None, typer.Option(help="pool that the faults concern")] = None,
     at: Annotated[datetime | None, typer.Option(help="time of the deployment, in UTC, when it starts anew")] = None,
     port: Annotated[int | None, typer.Option(help="port, when it starts anew. Default: a free one")] = None,
+    state: State = STATE,
+    output: Output = OUTPUT,
 ) -> None:
     """Start the embedded AWS, bootstrap it, deploy every stack of the environment, and show what came up.
 
     Exit 1 when a stack fails, with what to do.
     """
     loaded = _load(environments, environment)
-    aws = _embedded_aws(environment)
+    aws = _embedded_aws(environment, state)
     if not aws.is_running:
         aws.start(environments=environments, now=_start_time(loaded, at), port=port)
     print(f"embedded AWS on {aws.endpoint}: nothing of this leaves this machine", flush=True)
@@ -55,10 +61,16 @@ def deploy(
         aws.ask("inject", name=name, pool=pool)
     if "CDKToolkit" not in aws.ask("status")["stacks"]:
         _cdk(["bootstrap", f"aws://{loaded.account}/{loaded.region}", "--app", ""], variables)
-    failed = _cdk(
-        ["deploy", f"{environment}/**", "--context", f"environment={environment}", "--require-approval", "never"],
-        variables,
-    )
+    wanted = {f"{environment}-pool-{pool.name}" for pool in loaded.pools}
+    for name in aws.ask("status")["stacks"]:
+        if name.startswith(f"{environment}-pool-") and name not in wanted:
+            aws.ask("delete_stack", name=name)
+            print(
+                f"pool removed: deleted {name}, as `aws cloudformation delete-stack --stack-name {name}` would",
+                flush=True,
+            )
+    chosen = [f"{environment}/**", "--context", f"environment={environment}", "--output", str(output)]
+    failed = _cdk(["deploy", *chosen, "--require-approval", "never"], variables)
     if failed:
         _advise(aws, loaded, variables)
         raise typer.Exit(1)
@@ -76,15 +88,18 @@ def destroy(
     environment: Name,
     environments: Environments = FOLDER,
     purge: Annotated[bool, typer.Option(help="delete what is retained on purpose, too")] = False,
+    state: State = STATE,
+    output: Output = OUTPUT,
 ) -> None:
     """Delete every stack of the environment, and say what is retained."""
     loaded = _load(environments, environment)
-    aws = _embedded_aws(environment)
-    print(f"embedded AWS on {aws.endpoint}: nothing of this leaves this machine")
+    aws = _embedded_aws(environment, state)
+    print(f"embedded AWS on {aws.endpoint}: nothing of this leaves this machine", flush=True)
     for lifted in aws.ask("unprotect"):
-        print(f"taken off, as you would have to in AWS: {lifted}")
+        print(f"taken off, as you would have to in AWS: {lifted}", flush=True)
     variables = aws.variables(account=loaded.account, region=loaded.region)
-    failed = _cdk(["destroy", f"{environment}/**", "--context", f"environment={environment}", "--force"], variables)
+    chosen = [f"{environment}/**", "--context", f"environment={environment}", "--output", str(output)]
+    failed = _cdk(["destroy", *chosen, "--force"], variables)
     left = aws.ask("purge") if purge else aws.ask("retained")
     for item in left:
         reason = f": {item['problem']}" if item["problem"] else ""
@@ -96,9 +111,9 @@ def destroy(
 
 
 @local.command()
-def status(environment: Name, environments: Environments = FOLDER, as_json: Json = False) -> None:
+def status(environment: Name, environments: Environments = FOLDER, as_json: Json = False, state: State = STATE) -> None:
     """What stands: stacks, pools, reservations, and the time."""
-    loaded, aws = _load(environments, environment), _embedded_aws(environment)
+    loaded, aws = _load(environments, environment), _embedded_aws(environment, state)
     if as_json:
         print(json.dumps(aws.ask("status"), indent=2))
     else:
@@ -111,9 +126,10 @@ def advance(
     to: Annotated[str | None, typer.Option(help="until then, such as 2026-12-15T09:00:00Z")] = None,
     hours: Annotated[float | None, typer.Option(help="so many hours")] = None,
     environments: Environments = FOLDER,
+    state: State = STATE,
 ) -> None:
     """Let time pass: blocks begin and end, the schedule fires, EC2 reclaims."""
-    loaded, aws = _load(environments, environment), _embedded_aws(environment)
+    loaded, aws = _load(environments, environment), _embedded_aws(environment, state)
     aws.ask("advance", to=to, hours=hours)
     _show(aws, loaded)
 
@@ -144,21 +160,26 @@ def inject(
     environment: Name,
     fault: Annotated[str, typer.Argument(help="name of the fault")],
     pool: Annotated[str | None, typer.Option(help="pool that it concerns")] = None,
+    state: State = STATE,
 ) -> None:
     """Inject a fault, until it is cleared."""
-    _embedded_aws(environment).ask("inject", name=fault, pool=pool)
+    _embedded_aws(environment, state).ask("inject", name=fault, pool=pool)
 
 
 @local.command()
-def clear(environment: Name, fault: Annotated[str | None, typer.Argument(help="Default: every fault")] = None) -> None:
+def clear(
+    environment: Name,
+    fault: Annotated[str | None, typer.Argument(help="Default: every fault")] = None,
+    state: State = STATE,
+) -> None:
     """End a fault."""
-    _embedded_aws(environment).ask("clear", name=fault)
+    _embedded_aws(environment, state).ask("clear", name=fault)
 
 
 @local.command()
-def stop(environment: Name) -> None:
+def stop(environment: Name, state: State = STATE) -> None:
     """Stop the embedded AWS of an environment; what was deployed is forgotten."""
-    _embedded_aws(environment).stop()
+    _embedded_aws(environment, state).stop()
 
 
 def _load(environments: Path, name: str) -> Environment:
@@ -173,10 +194,10 @@ def _needs_rehearsal() -> None:
         raise FleetError(f"{error.name} is not installed, expected it: pip install 'ultrafleet[rehearsal]'") from error
 
 
-def _embedded_aws(environment: str) -> "EmbeddedAws":
+def _embedded_aws(environment: str, state: Path) -> "EmbeddedAws":
     from ultrafleet.rehearsal.remote import EmbeddedAws  # noqa: PLC0415  # only who rehearses needs it
 
-    return EmbeddedAws(environment)
+    return EmbeddedAws(environment, folder=state)
 
 
 def _start_time(environment: Environment, at: datetime | None) -> datetime:

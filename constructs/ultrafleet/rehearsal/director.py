@@ -47,6 +47,7 @@ class Director:
             "retained": lambda: [asdict(item) for item in self._retained()],
             "purge": lambda: [asdict(item) for item in audit.purge(self.environment.account, self.environment.region)],
             "unprotect": self.unprotect,
+            "delete_stack": self.delete_stack,
         }
         if word not in words:
             raise FleetError(f"word is {word!r}, expected one of {', '.join(words)}")
@@ -151,6 +152,18 @@ class Director:
                     f"fault {injected} is not injected, expected one of {', '.join(self._injected) or '(none)'}"
                 )
             self._injected.pop(injected)()
+
+    def delete_stack(self, *, name: str) -> None:
+        """Delete a stack.
+
+        Raises:
+            FleetError: it could not be deleted.
+        """
+        call = Calls(account_id=self.environment.account, region=self.environment.region)
+        call("cloudformation", "delete_stack", StackName=name)
+        stack = WORLD.part(Stacks, self.environment.account, self.environment.region).named(name)
+        if stack is not None:
+            raise FleetError(f"stack {name} is {stack.status}, expected it to be gone: {stack.reason}")
 
     def unprotect(self) -> list[str]:
         """Take off what protects a production environment from deletion, as its owner would; what was taken off."""

@@ -15,15 +15,18 @@ from typing import Any, Final
 
 from ultrafleet.errors import FleetError
 
-FOLDER: Final = Path(".cache") / "rehearsal"
-"""Where a server's port, process and log are kept, below the working directory."""
 _START_SECONDS: Final = 60
 
 
 class EmbeddedAws:
-    """A server for one environment."""
+    """A server for one environment.
 
-    def __init__(self, environment: str, *, folder: Path = FOLDER) -> None:
+    Args:
+        environment: name of the environment.
+        folder: where its port, its process and its log are kept.
+    """
+
+    def __init__(self, environment: str, *, folder: Path) -> None:
         self.environment = environment
         self._file = folder / f"{environment}.json"
         self._log = folder / f"{environment}.log"
