@@ -20,7 +20,7 @@ FAULT ?=
 PURGE ?=
 PYTEST_ARGS ?=
 
-.PHONY: help setup synth deploy destroy stop test lint check bench lock clean
+.PHONY: help setup synth deploy destroy stop rehearse test lint check bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ stop: $(READY) env ## the embedded AWS of ENV=name, which then forgets everythin
 env:
 	@$(if $(ENV),,echo "ENV is not set, expected the name of an environment: make $(firstword $(MAKECMDGOALS)) ENV=dev" >&2; exit 2)
 	@$(if $(filter real embedded,$(AWS)),,echo "AWS is $(AWS), expected embedded or real" >&2; exit 2)
+
+rehearse: $(READY) env ## the whole life of ENV=name on a virtual clock
+	@cdk synth --quiet '$(ENV)/**' --context environment=$(ENV) >/dev/null
+	@ultrafleet rehearse $(ENV)
 
 test: $(READY) ## the tests
 	@python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)

@@ -12,7 +12,8 @@ from typer.testing import CliRunner, Result
 from rehearsal_site import Content, Site, pool_of, site
 from ultrafleet.cli import app
 from ultrafleet.layout import efa_layout
-from ultrafleet.rehearsal.assembly import destroy_assembly
+from ultrafleet.rehearsal.advice import advice_for
+from ultrafleet.rehearsal.assembly import StackFailedError, destroy_assembly
 from ultrafleet.rehearsal.audit import audit, purge, retained
 from ultrafleet.rehearsal.world import WORLD
 
@@ -171,6 +172,37 @@ class TestEdits:
         training.deploy(lambda content: pool_of(content, "rack-a").update(hold=False))
         WORLD.advance(WORLD.now + timedelta(minutes=30))
         assert len(training.nodes("rack-a")) == 18
+
+
+def test_what_a_pool_stands_on_is_not_taken_from_under_it(training: Site) -> None:
+    before = everyone(training)
+
+    def another(content: Content) -> None:
+        content["capacity_reservations"][0].update(name="other")
+        pool_of(content, "b300").update(capacity_reservation="other")
+
+    with pytest.raises(StackFailedError) as caught:
+        training.deploy(another)
+    assert caught.value.status == "UPDATE_ROLLBACK_COMPLETE"
+    assert "remove the pool that uses it first" in str(advice_for(caught.value.reasons))
+    assert everyone(training) == before
+
+
+def test_a_pool_that_would_need_another_node_group_is_refused() -> None:
+    """Another processor is another AMI type, which EKS can't change, and the group's name is taken."""
+
+    def on_arm(content: Content) -> None:
+        pool = pool_of(content, "h200")
+        pool.update(instance_type="trn2.48xlarge")
+        pool["blocks"][0]["capacity_reservation_id"] = "cr-0eeeeeeeeeeeeeee1"
+
+    with site("inference") as made:
+        made.deploy()
+        with pytest.raises(StackFailedError) as caught:
+            made.deploy(on_arm)
+        assert caught.value.status == "UPDATE_ROLLBACK_COMPLETE"
+        assert "give the pool a new name" in str(advice_for(caught.value.reasons))
+        assert made.pool("h200").status == "ACTIVE"
 
 
 def test_preflight_tells_of_a_block_that_is_taken_out_while_nodes_run_in_it(training: Site, tmp_path: Path) -> None:

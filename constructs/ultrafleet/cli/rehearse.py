@@ -48,6 +48,12 @@ def rehearse(
     if unknown:
         raise FleetError(f"life is {unknown[0]!r}, expected one of {', '.join(lives)}")
     stacks = read_assembly(assembly / f"assembly-{environment}")
+    pools = {f"{environment}-pool-{pool.name}" for pool in loaded.pools}
+    if pools != (found := {stack.name for stack in stacks if stack.name.startswith(f"{environment}-pool-")}):
+        raise FleetError(
+            f"{assembly} has the pools {', '.join(sorted(found))}, expected {', '.join(sorted(pools))}: the file was "
+            f"edited since, run `make synth ENV={environment}` first"
+        )
     told: list[tuple[Life, list[BlockLife]]] = []
     for item, blocks in zip(
         (chosen := [lives[name] for name in life or lives]), live_all(loaded, stacks, chosen), strict=True

@@ -1,12 +1,26 @@
 """What to do about a deployment that failed."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import boto3
 from botocore.exceptions import ClientError
 
 from ultrafleet.environment import Environment
+from ultrafleet.rehearsal.assembly import reasons_of
 from ultrafleet.rehearsal.faults import FAULTS
+
+_NEW_NAME: Final = (
+    "the change needs another node group, and a pool's keeps its name so that nothing replaces it by accident: give "
+    "the pool a new name, which makes another beside it, and remove the old one."
+)
+_BY_DESIGN: Final = {
+    "custom-named resource requires replacing": _NEW_NAME,
+    "NodeGroup already exists": _NEW_NAME,
+    "is in use by": "a stack still imports the value: remove the pool that uses it first, and change what it stood on "
+    "in the next deployment.",
+}
+"""What CloudFormation refuses because the library wants it so; a part of the message -> what to do."""
 
 
 def failure_reasons(environment: Environment, *, endpoint: str, variables: Mapping[str, str]) -> list[str]:
@@ -24,11 +38,7 @@ def failure_reasons(environment: Environment, *, endpoint: str, variables: Mappi
             events = client.describe_stack_events(StackName=stack["StackName"])["StackEvents"]
         except ClientError:
             continue
-        for event in events:
-            if event.get("ResourceStatusReason") == "User Initiated":
-                break
-            if event["ResourceStatus"].endswith("_FAILED"):
-                found.append(f"{stack['StackName']}: {event.get('ResourceStatusReason')}")
+        found += [f"{stack['StackName']}: {reason}" for reason in reasons_of(events)]
     return found
 
 
@@ -37,4 +47,7 @@ def advice_for(reasons: Sequence[str], *, injected: Iterable[str] = ()) -> list[
     known = [FAULTS[name] for name in injected]
     if not known:
         known = [fault for fault in FAULTS.values() if fault.shows and any(fault.shows in reason for reason in reasons)]
-    return [f"what to do ({fault.name}): {fault.advice}" for fault in known]
+    by_design = [
+        f"what to do: {advice}" for part, advice in _BY_DESIGN.items() if any(part in reason for reason in reasons)
+    ]
+    return by_design + [f"what to do ({fault.name}): {fault.advice}" for fault in known]

@@ -1,7 +1,7 @@
 """Deploys a cloud assembly by CloudFormation's API alone, in the order of its stacks, as the CDK CLI does."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -95,7 +95,7 @@ def destroy_assembly(stacks: list[AssemblyStack], call: Calls) -> None:
         call("cloudformation", "delete_stack", StackName=stack.name)
         status = stack_status(stack.name, call)
         if status is not None:
-            raise StackFailedError(stack.name, status, list(_reasons(stack.name, call)))
+            raise StackFailedError(stack.name, status, _reasons(stack.name, call))
 
 
 def stack_status(name: str, call: Calls) -> str | None:
@@ -125,7 +125,7 @@ def _deploy(stack: AssemblyStack, call: Calls) -> str:
         done, wanted = "updated", "UPDATE_COMPLETE"
     status = stack_status(stack.name, call)
     if status != wanted:
-        raise StackFailedError(stack.name, str(status), list(_reasons(stack.name, call)))
+        raise StackFailedError(stack.name, str(status), _reasons(stack.name, call))
     call(
         "cloudformation",
         "update_termination_protection",
@@ -135,12 +135,23 @@ def _deploy(stack: AssemblyStack, call: Calls) -> str:
     return done
 
 
-def _reasons(name: str, call: Calls) -> Iterator[str]:
-    """Why resources failed in the last operation on a stack."""
-    found = []
-    for event in call("cloudformation", "describe_stack_events", StackName=name)["StackEvents"]:
-        if event.get("ResourceStatusReason") == "User Initiated":
+def _reasons(name: str, call: Calls) -> list[str]:
+    return reasons_of(call("cloudformation", "describe_stack_events", StackName=name)["StackEvents"])
+
+
+def reasons_of(events: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Why the last operation on a stack failed, a line each: of its resources, else of the stack itself.
+
+    Args:
+        events: as DescribeStackEvents tells them, the newest first.
+    """
+    resources, stack = [], []
+    for event in events:
+        reason = event.get("ResourceStatusReason")
+        if reason == "User Initiated":
             break
         if event["ResourceStatus"].endswith("_FAILED"):
-            found.append(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}")
-    yield from reversed(found)
+            resources.append(f"{event['LogicalResourceId']}: {reason}")
+        elif event["ResourceStatus"].endswith("ROLLBACK_IN_PROGRESS"):
+            stack.append(f"{event['LogicalResourceId']}: {reason}")
+    return list(reversed(resources or stack))

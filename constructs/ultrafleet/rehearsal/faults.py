@@ -202,7 +202,7 @@ _FAULTS: Final = (
     Fault(
         name="log-group-taken",
         summary="a log group of the cluster's name was left by an earlier environment",
-        shows="already exists",
+        shows="log group already exists",
         advice=f"Delete /aws/eks/NAME/cluster if its logs are not needed, or import it: `cdk import`. {_AGAIN}",
         source=_CFN_TROUBLE,
         inject=inject.log_group_is_taken,
