@@ -39,3 +39,4 @@ def embedded_aws(environment: Environment, *, now: datetime) -> Iterator[None]:
             yield
         finally:
             WORLD.reset()
+            extension.set_default_account(None)

@@ -46,9 +46,9 @@ def install() -> None:
     _let_conditional_denials_pass()
 
 
-def set_default_account(account_id: str) -> None:
-    """Account of callers whose access key says nothing."""
-    _DEFAULT_ACCOUNT[:] = [account_id]
+def set_default_account(account_id: str | None) -> None:
+    """Account of callers whose access key says nothing; None: moto's own."""
+    _DEFAULT_ACCOUNT[:] = [] if account_id is None else [account_id]
 
 
 def _current_account(response: BaseResponse) -> str:
