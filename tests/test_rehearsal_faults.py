@@ -57,7 +57,7 @@ def everything_stands(made: Site) -> bool:
 
 def told(made: Site) -> list[str]:
     status = made.director.status()
-    return [*status["blocks"], *(issue for pool in status["pools"] for issue in pool["issues"])]
+    return [*status["trouble"], *(issue for pool in status["pools"] for issue in pool["issues"])]
 
 
 @pytest.fixture
@@ -169,6 +169,7 @@ def test_the_schedule_tells_of_a_right_that_it_lacks_and_goes_on_when_it_has_it(
     told_of = {json.loads(message["Body"])["pool"] for message in messages}
     assert told_of == {"rack-a", "rack-b"}
     assert "AccessDenied" in messages[0]["Body"]
+    assert "schedule: pool rack-a: Eks.AccessDeniedException" in str(told(training))
     training.director.clear()
     training.director.advance(hours=0.5)
     assert training.pool("rack-a").running == 18

@@ -232,7 +232,8 @@ def _show(aws: "EmbeddedAws", environment: Environment) -> None:
     """Tables of what stands."""
     told = aws.ask("status")
     console = Console(width=max(_WIDTH, Console().width), highlight=False)
-    stacks = _table(f"{environment.name} at {told['now']}, the embedded AWS's own time")
+    print(f"\n{environment.name} at {told['now']}, the embedded AWS's own time", flush=True)
+    stacks = _table("stacks")
     for column in ("stack", "status"):
         stacks.add_column(column)
     for name, state in sorted(told["stacks"].items()):
@@ -244,7 +245,7 @@ def _show(aws: "EmbeddedAws", environment: Environment) -> None:
     for pool in told["pools"]:
         pools.add_row(*_pool_row(pool))
     console.print(pools)
-    wrong = [*told["blocks"], *(f"pool {pool['name']}: {issue}" for pool in told["pools"] for issue in pool["issues"])]
+    wrong = [*told["trouble"], *(f"pool {pool['name']}: {issue}" for pool in told["pools"] for issue in pool["issues"])]
     for line in wrong:
         print(line)
     for line in _advice(wrong, told["faults"]):

@@ -1,5 +1,6 @@
 """Directs a rehearsal: lets time pass, injects faults, and tells what stands."""
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from ultrafleet.rehearsal.fault import Target, Undo
 from ultrafleet.rehearsal.faults import fault_named
 from ultrafleet.rehearsal.pool_view import pool_views
 from ultrafleet.rehearsal.purchases import make_purchases
+from ultrafleet.rehearsal.states.schedules import Schedules
 from ultrafleet.rehearsal.world import WORLD
 
 SETTLING = timedelta(minutes=30)
@@ -67,7 +69,7 @@ class Director:
             "now": WORLD.now.isoformat(),
             "stacks": {stack.name: stack.status for stack in stacks.live},
             "pools": [asdict(view) for view in pool_views(self.environment)],
-            "blocks": self._trouble(),
+            "trouble": [*self._trouble_of_blocks(), *self._trouble_of_the_schedule()],
             "reservations": {
                 reservation.id: {
                     "state": reservation.state(WORLD.now),
@@ -82,7 +84,17 @@ class Director:
             "faults": sorted(self._injected),
         }
 
-    def _trouble(self) -> list[str]:
+    def _trouble_of_the_schedule(self) -> list[str]:
+        """What the last run of the schedule could not do: what it sent to the dead-letter queue, or its own failure."""
+        runs = WORLD.part(Schedules, self.environment.account, self.environment.region).runs
+        if not runs:
+            return []
+        last = runs[-1]
+        told = [f"schedule: {last.error}: {last.cause}"] if last.status != "SUCCEEDED" else []
+        letters = [json.loads(given["MessageBody"]) for action, given in last.writes if action == "SendMessage"]
+        return told + [f"schedule: pool {item['pool']}: {item['error']}: {item['cause']}" for item in letters]
+
+    def _trouble_of_blocks(self) -> list[str]:
         """What is wrong with blocks, a line each."""
         reservations = WORLD.part(Reservations, self.environment.account, self.environment.region)
         told = []
