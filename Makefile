@@ -60,7 +60,6 @@ env:
 	@$(if $(filter real embedded,$(AWS)),,echo "AWS is $(AWS), expected embedded or real" >&2; exit 2)
 
 rehearse: $(READY) env ## the whole life of ENV=name on a virtual clock
-	@cdk synth --quiet '$(ENV)/**' --context environment=$(ENV) >/dev/null
 	@ultrafleet rehearse $(ENV)
 
 test: $(READY) ## the tests

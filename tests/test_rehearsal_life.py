@@ -87,6 +87,19 @@ def test_fails_a_life_that_is_not_known() -> None:
     assert "life is 'nine', expected one of planned, extended, mid-block, eks" in str(told.exception)
 
 
+def test_fails_an_assembly_of_another_file(tmp_path: Path) -> None:
+    with site("inference", lambda content: content["pools"].remove(pool_of(content, "h200"))) as made:
+        made.write_assembly(tmp_path)
+    told = rehearse("inference", "--environments", str(ENVIRONMENTS), "--assembly", str(tmp_path))
+    assert "expected inference-pool-h200, inference-pool-rack-c: the file was edited since" in str(told.exception)
+
+
+def test_fails_where_there_is_no_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = rehearse("inference", "--environments", str(ENVIRONMENTS))
+    assert "there is no cdk.json here, expected an app to synthesise" in str(told.exception)
+
+
 def test_the_command_reports_and_fails_when_nodes_are_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with site("inference") as made:
         made.write_assembly(tmp_path)

@@ -1,8 +1,6 @@
 """`ultrafleet local`: deploys an environment to an embedded AWS on this machine, with the CDK CLI."""
 
 import json
-import shutil
-import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ultrafleet.cli._cdk import run_cdk
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.errors import FleetError
 
@@ -209,14 +208,9 @@ def _start_time(environment: Environment, at: datetime | None) -> datetime:
 
 
 def _cdk(arguments: list[str], variables: dict[str, str]) -> bool:
-    """Run the CDK CLI; whether it failed."""
-    program = shutil.which("cdk", path=variables.get("PATH"))
-    if program is None:
-        raise FleetError(
-            "cdk is not on the path, expected the CDK CLI: `make setup` installs it, or `npm install aws-cdk`"
-        )
-    quiet = ["--no-notices", "--ci", *(["--progress", "events"] if arguments[0] != "bootstrap" else [])]
-    return subprocess.run([program, *arguments, *quiet], env=variables, check=False).returncode != 0  # noqa: S603
+    """Run the CDK CLI against the embedded AWS; whether it failed."""
+    told = ["--progress", "events"] if arguments[0] != "bootstrap" else []
+    return run_cdk([*arguments, "--no-notices", "--ci", *told], variables)
 
 
 def _advise(aws: "EmbeddedAws", environment: Environment, variables: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """`ultrafleet rehearse`: the whole life of an environment on a virtual clock."""
 
 import json
+import os
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ultrafleet.cli._cdk import run_cdk
 from ultrafleet.environment import load_environments
 from ultrafleet.errors import FleetError
 
@@ -23,13 +25,15 @@ _WIDTH = 130
 def rehearse(
     environment: Annotated[str, typer.Argument(help="name of the environment")],
     environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
-    assembly: Annotated[Path, typer.Option(help="folder that cdk synth wrote")] = Path("cdk.out"),
+    assembly: Annotated[
+        Path | None, typer.Option(help="folder that cdk synth wrote. Default: the app of this folder is synthesised")
+    ] = None,
     life: Annotated[
         list[str] | None, typer.Option(help="planned, extended, mid-block or eks; may be repeated. Default: all")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
 ) -> None:
-    """Deploy the synthesised stacks to an embedded AWS and live until the last block ends.
+    """Deploy the environment's stacks to an embedded AWS and live until the last block ends.
 
     Nothing leaves this process. Exit 1 when EC2 took a node from a pool that the schedule should have emptied.
     """
@@ -47,11 +51,12 @@ def rehearse(
     unknown = [name for name in life or [] if name not in lives]
     if unknown:
         raise FleetError(f"life is {unknown[0]!r}, expected one of {', '.join(lives)}")
-    stacks = read_assembly(assembly / f"assembly-{environment}")
+    folder = assembly or _synthesised(environment)
+    stacks = read_assembly(folder / f"assembly-{environment}")
     pools = {f"{environment}-pool-{pool.name}" for pool in loaded.pools}
     if pools != (found := {stack.name for stack in stacks if stack.name.startswith(f"{environment}-pool-")}):
         raise FleetError(
-            f"{assembly} has the pools {', '.join(sorted(found))}, expected {', '.join(sorted(pools))}: the file was "
+            f"{folder} has the pools {', '.join(sorted(found))}, expected {', '.join(sorted(pools))}: the file was "
             f"edited since, run `make synth ENV={environment}` first"
         )
     told: list[tuple[Life, list[BlockLife]]] = []
@@ -67,6 +72,19 @@ def rehearse(
     if lost:
         print(f"EC2 took {lost} nodes from pools that the schedule should have emptied")
         raise typer.Exit(1)
+
+
+def _synthesised(environment: str) -> Path:
+    """Synthesise the app of the working directory, beside what `make synth` wrote."""
+    if not Path("cdk.json").exists():
+        raise FleetError(
+            "there is no cdk.json here, expected an app to synthesise: pass --assembly, or go to its folder"
+        )
+    folder = Path(".cache") / "rehearsal" / f"cdk.out-{environment}"
+    chosen = [f"{environment}/**", "--context", f"environment={environment}", "--output", str(folder)]
+    if run_cdk(["synth", "--quiet", *chosen], dict(os.environ), quiet=True):
+        raise FleetError(f"the app did not synthesise, expected it to: `make synth ENV={environment}` shows why")
+    return folder
 
 
 def _show(life: "Life", blocks: "list[BlockLife]") -> None:
