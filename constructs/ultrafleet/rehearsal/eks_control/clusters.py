@@ -14,8 +14,8 @@ from ultrafleet.rehearsal.world import WORLD, Refusal
 VERSIONS: Final = ("1.31", "1.32", "1.33", "1.34", "1.35")
 """Kubernetes versions that EKS offered in 2026-11, extended support included (EKS user guide, low: it moves)."""
 _CONFIGS: Final = (
-    "accessConfig", "computeConfig", "controlPlaneScalingConfig", "deletionProtection", "kubernetesNetworkConfig", "logging",
-    "remoteNetworkConfig", "resourcesVpcConfig", "storageConfig", "upgradePolicy", "zonalShiftConfig",
+    "accessConfig", "computeConfig", "controlPlaneScalingConfig", "deletionProtection", "kubernetesNetworkConfig",
+    "logging", "remoteNetworkConfig", "resourcesVpcConfig", "storageConfig", "upgradePolicy", "zonalShiftConfig",
 )  # fmt: skip
 
 
@@ -64,7 +64,9 @@ def _local_zone(facts: ClusterFacts) -> str | None:
     for subnet in facts.subnets:
         zone = subnet["AvailabilityZone"]
         if zone.removeprefix(facts.eks.region) not in {"a", "b", "c", "d", "e", "f"}:
-            return f"Cannot create cluster because {zone}, the targeted availability zone, does not support EKS control planes"
+            return (
+                f"Cannot create cluster because {zone}, the targeted availability zone, does not support EKS clusters"
+            )
     return None
 
 
@@ -120,7 +122,7 @@ def create_cluster(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     name = params["name"]
     vpc_id = subnets[0]["VpcId"]
     unique = hashlib.sha256(f"{eks.account_id}/{eks.region}/{name}".encode()).hexdigest()[:32].upper()
-    told = {
+    told: dict[str, Any] = {
         **{key: copy.deepcopy(params[key]) for key in (*_CONFIGS, "roleArn", "encryptionConfig") if key in params},
         "name": name,
         "arn": eks.arn("cluster", name),
@@ -207,7 +209,7 @@ def delete_cluster(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     if cluster.told["deletionProtection"]:
         raise Refusal(
             "InvalidRequestException",
-            "The cluster cannot be deleted because it has deletion protection enabled. Disable deletion protection first.",
+            "The cluster cannot be deleted while it has deletion protection enabled. Disable it first.",
         )
     call = Calls(account_id=eks.account_id, region=eks.region)
     call("ec2", "delete_security_group", GroupId=cluster.told["resourcesVpcConfig"]["clusterSecurityGroupId"])

@@ -167,7 +167,7 @@ def _ami_unknown(facts: NodeGroupFacts) -> str | None:
 
 
 def _ami_architecture(facts: NodeGroupFacts) -> str | None:
-    ami = facts.params.get("amiType")
+    ami = str(facts.params.get("amiType"))
     types = facts.params.get("instanceTypes") or [facts.template.get("InstanceType")]
     for name in types:
         if ami in ARCHITECTURES and name and is_known(name) and ARCHITECTURES[ami] not in architectures(name):

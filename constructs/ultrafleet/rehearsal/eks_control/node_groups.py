@@ -43,8 +43,8 @@ def create_nodegroup(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
 
 def _told(eks: Eks, cluster: Cluster, params: Mapping[str, Any]) -> dict[str, Any]:
     kept = (
-        "instanceTypes", "subnets", "nodeRole", "labels", "taints", "updateConfig", "nodeRepairConfig", "launchTemplate",
-        "diskSize", "tags",
+        "instanceTypes", "subnets", "nodeRole", "labels", "taints", "updateConfig", "nodeRepairConfig",
+        "launchTemplate", "diskSize", "tags",
     )  # fmt: skip
     name = params["nodegroupName"]
     scaling = {"minSize": 1, "maxSize": 2, "desiredSize": 2, **(params.get("scalingConfig") or {})}

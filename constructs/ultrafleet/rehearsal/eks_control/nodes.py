@@ -134,22 +134,22 @@ class Nodes:
         if not template.get("NetworkInterfaces") and not template.get("SecurityGroupIds"):
             # Without groups of its own, a node gets the cluster's (EKS user guide, launch templates, high).
             template = {**template, "SecurityGroupIds": [cluster.told["resourcesVpcConfig"]["clusterSecurityGroupId"]]}
-        instance_type = template.get("InstanceType") or told["instanceTypes"][0]
+        types = [template["InstanceType"]] if "InstanceType" in template else told.get("instanceTypes") or ["t3.medium"]
         request = LaunchRequest(
             account_id=self._eks.account_id,
             region=self._eks.region,
             template=template,
-            instance_type=instance_type,
+            instance_type=types[0],  # where EKS could choose, the first
             subnet_id=self._subnet(cluster, group),
             ami_architecture=cast("Literal['arm64', 'x86_64']", ARCHITECTURES.get(told["amiType"], "x86_64")),
             tags={**_identity(cluster, group), f"kubernetes.io/cluster/{cluster.told['name']}": "owned"},
         )
-        return launch(request)
+        return str(launch(request))
 
     def _subnet(self, cluster: Cluster, group: NodeGroup) -> str:
         """The subnet with the fewest of the group's nodes."""
         used = Counter(instance.subnet_id for instance in self.of(cluster, group))
-        return min(group.told["subnets"], key=lambda subnet: used[subnet])
+        return str(min(group.told["subnets"], key=lambda subnet: used[subnet]))
 
     # Replacing
 
@@ -190,9 +190,10 @@ def _identity(cluster: Cluster, group: NodeGroup) -> dict[str, str]:
 
 def _issue(refusal: Refusal, cluster: Cluster, group: NodeGroup) -> dict[str, Any]:
     """A launch that was refused, as EKS's health tells it."""
+    kind = "Capacity Block" if group.is_on_blocks else "On-Demand"
+    message = f"Could not launch {kind} Instances. {refusal.code} - {refusal.message} Launching EC2 instance failed."
     return {
         "code": _ISSUES.get(refusal.code, "AsgInstanceLaunchFailures"),
-        "message": f"Could not launch {'Capacity Block' if group.is_on_blocks else 'On-Demand'} Instances. {refusal.code} - "
-        f"{refusal.message} Launching EC2 instance failed.",
+        "message": message,
         "resourceIds": [f"eks-{cluster.told['name']}-{group.told['nodegroupName']}"],
     }

@@ -52,7 +52,7 @@ class Cluster:
 
     def update(self, kind: str, *, status: str = "Successful") -> dict[str, Any]:
         """Note an update, as the calls that change something answer."""
-        told = {
+        told: dict[str, Any] = {
             "id": str(uuid.uuid4()),
             "status": status,
             "type": kind,
