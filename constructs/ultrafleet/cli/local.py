@@ -50,6 +50,7 @@ def deploy(
     Exit 1 when a stack fails, with what to do.
     """
     loaded = _load(environments, environment)
+    _needs_rehearsal()
     aws = _embedded_aws(environment, state)
     if not aws.is_running:
         aws.start(environments=environments, now=_start_time(loaded, at), port=port)
