@@ -59,6 +59,22 @@ def one_day(content: Content) -> None:
     content["network"]["subnets"] = [item for item in content["network"]["subnets"] if item["name"] != "dallas"]
 
 
+def test_a_block_that_is_over_when_the_environment_is_deployed_is_left_out() -> None:
+    def follow(content: Content) -> None:
+        one_day(content)
+        (first,) = content["pools"][0]["blocks"]
+        start, end = datetime(2026, 12, 4, 11, 30, tzinfo=UTC), datetime(2026, 12, 5, 11, 30, tzinfo=UTC)
+        second = {**first, "capacity_reservation_id": "cr-0cccccccccccccc03", "start": start, "end": end}
+        content["pools"][0]["blocks"].append(second)
+
+    with site("inference", follow) as made:
+        loaded, stacks = made.environment, made.stacks
+    (late,) = [life for life in lives_of(loaded) if life.name == "mid-block"]
+    (block,) = live(loaded, stacks, late)
+    assert block.reservation_id == "cr-0cccccccccccccc03"
+    assert block.killed == 0
+
+
 @pytest.mark.parametrize("skip", [True, False])
 def test_runs_that_are_left_out_change_nothing(monkeypatch: pytest.MonkeyPatch, skip: bool) -> None:
     monkeypatch.setattr(Schedules, "skip_quiet", skip)

@@ -120,7 +120,7 @@ def lives_of(environment: Environment) -> list[Life]:
 
 
 def live(environment: Environment, stacks: Sequence[AssemblyStack], life: Life) -> list[BlockLife]:
-    """Deploy an environment to an embedded AWS and live to the end of its last block.
+    """Deploy an environment to an embedded AWS and live to the end of its last block; blocks over before are left out.
 
     Raises:
         StackFailedError: a stack could not be deployed.
@@ -143,6 +143,7 @@ def live(environment: Environment, stacks: Sequence[AssemblyStack], life: Life) 
             _block_life(environment, pool.name, block, life.deployed)
             for pool in environment.pools
             for block in pool.capacity_blocks
+            if block.end > life.deployed
         ]
 
 
