@@ -1,6 +1,7 @@
 """Whole lives of environments on the virtual clock: what `ultrafleet rehearse` reports."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from ultrafleet.rules.block_clock import TICK_MINUTES
 CAPACITY = {"rack-a": 18, "rack-b": 18, "rack-c": 9, "h200": 4}
 
 
+@cache
 def lived(environment: str, life: str) -> list[BlockLife]:
     loaded, stacks = synthesised((ENVIRONMENTS / f"{environment}.yaml").read_text(), environment)
     (wanted,) = [item for item in lives_of(loaded) if item.name == life]
