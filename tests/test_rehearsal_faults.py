@@ -240,6 +240,13 @@ def test_nodes_outlive_their_template_and_the_pool_is_made_again(training: Site)
 
 
 class TestRefusals:
+    @pytest.mark.parametrize(
+        "name", ["subnet-full", "efa-rule-gone", "pool-deleted", "template-deleted", "schedule-off", "node-fails"]
+    )
+    def test_one_that_concerns_what_does_not_stand_yet(self, name: str) -> None:
+        with site("dev") as made, pytest.raises(FleetError, match="expected"):
+            made.director.inject(name=name)
+
     def test_a_fault_that_is_not_known(self, training: Site) -> None:
         with pytest.raises(FleetError, match="fault is 'flood', expected one of"):
             training.director.inject(name="flood")

@@ -17,7 +17,7 @@ from ultrafleet.rehearsal.faults import fault_named
 from ultrafleet.rehearsal.pool_view import pool_views
 from ultrafleet.rehearsal.purchases import make_purchases
 from ultrafleet.rehearsal.states.schedules import Schedules
-from ultrafleet.rehearsal.world import WORLD
+from ultrafleet.rehearsal.world import WORLD, Refusal
 
 SETTLING = timedelta(minutes=30)
 """Longer than a tick of the schedule and whatever EKS needs to launch."""
@@ -154,7 +154,13 @@ class Director:
         fault = fault_named(name)
         if name in self._injected:
             raise FleetError(f"fault {name} is injected already, expected another: clear it first")
-        self._injected[name] = fault.inject(Target(environment=self.environment, pool=pool))
+        try:
+            self._injected[name] = fault.inject(Target(environment=self.environment, pool=pool))
+        except Refusal as refusal:
+            raise FleetError(
+                f"fault {name} can't be injected ({refusal.message}), expected what it concerns to stand: deploy "
+                f"{self.environment.name} first"
+            ) from refusal
 
     def clear(self, *, name: str | None = None) -> None:
         """End a fault, or all of them."""

@@ -210,6 +210,8 @@ def schedule_is_off(target: Target) -> Undo:
     """Somebody disabled the schedule."""
     call = _call(target)
     schedules = call("scheduler", "list_schedules")["Schedules"]
+    if not schedules:
+        raise FleetError(f"there is no schedule yet, expected one: deploy {target.environment.name} first")
 
     def set_state(state: str) -> None:
         for schedule in schedules:
