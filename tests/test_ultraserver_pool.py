@@ -176,6 +176,7 @@ class TestUltraServerPool:
             "ultrafleet/pool": "rack-a",
             "ultrafleet/ultraserver": "rack-a",
             "ultrafleet/workload": "inference",
+            "ultrafleet/capacity": "u-p6e-gb200x72",
             "nvidia.com/gpu.present": "true",
             "team": "serving",
         }

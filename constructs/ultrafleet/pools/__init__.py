@@ -1,8 +1,9 @@
 """Node pools: whole UltraServers, and single accelerator instances."""
 
+from ultrafleet.kubernetes.labels import POOL_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
+from ultrafleet.kubernetes.taint import Taint
 from ultrafleet.pools.accelerator_pool import AcceleratorPool
-from ultrafleet.pools.labels import POOL_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
-from ultrafleet.pools.node_options import CapacityTarget, NodeOptions, Taint
+from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
 from ultrafleet.pools.shared import ClusterReference, ImportedCluster
 from ultrafleet.pools.ultraserver_pool import UltraServerPool
 

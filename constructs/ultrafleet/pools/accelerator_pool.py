@@ -11,7 +11,6 @@ from ultrafleet.capacity.placement_group import PlacementGroup, PlacementStrateg
 from ultrafleet.catalog import InstanceType
 from ultrafleet.errors import FleetError
 from ultrafleet.pools.block_capacity import block_pool_shape
-from ultrafleet.pools.labels import pool_labels
 from ultrafleet.pools.launch_template import on_demand_target
 from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
 from ultrafleet.pools.node_pool import NodePool, PoolShape
@@ -76,7 +75,6 @@ class AcceleratorPool(NodePool):
     ) -> None:
         super().__init__(scope, id)
         _validate_capacity(pool_name, instance_type, nodes, blocks, reservation, placement_group)
-        labels = pool_labels(pool_name, instance_type, workload=workload, ultraserver=False)
         if blocks:
             shape = block_pool_shape(
                 self,
@@ -87,7 +85,7 @@ class AcceleratorPool(NodePool):
                 capacity_target=capacity_target,
                 drain_lead_minutes=drain_lead_minutes,
                 hold=hold,
-                labels=labels,
+                workload=workload,
             )
         else:
             if drain_lead_minutes is not None or hold:
@@ -105,7 +103,8 @@ class AcceleratorPool(NodePool):
                 ),
                 capacity_type="ON_DEMAND",
                 availability_zone=reservation.availability_zone if reservation else None,
-                labels=labels,
+                workload=workload,
+                ultraserver_type=None,
                 node_group_tags={},
             )
         self._create(

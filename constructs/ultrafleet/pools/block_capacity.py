@@ -25,7 +25,7 @@ def block_pool_shape(
     capacity_target: CapacityTarget,
     drain_lead_minutes: int | None,
     hold: bool,
-    labels: Mapping[str, str],
+    workload: str,
 ) -> PoolShape:
     """Shape of a pool on capacity blocks, which begins empty and is sized by the schedule alone.
 
@@ -63,6 +63,7 @@ def block_pool_shape(
         capacity=capacity_block_target(capacity),
         capacity_type="CAPACITY_BLOCK",
         availability_zone=first.availability_zone,
-        labels=labels,
+        workload=workload,
+        ultraserver_type=first.ultraserver_type,
         node_group_tags=tags,
     )

@@ -35,6 +35,7 @@ def launch_template_data(
         max_pods=options.max_pods,
         raid0_instance_store=options.wants_raid0(instance_type),
         grdma_pci_topo_check_override=options.wants_grdma_override(instance_type),
+        mask_imex=options.wants_imex_masked(instance_type),
         kubelet_config=dict(options.kubelet_config),
     ).render()
     tags = [{"Key": key, "Value": value} for key, value in sorted({"Name": name_tag, **options.tags}.items())]

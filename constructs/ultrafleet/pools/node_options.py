@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
 
 from aws_cdk import aws_kms as kms
 
 from ultrafleet.catalog import InstanceType
 from ultrafleet.errors import FleetError, UnknownFactError
+from ultrafleet.kubernetes.pool_nodes import is_grace
+from ultrafleet.kubernetes.taint import Taint, accelerator_taint
 from ultrafleet.layout import EfaIntent, Interface, efa_layout, layout_violations
 
 DEFAULT_MAX_PODS = 64
@@ -30,15 +31,6 @@ class CapacityTarget(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taint:
-    """A Kubernetes taint, in the words of the EKS API."""
-
-    key: str
-    value: str
-    effect: Literal["NO_SCHEDULE", "NO_EXECUTE", "PREFER_NO_SCHEDULE"] = "NO_SCHEDULE"
-
-
-@dataclass(frozen=True, kw_only=True)
 class NodeOptions:
     """Options of a pool's nodes; the default derives each from the instance type.
 
@@ -55,6 +47,7 @@ class NodeOptions:
             its owner must add them.
         raid0_instance_store: join the NVMe disks for containerd and the kubelet. Default: if the type has any.
         grdma_pci_topo_check_override: see `NodeUserData`. Default: on GB200 and GB300.
+        mask_imex: see `NodeUserData`. Default: on GB200 and GB300.
         kubelet_config: more fields of the KubeletConfiguration.
         ami_type: EKS AMI type. Default: Amazon Linux 2023 for the type's accelerator and architecture.
         node_repair_config: EKS `NodeRepairConfig` in CloudFormation's words. Default: on, one node at a time, and off
@@ -72,6 +65,7 @@ class NodeOptions:
     root_volume_key: kms.IKey | None = None
     raid0_instance_store: bool | None = None
     grdma_pci_topo_check_override: bool | None = None
+    mask_imex: bool | None = None
     kubelet_config: Mapping[str, object] = field(default_factory=dict)
     ami_type: str | None = None
     node_repair_config: Mapping[str, object] = field(
@@ -144,11 +138,14 @@ class NodeOptions:
         """Whether the boot hook for EFA GPUDirect is written: on Grace Blackwell."""
         if self.grdma_pci_topo_check_override is not None:
             return self.grdma_pci_topo_check_override
-        return instance_type.accelerator_kind == "nvidia" and instance_type.architecture == "arm64"
+        return is_grace(instance_type)
+
+    def wants_imex_masked(self, instance_type: InstanceType) -> bool:
+        """Whether the host's IMEX service is masked: where NVLink spans nodes, and jobs bring ComputeDomains."""
+        if self.mask_imex is not None:
+            return self.mask_imex
+        return is_grace(instance_type)
 
     def derived_taints(self, instance_type: InstanceType) -> Sequence[Taint]:
-        """The accelerator's usual taint (EKS and Neuron documents, high), so that nothing else lands here."""
-        if self.taints is not None:
-            return self.taints
-        key = "nvidia.com/gpu" if instance_type.accelerator_kind == "nvidia" else "aws.amazon.com/neuron"
-        return (Taint(key=key, value="true"),)
+        """The accelerator's usual taint, unless the caller chose others."""
+        return self.taints if self.taints is not None else (accelerator_taint(instance_type),)

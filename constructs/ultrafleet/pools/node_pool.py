@@ -10,8 +10,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.errors import FleetError
+from ultrafleet.kubernetes.labels import pool_labels
+from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.pools.launch_template import launch_template_data
 from ultrafleet.pools.node_options import NodeOptions
 from ultrafleet.pools.shared import ClusterReference, Shared, read_shared, role_arn
@@ -32,7 +34,8 @@ class PoolShape:
     capacity: Mapping[str, Any]
     capacity_type: str
     availability_zone: str | None
-    labels: Mapping[str, str]
+    workload: str
+    ultraserver_type: UltraServerType | None
     node_group_tags: Mapping[str, str]
 
 
@@ -66,6 +69,8 @@ class NodePool(Construct):
     """`AWS::EC2::LaunchTemplate`."""
     node_group: cdk.CfnResource
     """`AWS::EKS::Nodegroup`."""
+    kubernetes_nodes: PoolNodes
+    """What queues, jobs and models need to know of it."""
 
     def _create(
         self,
@@ -86,6 +91,7 @@ class NodePool(Construct):
             _let_auto_scaling_use(self, key)
         self.pool_name = pool_name
         self.instance_type = shape.instance_type
+        self.kubernetes_nodes = pool_nodes(pool_name, shape, options)
         self.node_role = node_role if node_role is not None else _new_node_role(self)
         self.launch_template = cdk.CfnResource(
             self,
@@ -122,10 +128,10 @@ class NodePool(Construct):
                 # MINIMAL takes a node away before it adds one: a full block has no room for a nineteenth.
                 "UpdateConfig": {"MaxUnavailable": options.max_unavailable, "UpdateStrategy": "MINIMAL"},
                 "NodeRepairConfig": dict(options.node_repair_config),
-                "Labels": {**shape.labels, **options.labels},
+                "Labels": dict(self.kubernetes_nodes.labels),
                 "Taints": [
                     {"Key": taint.key, "Value": taint.value, "Effect": taint.effect}
-                    for taint in options.derived_taints(shape.instance_type)
+                    for taint in self.kubernetes_nodes.taints
                 ],
                 "Tags": {**options.tags, **shape.node_group_tags},
             },
@@ -135,6 +141,23 @@ class NodePool(Construct):
     def latest_launch_template_version(self) -> str:
         """Number of the newest version of the launch template (a token): what a new generation can name."""
         return self.launch_template.get_att("LatestVersionNumber").to_string()
+
+
+def pool_nodes(pool_name: str, shape: PoolShape, options: NodeOptions) -> PoolNodes:
+    """What Kubernetes sees of a pool's nodes: the labels and taints are the ones that its node group gets."""
+    derived = pool_labels(
+        pool_name, shape.instance_type, workload=shape.workload, ultraserver_type=shape.ultraserver_type
+    )
+    return PoolNodes(
+        pool_name=pool_name,
+        workload=shape.workload,
+        instance_type=shape.instance_type,
+        nodes=shape.max_size,
+        labels={**derived, **options.labels},
+        taints=tuple(options.derived_taints(shape.instance_type)),
+        efa_interfaces=sum(interface.is_efa for interface in options.layout(shape.instance_type)),
+        ultraserver_type=shape.ultraserver_type,
+    )
 
 
 def _validate(pool_name: str, shape: PoolShape, shared: Shared, generation: int, options: NodeOptions) -> None:

@@ -9,7 +9,6 @@ from constructs import Construct
 from ultrafleet.catalog import UltraServerType
 from ultrafleet.errors import FleetError
 from ultrafleet.pools.block_capacity import block_pool_shape
-from ultrafleet.pools.labels import pool_labels
 from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
 from ultrafleet.pools.node_pool import NodePool
 from ultrafleet.pools.shared import ClusterReference, read_shared
@@ -77,7 +76,6 @@ class UltraServerPool(NodePool):
                     f"pool {pool_name} is one {ultraserver_type}, got block {block.capacity_reservation_id} with "
                     f"{block.holds}: pass a block that holds the UltraServer"
                 )
-        instance_type = blocks[0].instance_type
         self.ultraserver_type = ultraserver_type
         self._create(
             cluster=cluster,
@@ -91,7 +89,7 @@ class UltraServerPool(NodePool):
                 capacity_target=capacity_target,
                 drain_lead_minutes=drain_lead_minutes,
                 hold=hold,
-                labels=pool_labels(pool_name, instance_type, workload=workload, ultraserver=True),
+                workload=workload,
             ),
             subnet=subnet,
             security_groups=security_groups,

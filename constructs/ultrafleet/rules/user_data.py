@@ -25,6 +25,14 @@ options nvidia NVreg_GrdmaPciTopoCheckOverride=1
 CONF
 """
 
+# The AMI installs nvidia-imex and doesn't enable it; the DRA driver runs an IMEX daemon for each ComputeDomain, and
+# wants the host's own stopped for good (NVIDIA DRA driver, prerequisites, high).
+_IMEX_BOOT_HOOK = """\
+#!/bin/bash
+# ComputeDomains bring their own IMEX daemon.
+systemctl mask --now nvidia-imex.service
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NodeUserData:
@@ -35,12 +43,14 @@ class NodeUserData:
         raid0_instance_store: join the NVMe disks into one RAID 0 array for containerd and the kubelet. nodeadm leaves
             them unformatted otherwise.
         grdma_pci_topo_check_override: write the NVIDIA driver parameter that EFA's GPUDirect needs on GB200 and GB300.
+        mask_imex: keep the host's own nvidia-imex service from starting, which ComputeDomains need.
         kubelet_config: more fields of the KubeletConfiguration, merged over the ones set here.
     """
 
     max_pods: int
     raid0_instance_store: bool = True
     grdma_pci_topo_check_override: bool = False
+    mask_imex: bool = False
     kubelet_config: dict[str, object] | None = None
 
     def render(self) -> str:
@@ -52,6 +62,8 @@ class NodeUserData:
         parts = [_part("application/node.eks.aws", self._node_config())]
         if self.grdma_pci_topo_check_override:
             parts.append(_part("text/cloud-boothook", _GRDMA_BOOT_HOOK))
+        if self.mask_imex:
+            parts.append(_part("text/cloud-boothook", _IMEX_BOOT_HOOK))
         header = f'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="{_BOUNDARY}"\n\n'
         document = header + "".join(parts) + f"--{_BOUNDARY}--\n"
         size = len(document.encode())

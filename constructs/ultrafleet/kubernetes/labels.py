@@ -1,14 +1,18 @@
 """Labels that every pool puts on its nodes: queues, claims and selectors are written against them."""
 
-from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog import InstanceType, UltraServerType
 
 POOL_LABEL = "ultrafleet/pool"
 WORKLOAD_LABEL = "ultrafleet/workload"
+CAPACITY_LABEL = "ultrafleet/capacity"
+"""Says what the node is part of: the type of its UltraServer, or its own. Queues count capacity by it."""
 ULTRASERVER_LABEL = "ultrafleet/ultraserver"
 """Names the UltraServer on plain EKS, where no label of AWS does, and stays the same from block to block."""
 
 
-def pool_labels(pool_name: str, instance_type: InstanceType, *, workload: str, ultraserver: bool) -> dict[str, str]:
+def pool_labels(
+    pool_name: str, instance_type: InstanceType, *, workload: str, ultraserver_type: UltraServerType | None
+) -> dict[str, str]:
     """Labels of a pool's nodes.
 
     `nvidia.com/gpu.present` is set by the AMI only from kubelet 1.35 (EKS user guide, high), so the node group sets it.
@@ -16,6 +20,7 @@ def pool_labels(pool_name: str, instance_type: InstanceType, *, workload: str, u
     return {
         POOL_LABEL: pool_name,
         WORKLOAD_LABEL: workload,
-        **({ULTRASERVER_LABEL: pool_name} if ultraserver else {}),
+        CAPACITY_LABEL: str(ultraserver_type or instance_type),
+        **({ULTRASERVER_LABEL: pool_name} if ultraserver_type is not None else {}),
         **({"nvidia.com/gpu.present": "true"} if instance_type.accelerator_kind == "nvidia" else {}),
     }

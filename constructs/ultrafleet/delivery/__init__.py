@@ -1,0 +1,1 @@
+"""How manifests and charts reach a cluster: kubectl and Helm in a Lambda function, or Argo CD."""

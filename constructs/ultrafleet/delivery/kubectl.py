@@ -1,0 +1,88 @@
+"""Delivery by the CDK's own kubectl layer: one custom resource for each chart and each object."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_eks as eks_v1
+from aws_cdk import aws_eks_v2 as eks
+from constructs import Construct, IDependable
+
+from ultrafleet.delivery.delivery import chart_of_kind
+from ultrafleet.kubernetes.chart import ChartRelease
+from ultrafleet.kubernetes.manifest import Manifest, object_id
+
+_CHART_TIMEOUT = cdk.Duration.minutes(14)  # the handler's Lambda function has 15 (aws_eks_v2, high)
+
+
+@dataclass
+class _Delivered:
+    """What a stack has been given so far."""
+
+    charts: dict[str, Construct] = field(default_factory=dict)
+    namespaces: dict[str, Construct] = field(default_factory=dict)
+
+
+class KubectlDelivery:
+    """Charts and objects as custom resources of CloudFormation.
+
+    One for each object, so that a review shows what changed and a removed object is deleted; pruning by label, which
+    the CDK offers for lists, isn't needed then, and the label stays off.
+
+    Args:
+        cluster: cluster of `aws_eks_v2` or `aws_eks` with a kubectl provider.
+        after: what everything waits for, such as the access entry of the provider's role. Default: nothing.
+    """
+
+    def __init__(self, *, cluster: eks.ICluster | eks_v1.ICluster, after: IDependable | None = None) -> None:
+        self._cluster: Any = cluster
+        # The two modules' interfaces differ in this property alone, for our purpose.
+        self._module: Any = eks if hasattr(cluster, "kubectl_provider_options") else eks_v1
+        self._after = after
+        self._delivered: dict[str, _Delivered] = {}
+
+    def add_chart(self, scope: Construct, release: ChartRelease) -> IDependable:
+        """Install a chart in a namespace that is made with it."""
+        delivered = self._of_stack(scope)
+        oci = release.chart.repository.startswith("oci://")
+        chart = self._module.HelmChart(
+            scope,
+            f"Chart-{release.release}",
+            cluster=self._cluster,
+            chart=None if oci else release.chart.name,
+            repository=release.chart.repository,
+            version=release.chart.version,
+            release=release.release,
+            namespace=release.namespace,
+            create_namespace=release.namespace != "kube-system",
+            values=dict(release.values),
+            wait=release.wait or None,
+            timeout=_CHART_TIMEOUT if release.wait else None,
+        )
+        self._order(chart, self._after, delivered.namespaces.get(release.namespace))
+        delivered.charts[release.chart.name] = chart
+        return chart  # type: ignore[no-any-return]  # of either module
+
+    def add_manifest(self, scope: Construct, manifest: Manifest) -> IDependable:
+        """Apply an object."""
+        delivered = self._of_stack(scope)
+        made = self._module.KubernetesManifest(
+            scope, object_id(manifest), cluster=self._cluster, manifest=[dict(manifest)], prune=False
+        )
+        needed = chart_of_kind(manifest)
+        self._order(
+            made,
+            self._after,
+            delivered.namespaces.get(manifest["metadata"].get("namespace", "")),
+            delivered.charts.get(needed) if needed else None,
+        )
+        if manifest["kind"] == "Namespace":
+            delivered.namespaces[manifest["metadata"]["name"]] = made
+        return made  # type: ignore[no-any-return]  # of either module
+
+    def _of_stack(self, scope: Construct) -> _Delivered:
+        return self._delivered.setdefault(cdk.Stack.of(scope).node.path, _Delivered())
+
+    @staticmethod
+    def _order(made: Construct, *needs: IDependable | None) -> None:
+        made.node.add_dependency(*(need for need in needs if need is not None))

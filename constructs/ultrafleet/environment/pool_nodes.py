@@ -1,0 +1,36 @@
+"""What Kubernetes sees of the pools of an environment's file: the same as of their constructs, without making them."""
+
+from ultrafleet.environment.models import AcceleratorPool, Environment, UltraServerPool
+from ultrafleet.kubernetes.labels import pool_labels
+from ultrafleet.kubernetes.pool_nodes import PoolNodes
+from ultrafleet.kubernetes.taint import accelerator_taint
+from ultrafleet.layout import Interface, efa_layout
+
+
+def environment_pool_nodes(environment: Environment) -> list[PoolNodes]:
+    """Nodes of every pool at full size, in the file's order.
+
+    Raises:
+        UnknownFactError: a layout is needed that AWS doesn't publish, and the file states none.
+    """
+    return [_nodes(pool) for pool in environment.pools]
+
+
+def _nodes(pool: UltraServerPool | AcceleratorPool) -> PoolNodes:
+    ultraserver = pool.ultraserver if isinstance(pool, UltraServerPool) else None
+    interfaces = (
+        tuple(Interface(*interface) for interface in pool.node.interfaces)
+        if pool.node.interfaces is not None
+        else efa_layout(pool.instance, pool.node.intent)
+    )
+    labels = pool_labels(pool.name, pool.instance, workload=pool.workload, ultraserver_type=ultraserver)
+    return PoolNodes(
+        pool_name=pool.name,
+        workload=pool.workload,
+        instance_type=pool.instance,
+        nodes=pool.max_nodes,
+        labels={**labels, **pool.node.labels},
+        taints=(accelerator_taint(pool.instance),),
+        efa_interfaces=sum(interface.is_efa for interface in interfaces),
+        ultraserver_type=ultraserver,
+    )

@@ -1,0 +1,1 @@
+"""A model that is served: engine, workers, autoscaling, and a gateway that falls back to Amazon Bedrock."""

@@ -1,0 +1,15 @@
+"""What Kubernetes knows of pools: labels, taints, nodes. Plain values, without constructs."""
+
+from ultrafleet.kubernetes.labels import CAPACITY_LABEL, POOL_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL, pool_labels
+from ultrafleet.kubernetes.pool_nodes import PoolNodes
+from ultrafleet.kubernetes.taint import Taint
+
+__all__ = [
+    "CAPACITY_LABEL",
+    "POOL_LABEL",
+    "ULTRASERVER_LABEL",
+    "WORKLOAD_LABEL",
+    "PoolNodes",
+    "Taint",
+    "pool_labels",
+]

@@ -1,0 +1,64 @@
+"""What the Kubernetes layer needs to know of a pool: plain values, so that queues and jobs need no construct."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.kubernetes.taint import Taint
+
+
+def is_grace(instance_type: InstanceType) -> bool:
+    """Whether it is a GB200 or GB300 node: NVIDIA GPUs beside Arm CPUs, NVLink across the nodes of an UltraServer."""
+    return instance_type.accelerator_kind == "nvidia" and instance_type.architecture == "arm64"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolNodes:
+    """Nodes of one pool at full size, as Kubernetes sees them.
+
+    `UltraServerPool` and `AcceleratorPool` have it as `kubernetes_nodes`; for node groups of your own, state it.
+
+    Attributes:
+        pool_name: name of the pool.
+        workload: what it is for: "training", "inference", or a word of yours.
+        instance_type: type of the nodes.
+        nodes: how many there are when the capacity is there.
+        labels: labels that the node group puts on them.
+        taints: taints that the node group puts on them.
+        efa_interfaces: EFA devices of a node, which is what `vpc.amazonaws.com/efa` counts.
+        ultraserver_type: the UltraServer that they are, or None for single instances.
+    """
+
+    pool_name: str
+    workload: str
+    instance_type: InstanceType
+    nodes: int
+    labels: Mapping[str, str]
+    taints: Sequence[Taint]
+    efa_interfaces: int
+    ultraserver_type: UltraServerType | None = None
+
+    @property
+    def accelerators_per_node(self) -> int:
+        """GPUs or Trainium chips of a node.
+
+        Raises:
+            UnknownFactError: nobody states how many.
+        """
+        count: int = self.instance_type.require("accelerator_count", instead="use an instance type that has it stated")
+        return count
+
+    @property
+    def accelerator_resource(self) -> str:
+        """Extended resource that counts them: of NVIDIA's and Neuron's device plugins (their documents, high)."""
+        return "nvidia.com/gpu" if self.instance_type.accelerator_kind == "nvidia" else "aws.amazon.com/neuron"
+
+    @property
+    def has_multi_node_nvlink(self) -> bool:
+        """Whether NVLink spans its nodes, so that jobs need a ComputeDomain."""
+        return self.ultraserver_type is not None and self.instance_type.accelerator_kind == "nvidia"
+
+    @property
+    def capacity(self) -> str:
+        """What it is part of: the UltraServer's type, or its own. The value of the capacity label."""
+        return str(self.ultraserver_type or self.instance_type)

@@ -1,0 +1,1 @@
+"""Kueue: topologies, flavors, queues and priorities, from the pools."""

@@ -1,0 +1,1 @@
+"""Runtime of accelerators in Kubernetes: what is installed, at which version, and what must fit together."""

@@ -1,0 +1,106 @@
+"""Every version that the Kubernetes layer pins, in one table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ultrafleet.errors import FleetError
+from ultrafleet.kubernetes.chart import Chart, parse_version
+
+_CHARTS = (
+    # Accelerators.
+    Chart(
+        name="nvidia-device-plugin",
+        repository="https://nvidia.github.io/k8s-device-plugin",
+        version="0.19.3",
+        source="chart repository, 2026-11 (high); values: deployments/helm/nvidia-device-plugin/values.yaml (high)",
+    ),
+    Chart(
+        name="dra-driver-nvidia-gpu",
+        repository="oci://registry.k8s.io/dra-driver-nvidia/charts/dra-driver-nvidia-gpu",
+        version="0.4.1",
+        source="registry, 2026-11, after the move to kubernetes-sigs (high); published values.yaml (high)",
+    ),
+    Chart(
+        name="aws-efa-k8s-device-plugin",
+        repository="https://aws.github.io/eks-charts",
+        version="0.5.30",
+        source="chart repository, 2026-11 (high); published values.yaml (high)",
+    ),
+    # Queues and jobs.
+    Chart(
+        name="kueue",
+        repository="oci://registry.k8s.io/kueue/charts/kueue",
+        version="0.19.2",
+        source="registry, 2026-11 (high); published values.yaml (high)",
+    ),
+    Chart(
+        name="jobset",
+        repository="oci://registry.k8s.io/jobset/charts/jobset",
+        version="0.12.0",
+        source="registry, 2026-11 (high); published values.yaml (high)",
+    ),
+    Chart(
+        name="kubeflow-trainer",
+        repository="oci://ghcr.io/kubeflow/charts/kubeflow-trainer",
+        version="2.3.0",
+        source="registry, 2026-11 (high); published values.yaml (high)",
+    ),
+    Chart(
+        name="lws",
+        repository="oci://registry.k8s.io/lws/charts/lws",
+        version="0.8.0",
+        source="registry, 2026-11 (high); published values.yaml (high)",
+    ),
+)
+
+NVIDIA_DRIVER = "nvidia-driver"
+"""Comes with the AMI and is pinned by nobody here; what it is expected to be is in the table, for the rules."""
+
+_NVIDIA_DRIVER_VERSION = "580.0.0"
+"""Series of the EKS AL2023 NVIDIA AMIs since release v20251103 (EKS user guide, high)."""
+
+
+@dataclass(frozen=True)
+class VersionTable:
+    """Versions of all charts, and of the NVIDIA driver that the AMI is expected to bring.
+
+    Attributes:
+        charts: the charts by name.
+        nvidia_driver: version of the driver.
+    """
+
+    charts: Mapping[str, Chart]
+    nvidia_driver: str = _NVIDIA_DRIVER_VERSION
+
+    @staticmethod
+    def of(versions: Mapping[str, str] | None = None) -> "VersionTable":
+        """The library's table with other versions laid over it.
+
+        Args:
+            versions: versions by chart name, or "nvidia-driver". The rules between versions hold for them, too.
+
+        Raises:
+            FleetError: a name that the table doesn't have, or a malformed version.
+        """
+        charts = {chart.name: chart for chart in _CHARTS}
+        driver = _NVIDIA_DRIVER_VERSION
+        for name, version in (versions or {}).items():
+            parse_version(name, version)
+            if name == NVIDIA_DRIVER:
+                driver = version
+            elif name in charts:
+                charts[name] = replace(charts[name], version=version, source="caller")
+            else:
+                raise FleetError(
+                    f"version of {name!r} is {version!r}, expected a name that the table has "
+                    f"({', '.join([*sorted(charts), NVIDIA_DRIVER])}): correct the name"
+                )
+        return VersionTable(charts, driver)
+
+    def version(self, name: str) -> tuple[int, int, int]:
+        """Major, minor and patch of a chart or of the driver."""
+        return parse_version(name, self.nvidia_driver) if name == NVIDIA_DRIVER else self.charts[name].parsed_version
+
+    def spelling(self, name: str) -> str:
+        """Version of a chart or of the driver, as its publisher spells it."""
+        return self.nvidia_driver if name == NVIDIA_DRIVER else self.charts[name].version

@@ -1,0 +1,1 @@
+"""A team that trains: namespace, queue, identity, storage, runtimes and jobs."""
