@@ -1,5 +1,6 @@
 """What every way of delivery offers, and the order in which objects must arrive."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from constructs import Construct, IDependable
@@ -11,11 +12,17 @@ from ultrafleet.kubernetes.manifest import Manifest
 class Delivery(Protocol):
     """Brings charts and objects into a cluster."""
 
-    def add_chart(self, scope: Construct, release: ChartRelease) -> IDependable:
+    def add_chart(self, scope: Construct, release: ChartRelease, *, after: Sequence[IDependable] = ()) -> None:
         """Install a chart; objects of the kinds that it brings wait for it, in the same stack."""
 
-    def add_manifest(self, scope: Construct, manifest: Manifest) -> IDependable:
-        """Apply an object after its namespace and after the chart that brings its kind, in the same stack."""
+    def add_manifest(self, scope: Construct, manifest: Manifest, *, after: Sequence[IDependable] = ()) -> None:
+        """Apply an object after its namespace and after the chart that brings its kind, in the same stack.
+
+        Args:
+            scope: whose it is.
+            manifest: the object.
+            after: what else must be there before it.
+        """
 
 
 API_GROUPS_OF_CHARTS = {

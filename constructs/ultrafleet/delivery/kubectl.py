@@ -1,5 +1,6 @@
 """Delivery by the CDK's own kubectl layer: one custom resource for each chart and each object."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +42,7 @@ class KubectlDelivery:
         self._after = after
         self._delivered: dict[str, _Delivered] = {}
 
-    def add_chart(self, scope: Construct, release: ChartRelease) -> IDependable:
+    def add_chart(self, scope: Construct, release: ChartRelease, *, after: Sequence[IDependable] = ()) -> None:
         """Install a chart in a namespace that is made with it."""
         delivered = self._of_stack(scope)
         oci = release.chart.repository.startswith("oci://")
@@ -59,11 +60,10 @@ class KubectlDelivery:
             wait=release.wait or None,
             timeout=_CHART_TIMEOUT if release.wait else None,
         )
-        self._order(chart, self._after, delivered.namespaces.get(release.namespace))
+        self._order(chart, *after, self._after, delivered.namespaces.get(release.namespace))
         delivered.charts[release.chart.name] = chart
-        return chart  # type: ignore[no-any-return]  # of either module
 
-    def add_manifest(self, scope: Construct, manifest: Manifest) -> IDependable:
+    def add_manifest(self, scope: Construct, manifest: Manifest, *, after: Sequence[IDependable] = ()) -> None:
         """Apply an object."""
         delivered = self._of_stack(scope)
         made = self._module.KubernetesManifest(
@@ -72,13 +72,13 @@ class KubectlDelivery:
         needed = chart_of_kind(manifest)
         self._order(
             made,
+            *after,
             self._after,
             delivered.namespaces.get(manifest["metadata"].get("namespace", "")),
             delivered.charts.get(needed) if needed else None,
         )
         if manifest["kind"] == "Namespace":
             delivered.namespaces[manifest["metadata"]["name"]] = made
-        return made  # type: ignore[no-any-return]  # of either module
 
     def _of_stack(self, scope: Construct) -> _Delivered:
         return self._delivered.setdefault(cdk.Stack.of(scope).node.path, _Delivered())

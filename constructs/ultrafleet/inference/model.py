@@ -1,0 +1,69 @@
+"""Models that can be served, with what is known of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ultrafleet.errors import FleetError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """An open-weight model.
+
+    Attributes:
+        name: what clients call it.
+        weights_gib: room that its files take on a node.
+        bedrock_model_id: the same model in Amazon Bedrock; None where it isn't there, or nobody states it.
+        source: where this is known from.
+    """
+
+    name: str
+    weights_gib: int
+    bedrock_model_id: str | None = None
+    source: str = "caller"
+
+    @staticmethod
+    def of(name: str, *, weights_gib: int | None = None, bedrock_model_id: str | None = None) -> "Model":
+        """A known model by its name, or one of your own.
+
+        Args:
+            name: what clients call it.
+            weights_gib: room for its files. Default: of a known model.
+            bedrock_model_id: the same model in Bedrock. Default: of a known model; else none.
+
+        Raises:
+            FleetError: an unknown name without a size.
+        """
+        known = _MODELS.get(name)
+        if weights_gib is None:
+            if known is None:
+                raise FleetError(
+                    f"model is {name!r}, expected one of {', '.join(_MODELS)}: correct it, or pass weights_gib"
+                )
+            weights_gib = known.weights_gib
+        return Model(
+            name=name,
+            weights_gib=weights_gib,
+            bedrock_model_id=bedrock_model_id or (known.bedrock_model_id if known else None),
+            source=known.source if known else "caller",
+        )
+
+
+_MODELS: Mapping[str, Model] = {
+    model.name: model
+    for model in (
+        # 65.3 GB of safetensors in the repository's root; `original/` and `metal/` hold the same again.
+        Model(
+            name="gpt-oss-120b",
+            weights_gib=80,
+            bedrock_model_id="openai.gpt-oss-120b-1:0",
+            source="huggingface.co/openai/gpt-oss-120b; Bedrock user guide, OpenAI models (high)",
+        ),
+        Model(
+            name="gpt-oss-20b",
+            weights_gib=20,
+            bedrock_model_id="openai.gpt-oss-20b-1:0",
+            source="huggingface.co/openai/gpt-oss-20b (medium); Bedrock user guide, OpenAI models (high)",
+        ),
+    )
+}

@@ -1,0 +1,200 @@
+"""A model that is served, with everything of AWS that it needs."""
+
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_eks_v2 as eks
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from ultrafleet.delivery.delivery import Delivery
+from ultrafleet.delivery.pod_identity import pod_identity
+from ultrafleet.errors import FleetError
+from ultrafleet.inference.gateway_manifests import (
+    GATEWAY_ACCOUNT,
+    GATEWAY_IMAGE,
+    GATEWAY_PORT,
+    Gateway,
+    gateway_manifests,
+)
+from ultrafleet.inference.server_manifests import SERVER_ACCOUNT, server_manifests
+from ultrafleet.inference.serving import Serving
+
+
+class ModelEndpoint(Construct):
+    """An OpenAI API inside the VPC, served from reserved accelerators, and from Amazon Bedrock while they are gone.
+
+    Replicas are LeaderWorkerSets in a queue, so they never take more than what the capacity holds. A gateway on the
+    system nodes sends requests to them, and to the same model in Bedrock when no replica is healthy or an answer
+    failed: a rack's end is not an outage. It stands behind an internal Network Load Balancer that the AWS Load Balancer
+    Controller makes, in a security group of this construct. Clients send the key in the secret `gateway_key`, with
+    "sk-" before it.
+
+    Args:
+        scope: parent.
+        id: construct id.
+        delivery: how objects reach the cluster.
+        cluster_name: name of the cluster; plain, since roles are limited to it.
+        cluster_security_group_id: group on the nodes, which lets the load balancer in.
+        vpc: VPC of the load balancer.
+        serving: model, capacity, recipe and replicas.
+        subnets: ids or `Name` tags of the load balancer's subnets, in availability zones: those of the system nodes.
+        client_cidrs: IPv4 networks that may reach the load balancer. Default: none may.
+        certificate_arn: certificate for TLS on port 443. Default: none; then `plain_http` has to be said.
+        plain_http: port 80 without TLS.
+        bedrock_region: region where Bedrock has the model. Default: no fallback.
+        weights_bucket: bucket of `serving.weights`. Default: imported by its name.
+        gateway_image: LiteLLM's image.
+
+    Raises:
+        FleetError: neither a certificate nor `plain_http`, a fallback for a model that Bedrock isn't known to have.
+    """
+
+    gateway_key: secretsmanager.Secret
+    """Key of the gateway, without "sk-"."""
+    security_group: ec2.CfnSecurityGroup
+    """Group of the load balancer."""
+    server_role: iam.Role
+    """Role of the servers: reads the weights."""
+    gateway_role: iam.Role
+    """Role of the gateway: invokes the model in Bedrock."""
+    server_identity: eks.CfnPodIdentityAssociation
+    """Gives the servers their role."""
+    gateway_identity: eks.CfnPodIdentityAssociation
+    """Gives the gateway its role."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the name CDK gives it
+        *,
+        delivery: Delivery,
+        cluster_name: str,
+        cluster_security_group_id: str,
+        vpc: ec2.IVpc,
+        serving: Serving,
+        subnets: Sequence[str],
+        client_cidrs: Sequence[str] = (),
+        certificate_arn: str | None = None,
+        plain_http: bool = False,
+        bedrock_region: str | None = None,
+        weights_bucket: s3.IBucket | None = None,
+        gateway_image: str = GATEWAY_IMAGE,
+    ) -> None:
+        super().__init__(scope, id)
+        if cdk.Token.is_unresolved(cluster_name):
+            raise FleetError("cluster_name has a token, expected a plain value: names are made of it")
+        name = f"{cluster_name}-{serving.name}"
+        gateway = Gateway(
+            serving=serving,
+            key_secret_name=f"{name}-gateway-key",
+            region=cdk.Stack.of(self).region,
+            subnets=subnets,
+            security_group=f"{name}-gateway",
+            certificate_arn=certificate_arn,
+            plain_http=plain_http,
+            bedrock_region=bedrock_region,
+            bedrock_model_id=serving.model.bedrock_model_id,
+            image=gateway_image,
+        )
+        self.gateway_key = secretsmanager.Secret(
+            self,
+            "GatewayKey",
+            secret_name=gateway.key_secret_name,
+            description=f"key of the gateway before {serving.name} in {cluster_name}",
+            generate_secret_string=secretsmanager.SecretStringGenerator(password_length=48, exclude_punctuation=True),
+        )
+        self.security_group = self._load_balancer_group(
+            gateway, vpc=vpc, client_cidrs=client_cidrs, cluster_security_group_id=cluster_security_group_id
+        )
+        self.server_role, self.server_identity = self._identity("Server", cluster_name, serving.name, SERVER_ACCOUNT)
+        bucket_name, _, prefix = serving.weights.removeprefix("s3://").partition("/")
+        bucket = weights_bucket or s3.Bucket.from_bucket_name(self, "Weights", bucket_name)
+        self.server_role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["s3:ListBucket"],
+                resources=[bucket.bucket_arn],
+                conditions={"StringLike": {"s3:prefix": [f"{prefix}/*", prefix]}},
+            )
+        )
+        self.server_role.add_to_policy(
+            iam.PolicyStatement(actions=["s3:GetObject"], resources=[bucket.arn_for_objects(f"{prefix}/*")])
+        )
+        self.gateway_role, self.gateway_identity = self._identity(
+            "Gateway", cluster_name, serving.name, GATEWAY_ACCOUNT
+        )
+        self.gateway_role.add_to_policy(
+            iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[self.gateway_key.secret_arn])
+        )
+        if gateway.bedrock_region is not None:
+            # Converse and streaming use these two (Bedrock user guide, high). One model in one region.
+            model = f"foundation-model/{gateway.bedrock_model_id}"
+            self.gateway_role.add_to_policy(
+                iam.PolicyStatement(
+                    actions=["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"],
+                    resources=[f"arn:{cdk.Stack.of(self).partition}:bedrock:{gateway.bedrock_region}::{model}"],
+                )
+            )
+        # A pod that starts before its identity is there gets no credentials.
+        identities = (self.server_identity, self.gateway_identity, self.gateway_key)
+        for manifest in (*server_manifests(serving), *gateway_manifests(gateway)):
+            has_pods = manifest["kind"] in {"LeaderWorkerSet", "Deployment"}
+            delivery.add_manifest(self, manifest, after=identities if has_pods else ())
+
+    def _identity(
+        self, who: str, cluster_name: str, namespace: str, account: str
+    ) -> tuple[iam.Role, eks.CfnPodIdentityAssociation]:
+        return pod_identity(
+            self,
+            who,
+            cluster_name=cluster_name,
+            namespace=namespace,
+            service_account=account,
+            description=f"{account} of {namespace}",
+        )
+
+    def _load_balancer_group(
+        self, gateway: Gateway, *, vpc: ec2.IVpc, client_cidrs: Sequence[str], cluster_security_group_id: str
+    ) -> ec2.CfnSecurityGroup:
+        """Clients to the listener, the listener to the gateway's pods, and nothing else."""
+        group = ec2.CfnSecurityGroup(
+            self,
+            "LoadBalancerGroup",
+            vpc_id=vpc.vpc_id,
+            group_description=f"clients of {gateway.serving.name}",
+            security_group_ingress=[
+                {
+                    "ipProtocol": "tcp",
+                    "fromPort": gateway.listener_port,
+                    "toPort": gateway.listener_port,
+                    "cidrIp": cidr,
+                    "description": "clients",
+                }
+                for cidr in client_cidrs
+            ],
+            security_group_egress=[
+                {
+                    "ipProtocol": "tcp",
+                    "fromPort": GATEWAY_PORT,
+                    "toPort": GATEWAY_PORT,
+                    "destinationSecurityGroupId": cluster_security_group_id,
+                    "description": "gateway pods",
+                }
+            ],
+            # The load balancer's controller finds it by its name.
+            tags=[cdk.CfnTag(key="Name", value=gateway.security_group)],
+        )
+        ec2.CfnSecurityGroupIngress(
+            self,
+            "GatewayFromLoadBalancer",
+            group_id=cluster_security_group_id,
+            ip_protocol="tcp",
+            from_port=GATEWAY_PORT,
+            to_port=GATEWAY_PORT,
+            source_security_group_id=group.attr_group_id,
+            description=f"load balancer of {gateway.serving.name}",
+        )
+        return group

@@ -1,0 +1,116 @@
+"""What is served where: a model, its recipe, and as many replicas as the capacity holds."""
+
+from dataclasses import dataclass
+
+from ultrafleet.errors import FleetError, UnknownFactError
+from ultrafleet.inference.engine import ServingRecipe, serving_recipe
+from ultrafleet.inference.model import Model
+from ultrafleet.kubernetes.manifest import object_name
+from ultrafleet.queueing.flavors import Flavor
+
+_NAME_LENGTH = 40  # LeaderWorkerSet and its StatefulSets add to it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """A model on a flavor of nodes, checked.
+
+    Attributes:
+        name: name of the endpoint, its namespace and its objects, up to 40 characters.
+        model: the model.
+        flavor: capacity that serves it.
+        weights: `s3://bucket/prefix` of its files, with `o200k_base.tiktoken` under `encodings/` for gpt-oss.
+        recipe: how it runs.
+        min_replicas: replicas that are always there, at least 1: a replica that isn't there has no queue to look at.
+        max_replicas: most replicas. Equal to `min_replicas`: it isn't scaled.
+        waiting_requests_per_replica: requests that may wait for each replica before one more is started.
+        image: the engine's image. Default: the engine's own.
+    """
+
+    name: str
+    model: Model
+    flavor: Flavor
+    weights: str
+    recipe: ServingRecipe
+    min_replicas: int = 1
+    max_replicas: int = 1
+    waiting_requests_per_replica: int = 8
+    image: str | None = None
+
+    def __post_init__(self) -> None:
+        object_name("name of the endpoint", self.name, most=_NAME_LENGTH)
+        if not self.weights.startswith("s3://") or len(self.weights.split("/")) < 4 or self.weights.endswith("/"):  # noqa: PLR2004 - s3:, "", bucket, prefix
+            raise FleetError(
+                f"weights is {self.weights!r}, expected s3://BUCKET/PREFIX without a slash at the end: say where the "
+                "model's files are"
+            )
+        self._check_recipe()
+        most = self.replicas_that_fit
+        if not 1 <= self.min_replicas <= self.max_replicas <= most:
+            raise FleetError(
+                f"min_replicas is {self.min_replicas} and max_replicas {self.max_replicas}, expected 1 <= min_replicas "
+                f"<= max_replicas <= {most}: {self.flavor.capacity} for {self.flavor.workload} holds so many of "
+                f"{self.recipe.gpus * self.recipe.nodes} GPUs"
+            )
+        if self.is_scaled and self.recipe.engine.queue_metric is None:
+            raise UnknownFactError(
+                f"max_replicas is {self.max_replicas}, expected min_replicas, {self.min_replicas}: no released version "
+                f"of {self.recipe.engine.name} tells how many requests wait. make them equal, or pass a recipe with "
+                "another engine"
+            )
+        if self.waiting_requests_per_replica < 1:
+            raise FleetError(
+                f"waiting_requests_per_replica is {self.waiting_requests_per_replica}, expected 1 or more: pass another"
+            )
+
+    @staticmethod
+    def recipe_for(model: Model, flavor: Flavor) -> ServingRecipe:
+        """The published recipe of a model on a flavor's nodes.
+
+        Raises:
+            UnknownFactError: none is published.
+        """
+        return serving_recipe(model.name, flavor.pools[0].instance_type)
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether the number of replicas follows the queue."""
+        return self.max_replicas > self.min_replicas
+
+    @property
+    def replicas_that_fit(self) -> int:
+        """Replicas that the flavor holds when all its nodes are there."""
+        per_node = self.flavor.pools[0].accelerators_per_node // self.recipe.gpus
+        if self.recipe.nodes == 1:
+            return self.flavor.nodes * per_node
+        if not self.flavor.is_ultraserver:
+            return self.flavor.nodes // self.recipe.nodes
+        return sum((pool.nodes - self.flavor.spare_nodes) // self.recipe.nodes for pool in self.flavor.pools)
+
+    @property
+    def directory(self) -> str:
+        """Where the weights are in a pod. Its last part is what engines without a name for it call the model."""
+        return f"/models/{self.model.name}"
+
+    @property
+    def service(self) -> str:
+        """Service before the replicas; LeaderWorkerSet makes one of its own under the endpoint's name."""
+        return f"{self.name}-server"
+
+    @property
+    def address(self) -> str:
+        """Address of that service in the cluster."""
+        return f"http://{self.service}.{self.name}.svc.cluster.local:{self.recipe.engine.port}"
+
+    def _check_recipe(self) -> None:
+        node = self.flavor.pools[0]
+        if node.instance_type.accelerator_kind != "nvidia":
+            raise UnknownFactError(
+                f"{self.flavor.capacity} has no NVIDIA GPUs, expected a pool that has: no recipe is known for others"
+            )
+        per_node = node.accelerators_per_node
+        if not 1 <= self.recipe.gpus <= per_node or (self.recipe.nodes > 1 and self.recipe.gpus != per_node):
+            raise FleetError(
+                f"the recipe takes {self.recipe.gpus} GPUs of each of {self.recipe.nodes} nodes, expected at most "
+                f"{per_node}, and all of them on several nodes: {self.flavor.capacity} has {per_node}"
+            )

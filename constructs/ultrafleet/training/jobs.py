@@ -1,0 +1,134 @@
+"""Training jobs as objects: a JobSet, or a TrainJob of Kubeflow Trainer, each with a ComputeDomain of its own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
+from ultrafleet.training.pod import TrainingJob, compute_domain, pod_spec
+
+JOBSET_API = "jobset.x-k8s.io/v1alpha2"
+TRAINER_API = "trainer.kubeflow.org/v1alpha1"
+_QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+_PRIORITY_LABEL = "kueue.x-k8s.io/priority-class"
+_WORKER = "worker"
+_TRAINER_STEP = "node"
+"""Name of the step and its container in Kubeflow's own torch runtimes (kubeflow/trainer, manifests, high)."""
+
+_RENDEZVOUS_PORT = 29500  # torchrun's default (PyTorch documentation, high)
+_INDEX = "field:metadata.annotations['batch.kubernetes.io/job-completion-index']"
+
+
+def torchrun_command(job_name: str, script: Sequence[str], *, nodes: int, processes_per_node: int) -> list[str]:
+    """`torchrun` for a JobSet: the first pod is the rendezvous, by its name in the JobSet's own subdomain.
+
+    Args:
+        job_name: name of the job.
+        script: the program and its arguments.
+        nodes: nodes of the job.
+        processes_per_node: processes of a node.
+    """
+    return [
+        "torchrun",
+        f"--nnodes={nodes}",
+        f"--nproc-per-node={processes_per_node}",
+        "--node-rank=$(NODE_RANK)",
+        f"--master-addr={job_name}-{_WORKER}-0-0.{job_name}",
+        f"--master-port={_RENDEZVOUS_PORT}",
+        *script,
+    ]
+
+
+def jobset(job: TrainingJob) -> list[Manifest]:
+    """The job as a JobSet: all pods together or none, started again together when one fails."""
+    spec = {
+        "network": {"enableDNSHostnames": True},
+        "failurePolicy": {"maxRestarts": job.max_restarts},
+        "replicatedJobs": [
+            {
+                "name": _WORKER,
+                "replicas": 1,
+                "template": {"spec": _job_spec(job, pod_spec(job, container=_WORKER, env={"NODE_RANK": _INDEX}))},
+            }
+        ],
+    }
+    return [*_domain(job), kubernetes_object(
+        JOBSET_API, "JobSet", job.name, namespace=job.namespace, labels=_queue(job), spec=spec
+    )]  # fmt: skip
+
+
+def train_job(job: TrainingJob) -> list[Manifest]:
+    """The job as a TrainJob, with a TrainingRuntime of its own.
+
+    The runtime can't be shared: the pods' claims name the job's ComputeDomain, and a TrainJob can't change claims
+    (published CustomResourceDefinition of TrainJob, `runtimePatches`, high). The command is the script alone; Trainer
+    tells torchrun the rest.
+    """
+    pod = pod_spec(job, container=_TRAINER_STEP)
+    pod.pop("restartPolicy")
+    runtime = kubernetes_object(
+        TRAINER_API,
+        "TrainingRuntime",
+        job.name,
+        namespace=job.namespace,
+        labels={"trainer.kubeflow.org/framework": "torch"},
+        spec={
+            "mlPolicy": {"numNodes": job.placement.nodes, "torch": {}},
+            "template": {
+                "spec": {
+                    "failurePolicy": {"maxRestarts": job.max_restarts},
+                    "replicatedJobs": [
+                        {
+                            "name": _TRAINER_STEP,
+                            "template": {
+                                "metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}},
+                                "spec": {
+                                    "template": {
+                                        "metadata": {"annotations": job.placement.annotations},
+                                        "spec": pod,
+                                    }
+                                },
+                            },
+                        }
+                    ],
+                }
+            },
+        },
+    )
+    trainer: dict[str, Any] = {
+        "image": job.image,
+        "numNodes": job.placement.nodes,
+        "numProcPerNode": job.processes_per_node,
+    }
+    return [
+        *_domain(job),
+        runtime,
+        kubernetes_object(
+            TRAINER_API,
+            "TrainJob",
+            job.name,
+            namespace=job.namespace,
+            labels=_queue(job),
+            spec={
+                "runtimeRef": {"apiGroup": "trainer.kubeflow.org", "kind": "TrainingRuntime", "name": job.name},
+                "trainer": trainer,
+            },
+        ),
+    ]
+
+
+def _domain(job: TrainingJob) -> list[Manifest]:
+    return [compute_domain(job)] if job.wants_compute_domain else []
+
+
+def _queue(job: TrainingJob) -> dict[str, str]:
+    return {_QUEUE_LABEL: job.placement.flavor.workload, _PRIORITY_LABEL: job.priority}
+
+
+def _job_spec(job: TrainingJob, pod: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "completionMode": "Indexed",
+        "completions": job.placement.nodes,
+        "parallelism": job.placement.nodes,
+        "backoffLimit": 0,
+        "template": {"metadata": {"annotations": job.placement.annotations}, "spec": pod},
+    }

@@ -1,0 +1,113 @@
+"""A shared file system for training data and checkpoints."""
+
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_fsx as fsx
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from ultrafleet.errors import FleetError
+from ultrafleet.rules.zones import is_local_zone
+from ultrafleet.training.lustre_rules import validate_lustre_capacity
+
+
+class LustreFileSystem(Construct):
+    """FSx for Lustre, with EFA, and an S3 bucket behind it.
+
+    `PERSISTENT_2` on SSD, encrypted with the AWS-managed key, LZ4 compression. What is in the bucket appears under
+    `/data` and is read when it is opened first; what jobs write there is exported. EFA reaches the file system from
+    nodes in its own availability zone; others mount it over TCP. On the nodes, Lustre over EFA needs a client that no
+    EKS image is documented to bring; without it they use TCP, too.
+
+    Args:
+        scope: parent.
+        id: construct id.
+        subnet: one subnet, in the zone of the nodes that use it most. Local Zones are refused.
+        security_groups: groups of the nodes' interfaces, which let all traffic pass among themselves: the one of
+            `EfaSecurityGroup`. Lustre's ports (988, 1018 to 1023) and EFA are in that.
+        capacity_gib: storage; see `EFA_STORAGE_STEP_GIB`.
+        throughput_mbps_per_tib: 125, 250, 500 or 1000.
+        efa: serve EFA. Create-only.
+        data_repository: bucket behind `/data`. Default: none.
+        data_prefix: prefix in that bucket. Default: all of it.
+        removal_policy: of the file system. Default: it outlives the stack, but not a creation that failed.
+
+    Raises:
+        FleetError: a Local Zone, a capacity or throughput that FSx doesn't take, no security group.
+    """
+
+    file_system: fsx.CfnFileSystem
+    """`AWS::FSx::FileSystem`."""
+    file_system_id: str
+    """Id (a token)."""
+    dns_name: str
+    """Name to mount (a token)."""
+    mount_name: str
+    """Name of the file system at that address (a token)."""
+    capacity_gib: int
+    """Storage in GiB."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the name CDK gives it
+        *,
+        subnet: ec2.ISubnet,
+        security_groups: Sequence[ec2.ISecurityGroup],
+        capacity_gib: int,
+        throughput_mbps_per_tib: int = 1000,
+        efa: bool = True,
+        data_repository: s3.IBucket | None = None,
+        data_prefix: str = "",
+        removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    ) -> None:
+        super().__init__(scope, id)
+        zone = subnet.availability_zone
+        if not cdk.Token.is_unresolved(zone) and is_local_zone(zone):
+            raise FleetError(
+                f"the subnet of the file system is in the Local Zone {zone}, expected an availability zone: nobody "
+                "states that FSx for Lustre is there, and nodes there mount one of the region over TCP"
+            )
+        if not security_groups:
+            raise FleetError("security_groups is empty, expected the nodes' groups: without them nobody can mount it")
+        if not cdk.Token.is_unresolved(capacity_gib):
+            validate_lustre_capacity(capacity_gib, throughput_mbps_per_tib=throughput_mbps_per_tib, efa=efa)
+        self.file_system = fsx.CfnFileSystem(
+            self,
+            "Resource",
+            file_system_type="LUSTRE",
+            file_system_type_version="2.15",  # what EFA needs (FSx for Lustre user guide, medium)
+            storage_type="SSD",
+            storage_capacity=capacity_gib,
+            subnet_ids=[subnet.subnet_id],
+            security_group_ids=[group.security_group_id for group in security_groups],
+            lustre_configuration={
+                "deploymentType": "PERSISTENT_2",
+                "perUnitStorageThroughput": throughput_mbps_per_tib,
+                "dataCompressionType": "LZ4",
+                "efaEnabled": efa,
+                # EFA needs a metadata configuration (FSx API reference, CreateFileSystemLustreConfiguration, high).
+                "metadataConfiguration": {"mode": "AUTOMATIC"},
+            },
+            tags=[cdk.CfnTag(key="Name", value=self.node.path.replace("/", "-"))],
+        )
+        self.file_system.apply_removal_policy(removal_policy)
+        self.capacity_gib = capacity_gib
+        self.file_system_id = self.file_system.ref
+        self.dns_name = self.file_system.attr_dns_name
+        self.mount_name = self.file_system.attr_lustre_mount_name
+        if data_repository is not None:
+            fsx.CfnDataRepositoryAssociation(
+                self,
+                "Data",
+                file_system_id=self.file_system_id,
+                file_system_path="/data",
+                data_repository_path=f"s3://{data_repository.bucket_name}/{data_prefix}".rstrip("/"),
+                batch_import_meta_data_on_create=True,
+                s3={
+                    "autoImportPolicy": {"events": ["NEW", "CHANGED", "DELETED"]},
+                    "autoExportPolicy": {"events": ["NEW", "CHANGED", "DELETED"]},
+                },
+            )

@@ -1,0 +1,40 @@
+"""What FSx for Lustre asks of an EFA-enabled file system: pure logic."""
+
+from ultrafleet.errors import FleetError
+
+EFA_STORAGE_STEP_GIB = {125: 38_400, 250: 19_200, 500: 9_600, 1000: 4_800}
+"""Capacity of an EFA-enabled file system is a multiple of this, by throughput in MB/s per TiB (FSx for Lustre user
+guide, increasing storage capacity, high)."""
+
+STORAGE_STEP_GIB = 2_400
+"""Without EFA: 1,200 GiB, or a multiple of this (FSx API reference, CreateFileSystem, high)."""
+
+_SMALLEST_GIB = 1_200
+
+
+def validate_lustre_capacity(capacity_gib: int, *, throughput_mbps_per_tib: int, efa: bool) -> None:
+    """Refuse a capacity or a throughput that FSx doesn't take.
+
+    Raises:
+        FleetError: see the message.
+    """
+    step = EFA_STORAGE_STEP_GIB.get(throughput_mbps_per_tib)
+    if step is None:
+        raise FleetError(
+            f"throughput_mbps_per_tib is {throughput_mbps_per_tib}, expected "
+            f"{', '.join(map(str, EFA_STORAGE_STEP_GIB))}: choose one"
+        )
+    if efa and (capacity_gib < step or capacity_gib % step):
+        raise FleetError(
+            f"capacity_gib is {capacity_gib} with EFA at {throughput_mbps_per_tib} MB/s per TiB, expected a multiple "
+            f"of {step}: choose {max(step, -(-capacity_gib // step) * step)}"
+        )
+    if (
+        not efa
+        and capacity_gib != _SMALLEST_GIB
+        and (capacity_gib < STORAGE_STEP_GIB or capacity_gib % STORAGE_STEP_GIB)
+    ):
+        raise FleetError(
+            f"capacity_gib is {capacity_gib}, expected {_SMALLEST_GIB} or a multiple of {STORAGE_STEP_GIB}: choose "
+            f"{-(-capacity_gib // STORAGE_STEP_GIB) * STORAGE_STEP_GIB}"
+        )

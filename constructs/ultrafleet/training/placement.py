@@ -1,0 +1,81 @@
+"""How many nodes a job has, and how near they must be to each other."""
+
+from dataclasses import dataclass
+
+from ultrafleet.errors import FleetError
+from ultrafleet.kubernetes.labels import CAPACITY_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
+from ultrafleet.queueing.flavors import Flavor
+
+_KUEUE = "kueue.x-k8s.io"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobPlacement:
+    """Nodes of a job in a flavor, checked; see `whole_ultraservers` and `some_nodes`.
+
+    Attributes:
+        flavor: capacity that it runs on.
+        nodes: how many.
+        ultraservers: UltraServers that it spans as a whole; 0 for a job of a few nodes, and on single instances.
+    """
+
+    flavor: Flavor
+    nodes: int
+    ultraservers: int = 0
+
+    @property
+    def node_selector(self) -> dict[str, str]:
+        """Labels that choose the flavor, among those of the queue."""
+        return {CAPACITY_LABEL: self.flavor.capacity, WORKLOAD_LABEL: self.flavor.workload}
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """Kueue's annotations for the pods (kueue, topology-aware scheduling, high).
+
+        Several UltraServers: each slice of the job in one of them, and they near one another if that can be. One or
+        less: in one of them, which is what NVLink reaches. Single instances: near one another if that can be.
+        """
+        if self.ultraservers > 1:
+            nearness = {f"{_KUEUE}/podset-preferred-topology": self.flavor.levels[0]}
+            return {
+                **(nearness if self.flavor.levels[0] != ULTRASERVER_LABEL else {}),
+                f"{_KUEUE}/podset-slice-required-topology": ULTRASERVER_LABEL,
+                f"{_KUEUE}/podset-slice-size": str(self.nodes // self.ultraservers),
+            }
+        if self.flavor.is_ultraserver:
+            return {f"{_KUEUE}/podset-required-topology": ULTRASERVER_LABEL}
+        lowest_switch = self.flavor.levels[-2] if len(self.flavor.levels) > 1 else self.flavor.levels[-1]
+        return {f"{_KUEUE}/podset-preferred-topology": lowest_switch}
+
+
+def whole_ultraservers(flavor: Flavor, ultraservers: int) -> JobPlacement:
+    """A job that spans whole UltraServers, without their spare nodes.
+
+    Raises:
+        FleetError: the flavor has no UltraServers, or fewer.
+    """
+    if not flavor.is_ultraserver:
+        raise FleetError(
+            f"ultraservers is {ultraservers} on {flavor.capacity}, expected nodes: it is sold as single instances"
+        )
+    if not 1 <= ultraservers <= len(flavor.pools):
+        raise FleetError(
+            f"ultraservers is {ultraservers}, expected 1 to {len(flavor.pools)}: {flavor.workload} has so many "
+            f"{flavor.capacity}"
+        )
+    return JobPlacement(flavor=flavor, nodes=ultraservers * flavor.nodes_per_ultraserver, ultraservers=ultraservers)
+
+
+def some_nodes(flavor: Flavor, nodes: int) -> JobPlacement:
+    """A job of a few nodes: on UltraServers within one of them.
+
+    Raises:
+        FleetError: more nodes than there are, or than an UltraServer has.
+    """
+    most = flavor.nodes_per_ultraserver if flavor.is_ultraserver else flavor.nodes
+    if not 1 <= nodes <= most:
+        whole = (
+            " in one UltraServer: pass ultraservers for more" if flavor.is_ultraserver else ": jobs can have so many"
+        )
+        raise FleetError(f"nodes is {nodes}, expected 1 to {most} {flavor.capacity}{whole}")
+    return JobPlacement(flavor=flavor, nodes=nodes)

@@ -1,0 +1,163 @@
+"""The pod of a training job: one for each node, with all of the node's accelerators."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ultrafleet.errors import FleetError
+from ultrafleet.kubernetes.manifest import kubernetes_object, object_name
+from ultrafleet.kubernetes.pool_nodes import PoolNodes
+from ultrafleet.queueing.flavors import EFA_RESOURCE
+from ultrafleet.training.placement import JobPlacement
+
+COMPUTE_DOMAIN_API = "resource.nvidia.com/v1beta1"
+SERVICE_ACCOUNT = "training"
+"""Service account of a team's jobs; its role may use the team's bucket."""
+
+LUSTRE_CLAIM = "lustre"
+"""Claim of a team's file system."""
+
+_CLAIM = "compute-domain-channel"
+_SHARED_MEMORY_PATH = "/dev/shm"  # noqa: S108 - a mount of the pod's own memory, which NCCL and data loaders use
+_NAME_LENGTH = 40  # JobSet adds "-worker-0-17-abcde" to make names of pods
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob:
+    """A job of a team.
+
+    Attributes:
+        name: name of the job, up to 40 characters.
+        namespace: the team's.
+        placement: nodes.
+        image: container image with CUDA (or Neuron), NCCL, aws-ofi-nccl and EFA's libraries, for the nodes'
+            architecture. There is no default: no image is known that fits every framework and architecture.
+        command: what each node runs, instead of the image's own entry point. `torchrun_command` makes one.
+        args: arguments.
+        env: environment beside the library's.
+        priority: Kueue priority class.
+        max_restarts: how often JobSet starts the job again when a pod fails.
+        lustre_path: where the team's file system is mounted. Default: it isn't.
+        service_account: service account of the pods.
+    """
+
+    name: str
+    namespace: str
+    placement: JobPlacement
+    image: str
+    command: Sequence[str] = ()
+    args: Sequence[str] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    priority: str = "training"
+    max_restarts: int = 3
+    lustre_path: str | None = None
+    service_account: str = SERVICE_ACCOUNT
+
+    def __post_init__(self) -> None:
+        object_name("name of the job", self.name, most=_NAME_LENGTH)
+        if not self.image:
+            raise FleetError("image is empty, expected a container image for the nodes' architecture: pass one")
+        if self.max_restarts < 0:
+            raise FleetError(f"max_restarts is {self.max_restarts}, expected 0 or more: pass another")
+
+    @property
+    def node(self) -> PoolNodes:
+        """One of the pools that the job may run on; those of a flavor are alike."""
+        return self.placement.flavor.pools[0]
+
+    @property
+    def processes_per_node(self) -> int:
+        """One process for each accelerator."""
+        return self.node.accelerators_per_node
+
+    @property
+    def wants_compute_domain(self) -> bool:
+        """Whether NVLink is to span the job's nodes."""
+        return self.node.has_multi_node_nvlink
+
+    @property
+    def channel_template(self) -> str:
+        """Name of the claim template that the job's ComputeDomain makes."""
+        return f"{self.name}-channel"
+
+
+def compute_domain(job: TrainingJob) -> dict[str, Any]:
+    """The job's own ComputeDomain: memory that its nodes may export to each other, and to no other job.
+
+    `numNodes` is deprecated and 0: which nodes take part follows from the pods (published
+    CustomResourceDefinition, high).
+    """
+    return kubernetes_object(
+        COMPUTE_DOMAIN_API,
+        "ComputeDomain",
+        job.name,
+        namespace=job.namespace,
+        spec={
+            "numNodes": 0,
+            "channel": {"allocationMode": "Single", "resourceClaimTemplate": {"name": job.channel_template}},
+        },
+    )
+
+
+def communication_environment(node: PoolNodes) -> dict[str, str]:
+    """What NCCL has to be told; everything else aws-ofi-nccl sets by itself, from 1.21 on also for P6e.
+
+    Source: AWS samples for P6e on EKS, aws-ofi-nccl release notes (high).
+    """
+    if node.instance_type.accelerator_kind != "nvidia":
+        return {}
+    found = {"FI_PROVIDER": "efa"} if node.efa_interfaces else {}
+    return {**found, "NCCL_MNNVL_ENABLE": "1", "NCCL_NVLS_ENABLE": "1"} if node.has_multi_node_nvlink else found
+
+
+def pod_spec(job: TrainingJob, *, container: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Pod spec of a job.
+
+    Args:
+        job: the job.
+        container: name of its container.
+        env: more environment.
+    """
+    node = job.node
+    counts = {job.node.accelerator_resource: str(node.accelerators_per_node)}
+    if node.efa_interfaces:
+        counts[EFA_RESOURCE] = str(node.efa_interfaces)
+    resources: dict[str, Any] = {"limits": counts, "requests": dict(counts)}
+    environment = {**communication_environment(node), **(env or {}), **job.env}
+    volumes: list[dict[str, Any]] = [{"name": "shared-memory", "emptyDir": {"medium": "Memory"}}]
+    mounts = [{"name": "shared-memory", "mountPath": _SHARED_MEMORY_PATH}]
+    if job.lustre_path is not None:
+        volumes.append({"name": "lustre", "persistentVolumeClaim": {"claimName": LUSTRE_CLAIM}})
+        mounts.append({"name": "lustre", "mountPath": job.lustre_path})
+    spec: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "serviceAccountName": job.service_account,
+        "nodeSelector": job.placement.node_selector,
+        # Kueue adds them, too; here they make a job that doesn't go through a queue land as well.
+        "tolerations": [taint.toleration for taint in node.taints],
+        "containers": [
+            {
+                "name": container,
+                "image": job.image,
+                **({"command": list(job.command)} if job.command else {}),
+                **({"args": list(job.args)} if job.args else {}),
+                "env": [_variable(name, value) for name, value in environment.items()],
+                "resources": resources,
+                # EFA registers memory, which it locks (aws-samples, EFA on EKS, high).
+                "securityContext": {"capabilities": {"add": ["IPC_LOCK"]}},
+                "volumeMounts": mounts,
+            }
+        ],
+        "volumes": volumes,
+    }
+    if job.wants_compute_domain:
+        resources["claims"] = [{"name": _CLAIM}]
+        spec["resourceClaims"] = [{"name": _CLAIM, "resourceClaimTemplateName": job.channel_template}]
+    return spec
+
+
+def _variable(name: str, value: str) -> dict[str, Any]:
+    """A variable; `field:PATH` takes the value from the pod itself."""
+    if value.startswith("field:"):
+        return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": value.removeprefix("field:")}}}
+    return {"name": name, "value": value}

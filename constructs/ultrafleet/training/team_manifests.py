@@ -1,0 +1,107 @@
+"""A team's namespace and what is in it, as Kubernetes objects."""
+
+from typing import Any
+
+from ultrafleet.kubernetes.labels import WORKLOAD_LABEL
+from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object, object_name
+from ultrafleet.queueing.queues import local_queue
+from ultrafleet.training.pod import LUSTRE_CLAIM, SERVICE_ACCOUNT
+
+TEAM_LABEL = "ultrafleet/team"
+
+_TEAM_NAME_LENGTH = 40
+_READ = ["get", "list", "watch"]
+_WRITE = [*_READ, "create", "update", "patch", "delete"]
+
+_TEAM_RULES: list[dict[str, Any]] = [
+    {"apiGroups": ["jobset.x-k8s.io"], "resources": ["jobsets"], "verbs": _WRITE},
+    {"apiGroups": ["trainer.kubeflow.org"], "resources": ["trainjobs", "trainingruntimes"], "verbs": _WRITE},
+    {"apiGroups": ["resource.nvidia.com"], "resources": ["computedomains"], "verbs": _WRITE},
+    {"apiGroups": [""], "resources": ["configmaps", "secrets", "persistentvolumeclaims"], "verbs": _WRITE},
+    {"apiGroups": [""], "resources": ["pods"], "verbs": [*_READ, "delete"]},
+    {"apiGroups": [""], "resources": ["pods/exec", "pods/portforward"], "verbs": ["create", "get"]},
+    {"apiGroups": ["", "events.k8s.io"], "resources": ["pods/log", "events", "services"], "verbs": _READ},
+    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": _READ},
+    {"apiGroups": ["resource.k8s.io"], "resources": ["resourceclaims", "resourceclaimtemplates"], "verbs": _READ},
+    {"apiGroups": ["kueue.x-k8s.io"], "resources": ["workloads", "localqueues"], "verbs": _READ},
+]
+"""What members may do in their namespace: jobs and their logs. Queues, quotas and identities are the platform's."""
+
+
+def team_group(team_name: str) -> str:
+    """Kubernetes group of a team's members; their access entries name it."""
+    return f"ultrafleet:team:{team_name}"
+
+
+def team_manifests(team_name: str, workload: str) -> list[Manifest]:
+    """Namespace, service account, queue and rights of a team.
+
+    Args:
+        team_name: name of the team and of its namespace.
+        workload: which queue it uses.
+
+    Raises:
+        FleetError: a name that Kubernetes doesn't take.
+    """
+    object_name("team name", team_name, most=_TEAM_NAME_LENGTH)
+    return [
+        kubernetes_object("v1", "Namespace", team_name, labels={WORKLOAD_LABEL: workload, TEAM_LABEL: team_name}),
+        kubernetes_object("v1", "ServiceAccount", SERVICE_ACCOUNT, namespace=team_name),
+        local_queue(team_name, workload),
+        kubernetes_object(
+            "rbac.authorization.k8s.io/v1", "Role", "team-member", namespace=team_name, rules=_TEAM_RULES
+        ),
+        kubernetes_object(
+            "rbac.authorization.k8s.io/v1",
+            "RoleBinding",
+            "team-member",
+            namespace=team_name,
+            roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "team-member"},
+            subjects=[{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": team_group(team_name)}],
+        ),
+    ]
+
+
+def lustre_volume(
+    team_name: str, *, file_system_id: str, dns_name: str, mount_name: str, capacity_gib: int
+) -> list[Manifest]:
+    """A file system as a volume of a team, and the claim that its jobs name.
+
+    Source: aws-fsx-csi-driver, static provisioning (high). Volumes are the cluster's, so the name has the team's in it.
+    """
+    capacity = {"storage": f"{capacity_gib}Gi"}
+    volume = f"{team_name}-{LUSTRE_CLAIM}"
+    return [
+        kubernetes_object(
+            "v1",
+            "PersistentVolume",
+            volume,
+            labels={TEAM_LABEL: team_name},
+            spec={
+                "capacity": capacity,
+                "accessModes": ["ReadWriteMany"],
+                "persistentVolumeReclaimPolicy": "Retain",
+                "storageClassName": "",
+                "mountOptions": ["flock"],
+                # Nobody else's claim can take it.
+                "claimRef": {"namespace": team_name, "name": LUSTRE_CLAIM},
+                "csi": {
+                    "driver": "fsx.csi.aws.com",
+                    "volumeHandle": file_system_id,
+                    "volumeAttributes": {"dnsname": dns_name, "mountname": mount_name},
+                },
+            },
+        ),
+        kubernetes_object(
+            "v1",
+            "PersistentVolumeClaim",
+            LUSTRE_CLAIM,
+            namespace=team_name,
+            spec={
+                "accessModes": ["ReadWriteMany"],
+                "storageClassName": "",
+                "volumeName": volume,
+                "resources": {"requests": capacity},
+            },
+        ),
+    ]

@@ -1,0 +1,126 @@
+"""A team that trains."""
+
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from ultrafleet.cluster.access import ClusterAccess, add_access_entry
+from ultrafleet.delivery.delivery import Delivery
+from ultrafleet.delivery.pod_identity import pod_identity
+from ultrafleet.training.lustre import LustreFileSystem
+from ultrafleet.training.pod import SERVICE_ACCOUNT
+from ultrafleet.training.team_manifests import lustre_volume, team_group, team_manifests
+
+
+class TrainingTeam(Construct):
+    """Namespace, queue, service account with its role, bucket for checkpoints, rights of the members.
+
+    With a file system, its volume, too. Jobs are the team's own affair: `ultrafleet job` writes them.
+
+    Args:
+        scope: parent.
+        id: construct id.
+        delivery: how objects reach the cluster.
+        cluster_name: name of the cluster; plain, since roles are limited to it.
+        team_name: name of the team and its namespace, up to 40 characters.
+        workload: which queue it uses, one of the pools' workloads.
+        member_role_arns: IAM roles of its people, who may run jobs in the namespace and nothing else. Plain values.
+        data_buckets: buckets that its jobs may read.
+        file_system: a file system for its jobs. Default: none.
+        checkpoint_bucket: bucket for checkpoints. Default: a new one, encrypted, versioned for 30 days, TLS only.
+        removal_policy: of the new bucket. Default: it outlives the stack, but not a creation that failed.
+
+    Raises:
+        FleetError: a name that Kubernetes doesn't take.
+    """
+
+    namespace: str
+    """The team's namespace."""
+    role: iam.Role
+    """Role of its jobs."""
+    checkpoint_bucket: s3.IBucket
+    """Where its checkpoints are."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the name CDK gives it
+        *,
+        delivery: Delivery,
+        cluster_name: str,
+        team_name: str,
+        workload: str = "training",
+        member_role_arns: Sequence[str] = (),
+        data_buckets: Sequence[s3.IBucket] = (),
+        file_system: LustreFileSystem | None = None,
+        checkpoint_bucket: s3.IBucket | None = None,
+        removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    ) -> None:
+        super().__init__(scope, id)
+        manifests = team_manifests(team_name, workload)
+        self.namespace = team_name
+        self.checkpoint_bucket = checkpoint_bucket or private_bucket(self, "Checkpoints", removal_policy)
+        self.role, _ = pod_identity(
+            self,
+            "Jobs",
+            cluster_name=cluster_name,
+            namespace=team_name,
+            service_account=SERVICE_ACCOUNT,
+            description=f"training jobs of {team_name}",
+        )
+        for statement in _bucket_statements(self.checkpoint_bucket, data_buckets):
+            self.role.add_to_policy(statement)
+        for arn in member_role_arns:
+            add_access_entry(
+                self,
+                f"Member {arn.replace('/', ':')}",
+                ClusterAccess(principal_arn=arn, kubernetes_groups=[team_group(team_name)]),
+                cluster_name=cluster_name,
+            )
+        if file_system is not None:
+            manifests += lustre_volume(
+                team_name,
+                file_system_id=file_system.file_system_id,
+                dns_name=file_system.dns_name,
+                mount_name=file_system.mount_name,
+                capacity_gib=file_system.capacity_gib,
+            )
+        for manifest in manifests:
+            delivery.add_manifest(self, manifest)
+
+
+def private_bucket(scope: Construct, id: str, removal_policy: cdk.RemovalPolicy) -> s3.Bucket:  # noqa: A002 - CDK's
+    """A bucket that nobody reaches without TLS and that keeps what was overwritten for 30 days."""
+    return s3.Bucket(
+        scope,
+        id,
+        encryption=s3.BucketEncryption.S3_MANAGED,
+        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        enforce_ssl=True,
+        versioned=True,
+        lifecycle_rules=[
+            s3.LifecycleRule(
+                id="old-versions",
+                noncurrent_version_expiration=cdk.Duration.days(30),
+                abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
+            )
+        ],
+        removal_policy=removal_policy,
+    )
+
+
+def _bucket_statements(checkpoints: s3.IBucket, data: Sequence[s3.IBucket]) -> list[iam.PolicyStatement]:
+    buckets = [checkpoints, *data]
+    return [
+        iam.PolicyStatement(
+            actions=["s3:GetBucketLocation", "s3:ListBucket"], resources=[bucket.bucket_arn for bucket in buckets]
+        ),
+        iam.PolicyStatement(actions=["s3:GetObject"], resources=[bucket.arn_for_objects("*") for bucket in buckets]),
+        iam.PolicyStatement(
+            actions=["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObject"],
+            resources=[checkpoints.arn_for_objects("*")],
+        ),
+    ]
