@@ -1,14 +1,10 @@
 """What a cluster's plain values must satisfy: pure logic, no constructs."""
 
 import ipaddress
-import re
 from collections.abc import Sequence
 
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.zones import is_local_zone
-
-MINIMUM_KUBERNETES_VERSION = (1, 33)  # P6e needs it (EKS user guide, high)
-RECOMMENDED_KUBERNETES_VERSION = (1, 34)  # resource.k8s.io/v1 is on by default (EKS user guide, high)
 
 CONTROL_PLANE_TIERS = ("standard", "tier-xl", "tier-2xl", "tier-4xl", "tier-8xl", "tier-ultra")
 """Values of `ControlPlaneScalingConfig.Tier`: CloudFormation schema of 2026-10-20 (high; only it has `tier-ultra`)."""
@@ -22,18 +18,6 @@ SCORING_STRATEGIES = ("MostAllocated", "LeastAllocated")
 _MINIMUM_ZONES = 2  # an EKS control plane spans at least two (EKS user guide, network requirements, high)
 _PRIVATE_BLOCKS = tuple(ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 _SERVICE_PREFIXES = range(12, 25)  # /12 to /24 (EKS API, serviceIpv4Cidr, high)
-
-
-def parse_kubernetes_version(version: str) -> tuple[int, int]:
-    """Major and minor of a version such as "1.34"; refuses other spellings and versions below 1.33."""
-    if not re.fullmatch(r"\d+\.\d+", version):
-        raise FleetError(f"kubernetes_version is {version!r}, expected major.minor such as '1.34': leave the patch out")
-    major, minor = (int(part) for part in version.split("."))
-    if (major, minor) < MINIMUM_KUBERNETES_VERSION:
-        raise FleetError(
-            f"kubernetes_version is {version!r}, expected 1.33 or newer, 1.34 recommended: UltraServer nodes need it"
-        )
-    return major, minor
 
 
 def check_control_plane_zones(zones: Sequence[str | None]) -> None:

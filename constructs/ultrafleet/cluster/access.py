@@ -74,11 +74,17 @@ def access_entries(admin_role_arns: Sequence[str], access: Mapping[str, ClusterA
     return entries
 
 
-def add_access_entry(scope: Construct, id: str, entry: ClusterAccess, *, cluster_name: str) -> None:  # noqa: A002 - CDK's
+def add_access_entry(
+    scope: Construct,
+    id: str,  # noqa: A002 - CDK's
+    entry: ClusterAccess,
+    *,
+    cluster_name: str,
+) -> eks.CfnAccessEntry:
     """Make an `AWS::EKS::AccessEntry`."""
     limits: dict[str, Any] = {"type": "namespace", "namespaces": list(entry.namespaces)}
     partition = cdk.Stack.of(scope).partition
-    eks.CfnAccessEntry(
+    return eks.CfnAccessEntry(
         scope,
         id,
         cluster_name=cluster_name,

@@ -14,6 +14,7 @@ from constructs import Construct
 from ultrafleet.cluster import _checks
 from ultrafleet.cluster.access import ClusterAccess, access_entries, add_access_entry
 from ultrafleet.errors import FleetError
+from ultrafleet.rules.kubernetes_version import RECOMMENDED_KUBERNETES_VERSION, parse_kubernetes_version
 from ultrafleet.rules.names import validate_cluster_name
 
 _API_PORT = 443
@@ -132,7 +133,7 @@ class FleetCluster(Construct):
         if service_ipv4_cidr is not None and not cdk.Token.is_unresolved(service_ipv4_cidr):
             _checks.check_service_ipv4_cidr(service_ipv4_cidr)
         if not cdk.Token.is_unresolved(kubernetes_version):
-            self._warn_about_version(_checks.parse_kubernetes_version(kubernetes_version))
+            self._warn_about_version(parse_kubernetes_version(kubernetes_version))
         log_types = sorted(set(control_plane_logs))
         self._check_plain("admin_role_arns", admin_role_arns)
         entries = access_entries(admin_role_arns, access or {})
@@ -232,7 +233,7 @@ class FleetCluster(Construct):
                 raise FleetError(f"{name} has a token, expected a plain value: names and logical ids are made of it")
 
     def _warn_about_version(self, version: tuple[int, int]) -> None:
-        if version < _checks.RECOMMENDED_KUBERNETES_VERSION:
+        if version < RECOMMENDED_KUBERNETES_VERSION:
             cdk.Annotations.of(self).add_warning_v2(
                 "ultrafleet:kubernetes-version",
                 f"kubernetes_version is {version[0]}.{version[1]}, which has no resource.k8s.io/v1: use 1.34 or newer",

@@ -1,58 +1,25 @@
 """What an environment file says, as pydantic models. Validation here is what synth would refuse later, with a path."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.environment.fields import (
+    Account,
+    FileInterface,
+    InstanceTypeName,
+    Model,
+    Name,
+    UltraServerTypeName,
+    Zone,
+)
+from ultrafleet.environment.workloads import Kubernetes, ServedModel, Team
 from ultrafleet.errors import FleetError
 from ultrafleet.layout import EfaIntent
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
-from ultrafleet.rules.names import NAME_RULE, is_name
-from ultrafleet.rules.zones import region_of_zone, validate_zone
-
-_ACCOUNT = re.compile(r"\d{12}")
-
-
-class Model(BaseModel):
-    """Unknown keys and wrong types are errors, and nothing changes after it was read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-def _check_name(name: str) -> str:
-    if not is_name(name):
-        raise FleetError(f"expected {NAME_RULE}")
-    return name
-
-
-def _check_zone(zone: str) -> str:
-    validate_zone(zone)
-    return zone
-
-
-def _check_account(account: str) -> str:
-    if not _ACCOUNT.fullmatch(account):
-        raise FleetError("expected twelve digits in quotes, an AWS account id")
-    return account
-
-
-def _check_instance_type(name: str) -> str:
-    InstanceType.of(name)
-    return name
-
-
-def _check_ultraserver_type(name: str) -> str:
-    UltraServerType.of(name)
-    return name
-
-
-Name = Annotated[str, AfterValidator(_check_name)]
-# Not strict itself: YAML has lists and no tuples. Its members are.
-FileInterface = Annotated[tuple[int, int, Literal["interface", "efa", "efa-only"]], Field(strict=False)]
-Zone = Annotated[str, AfterValidator(_check_zone)]
+from ultrafleet.rules.zones import region_of_zone
 
 
 class Subnet(Model):
@@ -110,7 +77,7 @@ class CapacityReservation(Model):
     """An on-demand capacity reservation, created by the environment or (with an id) made elsewhere."""
 
     name: Name
-    instance_type: Annotated[str, AfterValidator(_check_instance_type)]
+    instance_type: InstanceTypeName
     instance_count: int = Field(ge=1)
     availability_zone: Zone
     placement_group: Literal["cluster"] | None = None
@@ -181,7 +148,7 @@ class UltraServerPool(_Pool):
     """One UltraServer."""
 
     kind: Literal["ultraserver"]
-    ultraserver_type: Annotated[str, AfterValidator(_check_ultraserver_type)]
+    ultraserver_type: UltraServerTypeName
     blocks: list[Block] = Field(min_length=1)
 
     @property
@@ -224,7 +191,7 @@ class AcceleratorPool(_Pool):
     """Single accelerator instances."""
 
     kind: Literal["accelerator"]
-    instance_type: Annotated[str, AfterValidator(_check_instance_type)]
+    instance_type: InstanceTypeName
     nodes: int = Field(ge=1)
     blocks: list[Block] = []
     capacity_reservation: str | None = None
@@ -287,7 +254,7 @@ class Environment(Model):
 
     name: Name
     """From the file's name."""
-    account: Annotated[str, AfterValidator(_check_account)]
+    account: Account
     region: str
     production: bool
     """Retains what pools stand on, and protects the cluster from deletion."""
@@ -295,6 +262,9 @@ class Environment(Model):
     cluster: Cluster = Cluster()
     capacity_reservations: list[CapacityReservation] = []
     pools: list[Pool]
+    kubernetes: Kubernetes = Kubernetes()
+    teams: list[Team] = []
+    models: list[ServedModel] = []
 
     def subnet(self, name: str) -> Subnet:
         """The subnet of that name."""
@@ -316,6 +286,7 @@ class Environment(Model):
                 )
         self._check_pools()
         self._check_reservations()
+        self._check_workloads()
         return self
 
     def _check_pools(self) -> None:
@@ -334,6 +305,33 @@ class Environment(Model):
                         f"expected {subnet.availability_zone}, the zone of its subnet {subnet.name}: "
                         "name a subnet in the block's zone"
                     )
+
+    def _check_workloads(self) -> None:
+        _check_unique("teams and models", [*(team.name for team in self.teams), *(model.name for model in self.models)])
+        if self.kubernetes.delivery == "none" and (self.teams or self.models):
+            raise FleetError(
+                "kubernetes.delivery is none, but there are teams or models, expected kubectl or argo_cd: somebody "
+                "must bring their objects into the cluster"
+            )
+        workloads = sorted({pool.workload for pool in self.pools})
+        subnets = {subnet.name: subnet for subnet in self.network.subnets}
+        for team in self.teams:
+            if team.workload not in workloads:
+                raise FleetError(
+                    f"team {team.name} uses the queue {team.workload}, expected one that has pools: "
+                    f"{', '.join(workloads) or '(none)'}"
+                )
+            if team.file_system is not None and team.file_system.subnet not in subnets:
+                raise FleetError(
+                    f"the file system of team {team.name} is in subnet {team.file_system.subnet!r}, expected one of "
+                    f"{', '.join(sorted(subnets))}"
+                )
+        for model in self.models:
+            if model.pool not in {pool.name for pool in self.pools}:
+                raise FleetError(
+                    f"model {model.name} names pool {model.pool!r}, expected one of "
+                    f"{', '.join(pool.name for pool in self.pools) or '(none)'}"
+                )
 
     def _check_reservations(self) -> None:
         users: dict[str, str] = {}

@@ -51,6 +51,19 @@ _CHARTS = (
         version="0.8.0",
         source="registry, 2026-11 (high); published values.yaml (high)",
     ),
+    # What serves models.
+    Chart(
+        name="keda",
+        repository="https://kedacore.github.io/charts",
+        version="2.20.2",
+        source="releases of kedacore/keda, 2026-08; the chart has the same version (high)",
+    ),
+    Chart(
+        name="aws-load-balancer-controller",
+        repository="https://aws.github.io/eks-charts",
+        version="3.2.2",
+        source="newest that aws-cdk-lib 2.275 knows; the chart has the controller's version since 3.0 (high)",
+    ),
 )
 
 NVIDIA_DRIVER = "nvidia-driver"

@@ -1,0 +1,55 @@
+"""Kinds of values in an environment's file."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.errors import FleetError
+from ultrafleet.rules.names import NAME_RULE, is_name
+from ultrafleet.rules.zones import validate_zone
+
+_ACCOUNT = re.compile(r"\d{12}")
+
+
+class Model(BaseModel):
+    """Unknown keys and wrong types are errors, and nothing changes after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _check_name(name: str) -> str:
+    if not is_name(name):
+        raise FleetError(f"expected {NAME_RULE}")
+    return name
+
+
+def _check_zone(zone: str) -> str:
+    validate_zone(zone)
+    return zone
+
+
+def _check_account(account: str) -> str:
+    if not _ACCOUNT.fullmatch(account):
+        raise FleetError("expected twelve digits in quotes, an AWS account id")
+    return account
+
+
+def _check_instance_type(name: str) -> str:
+    InstanceType.of(name)
+    return name
+
+
+def _check_ultraserver_type(name: str) -> str:
+    UltraServerType.of(name)
+    return name
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+# Not strict itself: YAML has lists and no tuples. Its members are.
+FileInterface = Annotated[tuple[int, int, Literal["interface", "efa", "efa-only"]], Field(strict=False)]
+Zone = Annotated[str, AfterValidator(_check_zone)]
+Account = Annotated[str, AfterValidator(_check_account)]
+InstanceTypeName = Annotated[str, AfterValidator(_check_instance_type)]
+UltraServerTypeName = Annotated[str, AfterValidator(_check_ultraserver_type)]

@@ -1,0 +1,102 @@
+"""What an environment's file says of Kubernetes, of teams that train, and of models that are served."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from ultrafleet.environment.fields import Model, Name
+from ultrafleet.errors import FleetError
+
+
+class ArgoCd(Model):
+    """Where Argo CD finds what `cdk synth` writes to `cdk.out/argo-cd/ENVIRONMENT`."""
+
+    repository: str
+    """Address of the Git repository."""
+    path: str
+    """Folder in it."""
+    revision: str = "main"
+    """Branch or tag."""
+    idc_instance_arn: str
+    """IAM Identity Center instance, which EKS' Argo CD capability signs people in with."""
+    idc_region: str | None = None
+    """Its region. Default: the environment's."""
+    admin_group_ids: list[str] = []
+    """Identity Center groups that administer Argo CD."""
+
+
+class Kubernetes(Model):
+    """Runtime, queues and controllers; see `FleetPlatform`."""
+
+    delivery: Literal["kubectl", "argo_cd", "none"] = "kubectl"
+    """Who brings charts and objects into the cluster: the deployment, Argo CD, or nobody here."""
+    argo_cd: ArgoCd | None = None
+    chart_versions: dict[str, str] = {}
+    """Versions instead of the library's, by chart, or of "nvidia-driver"."""
+    waived_version_rules: dict[str, str] = {}
+    """Rules between versions that don't apply here, each with a reason."""
+    spare_nodes_per_ultraserver: int = Field(default=0, ge=0)
+    """Nodes of each UltraServer that jobs leave free; 2 is the 16-of-18 mode."""
+    ultraserver_network_layers: int | None = Field(default=None, ge=0, le=4)
+    """Network layers above UltraServers in queues' topologies. Default: 2."""
+    acceptance_image: str | None = None
+    """Image with nccl-tests, MPI and sshd for the nodes: then each pool is tested when its nodes are first there."""
+    dashboard: bool = True
+    """CloudWatch dashboard and alarms; they need the add-on amazon-cloudwatch-observability, which comes with them."""
+
+    @model_validator(mode="after")
+    def _delivery_fits(self) -> Self:
+        if (self.delivery == "argo_cd") is not (self.argo_cd is not None):
+            raise FleetError(
+                f"delivery is {self.delivery} and argo_cd {'stated' if self.argo_cd else 'not stated'}, expected both "
+                "or neither: state argo_cd with delivery argo_cd"
+            )
+        return self
+
+
+class FileSystem(Model):
+    """A team's FSx for Lustre; see `LustreFileSystem`."""
+
+    subnet: str
+    """Subnet in an availability zone: nodes of that zone reach it by EFA."""
+    capacity_gib: int
+    throughput_mbps_per_tib: int = 1000
+    efa: bool = True
+    data_bucket: str | None = None
+    """Bucket behind `/data`."""
+    data_prefix: str = ""
+
+
+class Team(Model):
+    """A team that trains; see `TrainingTeam`."""
+
+    name: Name
+    workload: str = "training"
+    """Queue of the team: the workload of some pool."""
+    member_role_arns: list[str] = []
+    data_buckets: list[str] = []
+    """Buckets that its jobs may read."""
+    file_system: FileSystem | None = None
+
+
+class ServedModel(Model):
+    """A model that is served; see `ModelEndpoint`."""
+
+    name: Name
+    """Name of the endpoint."""
+    model: str = "gpt-oss-120b"
+    pool: str
+    """One of the pools that serve it: it may use all that are like it."""
+    weights: str
+    """`s3://BUCKET/PREFIX`."""
+    min_replicas: int = Field(default=1, ge=1)
+    max_replicas: int | None = Field(default=None, ge=1)
+    """Default: as many as `min_replicas`."""
+    waiting_requests_per_replica: int = Field(default=8, ge=1)
+    client_cidrs: list[str] = []
+    """Networks that may use it. Default: none."""
+    certificate_arn: str | None = None
+    plain_http: bool = False
+    """Port 80 without TLS, where there is no certificate."""
+    bedrock_region: str | None = None
+    """Region whose Amazon Bedrock answers while no replica does. Default: none."""

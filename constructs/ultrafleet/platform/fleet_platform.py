@@ -1,0 +1,136 @@
+"""What makes a cluster with pools a place for jobs and models."""
+
+from collections.abc import Mapping, Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from ultrafleet.delivery.delivery import Delivery
+from ultrafleet.delivery.pod_identity import pod_identity
+from ultrafleet.kubernetes.chart import Chart, ChartRelease
+from ultrafleet.kubernetes.pool_nodes import PoolNodes
+from ultrafleet.platform.controllers import (
+    LOAD_BALANCER_ACCOUNT,
+    LOAD_BALANCER_NAMESPACE,
+    inference_controllers,
+    keda_endpoint_rights,
+    training_controllers,
+)
+from ultrafleet.platform.load_balancer_policy import load_balancer_statements
+from ultrafleet.queueing.flavors import Flavor, fleet_flavors
+from ultrafleet.queueing.queues import kueue_release, queue_manifests
+from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
+from ultrafleet.runtime.accelerator_runtime import accelerator_runtime
+from ultrafleet.runtime.version_rules import RuntimeFacts, check_versions
+from ultrafleet.runtime.versions import VersionTable
+
+
+class FleetPlatform(Construct):
+    """Accelerator runtime, queues, and the controllers of jobs and models, all derived from the pools.
+
+    Installs only what some pool needs: NVIDIA's device plugin and DRA driver, the EFA device plugin, Neuron's; Kueue
+    with topologies, flavors and a queue for each kind of workload; JobSet and Kubeflow Trainer; LeaderWorkerSet, KEDA
+    and the AWS Load Balancer Controller. Versions come from one table, and the rules between them are checked here.
+
+    Args:
+        scope: parent.
+        id: construct id.
+        delivery: how charts and objects reach the cluster.
+        cluster_name: name of the cluster.
+        kubernetes_version: "major.minor" of the cluster; a plain value.
+        pools: nodes of the pools: `UltraServerPool.kubernetes_nodes`.
+        vpc_id: VPC of the cluster, for load balancers. Needed with `inference`.
+        training: install what training jobs need.
+        inference: install what served models need.
+        scaled_models: whether models follow their queues, which KEDA does.
+        spare_nodes_per_ultraserver: nodes of each UltraServer that jobs leave free. 2 is the 16-of-18 mode.
+        ultraserver_network_layers: network layers above UltraServers in their topology. Default: 2; 0 where nodes have
+            no labels of them.
+        versions: versions by chart name, or of "nvidia-driver", instead of the table's. Default: the table's.
+        waived_version_rules: rules between versions that don't apply, by id, each with a reason.
+        neuron_chart: chart of the Neuron plugin: no source states its version.
+
+    Raises:
+        FleetError: a rule between versions is broken, or pools that queues can't count.
+    """
+
+    flavors: Sequence[Flavor]
+    """The capacity, by workload and kind: what jobs and models are placed on."""
+    releases: Sequence[ChartRelease]
+    """Charts that were installed."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the name CDK gives it
+        *,
+        delivery: Delivery,
+        cluster_name: str,
+        kubernetes_version: str,
+        pools: Sequence[PoolNodes],
+        vpc_id: str = "",
+        training: bool = True,
+        inference: bool = False,
+        scaled_models: bool = False,
+        spare_nodes_per_ultraserver: int = 0,
+        ultraserver_network_layers: int | None = None,
+        versions: Mapping[str, str] | None = None,
+        waived_version_rules: Mapping[str, str] | None = None,
+        neuron_chart: Chart | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        table = VersionTable.of(versions)
+        self.flavors = fleet_flavors(
+            pools,
+            spare_nodes_per_ultraserver=spare_nodes_per_ultraserver,
+            ultraserver_network_layers=ultraserver_network_layers,
+        )
+        releases = accelerator_runtime(pools, table, neuron_chart=neuron_chart)
+        channels = any(pool.has_multi_node_nvlink for pool in pools)
+        releases.append(kueue_release(table, counts_channels=channels))
+        if training:
+            releases += training_controllers(table)
+        if inference:
+            releases += inference_controllers(
+                table,
+                cluster_name=cluster_name,
+                region=cdk.Stack.of(self).region,
+                vpc_id=vpc_id,
+                scaled=scaled_models,
+            )
+        check_versions(
+            RuntimeFacts(
+                kubernetes_version=parse_kubernetes_version(kubernetes_version),
+                versions=table,
+                pools=pools,
+                installed=frozenset(release.chart.name for release in releases),
+            ),
+            waived_version_rules,
+        )
+        self.releases = releases
+        identity = [self._load_balancer_identity(cluster_name)] if inference else []
+        for release in releases:
+            needs = identity if release.chart.name == "aws-load-balancer-controller" else []
+            delivery.add_chart(self, release, after=needs)
+        manifests = queue_manifests(self.flavors)
+        if inference and scaled_models:
+            manifests += keda_endpoint_rights()
+        for manifest in manifests:
+            delivery.add_manifest(self, manifest)
+
+    def _load_balancer_identity(self, cluster_name: str) -> Construct:
+        role, association = pod_identity(
+            self,
+            "LoadBalancerController",
+            cluster_name=cluster_name,
+            namespace=LOAD_BALANCER_NAMESPACE,
+            service_account=LOAD_BALANCER_ACCOUNT,
+            description=f"AWS Load Balancer Controller of {cluster_name}",
+        )
+        stack = cdk.Stack.of(self)
+        for statement in load_balancer_statements(
+            partition=stack.partition, region=stack.region, account=stack.account, cluster_name=cluster_name
+        ):
+            role.add_to_policy(iam.PolicyStatement.from_json(statement))
+        return association
