@@ -5,9 +5,12 @@ from constructs import Construct
 
 from stacks.capacity_stack import CapacityStack
 from stacks.cluster_stack import ClusterStack
+from stacks.kubernetes_stack import KubernetesStack
+from stacks.model_stack import ModelStack
 from stacks.network_stack import NetworkStack
 from stacks.pool_stack import PoolStack
 from stacks.system_stack import SystemStack
+from stacks.team_stack import TeamStack
 from ultrafleet.environment import Environment
 from ultrafleet.environment.facts import ip_budgets
 
@@ -16,7 +19,8 @@ class FleetStage(cdk.Stage):
     """Network, cluster, system nodes, capacity, and one stack for each pool, deployed in that order.
 
     A pool's stack depends on the first four and they on no pool, so adding, changing or removing a pool leaves every
-    other stack as it is.
+    other of them as it is. Beside the pools, after the system nodes: the Kubernetes layer, which names what the pools
+    hold, and after it a stack for each team and each model.
 
     Args:
         scope: the app.
@@ -46,3 +50,15 @@ class FleetStage(cdk.Stage):
         self.capacity.add_stack_dependency(self.system)
         for pool in environment.pools:
             PoolStack(self, environment=environment, pool=pool).add_stack_dependency(self.capacity)
+        if environment.kubernetes.delivery != "none":
+            self._workloads(environment)
+
+    def _workloads(self, environment: Environment) -> None:
+        kubernetes = KubernetesStack(self, environment=environment)
+        kubernetes.add_stack_dependency(self.system)
+        for team in environment.teams:
+            TeamStack(self, environment=environment, team=team, kubernetes=kubernetes).add_stack_dependency(kubernetes)
+        for model in environment.models:
+            ModelStack(self, environment=environment, served=model, kubernetes=kubernetes).add_stack_dependency(
+                kubernetes
+            )

@@ -46,7 +46,7 @@ class SystemStack(EnvironmentStack):
         )
         for name, entry in access_entries(settings.admin_role_arns, {}).items():
             add_access_entry(self, name, entry, cluster_name=environment.name)
-        names = [*settings.addons, *(name for name in settings.addon_versions if name not in settings.addons)]
+        names = sorted({*settings.addons, *settings.addon_versions, *_needed_addons(environment)})
         ClusterAddons(
             self,
             "Addons",
@@ -59,3 +59,13 @@ class SystemStack(EnvironmentStack):
         if strategy is None:
             return None
         return PlacementGroup(self, "SystemPlacement", strategy=PlacementStrategy(strategy)).group_name
+
+
+def _needed_addons(environment: Environment) -> list[str]:
+    """Add-ons that teams and the dashboard need."""
+    if environment.kubernetes.delivery == "none":
+        return []
+    return [
+        *(["aws-fsx-csi-driver"] if any(team.file_system for team in environment.teams) else []),
+        *(["amazon-cloudwatch-observability"] if environment.kubernetes.dashboard else []),
+    ]

@@ -45,12 +45,11 @@ class KubectlDelivery:
     def add_chart(self, scope: Construct, release: ChartRelease, *, after: Sequence[IDependable] = ()) -> None:
         """Install a chart in a namespace that is made with it."""
         delivered = self._of_stack(scope)
-        oci = release.chart.repository.startswith("oci://")
         chart = self._module.HelmChart(
             scope,
             f"Chart-{release.release}",
             cluster=self._cluster,
-            chart=None if oci else release.chart.name,
+            chart=release.chart.name,
             repository=release.chart.repository,
             version=release.chart.version,
             release=release.release,

@@ -1,5 +1,6 @@
 """Controllers that jobs and models need, as releases. They run on the system nodes: nothing lets them onto others."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ultrafleet.kubernetes.chart import ChartRelease
@@ -29,7 +30,7 @@ def training_controllers(versions: VersionTable) -> list[ChartRelease]:
 
 
 def inference_controllers(
-    versions: VersionTable, *, cluster_name: str, region: str, vpc_id: str, scaled: bool
+    versions: VersionTable, *, cluster_name: str, region: str, vpc: Mapping[str, Any], scaled: bool
 ) -> list[ChartRelease]:
     """LeaderWorkerSet, the AWS Load Balancer Controller, and KEDA where something is scaled.
 
@@ -37,7 +38,7 @@ def inference_controllers(
         versions: versions of the charts.
         cluster_name: name of the cluster.
         region: its region.
-        vpc_id: its VPC; a plain value or a token. Pods can't ask the instance metadata for it.
+        vpc: the chart's values that say which VPC: `vpcId` or `vpcTags`. Pods can't ask the instance metadata for it.
         scaled: whether any model follows its queue.
     """
     releases = [
@@ -56,7 +57,7 @@ def inference_controllers(
             values={
                 "clusterName": cluster_name,
                 "region": region,
-                "vpcId": vpc_id,
+                **vpc,
                 "serviceAccount": {"create": True, "name": LOAD_BALANCER_ACCOUNT},
                 # It takes services that name its class, and no others.
                 "enableServiceMutatorWebhook": False,

@@ -1,6 +1,7 @@
 """What makes a cluster with pools a place for jobs and models."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -8,6 +9,7 @@ from constructs import Construct
 
 from ultrafleet.delivery.delivery import Delivery
 from ultrafleet.delivery.pod_identity import pod_identity
+from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.chart import Chart, ChartRelease
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.platform.controllers import (
@@ -40,7 +42,8 @@ class FleetPlatform(Construct):
         cluster_name: name of the cluster.
         kubernetes_version: "major.minor" of the cluster; a plain value.
         pools: nodes of the pools: `UltraServerPool.kubernetes_nodes`.
-        vpc_id: VPC of the cluster, for load balancers. Needed with `inference`.
+        vpc_id: VPC of the cluster, for load balancers. With `inference`, this or `vpc_tags` is needed.
+        vpc_tags: tags that tell the VPC from all others of the region, where its id isn't known before deployment.
         training: install what training jobs need.
         inference: install what served models need.
         scaled_models: whether models follow their queues, which KEDA does.
@@ -52,7 +55,7 @@ class FleetPlatform(Construct):
         neuron_chart: chart of the Neuron plugin: no source states its version.
 
     Raises:
-        FleetError: a rule between versions is broken, or pools that queues can't count.
+        FleetError: a rule between versions is broken, pools that queues can't count, or inference without a VPC.
     """
 
     flavors: Sequence[Flavor]
@@ -69,7 +72,8 @@ class FleetPlatform(Construct):
         cluster_name: str,
         kubernetes_version: str,
         pools: Sequence[PoolNodes],
-        vpc_id: str = "",
+        vpc_id: str | None = None,
+        vpc_tags: Mapping[str, str] | None = None,
         training: bool = True,
         inference: bool = False,
         scaled_models: bool = False,
@@ -96,7 +100,7 @@ class FleetPlatform(Construct):
                 table,
                 cluster_name=cluster_name,
                 region=cdk.Stack.of(self).region,
-                vpc_id=vpc_id,
+                vpc=_vpc_values(vpc_id, vpc_tags),
                 scaled=scaled_models,
             )
         check_versions(
@@ -134,3 +138,12 @@ class FleetPlatform(Construct):
         ):
             role.add_to_policy(iam.PolicyStatement.from_json(statement))
         return association
+
+
+def _vpc_values(vpc_id: str | None, vpc_tags: Mapping[str, str] | None) -> dict[str, Any]:
+    if (vpc_id is None) is (vpc_tags is None):
+        raise FleetError(
+            f"vpc_id is {vpc_id} and vpc_tags {vpc_tags}, expected one of them with inference: the load balancers' "
+            "controller can't find out by itself"
+        )
+    return {"vpcId": vpc_id} if vpc_tags is None else {"vpcTags": dict(vpc_tags)}

@@ -4,11 +4,14 @@ from ultrafleet.rehearsal.cloudformation.providers import (
     bootstrap,
     capacity,
     eks,
+    functions,
     identity,
+    kubernetes,
     messaging,
     nodes,
     observation,
     security_groups,
+    storage,
     vpc,
     vpc_routing,
 )
@@ -17,5 +20,6 @@ from ultrafleet.rehearsal.cloudformation.providers.base import PROVIDERS
 __all__ = ["PROVIDERS"]
 
 _MODULES = (
-    bootstrap, capacity, eks, identity, messaging, nodes, observation, security_groups, vpc, vpc_routing
+    bootstrap, capacity, eks, functions, identity, kubernetes, messaging, nodes, observation, security_groups, storage,
+    vpc, vpc_routing,
 )  # fmt: skip  # importing them registers their types

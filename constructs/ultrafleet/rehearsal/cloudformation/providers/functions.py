@@ -1,0 +1,127 @@
+"""Lambda functions and layers. Nothing of theirs runs: what CDK's handlers do, the embedded AWS does itself."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.cloudformation.providers.base import (
+    Made,
+    Place,
+    Properties,
+    Provider,
+    find,
+    only_changed,
+    provides,
+)
+from ultrafleet.rehearsal.world import Refusal
+
+_EMPTY_ZIP: Final = b"PK\x05\x06" + b"\0" * 18
+"""An archive without files: moto unpacks what it is given."""
+
+
+def _check_code(call: Calls, code: Mapping[str, Any]) -> None:
+    """The archive must be in S3. A deployment without bootstrap, as in tests, has no bucket to look into."""
+    bucket, key = code["S3Bucket"], code["S3Key"]
+    buckets = {item["Name"] for item in call("s3", "list_buckets")["Buckets"]}
+    if bucket not in buckets:
+        return
+    try:
+        call("s3", "head_object", Bucket=bucket, Key=key)
+    except Refusal as error:
+        raise Refusal(
+            "InvalidParameterValueException",
+            f"Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: {bucket}/{key}",
+            rule="lambda-code-exists",
+        ) from error
+
+
+@provides
+class LayerVersion(Provider):
+    """A layer. Every change makes a new version."""
+
+    type = "AWS::Lambda::LayerVersion"
+    known = frozenset({"Content", "Description", "LayerName", "LicenseInfo"})
+
+    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+        _check_code(call, properties["Content"])
+        told = call(
+            "lambda",
+            "publish_layer_version",
+            LayerName=properties.get("LayerName", place.name(most=64)),
+            Description=properties.get("Description"),
+            LicenseInfo=properties.get("LicenseInfo"),
+            Content={"ZipFile": _EMPTY_ZIP},
+        )
+        return Made(physical_id=told["LayerVersionArn"], attributes={"LayerVersionArn": told["LayerVersionArn"]})
+
+    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+        name, version = _layer(made)
+        found = call("lambda", "list_layer_versions", LayerName=name)["LayerVersions"]
+        return find([item for item in found if item["Version"] == version], "ResourceNotFoundException", name)
+
+    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+        name, version = _layer(made)
+        call("lambda", "delete_layer_version", LayerName=name, VersionNumber=version)
+
+
+def _layer(made: Made) -> tuple[str, int]:
+    name, _, version = made.physical_id.rpartition(":layer:")[2].partition(":")
+    return name, int(version)
+
+
+@provides
+class Function(Provider):
+    """A function."""
+
+    type = "AWS::Lambda::Function"
+    known = frozenset(
+        {
+            "Architectures", "Code", "Description", "Environment", "FunctionName", "Handler", "Layers", "LoggingConfig",
+            "MemorySize", "Role", "Runtime", "Tags", "Timeout", "VpcConfig",
+        }
+    )  # fmt: skip
+    _told = ("Architectures", "Description", "Environment", "Handler", "Layers", "MemorySize", "Role", "Runtime")
+
+    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+        self._check(call, properties)
+        name = properties.get("FunctionName", place.name(most=64))
+        told = call(
+            "lambda",
+            "create_function",
+            FunctionName=name,
+            Code={"ZipFile": _EMPTY_ZIP},
+            Timeout=properties.get("Timeout"),
+            VpcConfig=properties.get("VpcConfig"),
+            Tags={tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])} or None,
+            **{key: properties[key] for key in self._told if key in properties},
+        )
+        return Made(physical_id=name, attributes={"Arn": told["FunctionArn"]})
+
+    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = call("lambda", "get_function", FunctionName=made.physical_id)["Configuration"]
+        return found
+
+    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+        only_changed(old, new, "Code", "LoggingConfig", "Timeout", "VpcConfig", *self._told)
+        self._check(call, new)
+        call(
+            "lambda",
+            "update_function_configuration",
+            FunctionName=made.physical_id,
+            Timeout=new.get("Timeout"),
+            VpcConfig=new.get("VpcConfig"),
+            **{key: new[key] for key in self._told if key in new and key != "Architectures"},
+        )
+
+    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+        call("lambda", "delete_function", FunctionName=made.physical_id)
+
+    @staticmethod
+    def _check(call: Calls, properties: Properties) -> None:
+        """Code, subnets and groups must be there (Lambda API, CreateFunction, high)."""
+        _check_code(call, properties["Code"])
+        network = properties.get("VpcConfig") or {}
+        if network.get("SubnetIds"):
+            call("ec2", "describe_subnets", SubnetIds=list(network["SubnetIds"]))
+        if network.get("SecurityGroupIds"):
+            call("ec2", "describe_security_groups", GroupIds=list(network["SecurityGroupIds"]))

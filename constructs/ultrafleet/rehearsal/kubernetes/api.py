@@ -1,0 +1,187 @@
+"""The Kubernetes APIs of an account's clusters, as far as deployments can tell."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ultrafleet.rehearsal.kubernetes.kinds import groups_of_addons, groups_of_chart, is_built_in, is_cluster_scoped
+from ultrafleet.rehearsal.world import WORLD, Refusal
+
+ObjectKey = tuple[str, str, str, str]
+"""API version, kind, namespace ("" for objects of the cluster), name."""
+
+_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A Helm release."""
+
+    name: str
+    namespace: str
+    chart: str
+    repository: str
+    version: str
+    values: Mapping[str, Any]
+
+
+@dataclass
+class ClusterContent:
+    """What is in one cluster."""
+
+    objects: dict[ObjectKey, dict[str, Any]] = field(default_factory=dict)
+    releases: dict[tuple[str, str], Release] = field(default_factory=dict)
+    namespaces: set[str] = field(default_factory=lambda: set(_NAMESPACES))
+
+
+class KubernetesApi:
+    """Objects and releases of an account's clusters in a region, by the cluster's name."""
+
+    def __init__(self, account_id: str, region: str) -> None:
+        self.account_id = account_id
+        self.region = region
+        self._clusters: dict[str, ClusterContent] = {}
+
+    def content(self, cluster_name: str) -> ClusterContent:
+        """What is in a cluster."""
+        return self._clusters.setdefault(cluster_name, ClusterContent())
+
+    def apply(self, cluster_name: str, manifest: Mapping[str, Any], *, cluster: Mapping[str, Any]) -> ObjectKey:
+        """`kubectl apply` of one object.
+
+        Args:
+            cluster_name: the cluster.
+            manifest: the object.
+            cluster: what EKS says of the cluster: version, add-ons, capabilities.
+
+        Raises:
+            Refusal: the kind isn't known, the namespace isn't there, or an immutable field changes.
+        """
+        WORLD.check_call("kubernetes", "Apply", {"cluster": cluster_name, "kind": manifest.get("kind")})
+        content = self.content(cluster_name)
+        key = object_key(manifest)
+        version, kind, namespace, name = key
+        self._check_kind(content, version, kind, cluster)
+        if namespace and namespace not in content.namespaces:
+            raise Refusal(
+                "NotFound",
+                f'Error from server (NotFound): namespaces "{namespace}" not found',
+                rule="namespace-exists",
+            )
+        known = content.objects.get(key)
+        if known is not None:
+            _check_immutable(known, manifest)
+        content.objects[key] = copy.deepcopy(dict(manifest))
+        if kind == "Namespace":
+            content.namespaces.add(name)
+        return key
+
+    def delete(self, cluster_name: str, key: ObjectKey) -> None:
+        """`kubectl delete --ignore-not-found` of one object; a namespace takes what is in it with it."""
+        content = self.content(cluster_name)
+        content.objects.pop(key, None)
+        if key[1] == "Namespace":
+            content.namespaces.discard(key[3])
+            content.objects = {other: item for other, item in content.objects.items() if other[2] != key[3]}
+            content.releases = {other: item for other, item in content.releases.items() if other[0] != key[3]}
+
+    def read(self, cluster_name: str, key: ObjectKey) -> dict[str, Any]:
+        """One object.
+
+        Raises:
+            Refusal: it isn't there.
+        """
+        found = self.content(cluster_name).objects.get(key)
+        if found is None:
+            raise Refusal("NotFound", f'Error from server (NotFound): {key[1].lower()}s "{key[3]}" not found')
+        return found
+
+    def install(self, cluster_name: str, release: Release, *, create_namespace: bool) -> None:
+        """`helm upgrade --install`.
+
+        Raises:
+            Refusal: the namespace isn't there, or the name is too long.
+        """
+        WORLD.check_call("kubernetes", "Helm", {"cluster": cluster_name, "chart": release.chart})
+        content = self.content(cluster_name)
+        if len(release.name) > 53:  # noqa: PLR2004 - Helm's limit (Helm, high)
+            raise Refusal(
+                "Helm", f'Error: release name "{release.name}" exceeds max length of 53', rule="release-name-length"
+            )
+        if release.namespace not in content.namespaces:
+            if not create_namespace:
+                raise Refusal(
+                    "Helm",
+                    f'Error: create: failed to create: namespaces "{release.namespace}" not found',
+                    rule="release-namespace-exists",
+                )
+            content.namespaces.add(release.namespace)
+        content.releases[release.namespace, release.name] = release
+
+    def uninstall(self, cluster_name: str, namespace: str, name: str) -> None:
+        """`helm uninstall`; the namespace stays."""
+        self.content(cluster_name).releases.pop((namespace, name), None)
+
+    def release(self, cluster_name: str, namespace: str, name: str) -> Release:
+        """One release.
+
+        Raises:
+            Refusal: it isn't there.
+        """
+        found = self.content(cluster_name).releases.get((namespace, name))
+        if found is None:
+            raise Refusal("Helm", f"Error: release: not found: {name} in {namespace}")
+        return found
+
+    @staticmethod
+    def _check_kind(content: ClusterContent, version: str, kind: str, cluster: Mapping[str, Any]) -> None:
+        if is_built_in(version, cluster["version"]):
+            return
+        group = version.split("/", maxsplit=1)[0]
+        brought = {group for release in content.releases.values() for group in groups_of_chart(release.chart)}
+        brought |= groups_of_addons(cluster["addons"], cluster["capabilities"])
+        if group not in brought:
+            raise Refusal(
+                "NoMatch",
+                f'error: resource mapping not found: no matches for kind "{kind}" in version "{version}"; ensure CRDs '
+                "are installed first",
+                rule="kind-is-known",
+            )
+
+
+def object_key(manifest: Mapping[str, Any]) -> ObjectKey:
+    """Key of an object; one without a namespace is in `default`, unless its kind is the cluster's."""
+    version, kind, metadata = manifest["apiVersion"], manifest["kind"], manifest["metadata"]
+    namespace = "" if is_cluster_scoped(version, kind) else metadata.get("namespace", "default")
+    return version, kind, namespace, metadata["name"]
+
+
+def _check_immutable(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Fields that an API server doesn't let anybody change.
+
+    Source: the published CustomResourceDefinition of ComputeDomain; Kubernetes API, PersistentVolume, Job, Service
+    and RoleBinding (high).
+    """
+    paths = {
+        "ComputeDomain": ("spec",),
+        "PersistentVolume": ("spec", "csi"),
+        "PersistentVolumeClaim": ("spec", "volumeName"),
+        "Job": ("spec", "template"),
+        "RoleBinding": ("roleRef",),
+        "ClusterRoleBinding": ("roleRef",),
+        "Service": ("spec", "loadBalancerClass"),
+    }.get(str(wanted["kind"]))
+    if paths is None:
+        return
+    before: Any = known
+    after: Any = wanted
+    for part in paths:
+        before, after = (before or {}).get(part), (after or {}).get(part)
+    if before != after:
+        name = wanted["metadata"]["name"]
+        raise Refusal(
+            "Invalid",
+            f'The {wanted["kind"]} "{name}" is invalid: {".".join(paths)}: Invalid value: field is immutable',
+            rule="immutable-field",
+        )

@@ -1,0 +1,61 @@
+"""Which API groups a cluster knows: its own, and those that charts, add-ons and capabilities bring."""
+
+from collections.abc import Iterable
+
+from ultrafleet.delivery.delivery import API_GROUPS_OF_CHARTS
+
+_BUILT_IN = frozenset(
+    {
+        "v1", "admissionregistration.k8s.io/v1", "apiextensions.k8s.io/v1", "apps/v1", "autoscaling/v2", "batch/v1",
+        "coordination.k8s.io/v1", "discovery.k8s.io/v1", "networking.k8s.io/v1", "node.k8s.io/v1", "policy/v1",
+        "rbac.authorization.k8s.io/v1", "scheduling.k8s.io/v1", "storage.k8s.io/v1",
+    }
+)  # fmt: skip
+
+_SINCE = {"resource.k8s.io/v1": (1, 34)}
+"""Versions that came with a version of Kubernetes (EKS user guide, high)."""
+
+_OTHER_CHARTS = {
+    "aws-load-balancer-controller": ("elbv2.k8s.aws",),
+    "nvidia-device-plugin": ("nfd.k8s-sigs.io",),
+    "gpu-operator": ("nvidia.com", "nfd.k8s-sigs.io"),
+}
+
+_ADDONS = {"cert-manager": "cert-manager.io"}
+_CAPABILITIES = {"ARGOCD": "argoproj.io"}
+
+_CLUSTER_SCOPED = frozenset(
+    {
+        "ClusterQueue", "ClusterRole", "ClusterRoleBinding", "ClusterTrainingRuntime", "DeviceClass", "Namespace",
+        "PersistentVolume", "PriorityClass", "ResourceFlavor", "StorageClass", "Topology", "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding", "WorkloadPriorityClass",
+    }
+)  # fmt: skip
+"""Kinds that are in no namespace (Kubernetes API, and the published CustomResourceDefinitions, high)."""
+
+
+def is_built_in(api_version: str, kubernetes_version: str) -> bool:
+    """Whether Kubernetes itself knows an API version."""
+    since = _SINCE.get(api_version)
+    if since is not None:
+        major, minor = kubernetes_version.split(".")[:2]
+        return (int(major), int(minor)) >= since
+    return api_version in _BUILT_IN
+
+
+def is_cluster_scoped(api_version: str, kind: str) -> bool:
+    """Whether a kind is in no namespace."""
+    del api_version
+    return kind in _CLUSTER_SCOPED
+
+
+def groups_of_chart(chart: str) -> tuple[str, ...]:
+    """API groups that a chart brings."""
+    return API_GROUPS_OF_CHARTS.get(chart) or _OTHER_CHARTS.get(chart, ())
+
+
+def groups_of_addons(addons: Iterable[str], capabilities: Iterable[str]) -> set[str]:
+    """API groups that EKS' add-ons and capabilities bring."""
+    return {_ADDONS[name] for name in addons if name in _ADDONS} | {
+        _CAPABILITIES[kind] for kind in capabilities if kind in _CAPABILITIES
+    }

@@ -1,0 +1,151 @@
+"""What makes the environment's cluster a place for jobs and models."""
+
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_eks_v2 as eks
+from aws_cdk import aws_iam as iam
+from aws_cdk import region_info
+from constructs import Construct
+
+from stacks import exports
+from stacks.environment_stack import EnvironmentStack
+from ultrafleet.delivery import ArgoCdDelivery, Delivery, GitSource, KubectlAccess
+from ultrafleet.environment import Environment
+from ultrafleet.environment.pool_nodes import environment_pool_nodes
+from ultrafleet.environment.workloads import ArgoCd
+from ultrafleet.platform import FleetPlatform
+
+_CAPABILITIES_PRINCIPAL = "capabilities.eks.amazonaws.com"  # EKS user guide, capabilities (high)
+
+
+class KubernetesStack(EnvironmentStack):
+    """Way into the cluster, accelerator runtime, queues and controllers.
+
+    Args:
+        scope: the environment's stage.
+        environment: the environment.
+    """
+
+    delivery: Delivery
+    """Way into the cluster, for this stack; with Argo CD for all."""
+    platform: FleetPlatform
+    """Runtime, queues and controllers."""
+
+    def __init__(self, scope: Construct, *, environment: Environment) -> None:
+        super().__init__(
+            scope,
+            "kubernetes",
+            environment=environment,
+            description=f"{environment.name}: accelerator runtime, queues, and controllers of jobs and models",
+        )
+        settings = environment.kubernetes
+        if settings.argo_cd is None:
+            self.delivery = self._kubectl(environment)
+        else:
+            self.delivery = self._argo_cd(environment, settings.argo_cd)
+        self.platform = FleetPlatform(
+            self,
+            "Platform",
+            delivery=self.delivery,
+            cluster_name=environment.name,
+            kubernetes_version=environment.cluster.kubernetes_version,
+            pools=environment_pool_nodes(environment),
+            vpc_tags={"Name": f"{environment.name}-network-Network"},
+            training=bool(environment.teams) or settings.acceptance_image is not None,
+            inference=bool(environment.models),
+            scaled_models=any((model.max_replicas or 1) > model.min_replicas for model in environment.models),
+            spare_nodes_per_ultraserver=settings.spare_nodes_per_ultraserver,
+            ultraserver_network_layers=settings.ultraserver_network_layers,
+            versions=settings.chart_versions,
+            waived_version_rules=settings.waived_version_rules,
+        )
+
+    def delivery_in(self, stack: EnvironmentStack) -> Delivery:
+        """The same way, for another stack of the environment."""
+        if isinstance(self.delivery, ArgoCdDelivery):
+            return self.delivery
+        return KubectlAccess.from_service_token(
+            stack,
+            "Kubectl",
+            cluster_name=self._environment.name,
+            service_token=stack.exports.read(exports.KUBECTL_SERVICE_TOKEN),
+        )
+
+    def _kubectl(self, environment: Environment) -> Delivery:
+        read = self.exports.read
+        group = ec2.SecurityGroup.from_security_group_id(
+            self, "ClusterSecurityGroup", read(exports.CLUSTER_SECURITY_GROUP_ID), mutable=False
+        )
+        access = KubectlAccess(
+            self,
+            "Kubectl",
+            cluster_name=environment.name,
+            kubernetes_version=environment.cluster.kubernetes_version,
+            vpc=ec2.Vpc.from_vpc_attributes(
+                self,
+                "Vpc",
+                vpc_id=read(exports.VPC_ID),
+                availability_zones=sorted({s.availability_zone for s in environment.network.subnets}),
+            ),
+            subnets=self.subnets("system"),
+            security_groups=[group],
+        )
+        self.exports.publish(
+            self, exports.KUBECTL_SERVICE_TOKEN, access.service_token, "function that applies objects to the cluster"
+        )
+        return access.delivery
+
+    def _argo_cd(self, environment: Environment, settings: ArgoCd) -> Delivery:
+        role = iam.Role(
+            self,
+            "ArgoCdRole",
+            assumed_by=iam.SessionTagsPrincipal(iam.ServicePrincipal(_CAPABILITIES_PRINCIPAL)),
+            description=f"Argo CD of {environment.name}",
+        )
+        eks.CfnCapability(
+            self,
+            "ArgoCd",
+            cluster_name=environment.name,
+            capability_name="argo-cd",
+            type="ARGOCD",
+            role_arn=role.role_arn,
+            delete_propagation_policy="RETAIN",
+            configuration={
+                "argoCd": {
+                    "awsIdc": {
+                        "idcInstanceArn": settings.idc_instance_arn,
+                        "idcRegion": settings.idc_region or environment.region,
+                    },
+                    **(
+                        {
+                            "rbacRoleMappings": [
+                                {
+                                    "role": "ADMIN",
+                                    "identities": [
+                                        {"id": group, "type": "SSO_GROUP"} for group in settings.admin_group_ids
+                                    ],
+                                }
+                            ]
+                        }
+                        if settings.admin_group_ids
+                        else {}
+                    ),
+                }
+            },
+        )
+        stage = cdk.Stage.of(self)
+        folder = Path(stage.asset_outdir if stage is not None else ".") / "argo-cd" / environment.name
+        return ArgoCdDelivery(
+            folder=folder,
+            source=GitSource(repository=settings.repository, path=settings.path, revision=settings.revision),
+            cluster_name=environment.name,
+            cluster_arn=_cluster_arn(environment),
+        )
+
+
+def _cluster_arn(environment: Environment) -> str:
+    """Plain, so that files can have it."""
+    partition = region_info.RegionInfo.get(environment.region).partition or "aws"
+    return f"arn:{partition}:eks:{environment.region}:{environment.account}:cluster/{environment.name}"

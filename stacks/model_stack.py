@@ -1,0 +1,78 @@
+"""One model that is served, in a stack of its own."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
+
+from stacks import exports
+from stacks.environment_stack import EnvironmentStack
+from stacks.kubernetes_stack import KubernetesStack
+from ultrafleet.environment import Environment
+from ultrafleet.environment.workloads import ServedModel
+from ultrafleet.inference import Model, ModelEndpoint, Serving
+
+
+class ModelStack(EnvironmentStack):
+    """Servers, gateway, load balancer and identities of one model.
+
+    Args:
+        scope: the environment's stage.
+        environment: the environment.
+        served: the model in it.
+        kubernetes: the environment's Kubernetes layer.
+    """
+
+    endpoint: ModelEndpoint
+    """The endpoint."""
+
+    def __init__(
+        self, scope: Construct, *, environment: Environment, served: ServedModel, kubernetes: KubernetesStack
+    ) -> None:
+        super().__init__(
+            scope,
+            f"model-{served.name}",
+            environment=environment,
+            description=f"{served.name}: {served.model}, served from {served.pool}",
+        )
+        model = Model.of(served.model)
+        (flavor,) = [
+            flavor for flavor in kubernetes.platform.flavors if served.pool in {pool.pool_name for pool in flavor.pools}
+        ]
+        self.endpoint = ModelEndpoint(
+            self,
+            "Endpoint",
+            delivery=kubernetes.delivery_in(self),
+            cluster_name=environment.name,
+            cluster_security_group_id=self.exports.read(exports.CLUSTER_SECURITY_GROUP_ID),
+            vpc=ec2.Vpc.from_vpc_attributes(
+                self,
+                "Vpc",
+                vpc_id=self.exports.read(exports.VPC_ID),
+                availability_zones=sorted({s.availability_zone for s in environment.network.subnets}),
+            ),
+            serving=Serving(
+                name=served.name,
+                model=model,
+                flavor=flavor,
+                weights=served.weights,
+                recipe=Serving.recipe_for(model, flavor),
+                min_replicas=served.min_replicas,
+                max_replicas=served.max_replicas or served.min_replicas,
+                waiting_requests_per_replica=served.waiting_requests_per_replica,
+            ),
+            subnets=[
+                f"{environment.name}-network-{subnet.name}"
+                for subnet in sorted(environment.network.subnets, key=lambda item: item.name)
+                if subnet.kind == "system"
+            ],
+            client_cidrs=served.client_cidrs,
+            certificate_arn=served.certificate_arn,
+            plain_http=served.plain_http,
+            bedrock_region=served.bedrock_region,
+        )
+        cdk.CfnOutput(
+            self,
+            "GatewayKey",
+            value=self.endpoint.gateway_key.secret_name,
+            description=f"secret with the key of {served.name}; clients put 'sk-' before it",
+        )

@@ -1,0 +1,80 @@
+"""One team that trains, in a stack of its own."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks import exports
+from stacks.environment_stack import EnvironmentStack
+from stacks.kubernetes_stack import KubernetesStack
+from ultrafleet.environment import Environment
+from ultrafleet.environment.workloads import FileSystem, Team
+from ultrafleet.training import LustreFileSystem, TrainingTeam
+
+
+class TeamStack(EnvironmentStack):
+    """Namespace, queue, identity, buckets and file system of one team.
+
+    Args:
+        scope: the environment's stage.
+        environment: the environment.
+        team: the team in it.
+        kubernetes: the environment's Kubernetes layer.
+    """
+
+    team: TrainingTeam
+    """The team."""
+
+    def __init__(self, scope: Construct, *, environment: Environment, team: Team, kubernetes: KubernetesStack) -> None:
+        super().__init__(
+            scope,
+            f"team-{team.name}",
+            environment=environment,
+            description=f"{team.name}: namespace, queue, identity and storage of a team that trains",
+        )
+        keep = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if environment.production else cdk.RemovalPolicy.DESTROY
+        self.team = TrainingTeam(
+            self,
+            "Team",
+            delivery=kubernetes.delivery_in(self),
+            cluster_name=environment.name,
+            team_name=team.name,
+            workload=team.workload,
+            member_role_arns=team.member_role_arns,
+            data_buckets=[s3.Bucket.from_bucket_name(self, f"Data-{name}", name) for name in team.data_buckets],
+            file_system=self._file_system(environment, team.file_system, keep) if team.file_system else None,
+            removal_policy=keep,
+        )
+        cdk.CfnOutput(
+            self,
+            "CheckpointBucket",
+            value=self.team.checkpoint_bucket.bucket_name,
+            description=f"where jobs of {team.name} put their checkpoints",
+        )
+
+    def _file_system(self, environment: Environment, settings: FileSystem, keep: cdk.RemovalPolicy) -> LustreFileSystem:
+        read = self.exports.read
+        return LustreFileSystem(
+            self,
+            "FileSystem",
+            subnet=ec2.Subnet.from_subnet_attributes(
+                self,
+                "Subnet",
+                subnet_id=read(exports.subnet_id(settings.subnet)),
+                availability_zone=environment.subnet(settings.subnet).availability_zone,
+            ),
+            security_groups=[
+                ec2.SecurityGroup.from_security_group_id(
+                    self, "EfaSecurityGroup", read(exports.EFA_SECURITY_GROUP_ID), mutable=False
+                )
+            ],
+            capacity_gib=settings.capacity_gib,
+            throughput_mbps_per_tib=settings.throughput_mbps_per_tib,
+            efa=settings.efa,
+            data_repository=s3.Bucket.from_bucket_name(self, "DataRepository", settings.data_bucket)
+            if settings.data_bucket
+            else None,
+            data_prefix=settings.data_prefix,
+            removal_policy=keep,
+        )
