@@ -1,5 +1,7 @@
 """One environment as a CDK stage."""
 
+from collections.abc import Sequence
+
 import aws_cdk as cdk
 from constructs import Construct
 
@@ -36,6 +38,12 @@ class FleetStage(cdk.Stage):
     """The stack of the add-ons and the system nodes."""
     capacity: CapacityStack
     """The stack of the capacity."""
+    kubernetes: KubernetesStack | None = None
+    """The stack of the Kubernetes layer, where there is one."""
+    teams: Sequence[TeamStack] = ()
+    """Stacks of the teams."""
+    models: Sequence[ModelStack] = ()
+    """Stacks of the models."""
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(scope, environment.name)
@@ -54,11 +62,14 @@ class FleetStage(cdk.Stage):
             self._workloads(environment)
 
     def _workloads(self, environment: Environment) -> None:
-        kubernetes = KubernetesStack(self, environment=environment)
+        kubernetes = self.kubernetes = KubernetesStack(self, environment=environment)
         kubernetes.add_stack_dependency(self.system)
-        for team in environment.teams:
-            TeamStack(self, environment=environment, team=team, kubernetes=kubernetes).add_stack_dependency(kubernetes)
-        for model in environment.models:
-            ModelStack(self, environment=environment, served=model, kubernetes=kubernetes).add_stack_dependency(
-                kubernetes
-            )
+        self.teams = [
+            TeamStack(self, environment=environment, team=team, kubernetes=kubernetes) for team in environment.teams
+        ]
+        self.models = [
+            ModelStack(self, environment=environment, served=model, kubernetes=kubernetes)
+            for model in environment.models
+        ]
+        for stack in (*self.teams, *self.models):
+            stack.add_stack_dependency(kubernetes)

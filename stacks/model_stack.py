@@ -25,6 +25,9 @@ class ModelStack(EnvironmentStack):
     endpoint: ModelEndpoint
     """The endpoint."""
 
+    settings: ServedModel
+    """What the environment's file says of it."""
+
     def __init__(
         self, scope: Construct, *, environment: Environment, served: ServedModel, kubernetes: KubernetesStack
     ) -> None:
@@ -34,6 +37,7 @@ class ModelStack(EnvironmentStack):
             environment=environment,
             description=f"{served.name}: {served.model}, served from {served.pool}",
         )
+        self.settings = served
         model = Model.of(served.model)
         (flavor,) = [
             flavor for flavor in kubernetes.platform.flavors if served.pool in {pool.pool_name for pool in flavor.pools}

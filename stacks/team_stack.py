@@ -33,6 +33,7 @@ class TeamStack(EnvironmentStack):
             environment=environment,
             description=f"{team.name}: namespace, queue, identity and storage of a team that trains",
         )
+        self.settings = team
         keep = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if environment.production else cdk.RemovalPolicy.DESTROY
         self.team = TrainingTeam(
             self,

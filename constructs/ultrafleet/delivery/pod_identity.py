@@ -1,5 +1,7 @@
 """AWS permissions for one service account of one cluster."""
 
+from collections.abc import Sequence
+
 import aws_cdk as cdk
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
@@ -14,6 +16,7 @@ def pod_identity(
     namespace: str,
     service_account: str,
     description: str,
+    statements: Sequence[iam.PolicyStatement],
 ) -> tuple[iam.Role, eks.CfnPodIdentityAssociation]:
     """A role (`<who>Role`) and the association that hands it to the account's pods (`<who>Identity`).
 
@@ -31,7 +34,14 @@ def pod_identity(
             }
         }
     )
-    role = iam.Role(scope, f"{who}Role", assumed_by=iam.SessionTagsPrincipal(principal), description=description)
+    role = iam.Role(
+        scope,
+        f"{who}Role",
+        assumed_by=iam.SessionTagsPrincipal(principal),
+        description=description,
+        # In the role itself: it is complete before a pod can take it.
+        inline_policies={"permissions": iam.PolicyDocument(statements=list(statements))},
+    )
     association = eks.CfnPodIdentityAssociation(
         scope,
         f"{who}Identity",
@@ -40,5 +50,4 @@ def pod_identity(
         service_account=service_account,
         role_arn=role.role_arn,
     )
-    association.node.add_dependency(role)  # its policies, too
     return role, association

@@ -110,34 +110,12 @@ class ModelEndpoint(Construct):
         self.security_group = self._load_balancer_group(
             gateway, vpc=vpc, client_cidrs=client_cidrs, cluster_security_group_id=cluster_security_group_id
         )
-        self.server_role, self.server_identity = self._identity("Server", cluster_name, serving.name, SERVER_ACCOUNT)
-        bucket_name, _, prefix = serving.weights.removeprefix("s3://").partition("/")
-        bucket = weights_bucket or s3.Bucket.from_bucket_name(self, "Weights", bucket_name)
-        self.server_role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["s3:ListBucket"],
-                resources=[bucket.bucket_arn],
-                conditions={"StringLike": {"s3:prefix": [f"{prefix}/*", prefix]}},
-            )
-        )
-        self.server_role.add_to_policy(
-            iam.PolicyStatement(actions=["s3:GetObject"], resources=[bucket.arn_for_objects(f"{prefix}/*")])
+        self.server_role, self.server_identity = self._identity(
+            "Server", cluster_name, serving.name, SERVER_ACCOUNT, self._may_read_weights(serving, weights_bucket)
         )
         self.gateway_role, self.gateway_identity = self._identity(
-            "Gateway", cluster_name, serving.name, GATEWAY_ACCOUNT
+            "Gateway", cluster_name, serving.name, GATEWAY_ACCOUNT, self._may_answer(gateway)
         )
-        self.gateway_role.add_to_policy(
-            iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[self.gateway_key.secret_arn])
-        )
-        if gateway.bedrock_region is not None:
-            # Converse and streaming use these two (Bedrock user guide, high). One model in one region.
-            model = f"foundation-model/{gateway.bedrock_model_id}"
-            self.gateway_role.add_to_policy(
-                iam.PolicyStatement(
-                    actions=["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"],
-                    resources=[f"arn:{cdk.Stack.of(self).partition}:bedrock:{gateway.bedrock_region}::{model}"],
-                )
-            )
         # A pod that starts before its identity is there gets no credentials.
         identities = (self.server_identity, self.gateway_identity, self.gateway_key)
         for manifest in (*server_manifests(serving), *gateway_manifests(gateway)):
@@ -145,7 +123,7 @@ class ModelEndpoint(Construct):
             delivery.add_manifest(self, manifest, after=identities if has_pods else ())
 
     def _identity(
-        self, who: str, cluster_name: str, namespace: str, account: str
+        self, who: str, cluster_name: str, namespace: str, account: str, statements: Sequence[iam.PolicyStatement]
     ) -> tuple[iam.Role, eks.CfnPodIdentityAssociation]:
         return pod_identity(
             self,
@@ -154,7 +132,35 @@ class ModelEndpoint(Construct):
             namespace=namespace,
             service_account=account,
             description=f"{account} of {namespace}",
+            statements=statements,
         )
+
+    def _may_read_weights(self, serving: Serving, bucket: s3.IBucket | None) -> list[iam.PolicyStatement]:
+        name, _, prefix = serving.weights.removeprefix("s3://").partition("/")
+        bucket = bucket or s3.Bucket.from_bucket_name(self, "Weights", name)
+        return [
+            iam.PolicyStatement(
+                actions=["s3:ListBucket"],
+                resources=[bucket.bucket_arn],
+                conditions={"StringLike": {"s3:prefix": [f"{prefix}/*", prefix]}},
+            ),
+            iam.PolicyStatement(actions=["s3:GetObject"], resources=[bucket.arn_for_objects(f"{prefix}/*")]),
+        ]
+
+    def _may_answer(self, gateway: Gateway) -> list[iam.PolicyStatement]:
+        """Read the key; invoke one model in one region: Converse and streaming are these two (Bedrock guide, high)."""
+        statements = [
+            iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[self.gateway_key.secret_arn])
+        ]
+        if gateway.bedrock_region is not None:
+            model = f"{gateway.bedrock_region}::foundation-model/{gateway.bedrock_model_id}"
+            statements.append(
+                iam.PolicyStatement(
+                    actions=["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"],
+                    resources=[f"arn:{cdk.Stack.of(self).partition}:bedrock:{model}"],
+                )
+            )
+        return statements
 
     def _load_balancer_group(
         self, gateway: Gateway, *, vpc: ec2.IVpc, client_cidrs: Sequence[str], cluster_security_group_id: str

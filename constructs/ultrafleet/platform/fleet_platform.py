@@ -124,19 +124,19 @@ class FleetPlatform(Construct):
             delivery.add_manifest(self, manifest)
 
     def _load_balancer_identity(self, cluster_name: str) -> Construct:
-        role, association = pod_identity(
+        stack = cdk.Stack.of(self)
+        statements = load_balancer_statements(
+            partition=stack.partition, region=stack.region, account=stack.account, cluster_name=cluster_name
+        )
+        _, association = pod_identity(
             self,
             "LoadBalancerController",
             cluster_name=cluster_name,
             namespace=LOAD_BALANCER_NAMESPACE,
             service_account=LOAD_BALANCER_ACCOUNT,
             description=f"AWS Load Balancer Controller of {cluster_name}",
+            statements=[iam.PolicyStatement.from_json(statement) for statement in statements],
         )
-        stack = cdk.Stack.of(self)
-        for statement in load_balancer_statements(
-            partition=stack.partition, region=stack.region, account=stack.account, cluster_name=cluster_name
-        ):
-            role.add_to_policy(iam.PolicyStatement.from_json(statement))
         return association
 
 

@@ -70,9 +70,8 @@ class TrainingTeam(Construct):
             namespace=team_name,
             service_account=SERVICE_ACCOUNT,
             description=f"training jobs of {team_name}",
+            statements=_bucket_statements(self.checkpoint_bucket, data_buckets),
         )
-        for statement in _bucket_statements(self.checkpoint_bucket, data_buckets):
-            self.role.add_to_policy(statement)
         for arn in member_role_arns:
             add_access_entry(
                 self,
