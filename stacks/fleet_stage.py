@@ -13,8 +13,10 @@ from stacks.network_stack import NetworkStack
 from stacks.pool_stack import PoolStack
 from stacks.system_stack import SystemStack
 from stacks.team_stack import TeamStack
+from ultrafleet.consistency import check_consistency
 from ultrafleet.environment import Environment
 from ultrafleet.environment.facts import ip_budgets
+from ultrafleet.environment.pool_nodes import environment_pool_nodes
 
 
 class FleetStage(cdk.Stage):
@@ -29,7 +31,8 @@ class FleetStage(cdk.Stage):
         environment: what the environment's file says.
 
     Raises:
-        FleetError: pools that don't fit their subnet together, or whatever a construct refuses.
+        FleetError: pools that don't fit their subnet together, objects that don't agree with the pools or each other,
+            or whatever a construct refuses.
     """
 
     cluster: ClusterStack
@@ -73,3 +76,8 @@ class FleetStage(cdk.Stage):
         ]
         for stack in (*self.teams, *self.models):
             stack.add_stack_dependency(kubernetes)
+        check_consistency(
+            pools=environment_pool_nodes(environment),
+            manifests=kubernetes.manifests,
+            releases=kubernetes.platform.releases,
+        )

@@ -15,6 +15,7 @@ from ultrafleet.delivery import ArgoCdDelivery, Delivery, GitSource, KubectlAcce
 from ultrafleet.environment import Environment
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
 from ultrafleet.environment.workloads import ArgoCd
+from ultrafleet.kubernetes.manifest import Manifest
 from ultrafleet.platform import FleetPlatform
 
 _CAPABILITIES_PRINCIPAL = "capabilities.eks.amazonaws.com"  # EKS user guide, capabilities (high)
@@ -41,6 +42,7 @@ class KubernetesStack(EnvironmentStack):
             description=f"{environment.name}: accelerator runtime, queues, and controllers of jobs and models",
         )
         settings = environment.kubernetes
+        self._others: list[Delivery] = []
         if settings.argo_cd is None:
             self.delivery = self._kubectl(environment)
         else:
@@ -66,12 +68,19 @@ class KubernetesStack(EnvironmentStack):
         """The same way, for another stack of the environment."""
         if isinstance(self.delivery, ArgoCdDelivery):
             return self.delivery
-        return KubectlAccess.from_service_token(
+        delivery = KubectlAccess.from_service_token(
             stack,
             "Kubectl",
             cluster_name=self._environment.name,
             service_token=stack.exports.read(exports.KUBECTL_SERVICE_TOKEN),
         )
+        self._others.append(delivery)
+        return delivery
+
+    @property
+    def manifests(self) -> list[Manifest]:
+        """Every object of the environment, of this stack and the others."""
+        return [manifest for delivery in (self.delivery, *self._others) for manifest in delivery.manifests]
 
     def _kubectl(self, environment: Environment) -> Delivery:
         read = self.exports.read

@@ -56,7 +56,9 @@ class ArgoCdDelivery:
     source: GitSource
     cluster_name: str
     cluster_arn: str
-    _waves: dict[str, int] = field(default_factory=dict)
+    manifests: list[Manifest] = field(default_factory=list, init=False)
+    releases: list[ChartRelease] = field(default_factory=list, init=False)
+    _waves: dict[str, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._write(
@@ -79,6 +81,7 @@ class ArgoCdDelivery:
     def add_chart(self, scope: Construct, release: ChartRelease, *, after: Sequence[IDependable] = ()) -> None:
         """Write the Application of a chart. What it has to wait for is of AWS, and is deployed before."""
         del after
+        self.releases.append(release)
         chart = release.chart
         values = self._plain(scope, release.release, dict(release.values))
         repository, _, name = chart.repository.removeprefix("oci://").rpartition("/")
@@ -97,6 +100,7 @@ class ArgoCdDelivery:
     def add_manifest(self, scope: Construct, manifest: Manifest, *, after: Sequence[IDependable] = ()) -> None:
         """Write an object, and the Application of its stack's objects."""
         del after
+        self.manifests.append(manifest)
         stack = cdk.Stack.of(scope).stack_name
         name = object_id(manifest)
         self._write(Path("objects") / stack / f"{name}.yaml", [self._plain(scope, name, manifest)])

@@ -12,6 +12,11 @@ from ultrafleet.kubernetes.manifest import Manifest
 class Delivery(Protocol):
     """Brings charts and objects into a cluster."""
 
+    manifests: list[Manifest]
+    """Objects that were given to it, for checks across all of them."""
+    releases: list[ChartRelease]
+    """Charts that were given to it."""
+
     def add_chart(self, scope: Construct, release: ChartRelease, *, after: Sequence[IDependable] = ()) -> None:
         """Install a chart; objects of the kinds that it brings wait for it, in the same stack."""
 

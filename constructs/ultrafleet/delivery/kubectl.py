@@ -41,9 +41,12 @@ class KubectlDelivery:
         self._module: Any = eks if hasattr(cluster, "kubectl_provider_options") else eks_v1
         self._after = after
         self._delivered: dict[str, _Delivered] = {}
+        self.manifests: list[Manifest] = []
+        self.releases: list[ChartRelease] = []
 
     def add_chart(self, scope: Construct, release: ChartRelease, *, after: Sequence[IDependable] = ()) -> None:
         """Install a chart in a namespace that is made with it."""
+        self.releases.append(release)
         delivered = self._of_stack(scope)
         chart = self._module.HelmChart(
             scope,
@@ -64,6 +67,7 @@ class KubectlDelivery:
 
     def add_manifest(self, scope: Construct, manifest: Manifest, *, after: Sequence[IDependable] = ()) -> None:
         """Apply an object."""
+        self.manifests.append(manifest)
         delivered = self._of_stack(scope)
         made = self._module.KubernetesManifest(
             scope, object_id(manifest), cluster=self._cluster, manifest=[dict(manifest)], prune=False

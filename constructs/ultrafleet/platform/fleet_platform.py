@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aws_cdk as cdk
+import jsii
 from aws_cdk import aws_iam as iam
-from constructs import Construct
+from constructs import Construct, IValidation
 
+from ultrafleet.consistency import inconsistencies
 from ultrafleet.delivery.delivery import Delivery
 from ultrafleet.delivery.pod_identity import pod_identity
 from ultrafleet.errors import FleetError
@@ -28,12 +30,25 @@ from ultrafleet.runtime.version_rules import RuntimeFacts, check_versions
 from ultrafleet.runtime.versions import VersionTable
 
 
+@jsii.implements(IValidation)
+class _Consistency:
+    """At synthesis: everything that one delivery was given, against the pools and itself."""
+
+    def __init__(self, pools: Sequence[PoolNodes], delivery: Delivery) -> None:
+        self._pools = pools
+        self._delivery = delivery
+
+    def validate(self) -> list[str]:
+        return inconsistencies(pools=self._pools, manifests=self._delivery.manifests, releases=self._delivery.releases)
+
+
 class FleetPlatform(Construct):
     """Accelerator runtime, queues, and the controllers of jobs and models, all derived from the pools.
 
     Installs only what some pool needs: NVIDIA's device plugin and DRA driver, the EFA device plugin, Neuron's; Kueue
     with topologies, flavors and a queue for each kind of workload; JobSet and Kubeflow Trainer; LeaderWorkerSet, KEDA
-    and the AWS Load Balancer Controller. Versions come from one table, and the rules between them are checked here.
+    and the AWS Load Balancer Controller. Versions come from one table, and the rules between them are checked here. At
+    synthesis, everything that the same delivery was given is checked against the pools and against each other.
 
     Args:
         scope: parent.
@@ -122,6 +137,7 @@ class FleetPlatform(Construct):
             manifests += keda_endpoint_rights()
         for manifest in manifests:
             delivery.add_manifest(self, manifest)
+        self.node.add_validation(_Consistency(pools, delivery))
 
     def _load_balancer_identity(self, cluster_name: str) -> Construct:
         stack = cdk.Stack.of(self)

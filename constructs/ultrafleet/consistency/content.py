@@ -1,0 +1,151 @@
+"""What a cluster is to hold: pools, objects and releases, and the pods that the objects make."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ultrafleet.kubernetes.chart import ChartRelease
+from ultrafleet.kubernetes.manifest import Manifest, object_id
+from ultrafleet.kubernetes.pool_nodes import PoolNodes
+
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+LWS_NAME_LABEL = "leaderworkerset.sigs.k8s.io/name"
+_LWS_INDEX_LABEL = "leaderworkerset.sigs.k8s.io/worker-index"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodUse:
+    """Pods of one kind that an object makes.
+
+    Attributes:
+        owner: the object, as `object_id` names it.
+        namespace: where they are.
+        labels: their labels.
+        annotations: their annotations.
+        spec: their specification.
+        count: how many; None where something else decides.
+        queue: the queue that admits them, if any.
+    """
+
+    owner: str
+    namespace: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    spec: Mapping[str, Any]
+    count: int | None
+    queue: str | None
+
+    def requests(self, resource: str) -> int:
+        """How much of an extended resource one pod asks for."""
+        return sum(
+            int(container.get("resources", {}).get("limits", {}).get(resource, 0))
+            for container in self.spec.get("containers", [])
+        )
+
+    @property
+    def accelerators(self) -> int:
+        """Accelerators that one pod asks for."""
+        return self.requests("nvidia.com/gpu") + self.requests("aws.amazon.com/neuron")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What a cluster is to hold."""
+
+    pools: Sequence[PoolNodes]
+    manifests: Sequence[Manifest]
+    releases: Sequence[ChartRelease] = ()
+    _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def of_kind(self, kind: str) -> list[Manifest]:
+        """Objects of a kind."""
+        return [manifest for manifest in self.manifests if manifest["kind"] == kind]
+
+    def named(self, kind: str, name: str, namespace: str | None = None) -> Manifest | None:
+        """The object of that name."""
+        return next(
+            (
+                manifest
+                for manifest in self.of_kind(kind)
+                if manifest["metadata"]["name"] == name and manifest["metadata"].get("namespace") == namespace
+            ),
+            None,
+        )
+
+    @property
+    def pods(self) -> list[PodUse]:
+        """Pods of all objects."""
+        if "pods" not in self._cache:
+            self._cache["pods"] = [pod for manifest in self.manifests for pod in _pods(manifest, self)]
+        found: list[PodUse] = self._cache["pods"]
+        return found
+
+    def pools_with(self, labels: Mapping[str, str]) -> list[PoolNodes]:
+        """Pools whose nodes have all of these labels."""
+        return [pool for pool in self.pools if labels.items() <= pool.labels.items()]
+
+
+def _pods(manifest: Manifest, content: Content) -> Iterator[PodUse]:
+    spec = manifest.get("spec", {})
+    match manifest["kind"]:
+        case "Deployment" | "StatefulSet":
+            yield _use(manifest, spec["template"], spec.get("replicas", 1))
+        case "DaemonSet":
+            yield _use(manifest, spec["template"], None)
+        case "Job":
+            yield _use(manifest, spec["template"], spec.get("parallelism", 1))
+        case "JobSet":
+            yield from _of_jobs(manifest, spec, manifest["metadata"].get("labels", {}).get(QUEUE_LABEL))
+        case "TrainingRuntime" | "ClusterTrainingRuntime":
+            jobs = [job for job in content.of_kind("TrainJob") if _runs(job, manifest)]
+            queue = next((job["metadata"].get("labels", {}).get(QUEUE_LABEL) for job in jobs), None)
+            count = spec.get("mlPolicy", {}).get("numNodes")
+            for pod in _of_jobs(manifest, spec["template"]["spec"], queue):
+                yield PodUse(**{**pod.__dict__, "count": count if pod.accelerators else pod.count})
+        case "LeaderWorkerSet":
+            yield from _of_groups(manifest)
+
+
+def _runs(job: Manifest, runtime: Manifest) -> bool:
+    reference = job["spec"]["runtimeRef"]
+    return bool(reference["name"] == runtime["metadata"]["name"] and reference.get("kind") == runtime["kind"])
+
+
+def _of_jobs(manifest: Manifest, spec: Mapping[str, Any], queue: str | None) -> Iterator[PodUse]:
+    for job in spec["replicatedJobs"]:
+        inner = job["template"]["spec"]
+        count = inner.get("parallelism", 1) * job.get("replicas", 1)
+        yield _use(manifest, inner["template"], count, queue=queue)
+
+
+def _of_groups(manifest: Manifest) -> Iterator[PodUse]:
+    spec = manifest["spec"]
+    template = spec["leaderWorkerTemplate"]
+    size, replicas = template.get("size", 1), spec.get("replicas")
+    queue = manifest["metadata"].get("labels", {}).get(QUEUE_LABEL)
+    labels = {LWS_NAME_LABEL: manifest["metadata"]["name"]}
+    leader = template.get("leaderTemplate", template["workerTemplate"])
+    yield _use(manifest, leader, replicas, queue=queue, labels={**labels, _LWS_INDEX_LABEL: "0"})
+    if size > 1:
+        workers = replicas * (size - 1) if replicas is not None else None
+        yield _use(manifest, template["workerTemplate"], workers, queue=queue, labels=labels)
+
+
+def _use(
+    manifest: Manifest,
+    template: Mapping[str, Any],
+    count: int | None,
+    *,
+    queue: str | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> PodUse:
+    metadata = template.get("metadata", {})
+    return PodUse(
+        owner=object_id(manifest),
+        namespace=manifest["metadata"].get("namespace", "default"),
+        labels={**metadata.get("labels", {}), **(labels or {})},
+        annotations=metadata.get("annotations", {}),
+        spec=template["spec"],
+        count=count,
+        queue=queue or manifest["metadata"].get("labels", {}).get(QUEUE_LABEL),
+    )

@@ -1,0 +1,109 @@
+"""Queues and the nodes that they count."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ultrafleet.consistency.content import Content
+from ultrafleet.consistency.placement_rules import EFA_RESOURCE, missing_tolerations
+from ultrafleet.kubernetes.pool_nodes import PoolNodes
+from ultrafleet.queueing.flavors import CHANNEL_RESOURCE
+
+_OURS = "ultrafleet/"
+_PRIORITY_LABEL = "kueue.x-k8s.io/priority-class"
+
+
+def flavors(content: Content) -> Iterator[str]:
+    """A flavor selects pools, tolerates their taints, and has a topology whose labels they have."""
+    for flavor in content.of_kind("ResourceFlavor"):
+        name, spec = flavor["metadata"]["name"], flavor["spec"]
+        pools = content.pools_with(spec.get("nodeLabels", {}))
+        if not pools:
+            yield f"flavor {name} selects nodes by {dict(spec.get('nodeLabels', {}))}, expected labels that a pool has"
+        topology = content.named("Topology", spec.get("topologyName", ""))
+        if spec.get("topologyName") and topology is None:
+            yield f"flavor {name} has the topology {spec['topologyName']}, expected one that exists"
+        levels = [level["nodeLabel"] for level in topology["spec"]["levels"]] if topology else []
+        for pool in pools:
+            for taint in missing_tolerations(pool.taints, spec.get("tolerations", [])):
+                yield (
+                    f"flavor {name} doesn't tolerate {taint.key}={taint.value}:{taint.effect}, expected the taints of "
+                    f"pool {pool.pool_name}"
+                )
+            for label in levels:
+                if label.startswith(_OURS) and label not in pool.labels:
+                    yield (
+                        f"the topology of flavor {name} has the level {label}, expected labels of pool "
+                        f"{pool.pool_name}: without one of them no job is placed there"
+                    )
+
+
+def quotas(content: Content) -> Iterator[str]:
+    """A queue's quotas are what its flavors' pools hold, and every pool is counted once."""
+    counted: dict[str, list[str]] = {pool.pool_name: [] for pool in content.pools}
+    for queue in content.of_kind("ClusterQueue"):
+        for group in queue["spec"].get("resourceGroups", []):
+            for entry in group["flavors"]:
+                flavor = content.named("ResourceFlavor", entry["name"])
+                if flavor is None:
+                    yield f"queue {queue['metadata']['name']} has the flavor {entry['name']}, expected one that exists"
+                    continue
+                pools = content.pools_with(flavor["spec"].get("nodeLabels", {}))
+                for pool in pools:
+                    counted[pool.pool_name].append(queue["metadata"]["name"])
+                given = {item["name"]: int(item["nominalQuota"]) for item in entry["resources"]}
+                if pools:
+                    yield from _quota(queue["metadata"]["name"], entry["name"], given, pools)
+    for pool_name, queues in counted.items():
+        if content.of_kind("ClusterQueue") and len(queues) != 1:
+            yield f"pool {pool_name} is counted by the queues {queues}, expected one"
+
+
+def _quota(queue: str, flavor: str, given: Mapping[str, int], pools: list[PoolNodes]) -> Iterator[str]:
+    """The accelerators' quota gives the spare nodes of each UltraServer; everything else has to fit it."""
+    resource, per_node = pools[0].accelerator_resource, pools[0].accelerators_per_node
+    nodes = sum(pool.nodes for pool in pools)
+    spare, rest = divmod(nodes * per_node - given.get(resource, 0), per_node * len(pools))
+    most_spare = min(pool.nodes for pool in pools) - 1 if pools[0].ultraserver_type is not None else 0
+    if rest or not 0 <= spare <= most_spare:
+        yield (
+            f"queue {queue} has {given.get(resource, 0)} {resource} of flavor {flavor}, expected {nodes * per_node}: "
+            f"its pools have {nodes} nodes of {per_node}"
+        )
+        return
+    expected = {
+        EFA_RESOURCE: sum(pool.efa_interfaces * (pool.nodes - spare) for pool in pools),
+        CHANNEL_RESOURCE: sum(pool.nodes - spare for pool in pools if pool.has_multi_node_nvlink),
+    }
+    for name, count in expected.items():
+        if given.get(name, 0) != count:
+            yield f"queue {queue} has {given.get(name, 0)} {name} of flavor {flavor}, expected {count}"
+
+
+def ways(content: Content) -> Iterator[str]:
+    """Whoever names a queue has a way to it: a LocalQueue in its namespace, which the queue lets in."""
+    for local in content.of_kind("LocalQueue"):
+        name, namespace = local["spec"]["clusterQueue"], local["metadata"]["namespace"]
+        queue = content.named("ClusterQueue", name)
+        home = content.named("Namespace", namespace)
+        if queue is None:
+            yield f"the queue {local['metadata']['name']} of {namespace} leads to {name}, expected a ClusterQueue"
+        elif home is not None:
+            wanted = queue["spec"].get("namespaceSelector", {}).get("matchLabels", {})
+            labels = home["metadata"].get("labels", {})
+            if not wanted.items() <= labels.items():
+                yield f"namespace {namespace} has the labels {dict(labels)}, expected {dict(wanted)} for queue {name}"
+    for manifest in content.manifests:
+        yield from _has_way(content, manifest)
+
+
+def _has_way(content: Content, manifest: Mapping[str, Any]) -> Iterator[str]:
+    metadata = manifest["metadata"]
+    labels = metadata.get("labels", {})
+    queue, priority = labels.get("kueue.x-k8s.io/queue-name"), labels.get(_PRIORITY_LABEL)
+    if queue and content.named("LocalQueue", queue, metadata.get("namespace")) is None:
+        yield (
+            f"{manifest['kind']} {metadata['name']} names the queue {queue}, expected a LocalQueue of "
+            f"{metadata.get('namespace')}"
+        )
+    if priority and content.named("WorkloadPriorityClass", priority) is None:
+        yield f"{manifest['kind']} {metadata['name']} has the priority {priority}, expected a WorkloadPriorityClass"

@@ -1,0 +1,117 @@
+"""References between objects, ports, and charts against one another."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ultrafleet.consistency.content import Content, PodUse
+from ultrafleet.consistency.placement_rules import missing_tolerations
+from ultrafleet.kubernetes.pool_nodes import PoolNodes
+
+_VOLUMES = {"configMap": ("ConfigMap", "name"), "persistentVolumeClaim": ("PersistentVolumeClaim", "claimName")}
+
+
+def references(content: Content) -> Iterator[str]:
+    """What pods name in their namespace is delivered with them: accounts, configuration, claims."""
+    for pod in content.pods:
+        account = pod.spec.get("serviceAccountName")
+        if account and content.named("ServiceAccount", account, pod.namespace) is None:
+            yield f"{pod.owner} runs as {account}, expected a ServiceAccount of {pod.namespace}"
+        for volume in pod.spec.get("volumes", []):
+            for key, (kind, field) in _VOLUMES.items():
+                if key in volume and content.named(kind, volume[key][field], pod.namespace) is None:
+                    yield f"{pod.owner} mounts {volume[key][field]}, expected a {kind} of {pod.namespace}"
+
+
+def ports(content: Content) -> Iterator[str]:
+    """Services lead to ports that pods have, and probes ask ports that their container has."""
+    for service in content.of_kind("Service"):
+        name, namespace = service["metadata"]["name"], service["metadata"].get("namespace")
+        selector = service["spec"].get("selector", {})
+        pods = [pod for pod in content.pods if pod.namespace == namespace and selector.items() <= pod.labels.items()]
+        if selector and not pods:
+            yield f"service {name} of {namespace} selects {dict(selector)}, expected labels of pods there"
+        for port in service["spec"].get("ports", []):
+            target = port.get("targetPort", port["port"])
+            for pod in pods:
+                if target not in _ports(pod):
+                    yield f"service {name} of {namespace} leads to port {target}, expected one of {pod.owner}'s ports"
+    for pod in content.pods:
+        for container in pod.spec.get("containers", []):
+            yield from _probes(pod, container)
+
+
+def _probes(pod: PodUse, container: Mapping[str, Any]) -> Iterator[str]:
+    open_ports = {value for port in container.get("ports", []) for value in (port.get("name"), port["containerPort"])}
+    for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+        asked = container.get(kind, {}).get("httpGet", {}).get("port")
+        if asked is not None and asked not in open_ports:
+            known = ", ".join(sorted(map(str, open_ports)))
+            yield f"{kind} of {pod.owner} asks port {asked}, expected one of its container's: {known}"
+
+
+def _ports(pod: PodUse) -> set[Any]:
+    return {
+        value
+        for container in pod.spec.get("containers", [])
+        for port in container.get("ports", [])
+        for value in (port.get("name"), port["containerPort"])
+    }
+
+
+def scaling(content: Content) -> Iterator[str]:
+    """What is scaled exists, and its most replicas have room."""
+    for scaled in content.of_kind("ScaledObject"):
+        target, namespace = scaled["spec"]["scaleTargetRef"], scaled["metadata"].get("namespace")
+        found = content.named(target["kind"], target["name"], namespace)
+        if found is None:
+            yield f"{scaled['metadata']['name']} scales {target['kind']} {target['name']}, expected one that exists"
+            continue
+        most = scaled["spec"]["maxReplicaCount"]
+        for pod in content.pods:
+            if pod.owner.endswith(f"-{namespace}-{target['name']}") and pod.accelerators:
+                pools = content.pools_with(pod.spec.get("nodeSelector", {}))
+                room = sum(pool.nodes * (pool.accelerators_per_node // pod.accelerators) for pool in pools)
+                if most > room:
+                    yield f"{target['name']} may have {most} replicas, expected at most {room}: its pools hold no more"
+
+
+def charts(content: Content) -> Iterator[str]:
+    """Every node gets what it needs, once: the charts that its accelerator and network need, past its taints."""
+    if not content.releases:
+        return
+    values = {release.chart.name: release.values for release in content.releases}
+    if {"aws-efa-k8s-device-plugin", "aws-dranet"} <= set(values):
+        yield "aws-efa-k8s-device-plugin and aws-dranet are both installed, expected one: their devices are the same"
+    gpus = values.get("dra-driver-nvidia-gpu", {}).get("resources", {}).get("gpus", {}).get("enabled", True)
+    if {"nvidia-device-plugin", "dra-driver-nvidia-gpu"} <= set(values) and gpus is not False:
+        yield "the DRA driver hands out GPUs beside the device plugin, expected resources.gpus.enabled false"
+    for pool in content.pools:
+        for chart, where in _needed(pool):
+            if chart not in values:
+                yield f"pool {pool.pool_name} needs the chart {chart}, expected it among {sorted(values)}"
+                continue
+            given: Any = values[chart]
+            for key in where:
+                given = given.get(key, {})
+            for taint in missing_tolerations(pool.taints, given or []):
+                yield (
+                    f"{chart} doesn't tolerate {taint.key}={taint.value}:{taint.effect}, expected the taints of pool "
+                    f"{pool.pool_name} in {'.'.join(where)}"
+                )
+
+
+def _needed(pool: PoolNodes) -> list[tuple[str, tuple[str, ...]]]:
+    """Charts of a pool's nodes, and where their tolerations are."""
+    found: list[tuple[str, tuple[str, ...]]] = []
+    if pool.instance_type.accelerator_kind == "nvidia":
+        found += [
+            ("nvidia-device-plugin", ("tolerations",)),
+            ("nvidia-device-plugin", ("nfd", "worker", "tolerations")),
+        ]
+    else:
+        found.append(("neuron-helm-chart", ("devicePlugin", "tolerations")))
+    if pool.has_multi_node_nvlink:
+        found.append(("dra-driver-nvidia-gpu", ("kubeletPlugin", "tolerations")))
+    if pool.efa_interfaces:
+        found.append(("aws-efa-k8s-device-plugin", ("tolerations",)))
+    return found
