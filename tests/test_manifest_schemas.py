@@ -23,7 +23,7 @@ from manifests import (
 from ultrafleet.inference import VLLM, ServingRecipe
 from ultrafleet.inference.gateway_manifests import gateway_manifests
 from ultrafleet.inference.server_manifests import server_manifests
-from ultrafleet.kubernetes.chart import Chart, ChartRelease
+from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.platform.controllers import inference_controllers, keda_endpoint_rights, training_controllers
 from ultrafleet.queueing import fleet_flavors, queue_manifests
 from ultrafleet.queueing.queues import kueue_configuration, kueue_release
@@ -33,7 +33,6 @@ from ultrafleet.training.team_manifests import lustre_volume, team_manifests
 from workloads import b300, flavor_of, gateway, h200, job, rack, serving, trainium
 
 VERSIONS = ("1.33", "1.34", "1.35", "1.36")
-NEURON = Chart(name="neuron-helm-chart", repository="oci://public.ecr.aws/neuron", version="1.0.0", source="test")
 
 
 def every_object() -> list[Mapping[str, Any]]:
@@ -60,7 +59,7 @@ def every_object() -> list[Mapping[str, Any]]:
 def every_release() -> list[ChartRelease]:
     table = VersionTable.of()
     return [
-        *accelerator_runtime([rack(), b300(), h200(), trainium()], table, neuron_chart=NEURON),
+        *accelerator_runtime([rack(), b300(), h200(), trainium()], table),
         kueue_release(table, counts_channels=True),
         *training_controllers(table),
         *inference_controllers(table, cluster_name="c", region="us-east-1", vpc={"vpcId": "vpc-1"}, scaled=True),

@@ -12,7 +12,7 @@ from ultrafleet.consistency import inconsistencies
 from ultrafleet.delivery.delivery import Delivery
 from ultrafleet.delivery.pod_identity import pod_identity
 from ultrafleet.errors import FleetError
-from ultrafleet.kubernetes.chart import Chart, ChartRelease
+from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.platform.controllers import (
     LOAD_BALANCER_ACCOUNT,
@@ -67,7 +67,6 @@ class FleetPlatform(Construct):
             no labels of them.
         versions: versions by chart name, or of "nvidia-driver", instead of the table's. Default: the table's.
         waived_version_rules: rules between versions that don't apply, by id, each with a reason.
-        neuron_chart: chart of the Neuron plugin: no source states its version.
 
     Raises:
         FleetError: a rule between versions is broken, pools that queues can't count, or inference without a VPC.
@@ -96,7 +95,6 @@ class FleetPlatform(Construct):
         ultraserver_network_layers: int | None = None,
         versions: Mapping[str, str] | None = None,
         waived_version_rules: Mapping[str, str] | None = None,
-        neuron_chart: Chart | None = None,
     ) -> None:
         super().__init__(scope, id)
         table = VersionTable.of(versions)
@@ -105,7 +103,7 @@ class FleetPlatform(Construct):
             spare_nodes_per_ultraserver=spare_nodes_per_ultraserver,
             ultraserver_network_layers=ultraserver_network_layers,
         )
-        releases = accelerator_runtime(pools, table, neuron_chart=neuron_chart)
+        releases = accelerator_runtime(pools, table)
         channels = any(pool.has_multi_node_nvlink for pool in pools)
         releases.append(kueue_release(table, counts_channels=channels))
         if training:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ultrafleet.errors import FleetError
-from ultrafleet.kubernetes.chart import Chart, ChartRelease
+from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.runtime.versions import VersionTable
@@ -13,9 +12,7 @@ _NVIDIA_NODES = {"key": "nvidia.com/gpu.present", "operator": "In", "values": ["
 _ULTRASERVER_NODES = {"key": ULTRASERVER_LABEL, "operator": "Exists"}
 
 
-def accelerator_runtime(
-    pools: Sequence[PoolNodes], versions: VersionTable, *, neuron_chart: Chart | None = None
-) -> list[ChartRelease]:
+def accelerator_runtime(pools: Sequence[PoolNodes], versions: VersionTable) -> list[ChartRelease]:
     """Releases for the nodes of the pools: nothing that no pool needs.
 
     NVIDIA: the device plugin with GPU feature discovery, which sets `nvidia.com/gpu.clique`; the DRA driver for
@@ -29,10 +26,6 @@ def accelerator_runtime(
     Args:
         pools: the accelerator pools.
         versions: versions of the charts.
-        neuron_chart: chart of the Neuron plugin. Default: the table's.
-
-    Raises:
-        FleetError: a Trainium pool without a version of its chart.
     """
     nvidia = [pool for pool in pools if pool.instance_type.accelerator_kind == "nvidia"]
     neuron = [pool for pool in pools if pool.instance_type.accelerator_kind == "neuron"]
@@ -44,13 +37,7 @@ def accelerator_runtime(
     if nvlink:
         releases.append(_dra_driver(nvlink, versions))
     if neuron:
-        chart = neuron_chart or versions.charts.get("neuron-helm-chart")
-        if chart is None:
-            raise FleetError(
-                f"pool {neuron[0].pool_name} needs the chart neuron-helm-chart, whose version no source states: pass "
-                "neuron_chart"
-            )
-        releases.append(_neuron(neuron, chart))
+        releases.append(_neuron(neuron, versions))
     if efa:
         releases.append(_efa_device_plugin(efa, versions))
     return releases
@@ -132,9 +119,9 @@ def _efa_device_plugin(pools: Sequence[PoolNodes], versions: VersionTable) -> Ch
     )
 
 
-def _neuron(pools: Sequence[PoolNodes], chart: Chart) -> ChartRelease:
+def _neuron(pools: Sequence[PoolNodes], versions: VersionTable) -> ChartRelease:
     return ChartRelease(
-        chart=chart,
+        chart=versions.charts["neuron-helm-chart"],
         release="neuron",
         namespace="neuron",
         values={

@@ -26,6 +26,12 @@ _CHARTS = (
         version="0.5.30",
         source="chart repository, 2026-11 (high); published values.yaml (high)",
     ),
+    Chart(
+        name="neuron-helm-chart",
+        repository="oci://public.ecr.aws/neuron/neuron-helm-chart",
+        version="1.1.2",
+        source="public configurations that install it (medium); values: aws-neuron/neuron-helm-charts (medium)",
+    ),
     # Queues and jobs.
     Chart(
         name="kueue",
