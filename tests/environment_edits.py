@@ -7,6 +7,22 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from workload_edits import (
+    ARGO_CD_FIELDS,
+    FILE_SYSTEM_FIELDS,
+    KUBERNETES_FIELDS,
+    MODEL_FIELDS,
+    TEAM_FIELDS,
+    argo_cd,
+    bigger_file_system,
+    model_added,
+    models_removed,
+    nothing_delivered,
+    plain_http,
+    team_added,
+    team_removed,
+)
+
 Content = dict[str, Any]
 Change = Callable[[Content], object]
 
@@ -147,6 +163,17 @@ def start_later(pool: str) -> Change:
     return change
 
 
+def renamed(pool: str) -> Change:
+    """Another name for a pool, also where models name it."""
+
+    def change(content: Content) -> None:
+        named(content["pools"], pool)["name"] = "renamed"
+        for model in content.get("models", []):
+            model["pool"] = "renamed" if model["pool"] == pool else model["pool"]
+
+    return change
+
+
 def second_rack(content: Content) -> None:
     added = deepcopy(named(content["pools"], "rack-b"))
     added["blocks"][0]["capacity_reservation_id"] = "cr-0ddddddddddddddd1"
@@ -169,6 +196,7 @@ IMPORTED = each(
     put("capacity_reservations", "b300", placement_group_name="made-elsewhere"),
 )
 NEW_NAME = "a node group of the same name: CloudFormation can't replace it"
+KUBECTL_IN_USE = "models' and teams' stacks import the function that applies their objects: remove them before"
 IN_USE = "the export that pools import would change"
 
 
@@ -209,7 +237,7 @@ def _pool_edits(kind: str, environment: str, pool: str) -> list[Edit]:
     spare = SPARE if environment == "training" else SPARE_A
     at = ("pools", pool)
     return [
-        edit(f"{kind}.name", environment, put(*at, name="renamed")),
+        edit(f"{kind}.name", environment, renamed(pool)),
         edit(f"{kind}.subnet", environment, put(*at, subnet="spare"), R, NEW_NAME, before=spare),
         edit(
             f"{kind}.workload",
@@ -379,6 +407,7 @@ EDITS = [
         ),
         R,
         NEW_NAME,
+        before=models_removed,
     ),
     edit("AcceleratorPool.instance_type", "inference", put("pools", "h200", instance_type="p6-b200.48xlarge")),
     edit(
@@ -387,6 +416,7 @@ EDITS = [
         put("pools", "h200", instance_type="trn2.48xlarge"),
         R,
         NEW_NAME,
+        before=models_removed,
         label="other image",
     ),
     edit(
@@ -442,4 +472,44 @@ EDITS = [
     edit("Block.instance_count", "inference", put("pools", "h200", "blocks", "0", instance_count=3)),
     edit("Block.instance_count", "training", put("pools", "rack-a", "blocks", "0", instance_count=18), label="stated"),
     *[edit(f"Node.{field}", "training", put("pools", "rack-a", "node", **{field: v})) for field, v in _NODE.items()],
+    *[
+        edit(f"Kubernetes.{field}", "training", put("kubernetes", **{field: v}))
+        for field, v in KUBERNETES_FIELDS.items()
+    ],
+    edit("Kubernetes.delivery", "inference", argo_cd, R, KUBECTL_IN_USE, label="by Argo CD"),
+    edit("Kubernetes.delivery", "inference", argo_cd, before=models_removed, label="by Argo CD, without models"),
+    edit("Kubernetes.delivery", "inference", nothing_delivered, label="by nobody"),
+    edit("Kubernetes.argo_cd", "inference", argo_cd, before=models_removed),
+    *[
+        edit(f"ArgoCd.{field}", "inference", put("kubernetes", "argo_cd", **{field: v}), before=argo_cd)
+        for field, v in ARGO_CD_FIELDS.items()
+        if not field.startswith("idc_")
+    ],
+    *[
+        edit(
+            f"ArgoCd.{field}",
+            "inference",
+            put("kubernetes", "argo_cd", **{field: ARGO_CD_FIELDS[field]}),
+            R,
+            "the capability has a name of its own: CloudFormation can't replace it",
+            before=argo_cd,
+        )
+        for field in ("idc_instance_arn", "idc_region")
+    ],
+    edit("Environment.teams", "training", team_added, label="added"),
+    edit("Environment.teams", "training", team_removed, label="removed"),
+    *[edit(f"Team.{field}", "training", put("teams", "pretraining", **{field: v})) for field, v in TEAM_FIELDS.items()],
+    edit("Team.file_system", "training", put("teams", "pretraining", file_system=None)),
+    *[
+        edit(f"FileSystem.{field}", "training", put("teams", "pretraining", "file_system", **{field: v}))
+        for field, v in FILE_SYSTEM_FIELDS.items()
+        if field != "throughput_mbps_per_tib"
+    ],
+    edit("FileSystem.throughput_mbps_per_tib", "training", bigger_file_system),
+    edit("Environment.models", "inference", model_added),
+    *[
+        edit(f"ServedModel.{field}", "inference", put("models", "gpt-oss-20b", **{field: v}))
+        for field, v in MODEL_FIELDS.items()
+    ],
+    edit("ServedModel.plain_http", "inference", plain_http),
 ]

@@ -106,6 +106,17 @@ def site(name: str, edit: Edit | None = None, *, now: datetime | None = None) ->
         yield made
 
 
+def without_workloads(content: Content) -> None:
+    """Pools alone: no teams, no models, nothing brought into the cluster."""
+    content.update(teams=[], models=[], kubernetes={"delivery": "none"})
+
+
+def remove_pool(content: Content, name: str) -> None:
+    """Take a pool out of an environment's file, and the models that it serves."""
+    content["pools"].remove(pool_of(content, name))
+    content["models"] = [model for model in content.get("models", []) if model["pool"] != name]
+
+
 def pool_of(content: Content, name: str) -> Content:
     """A pool of an environment's file."""
     (found,) = [item for item in content["pools"] if item["name"] == name]

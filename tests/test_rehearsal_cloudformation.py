@@ -332,6 +332,8 @@ class TestFunctions:
 
 def test_every_provider_knows_only_properties_of_the_schema() -> None:
     for resource_type, provider in PROVIDERS.items():
+        if resource_type.startswith("Custom::"):
+            continue  # CDK's own: test_update_effects.py holds them to the table
         unknown = provider.known - set(schemas.schema(resource_type)["properties"])
         assert not unknown, resource_type
 

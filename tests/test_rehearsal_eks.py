@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal_site import Site, site
+from rehearsal_site import Site, site, without_workloads
 from ultrafleet.rehearsal.world import WORLD, Refusal
 
 CLUSTER = {"clusterName": "inference"}
@@ -17,7 +17,7 @@ ROLE = "arn:aws:iam::444455556666:role/people"
 @pytest.fixture
 def up() -> Iterator[Site]:
     """Inference, with its pools up."""
-    with site("inference") as made:
+    with site("inference", without_workloads) as made:
         made.deploy()
         made.director.bring_up()
         yield made
@@ -26,7 +26,7 @@ def up() -> Iterator[Site]:
 @pytest.fixture(scope="class")
 def standing() -> Iterator[Site]:
     """Inference, for tests that leave it as it is."""
-    with site("inference") as made:
+    with site("inference", without_workloads) as made:
         made.deploy()
         yield made
 
@@ -144,7 +144,7 @@ class TestClusters:
 
 class TestClusterLife:
     def test_refuse_deletion_while_they_are_protected(self) -> None:
-        with site("inference") as made:
+        with site("inference", without_workloads) as made:
             made.deploy()
             for name in made.call("eks", "list_nodegroups", **CLUSTER)["nodegroups"]:
                 made.call("eks", "delete_nodegroup", **CLUSTER, nodegroupName=name)
@@ -153,7 +153,7 @@ class TestClusterLife:
                 made.call("eks", "delete_cluster", name="inference")
 
     def test_take_the_next_minor_version(self) -> None:
-        with site("dev") as made:
+        with site("dev", without_workloads) as made:
             made.deploy()
             update = made.call("eks", "update_cluster_version", name="dev", version="1.35")["update"]
             assert made.call("eks", "describe_cluster", name="dev")["cluster"]["version"] == "1.35"

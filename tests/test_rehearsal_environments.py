@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from rehearsal_site import Content, Site, pool_of, site
+from rehearsal_site import Content, Site, pool_of, site, without_workloads
 from ultrafleet.cli import app
 from ultrafleet.layout import efa_layout
 from ultrafleet.rehearsal.advice import advice_for
@@ -120,6 +120,7 @@ class TestEdits:
 
         done = training.deploy(add)
         assert done.pop("training-pool-rack-d") == "created"
+        assert done.pop("training-kubernetes") == "updated"  # its queue holds more
         assert set(done.values()) == {"unchanged"}
         training.director.advance(hours=1)
         after = everyone(training)
@@ -148,7 +149,9 @@ class TestEdits:
         with site("inference") as made:
             made.deploy()
             done = made.deploy(other)
-            assert {name for name, what in done.items() if what != "unchanged"} == {"inference-pool-h200"}
+            # The queue counts another type, and the model there asks for it.
+            changed = {name for name, what in done.items() if what != "unchanged"}
+            assert changed == {"inference-kubernetes", "inference-model-gpt-oss-20b", "inference-pool-h200"}
             made.director.bring_up()
             assert {instance["InstanceType"] for instance in made.instances("h200")} == {"p5e.48xlarge"}
             assert made.pool("h200").interfaces == ("1 interface + 32 efa-only",)
@@ -159,7 +162,9 @@ class TestEdits:
         training.edit(lambda content: content["pools"].remove(pool_of(content, "rack-b")))
         names = {stack.name for stack in training.stacks}
         destroy_assembly([stack for stack in gone if stack.name not in names], training.call)
-        assert set(training.deploy().values()) == {"unchanged"}
+        done = training.deploy()
+        assert done.pop("training-kubernetes") == "updated"  # its queue holds less
+        assert set(done.values()) == {"unchanged"}
         del before["rack-b"]
         assert everyone(training) == before
         assert training.call("eks", "list_nodegroups", clusterName="training")["nodegroups"][:2] == ["b300", "rack-a"]
@@ -196,7 +201,7 @@ def test_a_pool_that_would_need_another_node_group_is_refused() -> None:
         pool.update(instance_type="trn2.48xlarge")
         pool["blocks"][0]["capacity_reservation_id"] = "cr-0eeeeeeeeeeeeeee1"
 
-    with site("inference") as made:
+    with site("inference", without_workloads) as made:
         made.deploy()
         with pytest.raises(StackFailedError) as caught:
             made.deploy(on_arm)

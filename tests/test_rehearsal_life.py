@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from rehearsal_site import ENVIRONMENTS, Content, pool_of, site, synthesised
+from rehearsal_site import ENVIRONMENTS, Content, pool_of, remove_pool, site, synthesised, without_workloads
 from ultrafleet.cli import app
 from ultrafleet.rehearsal.life import BlockLife, live, lives_of
 from ultrafleet.rehearsal.states.schedules import Schedules
@@ -55,6 +55,7 @@ def test_without_the_schedule_eks_comes_too_late(environment: str) -> None:
 
 
 def one_day(content: Content) -> None:
+    without_workloads(content)
     content["pools"] = [pool_of(content, "h200")]
     start, end = datetime(2026, 12, 3, 11, 30, tzinfo=UTC), datetime(2026, 12, 4, 11, 30, tzinfo=UTC)
     content["pools"][0]["blocks"][0].update(start=start, end=end)
@@ -106,7 +107,7 @@ def test_fails_a_life_that_is_not_known() -> None:
 
 
 def test_fails_an_assembly_of_another_file(tmp_path: Path) -> None:
-    with site("inference", lambda content: content["pools"].remove(pool_of(content, "h200"))) as made:
+    with site("inference", lambda content: remove_pool(content, "h200")) as made:
         made.write_assembly(tmp_path)
     told = rehearse("inference", "--environments", str(ENVIRONMENTS), "--assembly", str(tmp_path))
     assert "expected inference-pool-h200, inference-pool-rack-c: the file was edited since" in str(told.exception)

@@ -1,0 +1,98 @@
+"""An edit of every field of an environment's file that is about Kubernetes, teams and models. None touches a node."""
+
+from copy import deepcopy
+from typing import Any
+
+Content = dict[str, Any]
+
+ARGO_CD: Content = {
+    "repository": "https://git.example/fleet.git",
+    "path": "clusters/inference",
+    "idc_instance_arn": "arn:aws:sso:::instance/ssoins-1111111111111111",
+}
+_TEAM: Content = {"name": "post-training", "member_role_arns": ["arn:aws:iam::111122223333:role/post"]}
+_MODEL: Content = {
+    "name": "another",
+    "pool": "rack-c",
+    "weights": "s3://example-model-weights/another",
+    "plain_http": True,
+}
+
+KUBERNETES_FIELDS: Content = {
+    "chart_versions": {"kueue": "0.19.3"},
+    "waived_version_rules": {"keda-minimum": "tried here"},
+    "spare_nodes_per_ultraserver": 0,
+    "ultraserver_network_layers": 1,
+    "acceptance_image": "registry.example/nccl-tests:1",
+    "dashboard": False,
+}
+ARGO_CD_FIELDS: Content = {
+    "repository": "https://git.example/other.git",
+    "path": "elsewhere",
+    "revision": "release",
+    "idc_instance_arn": "arn:aws:sso:::instance/ssoins-2222222222222222",
+    "idc_region": "us-west-2",
+    "admin_group_ids": ["11111111-2222-3333-4444-555555555555"],
+}
+TEAM_FIELDS: Content = {
+    "name": "renamed",
+    "workload": "training",
+    "member_role_arns": [],
+    "data_buckets": ["another-bucket"],
+}
+FILE_SYSTEM_FIELDS: Content = {
+    "subnet": "system-b",
+    "capacity_gib": 9600,
+    "throughput_mbps_per_tib": 500,
+    "efa": False,
+    "data_bucket": None,
+    "data_prefix": "tokens",
+}
+MODEL_FIELDS: Content = {
+    "name": "renamed",
+    "model": "gpt-oss-120b",
+    "pool": "h200",
+    "weights": "s3://example-model-weights/other",
+    "min_replicas": 8,
+    "max_replicas": 16,
+    "waiting_requests_per_replica": 4,
+    "client_cidrs": [],
+    "certificate_arn": "arn:aws:acm:us-east-1:444455556666:certificate/11111111-1111-1111-1111-111111111111",
+    "bedrock_region": None,
+}
+
+
+def argo_cd(content: Content) -> None:
+    """An environment that Argo CD delivers to."""
+    content["kubernetes"] = {"delivery": "argo_cd", "argo_cd": deepcopy(ARGO_CD)}
+
+
+def nothing_delivered(content: Content) -> None:
+    content.update(kubernetes={"delivery": "none"}, models=[], teams=[])
+
+
+def plain_http(content: Content) -> None:
+    for model in content["models"]:
+        del model["certificate_arn"]
+        model["plain_http"] = True
+
+
+def team_added(content: Content) -> None:
+    content["teams"].append(deepcopy(_TEAM))
+
+
+def team_removed(content: Content) -> None:
+    content["teams"] = []
+
+
+def models_removed(content: Content) -> None:
+    content["models"] = []
+
+
+def model_added(content: Content) -> None:
+    content["models"].append(deepcopy(_MODEL))
+
+
+def bigger_file_system(content: Content) -> None:
+    """More room at less throughput: the steps of both go together."""
+    content["teams"][0]["file_system"].update(capacity_gib=9600, throughput_mbps_per_tib=500)
