@@ -17,6 +17,7 @@ from ultrafleet.environment.pool_nodes import environment_pool_nodes
 from ultrafleet.environment.workloads import ArgoCd
 from ultrafleet.kubernetes.manifest import Manifest
 from ultrafleet.platform import FleetPlatform
+from ultrafleet.training import PoolAcceptance
 
 _CAPABILITIES_PRINCIPAL = "capabilities.eks.amazonaws.com"  # EKS user guide, capabilities (high)
 
@@ -55,7 +56,7 @@ class KubernetesStack(EnvironmentStack):
             kubernetes_version=environment.cluster.kubernetes_version,
             pools=environment_pool_nodes(environment),
             vpc_tags={"Name": f"{environment.name}-network-Network"},
-            training=bool(environment.teams) or settings.acceptance_image is not None,
+            training=bool(environment.teams) or settings.acceptance is not None,
             inference=bool(environment.models),
             scaled_models=any((model.max_replicas or 1) > model.min_replicas for model in environment.models),
             spare_nodes_per_ultraserver=settings.spare_nodes_per_ultraserver,
@@ -63,6 +64,15 @@ class KubernetesStack(EnvironmentStack):
             versions=settings.chart_versions,
             waived_version_rules=settings.waived_version_rules,
         )
+        if settings.acceptance is not None:
+            PoolAcceptance(
+                self,
+                "Acceptance",
+                delivery=self.delivery,
+                pools=environment_pool_nodes(environment),
+                image=settings.acceptance.image,
+                floors_gbs={pool: dict(floors) for pool, floors in settings.acceptance.floors_gbs.items()},
+            )
 
     def delivery_in(self, stack: EnvironmentStack) -> Delivery:
         """The same way, for another stack of the environment."""

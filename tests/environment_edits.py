@@ -8,11 +8,13 @@ from enum import StrEnum
 from typing import Any
 
 from workload_edits import (
+    ACCEPTANCE_FIELDS,
     ARGO_CD_FIELDS,
     FILE_SYSTEM_FIELDS,
     KUBERNETES_FIELDS,
     MODEL_FIELDS,
     TEAM_FIELDS,
+    accepted,
     argo_cd,
     bigger_file_system,
     model_added,
@@ -495,6 +497,11 @@ EDITS = [
             before=argo_cd,
         )
         for field in ("idc_instance_arn", "idc_region")
+    ],
+    edit("Kubernetes.acceptance", "training", accepted),
+    *[
+        edit(f"Acceptance.{field}", "training", put("kubernetes", "acceptance", **{field: v}), before=accepted)
+        for field, v in ACCEPTANCE_FIELDS.items()
     ],
     edit("Environment.teams", "training", team_added, label="added"),
     edit("Environment.teams", "training", team_removed, label="removed"),

@@ -29,6 +29,7 @@ from ultrafleet.queueing import fleet_flavors, queue_manifests
 from ultrafleet.queueing.queues import kueue_configuration, kueue_release
 from ultrafleet.runtime import VersionTable, accelerator_runtime
 from ultrafleet.training import jobset, train_job
+from ultrafleet.training.acceptance_jobs import acceptance_job, shared_acceptance_manifests
 from ultrafleet.training.team_manifests import lustre_volume, team_manifests
 from workloads import b300, flavor_of, gateway, h200, job, rack, serving, trainium
 
@@ -53,6 +54,8 @@ def every_object() -> list[Mapping[str, Any]]:
         *server_manifests(serving("wide", pool=rack(workload="inference"), recipe=two_nodes)),
         *gateway_manifests(gateway(certificate_arn="arn:aws:acm:us-east-1:1:certificate/1", plain_http=False)),
         *keda_endpoint_rights(),
+        *shared_acceptance_manifests(),
+        *acceptance_job(rack(), "nvlink", image="registry.example/nccl-tests:1"),
     ]
 
 

@@ -23,8 +23,12 @@ KUBERNETES_FIELDS: Content = {
     "waived_version_rules": {"keda-minimum": "tried here"},
     "spare_nodes_per_ultraserver": 0,
     "ultraserver_network_layers": 1,
-    "acceptance_image": "registry.example/nccl-tests:1",
     "dashboard": False,
+}
+ACCEPTANCE: Content = {"image": "registry.example/nccl-tests:1", "floors_gbs": {"b300": {"efa": 300.0}}}
+ACCEPTANCE_FIELDS: Content = {
+    "image": "registry.example/nccl-tests:2",
+    "floors_gbs": {"b300": {"efa": 350.0}, "rack-a": {"nvlink": 700.0}},
 }
 ARGO_CD_FIELDS: Content = {
     "repository": "https://git.example/other.git",
@@ -65,6 +69,11 @@ MODEL_FIELDS: Content = {
 def argo_cd(content: Content) -> None:
     """An environment that Argo CD delivers to."""
     content["kubernetes"] = {"delivery": "argo_cd", "argo_cd": deepcopy(ARGO_CD)}
+
+
+def accepted(content: Content) -> None:
+    """An environment whose pools are tested."""
+    content["kubernetes"]["acceptance"] = deepcopy(ACCEPTANCE)
 
 
 def nothing_delivered(content: Content) -> None:

@@ -7,6 +7,8 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
+from ultrafleet.cli.acceptance import acceptance
+from ultrafleet.cli.job import job
 from ultrafleet.cli.layout import layout
 from ultrafleet.cli.local import local
 from ultrafleet.cli.network import network
@@ -28,7 +30,9 @@ app.command()(layout)
 app.command()(summary)
 app.command()(preflight)
 app.command()(rehearse)
+app.command()(acceptance)
 app.add_typer(network, name="network")
+app.add_typer(job, name="job")
 app.add_typer(local, name="local")
 
 UNUSABLE_INPUT = 2

@@ -25,6 +25,15 @@ class ArgoCd(Model):
     """Identity Center groups that administer Argo CD."""
 
 
+class Acceptance(Model):
+    """Acceptance of pools; see `PoolAcceptance`."""
+
+    image: str
+    """Image with nccl-tests, Open MPI, sshd and Python for the nodes."""
+    floors_gbs: dict[str, dict[Literal["nvlink", "efa"], float]] = {}
+    """Floors by pool and path, where none is published or yours differ, in GB/s of bus bandwidth."""
+
+
 class Kubernetes(Model):
     """Runtime, queues and controllers; see `FleetPlatform`."""
 
@@ -39,8 +48,8 @@ class Kubernetes(Model):
     """Nodes of each UltraServer that jobs leave free; 2 is the 16-of-18 mode."""
     ultraserver_network_layers: int | None = Field(default=None, ge=0, le=4)
     """Network layers above UltraServers in queues' topologies. Default: 2."""
-    acceptance_image: str | None = None
-    """Image with nccl-tests, MPI and sshd for the nodes: then each pool is tested when its nodes are first there."""
+    acceptance: Acceptance | None = None
+    """Tests each pool when its nodes are first there. Default: nothing is tested."""
     dashboard: bool = True
     """CloudWatch dashboard and alarms; they need the add-on amazon-cloudwatch-observability, which comes with them."""
 

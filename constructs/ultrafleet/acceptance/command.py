@@ -1,0 +1,68 @@
+"""The acceptance command, for people and for the job. Standard library only."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from ultrafleet.acceptance.thresholds import PATHS, threshold
+from ultrafleet.acceptance.verdict import Verdict, judge
+
+PASSED, FAILED, UNUSABLE = 0, 1, 2
+
+
+def judge_file(
+    log: str,
+    *,
+    path: str,
+    instance_type: str | None,
+    min_bus_bandwidth_gbs: float | None = None,
+    ranks: int | None = None,
+) -> Verdict:
+    """Judge a log by its file's name, or "-" for standard input.
+
+    Raises:
+        ValueError: no floor is known, or an argument is out of range.
+        OSError: the file can't be read.
+    """
+    floor = threshold(instance_type, path, min_bus_bandwidth_gbs=min_bus_bandwidth_gbs)
+    text = sys.stdin.read() if log == "-" else Path(log).read_text(errors="replace")
+    return judge(text, path=path, floor=floor, expected_ranks=ranks)
+
+
+def told(verdict: Verdict, path: str) -> str:
+    """The verdict in words, a line for each thing."""
+    what = "passed" if verdict.passed else "failed"
+    size = f" at {verdict.size_bytes} bytes" if verdict.size_bytes is not None else ""
+    figure = f": {verdict.bus_bandwidth_gbs} GB/s{size}" if verdict.bus_bandwidth_gbs is not None else ""
+    lines = [f"all-reduce over {path} {what}{figure}"]
+    lines += [f"  {finding.code}: {finding.message}" for finding in verdict.findings]
+    lines += [f"  note: {note}" for note in verdict.notes]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`python -m ultrafleet.acceptance LOG --path nvlink ...`; 0 passed, 1 failed, 2 unusable input."""
+    parser = argparse.ArgumentParser(prog="ultrafleet acceptance", description="judge an nccl-tests log")
+    parser.add_argument("log", help="file, or - for standard input")
+    parser.add_argument("--path", required=True, choices=PATHS)
+    parser.add_argument("--instance-type")
+    parser.add_argument("--min-bus-bandwidth-gbs", type=float)
+    parser.add_argument("--ranks", type=int)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args(arguments)
+    try:
+        verdict = judge_file(
+            given.log,
+            path=given.path,
+            instance_type=given.instance_type,
+            min_bus_bandwidth_gbs=given.min_bus_bandwidth_gbs,
+            ranks=given.ranks,
+        )
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a command prints
+        return UNUSABLE
+    print(json.dumps(asdict(verdict)) if given.json else told(verdict, given.path))  # noqa: T201 - a command prints
+    return PASSED if verdict.passed else FAILED

@@ -1,0 +1,33 @@
+"""`ultrafleet acceptance`: judge an nccl-tests log."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from ultrafleet.acceptance.command import judge_file, told
+from ultrafleet.errors import FleetError
+
+
+def acceptance(
+    log: Annotated[str, typer.Argument(help="what nccl-tests printed: a file, or - for standard input")],
+    *,
+    path: Annotated[str, typer.Option(help="nvlink: all nodes of an UltraServer; efa: between nodes without NVLink")],
+    instance_type: Annotated[str | None, typer.Option(help="type of the nodes, for the published floor")] = None,
+    min_bus_bandwidth_gbs: Annotated[
+        float | None, typer.Option(help="a floor of your own, in GB/s of bus bandwidth")
+    ] = None,
+    ranks: Annotated[int | None, typer.Option(help="accelerators that had to take part")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
+) -> None:
+    """Judge an nccl-tests log: exit 0 passed, 1 failed, 2 unusable input."""
+    try:
+        verdict = judge_file(
+            log, path=path, instance_type=instance_type, min_bus_bandwidth_gbs=min_bus_bandwidth_gbs, ranks=ranks
+        )
+    except ValueError as error:
+        raise FleetError(str(error)) from error
+    print(json.dumps(asdict(verdict)) if as_json else told(verdict, path))
+    if not verdict.passed:
+        raise typer.Exit(1)

@@ -1,0 +1,128 @@
+"""`ultrafleet job`: jobs as YAML, for `kubectl create -f -`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+import yaml
+
+from ultrafleet.environment import Environment, load_environment
+from ultrafleet.environment.pool_nodes import environment_pool_nodes
+from ultrafleet.errors import FleetError
+from ultrafleet.kubernetes.manifest import Manifest
+from ultrafleet.queueing.flavors import Flavor, fleet_flavors
+from ultrafleet.training.acceptance_jobs import acceptance_job, acceptance_paths
+from ultrafleet.training.jobs import jobset, torchrun_command, train_job
+from ultrafleet.training.placement import some_nodes, whole_ultraservers
+from ultrafleet.training.pod import TrainingJob
+
+job = typer.Typer(help="Jobs as YAML, for `kubectl create -f -`.", no_args_is_help=True)
+
+EnvironmentName = Annotated[str, typer.Argument(help="environment, as its file is called")]
+Folder = Annotated[Path, typer.Option("--environments", help="folder of the environment files")]
+_FOLDER = Path("stacks/environments")
+
+
+@job.command()
+def train(
+    environment: EnvironmentName,
+    team: Annotated[str, typer.Argument(help="team that runs it")],
+    name: Annotated[str, typer.Argument(help="name of the job")],
+    script: Annotated[list[str], typer.Argument(help="program and arguments, run by torchrun on every accelerator")],
+    *,
+    image: Annotated[str, typer.Option(help="image for the nodes' architecture")],
+    ultraservers: Annotated[int | None, typer.Option(help="whole UltraServers, without their spare nodes")] = None,
+    nodes: Annotated[int | None, typer.Option(help="nodes, of one UltraServer or of single instances")] = None,
+    capacity: Annotated[
+        str | None, typer.Option(help="UltraServer type or instance type; needed where the queue has several")
+    ] = None,
+    kind: Annotated[Literal["jobset", "trainjob"], typer.Option(help="what it is")] = "jobset",
+    priority: Annotated[str, typer.Option(help="priority class")] = "training",
+    lustre_path: Annotated[str | None, typer.Option(help="where the team's file system is mounted")] = None,
+    env: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, once for each")] = None,
+    environments: Folder = _FOLDER,
+) -> None:
+    """A training job of a team, with a ComputeDomain of its own where NVLink spans nodes."""
+    fleet = load_environment(environments / f"{environment}.yaml")
+    found = next((item for item in fleet.teams if item.name == team), None)
+    if found is None:
+        known = ", ".join(item.name for item in fleet.teams) or "(none)"
+        raise FleetError(f"team is {team!r}, expected one of {known} in {environment}")
+    if lustre_path is not None and found.file_system is None:
+        raise FleetError(f"lustre_path is {lustre_path}, expected none: team {team} has no file_system")
+    flavor = _flavor(fleet, found.workload, capacity)
+    if (ultraservers is None) is (nodes is None):
+        raise FleetError(
+            f"ultraservers is {ultraservers} and nodes {nodes}, expected one of them: how big is it to be?"
+        )
+    placement = some_nodes(flavor, nodes) if nodes is not None else whole_ultraservers(flavor, ultraservers or 0)
+    pool = flavor.pools[0]
+    command = torchrun_command(name, script, nodes=placement.nodes, processes_per_node=pool.accelerators_per_node)
+    made = TrainingJob(
+        name=name,
+        namespace=team,
+        placement=placement,
+        image=image,
+        command=command if kind == "jobset" else ["torchrun", *script],
+        env=_variables(env or []),
+        priority=priority,
+        lustre_path=lustre_path,
+    )
+    _print(jobset(made) if kind == "jobset" else train_job(made))
+
+
+@job.command()
+def accept(
+    environment: EnvironmentName,
+    pool: Annotated[str, typer.Argument(help="pool to test")],
+    *,
+    image: Annotated[str | None, typer.Option(help="image with nccl-tests. Default: the environment's")] = None,
+    environments: Folder = _FOLDER,
+) -> None:
+    """The acceptance jobs of a pool, to run them again: `kubectl replace --force -f -`."""
+    fleet = load_environment(environments / f"{environment}.yaml")
+    settings = fleet.kubernetes.acceptance
+    chosen = image or (settings.image if settings else None)
+    if chosen is None:
+        raise FleetError("image is not stated, expected --image, or kubernetes.acceptance.image in the file")
+    pools = {nodes.pool_name: nodes for nodes in environment_pool_nodes(fleet)}
+    if pool not in pools:
+        raise FleetError(f"pool is {pool!r}, expected one of {', '.join(sorted(pools))}")
+    floors = settings.floors_gbs.get(pool, {}) if settings else {}
+    manifests = [
+        manifest
+        for path in acceptance_paths(pools[pool])
+        for manifest in acceptance_job(pools[pool], path, image=chosen, floors=floors)
+    ]
+    if not manifests:
+        raise FleetError(f"pool {pool} has no NVLink or EFA between nodes of NVIDIA's, expected one that has")
+    _print(manifests)
+
+
+def _flavor(fleet: Environment, workload: str, capacity: str | None) -> Flavor:
+    flavors = [
+        flavor
+        for flavor in fleet_flavors(
+            environment_pool_nodes(fleet),
+            spare_nodes_per_ultraserver=fleet.kubernetes.spare_nodes_per_ultraserver,
+            ultraserver_network_layers=fleet.kubernetes.ultraserver_network_layers,
+        )
+        if flavor.workload == workload and capacity in (None, flavor.capacity)
+    ]
+    if len(flavors) != 1:
+        known = ", ".join(sorted({flavor.capacity for flavor in flavors})) or f"one that {workload} has"
+        raise FleetError(f"capacity is {capacity}, expected one of {known}: pass --capacity")
+    return flavors[0]
+
+
+def _variables(given: Sequence[str]) -> dict[str, str]:
+    for item in given:
+        if "=" not in item:
+            raise FleetError(f"env is {item!r}, expected NAME=VALUE")
+    return dict(item.split("=", 1) for item in given)
+
+
+def _print(manifests: Sequence[Manifest]) -> None:
+    documents: list[Any] = [dict(manifest) for manifest in manifests]
+    print(yaml.safe_dump_all(documents, sort_keys=False), end="")

@@ -1,0 +1,200 @@
+"""The jobs that a pool has to pass when its nodes are first there: nccl-tests over NVLink, and over EFA."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.resources import files
+from typing import Any
+
+from ultrafleet.acceptance import Threshold, UnknownThresholdError, threshold
+from ultrafleet.errors import UnknownFactError
+from ultrafleet.kubernetes.labels import POOL_LABEL
+from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
+from ultrafleet.kubernetes.pool_nodes import PoolNodes
+from ultrafleet.queueing.flavors import fleet_flavors
+from ultrafleet.training.jobs import TRAINER_API
+from ultrafleet.training.placement import JobPlacement
+from ultrafleet.training.pod import TrainingJob, compute_domain, pod_spec
+
+ACCEPTANCE_NAMESPACE = "acceptance"
+_ACCOUNT = "acceptance"
+_PRIORITY = "acceptance"
+_PARSER = "acceptance-parser"
+_PARSER_FILES = ("__init__", "__main__", "command", "nccl_log", "thresholds", "verdict")
+_SSH_PORT = 2222
+_SSH_PATH = "/home/mpiuser/.ssh"
+_STEP = "trainer.kubeflow.org/trainjob-ancestor-step"
+_SIZES = "-b 8M -e 16G -f 2 -g 1 -n 20"
+"""From where latency ends to where bandwidth stops growing in published runs; our choice."""
+
+
+def acceptance_paths(pool: PoolNodes) -> tuple[str, ...]:
+    """What is tested of a pool: NVLink where it spans nodes, EFA where there are several nodes of NVIDIA's."""
+    if pool.instance_type.accelerator_kind != "nvidia":
+        return ()
+    nvlink = ("nvlink",) if pool.has_multi_node_nvlink else ()
+    return (*nvlink, "efa") if pool.nodes > 1 and pool.efa_interfaces else nvlink
+
+
+def acceptance_floor(pool: PoolNodes, path: str, floors: Mapping[str, float]) -> Threshold:
+    """What a pool has to reach.
+
+    Args:
+        pool: the pool.
+        path: "nvlink" or "efa".
+        floors: floors of your own in GB/s, by path.
+
+    Raises:
+        UnknownFactError: nobody publishes one for the type, and none was passed.
+    """
+    try:
+        return threshold(str(pool.instance_type), path, min_bus_bandwidth_gbs=floors.get(path))
+    except UnknownThresholdError as error:
+        raise UnknownFactError(
+            f"no floor is published for {pool.instance_type} over {path}, expected one for pool {pool.pool_name}: pass "
+            f"the GB/s of bus bandwidth that it has to reach, by path ({path!r})"
+        ) from error
+
+
+def shared_acceptance_manifests() -> list[Manifest]:
+    """Namespace, account, priority and parser of all acceptance jobs."""
+    package = files("ultrafleet.acceptance")
+    parser = {f"{name}.py": (package / f"{name}.py").read_text() for name in _PARSER_FILES}
+    return [
+        kubernetes_object("v1", "Namespace", ACCEPTANCE_NAMESPACE),
+        kubernetes_object("v1", "ServiceAccount", _ACCOUNT, namespace=ACCEPTANCE_NAMESPACE),
+        # Before every job of a queue: what was not tested is not to be trained on.
+        kubernetes_object(
+            "scheduling.k8s.io/v1",
+            "PriorityClass",
+            _PRIORITY,
+            value=1_000_000,
+            preemptionPolicy="Never",
+            description="tests of nodes that have just come up; it takes no node away from a job that runs",
+        ),
+        kubernetes_object(
+            "v1", "ConfigMap", _PARSER, namespace=ACCEPTANCE_NAMESPACE, data={**parser, "package.py": ""}
+        ),
+    ]
+
+
+def acceptance_job(
+    pool: PoolNodes, path: str, *, image: str, floors: Mapping[str, float] | None = None
+) -> list[Manifest]:
+    """One test of a pool, on all of its nodes: ComputeDomain, runtime and job. It waits until they are there.
+
+    Not through a queue, which would leave spare nodes untested.
+
+    Args:
+        pool: the pool.
+        path: "nvlink" or "efa".
+        image: image with `all_reduce_perf`, Open MPI, sshd and Python 3.11, for the nodes' architecture.
+        floors: floors of your own in GB/s, by path. Default: the published ones.
+
+    Raises:
+        UnknownFactError: nobody publishes a floor for the type, and none was passed.
+    """
+    floor = acceptance_floor(pool, path, floors or {})
+    (flavor,) = fleet_flavors([pool])
+    job = TrainingJob(
+        # A TrainJob can't be changed: another number of nodes is another test.
+        name=f"{pool.pool_name}-{path}-{pool.nodes}",
+        namespace=ACCEPTANCE_NAMESPACE,
+        placement=JobPlacement(flavor=flavor, nodes=pool.nodes),
+        image=image,
+        service_account=_ACCOUNT,
+        max_restarts=0,
+    )
+    ranks = pool.nodes * pool.accelerators_per_node
+    domain = [compute_domain(job)] if job.wants_compute_domain else []
+    return [
+        *domain,
+        _runtime(job, launcher=_launcher(job, path, floor, ranks)),
+        kubernetes_object(
+            TRAINER_API,
+            "TrainJob",
+            job.name,
+            namespace=ACCEPTANCE_NAMESPACE,
+            spec={
+                "runtimeRef": {"apiGroup": "trainer.kubeflow.org", "kind": "TrainingRuntime", "name": job.name},
+                "trainer": {"numNodes": pool.nodes, "numProcPerNode": pool.accelerators_per_node},
+            },
+        ),
+    ]
+
+
+def _launcher(job: TrainingJob, path: str, floor: Threshold, ranks: int) -> dict[str, Any]:
+    nvlink = "1" if path == "nvlink" else "0"
+    # The test of EFA is one of EFA alone: NVLink between nodes, and NVLink's own reductions, are off.
+    variables = {"NCCL_DEBUG": "INFO", "FI_PROVIDER": "efa", "NCCL_MNNVL_ENABLE": nvlink, "NCCL_NVLS_ENABLE": nvlink}
+    exported = " ".join(f"-x {name}={value}" for name, value in variables.items())
+    run = f"mpirun --allow-run-as-root --bind-to none -np {ranks} {exported} all_reduce_perf {_SIZES}"
+    judged = (
+        f"python3 -m ultrafleet.acceptance /tmp/log --path {path} --instance-type {job.node.instance_type} "
+        f"--ranks {ranks} --min-bus-bandwidth-gbs {floor.bus_bandwidth_gbs:g}"
+        if floor.source == "caller"
+        else f"python3 -m ultrafleet.acceptance /tmp/log --path {path} --instance-type {job.node.instance_type} "
+        f"--ranks {ranks}"
+    )
+    package = [{"key": f"{name}.py", "path": f"ultrafleet/acceptance/{name}.py"} for name in _PARSER_FILES]
+    package.append({"key": "package.py", "path": "ultrafleet/__init__.py"})
+    return {
+        "restartPolicy": "Never",
+        "serviceAccountName": _ACCOUNT,
+        "priorityClassName": _PRIORITY,
+        "nodeSelector": {POOL_LABEL: job.node.pool_name},
+        "tolerations": [taint.toleration for taint in job.node.taints],
+        "containers": [
+            {
+                "name": "node",
+                "image": job.image,
+                # The verdict is the job's: whatever mpirun returns, a log without its end doesn't pass.
+                "command": ["bash", "-c", f"{run} 2>&1 | tee /tmp/log; {judged}"],
+                "env": [{"name": "PYTHONPATH", "value": "/opt/ultrafleet"}],
+                "volumeMounts": [{"name": "parser", "mountPath": "/opt/ultrafleet"}],
+            }
+        ],
+        "volumes": [{"name": "parser", "configMap": {"name": _PARSER, "items": package}}],
+    }
+
+
+def _runtime(job: TrainingJob, *, launcher: dict[str, Any]) -> dict[str, Any]:
+    """Kubeflow Trainer's own way to run MPI: keys and host list are the controller's (its deepspeed runtime, high)."""
+    worker = pod_spec(replace(job, command=("/usr/sbin/sshd",), args=("-De", "-p", str(_SSH_PORT))), container="node")
+    worker["nodeSelector"] = {POOL_LABEL: job.node.pool_name}
+    worker["priorityClassName"] = _PRIORITY
+    worker["containers"][0]["ports"] = [{"containerPort": _SSH_PORT}]
+    worker["containers"][0]["readinessProbe"] = {"tcpSocket": {"port": _SSH_PORT}, "periodSeconds": 5}
+    return kubernetes_object(
+        TRAINER_API,
+        "TrainingRuntime",
+        job.name,
+        namespace=job.namespace,
+        labels={"trainer.kubeflow.org/framework": "mpi"},
+        spec={
+            "mlPolicy": {
+                "numNodes": job.placement.nodes,
+                "mpi": {
+                    "numProcPerNode": job.processes_per_node,
+                    "mpiImplementation": "OpenMPI",
+                    "sshAuthMountPath": _SSH_PATH,
+                    "runLauncherAsNode": False,
+                },
+            },
+            "template": {
+                "spec": {
+                    "network": {"publishNotReadyAddresses": True},
+                    "successPolicy": {"operator": "All", "targetReplicatedJobs": ["launcher"]},
+                    "replicatedJobs": [
+                        {
+                            "name": "launcher",
+                            "template": {
+                                "metadata": {"labels": {_STEP: "trainer"}},
+                                "spec": {"template": {"spec": launcher}},
+                            },
+                        },
+                        {"name": "node", "template": {"spec": {"template": {"spec": worker}}}},
+                    ],
+                }
+            },
+        },
+    )
