@@ -71,7 +71,7 @@ class KubernetesStack(EnvironmentStack):
                 delivery=self.delivery,
                 pools=environment_pool_nodes(environment),
                 image=settings.acceptance.image,
-                floors_gbs={pool: dict(floors) for pool, floors in settings.acceptance.floors_gbs.items()},
+                floors_gbs=settings.acceptance.floors_gbs,
             )
 
     def delivery_in(self, stack: EnvironmentStack) -> Delivery:

@@ -23,13 +23,13 @@ from manifests import (
 from ultrafleet.inference import VLLM, ServingRecipe
 from ultrafleet.inference.gateway_manifests import gateway_manifests
 from ultrafleet.inference.server_manifests import server_manifests
+from ultrafleet.jobs import jobset, train_job
+from ultrafleet.jobs.acceptance_jobs import acceptance_job, shared_acceptance_manifests
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.platform.controllers import inference_controllers, keda_endpoint_rights, training_controllers
 from ultrafleet.queueing import fleet_flavors, queue_manifests
 from ultrafleet.queueing.queues import kueue_configuration, kueue_release
 from ultrafleet.runtime import VersionTable, accelerator_runtime
-from ultrafleet.training import jobset, train_job
-from ultrafleet.training.acceptance_jobs import acceptance_job, shared_acceptance_manifests
 from ultrafleet.training.team_manifests import lustre_volume, team_manifests
 from workloads import b300, flavor_of, gateway, h200, job, rack, serving, trainium
 
@@ -55,7 +55,7 @@ def every_object() -> list[Mapping[str, Any]]:
         *gateway_manifests(gateway(certificate_arn="arn:aws:acm:us-east-1:1:certificate/1", plain_http=False)),
         *keda_endpoint_rights(),
         *shared_acceptance_manifests(),
-        *acceptance_job(rack(), "nvlink", image="registry.example/nccl-tests:1"),
+        *acceptance_job(rack(), image="registry.example/nccl-tests:1"),
     ]
 
 

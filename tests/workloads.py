@@ -6,9 +6,9 @@ from typing import Any
 from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.inference import Model, Serving
 from ultrafleet.inference.gateway_manifests import Gateway
+from ultrafleet.jobs import TrainingJob, some_nodes, whole_ultraservers
 from ultrafleet.kubernetes import PoolNodes, Taint, pool_labels
 from ultrafleet.queueing import Flavor, fleet_flavors
-from ultrafleet.training import TrainingJob, some_nodes, whole_ultraservers
 
 
 def nodes(

@@ -10,12 +10,12 @@ import yaml
 from ultrafleet.environment import Environment, load_environment
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
 from ultrafleet.errors import FleetError
+from ultrafleet.jobs.acceptance_jobs import acceptance_job
+from ultrafleet.jobs.placement import some_nodes, whole_ultraservers
+from ultrafleet.jobs.pod import TrainingJob
+from ultrafleet.jobs.training_jobs import jobset, torchrun_command, train_job
 from ultrafleet.kubernetes.manifest import Manifest
 from ultrafleet.queueing.flavors import Flavor, fleet_flavors
-from ultrafleet.training.acceptance_jobs import acceptance_job, acceptance_paths
-from ultrafleet.training.jobs import jobset, torchrun_command, train_job
-from ultrafleet.training.placement import some_nodes, whole_ultraservers
-from ultrafleet.training.pod import TrainingJob
 
 job = typer.Typer(help="Jobs as YAML, for `kubectl create -f -`.", no_args_is_help=True)
 
@@ -80,7 +80,7 @@ def accept(
     image: Annotated[str | None, typer.Option(help="image with nccl-tests. Default: the environment's")] = None,
     environments: Folder = _FOLDER,
 ) -> None:
-    """The acceptance jobs of a pool, to run them again: `kubectl replace --force -f -`."""
+    """The acceptance job of a pool, to run it again: `kubectl replace --force -f -`."""
     fleet = load_environment(environments / f"{environment}.yaml")
     settings = fleet.kubernetes.acceptance
     chosen = image or (settings.image if settings else None)
@@ -90,11 +90,7 @@ def accept(
     if pool not in pools:
         raise FleetError(f"pool is {pool!r}, expected one of {', '.join(sorted(pools))}")
     floors = settings.floors_gbs.get(pool, {}) if settings else {}
-    manifests = [
-        manifest
-        for path in acceptance_paths(pools[pool])
-        for manifest in acceptance_job(pools[pool], path, image=chosen, floors=floors)
-    ]
+    manifests = acceptance_job(pools[pool], image=chosen, floors=floors)
     if not manifests:
         raise FleetError(f"pool {pool} has no NVLink or EFA between nodes of NVIDIA's, expected one that has")
     _print(manifests)

@@ -9,8 +9,8 @@ from aws_cdk import aws_eks as eks_v1
 from aws_cdk import aws_eks_v2 as eks
 from constructs import Construct, IDependable
 
-from ultrafleet.delivery.delivery import chart_of_kind
 from ultrafleet.kubernetes.chart import ChartRelease
+from ultrafleet.kubernetes.kinds import chart_of_kind
 from ultrafleet.kubernetes.manifest import Manifest, object_id
 
 _CHART_TIMEOUT = cdk.Duration.minutes(14)  # the handler's Lambda function has 15 (aws_eks_v2, high)

@@ -5,11 +5,11 @@ from typing import Any
 import yaml
 
 from ultrafleet.inference.serving import Serving
+from ultrafleet.jobs.pod import COMPUTE_DOMAIN_API, communication_environment
 from ultrafleet.kubernetes.labels import CAPACITY_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 from ultrafleet.queueing.flavors import EFA_RESOURCE
 from ultrafleet.queueing.queues import local_queue
-from ultrafleet.training.pod import COMPUTE_DOMAIN_API, communication_environment
 
 AWS_CLI_IMAGE = "public.ecr.aws/aws-cli/aws-cli:2.36.42"
 """Official image of the AWS CLI, amd64 and arm64 (tag: high, arm64: medium)."""

@@ -9,8 +9,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ultrafleet.errors import FleetError
+from ultrafleet.rules.lustre import validate_lustre_capacity
 from ultrafleet.rules.zones import is_local_zone
-from ultrafleet.training.lustre_rules import validate_lustre_capacity
 
 
 class LustreFileSystem(Construct):

@@ -1,19 +1,20 @@
 """Acceptance of pools as a construct."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from constructs import Construct
 
 from ultrafleet.delivery.delivery import Delivery
+from ultrafleet.jobs.acceptance_jobs import acceptance_job, shared_acceptance_manifests
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
-from ultrafleet.training.acceptance_jobs import acceptance_job, acceptance_paths, shared_acceptance_manifests
 
 
 class PoolAcceptance(Construct):
-    """An all-reduce over NVLink and one over EFA for each pool, which wait until its nodes are there.
+    """An all-reduce over NVLink and one over EFA on each pool, as one job that waits until its nodes are there.
 
-    Each is judged by its own floor, and its TrainJob fails where the pool does. They run once; `ultrafleet job accept`
-    writes them again.
+    Each is judged by its own floor, and the TrainJob fails where the pool does. It runs once; `ultrafleet job accept`
+    writes it again.
 
     Args:
         scope: parent.
@@ -36,13 +37,12 @@ class PoolAcceptance(Construct):
         delivery: Delivery,
         pools: Sequence[PoolNodes],
         image: str,
-        floors_gbs: Mapping[str, Mapping[str, float]] | None = None,
+        floors_gbs: Mapping[str, Mapping[Any, float]] | None = None,
     ) -> None:
         super().__init__(scope, id)
         for manifest in shared_acceptance_manifests():
             delivery.add_manifest(self, manifest)
         for pool in pools:
             floors = (floors_gbs or {}).get(pool.pool_name, {})
-            for path in acceptance_paths(pool):
-                for manifest in acceptance_job(pool, path, image=image, floors=floors):
-                    delivery.add_manifest(self, manifest)
+            for manifest in acceptance_job(pool, image=image, floors=floors):
+                delivery.add_manifest(self, manifest)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from ultrafleet.jobs.pod import LUSTRE_CLAIM, SERVICE_ACCOUNT
 from ultrafleet.kubernetes.labels import WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object, object_name
 from ultrafleet.queueing.queues import local_queue
-from ultrafleet.training.pod import LUSTRE_CLAIM, SERVICE_ACCOUNT
 
 TEAM_LABEL = "ultrafleet/team"
 

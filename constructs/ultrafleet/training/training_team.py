@@ -10,8 +10,8 @@ from constructs import Construct
 from ultrafleet.cluster.access import ClusterAccess, add_access_entry
 from ultrafleet.delivery.delivery import Delivery
 from ultrafleet.delivery.pod_identity import pod_identity
+from ultrafleet.jobs.pod import SERVICE_ACCOUNT
 from ultrafleet.training.lustre import LustreFileSystem
-from ultrafleet.training.pod import SERVICE_ACCOUNT
 from ultrafleet.training.team_manifests import lustre_volume, team_group, team_manifests
 
 

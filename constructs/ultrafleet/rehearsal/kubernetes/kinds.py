@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ultrafleet.delivery.delivery import API_GROUPS_OF_CHARTS
+from ultrafleet.kubernetes.kinds import API_GROUPS_OF_CHARTS
 
 _BUILT_IN = frozenset(
     {

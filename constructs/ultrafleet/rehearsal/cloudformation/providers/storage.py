@@ -16,7 +16,7 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
     tags_of,
 )
 from ultrafleet.rehearsal.world import WORLD, Refusal
-from ultrafleet.training.lustre_rules import validate_lustre_capacity
+from ultrafleet.rules.lustre import validate_lustre_capacity
 
 
 @provides

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ultrafleet.errors import FleetError
+from ultrafleet.jobs.placement import JobPlacement
 from ultrafleet.kubernetes.manifest import kubernetes_object, object_name
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.queueing.flavors import EFA_RESOURCE
-from ultrafleet.training.placement import JobPlacement
 
 COMPUTE_DOMAIN_API = "resource.nvidia.com/v1beta1"
 SERVICE_ACCOUNT = "training"

@@ -7,13 +7,13 @@ from typing import Any
 
 from ultrafleet.acceptance import Threshold, UnknownThresholdError, threshold
 from ultrafleet.errors import UnknownFactError
+from ultrafleet.jobs.placement import JobPlacement
+from ultrafleet.jobs.pod import TrainingJob, compute_domain, pod_spec
+from ultrafleet.jobs.training_jobs import TRAINER_API
 from ultrafleet.kubernetes.labels import POOL_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.queueing.flavors import fleet_flavors
-from ultrafleet.training.jobs import TRAINER_API
-from ultrafleet.training.placement import JobPlacement
-from ultrafleet.training.pod import TrainingJob, compute_domain, pod_spec
 
 ACCEPTANCE_NAMESPACE = "acceptance"
 _ACCOUNT = "acceptance"
@@ -35,7 +35,7 @@ def acceptance_paths(pool: PoolNodes) -> tuple[str, ...]:
     return (*nvlink, "efa") if pool.nodes > 1 and pool.efa_interfaces else nvlink
 
 
-def acceptance_floor(pool: PoolNodes, path: str, floors: Mapping[str, float]) -> Threshold:
+def acceptance_floor(pool: PoolNodes, path: str, floors: Mapping[Any, float]) -> Threshold:
     """What a pool has to reach.
 
     Args:
@@ -77,38 +77,40 @@ def shared_acceptance_manifests() -> list[Manifest]:
     ]
 
 
-def acceptance_job(
-    pool: PoolNodes, path: str, *, image: str, floors: Mapping[str, float] | None = None
-) -> list[Manifest]:
-    """One test of a pool, on all of its nodes: ComputeDomain, runtime and job. It waits until they are there.
+def acceptance_job(pool: PoolNodes, *, image: str, floors: Mapping[Any, float] | None = None) -> list[Manifest]:
+    """The tests of a pool, one after the other on all of its nodes: ComputeDomain, runtime and job.
 
-    Not through a queue, which would leave spare nodes untested.
+    It waits until the nodes are there. One job, because two would each hold some of the nodes and wait for the rest;
+    and not through a queue, which would leave spare nodes untested.
 
     Args:
         pool: the pool.
-        path: "nvlink" or "efa".
         image: image with `all_reduce_perf`, Open MPI, sshd and Python 3.11, for the nodes' architecture.
         floors: floors of your own in GB/s, by path. Default: the published ones.
+
+    Returns:
+        The objects; none where there is nothing to test.
 
     Raises:
         UnknownFactError: nobody publishes a floor for the type, and none was passed.
     """
-    floor = acceptance_floor(pool, path, floors or {})
+    floor = {path: acceptance_floor(pool, path, floors or {}) for path in acceptance_paths(pool)}
+    if not floor:
+        return []
     (flavor,) = fleet_flavors([pool])
     job = TrainingJob(
         # A TrainJob can't be changed: another number of nodes is another test.
-        name=f"{pool.pool_name}-{path}-{pool.nodes}",
+        name=f"{pool.pool_name}-{pool.nodes}",
         namespace=ACCEPTANCE_NAMESPACE,
         placement=JobPlacement(flavor=flavor, nodes=pool.nodes),
         image=image,
         service_account=_ACCOUNT,
         max_restarts=0,
     )
-    ranks = pool.nodes * pool.accelerators_per_node
     domain = [compute_domain(job)] if job.wants_compute_domain else []
     return [
         *domain,
-        _runtime(job, launcher=_launcher(job, path, floor, ranks)),
+        _runtime(job, launcher=_launcher(job, floor)),
         kubernetes_object(
             TRAINER_API,
             "TrainJob",
@@ -122,19 +124,25 @@ def acceptance_job(
     ]
 
 
-def _launcher(job: TrainingJob, path: str, floor: Threshold, ranks: int) -> dict[str, Any]:
+def _test(job: TrainingJob, path: str, floor: Threshold) -> str:
+    """Shell words of one test: the run, and the verdict on what it printed."""
+    ranks = job.placement.nodes * job.processes_per_node
     nvlink = "1" if path == "nvlink" else "0"
     # The test of EFA is one of EFA alone: NVLink between nodes, and NVLink's own reductions, are off.
     variables = {"NCCL_DEBUG": "INFO", "FI_PROVIDER": "efa", "NCCL_MNNVL_ENABLE": nvlink, "NCCL_NVLS_ENABLE": nvlink}
     exported = " ".join(f"-x {name}={value}" for name, value in variables.items())
     run = f"mpirun --allow-run-as-root --bind-to none -np {ranks} {exported} all_reduce_perf {_SIZES}"
+    own = f" --min-bus-bandwidth-gbs {floor.bus_bandwidth_gbs:g}" if floor.source == "caller" else ""
     judged = (
-        f"python3 -m ultrafleet.acceptance /tmp/log --path {path} --instance-type {job.node.instance_type} "
-        f"--ranks {ranks} --min-bus-bandwidth-gbs {floor.bus_bandwidth_gbs:g}"
-        if floor.source == "caller"
-        else f"python3 -m ultrafleet.acceptance /tmp/log --path {path} --instance-type {job.node.instance_type} "
-        f"--ranks {ranks}"
+        f"python3 -m ultrafleet.acceptance /tmp/{path}.log --path {path} "
+        f"--instance-type {job.node.instance_type} --ranks {ranks}{own}"
     )
+    # The verdict is the job's: whatever mpirun returns, a log without its end doesn't pass.
+    return f"{run} 2>&1 | tee /tmp/{path}.log; {judged} || failed=1"
+
+
+def _launcher(job: TrainingJob, floors: Mapping[str, Threshold]) -> dict[str, Any]:
+    tests = [_test(job, path, floor) for path, floor in floors.items()]
     package = [{"key": f"{name}.py", "path": f"ultrafleet/acceptance/{name}.py"} for name in _PARSER_FILES]
     package.append({"key": "package.py", "path": "ultrafleet/__init__.py"})
     return {
@@ -147,8 +155,7 @@ def _launcher(job: TrainingJob, path: str, floor: Threshold, ranks: int) -> dict
             {
                 "name": "node",
                 "image": job.image,
-                # The verdict is the job's: whatever mpirun returns, a log without its end doesn't pass.
-                "command": ["bash", "-c", f"{run} 2>&1 | tee /tmp/log; {judged}"],
+                "command": ["bash", "-c", "\n".join(["failed=0", *tests, "exit $failed"])],
                 "env": [{"name": "PYTHONPATH", "value": "/opt/ultrafleet"}],
                 "volumeMounts": [{"name": "parser", "mountPath": "/opt/ultrafleet"}],
             }

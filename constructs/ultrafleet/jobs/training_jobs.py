@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ultrafleet.jobs.pod import TrainingJob, compute_domain, pod_spec
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
-from ultrafleet.training.pod import TrainingJob, compute_domain, pod_spec
 
 JOBSET_API = "jobset.x-k8s.io/v1alpha2"
 TRAINER_API = "trainer.kubeflow.org/v1alpha1"
