@@ -31,6 +31,9 @@ class CapacityStack(EnvironmentStack):
             description=f"{environment.name}: on-demand capacity reservations, and the schedule of the capacity blocks",
         )
         self.block_schedule = BlockSchedule(self, "BlockSchedule", cluster_name=environment.name)
+        self.exports.publish(
+            self, exports.ALARM_TOPIC_ARN, self.block_schedule.topic.topic_arn, "topic of the environment's alarms"
+        )
         for reservation in environment.capacity_reservations:
             if reservation.capacity_reservation_id is not None:
                 continue  # made elsewhere: the pools name it by its id

@@ -38,6 +38,7 @@ VPC_ID = "vpc-id"
 EFA_SECURITY_GROUP_ID = "efa-security-group-id"
 CLUSTER_SECURITY_GROUP_ID = "cluster-security-group-id"
 NODE_ROLE_ARN = "node-role-arn"
+ALARM_TOPIC_ARN = "alarm-topic-arn"
 KUBECTL_SERVICE_TOKEN = "kubectl-service-token"  # noqa: S105 - CloudFormation's word for a function's ARN
 
 

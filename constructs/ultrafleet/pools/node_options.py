@@ -50,8 +50,9 @@ class NodeOptions:
         mask_imex: see `NodeUserData`. Default: on GB200 and GB300.
         kubelet_config: more fields of the KubeletConfiguration.
         ami_type: EKS AMI type. Default: Amazon Linux 2023 for the type's accelerator and architecture.
-        node_repair_config: EKS `NodeRepairConfig` in CloudFormation's words. Default: on, one node at a time, and off
-            while more than a fifth of the pool is unhealthy: then it is the rack, not the node.
+        node_repair_config: EKS `NodeRepairConfig` in CloudFormation's words. Default: `node_repair_config` of the
+            rules: on, one node at a time, off while more than a fifth of the pool is unhealthy, and with orders for
+            each fault.
         max_unavailable: nodes that a new generation replaces at a time.
     """
 
@@ -68,13 +69,7 @@ class NodeOptions:
     mask_imex: bool | None = None
     kubelet_config: Mapping[str, object] = field(default_factory=dict)
     ami_type: str | None = None
-    node_repair_config: Mapping[str, object] = field(
-        default_factory=lambda: {
-            "Enabled": True,
-            "MaxParallelNodesRepairedCount": 1,
-            "MaxUnhealthyNodeThresholdPercentage": 20,
-        }
-    )
+    node_repair_config: Mapping[str, object] | None = None
     max_unavailable: int = 1
 
     def __post_init__(self) -> None:

@@ -19,6 +19,7 @@ from ultrafleet.pools.node_options import NodeOptions
 from ultrafleet.pools.shared import ClusterReference, Shared, read_shared, role_arn
 from ultrafleet.rules.ip_budget import PoolIpDemand, node_ip_demand, subnet_ip_budget
 from ultrafleet.rules.names import NAME_RULE, is_name
+from ultrafleet.rules.node_repair import node_repair_config
 from ultrafleet.tokens import is_token
 
 _MAX_NODES = 450  # a managed node group, default quota (EKS user guide, high)
@@ -127,7 +128,11 @@ class NodePool(Construct):
                 "ScalingConfig": {"MinSize": 0, "MaxSize": shape.max_size, "DesiredSize": shape.desired_size},
                 # MINIMAL takes a node away before it adds one: a full block has no room for a nineteenth.
                 "UpdateConfig": {"MaxUnavailable": options.max_unavailable, "UpdateStrategy": "MINIMAL"},
-                "NodeRepairConfig": dict(options.node_repair_config),
+                "NodeRepairConfig": dict(
+                    options.node_repair_config
+                    if options.node_repair_config is not None
+                    else node_repair_config(ultraserver=shape.ultraserver_type is not None)
+                ),
                 "Labels": dict(self.kubernetes_nodes.labels),
                 "Taints": [
                     {"Key": taint.key, "Value": taint.value, "Effect": taint.effect}

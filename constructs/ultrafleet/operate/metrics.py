@@ -1,0 +1,104 @@
+"""CloudWatch metrics that the dashboard and the alarms use, each with where its name and dimensions are known from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+CONTAINER_INSIGHTS = "ContainerInsights"
+RESERVATIONS = "AWS/EC2CapacityReservations"
+STATES = "AWS/States"
+
+_AGENT = (
+    "amazon-cloudwatch-agent, translator/otel/exporter/awsemf, metric declarations: [ClusterName] among them (high)"
+)
+_CLUSTER = "CloudWatch user guide, Container Insights metrics of EKS (high)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A metric.
+
+    Attributes:
+        namespace: its namespace.
+        name: its name.
+        dimension: the one dimension that it is used with.
+        statistic: how it is used.
+        source: where this is known from, and how well.
+    """
+
+    namespace: str
+    name: str
+    dimension: str
+    statistic: str
+    source: str
+
+
+def _node(name: str, statistic: str) -> Metric:
+    return Metric(namespace=CONTAINER_INSIGHTS, name=name, dimension="ClusterName", statistic=statistic, source=_AGENT)
+
+
+def _reservation(name: str) -> Metric:
+    return Metric(
+        namespace=RESERVATIONS,
+        name=name,
+        dimension="CapacityReservationId",
+        statistic="Maximum",
+        source="EC2 user guide, CloudWatch metrics of capacity reservations (high; of capacity blocks: medium)",
+    )
+
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            namespace=CONTAINER_INSIGHTS,
+            name="cluster_node_count",
+            dimension="ClusterName",
+            statistic="Average",
+            source=_CLUSTER,
+        ),
+        Metric(
+            namespace=CONTAINER_INSIGHTS,
+            name="cluster_failed_node_count",
+            dimension="ClusterName",
+            statistic="Maximum",
+            source=_CLUSTER,
+        ),
+        _reservation("TotalInstanceCount"),
+        _reservation("UsedInstanceCount"),
+        _reservation("AvailableInstanceCount"),
+        _node("node_gpu_limit", "Minimum"),
+        _node("node_gpu_usage_total", "Sum"),
+        _node("node_gpu_utilization", "Average"),
+        _node("node_gpu_memory_utilization", "Average"),
+        _node("node_gpu_temperature", "Maximum"),
+        _node("node_gpu_power_draw", "Maximum"),
+        _node("node_neuroncore_limit", "Minimum"),
+        _node("node_neuroncore_usage_total", "Sum"),
+        _node("node_efa_rx_bytes", "Sum"),
+        _node("node_efa_tx_bytes", "Sum"),
+        _node("node_efa_rdma_read_bytes", "Sum"),
+        _node("node_efa_rdma_write_bytes", "Sum"),
+        _node("node_efa_rx_dropped", "Sum"),
+        Metric(
+            namespace=STATES,
+            name="ServiceIntegrationsSucceeded",
+            dimension="ServiceIntegrationResourceArn",
+            statistic="Sum",
+            source="Step Functions developer guide, service integration metrics (high)",
+        ),
+        Metric(
+            namespace=STATES,
+            name="ServiceIntegrationsFailed",
+            dimension="ServiceIntegrationResourceArn",
+            statistic="Sum",
+            source="Step Functions developer guide, service integration metrics (high)",
+        ),
+    )
+}
+"""By name. What DCGM knows comes through Container Insights' own exporter, which runs on Grace nodes, too; the DCGM
+server of eks-node-monitoring-agent is amd64 only (its chart at 1.7.0, high)."""
+
+
+def sizing_integration(partition: str) -> str:
+    """What the block schedule calls to size a pool, as Step Functions counts it; of the whole account and region."""
+    return f"arn:{partition}:states:::aws-sdk:eks:updateNodegroupConfig"

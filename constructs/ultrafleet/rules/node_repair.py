@@ -1,0 +1,49 @@
+"""Which faults EKS mends by itself, and which it leaves to people: pure logic."""
+
+from typing import Any
+
+_HARDWARE = "AcceleratedHardwareReady"
+_WAIT_MINUTES = 10
+"""As long as EKS waits for accelerators by itself (EKS user guide, node auto repair, medium)."""
+
+_REBOOT = ("48", "63", "64", "94", "95", "119", "120")
+"""Memory errors that a reset of the GPU mends, and a hung GPU System Processor (NVIDIA, XID errors, high; that a reboot
+is the way to reset them here: ours)."""
+
+_REPLACE = ("79",)
+"""The GPU has fallen off the bus (NVIDIA, XID errors, high)."""
+
+_FABRIC = ("NvidiaNVLinkError", "NvidiaFabricError", "FabricManagerNotRunning")
+"""Faults that nodes of an UltraServer report of what they share. Replacing the one that says so mends nothing, and the
+next says so then: people decide (ours)."""
+
+
+def node_repair_config(*, ultraserver: bool) -> dict[str, Any]:
+    """EKS `NodeRepairConfig` in CloudFormation's words.
+
+    One node at a time, and none while more than a fifth of the pool is unhealthy: then it is the rack, not the node.
+    On a full block a replaced node comes back only where EC2 gives its place back.
+
+    Source of the names: EKS API, NodeRepairConfig, and EKS user guide, node monitoring agent (high).
+
+    Args:
+        ultraserver: whether NVLink joins the pool's nodes.
+    """
+    overrides = [(f"NvidiaXID{code}Error", "Reboot") for code in _REBOOT]
+    overrides += [(f"NvidiaXID{code}Error", "Replace") for code in _REPLACE]
+    if ultraserver:
+        overrides += [(reason, "NoAction") for reason in _FABRIC]
+    return {
+        "Enabled": True,
+        "MaxParallelNodesRepairedCount": 1,
+        "MaxUnhealthyNodeThresholdPercentage": 20,
+        "NodeRepairConfigOverrides": [
+            {
+                "NodeMonitoringCondition": _HARDWARE,
+                "NodeUnhealthyReason": reason,
+                "MinRepairWaitTimeMins": _WAIT_MINUTES,
+                "RepairAction": action,
+            }
+            for reason, action in sorted(overrides)
+        ],
+    }
