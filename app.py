@@ -42,8 +42,10 @@ def main() -> None:
     )
     outdir = Path(os.environ.get("CDK_OUTDIR", ROOT / "cdk.out"))
     os.environ["CDK_OUTDIR"] = str(outdir)
-    for stale in outdir.glob("assembly-*"):  # of an environment that this run may not be about
-        shutil.rmtree(stale)
+    for stale in [*outdir.glob("assembly-*"), outdir / "argo-cd"]:  # of an environment that this run may not be about
+        shutil.rmtree(stale, ignore_errors=True)
+    for stale in outdir.glob("asset.*"):  # of a version that no template names any more
+        shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     if memory.restore(outdir):
         return
     findings = synth()

@@ -4,6 +4,7 @@ What decides an assembly is read and hashed: the app, the stacks, the library, t
 context that the CLI passes. Synthesis reads nothing else: no clock, no network, no account.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _KEPT = 8
-"""Assemblies kept, the latest used; some hundred kilobytes each."""
+"""Assemblies kept, the latest used; some 25 MB each, most of it the kubectl layer."""
 
 
 class SynthMemory:
@@ -32,18 +33,28 @@ class SynthMemory:
         """Put the assembly of equal inputs into a folder; False where there is none."""
         if not (self._assembly / "manifest.json").exists():
             return False
-        shutil.copytree(self._assembly, outdir, dirs_exist_ok=True)
+        shutil.copytree(self._assembly, outdir, dirs_exist_ok=True, copy_function=_copy)
         os.utime(self._assembly)
         return True
 
     def remember(self, outdir: Path) -> None:
         """Keep an assembly. Call it only for one without findings."""
         unfinished = self._folder / f"unfinished-{os.getpid()}"
-        shutil.copytree(outdir, unfinished)
+        shutil.copytree(outdir, unfinished, copy_function=_copy)
         shutil.rmtree(self._assembly, ignore_errors=True)
         unfinished.rename(self._assembly)  # whole or not at all, even when two runs end at once
         for old in sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a file. Assets are large and named after their content, so one on the disk is enough."""
+    Path(target).unlink(missing_ok=True)
+    if Path(source).name.startswith("asset."):
+        with contextlib.suppress(OSError):  # on another file system, or one without links
+            os.link(source, target)
+            return
+    shutil.copy2(source, target)
 
 
 def _inputs(root: Path) -> Iterable[Path]:

@@ -121,6 +121,7 @@ class TestEdits:
         done = training.deploy(add)
         assert done.pop("training-pool-rack-d") == "created"
         assert done.pop("training-kubernetes") == "updated"  # its queue holds more
+        assert done.pop("training-operate") == "updated"  # it watches more
         assert set(done.values()) == {"unchanged"}
         training.director.advance(hours=1)
         after = everyone(training)
@@ -149,9 +150,9 @@ class TestEdits:
         with site("inference") as made:
             made.deploy()
             done = made.deploy(other)
-            # The queue counts another type, and the model there asks for it.
-            changed = {name for name, what in done.items() if what != "unchanged"}
-            assert changed == {"inference-kubernetes", "inference-model-gpt-oss-20b", "inference-pool-h200"}
+            # The queue counts another type, the model there asks for it, and another reservation is watched.
+            changed = {name.removeprefix("inference-") for name, what in done.items() if what != "unchanged"}
+            assert changed == {"kubernetes", "model-gpt-oss-20b", "operate", "pool-h200"}
             made.director.bring_up()
             assert {instance["InstanceType"] for instance in made.instances("h200")} == {"p5e.48xlarge"}
             assert made.pool("h200").interfaces == ("1 interface + 32 efa-only",)
@@ -164,6 +165,7 @@ class TestEdits:
         destroy_assembly([stack for stack in gone if stack.name not in names], training.call)
         done = training.deploy()
         assert done.pop("training-kubernetes") == "updated"  # its queue holds less
+        assert done.pop("training-operate") == "updated"  # it watches less
         assert set(done.values()) == {"unchanged"}
         del before["rack-b"]
         assert everyone(training) == before

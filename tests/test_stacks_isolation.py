@@ -75,6 +75,21 @@ def pool(content: dict[str, Any], name: str) -> dict[str, Any]:
     return found  # type: ignore[no-any-return]
 
 
+def besides(found: dict[str, set[str]], *expected: str) -> dict[str, set[str]]:
+    """Changes but for those that have to be, and on which no node stands.
+
+    "queue": quotas, which are what the pools hold. "operate": the dashboard, and alarms on pools and reservations.
+    """
+    if "queue" in expected:
+        (quota,) = found.pop("training-kubernetes")
+        assert quota.startswith("/Resources/PlatformClusterQueuetraining")
+        assert quota.endswith("/Properties/Manifest")
+    if "operate" in expected:
+        for path in found.pop("training-operate"):
+            assert path.startswith(("/Resources/Dashboard", "/Resources/AlarmsUnused")), path
+    return found
+
+
 def date(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
@@ -92,14 +107,18 @@ def test_a_block_appended_changes_the_members_of_the_pools_group_alone(synth: Ca
 
     before = synth()
     group = logical_id(before["training-pool-rack-b"], "AWS::ResourceGroups::Group")
-    assert changes(before, synth(edit)) == {"training-pool-rack-b": {f"/Resources/{group}/Properties/Resources"}}
+    assert besides(changes(before, synth(edit)), "operate") == {
+        "training-pool-rack-b": {f"/Resources/{group}/Properties/Resources"}
+    }
 
 
 def test_a_block_that_ended_and_is_removed_changes_the_group_alone(synth: Callable[..., Templates]) -> None:
     before = synth()
     group = logical_id(before["training-pool-rack-a"], "AWS::ResourceGroups::Group")
     after = synth(lambda content: pool(content, "rack-a")["blocks"].pop(0))
-    assert changes(before, after) == {"training-pool-rack-a": {f"/Resources/{group}/Properties/Resources"}}
+    assert besides(changes(before, after), "operate") == {
+        "training-pool-rack-a": {f"/Resources/{group}/Properties/Resources"}
+    }
 
 
 def test_an_extension_changes_nothing(synth: Callable[..., Templates]) -> None:
@@ -130,14 +149,6 @@ def test_an_instance_tag_changes_tags_and_the_unpinned_template(synth: Callable[
     }
 
 
-def beside_queues(found: dict[str, set[str]]) -> dict[str, set[str]]:
-    """Changes but for the one that has to be: the queue's quotas, which are what the pools hold."""
-    (quota,) = found.pop("training-kubernetes")
-    assert quota.startswith("/Resources/PlatformClusterQueuetraining")
-    assert quota.endswith("/Properties/Manifest")
-    return found
-
-
 def test_a_pool_added_changes_no_other_stack(synth: Callable[..., Templates]) -> None:
     def edit(content: dict[str, Any]) -> None:
         added = deepcopy(pool(content, "rack-b"))
@@ -145,17 +156,18 @@ def test_a_pool_added_changes_no_other_stack(synth: Callable[..., Templates]) ->
         added["blocks"][0]["capacity_reservation_id"] = "cr-0ddddddddddddddd1"
         content["pools"].insert(0, added)
 
-    assert beside_queues(changes(synth(), synth(edit))) == {"training-pool-rack-aa": {""}}
+    assert besides(changes(synth(), synth(edit)), "queue", "operate") == {"training-pool-rack-aa": {""}}
 
 
 def test_a_pool_removed_changes_no_other_stack(synth: Callable[..., Templates]) -> None:
     after = synth(lambda content: content["pools"].remove(pool(content, "rack-a")))
-    assert beside_queues(changes(synth(), after)) == {"training-pool-rack-a": {""}}
+    assert besides(changes(synth(), after), "queue", "operate") == {"training-pool-rack-a": {""}}
 
 
 def test_a_pool_renamed_is_one_gone_and_one_new(synth: Callable[..., Templates]) -> None:
     after = synth(lambda content: pool(content, "rack-a").update(name="rack-z"))
-    assert changes(synth(), after) == {"training-pool-rack-a": {""}, "training-pool-rack-z": {""}}
+    found = besides(changes(synth(), after), "operate")
+    assert found == {"training-pool-rack-a": {""}, "training-pool-rack-z": {""}}
 
 
 def test_a_changed_vpc_stack_changes_no_other_stack(synth: Callable[..., Templates]) -> None:

@@ -40,6 +40,19 @@ def test_equal_inputs_give_the_assembly_back(root: Path, outdir: Path, tmp_path:
     assert (tmp_path / "again" / "assembly-dev" / "a.template.json").read_text() == "template"
 
 
+def test_assets_are_on_the_disk_once_and_templates_are_copies(root: Path, outdir: Path, tmp_path: Path) -> None:
+    asset = outdir / "asset.0123.zip"
+    asset.write_text("large")
+    memory(root).remember(outdir)
+    asset.unlink()
+    for _ in range(2):  # also over what is there
+        assert memory(root).restore(tmp_path / "again")
+    assert (tmp_path / "again" / "asset.0123.zip").stat().st_nlink == 2
+    (tmp_path / "again" / "assembly-dev" / "a.template.json").write_text("edited")
+    assert memory(root).restore(tmp_path / "third")
+    assert (tmp_path / "third" / "assembly-dev" / "a.template.json").read_text() == "template"
+
+
 @pytest.mark.parametrize(
     "edit",
     [
