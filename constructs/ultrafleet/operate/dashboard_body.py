@@ -37,7 +37,7 @@ def dashboard_body(
     shown = [pool for pool in sorted(pools, key=lambda item: item.pool_name) if reservations.get(pool.pool_name)]
     widgets = [
         board.text(f"# {cluster_name}\n{_summary(pools)}", y=0),
-        *board.row(2, [board.nodes(), board.failed(), board.sized()]),
+        *board.row(2, [board.nodes(pools), board.failed(), board.sized()]),
         *board.row(8, [*board.accelerators(pools)]),
         *board.row(14, [board.efa_traffic(), board.efa_errors()]),
     ]
@@ -76,8 +76,17 @@ class _Board:
     def text(self, markdown: str, *, y: int) -> dict[str, Any]:
         return {"type": "text", "x": 0, "y": y, "width": _COLUMNS, "height": 2, "properties": {"markdown": markdown}}
 
-    def nodes(self) -> dict[str, Any]:
-        return self._widget("Nodes that Kubernetes has", [self._line("cluster_node_count", "nodes, system nodes too")])
+    def nodes(self, pools: Sequence[PoolNodes]) -> dict[str, Any]:
+        """Nodes of the whole cluster: Container Insights counts them by nothing else."""
+        return self._widget(
+            "Nodes ready, system nodes too",
+            [
+                {**self._line("cluster_node_count", "nodes"), "id": "nodes", "visible": False},
+                {**self._line("cluster_failed_node_count", "failed"), "id": "failed", "visible": False},
+                {"label": "ready", "id": "ready", "expression": "nodes - failed"},
+            ],
+            threshold=("accelerator nodes at full size", sum(pool.nodes for pool in pools)),
+        )
 
     def failed(self) -> dict[str, Any]:
         line = self._line("cluster_failed_node_count", "nodes with a bad condition")
@@ -133,7 +142,7 @@ class _Board:
 
     def efa_traffic(self) -> dict[str, Any]:
         return self._widget(
-            "EFA: bytes a second",
+            "EFA: bytes a second, average of nodes",
             [
                 self._line("node_efa_tx_bytes", "sent"),
                 self._line("node_efa_rx_bytes", "received"),
@@ -162,8 +171,11 @@ class _Board:
     def _widget(
         self, title: str, lines: Sequence[Mapping[str, Any]], *, threshold: tuple[str, float] | None = None
     ) -> dict[str, Any]:
-        metrics = []
+        metrics: list[list[object]] = []
         for line in lines:
+            if "expression" in line:
+                metrics.append([line])
+                continue
             metric = METRICS[line["of"]]
             options = {key: value for key, value in line.items() if key not in {"of", "value"}}
             value = line.get("value", self._cluster)
