@@ -11,8 +11,12 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from fleet import Site
+from ultrafleet.delivery import KubectlAccess, KubectlDelivery
 
 ROOT = Path(__file__).parent.parent
+
+SERVICE_TOKEN = "arn:aws:lambda:us-east-1:111122223333:function:kubectl"  # noqa: S105 - an ARN
+"""Function of a kubectl provider that stands elsewhere."""
 
 
 @pytest.fixture
@@ -38,6 +42,12 @@ def stack(app: cdk.App) -> cdk.Stack:
 def site(stack: cdk.Stack) -> Site:
     """A caller's own cluster and subnets, to put pools on."""
     return Site(stack)
+
+
+@pytest.fixture
+def delivery(stack: cdk.Stack) -> KubectlDelivery:
+    """A way into a cluster, by a provider that stands elsewhere."""
+    return KubectlAccess.from_service_token(stack, "Kubectl", cluster_name="prod", service_token=SERVICE_TOKEN)
 
 
 @pytest.fixture
