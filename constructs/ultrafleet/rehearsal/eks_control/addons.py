@@ -153,6 +153,23 @@ def list_capabilities(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
 
 
 @operation
+def update_capability(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
+    """UpdateCapability: role, what becomes of its content, and who has which role in Argo CD."""
+    cluster = eks.cluster(params["name"])
+    told = _capability(cluster, params)
+    told |= {key: params[key] for key in ("roleArn", "deletePropagationPolicy") if params.get(key) is not None}
+    changes = ((params.get("configuration") or {}).get("argoCd") or {}).get("rbacRoleMappings")
+    if changes is not None:
+        argo_cd = told.setdefault("configuration", {}).setdefault("argoCd", {})
+        removed = changes.get("removeRoleMappings") or []
+        added = changes.get("addOrUpdateRoleMappings") or []
+        kept = [item for item in argo_cd.get("rbacRoleMappings", []) if item not in [*removed, *added]]
+        argo_cd["rbacRoleMappings"] = [*kept, *added]
+    told["modifiedAt"] = WORLD.now
+    return {"update": cluster.update("CapabilityUpdate")}
+
+
+@operation
 def delete_capability(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     """DeleteCapability."""
     cluster = eks.cluster(params["name"])

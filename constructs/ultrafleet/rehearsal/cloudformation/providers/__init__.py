@@ -2,6 +2,7 @@
 
 from ultrafleet.rehearsal.cloudformation.providers import (
     bootstrap,
+    capabilities,
     capacity,
     eks,
     functions,
@@ -20,6 +21,6 @@ from ultrafleet.rehearsal.cloudformation.providers.base import PROVIDERS
 __all__ = ["PROVIDERS"]
 
 _MODULES = (
-    bootstrap, capacity, eks, functions, identity, kubernetes, messaging, nodes, observation, security_groups, storage,
-    vpc, vpc_routing,
+    bootstrap, capabilities, capacity, eks, functions, identity, kubernetes, messaging, nodes, observation,
+    security_groups, storage, vpc, vpc_routing,
 )  # fmt: skip  # importing them registers their types

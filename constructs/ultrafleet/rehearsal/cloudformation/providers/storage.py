@@ -41,7 +41,7 @@ class FileSystem(Provider):
             StorageType=properties.get("StorageType"),
             SubnetIds=list(properties["SubnetIds"]),
             SecurityGroupIds=list(properties.get("SecurityGroupIds", [])),
-            Tags=tags_of(properties),
+            Tags=tags_of(properties) or None,
             LustreConfiguration=_lustre(properties),
             FileSystemTypeVersion=properties.get("FileSystemTypeVersion"),
         )["FileSystem"]

@@ -1,0 +1,72 @@
+"""EKS' managed capabilities, such as Argo CD."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.cloudformation.providers.base import (
+    Made,
+    Place,
+    Properties,
+    Provider,
+    only_changed,
+    provides,
+    tags_of,
+)
+from ultrafleet.rehearsal.cloudformation.providers.eks import camel
+
+
+@provides
+class Capability(Provider):
+    """A capability of a cluster."""
+
+    type = "AWS::EKS::Capability"
+    known = frozenset(
+        {"CapabilityName", "ClusterName", "Configuration", "DeletePropagationPolicy", "RoleArn", "Tags", "Type"}
+    )
+
+    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+        given = camel({key: value for key, value in properties.items() if key != "Tags"})
+        tags = {tag["Key"]: tag["Value"] for tag in tags_of(properties)}
+        made = call("eks", "create_capability", **given, tags=tags)["capability"]
+        return Made(
+            physical_id=f"{properties['ClusterName']}|{properties['CapabilityName']}", attributes={"Arn": made["arn"]}
+        )
+
+    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = call("eks", "describe_capability", **_named(made))["capability"]
+        return found
+
+    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+        # Of the configuration only the roles change in place; the rest is create-only.
+        only_changed(old, new, "Configuration", "DeletePropagationPolicy", "RoleArn", "Tags")
+        kept = _roles(new)
+        call(
+            "eks",
+            "update_capability",
+            **_named(made),
+            roleArn=new["RoleArn"],
+            deletePropagationPolicy=new["DeletePropagationPolicy"],
+            configuration={
+                "argoCd": {
+                    "rbacRoleMappings": {
+                        "addOrUpdateRoleMappings": kept,
+                        "removeRoleMappings": [item for item in _roles(old) if item not in kept],
+                    }
+                }
+            },
+        )
+
+    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+        call("eks", "delete_capability", **_named(made))
+
+
+def _named(made: Made) -> dict[str, str]:
+    cluster, name = made.physical_id.split("|")
+    return {"clusterName": cluster, "capabilityName": name}
+
+
+def _roles(properties: Properties) -> list[dict[str, Any]]:
+    configuration = camel(properties.get("Configuration", {}))
+    found: list[dict[str, Any]] = configuration.get("argoCd", {}).get("rbacRoleMappings", [])
+    return found
