@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -197,3 +198,11 @@ def test_a_version_of_the_caller_is_installed() -> None:
     (plugin, _) = accelerator_runtime([h200()], VersionTable.of({"nvidia-device-plugin": "0.18.2"}))
     assert plugin.chart.version == "0.18.2"
     assert plugin.chart.source == "caller"
+
+
+def test_the_page_names_every_version_and_rule() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "constructs" / "platform.md").read_text()
+    for chart in VersionTable.of().charts.values():
+        assert f"| {chart.name} | {chart.version} | {chart.source} |" in page
+    for rule in VERSION_RULES:
+        assert f"| `{rule.id}` | {rule.protects_from} | {rule.source} |" in page
