@@ -87,6 +87,10 @@ class TestSubnet:
             pool(nodes, name=f"p{number}", interfaces=interfaces, max_pods=max_pods)
             for number, (nodes, interfaces, max_pods) in enumerate(shapes)
         ]
+        if sum(demand.addresses for demand in demands) > 65_504:
+            with pytest.raises(FleetError, match="expected at most 65,504"):
+                smallest_prefix_length(demands)
+            return
         length = smallest_prefix_length(demands)
         subnet_ip_budget(subnet_name="s", cidr=f"10.0.0.0/{length}", demands=demands).check()
         assert (
