@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -253,3 +254,59 @@ class TestCommand:
         refused = subprocess.run(command, input=EFA, text=True, capture_output=True, env=environment, check=False)
         assert refused.returncode == 2
         assert "pass --min-bus-bandwidth-gbs" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "2026-12-01T12:00:00.123456789Z ",
+        "[2026-12-01 12:00:00,123] ",
+        "0: ",
+        "12: ",
+        "[1,0]<stdout>:",
+        "[1,0]<stdout>: ",
+        "[pod/rack-a-18-launcher-0-0-x7k2p/node] ",
+        "rack-a-18-launcher-0-0-x7k2p/node | ",
+        "    ",
+        "> ",
+        "2026-12-01T12:00:00Z [1,0]<stdout>: ",
+    ],
+)
+def test_what_stands_before_lines_is_passed_over(prefix: str) -> None:
+    plain = judge(GB200, path="nvlink", floor=threshold(P6E, "nvlink"))
+    lines = "\n".join(prefix + line for line in GB200.splitlines())
+    assert judge(lines, path="nvlink", floor=threshold(P6E, "nvlink")) == plain
+
+
+@pytest.mark.parametrize("name", ["efa", "efa,", "efa*", "efa, fabric is efa-direct (found 32 nics)"])
+def test_the_provider_is_told_in_several_ways(name: str) -> None:
+    assert parse_nccl_log(f"a:1:1 [0] NCCL INFO NET/OFI Selected provider is {name}\n").providers == {"efa"}
+
+
+@pytest.mark.parametrize("network", ["Libfabric", "AWS Libfabric"])
+def test_efa_is_known_by_its_older_and_newer_names(network: str) -> None:
+    channel = f"Channel 00/0 : 0[0] -> 1[0] [send] via NET/{network}/0"
+    info = "".join(f"a:1:1 [0] NCCL INFO {said}\n" for said in (f"Using network {network}", channel))
+    assert judge(info + H100, path="efa", floor=SLOW).passed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda log: f"# Collective test starting: alltoall_perf\n{log}",
+        lambda log: log.replace(" sum ", " none "),
+    ],
+)
+def test_another_collective_is_not_judged_by_an_all_reduces_floor(change: Callable[[str], str]) -> None:
+    assert codes(judge(change(EFA), path="efa", floor=SLOW)) == {"not-all-reduce"}
+
+
+def test_digits_that_are_no_numbers_are_passed_over() -> None:
+    assert judge(EFA.replace("\n", "\n\u00b2 \u00b2 float\n"), path="efa", floor=SLOW).passed
+
+
+def test_a_run_that_names_its_collective_is_one_run() -> None:
+    named = f"# nccl-tests version 2.17.6\n# Collective test starting: all_reduce_perf\n{EFA}"
+    log = parse_nccl_log(named + named)
+    assert [run.collective for run in log.runs] == ["all_reduce_perf"] * 2
+    assert judge(named, path="efa", floor=SLOW).passed

@@ -4,8 +4,20 @@ import re
 from dataclasses import dataclass, field
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_PREFIX = re.compile(r"^\s*(?:\[\d+,\d+\]<std(?:out|err)>:|\[\d+\]\s|[\w.-]+(?:/[\w.-]+)?\s\|\s)")
-"""What mpirun, kubectl and others put before a line."""
+_PREFIX = re.compile(
+    r"^\s*(?:"
+    r"\[\d+,\d+\]<std(?:out|err)>:"  # mpirun --tag-output
+    r"|\[\d+\]\s"
+    r"|\d+:\s"  # srun --label
+    r"|\[pod/[^\]]+\]\s"  # kubectl logs --prefix
+    r"|\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?\s"  # kubectl logs --timestamps
+    r"|[\w.-]+(?:/[\w.-]+)?\s\|\s"  # docker compose, stern
+    r"|>\s"
+    r")"
+)
+"""What mpirun, kubectl and others put before a line, perhaps one after the other."""
+
+_COLLECTIVE = re.compile(r"^#?\s*Collective test starting:\s*(\S+)")
 
 _START = re.compile(r"^#?\s*nThread\s+\d+\s+nGpus\s+\d+\s+minBytes\s+(\d+)\s+maxBytes\s+(\d+)")
 _RANK = re.compile(r"^#?\s*Rank\s+(\d+)\s+(?:Group\s+\d+\s+)?Pid\s+\d+\s+on\s+(\S+)\s+device\s+\d+\s+\[\S+\]\s+(.*\S)")
@@ -14,7 +26,7 @@ _AVERAGE = re.compile(r"^#?\s*Avg bus bandwidth\s*:\s*(\S+)")
 _BOUNDS = re.compile(r"^#?\s*Out of bounds values\s*:\s*(\d+)\s+(\S+)")
 _VERSION = re.compile(r"NCCL version (\d+\.\d+\.\d+\S*)")
 _NETWORK = re.compile(r"NCCL INFO (?:Using network|Assigned NET plugin) (.*?)(?: to comm)?\s*$")
-_PROVIDER = re.compile(r"NET/OFI Selected [Pp]rovider is ([^\s,]+)")
+_PROVIDER = re.compile(r"NET/OFI Selected [Pp]rovider is ([^\s,*]+)")
 _CHANNEL = re.compile(r"NCCL INFO (?:Channel|Ring) \d+(?:/\d+)? : (\d+)\[\w+\] -> (\d+)\[\w+\].* via (\S+)")
 _OLD_CHANNEL = re.compile(r"NCCL INFO Ring \d+ : (\d+) -> (\d+).* via (\S+)")
 
@@ -53,6 +65,8 @@ class Run:
         broken_rows: rows that end in the middle.
         has_table: whether the table's head was printed.
         groups: groups of columns: out of place and in place, or one of them.
+        collective: what the run said that it tests ("all_reduce_perf"); None where it didn't.
+        operations: reductions of its rows ("sum", "none").
     """
 
     ranks: list[tuple[str, str]] = field(default_factory=list)
@@ -64,6 +78,8 @@ class Run:
     broken_rows: int = 0
     has_table: bool = False
     groups: int = 2
+    collective: str | None = None
+    operations: set[str] = field(default_factory=set)
 
     @property
     def hosts(self) -> set[str]:
@@ -103,7 +119,7 @@ def parse_nccl_log(text: str) -> NcclLog:
     log = NcclLog()
     run = Run()
     for raw in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        line = _PREFIX.sub("", _ANSI.sub("", raw)).rstrip()
+        line = _bare(raw)
         if "NCCL INFO" in line or "NCCL version" in line:
             _info(log, line)
             continue
@@ -116,19 +132,31 @@ def parse_nccl_log(text: str) -> NcclLog:
     return log
 
 
+def _bare(raw: str) -> str:
+    """A line as nccl-tests printed it, without margins."""
+    line = _ANSI.sub("", raw)
+    while (shorter := _PREFIX.sub("", line)) != line:
+        line = shorter
+    return line.strip()
+
+
 def _begins_another(run: Run, line: str) -> bool:
     """Whether a line belongs to a run after this one: its own first line, devices after results, a second head."""
     if run == Run():
         return False
-    if _START.match(line):
+    if _COLLECTIVE.match(line):
         return True
+    if _START.match(line):
+        return run != Run(collective=run.collective)
     ended = bool(run.rows) or run.average_bus_bandwidth is not None
     return ended and bool(_RANK.match(line) or _COLUMNS.match(line))
 
 
 def _take(run: Run, line: str) -> None:
     """What a line says of its run."""
-    if start := _START.match(line):
+    if collective := _COLLECTIVE.match(line):
+        run.collective = collective.group(1)
+    elif start := _START.match(line):
         run.max_bytes = int(start.group(2))
     elif rank := _RANK.match(line):
         run.ranks.append((rank.group(2), rank.group(3)))
@@ -160,12 +188,14 @@ def _info(log: NcclLog, line: str) -> None:
 def _row(run: Run, line: str) -> None:
     """A row begins with two whole numbers and a type; then, perhaps, an operation and a root, and the columns."""
     cells = line.split()
-    if len(cells) < 2 or not cells[0].isdigit() or not cells[1].isdigit():  # noqa: PLR2004 - size and count
-        if cells and cells[0].isdigit():
+    if len(cells) < 2 or not cells[0].isdecimal() or not cells[1].isdecimal():  # noqa: PLR2004 - size and count
+        if cells and cells[0].isdecimal():
             run.broken_rows += 1
         return
     figures = cells[3:]
+    operations = set()
     while figures and not _is_figure(figures[0]):  # redop
+        operations.add(figures[0])
         figures = figures[1:]
     groups = run.groups
     if len(figures) == 4 * groups + 1:  # root
@@ -182,8 +212,9 @@ def _row(run: Run, line: str) -> None:
             run.broken_rows += 1
             return
         bandwidths.append(value)
-        if errors.isdigit():
+        if errors.isdecimal():
             wrong, counted = wrong + int(errors), True
+    run.operations |= operations
     run.rows.append(Row(int(cells[0]), tuple(bandwidths), wrong if counted else None))
 
 

@@ -107,13 +107,20 @@ def _run_findings(run: Run, floor: Threshold) -> list[Finding]:
                 "truncated", f"the run ends {end}, expected its average at the end: it hung, was killed, or was cut"
             )
         )
-    wrong = sum(row.wrong or 0 for row in run.rows)
-    if wrong or (run.out_of_bounds is not None and (run.out_of_bounds[0] or run.out_of_bounds[1] != "OK")):
-        found.append(
-            Finding("wrong-results", f"{wrong or run.out_of_bounds} values are wrong, expected none: replace nodes")
-        )
+    out_of_bounds, verdict = run.out_of_bounds or (0, "OK")
+    wrong = sum(row.wrong or 0 for row in run.rows) or out_of_bounds
+    if wrong or verdict != "OK":
+        found.append(Finding("wrong-results", f"{wrong or 'some'} values are wrong, expected none: replace nodes"))
     if not run.rows:
         return found
+    if run.collective not in (None, "all_reduce_perf") or "none" in run.operations:
+        found.append(
+            Finding(
+                "not-all-reduce",
+                f"the run is one of {run.collective or 'another collective'}, expected all_reduce_perf: floors are "
+                "for it",
+            )
+        )
     last = run.rows[-1]
     if last.size_bytes < floor.min_largest_bytes:
         found.append(
