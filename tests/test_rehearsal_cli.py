@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -82,6 +83,17 @@ def test_an_environment_from_bootstrap_to_destruction(local: Local, pools: dict[
     status = local.status()
     assert set(status["stacks"].values()) == {"CREATE_COMPLETE"}
     assert {pool["name"]: pool["running"] for pool in status["pools"]} == pools
+    told = json.loads(local("kubernetes", "--json").stdout)
+    counted = re.search(
+        r"read back: (\d+) of (\d+) resources; in the cluster are (\d+) objects and (\d+) ", deployed.stdout
+    )
+    assert counted is not None
+    all_found, all_there, objects, releases = map(int, counted.groups())
+    assert all_found == all_there > objects + releases
+    assert (len(told["objects"]), len(told["releases"])) == (objects, releases)
+    assert releases >= 3
+    listed = local("kubernetes").stdout
+    assert all(item["metadata"]["name"] in listed for item in told["objects"])
     stacks = local.client("cloudformation").describe_stacks()["Stacks"]
     assert {stack["StackStatus"] for stack in stacks} == {"CREATE_COMPLETE"}
     assert local.client("eks").list_clusters()["clusters"] == [local.environment]

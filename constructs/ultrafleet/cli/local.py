@@ -76,9 +76,14 @@ def deploy(
         raise typer.Exit(1)
     aws.ask("bring_up")
     _show(aws, loaded)
-    missing = [item for item in aws.ask("audit") if item["problem"]]
+    audited, cluster = aws.ask("audit"), aws.ask("kubernetes")
+    missing = [item for item in audited if item["problem"]]
     for item in missing:
         print(f"{item['stack']}: {item['logical_id']} ({item['type']}) was not found: {item['problem']}")
+    print(
+        f"read back: {len(audited) - len(missing)} of {len(audited)} resources; in the cluster are "
+        f"{len(cluster['objects'])} objects and {len(cluster['releases'])} Helm releases"
+    )
     if missing:
         raise typer.Exit(1)
 
@@ -118,6 +123,32 @@ def status(environment: Name, environments: Environments = FOLDER, as_json: Json
         print(json.dumps(aws.ask("status"), indent=2))
     else:
         _show(aws, loaded)
+
+
+@local.command()
+def kubernetes(
+    environment: Name, environments: Environments = FOLDER, as_json: Json = False, state: State = STATE
+) -> None:
+    """What deployments brought into the cluster: objects, and Helm releases with their versions."""
+    _load(environments, environment)
+    told = _embedded_aws(environment, state).ask("kubernetes")
+    if as_json:
+        print(json.dumps(told, indent=2))
+        return
+    releases, objects = _table("Helm releases"), _table("objects")
+    for column in ("namespace", "release", "chart", "version"):
+        releases.add_column(column)
+    for item in sorted(told["releases"], key=lambda one: (one["namespace"], one["name"])):
+        releases.add_row(item["namespace"], item["name"], item["chart"], item["version"])
+    for column in ("namespace", "kind", "name"):
+        objects.add_column(column)
+    for row in sorted(
+        (item["metadata"].get("namespace", ""), item["kind"], item["metadata"]["name"]) for item in told["objects"]
+    ):
+        objects.add_row(*row)
+    console = Console(width=max(_WIDTH, Console().width), highlight=False)
+    console.print(releases)
+    console.print(objects)
 
 
 @local.command()

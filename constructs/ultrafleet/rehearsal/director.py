@@ -14,6 +14,7 @@ from ultrafleet.rehearsal.cloudformation.stacks import Stacks
 from ultrafleet.rehearsal.ec2.reservations import Reservations
 from ultrafleet.rehearsal.fault import Target, Undo
 from ultrafleet.rehearsal.faults import fault_named
+from ultrafleet.rehearsal.kubernetes import KubernetesApi
 from ultrafleet.rehearsal.pool_view import pool_views
 from ultrafleet.rehearsal.purchases import make_purchases
 from ultrafleet.rehearsal.states.schedules import Schedules
@@ -46,6 +47,7 @@ class Director:
             "inject": self.inject,
             "clear": self.clear,
             "audit": lambda: [asdict(item) for item in audit.audit(self.environment.account, self.environment.region)],
+            "kubernetes": self.kubernetes,
             "retained": lambda: [asdict(item) for item in self._retained()],
             "purge": lambda: [asdict(item) for item in audit.purge(self.environment.account, self.environment.region)],
             "unprotect": self.unprotect,
@@ -82,6 +84,15 @@ class Director:
             },
             "killed": len(reservations.reclaim.killed),
             "faults": sorted(self._injected),
+        }
+
+    def kubernetes(self) -> dict[str, Any]:
+        """What deployments brought into the environment's cluster."""
+        api = WORLD.part(KubernetesApi, self.environment.account, self.environment.region)
+        content = api.content(self.environment.name)
+        return {
+            "objects": list(content.objects.values()),
+            "releases": [asdict(release) for release in content.releases.values()],
         }
 
     def _trouble_of_the_schedule(self) -> list[str]:
