@@ -70,8 +70,9 @@ lint: $(READY) ## ruff and mypy
 	@ruff check .
 	@mypy
 
-check: synth ## cfn-lint over every synthesised template
+check: synth ## cfn-lint and our own policy over every synthesised template
 	@python tests/tools/lint_templates.py cdk.out
+	@ultrafleet check cdk.out
 
 bench: $(READY) ## synthesis of the library beside its rivals -> docs/benchmarks/
 	@python benchmarks/run.py

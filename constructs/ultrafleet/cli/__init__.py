@@ -8,6 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from ultrafleet.cli.acceptance import acceptance
+from ultrafleet.cli.check import check
 from ultrafleet.cli.job import job
 from ultrafleet.cli.layout import layout
 from ultrafleet.cli.local import local
@@ -31,6 +32,7 @@ app.command()(summary)
 app.command()(preflight)
 app.command()(rehearse)
 app.command()(acceptance)
+app.command()(check)
 app.add_typer(network, name="network")
 app.add_typer(job, name="job")
 app.add_typer(local, name="local")

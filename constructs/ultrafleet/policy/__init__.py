@@ -1,0 +1,17 @@
+"""Policy for anybody's CloudFormation templates: rules of accelerated fleets, each with its source. No aws_cdk."""
+
+from ultrafleet.policy.engine import RULES, check_templates
+from ultrafleet.policy.rule import Finding, Problem, Rule, Severity
+from ultrafleet.policy.template import Template, parse_template, read_templates
+
+__all__ = [
+    "RULES",
+    "Finding",
+    "Problem",
+    "Rule",
+    "Severity",
+    "Template",
+    "check_templates",
+    "parse_template",
+    "read_templates",
+]

@@ -1,0 +1,36 @@
+"""All rules, over any templates."""
+
+from collections.abc import Iterable
+
+from ultrafleet.policy import access_rules, launch_rules, limit_rules, network_rules, node_group_rules
+from ultrafleet.policy.rule import Finding, Rule
+from ultrafleet.policy.template import Template
+
+RULES: tuple[Rule, ...] = (
+    *launch_rules.RULES,
+    *node_group_rules.RULES,
+    *network_rules.RULES,
+    *access_rules.RULES,
+    *limit_rules.RULES,
+)
+"""Every rule, in the order in which they are documented."""
+
+
+def check_templates(templates: Iterable[Template]) -> list[Finding]:
+    """What the rules find, in the order of templates, resources and rules."""
+    found = []
+    for template in templates:
+        order = {logical_id: number for number, logical_id in enumerate(template.resources)}
+        of_template = [
+            Finding(
+                file=template.name,
+                resource=problem.resource,
+                rule=rule.id,
+                severity=problem.severity or rule.severity,
+                message=problem.message,
+            )
+            for rule in RULES
+            for problem in rule.check(template)
+        ]
+        found += sorted(of_template, key=lambda item: order.get(item.resource, -1))
+    return found

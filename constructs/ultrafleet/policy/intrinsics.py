@@ -1,0 +1,192 @@
+"""Values behind CloudFormation's intrinsic functions: resolved where they can be, else an `Unknown` that says why."""
+
+import base64
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_NO_VALUE = object()
+_VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
+_DEPTH = 60
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A value that nobody knows before deployment.
+
+    Attributes:
+        reason: why, for people.
+        logical_id: the resource that it comes from, if it does.
+        attribute: its attribute; None for a plain Ref.
+    """
+
+    reason: str
+    logical_id: str | None = None
+    attribute: str | None = None
+
+
+class Resolver:
+    """Resolves the values of one template.
+
+    Args:
+        content: the template.
+        parameters: values of parameters. Default: the template's own defaults.
+    """
+
+    def __init__(self, content: Mapping[str, Any], parameters: Mapping[str, Any] | None = None) -> None:
+        self._resources = content.get("Resources") or {}
+        self._mappings = content.get("Mappings") or {}
+        self._conditions = content.get("Conditions") or {}
+        self._parameters: dict[str, Any] = {}
+        for name, parameter in (content.get("Parameters") or {}).items():
+            if name in (parameters or {}):
+                self._parameters[name] = (parameters or {})[name]
+            elif isinstance(parameter, Mapping) and "Default" in parameter:
+                self._parameters[name] = _typed(parameter["Default"], str(parameter.get("Type", "String")))
+            else:
+                self._parameters[name] = Unknown(f"parameter {name} has no default")
+        self._known_conditions: dict[str, bool | Unknown] = {}
+
+    def resolve(self, value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON
+        """The value; what isn't there (`AWS::NoValue`) is left out."""
+        if depth > _DEPTH:
+            return Unknown("it is nested too deeply")
+        if isinstance(value, Mapping):
+            if len(value) == 1:
+                (name,) = value
+                if name == "Ref":
+                    return self._ref(value[name])
+                if isinstance(name, str) and name.startswith("Fn::"):
+                    return self._function(name, value[name], depth + 1)
+            resolved = {key: self.resolve(item, depth + 1) for key, item in value.items()}
+            return {key: item for key, item in resolved.items() if item is not _NO_VALUE}
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return [item for item in (self.resolve(item, depth + 1) for item in value) if item is not _NO_VALUE]
+        return value
+
+    def condition(self, name: str) -> bool | Unknown:
+        """Whether a named condition holds."""
+        if name not in self._known_conditions:
+            self._known_conditions[name] = Unknown(f"condition {name} refers to itself")
+            self._known_conditions[name] = self._holds(self._conditions.get(name))
+        return self._known_conditions[name]
+
+    def _ref(self, name: Any) -> Any:  # noqa: ANN401 - JSON
+        if name == "AWS::NoValue":
+            return _NO_VALUE
+        if name in self._parameters:
+            return self._parameters[name]
+        if name in self._resources:
+            return Unknown(f"{name} is made at deployment", str(name))
+        return Unknown(f"{name} is known at deployment")
+
+    def _function(self, name: str, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
+        handler: Callable[[Any, int], Any] | None = getattr(self, f"_{name.removeprefix('Fn::').lower()}", None)
+        if handler is None:
+            return Unknown(f"{name} is known at deployment")
+        try:
+            return handler(argument, depth)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            return Unknown(f"{name} can't be read")
+
+    def _if(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
+        name, yes, no = argument
+        holds = self.condition(name)
+        if isinstance(holds, bool):
+            return self.resolve(yes if holds else no, depth)
+        first, second = self.resolve(yes, depth), self.resolve(no, depth)
+        return first if first == second and first is not _NO_VALUE else Unknown(f"condition {name} is open")
+
+    def _getatt(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
+        del depth
+        logical_id, attribute = argument.split(".", 1) if isinstance(argument, str) else argument
+        return Unknown(f"{logical_id}.{attribute} is made at deployment", str(logical_id), str(attribute))
+
+    def _findinmap(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
+        name, first, second = (self.resolve(item, depth) for item in argument[:3])
+        for part in (name, first, second):
+            if isinstance(part, Unknown):
+                return part
+        return self.resolve(self._mappings[name][str(first)][str(second)], depth)
+
+    def _sub(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
+        text, own = (argument, {}) if isinstance(argument, str) else argument
+        given = {key: self.resolve(item, depth) for key, item in own.items()}
+        unknown: list[Unknown] = []
+
+        def value_of(match: re.Match[str]) -> str:
+            name = match.group(1).strip()
+            made = self._getatt if "." in name else lambda name, _: self._ref(name)
+            found = given[name] if name in given else made(name, depth)
+            if isinstance(found, Unknown):
+                unknown.append(found)
+                return ""
+            return _text(found)
+
+        resolved = _VARIABLE.sub(value_of, text).replace("${!", "${")
+        if unknown:
+            # "${Group}" alone is the group itself; text around it only says that it is made of it.
+            return unknown[0] if _VARIABLE.fullmatch(text) else Unknown(unknown[0].reason)
+        return resolved
+
+    def _join(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
+        separator, items = argument
+        resolved = self.resolve(items, depth)
+        for item in (resolved, *(resolved if isinstance(resolved, list) else ())):
+            if isinstance(item, Unknown):
+                return Unknown(item.reason)
+        return str(separator).join(_text(item) for item in resolved)
+
+    def _select(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
+        index, items = (self.resolve(item, depth) for item in argument)
+        for part in (index, items):
+            if isinstance(part, Unknown):
+                return part
+        return items[int(index)]
+
+    def _split(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
+        separator, text = (self.resolve(item, depth) for item in argument)
+        return text if isinstance(text, Unknown) else str(text).split(str(separator))
+
+    def _base64(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
+        text = self.resolve(argument, depth)
+        return text if isinstance(text, Unknown) else base64.b64encode(_text(text).encode()).decode()
+
+    def _holds(self, condition: Any) -> bool | Unknown:  # noqa: ANN401 - JSON
+        if not isinstance(condition, Mapping) or len(condition) != 1:
+            return Unknown("it is no condition")
+        ((name, argument),) = condition.items()
+        if name == "Condition":
+            return self.condition(str(argument))
+        if name == "Fn::Equals":
+            first, second = (self.resolve(item) for item in argument)
+            unknown = next((part for part in (first, second) if isinstance(part, Unknown)), None)
+            return unknown or _text(first) == _text(second)
+        if name in {"Fn::And", "Fn::Or", "Fn::Not"}:
+            return _combined(name, [self._holds(item) for item in argument])
+        return Unknown(f"{name} is known at deployment")
+
+
+def _combined(name: str, parts: list[bool | Unknown]) -> bool | Unknown:
+    """One known part may decide, whatever the others are."""
+    unknown = next((part for part in parts if isinstance(part, Unknown)), None)
+    if name == "Fn::Not":
+        return unknown or parts[0] is False
+    decisive = name == "Fn::Or"
+    return decisive if decisive in parts else unknown or not decisive
+
+
+def _typed(default: Any, kind: str) -> Any:  # noqa: ANN401 - JSON
+    """A parameter's default as its type reads it."""
+    if kind == "CommaDelimitedList" or kind.startswith("List<"):
+        return [part.strip() for part in str(default).split(",") if part.strip()]
+    if kind.startswith("AWS::SSM::Parameter::Value"):
+        return Unknown("it is in Parameter Store")
+    return default
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - JSON
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

@@ -1,0 +1,78 @@
+"""Rules over templates, and what they find."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ultrafleet.policy.template import Template
+
+
+class Severity(StrEnum):
+    """How bad it is."""
+
+    ERROR = "error"
+    """It doesn't launch, costs money, or opens a door."""
+    WARNING = "warning"
+    """It works, and is not what should be."""
+    UNKNOWN = "unknown"
+    """Can't tell: a value is only known at deployment."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a rule says of one resource.
+
+    Attributes:
+        resource: logical id; "" for the whole template.
+        message: got, expected, what to change.
+        severity: another severity than the rule's, if it is.
+    """
+
+    resource: str
+    message: str
+    severity: Severity | None = None
+
+
+def cannot_tell(resource: str, what: str, reason: str) -> Problem:
+    """A value that the rule needs is only known at deployment."""
+    return Problem(resource, f"can't tell: {what} ({reason})", Severity.UNKNOWN)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A rule.
+
+    Attributes:
+        id: what it is called, for findings and acknowledgements.
+        severity: of its findings.
+        protects_from: what happens otherwise.
+        source: where that is known from, and how well.
+        remedy: how to mend it.
+        check: finds problems in a template.
+    """
+
+    id: str
+    severity: Severity
+    protects_from: str
+    source: str
+    remedy: str
+    check: Callable[[Template], Iterator[Problem]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a rule found.
+
+    Attributes:
+        file: name of the template.
+        resource: logical id; "" for the whole template.
+        rule: id of the rule.
+        severity: how bad it is.
+        message: got, expected, what to change.
+    """
+
+    file: str
+    resource: str
+    rule: str
+    severity: Severity
+    message: str

@@ -1,0 +1,186 @@
+"""CloudFormation templates of anybody, from JSON or YAML with short intrinsics; values resolved where they can be."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ultrafleet.errors import FleetError
+from ultrafleet.policy.intrinsics import Resolver, Unknown
+
+_TEMPLATE_SUFFIXES = (".json", ".yaml", ".yml", ".template")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """A resource, with its values resolved.
+
+    Attributes:
+        logical_id: its name in the template.
+        type: such as `AWS::EC2::LaunchTemplate`.
+        properties: its properties; what isn't known before deployment is an `Unknown`.
+        raw: the resource as it is written.
+    """
+
+    logical_id: str
+    type: str
+    properties: Mapping[str, Any]
+    raw: Mapping[str, Any]
+
+    def get(self, *path: str | int) -> Any:  # noqa: ANN401 - JSON
+        """A value below the properties; None where it isn't there, an `Unknown` where it can't be told."""
+        value: Any = self.properties
+        for part in path:
+            if isinstance(value, Unknown):
+                return value
+            if isinstance(part, int):
+                value = value[part] if isinstance(value, Sequence) and part < len(value) else None
+            else:
+                value = value.get(part) if isinstance(value, Mapping) else None
+        return value
+
+    def items(self, *path: str | int) -> list[Any]:
+        """A list below the properties; one thing stands for itself."""
+        value = self.get(*path)
+        if value is None:
+            return []
+        return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """A template.
+
+    Attributes:
+        name: what it is called in findings: its path, usually.
+        content: the template as it is written, short intrinsics in their long form.
+        size_bytes: its size as a file.
+        parameters: values of parameters that are known. Default: the template's own defaults.
+    """
+
+    name: str
+    content: Mapping[str, Any]
+    size_bytes: int = 0
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def resources(self) -> Mapping[str, Resource]:
+        """Resources by logical id, resolved. One whose condition is known to be false isn't there."""
+        resolver = Resolver(self.content, self.parameters)
+        found = {}
+        for logical_id, raw in self.content["Resources"].items():
+            if not isinstance(raw, Mapping) or "Type" not in raw:
+                continue  # Fn::ForEach and other transforms
+            if raw.get("Condition") is not None and resolver.condition(raw["Condition"]) is False:
+                continue
+            properties = resolver.resolve(raw.get("Properties") or {})
+            found[logical_id] = Resource(
+                logical_id=logical_id,
+                type=str(raw["Type"]),
+                properties=properties if isinstance(properties, Mapping) else {},
+                raw=raw,
+            )
+        return found
+
+    def of_type(self, *types: str) -> Iterator[Resource]:
+        """Resources of some types, in the template's order."""
+        return (resource for resource in self.resources.values() if resource.type in types)
+
+    def referred(self, value: Any) -> Resource | None:  # noqa: ANN401 - JSON
+        """The resource of this template that a value refers to, by Ref or GetAtt."""
+        if isinstance(value, Unknown) and value.logical_id is not None:
+            return self.resources.get(value.logical_id)
+        return None
+
+
+def parse_template(text: str, *, name: str, parameters: Mapping[str, Any] | None = None) -> Template:
+    """A template from its text.
+
+    Raises:
+        FleetError: it is neither JSON nor YAML, or no template.
+    """
+    try:
+        content = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506 - safe
+    except (ValueError, yaml.YAMLError) as error:
+        first = str(error).replace("\n", " ")
+        raise FleetError(
+            f"{name} can't be read: {first}; expected a CloudFormation template in JSON or YAML"
+        ) from error
+    if not is_template(content):
+        raise FleetError(f"{name} has no Resources, expected a CloudFormation template: name another file")
+    return Template(name=name, content=content, size_bytes=len(text.encode()), parameters=parameters or {})
+
+
+def is_template(content: object) -> bool:
+    """Whether parsed JSON or YAML is a template."""
+    resources = content.get("Resources") if isinstance(content, Mapping) else None
+    return isinstance(resources, Mapping) and any(
+        isinstance(item, Mapping) and isinstance(item.get("Type"), str) for item in resources.values()
+    )
+
+
+def read_templates(paths: Sequence[Path], *, parameters: Mapping[str, Any] | None = None) -> list[Template]:
+    """Templates of files and folders. In a folder, files that are no templates are passed over.
+
+    Raises:
+        FleetError: a path that doesn't exist, a named file that is no template, or a folder without any.
+    """
+    found = []
+    for path in paths:
+        if path.is_dir():
+            inside = list(_in_folder(path, parameters))
+            if not inside:
+                raise FleetError(f"{path} holds no template, expected some: synthesise first, or name another folder")
+            found += inside
+        elif path.is_file():
+            found.append(parse_template(_text(path), name=str(path), parameters=parameters))
+        else:
+            raise FleetError(f"{path} doesn't exist, expected a template or a folder of templates: correct the path")
+    return found
+
+
+def _in_folder(folder: Path, parameters: Mapping[str, Any] | None) -> Iterator[Template]:
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.suffix not in _TEMPLATE_SUFFIXES or _in_asset(path, folder):
+            continue
+        try:
+            yield parse_template(_text(path), name=str(path), parameters=parameters)
+        except FleetError:
+            continue
+
+
+def _in_asset(path: Path, folder: Path) -> bool:
+    """Assets of CDK are what templates deploy, not templates."""
+    return any(part.startswith("asset.") for part in path.relative_to(folder).parts)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8-sig", errors="replace")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short intrinsics, and nothing that a template doesn't mean (dates, say)."""
+
+
+def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+        if suffix == "GetAtt":
+            value = str(value).split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
+    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _intrinsic)
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
