@@ -40,8 +40,20 @@ def interfaces(*layout: tuple[int, int, str]) -> list[dict[str, Any]]:
 def auto_scaling(resources: dict[str, Any], **properties: Any) -> None:
     resources[""]["Resources"]["Fleet"] = {
         "Type": "AWS::AutoScaling::AutoScalingGroup",
-        "Properties": {"MaxSize": "2", "MinSize": "0", **properties},
+        "Properties": {"MaxSize": "18", "MinSize": "0", **properties},
     }
+    add(
+        resources,
+        "Scaled",
+        "AWS::AutoScaling::ScheduledAction",
+        AutoScalingGroupName={"Ref": "Fleet"},
+        DesiredCapacity=0,
+        StartTime="2026-12-15T10:00:00Z",
+    )
+
+
+def add(resources: dict[str, Any], logical_id: str, kind: str, **properties: Any) -> None:
+    resources[""]["Resources"][logical_id] = {"Type": kind, "Properties": properties}
 
 
 LAUNCH = {"LaunchTemplateId": {"Ref": "Template"}, "Version": "1"}
@@ -113,7 +125,11 @@ FAULTS: dict[str, tuple[Edit, str, str]] = {
         "error",
     ),
     "an SSH key": (lambda r: data(r).update(KeyName="admin"), "ssh-key", "warning"),
-    "long user data": (lambda r: data(r).update(UserData={"Fn::Base64": "x" * 16_385}), "user-data-size", "error"),
+    "long user data": (
+        lambda r: data(r).update(UserData={"Fn::Base64": "MIME-Version: 1.0\n" + "x" * 16_384}),
+        "user-data-size",
+        "error",
+    ),
     "a node group on demand": (lambda r: r["Rack"].update(CapacityType="ON_DEMAND"), "capacity-type", "error"),
     "a node group without capacity type": (lambda r: r["Rack"].pop("CapacityType"), "capacity-type", "error"),
     "a block's node group without a block": (

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from policy_faults import DATA, FAULTS, RACK, Edit, data, edited
+from policy_faults import DATA, RACK, Edit, data, edited
+from policy_faults import FAULTS as LAUNCH_FAULTS
+from policy_group_faults import GROUP_FAULTS
+from policy_templates import BAD, GOOD, template
 from rehearsal_site import ENVIRONMENTS, synthesised
 from tools.policy_document import PAGE, document
 from ultrafleet.cli import app
@@ -15,6 +18,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.policy import RULES, Severity, Template, check_templates, parse_template, read_templates
 from ultrafleet.policy.intrinsics import Resolver, Unknown
 
+FAULTS = LAUNCH_FAULTS | GROUP_FAULTS
 CONSEQUENCES = {"market-and-reservation": {("capacity-type", "error")}}
 """What another rule says of the same fault."""
 
@@ -28,6 +32,18 @@ def test_finds(edit: Edit, rule: str, severity: str) -> None:
     all_found = found(edited(edit))
     assert (rule, severity) in all_found
     assert all_found - CONSEQUENCES.get(rule, set()) == {(rule, severity)}
+
+
+@pytest.mark.parametrize("resources", GOOD.values(), ids=GOOD)
+def test_nothing_is_wrong_with(resources: dict[str, Any]) -> None:
+    assert check_templates([template(resources)]) == []
+
+
+@pytest.mark.parametrize(("resources", "rules"), BAD.values(), ids=BAD)
+def test_finds_what_is_known_to_be_wrong(resources: dict[str, Any], rules: set[str]) -> None:
+    assert {(item.rule, item.severity) for item in check_templates([template(resources)])} == {
+        (rule, Severity.ERROR) for rule in rules
+    }
 
 
 def test_every_rule_has_a_fault() -> None:

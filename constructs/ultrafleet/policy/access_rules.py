@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ultrafleet.policy.intrinsics import Unknown
-from ultrafleet.policy.launch import NODE_GROUP, known_type, launch_of, types_of
+from ultrafleet.policy.intrinsics import Unknown, text_of
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
 from ultrafleet.policy.template import Template
 
 _CLUSTER = "AWS::EKS::Cluster"
-_GRACE_NEEDS = (1, 33)
 _POLICY_HOLDERS = ("AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 
 
@@ -31,25 +29,6 @@ def _endpoint(template: Template) -> Iterator[Problem]:
             )
 
 
-def _grace_version(template: Template) -> Iterator[Problem]:
-    clusters = list(template.of_type(_CLUSTER))
-    for group in template.of_type(NODE_GROUP):
-        kinds = map(known_type, types_of(group, launch_of(template, group)))
-        if not any(kind and kind.architecture == "arm64" and kind.accelerator_kind == "nvidia" for kind in kinds):
-            continue
-        for cluster in clusters:
-            version = cluster.get("Version")
-            parts = str(version).split(".")
-            if len(parts) == 2 and all(part.isdecimal() for part in parts):  # noqa: PLR2004 - major and minor
-                if (int(parts[0]), int(parts[1])) < _GRACE_NEEDS:
-                    yield Problem(
-                        cluster.logical_id,
-                        f"Version is {version} with P6e nodes, expected 1.33 or newer: raise it",
-                    )
-            elif version is not None:
-                yield cannot_tell(cluster.logical_id, "Version", "known at deployment")
-
-
 def _all_rights(template: Template) -> Iterator[Problem]:
     for holder in template.of_type(*_POLICY_HOLDERS):
         documents = [holder.get("PolicyDocument")]
@@ -63,9 +42,30 @@ def _all_rights(template: Template) -> Iterator[Problem]:
                         holder.logical_id,
                         'a statement allows "*" on "*", expected the actions and resources that are needed: name them',
                     )
-        if any(str(arn).endswith("policy/AdministratorAccess") for arn in holder.items("ManagedPolicyArns")):
+        if any(
+            (text_of(arn) or "").endswith("policy/AdministratorAccess") for arn in holder.items("ManagedPolicyArns")
+        ):
             yield Problem(
                 holder.logical_id, "it has AdministratorAccess, expected the rights that are needed: name them"
+            )
+
+
+def _trust(template: Template) -> Iterator[Problem]:
+    for role in template.of_type("AWS::IAM::Role"):
+        for statement in _statements(role.get("AssumeRolePolicyDocument")):
+            principal = statement.get("Principal")
+            named = principal.get("AWS") if isinstance(principal, Mapping) else principal
+            everybody = "*" in (named if isinstance(named, list) else [named])
+            if statement.get("Effect") == "Allow" and everybody and not statement.get("Condition"):
+                yield Problem(role.logical_id, 'Principal "*" may assume it, expected a service or accounts: name them')
+
+
+def _authentication(template: Template) -> Iterator[Problem]:
+    for cluster in template.of_type(_CLUSTER):
+        if cluster.get("AccessConfig", "AuthenticationMode") == "CONFIG_MAP":
+            yield Problem(
+                cluster.logical_id,
+                "AuthenticationMode is CONFIG_MAP, expected API: who may do what is then in no template, change it",
             )
 
 
@@ -89,19 +89,27 @@ RULES = (
         check=_endpoint,
     ),
     Rule(
-        id="kubernetes-for-p6e",
-        severity=Severity.ERROR,
-        protects_from="P6e nodes that don't join",
-        source="EKS user guide, P6e (high)",
-        remedy="Version 1.33 or newer",
-        check=_grace_version,
-    ),
-    Rule(
         id="all-rights",
         severity=Severity.ERROR,
         protects_from="a pod that takes over the account",
         source="IAM user guide, least privilege (high)",
         remedy="name actions and resources",
         check=_all_rights,
+    ),
+    Rule(
+        id="trust-everybody",
+        severity=Severity.ERROR,
+        protects_from="anybody with an AWS account in the role's place",
+        source="IAM user guide, trust policies (high)",
+        remedy="name a service, an account or a condition",
+        check=_trust,
+    ),
+    Rule(
+        id="authentication-mode",
+        severity=Severity.WARNING,
+        protects_from="access to the cluster that no review sees",
+        source="EKS user guide, access entries (high); that they are better: ours",
+        remedy="AuthenticationMode: API, and access entries",
+        check=_authentication,
     ),
 )

@@ -2,14 +2,30 @@
 
 from collections.abc import Iterable
 
-from ultrafleet.policy import access_rules, launch_rules, limit_rules, network_rules, node_group_rules
+from ultrafleet.policy import (
+    access_rules,
+    capacity_rules,
+    encryption_rules,
+    launch_rules,
+    limit_rules,
+    managed_node_rules,
+    network_rules,
+    node_group_rules,
+    schedule_rules,
+    version_rules,
+)
 from ultrafleet.policy.rule import Finding, Rule
 from ultrafleet.policy.template import Template
 
 RULES: tuple[Rule, ...] = (
     *launch_rules.RULES,
+    *capacity_rules.RULES,
     *node_group_rules.RULES,
+    *managed_node_rules.RULES,
+    *schedule_rules.RULES,
+    *version_rules.RULES,
     *network_rules.RULES,
+    *encryption_rules.RULES,
     *access_rules.RULES,
     *limit_rules.RULES,
 )

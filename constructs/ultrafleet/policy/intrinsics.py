@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 _NO_VALUE = object()
@@ -19,11 +19,15 @@ class Unknown:
         reason: why, for people.
         logical_id: the resource that it comes from, if it does.
         attribute: its attribute; None for a plain Ref.
+        template: the template that makes it, where it is another one.
+        text: what is known of a text, with `${…}` for what isn't; None where nothing is.
     """
 
     reason: str
     logical_id: str | None = None
     attribute: str | None = None
+    template: Any = field(default=None, repr=False, compare=False)
+    text: str | None = None
 
 
 class Resolver:
@@ -32,9 +36,16 @@ class Resolver:
     Args:
         content: the template.
         parameters: values of parameters. Default: the template's own defaults.
+        imported: finds what another stack exports, by name. Default: nobody knows.
     """
 
-    def __init__(self, content: Mapping[str, Any], parameters: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        content: Mapping[str, Any],
+        parameters: Mapping[str, Any] | None = None,
+        imported: Callable[[str], Any] | None = None,
+    ) -> None:
+        self._imported = imported
         self._resources = content.get("Resources") or {}
         self._mappings = content.get("Mappings") or {}
         self._conditions = content.get("Conditions") or {}
@@ -103,6 +114,12 @@ class Resolver:
         logical_id, attribute = argument.split(".", 1) if isinstance(argument, str) else argument
         return Unknown(f"{logical_id}.{attribute} is made at deployment", str(logical_id), str(attribute))
 
+    def _importvalue(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
+        name = self.resolve(argument, depth)
+        if isinstance(name, str) and self._imported is not None:
+            return self._imported(name)
+        return Unknown("it is exported by another stack")
+
     def _findinmap(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
         name, first, second = (self.resolve(item, depth) for item in argument[:3])
         for part in (name, first, second):
@@ -121,22 +138,23 @@ class Resolver:
             found = given[name] if name in given else made(name, depth)
             if isinstance(found, Unknown):
                 unknown.append(found)
-                return ""
+                return found.text or f"${{{name}}}"
             return _text(found)
 
         resolved = _VARIABLE.sub(value_of, text).replace("${!", "${")
         if unknown:
             # "${Group}" alone is the group itself; text around it only says that it is made of it.
-            return unknown[0] if _VARIABLE.fullmatch(text) else Unknown(unknown[0].reason)
+            return unknown[0] if _VARIABLE.fullmatch(text) else Unknown(unknown[0].reason, text=resolved)
         return resolved
 
     def _join(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
         separator, items = argument
         resolved = self.resolve(items, depth)
-        for item in (resolved, *(resolved if isinstance(resolved, list) else ())):
-            if isinstance(item, Unknown):
-                return Unknown(item.reason)
-        return str(separator).join(_text(item) for item in resolved)
+        if isinstance(resolved, Unknown):
+            return Unknown(resolved.reason)
+        joined = str(separator).join(text_of(item) or "${…}" for item in resolved)
+        unknown = next((item for item in resolved if isinstance(item, Unknown)), None)
+        return joined if unknown is None else Unknown(unknown.reason, text=joined)
 
     def _select(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
         index, items = (self.resolve(item, depth) for item in argument)
@@ -150,8 +168,10 @@ class Resolver:
         return text if isinstance(text, Unknown) else str(text).split(str(separator))
 
     def _base64(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
-        text = self.resolve(argument, depth)
-        return text if isinstance(text, Unknown) else base64.b64encode(_text(text).encode()).decode()
+        value = self.resolve(argument, depth)
+        known = text_of(value)
+        encoded = base64.b64encode(known.encode()).decode() if known is not None else None
+        return Unknown(value.reason, text=encoded) if isinstance(value, Unknown) else encoded
 
     def _holds(self, condition: Any) -> bool | Unknown:  # noqa: ANN401 - JSON
         if not isinstance(condition, Mapping) or len(condition) != 1:
@@ -184,6 +204,13 @@ def _typed(default: Any, kind: str) -> Any:  # noqa: ANN401 - JSON
     if kind.startswith("AWS::SSM::Parameter::Value"):
         return Unknown("it is in Parameter Store")
     return default
+
+
+def text_of(value: Any) -> str | None:  # noqa: ANN401 - JSON
+    """A text as far as it is known."""
+    if isinstance(value, Unknown):
+        return value.text
+    return _text(value)
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - JSON

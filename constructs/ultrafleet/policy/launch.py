@@ -10,8 +10,7 @@ from ultrafleet.policy.intrinsics import Unknown
 from ultrafleet.policy.template import Resource, Template
 
 LAUNCH_TEMPLATE = "AWS::EC2::LaunchTemplate"
-NODE_GROUP = "AWS::EKS::Nodegroup"
-AUTO_SCALING_GROUP = "AWS::AutoScaling::AutoScalingGroup"
+BLOCK_MARKET = "capacity-block"
 _DATA = "LaunchTemplateData"
 
 
@@ -25,15 +24,24 @@ class Launch:
         """A value below the data."""
         return self.resource.get(_DATA, *path)
 
+    def items(self, *path: str | int) -> list[Any]:
+        """A list below the data."""
+        return self.resource.items(_DATA, *path)
+
     @property
     def instance_type(self) -> InstanceType | None:
-        """Its type, if the catalog knows it."""
+        """Its type, if it states one that the catalog knows."""
         return known_type(self.get("InstanceType"))
 
     @property
     def market(self) -> Any:  # noqa: ANN401 - JSON
         """`capacity-block`, `spot`, None, or an `Unknown`."""
         return self.get("InstanceMarketOptions", "MarketType")
+
+    @property
+    def is_for_block(self) -> bool:
+        """Whether it launches into a capacity block."""
+        return bool(self.market == BLOCK_MARKET)
 
     @property
     def reservation(self) -> Any:  # noqa: ANN401 - JSON
@@ -46,7 +54,7 @@ class Launch:
     @property
     def interfaces(self) -> list[Any]:
         """Its network interfaces, as they are written."""
-        return self.resource.items(_DATA, "NetworkInterfaces")
+        return self.items("NetworkInterfaces")
 
     @property
     def layout(self) -> list[Interface] | Unknown | None:
@@ -57,15 +65,18 @@ class Launch:
         for item in self.interfaces:
             if not isinstance(item, Mapping):
                 return item if isinstance(item, Unknown) else Unknown("an interface isn't readable")
-            cells = [
+            card, device, kind = (
                 item.get("NetworkCardIndex", 0),
                 item.get("DeviceIndex", 0),
                 item.get("InterfaceType", "interface"),
-            ]
-            for cell in cells:
+            )
+            for cell in (card, device, kind):
                 if isinstance(cell, Unknown):
                     return cell
-            layout.append(Interface(int(cells[0]), int(cells[1]), str(cells[2])))
+            numbers = (as_int(card), as_int(device))
+            if numbers[0] is None or numbers[1] is None:
+                return Unknown(f"card {card!r} and device {device!r} are no numbers")
+            layout.append(Interface(numbers[0], numbers[1], str(kind)))
         return layout
 
     @property
@@ -84,31 +95,19 @@ def known_type(name: Any) -> InstanceType | None:  # noqa: ANN401 - JSON
 _TYPES = {item.name: item for item in InstanceType.all() if item.name}
 
 
+def as_int(value: Any) -> int | None:  # noqa: ANN401 - JSON
+    """A number, which templates write as one or as text; None where it is neither."""
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def is_true(value: object) -> bool:
+    """Whether a value of a template is true, which YAML of several tastes writes in several ways."""
+    return value is True or str(value).lower() == "true"
+
+
 def launches(template: Template) -> Iterator[Launch]:
     """Launch templates."""
     return map(Launch, template.of_type(LAUNCH_TEMPLATE))
-
-
-def launch_of(template: Template, user: Resource) -> Launch | None:
-    """The launch template of a node group or an Auto Scaling group, where it is in the same template."""
-    for path in (("LaunchTemplate",), ("MixedInstancesPolicy", "LaunchTemplate", "LaunchTemplateSpecification")):
-        specification = user.get(*path)
-        if not isinstance(specification, Mapping):
-            continue
-        found = template.referred(specification.get("Id") or specification.get("LaunchTemplateId"))
-        if found is not None and found.type == LAUNCH_TEMPLATE:
-            return Launch(found)
-        name = specification.get("Name") or specification.get("LaunchTemplateName")
-        for launch in launches(template):
-            if isinstance(name, str) and launch.resource.get("LaunchTemplateName") == name:
-                return launch
-    return None
-
-
-def types_of(user: Resource, launch: Launch | None) -> list[Any]:
-    """Instance types of a node group or an Auto Scaling group: names, or `Unknown`."""
-    own = user.items("InstanceTypes")
-    if own:
-        return own
-    named = launch.get("InstanceType") if launch else None
-    return [named] if named is not None else []

@@ -1,29 +1,59 @@
-"""Rules of launch templates."""
+"""Rules of launch templates: network interfaces, metadata, keys, user data."""
 
 import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping
 
+from ultrafleet.catalog import InstanceType
 from ultrafleet.layout import layout_violations
-from ultrafleet.policy.intrinsics import Unknown
-from ultrafleet.policy.launch import launches
+from ultrafleet.policy.group import groups, types_launched
+from ultrafleet.policy.intrinsics import Unknown, text_of
+from ultrafleet.policy.launch import is_true, known_type, launches
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
 from ultrafleet.policy.template import Template
 
-_RESERVATION_ID = re.compile(r"cr-[0-9a-f]{8,17}")
 _USER_DATA_BYTES = 16_384
-_BLOCKS_ONLY = {"capacity-block"}
+_HOLE = re.compile(rb"\$\{(AWS::\w+|\xe2\x80\xa6)\}")
+_FAMILIES = {item.name.split(".")[0] for item in InstanceType.all() if item.name}
 
 
 def _efa_layout(template: Template) -> Iterator[Problem]:
+    types = types_launched(template)
     for launch in launches(template):
-        layout, kind = launch.layout, launch.instance_type
+        layout, logical_id = launch.layout, launch.resource.logical_id
         if isinstance(layout, Unknown):
-            yield cannot_tell(launch.resource.logical_id, "the network interfaces", layout.reason)
-        elif layout is not None and kind is not None:
-            for violation in layout_violations(kind, layout):
-                yield Problem(launch.resource.logical_id, violation.message)
+            yield cannot_tell(logical_id, "the network interfaces", layout.reason)
+        elif layout is not None:
+            messages = {
+                violation.message for kind in types.get(logical_id, ()) for violation in layout_violations(kind, layout)
+            }
+            yield from (Problem(logical_id, message) for message in sorted(messages))
+
+
+def _no_efa(template: Template) -> Iterator[Problem]:
+    types = types_launched(template)
+    for launch in launches(template):
+        members = [kind for kind in types.get(launch.resource.logical_id, ()) if kind.is_ultraserver_member]
+        if members and not launch.has_efa and not isinstance(launch.layout, Unknown):
+            yield Problem(
+                launch.resource.logical_id,
+                f"no interface is EFA's on {members[0]}, expected some: beyond its NVLink domain it is left with TCP, "
+                "add them",
+            )
+
+
+def _instance_type(template: Template) -> Iterator[Problem]:
+    named = [(launch.resource.logical_id, launch.get("InstanceType")) for launch in launches(template)]
+    named += [(group.logical_id, name) for group in groups(template) for name in group.type_names]
+    for logical_id, name in dict.fromkeys(pair for pair in named if isinstance(pair[1], str)):
+        family = name.split(".")[0]
+        if family in _FAMILIES and known_type(name) is None:
+            yield Problem(
+                logical_id,
+                f"instance type is {name}, expected one that is known of {family}: "
+                f"{', '.join(sorted(str(item) for item in InstanceType.all() if str(item).split('.')[0] == family))}",
+            )
 
 
 def _public_ip(template: Template) -> Iterator[Problem]:
@@ -31,7 +61,7 @@ def _public_ip(template: Template) -> Iterator[Problem]:
         public = [
             item
             for item in launch.interfaces
-            if isinstance(item, Mapping) and _is(item.get("AssociatePublicIpAddress"))
+            if isinstance(item, Mapping) and is_true(item.get("AssociatePublicIpAddress"))
         ]
         if public and len(launch.interfaces) > 1:
             yield Problem(
@@ -41,52 +71,14 @@ def _public_ip(template: Template) -> Iterator[Problem]:
             )
 
 
-def _market(template: Template) -> Iterator[Problem]:
+def _groups_twice(template: Template) -> Iterator[Problem]:
     for launch in launches(template):
-        logical_id, kind, market, reservation = (
-            launch.resource.logical_id, launch.instance_type, launch.market, launch.reservation,
-        )  # fmt: skip
-        if isinstance(market, Unknown):
-            yield cannot_tell(logical_id, "the market type", market.reason)
-        elif market == "capacity-block" and reservation is None:
-            yield Problem(
-                logical_id,
-                "MarketType is capacity-block without a CapacityReservationTarget, expected the block's reservation: "
-                "add CapacityReservationId or CapacityReservationResourceGroupArn",
-            )
-        elif market == "spot" and reservation is not None:
-            yield Problem(
-                logical_id,
-                "MarketType is spot with a CapacityReservationTarget, expected capacity-block or no market type: spot "
-                "instances use no reservation",
-            )
-        elif kind is not None and set(kind.purchase_options or ()) == _BLOCKS_ONLY and market != "capacity-block":
-            yield Problem(
-                logical_id,
-                f"MarketType is {market or 'not stated'} for {kind}, expected capacity-block: it is sold no other way",
-            )
-
-
-def _reservation_id(template: Template) -> Iterator[Problem]:
-    for launch in launches(template):
-        named = launch.get("CapacityReservationSpecification", "CapacityReservationTarget", "CapacityReservationId")
-        if isinstance(named, str) and not _RESERVATION_ID.fullmatch(named):
-            hint = "; a cbr- id names the block, not its reservation" if named.startswith("cbr-") else ""
-            yield Problem(
-                launch.resource.logical_id,
-                f"CapacityReservationId is {named!r}, expected cr- and 8 to 17 hexadecimal digits{hint}: correct it",
-            )
-
-
-def _placement(template: Template) -> Iterator[Problem]:
-    for launch in launches(template):
-        group = launch.get("Placement", "GroupName") or launch.get("Placement", "GroupId")
-        if group is not None and launch.market == "capacity-block":
-            yield Problem(
-                launch.resource.logical_id,
-                "there is a placement group beside MarketType capacity-block, expected none: a block places its "
-                "instances itself, take Placement out",
-            )
+        for key in ("SecurityGroupIds", "SecurityGroups"):
+            if launch.items(key) and launch.interfaces:
+                yield Problem(
+                    launch.resource.logical_id,
+                    f"{key} stands beside NetworkInterfaces, expected Groups on the interfaces alone: move them there",
+                )
 
 
 def _imds(template: Template) -> Iterator[Problem]:
@@ -94,56 +86,48 @@ def _imds(template: Template) -> Iterator[Problem]:
         tokens = launch.get("MetadataOptions", "HttpTokens")
         if isinstance(tokens, Unknown):
             yield cannot_tell(launch.resource.logical_id, "HttpTokens", tokens.reason)
-        elif tokens != "required":
+        elif tokens != "required" and launch.get("MetadataOptions", "HttpEndpoint") != "disabled":
             yield Problem(
                 launch.resource.logical_id,
                 f"HttpTokens is {tokens or 'not stated'}, expected required: IMDSv1 hands credentials to any request "
                 "that a pod can be made to send",
                 Severity.ERROR if tokens == "optional" else Severity.WARNING,
             )
-
-
-def _encryption(template: Template) -> Iterator[Problem]:
-    for launch in launches(template):
-        for mapping in launch.resource.items("LaunchTemplateData", "BlockDeviceMappings"):
-            volume = mapping.get("Ebs") if isinstance(mapping, Mapping) else None
-            if isinstance(volume, Mapping) and volume.get("Encrypted") is not None and not _is(volume["Encrypted"]):
-                if isinstance(volume["Encrypted"], Unknown):
-                    yield cannot_tell(launch.resource.logical_id, "Encrypted", volume["Encrypted"].reason)
-                    continue
-                yield Problem(
-                    launch.resource.logical_id,
-                    f"volume {mapping.get('DeviceName')} has Encrypted false, expected true: set it",
-                )
+    for instance in template.of_type("AWS::EC2::Instance"):
+        if instance.get("MetadataOptions", "HttpTokens") == "optional":
+            yield Problem(instance.logical_id, "HttpTokens is optional, expected required: set it")
 
 
 def _ssh_key(template: Template) -> Iterator[Problem]:
-    for launch in launches(template):
-        if launch.get("KeyName") is not None:
+    stated = [(launch.resource.logical_id, launch.get("KeyName")) for launch in launches(template)]
+    stated += [(item.logical_id, item.get("KeyName")) for item in template.of_type("AWS::EC2::Instance")]
+    for logical_id, key in stated:
+        if key is not None and key != "":
             yield Problem(
-                launch.resource.logical_id,
+                logical_id,
                 "KeyName is stated, expected none: use Session Manager, whose sessions are logged and need no port",
             )
 
 
 def _user_data(template: Template) -> Iterator[Problem]:
     for launch in launches(template):
-        data = launch.get("UserData")
-        if not isinstance(data, str):
-            continue
-        try:
-            size = len(base64.b64decode(data, validate=True))
-        except (binascii.Error, ValueError):
-            size = len(data)
-        if size > _USER_DATA_BYTES:
+        text = user_data(launch.get("UserData"))
+        if text is not None and len(text) > _USER_DATA_BYTES:
             yield Problem(
                 launch.resource.logical_id,
-                f"UserData has {size} bytes, expected at most {_USER_DATA_BYTES}: fetch the rest from S3",
+                f"UserData has {len(text)} bytes, expected at most {_USER_DATA_BYTES}: fetch the rest from S3",
             )
 
 
-def _is(value: object) -> bool:
-    return value is True or str(value).lower() == "true"
+def user_data(value: object) -> bytes | None:
+    """What user data says, without what isn't known of it; None where nothing is."""
+    known = text_of(value) if isinstance(value, str | Unknown) else None
+    if known is None:
+        return None
+    try:
+        return _HOLE.sub(b"", base64.b64decode("".join(known.split()), validate=True))
+    except (binascii.Error, ValueError):
+        return known.encode()
 
 
 _EC2 = "EC2 user guide"
@@ -157,6 +141,22 @@ RULES = (
         check=_efa_layout,
     ),
     Rule(
+        id="no-efa",
+        severity=Severity.WARNING,
+        protects_from="an UltraServer whose nodes reach others over TCP only",
+        source=f"{_EC2}, EFA interfaces by instance type (high); that it is meant otherwise: ours",
+        remedy="`ultrafleet layout TYPE` prints a layout that launches",
+        check=_no_efa,
+    ),
+    Rule(
+        id="instance-type",
+        severity=Severity.WARNING,
+        protects_from="a type that doesn't exist, and rules that don't know its cards",
+        source="docs/catalog.md, which names the source of each type (high); EC2 may know newer ones",
+        remedy="correct the name, or leave it if EC2 knows it",
+        check=_instance_type,
+    ),
+    Rule(
         id="public-ip",
         severity=Severity.ERROR,
         protects_from="RunInstances refuses a public address on instances with several interfaces",
@@ -165,28 +165,12 @@ RULES = (
         check=_public_ip,
     ),
     Rule(
-        id="market-and-reservation",
-        severity=Severity.ERROR,
-        protects_from="launches that fail, or that run beside the block that was paid for",
-        source=f"{_EC2}, launch instances using Capacity Blocks (high)",
-        remedy="state MarketType capacity-block and the block's reservation together",
-        check=_market,
-    ),
-    Rule(
-        id="reservation-id",
-        severity=Severity.ERROR,
-        protects_from="a launch template that targets nothing",
-        source="EKS user guide, Capacity Blocks (high)",
-        remedy="pass the id that `aws ec2 describe-capacity-reservations` shows",
-        check=_reservation_id,
-    ),
-    Rule(
-        id="placement-with-block",
+        id="security-groups-twice",
         severity=Severity.ERROR,
         protects_from="launches that EC2 refuses",
-        source=f"{_EC2}, Capacity Blocks, considerations (high)",
-        remedy="take the placement group out",
-        check=_placement,
+        source="EC2 API reference, RunInstances; EKS user guide, launch templates (high)",
+        remedy="Groups on every interface, and no SecurityGroupIds",
+        check=_groups_twice,
     ),
     Rule(
         id="imdsv2",
@@ -195,14 +179,6 @@ RULES = (
         source=f"{_EC2}, instance metadata (high)",
         remedy="MetadataOptions: HttpTokens: required",
         check=_imds,
-    ),
-    Rule(
-        id="volume-encryption",
-        severity=Severity.ERROR,
-        protects_from="data on disks that anybody with a snapshot reads",
-        source=f"{_EC2}, EBS encryption (high)",
-        remedy="Encrypted: true",
-        check=_encryption,
     ),
     Rule(
         id="ssh-key",

@@ -2,32 +2,66 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Final
 
-from ultrafleet.policy.launch import NODE_GROUP
+from ultrafleet.policy.group import NODE_GROUP, groups
+from ultrafleet.policy.launch import as_int
 from ultrafleet.policy.rule import Problem, Rule, Severity
 from ultrafleet.policy.template import Template
 
-_RESOURCES, _BYTES, _NODE_GROUPS = 500, 1_000_000, 30
+MAX_RESOURCES: Final = 500
+MAX_BYTES: Final = 1_000_000
+MAX_OUTPUTS: Final = 200
+MAX_PARAMETERS: Final = 200
+MAX_NODE_GROUPS: Final = 30
+MAX_NODES: Final = 450
+_GROUP_RULES: Final = 60
 
 
 def _stack(template: Template) -> Iterator[Problem]:
     count = len(template.content["Resources"])
-    if count > _RESOURCES:
-        yield Problem("", f"there are {count} resources, expected at most {_RESOURCES}: split the stack")
-    if template.size_bytes > _BYTES:
+    if count > MAX_RESOURCES:
+        yield Problem("", f"there are {count} resources, expected at most {MAX_RESOURCES}: split the stack")
+    if template.size_bytes > MAX_BYTES:
         yield Problem(
-            "", f"the template has {template.size_bytes:,} bytes, expected at most {_BYTES:,}: split the stack"
+            "", f"the template has {template.size_bytes:,} bytes, expected at most {MAX_BYTES:,}: split the stack"
         )
+
+    for section, most in (("Outputs", MAX_OUTPUTS), ("Parameters", MAX_PARAMETERS)):
+        stated = len(template.content.get(section) or ())
+        if stated > most:
+            yield Problem("", f"there are {stated} {section}, expected at most {most}: split the stack")
 
 
 def _node_groups(template: Template) -> Iterator[Problem]:
     clusters = Counter(repr(group.get("ClusterName")) for group in template.of_type(NODE_GROUP))
     for count in clusters.values():
-        if count > _NODE_GROUPS:
+        if count > MAX_NODE_GROUPS:
             yield Problem(
                 "",
-                f"a cluster has {count} node groups, expected at most {_NODE_GROUPS} by default: raise the quota",
+                f"a cluster has {count} node groups, expected at most {MAX_NODE_GROUPS} by default: raise the quota",
             )
+
+
+def _nodes(template: Template) -> Iterator[Problem]:
+    for group in groups(template, NODE_GROUP):
+        size = as_int(group.max_size)
+        if size is not None and size > MAX_NODES:
+            yield Problem(
+                group.logical_id,
+                f"MaxSize is {size}, expected at most {MAX_NODES} by default: raise the quota, or use several groups",
+            )
+
+
+def _security_group_rules(template: Template) -> Iterator[Problem]:
+    for group in template.of_type("AWS::EC2::SecurityGroup"):
+        for way in ("SecurityGroupIngress", "SecurityGroupEgress"):
+            count = len(group.items(way))
+            if count > _GROUP_RULES:
+                yield Problem(
+                    group.logical_id,
+                    f"{way} has {count} rules, expected at most {_GROUP_RULES} by default: use a prefix list",
+                )
 
 
 RULES = (
@@ -46,5 +80,21 @@ RULES = (
         source="EKS service quotas, adjustable (high)",
         remedy="ask for a higher quota, or use several clusters",
         check=_node_groups,
+    ),
+    Rule(
+        id="node-quota",
+        severity=Severity.WARNING,
+        protects_from="a node group that doesn't grow to its size",
+        source="EKS service quotas, adjustable (high)",
+        remedy="ask for a higher quota, or make several groups",
+        check=_nodes,
+    ),
+    Rule(
+        id="security-group-rules",
+        severity=Severity.WARNING,
+        protects_from="a security group that EC2 refuses",
+        source="VPC quotas, adjustable (low)",
+        remedy="a prefix list, or a higher quota",
+        check=_security_group_rules,
     ),
 )

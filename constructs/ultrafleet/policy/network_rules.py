@@ -1,19 +1,25 @@
-"""Rules of security groups and FSx for Lustre."""
+"""Rules of security groups, subnets and FSx for Lustre."""
 
+import ipaddress
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ultrafleet.errors import FleetError
+from ultrafleet.policy.group import groups
 from ultrafleet.policy.intrinsics import Unknown
-from ultrafleet.policy.launch import launches
+from ultrafleet.policy.launch import as_int, launches
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
 from ultrafleet.policy.template import Resource, Template
+from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES
 from ultrafleet.rules.lustre import validate_lustre_capacity
+from ultrafleet.rules.zones import is_local_zone
 
 _GROUP = "AWS::EC2::SecurityGroup"
 _WAYS = {"SecurityGroupIngress": "ingress", "SecurityGroupEgress": "egress"}
 _EVERYBODY = ("0.0.0.0/0", "::/0")
 _SSH = 22
+_ZONE = re.compile(r"[a-z]{2}(-[a-z]+)+-\d(-[a-z]{3}-\d)?[a-z]")
 
 
 def _efa_group(template: Template) -> Iterator[Problem]:
@@ -23,11 +29,11 @@ def _efa_group(template: Template) -> Iterator[Problem]:
             if not isinstance(item, Mapping) or item.get("InterfaceType") not in ("efa", "efa-only"):
                 continue
             named = item.get("Groups")
-            groups = [template.referred(value) for value in named] if isinstance(named, list) else []
-            if not groups or any(group is None for group in groups):
-                break  # somebody else's group
-            lacking = {way for way in _WAYS if not any(_lets_itself(template, group, way) for group in groups if group)}
-            if lacking:
+            referred = [template.referred(value) for value in named] if isinstance(named, list) else []
+            own = [group for group in referred if group is not None and group.type == _GROUP]
+            lacking = {way for way in _WAYS if not any(_lets_itself(group, way) for group in own)}
+            # What a group of somebody else's allows is not known.
+            if lacking and own and len(own) == len(referred):
                 yield Problem(
                     launch.resource.logical_id,
                     f"its security group has no {' and no '.join(sorted(_WAYS[way] for way in lacking))} rule for all "
@@ -37,25 +43,24 @@ def _efa_group(template: Template) -> Iterator[Problem]:
             break
 
 
-def _lets_itself(template: Template, group: Resource, way: str) -> bool:
+def _lets_itself(group: Resource, way: str) -> bool:
     return any(
-        str(rule.get("IpProtocol")) == "-1" and _is_group(template, other, group)
-        for rule in _rules(template, group, way)
+        str(rule.get("IpProtocol")) == "-1" and _is_group(other, group)
+        for rule in _rules(group, way)
         for other in (rule.get("SourceSecurityGroupId"), rule.get("DestinationSecurityGroupId"))
     )
 
 
-def _is_group(template: Template, value: Any, group: Resource) -> bool:  # noqa: ANN401 - JSON
-    found = template.referred(value)
-    return found is not None and found.logical_id == group.logical_id
+def _is_group(value: Any, group: Resource) -> bool:  # noqa: ANN401 - JSON
+    return group.template.referred(value) is group
 
 
-def _rules(template: Template, group: Resource, way: str) -> Iterator[Mapping[str, Any]]:
+def _rules(group: Resource, way: str) -> Iterator[Mapping[str, Any]]:
     for rule in group.items(way):
         if isinstance(rule, Mapping):
             yield rule
-    for apart in template.of_type(f"AWS::EC2::{way}"):
-        if _is_group(template, apart.get("GroupId"), group):
+    for apart in group.template.of_type(f"AWS::EC2::{way}"):
+        if _is_group(apart.get("GroupId"), group):
             yield apart.properties
 
 
@@ -69,18 +74,22 @@ def _open_to_everybody(template: Template) -> Iterator[Problem]:
     ]
     for resource, rule in (*inline, *apart):
         sources = [rule.get("CidrIp"), rule.get("CidrIpv6")]
-        if not any(source in _EVERYBODY for source in sources):
-            continue
-        protocol, low, high = str(rule.get("IpProtocol")), rule.get("FromPort"), rule.get("ToPort")
-        if protocol == "-1":
+        open_, unknown = (
+            any(source in _EVERYBODY for source in sources),
+            next((source for source in sources if isinstance(source, Unknown)), None),
+        )
+        protocol, low, high = str(rule.get("IpProtocol")), as_int(rule.get("FromPort")), as_int(rule.get("ToPort"))
+        ssh = protocol in ("tcp", "6") and low is not None and high is not None and low <= _SSH <= high
+        if unknown is not None and (ssh or protocol == "-1"):
+            yield cannot_tell(resource.logical_id, "who reaches it by SSH", unknown.reason)
+        elif open_ and protocol == "-1":
             yield Problem(resource.logical_id, "all traffic comes in from everybody, expected your networks: narrow it")
-        elif protocol in ("tcp", "6") and isinstance(low, int | str) and isinstance(high, int | str):
-            if int(low) <= _SSH <= int(high):
-                yield Problem(
-                    resource.logical_id,
-                    "SSH (port 22) comes in from everybody, expected nobody: use Session Manager, or your networks",
-                )
-        elif isinstance(low, Unknown) or isinstance(high, Unknown):
+        elif open_ and ssh:
+            yield Problem(
+                resource.logical_id,
+                "SSH (port 22) comes in from everybody, expected nobody: use Session Manager, or your networks",
+            )
+        elif open_ and any(isinstance(rule.get(key), Unknown) for key in ("FromPort", "ToPort", "IpProtocol")):
             yield cannot_tell(resource.logical_id, "ports that are open to everybody", "known at deployment")
 
 
@@ -106,6 +115,54 @@ def _lustre(template: Template) -> Iterator[Problem]:
             yield Problem(system.logical_id, "EfaEnabled without MetadataConfiguration, expected one: add it")
 
 
+def _addresses(template: Template) -> Iterator[Problem]:
+    """At the least: one address for each interface that has one, in a subnet made here."""
+    needed: dict[str, int] = {}
+    subnets: dict[str, Resource] = {}
+    for group in groups(template):
+        size, layout = as_int(group.max_size), group.launch.layout if group.launch else None
+        subnet = template.referred(group.subnets[0]) if len(group.subnets) == 1 else None
+        if size is None or not isinstance(layout, list) or subnet is None:
+            continue
+        subnets[subnet.logical_id] = subnet
+        with_address = sum(interface.interface_type != "efa-only" for interface in layout)
+        needed[subnet.logical_id] = needed.get(subnet.logical_id, 0) + size * with_address
+    for logical_id, count in needed.items():
+        cidr = subnets[logical_id].get("CidrBlock")
+        try:
+            usable = ipaddress.IPv4Network(str(cidr)).num_addresses - RESERVED_ADDRESSES
+        except ValueError:
+            continue  # known at deployment, or IPv6
+        if count > usable:
+            yield Problem(
+                logical_id,
+                f"{cidr} has {usable:,} addresses and its nodes take {count:,} before any pod has one, expected as "
+                "many at least: state a larger CidrBlock",
+            )
+
+
+def _cluster_subnets(template: Template) -> Iterator[Problem]:
+    for cluster in template.of_type("AWS::EKS::Cluster"):
+        zones = []
+        for value in cluster.items("ResourcesVpcConfig", "SubnetIds"):
+            subnet = template.referred(value)
+            zone = subnet.get("AvailabilityZone") if subnet is not None else None
+            if isinstance(zone, str) and _ZONE.fullmatch(zone):
+                zones.append(zone)
+        local = sorted(zone for zone in set(zones) if is_local_zone(zone))
+        if local:
+            yield Problem(
+                cluster.logical_id,
+                f"a subnet of the cluster is in Local Zone {local[0]}, expected Availability Zones: EKS can't create a "
+                "cluster with it, only node groups go there, take it out",
+            )
+        elif zones and len(zones) == len(cluster.items("ResourcesVpcConfig", "SubnetIds")) and len(set(zones)) == 1:
+            yield Problem(
+                cluster.logical_id,
+                f"every subnet of the cluster is in {zones[0]}, expected two zones: EKS refuses one, add a subnet",
+            )
+
+
 RULES = (
     Rule(
         id="efa-security-group",
@@ -122,6 +179,22 @@ RULES = (
         source="EC2 user guide, security groups (high); that nobody should: ours",
         remedy="name your networks, or use Session Manager",
         check=_open_to_everybody,
+    ),
+    Rule(
+        id="subnet-addresses",
+        severity=Severity.ERROR,
+        protects_from="nodes that don't launch because the subnet is used up",
+        source="VPC user guide, subnet CIDR blocks: five addresses are kept (high)",
+        remedy="a larger CidrBlock, in a new subnet; `ultrafleet network plan` counts pods, too",
+        check=_addresses,
+    ),
+    Rule(
+        id="cluster-subnets",
+        severity=Severity.ERROR,
+        protects_from="a cluster that EKS refuses",
+        source="EKS user guide, VPC requirements and Local Zones (high)",
+        remedy="subnets in two Availability Zones; node groups may be in the Local Zone",
+        check=_cluster_subnets,
     ),
     Rule(
         id="lustre",

@@ -1,78 +1,124 @@
-"""Rules of node groups and Auto Scaling groups."""
+"""Rules of groups of nodes: capacity, image, subnet, size."""
 
 from collections.abc import Iterator
 
 from ultrafleet.catalog import InstanceType, UltraServerType
-from ultrafleet.policy.intrinsics import Unknown
-from ultrafleet.policy.launch import AUTO_SCALING_GROUP, NODE_GROUP, known_type, launch_of, types_of
+from ultrafleet.policy.group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP, Group, groups
+from ultrafleet.policy.intrinsics import Unknown, text_of
+from ultrafleet.policy.launch import as_int
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
-from ultrafleet.policy.template import Resource, Template
+from ultrafleet.policy.template import Template
 
-_ARM_AMI = "ARM"
+_BLOCK = "CAPACITY_BLOCK"
+_ARCHITECTURES = {"arm64": ("arm64", "aarch64"), "x86_64": ("x86_64", "amd64")}
 
 
 def _capacity_type(template: Template) -> Iterator[Problem]:
-    for group in template.of_type(NODE_GROUP):
-        launch = launch_of(template, group)
-        stated = group.get("CapacityType")
+    for group in groups(template, NODE_GROUP, COMPUTE_NODE_GROUP):
+        launch, key = group.launch, "CapacityType" if group.is_managed else "PurchaseOption"
+        stated = group.resource.get(key)
         if isinstance(stated, Unknown):
-            yield cannot_tell(group.logical_id, "CapacityType", stated.reason)
-        elif launch is not None and launch.market == "capacity-block" and stated != "CAPACITY_BLOCK":
+            yield cannot_tell(group.logical_id, key, stated.reason)
+        elif launch is None:
+            only = [kind for kind in group.types if set(kind.purchase_options or ()) == {"capacity-block"}]
+            if only and stated != _BLOCK:
+                yield Problem(
+                    group.logical_id,
+                    f"{key} is {stated or 'not stated'} for {only[0]}, expected {_BLOCK} and a launch template that "
+                    "names the block: it is sold no other way",
+                )
+            elif stated == _BLOCK and not _names_launch_template(group):
+                yield Problem(
+                    group.logical_id,
+                    f"{key} is {_BLOCK} without a launch template, expected one that names the block: add it",
+                )
+        elif launch.is_for_block and stated != _BLOCK:
             yield Problem(
                 group.logical_id,
-                f"CapacityType is {stated or 'not stated'} with a launch template for a capacity block, expected "
-                "CAPACITY_BLOCK: set it",
+                f"{key} is {stated or 'not stated'} with a launch template for a capacity block, expected {_BLOCK}: "
+                "set it",
             )
-        elif stated == "CAPACITY_BLOCK" and launch is not None and launch.market != "capacity-block":
+        elif stated == _BLOCK and not launch.is_for_block:
             if isinstance(launch.market, Unknown):
                 yield cannot_tell(group.logical_id, "the launch template's market type", launch.market.reason)
                 continue
             yield Problem(
                 group.logical_id,
-                f"CapacityType is CAPACITY_BLOCK and the launch template's MarketType {launch.market or 'not stated'}, "
-                "expected capacity-block: set it there",
+                f"{key} is {_BLOCK} and the launch template's MarketType {launch.market or 'not stated'}, expected "
+                "capacity-block: set it there",
             )
 
 
+def _names_launch_template(group: Group) -> bool:
+    return any(group.resource.get(key) is not None for key in ("LaunchTemplate", "CustomLaunchTemplate"))
+
+
 def _architecture(template: Template) -> Iterator[Problem]:
-    for group in template.of_type(NODE_GROUP):
-        ami = group.get("AmiType")
-        if not isinstance(ami, str) or ami == "CUSTOM":
-            continue
-        for kind in _known(template, group):
-            arm = _ARM_AMI in ami
-            if kind.architecture is not None and arm is not (kind.architecture == "arm64"):
+    for group in groups(template):
+        ami, image = group.resource.get("AmiType"), group.launch.get("ImageId") if group.launch else None
+        for kind in group.types:
+            named = text_of(image) if image is not None else None
+            if named is not None:
+                yield from _of_image(group, kind, named)
+            if not group.is_managed:
+                continue
+            if ami is None and image is None and group.launch is not None and kind.accelerator_kind is not None:
                 yield Problem(
                     group.logical_id,
-                    f"AmiType is {ami} for {kind}, which is {kind.architecture}, expected one of that architecture: "
-                    "change it",
+                    f"AmiType is not stated for {kind}, and EKS takes a standard x86_64 image, expected one for "
+                    f"{kind.accelerator_kind} on {kind.architecture}: state it",
                 )
-            elif (
-                kind.accelerator_kind is not None
-                and kind.accelerator_kind.upper() not in ami
-                and "BOTTLEROCKET" not in ami
-            ):
-                yield Problem(
-                    group.logical_id,
-                    f"AmiType is {ami} for {kind}, expected one with {kind.accelerator_kind.upper()}: without its "
-                    "driver, nodes count no accelerators",
-                )
+            elif isinstance(ami, str) and ami != "CUSTOM":
+                yield from _of_ami_type(group, kind, ami)
+
+
+def _of_image(group: Group, kind: InstanceType, image: str) -> Iterator[Problem]:
+    """Public parameters of images name the architecture."""
+    named = [name for name, words in _ARCHITECTURES.items() if any(word in image for word in words)]
+    if kind.architecture is not None and named and named != [kind.architecture]:
+        yield Problem(
+            group.logical_id,
+            f"ImageId is {image} for {kind}, which is {kind.architecture}, expected one of that architecture: change "
+            "it",
+        )
+
+
+def _of_ami_type(group: Group, kind: InstanceType, ami: str) -> Iterator[Problem]:
+    accelerator = (kind.accelerator_kind or "").upper()
+    if kind.architecture is not None and ("ARM" in ami) is not (kind.architecture == "arm64"):
+        yield Problem(
+            group.logical_id,
+            f"AmiType is {ami} for {kind}, which is {kind.architecture}, expected one of that architecture: change it",
+        )
+    elif kind.is_ultraserver_member and kind.architecture == "arm64" and "BOTTLEROCKET" in ami:
+        yield Problem(
+            group.logical_id,
+            f"AmiType is {ami} for {kind}, expected AL2023_ARM_64_NVIDIA: Bottlerocket doesn't list GB200",
+            Severity.WARNING,
+        )
+    elif accelerator and accelerator not in ami and not ("BOTTLEROCKET" in ami or ami == "AL2_x86_64_GPU"):
+        yield Problem(
+            group.logical_id,
+            f"AmiType is {ami} for {kind}, expected one with {accelerator}: without its driver, nodes count no "
+            "accelerators",
+        )
 
 
 def _one_subnet(template: Template) -> Iterator[Problem]:
-    for group in template.of_type(NODE_GROUP, AUTO_SCALING_GROUP):
-        launch = launch_of(template, group)
-        if launch is None or not (launch.has_efa or launch.market == "capacity-block"):
+    for group in groups(template):
+        efa = group.launch is not None and group.launch.has_efa
+        if not (efa or group.is_for_block):
             continue
-        path = "Subnets" if group.type == NODE_GROUP else "VPCZoneIdentifier"
-        value = group.get(path)
+        path = group.subnets_property
+        value = group.resource.get(path)
+        zones = group.resource.items("AvailabilityZones")
         if isinstance(value, Unknown):
             yield cannot_tell(group.logical_id, path, value.reason)
-        elif len(group.items(path)) > 1:
+        elif len(group.subnets) > 1 or len(zones) > 1:
+            got = f"{path} has {len(group.subnets)} subnets" if group.subnets else f"there are {len(zones)} zones"
             yield Problem(
                 group.logical_id,
-                f"{path} has {len(group.items(path))} subnets, expected one, in the capacity's zone: EFA and a "
-                "reservation end at the zone",
+                f"{got}, expected one, in the capacity's zone: EFA and a reservation end at the zone",
             )
 
 
@@ -81,25 +127,29 @@ def _ultraserver_size(template: Template) -> Iterator[Problem]:
     for ultraserver in UltraServerType.all():
         if ultraserver.instance_type and ultraserver.instance_count:
             sizes.setdefault(str(ultraserver.instance_type), set()).add(ultraserver.instance_count)
-    for group in template.of_type(NODE_GROUP):
-        for kind in _known(template, group):
-            most = group.get("ScalingConfig", "MaxSize")
-            if str(kind) not in sizes or most is None:
+    for group in groups(template):
+        most = group.max_size
+        for kind in group.types:
+            whole = sorted(sizes.get(str(kind), ()))
+            if not whole or most is None:
                 continue
-            if isinstance(most, Unknown):
-                yield cannot_tell(group.logical_id, "MaxSize", most.reason)
-            elif int(most) not in sizes[str(kind)]:
+            size = as_int(most)
+            if isinstance(most, Unknown) or size is None:
+                why = most.reason if isinstance(most, Unknown) else f"{most!r} is no number"
+                yield cannot_tell(group.logical_id, "the largest size", why)
+            elif size not in whole:
+                racks = size > 0 and any(size % one == 0 for one in whole)
                 yield Problem(
                     group.logical_id,
-                    f"MaxSize is {most} for {kind}, expected {' or '.join(map(str, sorted(sizes[str(kind)])))}: a node "
-                    "group is one whole UltraServer",
+                    f"the largest size is {most} for {kind}, expected {' or '.join(map(str, whole))}: a group is one "
+                    f"whole UltraServer{', so that its nodes share one NVLink domain: make a group of each' * racks}",
+                    Severity.WARNING if racks and not group.is_managed else None,
                 )
 
 
 def _mixed(template: Template) -> Iterator[Problem]:
-    for group in template.of_type(AUTO_SCALING_GROUP):
-        launch = launch_of(template, group)
-        if launch is not None and launch.market == "capacity-block" and group.get("MixedInstancesPolicy") is not None:
+    for group in groups(template, AUTO_SCALING_GROUP):
+        if group.is_for_block and group.resource.get("MixedInstancesPolicy") is not None:
             yield Problem(
                 group.logical_id,
                 "MixedInstancesPolicy is used with a capacity block, expected LaunchTemplate: an Auto Scaling group "
@@ -108,12 +158,9 @@ def _mixed(template: Template) -> Iterator[Problem]:
 
 
 def _zone(template: Template) -> Iterator[Problem]:
-    for group in template.of_type(NODE_GROUP, AUTO_SCALING_GROUP):
-        path = "Subnets" if group.type == NODE_GROUP else "VPCZoneIdentifier"
-        for value in group.items(path):
-            subnet = template.referred(value)
-            zone = subnet.get("AvailabilityZone") if subnet is not None else None
-            for kind in _known(template, group) if isinstance(zone, str) else ():
+    for group in groups(template):
+        for zone in group.zones:
+            for kind in group.types:
                 if kind.zones and zone not in kind.zones:
                     yield Problem(
                         group.logical_id,
@@ -121,16 +168,27 @@ def _zone(template: Template) -> Iterator[Problem]:
                     )
 
 
-def _known(template: Template, group: Resource) -> list[InstanceType]:
-    return [kind for kind in map(known_type, types_of(group, launch_of(template, group))) if kind is not None]
+def _desired_size(template: Template) -> Iterator[Problem]:
+    for group in groups(template, NODE_GROUP, AUTO_SCALING_GROUP):
+        path = ("ScalingConfig", "DesiredSize") if group.is_managed else ("DesiredCapacity",)
+        least = ("ScalingConfig", "MinSize") if group.is_managed else ("MinSize",)
+        sizes = {".".join(part): as_int(group.resource.get(*part)) for part in (path, least)}
+        for name, size in sizes.items():
+            if group.is_for_block and size:
+                yield Problem(
+                    group.logical_id,
+                    f"{name} is {size} with a capacity block, expected 0: before the block starts and after it ends "
+                    "every launch fails, let a schedule set the size",
+                )
+                break
 
 
 RULES = (
     Rule(
         id="capacity-type",
         severity=Severity.ERROR,
-        protects_from="a node group that EKS refuses, or that launches beside the block",
-        source="EKS user guide, Capacity Blocks with managed node groups (high)",
+        protects_from="a node group that is refused, or that launches beside the block",
+        source="EKS user guide, Capacity Blocks with managed node groups; PCS API, PurchaseOption (high)",
         remedy="CapacityType CAPACITY_BLOCK and MarketType capacity-block go together",
         check=_capacity_type,
     ),
@@ -155,7 +213,7 @@ RULES = (
         severity=Severity.ERROR,
         protects_from="a rack of which a part is paid for and never used",
         source="EC2 user guide, UltraServers: instances of each (high)",
-        remedy="MaxSize of one whole UltraServer, a node group for each",
+        remedy="a largest size of one whole UltraServer, a group for each",
         check=_ultraserver_size,
     ),
     Rule(
@@ -173,5 +231,13 @@ RULES = (
         source="EC2 user guide, P6e-GB200 in the Dallas Local Zone (high)",
         remedy="a subnet in the type's zone",
         check=_zone,
+    ),
+    Rule(
+        id="desired-size-with-block",
+        severity=Severity.WARNING,
+        protects_from="launch errors until the block is active, and a stack update that undoes what a schedule set",
+        source="EKS user guide, Capacity Blocks (high); containers-roadmap #1259 (medium)",
+        remedy="a desired and a least size of 0, and a schedule that knows the block",
+        check=_desired_size,
     ),
 )

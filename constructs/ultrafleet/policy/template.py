@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from ultrafleet.policy.intrinsics import Resolver, Unknown
 _TEMPLATE_SUFFIXES = (".json", ".yaml", ".yml", ".template")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Resource:
     """A resource, with its values resolved.
 
@@ -24,12 +24,14 @@ class Resource:
         type: such as `AWS::EC2::LaunchTemplate`.
         properties: its properties; what isn't known before deployment is an `Unknown`.
         raw: the resource as it is written.
+        template: the template that it stands in.
     """
 
     logical_id: str
     type: str
     properties: Mapping[str, Any]
     raw: Mapping[str, Any]
+    template: "Template" = field(repr=False)
 
     def get(self, *path: str | int) -> Any:  # noqa: ANN401 - JSON
         """A value below the properties; None where it isn't there, an `Unknown` where it can't be told."""
@@ -51,7 +53,7 @@ class Resource:
         return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Template:
     """A template.
 
@@ -60,17 +62,19 @@ class Template:
         content: the template as it is written, short intrinsics in their long form.
         size_bytes: its size as a file.
         parameters: values of parameters that are known. Default: the template's own defaults.
+        exporters: templates that are read together, by the name of what they export: see `linked`.
     """
 
     name: str
     content: Mapping[str, Any]
     size_bytes: int = 0
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    exporters: Mapping[str, "Template"] = field(default_factory=dict, repr=False)
 
     @cached_property
     def resources(self) -> Mapping[str, Resource]:
         """Resources by logical id, resolved. One whose condition is known to be false isn't there."""
-        resolver = Resolver(self.content, self.parameters)
+        resolver = self._resolver
         found = {}
         for logical_id, raw in self.content["Resources"].items():
             if not isinstance(raw, Mapping) or "Type" not in raw:
@@ -83,18 +87,55 @@ class Template:
                 type=str(raw["Type"]),
                 properties=properties if isinstance(properties, Mapping) else {},
                 raw=raw,
+                template=self,
             )
         return found
+
+    @cached_property
+    def _resolver(self) -> Resolver:
+        return Resolver(self.content, self.parameters, self._imported)
+
+    def resolve(self, value: Any) -> Any:  # noqa: ANN401 - JSON
+        """A value of this template, resolved where it can be."""
+        return self._resolver.resolve(value)
+
+    @cached_property
+    def exports(self) -> Mapping[str, Any]:
+        """Values of its exports as they are written, by name, where the name can be told."""
+        found = {}
+        for output in (self.content.get("Outputs") or {}).values():
+            export = output.get("Export") if isinstance(output, Mapping) else None
+            name = self._resolver.resolve(export.get("Name")) if isinstance(export, Mapping) else None
+            if isinstance(name, str):
+                found[name] = output.get("Value")
+        return found
+
+    def _imported(self, name: str) -> Any:  # noqa: ANN401 - JSON
+        """What another template exports; what is made there keeps where it comes from."""
+        exporter = self.exporters.get(name)
+        if exporter is None:
+            return Unknown(f"export {name} is made by another stack")
+        value = exporter.resolve(exporter.exports[name])
+        return replace(value, template=exporter) if isinstance(value, Unknown) and value.template is None else value
 
     def of_type(self, *types: str) -> Iterator[Resource]:
         """Resources of some types, in the template's order."""
         return (resource for resource in self.resources.values() if resource.type in types)
 
     def referred(self, value: Any) -> Resource | None:  # noqa: ANN401 - JSON
-        """The resource of this template that a value refers to, by Ref or GetAtt."""
+        """The resource that a value refers to, by Ref or GetAtt, or by what a template read with this one exports."""
         if isinstance(value, Unknown) and value.logical_id is not None:
-            return self.resources.get(value.logical_id)
+            return (value.template or self).resources.get(value.logical_id)
         return None
+
+
+def linked(templates: Sequence[Template]) -> list[Template]:
+    """The same templates, each of which sees what the others export."""
+    exporters: dict[str, Template] = {}
+    found = [replace(template, exporters=exporters) for template in templates]
+    for template in found:
+        exporters.update(dict.fromkeys(template.exports, template))
+    return found
 
 
 def parse_template(text: str, *, name: str, parameters: Mapping[str, Any] | None = None) -> Template:
@@ -140,7 +181,7 @@ def read_templates(paths: Sequence[Path], *, parameters: Mapping[str, Any] | Non
             found.append(parse_template(_text(path), name=str(path), parameters=parameters))
         else:
             raise FleetError(f"{path} doesn't exist, expected a template or a folder of templates: correct the path")
-    return found
+    return linked(found)
 
 
 def _in_folder(folder: Path, parameters: Mapping[str, Any] | None) -> Iterator[Template]:

@@ -1,0 +1,253 @@
+"""Rules of what instances are bought with: market options, reservations, groups of them, placement groups."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ultrafleet.errors import FleetError
+from ultrafleet.policy.group import AUTO_SCALING_GROUP, groups, types_launched
+from ultrafleet.policy.intrinsics import Unknown
+from ultrafleet.policy.launch import BLOCK_MARKET, Launch, known_type, launches
+from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
+from ultrafleet.policy.template import Resource, Template
+from ultrafleet.rules.capacity_block import validate_reservation_id
+
+_RESERVATION = "AWS::EC2::CapacityReservation"
+_RESERVATION_GROUP = "AWS::ResourceGroups::Group"
+_POOL = "AWS::EC2::CapacityReservationPool"
+_GENERIC = "AWS::ResourceGroups::Generic"
+
+
+def _market(template: Template) -> Iterator[Problem]:
+    types = types_launched(template)
+    for launch in launches(template):
+        logical_id, market = launch.resource.logical_id, launch.market
+        if isinstance(market, Unknown):
+            yield cannot_tell(logical_id, "the market type", market.reason)
+            continue
+        only_blocks = [kind for kind in types.get(logical_id, ()) if _only_in_blocks(kind.purchase_options)]
+        preference = launch.get("CapacityReservationSpecification", "CapacityReservationPreference")
+        if market == BLOCK_MARKET and launch.reservation is None:
+            yield Problem(
+                logical_id,
+                "MarketType is capacity-block without a CapacityReservationTarget, expected the block's reservation: "
+                "add CapacityReservationId or CapacityReservationResourceGroupArn",
+            )
+        elif market == BLOCK_MARKET and preference == "none":
+            yield Problem(
+                logical_id,
+                "CapacityReservationPreference is none with MarketType capacity-block, expected the block's "
+                "reservation alone: take the preference out",
+            )
+        elif market == "spot" and launch.reservation is not None:
+            yield Problem(
+                logical_id,
+                "MarketType is spot with a CapacityReservationTarget, expected capacity-block or no market type: spot "
+                "instances use no reservation",
+            )
+        elif only_blocks and market != BLOCK_MARKET:
+            yield Problem(
+                logical_id,
+                f"MarketType is {market or 'not stated'} for {only_blocks[0]}, expected capacity-block: it is sold no "
+                "other way",
+            )
+
+
+def _only_in_blocks(options: tuple[str, ...] | None) -> bool:
+    return set(options or ()) == {"capacity-block"}
+
+
+def _reservation_id(template: Template) -> Iterator[Problem]:
+    for launch in launches(template):
+        named = launch.get("CapacityReservationSpecification", "CapacityReservationTarget", "CapacityReservationId")
+        if isinstance(named, str):
+            try:
+                validate_reservation_id(named)
+            except FleetError as error:
+                yield Problem(launch.resource.logical_id, str(error))
+
+
+def _placement(template: Template) -> Iterator[Problem]:
+    why = "expected none: a block places its instances itself, take it out"
+    for launch in launches(template):
+        group = launch.get("Placement", "GroupName") or launch.get("Placement", "GroupId")
+        if group is not None and launch.is_for_block:
+            yield Problem(
+                launch.resource.logical_id, f"there is a placement group beside MarketType capacity-block, {why}"
+            )
+    for scaled in groups(template, AUTO_SCALING_GROUP):
+        if scaled.is_for_block and scaled.resource.get("PlacementGroup") is not None:
+            yield Problem(scaled.logical_id, f"PlacementGroup is stated for a capacity block, {why}")
+
+
+def _placement_strategy(template: Template) -> Iterator[Problem]:
+    for launch in launches(template):
+        placement = template.referred(launch.get("Placement", "GroupName"))
+        strategy = placement.get("Strategy") if placement is not None else None
+        if launch.has_efa and not launch.is_for_block and isinstance(strategy, str) and strategy != "cluster":
+            yield Problem(
+                launch.resource.logical_id,
+                f"its placement group's Strategy is {strategy}, expected cluster: EFA's latency needs it, change it",
+            )
+
+
+def _made_here(template: Template) -> Iterator[Problem]:
+    """What CloudFormation can't make: a capacity block."""
+    for reservation in template.of_type(_RESERVATION):
+        kind = known_type(reservation.get("InstanceType"))
+        if kind is not None and _only_in_blocks(kind.purchase_options):
+            yield Problem(
+                reservation.logical_id,
+                f"it reserves {kind} on demand, expected a capacity block: buy one by the API and name its "
+                "reservation in the launch template",
+            )
+    for launch in launches(template):
+        made = _reservation_of(template, launch)
+        if made is not None and launch.is_for_block:
+            yield Problem(
+                launch.resource.logical_id,
+                f"MarketType is capacity-block with {made.logical_id}, an on-demand reservation, expected no market "
+                "type or a block's reservation: change one of them",
+            )
+
+
+def _reservation_of(template: Template, launch: Launch) -> Resource | None:
+    made = template.referred(launch.reservation)
+    return made if made is not None and made.type == _RESERVATION else None
+
+
+def _agreement(template: Template) -> Iterator[Problem]:
+    """A reservation made here holds the type, in the zone, of what targets it."""
+    for launch in launches(template):
+        made = _reservation_of(template, launch)
+        reserved, stated = (made.get("InstanceType") if made else None), launch.get("InstanceType")
+        if made is not None and isinstance(reserved, str) and isinstance(stated, str) and reserved != stated:
+            yield Problem(
+                launch.resource.logical_id,
+                f"InstanceType is {stated} and {made.logical_id} reserves {reserved}, expected one type: change one",
+            )
+    for group in groups(template):
+        made = _reservation_of(template, group.launch) if group.launch else None
+        zone = made.get("AvailabilityZone") if made is not None else None
+        for other in group.zones if made is not None and isinstance(zone, str) else ():
+            if other != zone:
+                yield Problem(
+                    group.logical_id,
+                    f"its subnet is in {other} and the reservation in {zone}, expected one zone: move one of them",
+                )
+
+
+def _reservation_group(template: Template) -> Iterator[Problem]:
+    """A resource group of reservations says so, and holds the type of what targets it."""
+    for group in template.of_type(_RESERVATION_GROUP):
+        parts = _configuration(group)
+        if _POOL not in parts:
+            continue
+        allowed = parts.get(_GENERIC, {}).get("allowed-resource-types")
+        if allowed != [_RESERVATION]:
+            yield Problem(
+                group.logical_id,
+                f"a group of reservations has allowed-resource-types {allowed or 'not stated'} in {_GENERIC}, expected "
+                f"{_RESERVATION}: state it",
+            )
+        if parts[_POOL].get("reservation-type", ["capacity-block"]) != ["capacity-block"] and _blocks_target(
+            template, group
+        ):
+            yield Problem(
+                group.logical_id, "reservation-type is not capacity-block with a launch template for blocks: set it"
+            )
+    for launch in launches(template):
+        target = template.referred(launch.reservation)
+        if target is None or target.type != _RESERVATION_GROUP:
+            continue
+        parts, stated = _configuration(target), launch.get("InstanceType")
+        if _POOL not in parts:
+            yield Problem(
+                launch.resource.logical_id,
+                f"it targets {target.logical_id}, a resource group without {_POOL}, expected a group of reservations: "
+                "add that configuration",
+            )
+            continue
+        held = parts[_POOL].get("instance-type")
+        if held and isinstance(stated, str) and stated not in held:
+            yield Problem(
+                launch.resource.logical_id,
+                f"InstanceType is {stated} and its group holds {', '.join(map(str, held))}, expected one type: change "
+                "one",
+            )
+
+
+def _blocks_target(template: Template, group: Resource) -> bool:
+    return any(launch.is_for_block and template.referred(launch.reservation) is group for launch in launches(template))
+
+
+def _configuration(group: Resource) -> dict[str, dict[str, list[Any]]]:
+    return {
+        str(part.get("Type")): {
+            str(parameter.get("Name")): list(parameter.get("Values") or [])
+            for parameter in part.get("Parameters") or []
+            if isinstance(parameter, Mapping)
+        }
+        for part in group.items("Configuration")
+        if isinstance(part, Mapping)
+    }
+
+
+_EC2 = "EC2 user guide"
+RULES = (
+    Rule(
+        id="market-and-reservation",
+        severity=Severity.ERROR,
+        protects_from="launches that fail, or that run beside the block that was paid for",
+        source=f"{_EC2}, launch instances using Capacity Blocks (high)",
+        remedy="state MarketType capacity-block and the block's reservation together",
+        check=_market,
+    ),
+    Rule(
+        id="reservation-id",
+        severity=Severity.ERROR,
+        protects_from="a launch template that targets nothing",
+        source="EKS user guide, Capacity Blocks (high)",
+        remedy="pass the id that `aws ec2 describe-capacity-reservations` shows",
+        check=_reservation_id,
+    ),
+    Rule(
+        id="placement-with-block",
+        severity=Severity.ERROR,
+        protects_from="launches that EC2 refuses, or capacity that is paid for and stranded",
+        source=f"{_EC2}, Capacity Blocks, considerations (high); terraform-aws-eks #3730, eksctl #7949",
+        remedy="take the placement group out",
+        check=_placement,
+    ),
+    Rule(
+        id="placement-strategy",
+        severity=Severity.WARNING,
+        protects_from="instances apart from one another, with the latency of that",
+        source=f"{_EC2}, placement groups and EFA (high)",
+        remedy="Strategy: cluster",
+        check=_placement_strategy,
+    ),
+    Rule(
+        id="block-in-cloudformation",
+        severity=Severity.ERROR,
+        protects_from="a stack that fails: CloudFormation can't buy a capacity block",
+        source="CloudFormation schema of AWS::EC2::CapacityReservation; EC2 API, PurchaseCapacityBlock (high)",
+        remedy="buy the block by the API, and pass its reservation id",
+        check=_made_here,
+    ),
+    Rule(
+        id="reservation-agreement",
+        severity=Severity.ERROR,
+        protects_from="launches that find no capacity beside a reservation that costs money",
+        source=f"{_EC2}, Capacity Reservations: type, zone and platform have to match (high)",
+        remedy="one instance type and one zone in reservation, launch template and subnet",
+        check=_agreement,
+    ),
+    Rule(
+        id="reservation-group",
+        severity=Severity.ERROR,
+        protects_from="a group that takes no reservations, or launches that find none of their type",
+        source=f"{_EC2}, create a Capacity Reservation group; Resource Groups, service configurations (high)",
+        remedy=f"{_POOL} with the instance type, and {_GENERIC} with allowed-resource-types {_RESERVATION}",
+        check=_reservation_group,
+    ),
+)

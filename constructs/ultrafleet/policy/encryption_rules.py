@@ -1,0 +1,53 @@
+"""Rules of encryption at rest."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ultrafleet.policy.intrinsics import Unknown
+from ultrafleet.policy.launch import is_true, launches
+from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
+from ultrafleet.policy.template import Template
+
+
+def _volumes(template: Template) -> Iterator[Problem]:
+    mapped = [(launch.resource.logical_id, launch.items("BlockDeviceMappings")) for launch in launches(template)]
+    mapped += [
+        (resource.logical_id, resource.items("BlockDeviceMappings"))
+        for resource in template.of_type("AWS::EC2::Instance", "AWS::AutoScaling::LaunchConfiguration")
+    ]
+    for logical_id, mappings in mapped:
+        for mapping in mappings:
+            volume = mapping.get("Ebs") if isinstance(mapping, Mapping) else None
+            if isinstance(volume, Mapping):
+                yield from _of(logical_id, volume, f"volume {mapping.get('DeviceName')}")
+    for resource in template.of_type("AWS::EC2::Volume"):
+        yield from _of(resource.logical_id, resource.properties, "it")
+    for resource in template.of_type("AWS::EFS::FileSystem"):
+        if not is_true(resource.get("Encrypted")):
+            yield Problem(resource.logical_id, "Encrypted is not true, expected true: set it, on a new file system")
+
+
+def _of(logical_id: str, volume: Mapping[str, Any], name: str) -> Iterator[Problem]:
+    stated = volume.get("Encrypted")
+    if isinstance(stated, Unknown):
+        yield cannot_tell(logical_id, "Encrypted", stated.reason)
+    elif stated is None and volume.get("SnapshotId") is not None:
+        yield cannot_tell(logical_id, f"whether {name} is encrypted", "its snapshot decides it")
+    elif not is_true(stated):
+        yield Problem(
+            logical_id,
+            f"{name} has Encrypted {'not stated' if stated is None else 'false'}, expected true: set it, an account "
+            "that encrypts by default is nothing that a template shows",
+        )
+
+
+RULES = (
+    Rule(
+        id="volume-encryption",
+        severity=Severity.ERROR,
+        protects_from="data on disks that anybody with a snapshot reads",
+        source="EC2 user guide, EBS encryption: off unless stated, or the account's default (high)",
+        remedy="Encrypted: true",
+        check=_volumes,
+    ),
+)

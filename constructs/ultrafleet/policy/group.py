@@ -1,0 +1,158 @@
+"""What launches nodes: node groups of EKS, Auto Scaling groups, compute node groups of PCS."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ultrafleet.catalog import InstanceType
+from ultrafleet.policy.intrinsics import Unknown
+from ultrafleet.policy.launch import LAUNCH_TEMPLATE, Launch, known_type, launches
+from ultrafleet.policy.template import Resource, Template
+
+NODE_GROUP: Final = "AWS::EKS::Nodegroup"
+AUTO_SCALING_GROUP: Final = "AWS::AutoScaling::AutoScalingGroup"
+COMPUTE_NODE_GROUP: Final = "AWS::PCS::ComputeNodeGroup"
+
+_SPECIFICATIONS: Final = (
+    ("LaunchTemplate",),
+    ("CustomLaunchTemplate",),
+    ("MixedInstancesPolicy", "LaunchTemplate", "LaunchTemplateSpecification"),
+)
+_SUBNETS: Final = {NODE_GROUP: "Subnets", AUTO_SCALING_GROUP: "VPCZoneIdentifier", COMPUTE_NODE_GROUP: "SubnetIds"}
+_MAX_SIZE: Final = {
+    NODE_GROUP: ("ScalingConfig", "MaxSize"),
+    AUTO_SCALING_GROUP: ("MaxSize",),
+    COMPUTE_NODE_GROUP: ("ScalingConfiguration", "MaxInstanceCount"),
+}
+_NAMES: Final = {NODE_GROUP: "NodegroupName", AUTO_SCALING_GROUP: "AutoScalingGroupName", COMPUTE_NODE_GROUP: "Name"}
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of nodes.
+
+    Attributes:
+        template: where it stands.
+        resource: the resource.
+        launch: its launch template, where it is at hand.
+    """
+
+    template: Template
+    resource: Resource
+    launch: Launch | None
+
+    @property
+    def logical_id(self) -> str:
+        """Its logical id."""
+        return self.resource.logical_id
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether it is a managed node group of EKS."""
+        return self.resource.type == NODE_GROUP
+
+    @property
+    def name(self) -> str:
+        """Its name, or else its logical id."""
+        named = self.resource.get(_NAMES[self.resource.type])
+        return named if isinstance(named, str) else self.logical_id
+
+    @property
+    def type_names(self) -> list[Any]:
+        """Its instance types: names, or `Unknown`."""
+        for own in (
+            self.resource.items("InstanceTypes"),
+            [item.get("InstanceType") for item in self.resource.items("InstanceConfigs") if isinstance(item, Mapping)],
+            [
+                item.get("InstanceType")
+                for item in self.resource.items("MixedInstancesPolicy", "LaunchTemplate", "Overrides")
+                if isinstance(item, Mapping) and item.get("InstanceType")
+            ],
+        ):
+            if own:
+                return own
+        named = self.launch.get("InstanceType") if self.launch else None
+        return [named] if named is not None else []
+
+    @property
+    def types(self) -> list[InstanceType]:
+        """Its instance types that the catalog knows."""
+        return [kind for kind in map(known_type, self.type_names) if kind is not None]
+
+    @property
+    def subnets_property(self) -> str:
+        """What its subnets are called."""
+        return _SUBNETS[self.resource.type]
+
+    @property
+    def subnets(self) -> list[Any]:
+        """Its subnets, or one `Unknown`."""
+        return self.resource.items(self.subnets_property)
+
+    @property
+    def zones(self) -> list[str]:
+        """Zones of its subnets, as far as they are known."""
+        found = []
+        for value in self.subnets:
+            subnet = self.template.referred(value)
+            zone = subnet.get("AvailabilityZone") if subnet is not None else None
+            if isinstance(zone, str):
+                found.append(zone)
+        return found
+
+    @property
+    def max_size(self) -> Any:  # noqa: ANN401 - JSON
+        """Its largest size: a number, text, None, or an `Unknown`."""
+        return self.resource.get(*_MAX_SIZE[self.resource.type])
+
+    @property
+    def is_for_block(self) -> bool:
+        """Whether it launches into a capacity block."""
+        stated = (self.resource.get("CapacityType"), self.resource.get("PurchaseOption"))
+        return "CAPACITY_BLOCK" in stated or (self.launch is not None and self.launch.is_for_block)
+
+
+def groups(template: Template, *types: str) -> Iterator[Group]:
+    """Groups of nodes; of some types only, if they are named."""
+    named: dict[str, Launch] | None = None
+    for resource in template.of_type(*(types or (NODE_GROUP, AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP))):
+        if named is None:
+            named = {
+                name: launch
+                for launch in launches(template)
+                if isinstance(name := launch.resource.get("LaunchTemplateName"), str)
+            }
+        yield Group(template, resource, _launch_of(template, resource, named))
+
+
+def _launch_of(template: Template, resource: Resource, named: Mapping[str, Launch]) -> Launch | None:
+    for path in _SPECIFICATIONS:
+        specification = resource.get(*path)
+        if not isinstance(specification, Mapping):
+            continue
+        id_ = next(
+            (specification[key] for key in ("Id", "LaunchTemplateId", "TemplateId") if key in specification), None
+        )
+        found = template.referred(id_)
+        if found is not None and found.type == LAUNCH_TEMPLATE:
+            return Launch(found)
+        name = specification.get("Name") or specification.get("LaunchTemplateName")
+        if isinstance(name, str) and name in named:
+            return named[name]
+    return None
+
+
+def types_launched(template: Template) -> dict[str, list[InstanceType]]:
+    """Known instance types of each launch template, by logical id: its own, or else those of the groups that use it."""
+    found = {
+        launch.resource.logical_id: [launch.instance_type] for launch in launches(template) if launch.instance_type
+    }
+    stated = set(found)
+    for group in groups(template):
+        if group.launch is None or isinstance(group.launch.get("InstanceType"), str | Unknown):
+            continue
+        logical_id = group.launch.resource.logical_id
+        if logical_id not in stated:
+            of_launch = found.setdefault(logical_id, [])
+            of_launch += [kind for kind in group.types if kind not in of_launch]
+    return found

@@ -1,0 +1,78 @@
+"""Rules of launch templates that managed node groups use: what EKS refuses in them."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from ultrafleet.policy.group import NODE_GROUP, Group, groups
+from ultrafleet.policy.launch import Launch
+from ultrafleet.policy.launch_rules import user_data
+from ultrafleet.policy.rule import Problem, Rule, Severity
+from ultrafleet.policy.template import Template
+
+_REFUSED = ("IamInstanceProfile", "InstanceInitiatedShutdownBehavior", "HibernationOptions")
+_MIME = re.compile(rb"\s*(MIME-Version:|Content-Type:)", re.IGNORECASE)
+
+
+def _refused(template: Template) -> Iterator[Problem]:
+    for group in groups(template, NODE_GROUP):
+        if group.launch is not None:
+            yield from _of(group, group.launch)
+
+
+def _of(group: Group, launch: Launch) -> Iterator[Problem]:
+    logical_id = launch.resource.logical_id
+    for key in _REFUSED:
+        if launch.get(key) is not None:
+            yield Problem(logical_id, f"{key} is stated for a managed node group, expected none: take it out")
+    if any(isinstance(item, Mapping) and item.get("SubnetId") is not None for item in launch.interfaces):
+        yield Problem(logical_id, "an interface states SubnetId, expected the node group's Subnets alone: take it out")
+    if launch.get("InstanceType") is not None and group.resource.get("InstanceTypes") is not None:
+        yield Problem(
+            group.logical_id,
+            "InstanceTypes stands beside the launch template's InstanceType, expected one of them: take one out",
+        )
+    if launch.get("InstanceType") is None and launch.is_for_block:
+        yield Problem(
+            logical_id, "InstanceType is not stated with MarketType capacity-block, expected the block's: state it"
+        )
+    if launch.get("ImageId") is not None and group.resource.get("AmiType") not in (None, "CUSTOM"):
+        yield Problem(
+            group.logical_id, "AmiType stands beside the launch template's ImageId, expected one of them: take one out"
+        )
+    for key in ("DiskSize", "RemoteAccess"):
+        if group.resource.get(key) is not None:
+            yield Problem(group.logical_id, f"{key} stands beside a launch template, expected it there: move it")
+
+
+def _mime(template: Template) -> Iterator[Problem]:
+    for group in groups(template, NODE_GROUP):
+        launch = group.launch
+        if launch is None or launch.get("ImageId") is not None or "BOTTLEROCKET" in str(group.resource.get("AmiType")):
+            continue
+        text = user_data(launch.get("UserData"))
+        if text and not _MIME.match(text):
+            yield Problem(
+                launch.resource.logical_id,
+                f"UserData begins with {text[:20].decode(errors='replace')!r}, expected a MIME multi-part document: "
+                "EKS adds its own part to it, begin with MIME-Version: 1.0",
+            )
+
+
+RULES = (
+    Rule(
+        id="node-group-launch-template",
+        severity=Severity.ERROR,
+        protects_from="a node group that EKS refuses",
+        source="EKS user guide, launch templates of managed node groups (high)",
+        remedy="leave to the node group what is the node group's",
+        check=_refused,
+    ),
+    Rule(
+        id="user-data-mime",
+        severity=Severity.ERROR,
+        protects_from="a node group that EKS refuses",
+        source="EKS user guide, launch templates of managed node groups, user data (high)",
+        remedy="MIME-Version: 1.0, Content-Type: multipart/mixed, a part for each",
+        check=_mime,
+    ),
+)

@@ -1,0 +1,95 @@
+"""Rules of versions that have to fit: Kubernetes, node releases, add-ons."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from ultrafleet.policy.group import NODE_GROUP, groups
+from ultrafleet.policy.launch import launches
+from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
+from ultrafleet.policy.template import Template
+from ultrafleet.rules.kubernetes_version import MINIMUM_KUBERNETES_VERSION
+
+_CNI = "vpc-cni"
+_CNI_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+_EFA_ONLY_SINCE = (1, 18, 5)
+_RELEASE = re.compile(r"\d+\.\d+\.\d+-(\d{8})")
+_DRIVER_580_SINCE = 20251103
+
+
+def _grace(template: Template) -> list[str]:
+    """Logical ids of node groups with Grace nodes."""
+    return [
+        group.logical_id
+        for group in groups(template, NODE_GROUP)
+        if any(kind.architecture == "arm64" and kind.accelerator_kind == "nvidia" for kind in group.types)
+    ]
+
+
+def _kubernetes(template: Template) -> Iterator[Problem]:
+    racks = _grace(template)
+    needed = ".".join(map(str, MINIMUM_KUBERNETES_VERSION))
+    holders = [*template.of_type("AWS::EKS::Cluster"), *(template.resources[name] for name in racks)] if racks else []
+    for holder in holders:
+        logical_id, version = holder.logical_id, holder.get("Version")
+        parts = str(version).split(".")
+        if len(parts) == 2 and all(part.isdecimal() for part in parts):  # noqa: PLR2004 - major and minor
+            if (int(parts[0]), int(parts[1])) < MINIMUM_KUBERNETES_VERSION:
+                yield Problem(logical_id, f"Version is {version} with P6e nodes, expected {needed} or newer: raise it")
+        elif version is not None:
+            yield cannot_tell(logical_id, "Version", "known at deployment")
+
+
+def _release(template: Template) -> Iterator[Problem]:
+    for logical_id in _grace(template):
+        release = template.resources[logical_id].get("ReleaseVersion")
+        dated = _RELEASE.fullmatch(release) if isinstance(release, str) else None
+        if dated and int(dated.group(1)) < _DRIVER_580_SINCE:
+            yield Problem(
+                logical_id,
+                f"ReleaseVersion is {release} with P6e nodes, expected one of {_DRIVER_580_SINCE} or later: it has no "
+                "driver for GB200, raise it",
+            )
+
+
+def _cni(template: Template) -> Iterator[Problem]:
+    saving = any(
+        isinstance(item, Mapping) and item.get("InterfaceType") == "efa-only"
+        for launch in launches(template)
+        for item in launch.interfaces
+    )
+    for addon in template.of_type("AWS::EKS::Addon") if saving else ():
+        version = addon.get("AddonVersion")
+        parsed = _CNI_VERSION.match(version) if isinstance(version, str) else None
+        if addon.get("AddonName") == _CNI and parsed and tuple(map(int, parsed.groups())) < _EFA_ONLY_SINCE:
+            yield Problem(
+                addon.logical_id,
+                f"AddonVersion is {version} with efa-only interfaces, expected v1.18.5 or newer: raise it",
+            )
+
+
+RULES = (
+    Rule(
+        id="kubernetes-for-p6e",
+        severity=Severity.ERROR,
+        protects_from="P6e nodes that don't join",
+        source="EKS user guide, P6e (high)",
+        remedy="Version 1.33 or newer",
+        check=_kubernetes,
+    ),
+    Rule(
+        id="release-for-p6e",
+        severity=Severity.ERROR,
+        protects_from="P6e nodes without a driver",
+        source="EKS user guide, P6e: AL2023_ARM_64_NVIDIA from release 20251103, driver 580 (high)",
+        remedy="a newer ReleaseVersion, or none",
+        check=_release,
+    ),
+    Rule(
+        id="cni-for-efa-only",
+        severity=Severity.ERROR,
+        protects_from="nodes whose pods get no address",
+        source="VPC CNI releases: efa-only from 1.18.5 (high)",
+        remedy="vpc-cni v1.18.5 or newer",
+        check=_cni,
+    ),
+)
