@@ -2,37 +2,82 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ultrafleet.errors import FleetError
-from ultrafleet.policy import Severity, check_templates, read_templates
+from ultrafleet.policy import (
+    RULES,
+    Finding,
+    Severity,
+    acknowledge,
+    check_templates,
+    read_acknowledgements,
+    read_templates,
+)
+from ultrafleet.policy.sarif import sarif
+
+_UNUSABLE = 2
 
 
 def check(
     paths: Annotated[list[Path], typer.Argument(help="templates, or folders of them, such as cdk.out")],
     *,
     parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of a template parameter")] = None,
+    acknowledgements: Annotated[Path | None, typer.Option(help="YAML file of findings that are accepted")] = None,
+    as_of: Annotated[datetime | None, typer.Option(help="day for acknowledgements; default: today, UTC")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
+    as_sarif: Annotated[bool, typer.Option("--sarif", help="as SARIF 2.1.0")] = False,
 ) -> None:
     """Hold templates to the rules of accelerated fleets: exit 0 clean, 1 errors found, 2 unusable input."""
-    for item in parameter or []:
-        if "=" not in item:
-            raise FleetError(f"parameter is {item!r}, expected NAME=VALUE")
-    given = dict(item.split("=", 1) for item in parameter or [])
-    templates = read_templates(paths, parameters=given)
-    findings = check_templates(templates)
-    if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    try:
+        given = _parameters(parameter or [])
+        templates = read_templates(paths, parameters=given)
+        accepted = read_acknowledgements(acknowledgements) if acknowledgements else []
+    except FleetError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(_UNUSABLE) from error
+    day = (as_of or datetime.now(UTC)).date()
+    findings = acknowledge(check_templates(templates), accepted, as_of=day, source=str(acknowledgements or ""))
+    if as_sarif:
+        print(json.dumps(sarif(findings, RULES), indent=2))
+    elif as_json:
+        print(json.dumps([_as_json(finding) for finding in findings], indent=2))
     else:
-        for finding in findings:
-            where = f"{finding.file}: {finding.resource or '(template)'}"
-            print(f"{where}: {finding.severity}: {finding.message} [{finding.rule}]")
-        counts = Counter(finding.severity for finding in findings)
-        told = ", ".join(f"{counts[severity]} {severity}" for severity in Severity)
-        print(f"{len(templates)} templates: {told}")
+        _print(findings, len(templates))
     if any(finding.severity is Severity.ERROR for finding in findings):
         raise typer.Exit(1)
+
+
+def _parameters(stated: Sequence[str]) -> dict[str, str]:
+    for item in stated:
+        if "=" not in item:
+            raise FleetError(f"parameter is {item!r}, expected NAME=VALUE: write it so")
+    return dict(item.split("=", 1) for item in stated)
+
+
+def _as_json(finding: Finding) -> dict[str, str]:
+    return {
+        "file": finding.file,
+        "resource": finding.resource,
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "message": finding.message,
+    }
+
+
+def _print(findings: Sequence[Finding], templates: int) -> None:
+    for finding in findings:
+        where = f"{finding.file}:{finding.line}: {finding.resource or '(template)'}"
+        print(f"{where}: {finding.severity}: {finding.message} [{finding.rule}]")
+    counts = Counter(finding.severity for finding in findings)
+    told = ", ".join(
+        f"{counts[severity]} {severity}"
+        for severity in Severity
+        if severity is not Severity.ACKNOWLEDGED or counts[severity]
+    )
+    print(f"{templates} templates: {told}")

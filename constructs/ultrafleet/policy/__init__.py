@@ -1,17 +1,21 @@
 """Policy for anybody's CloudFormation templates: rules of accelerated fleets, each with its source. No aws_cdk."""
 
+from ultrafleet.policy.acknowledgement import Acknowledgement, acknowledge, read_acknowledgements
 from ultrafleet.policy.engine import RULES, check_templates
 from ultrafleet.policy.rule import Finding, Problem, Rule, Severity
 from ultrafleet.policy.template import Template, parse_template, read_templates
 
 __all__ = [
     "RULES",
+    "Acknowledgement",
     "Finding",
     "Problem",
     "Rule",
     "Severity",
     "Template",
+    "acknowledge",
     "check_templates",
     "parse_template",
+    "read_acknowledgements",
     "read_templates",
 ]

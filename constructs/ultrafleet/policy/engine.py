@@ -44,6 +44,7 @@ def check_templates(templates: Iterable[Template]) -> list[Finding]:
                 rule=rule.id,
                 severity=problem.severity or rule.severity,
                 message=problem.message,
+                line=template.line_of(problem.resource),
             )
             for rule in RULES
             for problem in rule.check(template)

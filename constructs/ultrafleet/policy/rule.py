@@ -16,6 +16,8 @@ class Severity(StrEnum):
     """It works, and is not what should be."""
     UNKNOWN = "unknown"
     """Can't tell: a value is only known at deployment."""
+    ACKNOWLEDGED = "acknowledged"
+    """Somebody read and accepted it, until a day."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Finding:
         rule: id of the rule.
         severity: how bad it is.
         message: got, expected, what to change.
+        line: of the resource in the file; 1 where it isn't known.
     """
 
     file: str
@@ -76,3 +79,4 @@ class Finding:
     rule: str
     severity: Severity
     message: str
+    line: int = 1

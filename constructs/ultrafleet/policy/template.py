@@ -1,6 +1,7 @@
 """CloudFormation templates of anybody, from JSON or YAML with short intrinsics; values resolved where they can be."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,6 +13,7 @@ import yaml
 from ultrafleet.errors import FleetError
 from ultrafleet.policy.intrinsics import Resolver, Unknown
 
+_KEY = re.compile(r"""\s*["']?(\w+)["']?\s*:""")
 _TEMPLATE_SUFFIXES = (".json", ".yaml", ".yml", ".template")
 
 
@@ -60,14 +62,14 @@ class Template:
     Attributes:
         name: what it is called in findings: its path, usually.
         content: the template as it is written, short intrinsics in their long form.
-        size_bytes: its size as a file.
+        text: the template as a file has it. Default: not known.
         parameters: values of parameters that are known. Default: the template's own defaults.
         exporters: templates that are read together, by the name of what they export: see `linked`.
     """
 
     name: str
     content: Mapping[str, Any]
-    size_bytes: int = 0
+    text: str = field(default="", repr=False)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     exporters: Mapping[str, "Template"] = field(default_factory=dict, repr=False)
 
@@ -118,6 +120,27 @@ class Template:
         value = exporter.resolve(exporter.exports[name])
         return replace(value, template=exporter) if isinstance(value, Unknown) and value.template is None else value
 
+    @property
+    def size_bytes(self) -> int:
+        """Its size as a file."""
+        return len(self.text.encode())
+
+    @cached_property
+    def _lines(self) -> Mapping[str, int]:
+        """Lines on which resources begin: the first that looks like it, which is enough to find it."""
+        found: dict[str, int] = {}
+        inside = False
+        for number, line in enumerate(self.text.splitlines(), 1):
+            inside = inside or "Resources" in line
+            key = _KEY.match(line) if inside else None
+            if key is not None and key.group(1) in self.content["Resources"]:
+                found.setdefault(key.group(1), number)
+        return found
+
+    def line_of(self, logical_id: str) -> int:
+        """Line of a resource; 1 where it isn't known."""
+        return self._lines.get(logical_id, 1)
+
     def of_type(self, *types: str) -> Iterator[Resource]:
         """Resources of some types, in the template's order."""
         return (resource for resource in self.resources.values() if resource.type in types)
@@ -153,7 +176,7 @@ def parse_template(text: str, *, name: str, parameters: Mapping[str, Any] | None
         ) from error
     if not is_template(content):
         raise FleetError(f"{name} has no Resources, expected a CloudFormation template: name another file")
-    return Template(name=name, content=content, size_bytes=len(text.encode()), parameters=parameters or {})
+    return Template(name=name, content=content, text=text, parameters=parameters or {})
 
 
 def is_template(content: object) -> bool:

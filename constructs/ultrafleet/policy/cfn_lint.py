@@ -1,0 +1,73 @@
+"""The policy as rules of cfn-lint: `cfn-lint --append-rules ultrafleet.policy.cfn_lint -- template.yaml`.
+
+E9700 has what is an error, W9700 what is a warning, I9700 what can't be told. `ignore_checks` of cfn-lint work.
+"""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+from cfnlint.rules import CloudFormationLintRule, RuleMatch
+from cfnlint.template import Template as LintedTemplate
+
+from ultrafleet.policy.engine import check_templates
+from ultrafleet.policy.rule import Finding, Severity
+from ultrafleet.policy.template import Template
+
+_found: WeakKeyDictionary[Any, list[Finding]] = WeakKeyDictionary()
+
+
+def _findings(linted: LintedTemplate) -> list[Finding]:
+    """The three rules below share one run."""
+    if linted not in _found:
+        _found[linted] = check_templates([Template(name=str(linted.filename), content=linted.template)])
+    return _found[linted]
+
+
+def _matches(linted: LintedTemplate, severity: Severity) -> Iterator[RuleMatch]:
+    for finding in _findings(linted):
+        if finding.severity is severity:
+            path = ["Resources", finding.resource] if finding.resource else ["Resources"]
+            yield RuleMatch(path, f"{finding.message} [{finding.rule}]")
+
+
+class FleetErrors(CloudFormationLintRule):  # type: ignore[misc]  # no types in the wheel
+    """What doesn't launch, costs money or opens a door."""
+
+    id = "E9700"
+    shortdesc = "Errors of ultrafleet's policy"
+    description = "Rules of accelerated fleets, see docs/policy.md"
+    source_url = ""
+    tags: ClassVar[list[str]] = ["ultrafleet"]
+
+    def match(self, cfn: LintedTemplate) -> list[RuleMatch]:
+        """What is wrong with a template."""
+        return list(_matches(cfn, Severity.ERROR))
+
+
+class FleetWarnings(CloudFormationLintRule):  # type: ignore[misc]  # no types in the wheel
+    """What works, and is not what should be."""
+
+    id = "W9700"
+    shortdesc = "Warnings of ultrafleet's policy"
+    description = "Rules of accelerated fleets, see docs/policy.md"
+    source_url = ""
+    tags: ClassVar[list[str]] = ["ultrafleet"]
+
+    def match(self, cfn: LintedTemplate) -> list[RuleMatch]:
+        """What should be otherwise."""
+        return list(_matches(cfn, Severity.WARNING))
+
+
+class FleetUnknowns(CloudFormationLintRule):  # type: ignore[misc]  # no types in the wheel
+    """What only a deployment decides."""
+
+    id = "I9700"
+    shortdesc = "What ultrafleet's policy can't tell"
+    description = "Values that rules of accelerated fleets need and that no template shows"
+    source_url = ""
+    tags: ClassVar[list[str]] = ["ultrafleet"]
+
+    def match(self, cfn: LintedTemplate) -> list[RuleMatch]:
+        """What can't be told."""
+        return list(_matches(cfn, Severity.UNKNOWN))

@@ -1,0 +1,64 @@
+"""Findings as SARIF 2.1.0 (OASIS), which code hosts show beside the lines of a pull request."""
+
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import PurePath
+from typing import Any, Final
+
+from ultrafleet.policy.rule import Finding, Rule, Severity
+
+_LEVELS: Final = {
+    Severity.ERROR: "error",
+    Severity.WARNING: "warning",
+    Severity.UNKNOWN: "note",
+    Severity.ACKNOWLEDGED: "note",
+}
+
+
+def sarif(findings: Iterable[Finding], rules: Sequence[Rule]) -> dict[str, Any]:
+    """A SARIF log."""
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "ultrafleet check",
+                        "semanticVersion": version("ultrafleet"),
+                        "rules": [_rule(rule) for rule in rules],
+                    }
+                },
+                "results": [_result(finding) for finding in findings],
+            }
+        ],
+    }
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "shortDescription": {"text": f"Protects from {rule.protects_from}"},
+        "help": {"text": f"To mend it: {rule.remedy}. Source: {rule.source}."},
+        "defaultConfiguration": {"level": _LEVELS[rule.severity]},
+    }
+
+
+def _result(finding: Finding) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "ruleId": finding.rule,
+        "level": _LEVELS[finding.severity],
+        "message": {"text": finding.message},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": PurePath(finding.file).as_posix()},
+                    "region": {"startLine": finding.line},
+                },
+                "logicalLocations": [{"name": finding.resource or "(template)", "kind": "resource"}],
+            }
+        ],
+    }
+    if finding.severity is Severity.ACKNOWLEDGED:
+        result["suppressions"] = [{"kind": "external", "status": "accepted"}]
+    return result
