@@ -64,7 +64,7 @@ class TestAcknowledgements:
     def test_is_read_from_a_file(self, tmp_path: Path) -> None:
         path = tmp_path / "a.yaml"
         path.write_text(
-            "- {rule: imdsv2, resource: Template, reason: an old agent, owner: ml-platform, until: 2026-12-31}"
+            "- rule: imdsv2\n  resource: Template\n  reason: an old agent\n  owner: ml-platform\n  until: 2026-12-31\n"
         )
         assert read_acknowledgements(path) == [IMDS]
 
@@ -147,7 +147,7 @@ class TestPlugin:
 
     def test_fails_the_synthesis_of_any_app(self, tmp_path: Path) -> None:
         fleet = eks_v2_app(tmp_path, endpoint=eks.EndpointAccess.PUBLIC, policy=FleetPolicy())
-        with pytest.raises(RuntimeError, match="Validation failed"):
+        with pytest.raises(RuntimeError, match="ValidationFailed"):
             fleet.synth()
         assert {("public-endpoint", "error"), ("market-and-reservation", "error")} <= self.report(tmp_path)
 

@@ -108,8 +108,13 @@ def test_a_block_appended_changes_the_members_of_the_pools_group_alone(synth: Ca
     before = synth()
     group = logical_id(before["training-pool-rack-b"], "AWS::ResourceGroups::Group")
     assert besides(changes(before, synth(edit)), "operate") == {
-        "training-pool-rack-b": {f"/Resources/{group}/Properties/Resources"}
+        "training-pool-rack-b": {f"/Resources/{group}/Properties/Resources", said_of_blocks("rack-b")}
     }
+
+
+def said_of_blocks(pool_name: str) -> str:
+    """What a template says of a pool's blocks to its readers: CloudFormation doesn't deploy it by itself."""
+    return f"/Metadata/ultrafleet:{pool_name}/blocks"
 
 
 def test_a_block_that_ended_and_is_removed_changes_the_group_alone(synth: Callable[..., Templates]) -> None:
@@ -117,15 +122,15 @@ def test_a_block_that_ended_and_is_removed_changes_the_group_alone(synth: Callab
     group = logical_id(before["training-pool-rack-a"], "AWS::ResourceGroups::Group")
     after = synth(lambda content: pool(content, "rack-a")["blocks"].pop(0))
     assert besides(changes(before, after), "operate") == {
-        "training-pool-rack-a": {f"/Resources/{group}/Properties/Resources"}
+        "training-pool-rack-a": {f"/Resources/{group}/Properties/Resources", said_of_blocks("rack-a")}
     }
 
 
-def test_an_extension_changes_nothing(synth: Callable[..., Templates]) -> None:
+def test_an_extension_changes_no_resource(synth: Callable[..., Templates]) -> None:
     def edit(content: dict[str, Any]) -> None:
         pool(content, "rack-b")["blocks"][-1]["end"] = date("2027-02-09T11:30:00+00:00")
 
-    assert changes(synth(), synth(edit)) == {}
+    assert changes(synth(), synth(edit)) == {"training-pool-rack-b": {said_of_blocks("rack-b")}}
 
 
 def test_a_label_changes_the_labels_of_the_node_group_alone(synth: Callable[..., Templates]) -> None:

@@ -12,8 +12,34 @@ _HEAD = """# Policy for any template
     .venv/bin/ultrafleet check cdk.out/ other-team/template.yaml
 
 holds CloudFormation templates (JSON, or YAML with short intrinsics; CDK's or anybody's) to the rules below.
-Exit 0 clean, 1 errors found, 2 unusable input; `--json` is a list of `file`, `resource`, `rule`, `severity`, `message`.
-`--parameter NAME=VALUE` gives a parameter that has no default. As a function: `ultrafleet.policy.check_templates`.
+Exit 0 clean, 1 errors found, 2 unusable input; `--json` is a list of `file`, `resource`, `rule`, `severity`, `message`,
+`--sarif` is what code hosts show beside the lines of a pull request. `--parameter NAME=VALUE` gives a parameter that
+has no default. Templates that are named together see each other's exports.
+
+The same rules, elsewhere:
+
+| where | how |
+|---|---|
+| any CDK app | `Validations.of(app).add_plugins(FleetPolicy())`, from `ultrafleet.policy.cdk_plugin` |
+| cfn-lint | `cfn-lint --append-rules ultrafleet.policy.cfn_lint -- template.yaml`: E9700, W9700, I9700 |
+| Python | `ultrafleet.policy.check_templates(read_templates([path]))` |
+
+## Acknowledgements
+
+What is read and accepted goes into a YAML file, which `check` and `review` take by `--acknowledgements FILE`. One
+accepts one rule on one resource, until its last day, and is shown with its reason. `file` (a pattern) may be left out.
+
+    - rule: public-endpoint
+      resource: Cluster
+      file: "*/cluster.template.json"
+      reason: the CI runners have no other way in until the VPN is there
+      owner: ml-platform@example.com
+      until: 2027-01-31
+
+One that is over leaves its error; one that covers nothing is a warning. The CDK's own
+`cdk.Validations.of(construct).acknowledge(...)` works with the plugin, by ids such as `ultrafleet::public-endpoint`.
+
+## What can't be told
 
 Values behind `Ref`, `Fn::If`, `Fn::Sub`, `Fn::FindInMap` and others are resolved where parameters, mappings and
 conditions decide them. Where only a deployment does, a rule says `can't tell` (severity `unknown`), and neither passes

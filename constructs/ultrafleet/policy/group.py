@@ -106,6 +106,15 @@ class Group:
         return self.resource.get(*_MAX_SIZE[self.resource.type])
 
     @property
+    def launch_version(self) -> Any:  # noqa: ANN401 - JSON
+        """The version of its launch template that it names: text, None, or an `Unknown`."""
+        for path in _SPECIFICATIONS:
+            specification = self.resource.get(*path)
+            if isinstance(specification, Mapping):
+                return specification.get("Version")
+        return None
+
+    @property
     def is_for_block(self) -> bool:
         """Whether it launches into a capacity block."""
         stated = (self.resource.get("CapacityType"), self.resource.get("PurchaseOption"))

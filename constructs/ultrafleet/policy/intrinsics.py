@@ -9,6 +9,8 @@ from typing import Any
 _NO_VALUE = object()
 _VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
 _DEPTH = 60
+_PLAIN = ("Ref", "Fn::GetAtt", "Fn::If", "Fn::Sub", "Fn::FindInMap")
+"""Functions whose arguments are names, in part at least."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,27 @@ class Resolver:
         if isinstance(value, Sequence) and not isinstance(value, str):
             return [item for item in (self.resolve(item, depth + 1) for item in value) if item is not _NO_VALUE]
         return value
+
+    def simplify(self, value: Any) -> Any:  # noqa: ANN401 - JSON
+        """The same JSON, in which what can be resolved is: only what a deployment decides stays a function."""
+        resolved = self.resolve(value)
+        if isinstance(resolved, Unknown):
+            (name, argument), *_ = value.items()
+            if name == "Fn::Sub" and isinstance(argument, str) and resolved.text is not None:
+                return {name: resolved.text}
+            return {name: argument if name in _PLAIN else self._simplify_argument(argument)}
+        if isinstance(value, Mapping) and not _is_function(value):
+            kept = {key: self.simplify(item) for key, item in value.items()}
+            return {key: item for key, item in kept.items() if item is not _NO_VALUE}
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return [item for item in map(self.simplify, value) if item is not _NO_VALUE]
+        return resolved if _is_known(resolved) else value
+
+    def _simplify_argument(self, argument: Any) -> Any:  # noqa: ANN401 - JSON
+        """Arguments of a function that stays: those that are values themselves."""
+        if isinstance(argument, Sequence) and not isinstance(argument, str):
+            return [self.simplify(item) for item in argument]
+        return self.simplify(argument)
 
     def condition(self, name: str) -> bool | Unknown:
         """Whether a named condition holds."""
@@ -186,6 +209,18 @@ class Resolver:
         if name in {"Fn::And", "Fn::Or", "Fn::Not"}:
             return _combined(name, [self._holds(item) for item in argument])
         return Unknown(f"{name} is known at deployment")
+
+
+def _is_function(value: Mapping[str, Any]) -> bool:
+    return len(value) == 1 and any(key == "Ref" or str(key).startswith("Fn::") for key in value)
+
+
+def _is_known(value: Any) -> bool:  # noqa: ANN401 - JSON
+    if isinstance(value, Mapping):
+        return all(map(_is_known, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_known, value))
+    return not isinstance(value, Unknown)
 
 
 def _combined(name: str, parts: list[bool | Unknown]) -> bool | Unknown:

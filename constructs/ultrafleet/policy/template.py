@@ -14,7 +14,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.policy.intrinsics import Resolver, Unknown
 
 _KEY = re.compile(r"""\s*["']?(\w+)["']?\s*:""")
-_TEMPLATE_SUFFIXES = (".json", ".yaml", ".yml", ".template")
+TEMPLATE_SUFFIXES = (".json", ".yaml", ".yml", ".template")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,6 +100,20 @@ class Template:
     def resolve(self, value: Any) -> Any:  # noqa: ANN401 - JSON
         """A value of this template, resolved where it can be."""
         return self._resolver.resolve(value)
+
+    @cached_property
+    def simplified(self) -> Mapping[str, Any]:
+        """The template in which every value is resolved that can be; resources that aren't made are left out."""
+        return {
+            **self.content,
+            "Resources": {
+                logical_id: {
+                    **resource.raw,
+                    "Properties": self._resolver.simplify(resource.raw.get("Properties") or {}),
+                }
+                for logical_id, resource in self.resources.items()
+            },
+        }
 
     @cached_property
     def exports(self) -> Mapping[str, Any]:
@@ -209,7 +223,7 @@ def read_templates(paths: Sequence[Path], *, parameters: Mapping[str, Any] | Non
 
 def _in_folder(folder: Path, parameters: Mapping[str, Any] | None) -> Iterator[Template]:
     for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.suffix not in _TEMPLATE_SUFFIXES or _in_asset(path, folder):
+        if not path.is_file() or path.suffix not in TEMPLATE_SUFFIXES or _in_asset(path, folder):
             continue
         try:
             yield parse_template(_text(path), name=str(path), parameters=parameters)

@@ -1,6 +1,7 @@
 """What a pool on capacity blocks has besides its nodes: the group of its blocks, and its orders to the schedule."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from typing import Any
 
 import aws_cdk as cdk
@@ -11,6 +12,7 @@ from ultrafleet.pools.launch_template import capacity_block_target
 from ultrafleet.pools.node_options import CapacityTarget
 from ultrafleet.pools.node_pool import PoolShape
 from ultrafleet.rules.block_clock import default_drain_lead_minutes, validate_drain_lead_minutes
+from ultrafleet.rules.block_metadata import block_metadata_key
 from ultrafleet.rules.capacity_block import CapacityBlock
 from ultrafleet.rules.schedule_tags import group_schedule_tags, reservation_schedule_tags
 
@@ -56,6 +58,11 @@ def block_pool_shape(
         )
         capacity = {"CapacityReservationResourceGroupArn": {"Fn::GetAtt": [group.logical_id, "Arn"]}}
         tags = group_schedule_tags(capacity_block_group_name=group_name, drain_lead_minutes=lead, hold=hold)
+    # The template's own metadata: a resource's could be taken for a change of the resource.
+    cdk.Stack.of(scope).add_metadata(
+        block_metadata_key(pool_name),
+        {"blocks": [{"id": block.capacity_reservation_id, **_window(block)} for block in blocks]},
+    )
     return PoolShape(
         instance_type=first.instance_type,
         max_size=max_size,
@@ -67,3 +74,8 @@ def block_pool_shape(
         ultraserver_type=first.ultraserver_type,
         node_group_tags=tags,
     )
+
+
+def _window(block: CapacityBlock) -> dict[str, str]:
+    moments = {"start": block.start, "end": block.end}
+    return {name: moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for name, moment in moments.items()}

@@ -1,12 +1,12 @@
 """What a deployment does to the resources of a stack: two templates compared, with what follows from a replacement."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from ultrafleet.rules.update_effects import Effect, PropertyChange, effects_of_change, type_effects
+from ultrafleet.rules.update_effects import Effect, PropertyChange, TypeEffects, effects_of_change, type_effects
 
 Template = Mapping[str, Any]
 
@@ -85,7 +85,9 @@ class TemplateChanges:
         return bool(self.moved_exports.intersection(imported)) or any(change.refused for change in self.resources)
 
 
-def template_changes(old: Template, new: Template) -> TemplateChanges:
+def template_changes(
+    old: Template, new: Template, *, effects: Callable[[str], TypeEffects] = type_effects
+) -> TemplateChanges:
     """Compare a deployed template with the one to be deployed.
 
     A resource that refers to one which is replaced changes with it, and so on.
@@ -93,6 +95,7 @@ def template_changes(old: Template, new: Template) -> TemplateChanges:
     Args:
         old: as deployed.
         new: as synthesised.
+        effects: classification of a type. Default: the table, which knows the types that this library makes.
 
     Raises:
         FleetError: nobody classified a type or a property that differs.
@@ -104,7 +107,7 @@ def template_changes(old: Template, new: Template) -> TemplateChanges:
         changed = [
             change
             for logical_id in sorted({*before} & {*after})
-            if (change := _compare(logical_id, before[logical_id], moved.mark(after[logical_id])))
+            if (change := _compare(logical_id, before[logical_id], moved.mark(after[logical_id]), effects))
         ]
         if not moved.learn(changed):
             break
@@ -176,17 +179,19 @@ class _Moved:
         return logical_id in self._replaced or (attribute == _VERSION_ATTRIBUTE and logical_id in self._versions)
 
 
-def _compare(logical_id: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> ResourceChange | None:
+def _compare(
+    logical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], known: Callable[[str], TypeEffects]
+) -> ResourceChange | None:
     resource_type = str(old["Type"])
     if resource_type != new["Type"]:
         # "Update of resource type is not permitted" (CloudFormation, medium).
         return ResourceChange(logical_id=logical_id, resource_type=resource_type, fate=Fate.CHANGED, refused=True)
     before, after = old.get("Properties", {}), new.get("Properties", {})
-    properties = tuple(effects_of_change(resource_type, before, after))
+    properties = tuple(effects_of_change(resource_type, before, after, effects=known))
     if not properties:
         return None
     effects = {change.effect for change in properties}
-    taken = Effect.REPLACES in effects and type_effects(resource_type).keeps_its_name(before, after)
+    taken = Effect.REPLACES in effects and known(resource_type).keeps_its_name(before, after)
     return ResourceChange(
         logical_id=logical_id,
         resource_type=resource_type,

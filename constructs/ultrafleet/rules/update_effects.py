@@ -5,7 +5,7 @@ schemas' create-only lists are compared with the schemas by a test, so that noth
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -39,6 +39,8 @@ class Effect(StrEnum):
     """A new resource is made and the old one deleted, unless its policy retains it."""
     REFUSED = "refused"
     """The update fails and is rolled back."""
+    UNCLASSIFIED = "unclassified"
+    """Changed in place, as far as the schema says; nobody looked at what else it does."""
 
     @property
     def touches_nodes(self) -> bool:
@@ -106,6 +108,7 @@ class TypeEffects:
         create_only: paths that the schema calls create-only.
         conditional_create_only: paths that the schema calls create-only under a condition.
         read_only: paths that the schema calls read-only: no template can state them.
+        otherwise: classification of what has no entry. Default: nobody classified it, which is an error.
     """
 
     identity: tuple[str, ...]
@@ -113,6 +116,7 @@ class TypeEffects:
     create_only: tuple[str, ...]
     conditional_create_only: tuple[str, ...]
     read_only: tuple[str, ...]
+    otherwise: Classification | None = None
 
     def below(self, path: str) -> list[str]:
         """Classified paths inside a property."""
@@ -147,16 +151,18 @@ def type_effects(resource_type: str) -> TypeEffects:
     return found
 
 
-def effect_of(resource_type: str, path: str) -> Classification:
+def effect_of(resource_type: str, path: str, *, effects: Callable[[str], TypeEffects] = type_effects) -> Classification:
     """Classification of one property; a path inside a classified one has the outer one's.
 
     Raises:
         FleetError: nobody classified the type or the property.
     """
-    table = type_effects(resource_type)
+    table = effects(resource_type)
     tried = path
     while tried not in table.entries:
         if "/" not in tried:
+            if table.otherwise is not None:
+                return table.otherwise
             raise FleetError(
                 f"property {path} of {resource_type} is not classified, expected an effect with its source: add it to "
                 "rules/data/update_effects.json"
@@ -166,7 +172,11 @@ def effect_of(resource_type: str, path: str) -> Classification:
 
 
 def effects_of_change(
-    resource_type: str, old_properties: Mapping[str, Any], new_properties: Mapping[str, Any]
+    resource_type: str,
+    old_properties: Mapping[str, Any],
+    new_properties: Mapping[str, Any],
+    *,
+    effects: Callable[[str], TypeEffects] = type_effects,
 ) -> list[PropertyChange]:
     """What differs between two states of a resource, as deep as the classification goes, by path.
 
@@ -174,13 +184,14 @@ def effects_of_change(
         resource_type: CloudFormation type.
         old_properties: as deployed.
         new_properties: as synthesised.
+        effects: classification of a type. Default: the table, which knows the types that this library makes.
 
     Raises:
         FleetError: nobody classified the type or a property that differs.
     """
-    table = type_effects(resource_type)
+    table = effects(resource_type)
     return [
-        PropertyChange(path=path, classification=effect_of(resource_type, path))
+        PropertyChange(path=path, classification=effect_of(resource_type, path, effects=effects))
         for name in sorted({*old_properties, *new_properties})
         for path in _differing(table, name, old_properties.get(name), new_properties.get(name))
     ]
