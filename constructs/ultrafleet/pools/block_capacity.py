@@ -61,7 +61,7 @@ def block_pool_shape(
     # The template's own metadata: a resource's could be taken for a change of the resource.
     cdk.Stack.of(scope).add_metadata(
         block_metadata_key(pool_name),
-        {"blocks": [{"id": block.capacity_reservation_id, **_window(block)} for block in blocks]},
+        {"blocks": [_metadata(block) for block in blocks]},
     )
     return PoolShape(
         instance_type=first.instance_type,
@@ -76,6 +76,10 @@ def block_pool_shape(
     )
 
 
-def _window(block: CapacityBlock) -> dict[str, str]:
+def _metadata(block: CapacityBlock) -> dict[str, str | int]:
     moments = {"start": block.start, "end": block.end}
-    return {name: moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for name, moment in moments.items()}
+    return {
+        "id": block.capacity_reservation_id,
+        "instances": block.instance_count,
+        **{name: moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for name, moment in moments.items()},
+    }

@@ -3,7 +3,10 @@
     Metadata:
       ultrafleet:rack-a:
         blocks:
-          - { id: cr-0aaaaaaaaaaaaaaa1, start: "2026-12-01T11:30:00Z", end: "2026-12-15T11:30:00Z" }
+          - id: cr-0aaaaaaaaaaaaaaa1
+            instances: 18
+            start: "2026-12-01T11:30:00Z"
+            end: "2026-12-15T11:30:00Z"
 
 Anybody's template may have it; the pool is named as its node group, or else by its logical id.
 """
@@ -24,11 +27,13 @@ class BlockWindow:
         capacity_reservation_id: its reservation.
         start: when it becomes active.
         end: when it is over.
+        instances: how many it holds. Default: as many as the pool is large.
     """
 
     capacity_reservation_id: str
     start: datetime
     end: datetime
+    instances: int | None = None
 
 
 def block_metadata_key(pool_name: str) -> str:
@@ -51,8 +56,12 @@ def read_block_windows(metadata: object, pool_name: str) -> tuple[BlockWindow, .
 def _read(block: Any) -> BlockWindow | None:  # noqa: ANN401 - JSON
     try:
         start, end = (datetime.fromisoformat(str(block[key])) for key in ("start", "end"))
+        instances = block.get("instances")
         return BlockWindow(
-            capacity_reservation_id=str(block["id"]), start=start.astimezone(UTC), end=end.astimezone(UTC)
+            capacity_reservation_id=str(block["id"]),
+            start=start.astimezone(UTC),
+            end=end.astimezone(UTC),
+            instances=int(instances) if instances is not None else None,
         )
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None

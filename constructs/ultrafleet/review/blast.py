@@ -1,0 +1,73 @@
+"""Whom a change touches: pools, their UltraServers, the queues that place jobs on them, and the teams behind."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ultrafleet.review.changes import Change
+from ultrafleet.review.comparison import Comparison
+from ultrafleet.review.fleet import Key, Pool
+from ultrafleet.review.workloads import queues_in
+
+
+@dataclass(frozen=True, kw_only=True)
+class Touched:
+    """Pools that changes of some resources touch.
+
+    Attributes:
+        what: types of the resources, such as `EKS::Nodegroup`.
+        pools: pools that depend on one of them, in the order of the fleet.
+        queues: queues that may place jobs on those.
+        teams: teams behind the queues.
+    """
+
+    what: tuple[str, ...]
+    pools: tuple[Pool, ...]
+    queues: tuple[str, ...]
+    teams: tuple[str, ...]
+
+    @property
+    def ultraservers(self) -> int:
+        """UltraServers of the pools."""
+        return sum(pool.ultraservers for pool in self.pools)
+
+
+def blast_radius(compared: Comparison) -> list[Touched]:
+    """Whom each change touches, changes of the same kinds together, the widest first."""
+    by_pools: dict[tuple[Key, ...], set[str]] = defaultdict(set)
+    for change in compared.changes.values():
+        pools = touched_pools(compared, change)
+        if pools:
+            by_pools[tuple(pool.key for pool in pools)].add(short_type(change.type))
+    together: dict[tuple[str, ...], dict[Key, None]] = defaultdict(dict)
+    for keys, types in by_pools.items():
+        together[tuple(sorted(types))].update(dict.fromkeys(keys))
+    found = [_touched(compared, what, compared.in_order(keys)) for what, keys in together.items()]
+    return sorted(found, key=lambda touched: (-len(touched.pools), touched.what))
+
+
+def touched_pools(compared: Comparison, change: Change) -> list[Pool]:
+    """Pools that a change touches: by reference, or by a queue that it is about."""
+    found = {pool.key for pool in compared.pools_on(change.key)}
+    queues = set(queues_in(change.before)) | set(queues_in(change.after))
+    for key in compared.titles if queues else ():
+        before, after = compared.users(key)
+        if queues & (before.queues | after.queues):
+            found.add(key)
+    return compared.in_order(found)
+
+
+def _touched(compared: Comparison, what: tuple[str, ...], pools: Iterable[Pool]) -> Touched:
+    own = tuple(pools)
+    users = [side for pool in own for side in compared.users(pool.key)]
+    return Touched(
+        what=what,
+        pools=own,
+        queues=tuple(sorted({queue for side in users for queue in side.queues})),
+        teams=tuple(sorted({team for side in users for team in side.teams})),
+    )
+
+
+def short_type(resource_type: str) -> str:
+    """`EKS::Nodegroup` for `AWS::EKS::Nodegroup`."""
+    return resource_type.removeprefix("AWS::").removeprefix("Custom::AWSCDK-EKS-")

@@ -1,0 +1,112 @@
+"""Two revisions side by side, with everything that a review asks of them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from functools import cached_property
+
+from ultrafleet.policy.template import Resource
+from ultrafleet.review.changes import Change, StackChange, changes_between
+from ultrafleet.review.fleet import Fleet, Key, Pool, fleet_of, matched
+from ultrafleet.review.graph import Dependents
+from ultrafleet.review.revision import Revision
+from ultrafleet.review.workloads import Users, users_of_pools
+
+_NOBODY = Users(queues=frozenset(), teams=frozenset())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison:
+    """Two revisions.
+
+    Attributes:
+        base: as it is.
+        head: as it will be.
+        day: the day that the review is of.
+    """
+
+    base: Revision
+    head: Revision
+    day: date
+
+    @property
+    def as_of(self) -> datetime:
+        """The beginning of the day, UTC."""
+        return datetime.combine(self.day, time(), UTC)
+
+    @cached_property
+    def base_fleet(self) -> Fleet:
+        """Pools as they are."""
+        return fleet_of(self.base)
+
+    @cached_property
+    def head_fleet(self) -> Fleet:
+        """Pools as they will be."""
+        return fleet_of(self.head)
+
+    @cached_property
+    def stacks(self) -> list[StackChange]:
+        """Stacks that change."""
+        return changes_between(self.base, self.head)
+
+    @cached_property
+    def changes(self) -> dict[Key, Change]:
+        """Resources that change."""
+        return {change.key: change for stack in self.stacks for change in stack.changes}
+
+    @cached_property
+    def pools(self) -> list[tuple[Pool | None, Pool | None]]:
+        """Pools before and after."""
+        return matched(self.base_fleet, self.head_fleet)
+
+    @cached_property
+    def titles(self) -> dict[Key, Pool]:
+        """Pools of either side by their groups; those of the head where both have one."""
+        return self.base_fleet.by_key() | self.head_fleet.by_key()
+
+    @cached_property
+    def _dependents(self) -> tuple[Dependents, Dependents]:
+        return Dependents(self.base, self.base_fleet), Dependents(self.head, self.head_fleet)
+
+    def pools_on(self, *keys: Key) -> list[Pool]:
+        """Pools of either side that depend on any of some resources, in the order of the fleet."""
+        before, after = self._dependents
+        return self.in_order(before.pools_on(keys) | after.pools_on(keys))
+
+    @cached_property
+    def _places(self) -> dict[Key, int]:
+        return {key: place for place, key in enumerate(self.titles)}
+
+    def in_order(self, keys: Iterable[Key]) -> list[Pool]:
+        """Pools of some groups, in the order of the fleet."""
+        return [self.titles[key] for key in sorted(keys, key=self._places.__getitem__)]
+
+    @cached_property
+    def pools_of_stacks(self) -> dict[str, list[Pool]]:
+        """Pools by the stack that they stand in."""
+        found: dict[str, list[Pool]] = defaultdict(list)
+        for pool in self.titles.values():
+            found[pool.key[0]].append(pool)
+        return found
+
+    @cached_property
+    def _users(self) -> tuple[dict[Key, Users], dict[Key, Users]]:
+        return users_of_pools(self.base, self.base_fleet), users_of_pools(self.head, self.head_fleet)
+
+    def users(self, key: Key) -> tuple[Users, Users]:
+        """Who works on a pool, before and after."""
+        before, after = self._users
+        return before.get(key, _NOBODY), after.get(key, _NOBODY)
+
+    def resources(self) -> Iterator[tuple[Key, Resource, Resource]]:
+        """Resources that stand on both sides."""
+        for stack, before in self.base.stacks.items():
+            after = self.head.stacks.get(stack)
+            for logical_id in before.resources if after is not None else ():
+                if after is not None and logical_id in after.resources:
+                    yield (stack, logical_id), before.resources[logical_id], after.resources[logical_id]
+
+    def stack_is_gone(self, stack: str) -> bool:
+        """Whether a stack of the base isn't in the head."""
+        return stack in self.base.stacks and stack not in self.head.stacks

@@ -1,0 +1,55 @@
+"""What a change of any resource type does: the table's word where it has one, CloudFormation's schema's elsewhere."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any, Final
+
+from ultrafleet.catalog import Confidence
+from ultrafleet.rules.update_effects import Classification, Effect, TypeEffects, update_effects
+
+_UNCLASSIFIED: Final = Classification(
+    effect=Effect.UNCLASSIFIED, source="no table of ours has it", confidence=Confidence.LOW
+)
+_LISTS: Final = {
+    "createOnlyProperties": Effect.REPLACES,
+    "conditionalCreateOnlyProperties": Effect.MAY_REPLACE,
+}
+
+
+@cache
+def effects_of_type(resource_type: str) -> TypeEffects:
+    """Classification of any resource type; what nobody classified is said to be so."""
+    known = update_effects().get(resource_type)
+    if known is not None:
+        return replace(known, otherwise=_UNCLASSIFIED)
+    return TypeEffects(
+        identity=(),
+        entries=dict(_of_schema(resource_type)),
+        create_only=(),
+        conditional_create_only=(),
+        read_only=(),
+        otherwise=_UNCLASSIFIED,
+    )
+
+
+def _of_schema(resource_type: str) -> Iterator[tuple[str, Classification]]:
+    schema = _schema(resource_type)
+    for listed, effect in _LISTS.items():
+        for pointer in schema.get(listed) or ():
+            path = str(pointer).removeprefix("/properties/").split("/*")[0]
+            source = f"CloudFormation schema, {listed}"
+            yield path, Classification(effect=effect, source=source, confidence=Confidence.HIGH)
+
+
+def _schema(resource_type: str) -> Mapping[str, Any]:
+    """CloudFormation's schema of a type, where cfn-lint, which ships them, is installed; else nothing."""
+    try:
+        from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # noqa: PLC0415 - an extra, and slow to import
+    except ImportError:
+        return {}
+    try:
+        found: Mapping[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource_type).schema
+    except Exception:  # noqa: BLE001 - of a type that CloudFormation doesn't have; its errors are cfn-lint's own
+        return {}
+    return found

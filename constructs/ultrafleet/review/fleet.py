@@ -1,0 +1,255 @@
+"""The fleet that templates amount to: its pools, in UltraServers, accelerators, nodes and money."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.policy.group import NODE_GROUP, Group, groups
+from ultrafleet.policy.intrinsics import Unknown, text_of
+from ultrafleet.policy.launch import as_int
+from ultrafleet.policy.template import Template
+from ultrafleet.review.revision import Revision
+from ultrafleet.rules.block_metadata import BlockWindow, read_block_windows
+from ultrafleet.rules.schedule_tags import HOLD, SCHEDULE_TAG
+
+_RESERVATION: Final = re.compile(r"cr-[0-9a-f]{8,17}")
+_HOUR: Final = 3600
+
+Key = tuple[str, str]
+"""Stack and logical id of a resource."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """A group of accelerator nodes.
+
+    Attributes:
+        key: its group.
+        name: its name.
+        cluster: its cluster's name, or the stack's where it has none.
+        instance_type: type of its nodes, or "unknown".
+        kind: the same from the catalog, where that knows it.
+        nodes: its largest size; None where only a deployment knows it.
+        ultraservers: whole UltraServers in it.
+        ultraserver_type: their type.
+        on_blocks: whether capacity blocks are what it launches into.
+        reservations: reservations that it may launch into, as far as they are known.
+        windows: when its blocks run, as far as the template says it.
+        held: whether it is ordered to be empty.
+        labels: labels of its nodes.
+        zone: zone of its subnet, where that is known.
+        launch_template: its launch template.
+        launch_version: the version of it that it names; None where it names none.
+    """
+
+    key: Key
+    name: str
+    cluster: str
+    instance_type: str
+    kind: InstanceType | None
+    nodes: int | None
+    ultraservers: int
+    ultraserver_type: UltraServerType | None
+    on_blocks: bool
+    reservations: tuple[str, ...]
+    windows: tuple[BlockWindow, ...]
+    held: bool
+    labels: Mapping[str, str] = field(hash=False)
+    zone: str | None
+    launch_template: Key | None
+    launch_version: Any = field(hash=False)
+
+    @property
+    def title(self) -> str:
+        """Cluster and name."""
+        return f"{self.cluster}/{self.name}"
+
+    @property
+    def accelerators(self) -> int | None:
+        """GPUs or Trainium chips at full size; None where that isn't known."""
+        if self.kind is None or self.kind.accelerator_count is None or self.nodes is None:
+            return None
+        return self.kind.accelerator_count * self.nodes
+
+    @property
+    def usd_per_hour(self) -> float | None:
+        """Price of its capacity block at full size; None where nobody states one."""
+        if not self.on_blocks or self.nodes is None:
+            return None
+        if self.ultraserver_type is not None:
+            price = self.ultraserver_type.capacity_block_usd_per_hour
+            return price * self.ultraservers if price is not None else None
+        price = self.kind.capacity_block_usd_per_hour if self.kind is not None else None
+        return price * self.nodes if price is not None else None
+
+    def remaining_hours(self, window: BlockWindow, as_of: datetime) -> float:
+        """Hours that a block has left."""
+        return max(0.0, (window.end - max(window.start, as_of)).total_seconds() / _HOUR)
+
+    @property
+    def price_date(self) -> str | None:
+        """Month of the price."""
+        sold = self.ultraserver_type or self.kind
+        return sold.price_date if sold is not None and self.usd_per_hour is not None else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fleet:
+    """All pools of a revision."""
+
+    pools: tuple[Pool, ...]
+
+    @property
+    def ultraservers(self) -> int:
+        """Whole UltraServers."""
+        return sum(pool.ultraservers for pool in self.pools)
+
+    @property
+    def nodes(self) -> int:
+        """Accelerator nodes at full size, as far as they are known."""
+        return sum(pool.nodes or 0 for pool in self.pools)
+
+    @property
+    def accelerators(self) -> int:
+        """Accelerators at full size, as far as they are known."""
+        return sum(pool.accelerators or 0 for pool in self.pools)
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """Pools whose accelerators can't be counted."""
+        return tuple(pool.title for pool in self.pools if pool.accelerators is None)
+
+    def by_key(self) -> dict[Key, Pool]:
+        """Pools by their groups."""
+        return {pool.key: pool for pool in self.pools}
+
+
+def fleet_of(revision: Revision) -> Fleet:
+    """The pools of a revision's templates, in the order of clusters and names."""
+    stacks = {id(template): stack for stack, template in revision.stacks.items()}
+    pools = [pool for template in revision.stacks.values() for pool in _pools(template, stacks)]
+    return Fleet(pools=tuple(sorted(pools, key=lambda pool: (pool.cluster, _natural(pool.name), pool.key))))
+
+
+def matched(base: Fleet, head: Fleet) -> list[tuple[Pool | None, Pool | None]]:
+    """Pools before and after: of one resource, or else of one cluster and name, in the order of their titles."""
+    before, after = base.by_key(), head.by_key()
+    pairs: list[tuple[Pool | None, Pool | None]] = [(before[key], after[key]) for key in before.keys() & after.keys()]
+    gone = {(pool.title): pool for key, pool in before.items() if key not in after}
+    for key, pool in after.items():
+        if key not in before:
+            pairs.append((gone.pop(pool.title, None), pool))
+    pairs += [(pool, None) for pool in gone.values()]
+    return sorted(pairs, key=lambda pair: _order(pair[1] or pair[0]))
+
+
+def _order(pool: Pool | None) -> tuple[Any, ...]:
+    return (pool.cluster, _natural(pool.name), pool.key) if pool else ()
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """rack-2 before rack-10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _pools(template: Template, stacks: Mapping[int, str]) -> Iterator[Pool]:
+    for group in groups(template):
+        kinds = [kind for kind in group.types if kind.accelerator_count or kind.is_ultraserver_member]
+        if kinds or (group.is_for_block and not group.types):
+            yield _pool(template, group, kinds[0] if kinds else None, stacks)
+
+
+def _pool(template: Template, group: Group, kind: InstanceType | None, stacks: Mapping[int, str]) -> Pool:
+    stack = stacks[id(template)]
+    nodes = None if isinstance(group.max_size, Unknown) else as_int(group.max_size)
+    ultraserver, count = _ultraservers(kind, nodes)
+    named = [name for name in group.type_names if isinstance(name, str)]
+    labels = group.resource.get("Labels")
+    zones = group.zones
+    return Pool(
+        key=(stack, group.logical_id),
+        name=group.name,
+        cluster=_cluster(stack, group),
+        instance_type=str(kind) if kind else (named[0] if named else "unknown"),
+        kind=kind,
+        nodes=nodes,
+        ultraservers=count,
+        ultraserver_type=ultraserver,
+        on_blocks=group.is_for_block,
+        reservations=tuple(_reservations(template, group)),
+        windows=_windows(template, group),
+        held=group.resource.get("Tags", SCHEDULE_TAG) == HOLD if group.resource.type == NODE_GROUP else False,
+        labels={str(key): str(value) for key, value in labels.items()} if isinstance(labels, Mapping) else {},
+        zone=zones[0] if zones else None,
+        launch_template=_launch_key(group, stacks),
+        launch_version=group.launch_version,
+    )
+
+
+def _ultraservers(kind: InstanceType | None, nodes: int | None) -> tuple[UltraServerType | None, int]:
+    """The largest UltraServer that the nodes are whole ones of."""
+    if kind is None or not nodes:
+        return None, 0
+    counts = sorted(
+        ((item.instance_count, item) for item in kind.ultraserver_types if item.instance_count),
+        key=lambda pair: -pair[0],
+    )
+    for count, ultraserver in counts:
+        if nodes % count == 0:
+            return ultraserver, nodes // count
+    return None, 0
+
+
+def _cluster(stack: str, group: Group) -> str:
+    stated = group.resource.get("ClusterName") or group.resource.get("ClusterId")
+    return cluster_name(group.template, stated) or stack
+
+
+def cluster_name(template: Template, stated: Any) -> str | None:  # noqa: ANN401 - JSON
+    """Name of a cluster that a resource refers to."""
+    if isinstance(stated, str):
+        return stated
+    cluster = template.referred(stated)
+    if cluster is None:
+        return None
+    return text_of(cluster.get("Name")) if cluster.get("Name") is not None else cluster.logical_id
+
+
+def _reservations(template: Template, group: Group) -> Iterator[str]:
+    target = group.launch.reservation if group.launch is not None else None
+    if isinstance(target, str):
+        yield target
+        return
+    resource = template.referred(target)
+    if resource is None:
+        if isinstance(target, Unknown):
+            yield "(known at deployment)"
+        return
+    if resource.type != "AWS::ResourceGroups::Group":
+        yield resource.logical_id
+        return
+    for member in resource.items("Resources"):
+        found = _RESERVATION.search(text_of(member) or "")
+        if found:
+            yield found.group()
+
+
+def _windows(template: Template, group: Group) -> tuple[BlockWindow, ...]:
+    metadata = template.content.get("Metadata")
+    return read_block_windows(metadata, group.name) or read_block_windows(metadata, group.logical_id)
+
+
+def _launch_key(group: Group, stacks: Mapping[int, str]) -> Key | None:
+    if group.launch is None:
+        return None
+    resource = group.launch.resource
+    return (stacks[id(resource.template)], resource.logical_id)
+
+
+def names(pools: Sequence[Pool], most: int = 6) -> str:
+    """Pools for people, cut where there are many."""
+    shown = ", ".join(f"`{pool.title}`" for pool in pools[:most])
+    return shown if len(pools) <= most else f"{shown} and {len(pools) - most} more"

@@ -1,0 +1,36 @@
+"""What may go wrong when a change is deployed."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ultrafleet.review.fleet import Key
+
+
+class Level(StrEnum):
+    """What a hazard does."""
+
+    STOPS = "stops"
+    """Nodes that run, data or the deployment itself: somebody's work stops."""
+    OPENS = "opens"
+    """More people or programs reach more, or less protects what is there."""
+    LOOK = "look"
+    """Nothing stops at once; somebody should know it before it is merged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hazard:
+    """One of them.
+
+    Attributes:
+        level: what it does.
+        kind: short name, the same for every one of a kind.
+        subject: what it is about: a pool's title, or `stack/LogicalId`.
+        message: what happens, and what to do instead.
+        keys: resources that it comes from.
+    """
+
+    level: Level
+    kind: str
+    subject: str
+    message: str
+    keys: tuple[Key, ...] = ()

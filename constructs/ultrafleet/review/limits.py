@@ -1,0 +1,169 @@
+"""What is used of the limits of CloudFormation, EKS and subnets, before and after."""
+
+import base64
+import binascii
+import ipaddress
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ultrafleet.catalog import CapacityBlockRules
+from ultrafleet.errors import FleetError
+from ultrafleet.layout import Interface
+from ultrafleet.policy.group import NODE_GROUP, Group, groups
+from ultrafleet.policy.intrinsics import text_of
+from ultrafleet.policy.launch import as_int
+from ultrafleet.policy.limit_rules import MAX_BYTES, MAX_NODE_GROUPS, MAX_NODES, MAX_RESOURCES
+from ultrafleet.review.fleet import Fleet, cluster_name
+from ultrafleet.review.revision import Revision
+from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES, NodeIpDemand, PoolIpDemand, node_ip_demand, subnet_ip_budget
+
+_NEAR: Final = 0.8
+"""From which share on an unchanged limit is worth a line."""
+_MAX_PODS: Final = re.compile(r'"?maxPods"?\s*:\s*(\d+)|--max-pods[= ](\d+)')
+
+Usage = dict[tuple[str, str], tuple[int, int]]
+"""Used and limit, by what is limited and where."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A limit that changes or is near.
+
+    Attributes:
+        name: what is limited.
+        where: stack, cluster, pool or subnet.
+        before: used; None where it is new.
+        after: used; None where it goes.
+        most: the limit, as it will be.
+    """
+
+    name: str
+    where: str
+    before: int | None
+    after: int | None
+    most: int
+
+    @property
+    def left(self) -> int:
+        """What is left of it."""
+        return self.most - (self.after or 0)
+
+    @property
+    def is_near(self) -> bool:
+        """Whether most of it is used."""
+        return (self.after or 0) >= self.most * _NEAR
+
+
+def limits(base: Revision, base_fleet: Fleet, head: Revision, head_fleet: Fleet) -> list[Limit]:
+    """Limits whose use changes, or of which most is used: the nearest first."""
+    before, after = dict(_usage(base, base_fleet)), dict(_usage(head, head_fleet))
+    found = []
+    for name, where in dict.fromkeys((*after, *before)):
+        was, now = before.get((name, where)), after.get((name, where))
+        limit = Limit(
+            name=name,
+            where=where,
+            before=was[0] if was else None,
+            after=now[0] if now else None,
+            most=(now or was or (0, 0))[1],
+        )
+        if was != now or limit.is_near:
+            found.append(limit)
+    return sorted(found, key=lambda limit: (-(limit.after or 0) / max(1, limit.most), limit.name, limit.where))
+
+
+def _usage(revision: Revision, fleet: Fleet) -> Iterator[tuple[tuple[str, str], tuple[int, int]]]:
+    node_groups: Counter[str] = Counter()
+    of_groups: dict[str, int] = {}
+    for stack, template in revision.stacks.items():
+        for group in template.of_type(NODE_GROUP):
+            cluster = cluster_name(template, group.get("ClusterName")) or stack
+            node_groups[cluster] += 1
+            named = group.get("NodegroupName")
+            name = named if isinstance(named, str) else group.logical_id
+            of_groups[f"{cluster}/{name}"] = as_int(group.get("ScalingConfig", "MaxSize")) or 0
+    resources = {stack: len(template.resources) for stack, template in revision.stacks.items()}
+    sizes = {stack: template.size_bytes for stack, template in revision.stacks.items()}
+    yield from _largest("resources", "stack", resources, MAX_RESOURCES)
+    yield from _largest("bytes", "stack", sizes, MAX_BYTES)
+    yield from _largest("nodes", "node group", of_groups, MAX_NODES)
+    for cluster, count in node_groups.items():
+        yield ("node groups", cluster), (count, MAX_NODE_GROUPS)
+    single = sum(pool.nodes or 0 for pool in fleet.pools if pool.on_blocks and pool.ultraserver_type is None)
+    if single:
+        most = CapacityBlockRules.MAX_INSTANCES_ON_A_DATE
+        yield ("instances on blocks on one date", "the organisation"), (single, most)
+    yield from _addresses(revision)
+
+
+def _largest(
+    name: str, kind: str, used: Mapping[str, int], most: int
+) -> Iterator[tuple[tuple[str, str], tuple[int, int]]]:
+    """The most that any has, and each that is near the limit."""
+    if used:
+        yield (f"{name} of the largest {kind}", ""), (max(used.values()), most)
+    for where, count in used.items():
+        if count >= most * _NEAR:
+            yield (name, where), (count, most)
+
+
+def _addresses(revision: Revision) -> Iterator[tuple[tuple[str, str], tuple[int, int]]]:
+    """Addresses of the subnets that templates make, at full size of the groups in them."""
+    stacks = {id(template): stack for stack, template in revision.stacks.items()}
+    demands: dict[tuple[str, str], list[tuple[PoolIpDemand, int | None]]] = defaultdict(list)
+    cidrs: dict[tuple[str, str], str] = {}
+    for template in revision.stacks.values():
+        for group in groups(template):
+            nodes = as_int(group.max_size)
+            subnet = template.referred(group.subnets[0]) if len(group.subnets) == 1 else None
+            layout = group.launch.layout if group.launch is not None else None
+            if nodes is None or subnet is None or not isinstance(layout, list):
+                continue
+            key = (stacks[id(subnet.template)], subnet.logical_id)
+            cidrs[key] = str(subnet.get("CidrBlock"))
+            demands[key].append(_demand(group, nodes, layout))
+    for key, cidr in cidrs.items():
+        name = f"{key[0]}/{key[1]}"
+        of_pools = demands[key]
+        try:
+            if all(pods is not None for _, pods in of_pools):
+                budget = subnet_ip_budget(subnet_name=name, cidr=cidr, demands=tuple(demand for demand, _ in of_pools))
+                yield ("IPs", name), (budget.used, budget.usable)
+            else:  # the pods that a node takes aren't stated: at least its interfaces have an address
+                used = sum(demand.nodes * demand.per_node.ip_interfaces for demand, _ in of_pools)
+                yield (
+                    ("IPs, without pods", name),
+                    (used, ipaddress.IPv4Network(cidr).num_addresses - RESERVED_ADDRESSES),
+                )
+        except (FleetError, ValueError):
+            continue  # known at deployment, or IPv6
+
+
+def _demand(group: Group, nodes: int, layout: list[Interface]) -> tuple[PoolIpDemand, int | None]:
+    with_address = sum(interface.interface_type != "efa-only" for interface in layout)
+    pods = _max_pods(group.launch.get("UserData") if group.launch is not None else None)
+    kind = group.types[0] if group.types else None
+    per_node = (
+        node_ip_demand(
+            ip_interfaces=with_address,
+            max_pods=pods,
+            ipv4_per_interface=kind.ipv4_per_interface if kind is not None else None,
+        )
+        if pods is not None
+        else NodeIpDemand(ip_interfaces=with_address, prefixes=0)
+    )
+    return PoolIpDemand(pool_name=group.name, nodes=nodes, per_node=per_node), pods
+
+
+def _max_pods(user_data: object) -> int | None:
+    """Pods that nodes accept, where their user data says it."""
+    encoded = text_of(user_data) if user_data is not None else None
+    try:
+        text = base64.b64decode(encoded or "", validate=True).decode(errors="replace")
+    except (binascii.Error, ValueError):
+        text = encoded or ""
+    found = _MAX_PODS.search(text)
+    return int(found.group(1) or found.group(2)) if found else None

@@ -1,0 +1,46 @@
+"""What a fleet costs: by the hour, and until its blocks end."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ultrafleet.review.fleet import Fleet, Pool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Sums of the prices that are known.
+
+    Attributes:
+        usd_per_hour: of all blocks at full size, in the month of the prices.
+        usd_remaining: from a day to the end of each block.
+        price_dates: months of the prices.
+        without_price: pools whose price nobody states: those that aren't on blocks, and types without a price.
+        without_end: pools on blocks whose templates don't say when the blocks end.
+    """
+
+    usd_per_hour: float
+    usd_remaining: float
+    price_dates: tuple[str, ...]
+    without_price: tuple[str, ...]
+    without_end: tuple[str, ...]
+
+
+def cost(fleet: Fleet, as_of: datetime) -> Cost:
+    """What a fleet costs from a day on."""
+    return Cost(
+        usd_per_hour=sum(pool.usd_per_hour or 0.0 for pool in fleet.pools),
+        usd_remaining=sum(usd_remaining(pool, as_of) or 0.0 for pool in fleet.pools),
+        price_dates=tuple(sorted({pool.price_date for pool in fleet.pools if pool.price_date})),
+        without_price=tuple(pool.title for pool in fleet.pools if pool.usd_per_hour is None),
+        without_end=tuple(pool.title for pool in fleet.pools if pool.usd_per_hour is not None and not pool.windows),
+    )
+
+
+def usd_remaining(pool: Pool, as_of: datetime) -> float | None:
+    """USD from a day to the ends of a pool's blocks; None where price or ends aren't known."""
+    if pool.usd_per_hour is None or not pool.windows:
+        return None
+    nodes = pool.nodes or 1
+    return pool.usd_per_hour * sum(
+        pool.remaining_hours(window, as_of) * (window.instances or nodes) / nodes for window in pool.windows
+    )

@@ -1,0 +1,108 @@
+"""Every change of a resource, grouped by the pool or the stack that it is of; what is alike stands once."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ultrafleet.policy.intrinsics import Unknown
+from ultrafleet.review.blast import short_type
+from ultrafleet.review.changes import Change
+from ultrafleet.review.comparison import Comparison
+from ultrafleet.rules.template_changes import Fate
+from ultrafleet.rules.update_effects import Effect
+
+_LONGEST_VALUE: Final = 48
+_EFFECTS: Final = {
+    Effect.NEW_VERSION: "new version",
+    Effect.CHANGES_ACCESS: "changes access",
+    Effect.DISTURBS_PODS: "may disturb pods",
+    Effect.CHANGES_SCHEDULE: "changes the schedule",
+    Effect.RESIZES: "resizes",
+    Effect.ROLLS_NODES: "restarts nodes",
+    Effect.MAY_REPLACE: "may replace",
+    Effect.REPLACES: "replaces",
+    Effect.REFUSED: "refused",
+    Effect.UNCLASSIFIED: "effect not classified",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owned:
+    """The same changes of several pools, or those of one stack.
+
+    Attributes:
+        owners: titles of pools, or one stack.
+        are_pools: whether they are pools.
+        lines: what changes, a line for each resource, in Markdown.
+    """
+
+    owners: tuple[str, ...]
+    are_pools: bool
+    lines: tuple[str, ...]
+
+
+def plain_changes(compared: Comparison) -> list[Owned]:
+    """Changes by owner: pools in the order of the fleet, then stacks; owners with the same lines together."""
+    of_pools: dict[str, list[Change]] = defaultdict(list)
+    of_stacks: dict[str, list[Change]] = defaultdict(list)
+    for change in compared.changes.values():
+        owner = _owner(compared, change)
+        (of_pools[owner] if owner is not None else of_stacks[change.key[0]]).append(change)
+    order = list(dict.fromkeys(pool.title for pool in compared.titles.values()))
+    together: dict[tuple[str, ...], dict[str, None]] = defaultdict(dict)
+    for title in order:
+        if title in of_pools:
+            together[tuple(_lines(of_pools[title], with_ids=False))][title] = None
+    found = [Owned(owners=tuple(titles), are_pools=True, lines=lines) for lines, titles in together.items()]
+    return found + [
+        Owned(owners=(stack,), are_pools=False, lines=tuple(_lines(of_stacks[stack], with_ids=True)))
+        for stack in sorted(of_stacks)
+    ]
+
+
+def _owner(compared: Comparison, change: Change) -> str | None:
+    """The one pool that depends on a resource, or else the only one of its stack."""
+    pools = {pool.title for pool in compared.pools_on(change.key)}
+    if not pools:
+        pools = {pool.title for pool in compared.pools_of_stacks.get(change.key[0], ())}
+    return pools.pop() if len(pools) == 1 else None
+
+
+def _lines(changes: Sequence[Change], *, with_ids: bool) -> Iterator[str]:
+    for change in sorted(changes, key=lambda change: (change.type, change.key)):
+        named = f"`{short_type(change.type)}`" + (f" {change.key[1]}" if with_ids else "")
+        if change.of.fate is not Fate.CHANGED:
+            yield f"{named} {'retained' if change.of.fate is Fate.LEFT else change.of.fate}"
+            continue
+        told = [_told(change, item.path, item.effect) for item in change.of.properties]
+        told += [f"{name}{_values(*change.attribute(name))}" for name in change.attributes]
+        if change.of.refused:
+            told.append("**refused**")
+        yield f"{named}: {'; '.join(told) or 'another type'}"
+
+
+def _told(change: Change, path: str, effect: Effect) -> str:
+    values = "" if path.endswith("]") else _values(*change.get(*path.split("/")))
+    plain = path.replace("[+]", " (added)").replace("[-]", " (removed)")
+    return f"{plain}{values}" + (f" ({_EFFECTS[effect]})" if effect in _EFFECTS else "")
+
+
+def _values(before: Any, after: Any) -> str:  # noqa: ANN401 - JSON
+    """` 1 → 2`, where both are short; for a mapping or a list what differs in it."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        keys = [key for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
+        return f" ({', '.join(f'{key}{_values(before.get(key), after.get(key))}' for key in keys[:6])})"
+    shown = [_shown(value) for value in (before, after)]
+    return f" {shown[0]} → {shown[1]}" if None not in shown else ""
+
+
+def _shown(value: Any) -> str | None:  # noqa: ANN401 - JSON
+    if value is None:
+        return "none"
+    if isinstance(value, Unknown):
+        return "(the new one)" if value.attribute == "LatestVersionNumber" else None
+    if isinstance(value, Mapping | list):
+        return None
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"`{text}`" if len(text) <= _LONGEST_VALUE and "`" not in text and "\n" not in text else None

@@ -1,0 +1,296 @@
+"""What a change does to pools that run, or may run."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ultrafleet.policy.group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP
+from ultrafleet.policy.intrinsics import Unknown
+from ultrafleet.policy.launch import as_int
+from ultrafleet.review.changes import Change, is_removed
+from ultrafleet.review.comparison import Comparison
+from ultrafleet.review.fleet import Pool
+from ultrafleet.review.hazard import Hazard, Level
+from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, GROUP_TAG, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
+from ultrafleet.rules.template_changes import Fate
+from ultrafleet.rules.update_effects import Effect
+
+_ROLLING: Final = ("AutoScalingRollingUpdate", "AutoScalingReplacingUpdate")
+_DESIRED: Final = {
+    NODE_GROUP: ("ScalingConfig", "DesiredSize"),
+    AUTO_SCALING_GROUP: ("DesiredCapacity",),
+    COMPUTE_NODE_GROUP: ("ScalingConfiguration", "MinInstanceCount"),
+}
+_TEMPLATE_PATHS: Final = ("LaunchTemplate", "CustomLaunchTemplate", "MixedInstancesPolicy")
+_ORDERS: Final = (GROUP_TAG, RESERVATION_TAG, LEAD_TAG)
+
+
+def pool_hazards(compared: Comparison) -> Iterator[Hazard]:
+    """Hazards of pools, in the order of the fleet."""
+    for before, after in compared.pools:
+        if before is not None and after is None:
+            yield from _removed(compared, before)
+        elif before is not None and after is not None:
+            yield from _changed(compared, before, after)
+
+
+def size(pool: Pool) -> str:
+    """`18 p6e-gb200.36xlarge`."""
+    return f"{'?' if pool.nodes is None else pool.nodes} {pool.instance_type}"
+
+
+def _removed(compared: Comparison, pool: Pool) -> Iterator[Hazard]:
+    if compared.stack_is_gone(pool.key[0]):
+        yield _hazard(
+            Level.STOPS,
+            "pool-removed",
+            pool,
+            f"it is removed with its stack, which no deployment deletes: {size(pool)} run on and cost until somebody "
+            f"deletes stack {pool.key[0]}, and then they are terminated; drain it first",
+        )
+        return
+    change = compared.changes.get(pool.key)
+    if change is not None and change.of.fate is Fate.LEFT:
+        yield _hazard(
+            Level.LOOK, "pool-retained", pool, f"it leaves the stack and is retained: {size(pool)} run on, unmanaged"
+        )
+        return
+    yield _hazard(
+        Level.STOPS,
+        "pool-removed",
+        pool,
+        f"it is removed: {size(pool)} are terminated, with what runs on them; drain it first",
+    )
+
+
+def _changed(compared: Comparison, before: Pool, after: Pool) -> Iterator[Hazard]:
+    if before.key != after.key:
+        yield _hazard(
+            Level.STOPS,
+            "pool-replaced",
+            after,
+            f"its resource is another one ({_named(before)} → {_named(after)}): a new pool is made and the old one "
+            "deleted; EKS and EC2 refuse two of one name, so that the deployment fails while the old one is there",
+            before,
+        )
+    change = compared.changes.get(after.key)
+    group_changes = change is not None and change.of.fate is Fate.CHANGED
+    if change is not None and group_changes:
+        yield from _replaced(after, change)
+        yield from _rolled(after, change)
+        yield from _by_orders(before, after, change)
+        if "Taints" in change.paths:
+            yield _hazard(
+                Level.LOOK,
+                "taints",
+                after,
+                "its taints change: pods that don't tolerate a NO_EXECUTE one are evicted, and new ones may not fit",
+            )
+    yield from _smaller(before, after, change)
+    yield from _launches(compared, before, after, change)
+    yield from _reservations(before, after)
+    yield from _queues(compared, before, after)
+
+
+def _replaced(pool: Pool, change: Change) -> Iterator[Hazard]:
+    paths = [item.path for item in change.of.properties if item.effect.replaces]
+    refused = [item.path for item in change.of.properties if item.effect is Effect.REFUSED]
+    if change.of.refused:
+        why = f"{_listed(paths)} can't be changed and the pool keeps its name" if paths else _told(refused)
+        yield _hazard(
+            Level.STOPS,
+            "pool-replaced",
+            pool,
+            f"CloudFormation would have to replace it and refuses: {why}; the stack rolls back, make a pool with a new "
+            "name instead",
+        )
+    elif paths:
+        yield _hazard(
+            Level.STOPS,
+            "pool-replaced",
+            pool,
+            f"it is replaced: {_listed(paths)} can't be changed in place; its nodes are terminated when the new pool "
+            "is there, and one block doesn't hold both",
+        )
+
+
+def _told(refused: list[str]) -> str:
+    return f"{_listed(refused)} can't be changed" if refused else "its type is another"
+
+
+def _rolled(pool: Pool, change: Change) -> Iterator[Hazard]:
+    paths = [item.path for item in change.of.properties if item.effect is Effect.ROLLS_NODES]
+    if change.type == AUTO_SCALING_GROUP and any(path.startswith(_TEMPLATE_PATHS) for path in change.paths):
+        policy = change.after.raw.get("UpdatePolicy") if change.after is not None else None
+        if isinstance(policy, dict) and any(key in policy for key in _ROLLING):
+            paths = [path for path in change.paths if path.startswith(_TEMPLATE_PATHS)]
+    if paths:
+        changes = "; ".join(f"{path} {_values(change, path)}" for path in paths)
+        yield _hazard(
+            Level.STOPS,
+            "pool-rolled",
+            pool,
+            f"every node is restarted ({changes}): EKS or Auto Scaling replaces them, some at a time, and jobs on them "
+            "stop; deploy it between two jobs",
+        )
+
+
+def _by_orders(before: Pool, after: Pool, change: Change) -> Iterator[Hazard]:
+    if after.held and not before.held:
+        yield _hazard(Level.STOPS, "pool-held", after, "it is put on hold: the schedule empties it within five minutes")
+    paths = [tag for tag in _ORDERS if f"Tags/{tag}" in change.paths]
+    if paths and not after.held:
+        told = ", ".join(f"{tag} {_values(change, f'Tags/{tag}')}" for tag in paths)
+        yield _hazard(
+            Level.LOOK if paths == [LEAD_TAG] else Level.STOPS,
+            "schedule-orders",
+            after,
+            f"its orders to the block schedule change ({told}): it may be emptied within five minutes",
+        )
+    orders = change.get("Tags", SCHEDULE_TAG)
+    if orders[0] == FOLLOW_BLOCKS and orders[1] is None:
+        yield _hazard(
+            Level.LOOK, "schedule-orders", after, "the block schedule no longer sizes it: nothing empties it in time"
+        )
+
+
+def _smaller(before: Pool, after: Pool, change: Change | None) -> Iterator[Hazard]:
+    if before.nodes is not None and after.nodes is not None and after.nodes < before.nodes:
+        yield _hazard(
+            Level.STOPS,
+            "pool-scaled-down",
+            after,
+            f"it is scaled down from {before.nodes} to {after.nodes} nodes"
+            + (
+                f" ({before.ultraservers} → {after.ultraservers} UltraServers)"
+                if before.ultraserver_type or after.ultraserver_type
+                else ""
+            )
+            + ": nodes above that are terminated, whatever runs on them; drain them first",
+        )
+        return
+    if change is None or change.after is None or change.before is None or change.of.fate is not Fate.CHANGED:
+        return
+    path = _DESIRED[change.type]
+    wanted = [as_int(side.get(*path)) for side in (change.before, change.after)]
+    if wanted[0] is not None and wanted[1] is not None and wanted[1] < wanted[0]:
+        yield _hazard(
+            Level.STOPS,
+            "pool-scaled-down",
+            after,
+            f"{'/'.join(path)} goes from {wanted[0]} to {wanted[1]}: nodes above that are terminated",
+        )
+    elif change.type == NODE_GROUP and any(item.effect is Effect.RESIZES for item in _sizes(change)):
+        yield _hazard(
+            Level.STOPS,
+            "pool-resized",
+            after,
+            f"{_listed([item.path for item in _sizes(change)])} changes, and CloudFormation sends DesiredSize "
+            f"{wanted[1] if wanted[1] is not None else '(not stated)'} with it: a pool that runs more nodes loses them "
+            "until its schedule acts",
+        )
+
+
+def _sizes(change: Change) -> list[Any]:
+    return [item for item in change.of.properties if item.path.startswith("ScalingConfig/")]
+
+
+def _launches(compared: Comparison, before: Pool, after: Pool, change: Change | None) -> Iterator[Hazard]:
+    """What a change of the launch template means for its pool."""
+    replaced = change is not None and (
+        change.of.refused
+        or any(item.effect is Effect.ROLLS_NODES or item.effect.replaces for item in change.of.properties)
+    )
+    if before.instance_type != after.instance_type:
+        yield _hazard(
+            Level.STOPS if replaced or before.launch_template != after.launch_template else Level.LOOK,
+            "pool-type-changed",
+            after,
+            f"its instance type changes, {before.instance_type} → {after.instance_type}: a block, its reservation and "
+            "its layout are of one type, make a pool with a new name beside it",
+        )
+    if after.launch_template is None or before.launch_template != after.launch_template:
+        return
+    template = compared.changes.get(after.launch_template)
+    if template is None or replaced or is_removed(template):
+        return
+    if any(item.effect is Effect.NEW_VERSION for item in template.of.properties):
+        version = after.launch_version
+        if isinstance(version, str) and version.startswith("$"):
+            message = f"version {version}: nodes that run keep the old one, the next that is launched has the new one"
+        elif isinstance(version, str | int):
+            message = (
+                f"its launch template gets a new version and the pool names version {version}: nothing changes until "
+                "it names the new one, and that restarts its nodes"
+            )
+        elif isinstance(version, Unknown) and change is None:
+            message = f"its launch template gets a new version; which one the pool has can't be told ({version.reason})"
+        else:
+            return
+        yield _hazard(Level.LOOK, "template-version", after, message)
+
+
+def _reservations(before: Pool, after: Pool) -> Iterator[Hazard]:
+    dropped = [item for item in before.reservations if item not in after.reservations]
+    added = [item for item in after.reservations if item not in before.reservations]
+    if dropped and added:
+        yield _hazard(
+            Level.STOPS,
+            "reservation-moved",
+            after,
+            f"its reservation is moved: {', '.join(dropped)} → {', '.join(added)}; what runs in the first is no longer "
+            "counted, and its end is no longer watched",
+        )
+    elif dropped:
+        yield _hazard(
+            Level.STOPS,
+            "reservation-dropped",
+            after,
+            f"reservation {', '.join(dropped)} is dropped: nothing is launched into it any more, and it is paid until "
+            "its end",
+        )
+    sooner = {item.capacity_reservation_id: item for item in before.windows}
+    for window in after.windows:
+        was = sooner.get(window.capacity_reservation_id)
+        if was is not None and window.end < was.end:
+            yield _hazard(
+                Level.LOOK,
+                "block-shortened",
+                after,
+                f"the end of {window.capacity_reservation_id} is stated earlier, {was.end:%Y-%m-%d %H:%M} → "
+                f"{window.end:%Y-%m-%d %H:%M} UTC: compare with the reservation",
+            )
+
+
+def _queues(compared: Comparison, before: Pool, after: Pool) -> Iterator[Hazard]:
+    was, is_now = compared.users(before.key)[0], compared.users(after.key)[1]
+    lost = sorted(was.queues - is_now.queues)
+    if lost:
+        yield _hazard(
+            Level.LOOK, "queue-lost", after, f"queue {', '.join(lost)} no longer places jobs on it: labels must match"
+        )
+
+
+def _values(change: Change, path: str) -> str:
+    values = change.get(*path.split("/"))
+    return " → ".join(_shown(value) for value in values)
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
+    if value is None:
+        return "none"
+    if isinstance(value, Unknown):
+        return "(the new one)" if value.attribute == "LatestVersionNumber" else "(known at deployment)"
+    return str(value)
+
+
+def _listed(paths: list[str]) -> str:
+    return ", ".join(paths)
+
+
+def _named(pool: Pool) -> str:
+    return "/".join(pool.key)
+
+
+def _hazard(level: Level, kind: str, pool: Pool, message: str, *others: Pool) -> Hazard:
+    keys = tuple(dict.fromkeys((pool.key, *(other.key for other in others))))
+    return Hazard(level=level, kind=kind, subject=pool.title, message=message, keys=keys)

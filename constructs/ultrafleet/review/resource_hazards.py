@@ -1,0 +1,200 @@
+"""What a change does to what pools stand on: networks, clusters, reservations, data."""
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ultrafleet.policy.launch import as_int
+from ultrafleet.review.changes import Change, StackChange
+from ultrafleet.review.comparison import Comparison
+from ultrafleet.review.fleet import Pool, names
+from ultrafleet.review.hazard import Hazard, Level
+from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES
+from ultrafleet.rules.template_changes import Fate
+from ultrafleet.rules.update_effects import Effect
+
+_RESERVATION: Final = "AWS::EC2::CapacityReservation"
+_SUBNET: Final = "AWS::EC2::Subnet"
+_CLUSTER: Final = "AWS::EKS::Cluster"
+_HOLDS_DATA: Final = frozenset(
+    {
+        "AWS::DynamoDB::Table",
+        "AWS::EC2::Volume",
+        "AWS::ECR::Repository",
+        "AWS::EFS::FileSystem",
+        "AWS::FSx::FileSystem",
+        "AWS::FSx::Volume",
+        "AWS::KMS::Key",
+        "AWS::Logs::LogGroup",
+        "AWS::RDS::DBCluster",
+        "AWS::RDS::DBInstance",
+        "AWS::S3::Bucket",
+        "AWS::SecretsManager::Secret",
+    }
+)
+"""What is lost with such a resource isn't made again by the next deployment (their user guides, high)."""
+
+
+def resource_hazards(compared: Comparison) -> Iterator[Hazard]:
+    """Hazards of everything but pools, by stack and logical id."""
+    for stack in compared.stacks:
+        for name in stack.refused_exports:
+            yield Hazard(
+                level=Level.STOPS,
+                kind="export-in-use",
+                subject=f"{stack.stack}/{name}",
+                message="this export changes or goes while another stack imports it: CloudFormation refuses the "
+                "update; first deploy the importers without it",
+            )
+        if stack.is_gone:
+            yield from _left_stack(compared, stack)
+            continue
+        for change in stack.changes:
+            if change.key not in compared.titles:
+                yield from _of_resource(compared, change)
+
+
+def _left_stack(compared: Comparison, stack: StackChange) -> Iterator[Hazard]:
+    if not any(pool.key[0] == stack.stack for pool in compared.base_fleet.pools):
+        yield Hazard(
+            level=Level.LOOK,
+            kind="stack-left",
+            subject=stack.stack,
+            message=f"this stack is no longer among the templates: no deployment deletes it, and its "
+            f"{len(stack.changes)} resources stay until somebody does",
+        )
+
+
+def _of_resource(compared: Comparison, change: Change) -> Iterator[Hazard]:
+    staying = [pool for pool in compared.pools_on(change.key) if pool.key in compared.head_fleet.by_key()]
+    match change.of.fate:
+        case Fate.LEFT:
+            yield _hazard(
+                Level.LOOK,
+                "retained",
+                change,
+                "it leaves its stack and is retained: no template knows it any more, and it may cost on",
+            )
+        case Fate.REMOVED:
+            yield from _removed(compared, change, staying)
+        case Fate.CHANGED:
+            if change.type == _SUBNET and "CidrBlock" in change.paths:
+                yield from _shrunk(change, staying)
+            else:
+                yield from _replaced(change, staying)
+            if change.type == _RESERVATION:
+                yield from _reservation(change, staying)
+            if any(item.effect is Effect.CHANGES_SCHEDULE for item in change.of.properties):
+                yield _hazard(
+                    Level.LOOK,
+                    "schedule-changed",
+                    change,
+                    f"{_paths(change, Effect.CHANGES_SCHEDULE)} changes: the block schedule may size pools otherwise",
+                )
+
+
+def _removed(compared: Comparison, change: Change, staying: list[Pool]) -> Iterator[Hazard]:
+    if change.type == _RESERVATION:
+        count = change.get("InstanceCount")[0]
+        yield _hazard(
+            Level.STOPS,
+            "reservation-dropped",
+            change,
+            f"reservation of {count} {change.get('InstanceType')[0]} is cancelled: the capacity goes back to EC2, "
+            f"and nobody promises that there is some again{_for(staying)}",
+        )
+    elif change.type in _HOLDS_DATA:
+        yield _hazard(Level.STOPS, "data-removed", change, f"it is deleted with what is in it{_for(staying)}")
+    elif change.type == _CLUSTER:
+        pools = [pool for pool in compared.pools_on(change.key) if pool.key in compared.base_fleet.by_key()]
+        yield _hazard(Level.STOPS, "cluster-removed", change, f"the cluster is deleted{_for(pools)}")
+    elif staying:
+        yield _hazard(Level.STOPS, "removed", change, f"it is deleted, and pools stay that used it{_for(staying)}")
+
+
+def _replaced(change: Change, staying: list[Pool]) -> Iterator[Hazard]:
+    certain = [item.path for item in change.of.properties if item.effect is Effect.REPLACES]
+    perhaps = [item.path for item in change.of.properties if item.effect is Effect.MAY_REPLACE]
+    if change.of.refused:
+        paths = ", ".join(certain) or _paths(change, Effect.REFUSED)
+        why = f"{paths} can't be changed while it keeps its name" if paths else "a resource can't become another type"
+        yield _hazard(
+            Level.STOPS,
+            "refused",
+            change,
+            f"CloudFormation refuses the update and rolls the stack back: {why}; make one with another name or id",
+        )
+    elif certain or perhaps:
+        stops = bool(staying) or change.type in _HOLDS_DATA or change.type == _CLUSTER
+        verb = "is replaced" if certain else "may be replaced"
+        retained = change.before is not None and "Retain" in str(change.before.raw.get("UpdateReplacePolicy"))
+        end = "the old one is retained, and no template knows it any more" if retained else "the old one is deleted"
+        data = ", with its data" if change.type in _HOLDS_DATA and not retained else ""
+        yield _hazard(
+            Level.STOPS if stops else Level.LOOK,
+            "replaced",
+            change,
+            f"it {verb} ({', '.join((*certain, *perhaps))}): {end}{data}{_for(staying)}",
+        )
+
+
+def _shrunk(change: Change, staying: list[Pool]) -> Iterator[Hazard]:
+    before, after = change.get("CidrBlock")
+    sizes = [_addresses(value) for value in (before, after)]
+    known = sizes[0] is not None and sizes[1] is not None
+    smaller = known and sizes[1] < sizes[0]  # type: ignore[operator]
+    told = f" ({sizes[0]:,} → {sizes[1]:,} addresses)" if known else ""
+    nodes = sum(pool.nodes or 0 for pool in staying)
+    yield _hazard(
+        Level.STOPS if smaller or staying else Level.LOOK,
+        "subnet-shrunk" if smaller else "subnet-moved",
+        change,
+        f"CidrBlock {before} → {after}{told}: {'it shrinks, and ' if smaller else ''}a subnet can't be changed while "
+        f"anything has an address in it; make a new subnet beside it"
+        + (f", {nodes} nodes at full size stand in this one" if nodes else "")
+        + _for(staying),
+    )
+
+
+def _addresses(cidr: Any) -> int | None:  # noqa: ANN401 - JSON
+    try:
+        return ipaddress.IPv4Network(cidr).num_addresses - RESERVED_ADDRESSES
+    except (ValueError, TypeError):
+        return None
+
+
+def _reservation(change: Change, staying: list[Pool]) -> Iterator[Hazard]:
+    before, after = (as_int(value) for value in change.get("InstanceCount"))
+    if before is not None and after is not None and after < before:
+        yield _hazard(
+            Level.STOPS,
+            "reservation-lowered",
+            change,
+            f"reservation goes from {before} to {after} instances: what is above goes back to EC2{_for(staying)}",
+        )
+    ends = [str(value) for value in change.get("EndDate")]
+    if "EndDate" in change.paths and change.get("EndDate")[1] is not None:
+        yield _hazard(
+            Level.LOOK,
+            "reservation-end",
+            change,
+            f"the reservation's end changes, {ends[0]} → {ends[1]}{_for(staying)}",
+        )
+
+
+def _paths(change: Change, effect: Effect) -> str:
+    return ", ".join(item.path for item in change.of.properties if item.effect is effect)
+
+
+def _for(pools: list[Pool]) -> str:
+    return f"; it carries {names(pools)}" if pools else ""
+
+
+def _hazard(level: Level, kind: str, change: Change, message: str) -> Hazard:
+    return Hazard(
+        level=level,
+        kind=kind,
+        subject=f"{change.key[0]}/{change.key[1]} ({change.type})",
+        message=message,
+        keys=(change.key,),
+    )

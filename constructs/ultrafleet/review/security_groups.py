@@ -1,0 +1,109 @@
+"""Whether security groups let more pass than they did."""
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ultrafleet.policy.launch import as_int
+from ultrafleet.policy.template import Resource, Template
+from ultrafleet.review.iam import text
+
+_GROUP: Final = "AWS::EC2::SecurityGroup"
+_WAYS: Final = {"SecurityGroupIngress": "from", "SecurityGroupEgress": "to"}
+_PEERS: Final = (
+    "CidrIp",
+    "CidrIpv6",
+    "SourceSecurityGroupId",
+    "SourceSecurityGroupName",
+    "DestinationSecurityGroupId",
+    "SourcePrefixListId",
+    "DestinationPrefixListId",
+)
+_NUMBERS: Final = {"6": "tcp", "17": "udp", "1": "icmp"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """What one rule lets pass.
+
+    Attributes:
+        way: `from` or `to`.
+        protocol: such as `tcp`; `-1` for all.
+        low: first port.
+        high: last port.
+        peer: a network, a group or a prefix list.
+    """
+
+    way: str
+    protocol: str
+    low: int
+    high: int
+    peer: str
+
+    def covers(self, other: "Passage") -> bool:
+        """Whether it lets everything pass that another does."""
+        ports = self.protocol == other.protocol and self.low <= other.low <= other.high <= self.high
+        return self.way == other.way and (self.protocol == "-1" or ports) and _within(other.peer, self.peer)
+
+    def __str__(self) -> str:
+        """`tcp 22 from 0.0.0.0/0`."""
+        if self.protocol == "-1":
+            return f"everything {self.way} {self.peer}"
+        ports = f"{self.low}" if self.low == self.high else f"{self.low}-{self.high}"
+        return f"{self.protocol} {ports} {self.way} {self.peer}"
+
+
+def passages(template: Template) -> dict[str, set[Passage]]:
+    """What each group lets pass, by logical id, or by the id of a group that is somebody else's."""
+    found: dict[str, set[Passage]] = {}
+    for group in template.of_type(_GROUP):
+        own = found.setdefault(group.logical_id, set())
+        for property_name, way in _WAYS.items():
+            own.update(
+                passage
+                for rule in group.items(property_name)
+                if isinstance(rule, Mapping)
+                for passage in _passages(rule, way)
+            )
+    for property_name, way in _WAYS.items():
+        for apart in template.of_type(f"AWS::EC2::{property_name}"):
+            found.setdefault(_group_of(template, apart), set()).update(_passages(apart.properties, way))
+    return found
+
+
+def widened(before: Mapping[str, set[Passage]], after: Mapping[str, set[Passage]]) -> Iterator[tuple[str, Passage]]:
+    """Groups that let more pass, and what: only those that stand on both sides."""
+    for group in sorted(before.keys() & after.keys()):
+        for passage in sorted(after[group] - before[group], key=str):
+            if not any(old.covers(passage) for old in before[group]):
+                yield group, passage
+
+
+def _group_of(template: Template, rule: Resource) -> str:
+    group = template.referred(rule.get("GroupId"))
+    return group.logical_id if group is not None and group.template is template else text(rule.get("GroupId"))
+
+
+def _passages(rule: Mapping[str, Any], way: str) -> Iterator[Passage]:
+    stated = text(rule.get("IpProtocol"))
+    low, high = as_int(rule.get("FromPort")), as_int(rule.get("ToPort"))
+    for key in _PEERS:
+        if rule.get(key) is not None:
+            yield Passage(
+                way=way,
+                protocol=_NUMBERS.get(stated, stated),
+                low=0 if low is None else low,
+                high=65535 if high is None else high,
+                peer=text(rule[key]),
+            )
+
+
+def _within(narrow: str, wide: str) -> bool:
+    if narrow == wide:
+        return True
+    try:
+        inner, outer = ipaddress.ip_network(narrow, strict=False), ipaddress.ip_network(wide, strict=False)
+    except ValueError:
+        return False  # groups and prefix lists
+    return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]

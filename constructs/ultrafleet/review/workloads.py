@@ -1,0 +1,96 @@
+"""Who works on which pool: queues and teams, from the manifests that templates bring into a cluster."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ultrafleet.policy.intrinsics import text_of
+from ultrafleet.policy.template import Resource
+from ultrafleet.review.fleet import Fleet, Key, Pool, cluster_name
+from ultrafleet.review.revision import Revision
+
+_MANIFEST: Final = ("Custom::AWSCDK-EKS-KubernetesResource", "Custom::AWSCDK-EKS-KubernetesPatch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Users:
+    """Who works on a pool.
+
+    Attributes:
+        queues: cluster queues of Kueue that may place jobs on it.
+        teams: namespaces with a local queue to one of them.
+    """
+
+    queues: frozenset[str]
+    teams: frozenset[str]
+
+
+def users_of_pools(revision: Revision, fleet: Fleet) -> dict[Key, Users]:
+    """Queues and teams of each pool."""
+    objects = list(_objects(revision))
+    return {pool.key: _users(pool, objects) for pool in fleet.pools}
+
+
+def _users(pool: Pool, objects: list[tuple[str, Mapping[str, Any]]]) -> Users:
+    own = [item for cluster, item in objects if cluster == pool.cluster]
+    flavors = {
+        _name(item)
+        for item in own
+        if item.get("kind") == "ResourceFlavor" and _covers(item.get("spec", {}).get("nodeLabels"), pool.labels)
+    }
+    queues = {
+        _name(item)
+        for item in own
+        if item.get("kind") == "ClusterQueue" and flavors.intersection(_flavors(item.get("spec", {})))
+    }
+    teams = {
+        str(item.get("metadata", {}).get("namespace"))
+        for item in own
+        if item.get("kind") == "LocalQueue" and item.get("spec", {}).get("clusterQueue") in queues
+    }
+    return Users(queues=frozenset(queues), teams=frozenset(teams))
+
+
+def _flavors(spec: Mapping[str, Any]) -> Iterator[str]:
+    for group in spec.get("resourceGroups") or ():
+        yield from (str(flavor.get("name")) for flavor in group.get("flavors") or ())
+
+
+def _covers(selector: object, labels: Mapping[str, str]) -> bool:
+    """Whether nodes with these labels are selected."""
+    if not isinstance(selector, Mapping) or not selector:
+        return True
+    return all(labels.get(str(key)) == str(value) for key, value in selector.items())
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    return str(item.get("metadata", {}).get("name"))
+
+
+def queues_in(resource: Resource | None) -> list[str]:
+    """Cluster queues that a manifest makes or sends jobs to."""
+    if resource is None or resource.type not in _MANIFEST:
+        return []
+    items = list(_items(resource))
+    made = [_name(item) for item in items if item.get("kind") == "ClusterQueue"]
+    return made + [str(item.get("spec", {}).get("clusterQueue")) for item in items if item.get("kind") == "LocalQueue"]
+
+
+def _objects(revision: Revision) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Kubernetes objects, with the cluster that they go to."""
+    for stack, template in revision.stacks.items():
+        for resource in template.of_type(*_MANIFEST):
+            cluster = cluster_name(template, resource.get("ClusterName")) or stack
+            for item in _items(resource):
+                yield cluster, item
+
+
+def _items(resource: Resource) -> Iterator[Mapping[str, Any]]:
+    try:
+        found = json.loads(text_of(resource.get("Manifest")) or "[]")
+    except ValueError:
+        return  # known at deployment
+    for item in found if isinstance(found, list) else [found]:
+        if isinstance(item, Mapping):
+            yield item
