@@ -15,6 +15,7 @@ from ultrafleet.cli.local import local
 from ultrafleet.cli.network import network
 from ultrafleet.cli.preflight import preflight
 from ultrafleet.cli.rehearse import rehearse
+from ultrafleet.cli.review import review
 from ultrafleet.cli.summary import summary
 from ultrafleet.cli.types import types
 from ultrafleet.errors import FleetError
@@ -33,6 +34,7 @@ app.command()(preflight)
 app.command()(rehearse)
 app.command()(acceptance)
 app.command()(check)
+app.command()(review)
 app.add_typer(network, name="network")
 app.add_typer(job, name="job")
 app.add_typer(local, name="local")

@@ -35,7 +35,7 @@ def check(
 ) -> None:
     """Hold templates to the rules of accelerated fleets: exit 0 clean, 1 errors found, 2 unusable input."""
     try:
-        given = _parameters(parameter or [])
+        given = parameters_of(parameter or [])
         templates = read_templates(paths, parameters=given)
         accepted = read_acknowledgements(acknowledgements) if acknowledgements else []
     except FleetError as error:
@@ -53,7 +53,12 @@ def check(
         raise typer.Exit(1)
 
 
-def _parameters(stated: Sequence[str]) -> dict[str, str]:
+def parameters_of(stated: Sequence[str]) -> dict[str, str]:
+    """Values of parameters, from `NAME=VALUE`.
+
+    Raises:
+        FleetError: one isn't that.
+    """
     for item in stated:
         if "=" not in item:
             raise FleetError(f"parameter is {item!r}, expected NAME=VALUE: write it so")

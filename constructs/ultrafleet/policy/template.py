@@ -14,6 +14,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.policy.intrinsics import Resolver, Unknown
 
 _KEY = re.compile(r"""\s*["']?(\w+)["']?\s*:""")
+_TYPE = re.compile(r"""["']?Type["']?\s*:\s*["']?(AWS|Alexa|Custom)::""")
 TEMPLATE_SUFFIXES = (".json", ".yaml", ".yml", ".template")
 
 
@@ -181,16 +182,35 @@ def parse_template(text: str, *, name: str, parameters: Mapping[str, Any] | None
     Raises:
         FleetError: it is neither JSON nor YAML, or no template.
     """
+    content = _parsed(text, name)
+    if not is_template(content):
+        raise FleetError(f"{name} has no Resources, expected a CloudFormation template: name another file")
+    return Template(name=name, content=content, text=text, parameters=parameters or {})
+
+
+def template_among(text: str, *, name: str, parameters: Mapping[str, Any] | None = None) -> Template | None:
+    """A template from a file that may be anything else; None where it is.
+
+    Raises:
+        FleetError: it is meant as a template and can't be read.
+    """
+    # YAML is slow to read, and most of a folder may be none of ours.
+    if "Resources" not in text or _TYPE.search(text) is None:
+        return None
+    content = _parsed(text, name)
+    if not is_template(content):
+        return None
+    return Template(name=name, content=content, text=text, parameters=parameters or {})
+
+
+def _parsed(text: str, name: str) -> Any:  # noqa: ANN401 - JSON
     try:
-        content = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506 - safe
+        return json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506 - safe
     except (ValueError, yaml.YAMLError) as error:
         first = str(error).replace("\n", " ")
         raise FleetError(
             f"{name} can't be read: {first}; expected a CloudFormation template in JSON or YAML"
         ) from error
-    if not is_template(content):
-        raise FleetError(f"{name} has no Resources, expected a CloudFormation template: name another file")
-    return Template(name=name, content=content, text=text, parameters=parameters or {})
 
 
 def is_template(content: object) -> bool:
@@ -225,10 +245,9 @@ def _in_folder(folder: Path, parameters: Mapping[str, Any] | None) -> Iterator[T
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.suffix not in TEMPLATE_SUFFIXES or _in_asset(path, folder):
             continue
-        try:
-            yield parse_template(_text(path), name=str(path), parameters=parameters)
-        except FleetError:
-            continue
+        template = template_among(_text(path), name=str(path), parameters=parameters)
+        if template is not None:
+            yield template
 
 
 def _in_asset(path: Path, folder: Path) -> bool:

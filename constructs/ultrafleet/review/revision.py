@@ -1,16 +1,15 @@
 """Two states of somebody's templates: folders, files, or revisions of a git repository."""
 
-import io
 import json
 import subprocess
-import tarfile
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from ultrafleet.errors import FleetError
-from ultrafleet.policy.template import TEMPLATE_SUFFIXES, Template, linked, parse_template
+from ultrafleet.policy.template import TEMPLATE_SUFFIXES, Template, linked, template_among
 
 _ENDINGS: Final = (".template.json", ".template.yaml", ".template.yml", ".json", ".yaml", ".yml", ".template")
 _MANIFEST: Final = "manifest.json"
@@ -23,10 +22,12 @@ class Revision:
     Attributes:
         label: how the caller named it.
         stacks: templates by the name of their stack: the CDK's, or else the file's.
+        unread: files that look like templates and can't be read, with the reason.
     """
 
     label: str
     stacks: Mapping[str, Template]
+    unread: tuple[str, ...] = ()
 
 
 def read_revision(
@@ -41,32 +42,33 @@ def read_revision(
         repository: where git is asked. Default: the working directory.
 
     Raises:
-        FleetError: there is neither such a path nor such a revision, or it has no template.
+        FleetError: there is neither such a path nor such a revision.
     """
     path = Path(named)
     if path.is_file():
-        files = {path.name: path.read_text(encoding="utf-8-sig", errors="replace")}
+        files = {path.name: _text(path)}
     elif path.is_dir():
-        files = {
-            file.relative_to(path).as_posix(): file.read_text(encoding="utf-8-sig", errors="replace")
-            for file in sorted(path.rglob("*"))
-            if file.is_file() and _may_be_template(file.relative_to(path).as_posix())
-        }
+        inside = ((file.relative_to(path).as_posix(), file) for file in sorted(path.rglob("*")) if file.is_file())
+        files = {name: _text(file) for name, file in inside if _may_be_template(name)}
     else:
-        files = _files_of_commit(named, under, repository or Path())
-    stacks = _templates(files, parameters or {})
-    if not stacks:
-        raise FleetError(
-            f"{named} holds no template, expected some: synthesise first, name another folder, or the folder of the "
-            "repository that has them (--path)"
-        )
-    names = dict(zip(stacks, linked(list(stacks.values())), strict=True))
-    return Revision(label=named, stacks=names)
+        files = dict(_files_of_commit(named, under, repository or Path()))
+    stacks, unread = _templates(files, parameters or {})
+    together = dict(zip(stacks, linked(list(stacks.values())), strict=True))
+    return Revision(label=named, stacks=together, unread=tuple(unread))
 
 
 def paired(base: Revision, head: Revision) -> tuple[Revision, Revision]:
-    """The same, in which two single templates have one name, so that they are compared."""
-    if len(base.stacks) == len(head.stacks) == 1:
+    """The same, in which two single templates have one name, so that they are compared.
+
+    Raises:
+        FleetError: neither has a template.
+    """
+    if not base.stacks and not head.stacks:
+        raise FleetError(
+            f"neither {base.label} nor {head.label} holds a template, expected some: synthesise first, name other "
+            "folders, or the folder of the repository that has them (--path)"
+        )
+    if Path(base.label).is_file() and Path(head.label).is_file() and base.stacks and head.stacks:
         (name,) = head.stacks
         (template,) = base.stacks.values()
         return replace(base, stacks={name: template}), head
@@ -78,68 +80,88 @@ def _may_be_template(path: str) -> bool:
     return parts.suffix in TEMPLATE_SUFFIXES and not any(part.startswith("asset.") for part in parts.parts)
 
 
-def _templates(files: Mapping[str, str], parameters: Mapping[str, str]) -> dict[str, Template]:
+def _templates(files: Mapping[str, str], parameters: Mapping[str, str]) -> tuple[dict[str, Template], list[str]]:
     stack_names = _stack_names(files)
-    found = {}
+    found: dict[str, Template] = {}
+    unread = []
     for path, text in files.items():
-        # Most JSON and YAML of a repository is no template, and YAML is slow to read.
-        if "Resources" not in text or "Type" not in text:
-            continue
         try:
-            template = parse_template(text, name=path, parameters=parameters)
-        except FleetError:
+            template = template_among(text, name=path, parameters=parameters)
+        except FleetError as error:
+            unread.append(str(error))
             continue
-        found[stack_names.get(path) or _without_ending(path)] = template
-    return found
+        if template is not None:
+            name = stack_names.get(path) or _without_ending(path)
+            found[path if name in found else name] = template
+    return found, unread
 
 
 def _stack_names(files: Mapping[str, str]) -> dict[str, str]:
-    """Names that the manifests of a cloud assembly give to its templates."""
-    found = {}
+    """Names that the manifests of a cloud assembly give to its templates; with their place where two have one name."""
+    found: dict[str, tuple[str, str]] = {}
     for path, text in files.items():
-        if PurePosixPath(path).name != _MANIFEST:
-            continue
-        try:
-            artifacts = json.loads(text)["artifacts"].values()
-            for artifact in artifacts:
-                if artifact["type"] == "aws:cloudformation:stack":
-                    properties = artifact["properties"]
-                    template = PurePosixPath(path).parent / properties["templateFile"]
-                    found[template.as_posix()] = str(properties["stackName"])
-        except (AttributeError, KeyError, TypeError, ValueError):
-            continue  # somebody else's manifest.json
-    return found
+        if PurePosixPath(path).name == _MANIFEST:
+            try:
+                found |= _of_manifest(PurePosixPath(path).parent, json.loads(text))
+            except (AttributeError, KeyError, TypeError, ValueError):
+                continue  # somebody else's manifest.json
+    names = Counter(name for name, _ in found.values())
+    return {path: name if names[name] == 1 else f"{name} ({place})" for path, (name, place) in found.items()}
+
+
+def _of_manifest(folder: PurePosixPath, content: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    return {
+        (folder / artifact["properties"]["templateFile"]).as_posix(): (
+            str(artifact["properties"].get("stackName", artifact_id)),
+            str(artifact.get("environment", artifact_id)).removeprefix("aws://"),
+        )
+        for artifact_id, artifact in content["artifacts"].items()
+        if artifact["type"] == "aws:cloudformation:stack"
+    }
 
 
 def _without_ending(path: str) -> str:
     return next((path.removesuffix(ending) for ending in _ENDINGS if path.endswith(ending)), path)
 
 
-def _files_of_commit(named: str, under: str | None, repository: Path) -> dict[str, str]:
+def _files_of_commit(named: str, under: str | None, repository: Path) -> Iterator[tuple[str, str]]:
     commit = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{named}^{{commit}}")
     if commit is None:
         raise FleetError(
             f"{named} is neither a path nor a git revision here, expected one of them: correct it, or fetch the "
             "revision (a shallow clone has one only)"
         )
-    archive = _git(repository, "archive", "--format=tar", commit.decode().strip(), *([under] if under else []))
-    if archive is None:
-        raise FleetError(f"revision {named} has no {under}, expected a folder of templates: correct --path")
-    files = {}
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        for member in tar.getmembers():
-            name = member.name.removeprefix(f"{under.rstrip('/')}/") if under else member.name
-            content = tar.extractfile(member) if member.isfile() and _may_be_template(member.name) else None
-            if content is not None:
-                files[name] = content.read().decode("utf-8-sig", errors="replace")
-    return dict(sorted(files.items()))
+    folder = f"{under.strip('/')}/" if under and under.strip("/.") else ""
+    tree = _git(repository, "ls-tree", "-r", "-z", "--full-tree", commit.decode().strip()) or b""
+    blobs = []
+    for entry in tree.decode(errors="replace").split("\0"):
+        about, _, path = entry.partition("\t")
+        if about.startswith("100") and path.startswith(folder) and _may_be_template(path):
+            blobs.append((path.removeprefix(folder), about.split(" ")[2]))
+    yield from zip((name for name, _ in blobs), _contents(repository, [blob for _, blob in blobs]), strict=True)
 
 
-def _git(repository: Path, *arguments: str) -> bytes | None:
+def _contents(repository: Path, blobs: list[str]) -> Iterator[str]:
+    """Contents of git's objects, all by one process: `<id> blob <bytes>`, a line, then the content, for each."""
+    answer = _git(repository, "cat-file", "--batch", given="".join(f"{blob}\n" for blob in blobs).encode()) or b""
+    at = 0
+    for _ in blobs:
+        line = answer.index(b"\n", at)
+        end = line + 1 + int(answer[at:line].split(b" ")[2])
+        yield answer[line + 1 : end].decode("utf-8-sig", errors="replace")
+        at = end + 1
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8-sig", errors="replace")
+
+
+def _git(repository: Path, *arguments: str, given: bytes = b"") -> bytes | None:
     try:
         done = subprocess.run(  # noqa: S603 - git, with a revision that can't be an option
             ["git", *arguments],  # noqa: S607 - the caller's git
             cwd=repository,
+            input=given,
             capture_output=True,
             check=False,
         )

@@ -1,0 +1,97 @@
+"""Markdown that fits into a comment: text made safe, tables, and sections that are cut where there is no room."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+_CODE: Final = re.compile(r"(`[^`\n]+`)")
+_SPECIAL: Final = re.compile(r"([\\`*_<>|\[\]~#])")
+_SHARE: Final = 0.5
+"""Most of what is left that one section takes: a long list of hazards still leaves room for the costs."""
+_RESERVED: Final = 160
+"""Bytes kept for the heading of a section and for the line that says how much was left out."""
+
+
+def safe(text: str) -> str:
+    """Text of a template in which nothing is Markdown, HTML or a mention; `code` stays code."""
+    parts = _CODE.split(" ".join(text.split()))
+    return "".join(part if _CODE.fullmatch(part) else _escaped(part) for part in parts)
+
+
+def cell(text: str) -> str:
+    """The same for a table, whose columns end at a bar in code, too."""
+    return safe(text).replace("\\|", "|").replace("|", "\\|")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> list[str]:
+    """A table: header, rule and rows; columns of numbers on the right."""
+    numbers = set(right)
+    rule = ["--:" if column in numbers else "---" for column in range(len(header))]
+    return [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]
+
+
+def _escaped(text: str) -> str:
+    # A zero-width space keeps an at sign from calling people.
+    return _SPECIAL.sub(r"\\\1", text).replace("@", "@\u200b")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A part of a review.
+
+    Attributes:
+        title: its heading; "" for none.
+        lead: lines that are always shown.
+        lines: lines of which as many are shown as there is room for.
+        folded: whether it is shown closed, for who opens it.
+    """
+
+    title: str
+    lead: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+    folded: bool = False
+
+    def text(self, shown: Sequence[str], note: str = "") -> str:
+        """The section with some of its lines."""
+        body = "\n".join([*self.lead, *shown, *(["", note] if note else [])])
+        if self.folded:
+            return f"<details><summary>{self.title}</summary>\n\n{body}\n\n</details>\n"
+        return f"### {self.title}\n\n{body}\n" if self.title else f"{body}\n"
+
+
+def whole(sections: Sequence[Section]) -> str:
+    """Every line of every section."""
+    return "\n".join(section.text(section.lines) for section in sections)
+
+
+def fitted(sections: Sequence[Section], most_bytes: int, *, elsewhere: str) -> str:
+    """As much of the sections as fits, the first ones first.
+
+    Args:
+        sections: the parts, the important first.
+        most_bytes: size that the text may not exceed, in UTF-8.
+        elsewhere: where the rest is, for the line that says that there is some.
+    """
+    everything = whole(sections)
+    if _size(everything) <= most_bytes:
+        return everything
+    left = most_bytes - sum(_size(section.text(())) + _RESERVED for section in sections)
+    parts = []
+    for section in sections:
+        allowed = max(0, int(left * _SHARE))
+        shown, used = 0, 0
+        for line in section.lines:
+            used += _size(line) + 1
+            if used > allowed:
+                break
+            shown += 1
+        lines = section.lines[:shown]
+        left -= sum(_size(line) + 1 for line in lines)
+        missing = len(section.lines) - shown
+        parts.append(section.text(lines, f"*{missing:,} more: {elsewhere}*" if missing else ""))
+    return "\n".join(parts)
+
+
+def _size(text: str) -> int:
+    return len(text.encode())

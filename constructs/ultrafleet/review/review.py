@@ -1,0 +1,73 @@
+"""A review: what two revisions of templates mean for a fleet, in every respect that is told of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from ultrafleet.policy import Acknowledgement
+from ultrafleet.review.blast import Touched, blast_radius
+from ultrafleet.review.comparison import Comparison
+from ultrafleet.review.findings import PolicyChange, policy_change
+from ultrafleet.review.hazard import Hazard
+from ultrafleet.review.hazards import hazards
+from ultrafleet.review.limits import Limit, limits
+from ultrafleet.review.marks import MarkedPool, marked
+from ultrafleet.review.money import Cost, cost
+from ultrafleet.review.plain import Owned, plain_changes
+from ultrafleet.review.revision import Revision
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """What a change means.
+
+    Attributes:
+        compared: both revisions.
+        pools: every pool, and how it fares.
+        costs: of the base and of the head.
+        hazards: what may go wrong, the worst first.
+        policy: what the rules say.
+        limits: limits whose use changes, or that are near.
+        touched: whom each change touches.
+        changes: every change of a resource, by owner.
+    """
+
+    compared: Comparison
+    pools: tuple[MarkedPool, ...]
+    costs: tuple[Cost, Cost]
+    hazards: tuple[Hazard, ...]
+    policy: PolicyChange
+    limits: tuple[Limit, ...]
+    touched: tuple[Touched, ...]
+    changes: tuple[Owned, ...]
+
+
+def review_of(
+    base: Revision,
+    head: Revision,
+    *,
+    day: date,
+    acknowledgements: Sequence[Acknowledgement] = (),
+    acknowledgements_source: str = "",
+) -> Review:
+    """Review a change of templates.
+
+    Args:
+        base: as it is.
+        head: as it will be.
+        day: from which costs are counted, and on which acknowledgements have to be valid.
+        acknowledgements: findings that are accepted. Default: none.
+        acknowledgements_source: what they are called in findings about them: their file.
+    """
+    compared = Comparison(base=base, head=head, day=day)
+    found = hazards(compared)
+    return Review(
+        compared=compared,
+        pools=tuple(marked(compared, found)),
+        costs=(cost(compared.base_fleet, compared.as_of), cost(compared.head_fleet, compared.as_of)),
+        hazards=tuple(found),
+        policy=policy_change(base, head, acknowledgements=acknowledgements, source=acknowledgements_source, day=day),
+        limits=tuple(limits(base, compared.base_fleet, head, compared.head_fleet)),
+        touched=tuple(blast_radius(compared)),
+        changes=tuple(plain_changes(compared)),
+    )

@@ -1,0 +1,260 @@
+"""The parts of a review, in Markdown: the important first."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Final
+
+from ultrafleet.policy import Finding, Severity
+from ultrafleet.review.fleet import Pool
+from ultrafleet.review.hazard import Level
+from ultrafleet.review.limits import Limit
+from ultrafleet.review.markdown import Section, cell, safe, table
+from ultrafleet.review.marks import MarkedPool, State
+from ultrafleet.review.money import usd_remaining
+from ultrafleet.review.review import Review
+
+MARKER: Final = "<!-- ultrafleet review -->"
+"""First line of every review, by which a comment is found again."""
+
+_LEVELS: Final = {
+    Level.STOPS: ("🔴", "stops", "Stops nodes, loses data, or fails the deployment"),
+    Level.OPENS: ("🟠", "opens", "Opens what was closed, or protects less"),
+    Level.LOOK: ("🟡", "to know", "To know before it is merged"),
+}
+_SIGNS: Final = {Severity.ERROR: "🔴", Severity.WARNING: "🟠", Severity.UNKNOWN: "⚪"}
+_STATES: Final = {
+    State.HAZARD: "🔴 hazard",
+    State.REMOVED: "🔴 removed",
+    State.ADDED: "🟢 added",
+    State.CHANGED: "🟡 changed",
+}
+_SUBJECTS: Final = 8
+"""Subjects of one hazard that are named; the others are in the parts about pools."""
+
+
+def sections(review: Review, pictures: tuple[str, str] | None = None) -> list[Section]:
+    """Every part.
+
+    Args:
+        review: what is told.
+        pictures: addresses of the light and of the dark picture. Default: no picture is shown.
+    """
+    return [
+        Section(title="", lead=tuple(_head(review))),
+        Section(title="Hazards", lines=tuple(_hazards(review))),
+        Section(title="Fleet", lead=tuple(_fleet(review, pictures))),
+        *_pools(review),
+        *_policy(review),
+        *_acknowledged(review),
+        *_limits(review),
+        *_touched(review),
+        *_changes(review),
+    ]
+
+
+def _head(review: Review) -> Iterator[str]:
+    base, head = review.compared.base, review.compared.head
+    yield MARKER
+    yield f"## Fleet review: `{base.label}` → `{head.label}`"
+    yield ""
+    counts = {level: sum(hazard.level is level for hazard in review.hazards) for level in Level}
+    told = [f"{_LEVELS[level][0]} **{counts[level]} {_LEVELS[level][1]}**" for level in Level if counts[level]]
+    touched = sum(one.state is not State.UNCHANGED for one in review.pools)
+    told.append(f"{touched:,} of {len(review.pools):,} pools touched" if review.pools else "no accelerator pools")
+    errors = sum(finding.severity is Severity.ERROR for finding in review.policy.new)
+    told += [f"{errors} new policy {'error' if errors == 1 else 'errors'}"] if errors else []
+    yield f"{' · '.join(told)} · as of {review.compared.day}"
+    for side, revision in (("base", base), ("head", head)):
+        if not revision.stacks:
+            yield f"\n⚠ The {side} holds no template: everything is {'new' if side == 'base' else 'gone'}."
+    for line in (*base.unread, *head.unread):
+        yield f"\n⚠ Not reviewed: {safe(line)}"
+
+
+def _hazards(review: Review) -> Iterator[str]:
+    """What is said of several resources stands once."""
+    if not review.hazards:
+        yield "None found."
+    for level, own in groupby(review.hazards, key=lambda hazard: hazard.level):
+        sign, _, title = _LEVELS[level]
+        yield f"\n**{sign} {title}**\n"
+        together: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for hazard in own:
+            together[hazard.kind, hazard.message].append(hazard.subject)
+        for (kind, message), subjects in together.items():
+            shown = ", ".join(f"`{subject}`" for subject in subjects[:_SUBJECTS])
+            more = f" and {len(subjects) - _SUBJECTS:,} more" if len(subjects) > _SUBJECTS else ""
+            yield f"- **{kind}** {shown}{more}: {safe(message)}"
+
+
+def _fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
+    compared, (was, now) = review.compared, review.costs
+    before, after = compared.base_fleet, compared.head_fleet
+    rows = [
+        ("UltraServers", before.ultraservers, after.ultraservers),
+        ("accelerators", before.accelerators, after.accelerators),
+        ("nodes at full size", before.nodes, after.nodes),
+    ]
+    told = [(name, f"{old:,}", f"{new:,}", _more(new - old)) for name, old, new in rows]
+    months = ", ".join(sorted({*was.price_dates, *now.price_dates}))
+    per_hour = f"USD an hour on capacity blocks{f' (prices of {months})' if months else ''}"
+    money = [
+        (per_hour, was.usd_per_hour, now.usd_per_hour, 2),
+        (f"USD until the blocks end, from {compared.day}", was.usd_remaining, now.usd_remaining, 0),
+    ]
+    told += [(name, f"{old:,.{n}f}", f"{new:,.{n}f}", _more(new - old, n)) for name, old, new, n in money]
+    yield from table(("", "before", "after", ""), told, right=(1, 2, 3))
+    notes = (
+        ("without a price that anybody states", now.without_price),
+        ("on blocks whose end no template states", now.without_end),
+        ("whose accelerators can't be counted", after.uncounted),
+    )
+    stated = [f"{_titles(titles)} {what}" for what, titles in notes if titles]
+    if stated:
+        yield f"\nNot counted: {'; '.join(stated)}."
+    if pictures is not None and review.pools:
+        light, dark = pictures
+        yield f'\n<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
+        yield f'<img alt="The fleet, with what changes marked" src="{light}"></picture>'
+
+
+def _more(difference: float, digits: int = 0) -> str:
+    return f"{difference:+,.{digits}f}" if round(difference, digits) else "="
+
+
+def _titles(titles: tuple[str, ...]) -> str:
+    shown = ", ".join(f"`{title}`" for title in titles[:_SUBJECTS])
+    return shown if len(titles) <= _SUBJECTS else f"{shown} and {len(titles) - _SUBJECTS:,} more"
+
+
+def _pools(review: Review) -> Iterator[Section]:
+    """Pools that change, one by one."""
+    rows = [_pool(review, one) for one in review.pools if one.state is not State.UNCHANGED]
+    if rows:
+        columns = ("pool", "", "nodes", "UltraServers", "USD an hour", "USD until its blocks end")
+        head, rule, *lines = table(columns, rows, right=(2, 3, 4, 5))
+        yield Section(title="Pools that change", lead=(head, rule), lines=tuple(lines))
+
+
+def _pool(review: Review, one: MarkedPool) -> tuple[str, ...]:
+    as_of = review.compared.as_of
+    sides = (one.before, one.after)
+    return (
+        f"`{one.pool.title}`",
+        _STATES[one.state],
+        _both([_nodes(side) for side in sides]),
+        _both([_racks(side) for side in sides]),
+        _both([_usd(side.usd_per_hour if side else None, side) for side in sides]),
+        _both([_usd(usd_remaining(side, as_of) if side else None, side) for side in sides]),
+    )
+
+
+def _both(values: list[str]) -> str:
+    before, after = values
+    if before == after or not before:
+        return after
+    return f"{before} → {after}" if after else f"~~{before}~~"
+
+
+def _nodes(pool: Pool | None) -> str:
+    return "" if pool is None else f"{'?' if pool.nodes is None else pool.nodes} {pool.instance_type}"
+
+
+def _racks(pool: Pool | None) -> str:
+    if pool is None or pool.ultraserver_type is None:
+        return "" if pool is None else "-"
+    return f"{pool.ultraservers} {pool.ultraserver_type}"
+
+
+def _usd(value: float | None, pool: Pool | None) -> str:
+    return "" if pool is None else "?" if value is None else f"{value:,.2f}"
+
+
+def _policy(review: Review) -> Iterator[Section]:
+    policy = review.policy
+    resolved = [f"- ✅ {_finding(finding)}" for finding in policy.resolved]
+    lines = [f"- {_SIGNS[finding.severity]} {_finding(finding)}" for finding in policy.new]
+    lines += ["", f"**Mended ({len(resolved)})**", "", *resolved] if resolved else []
+    kept = ", ".join(f"{policy.kept[severity]} {severity}" for severity in Severity if policy.kept[severity])
+    lead = [
+        f"{len(policy.new)} new, {len(policy.resolved)} mended" + (f"; as before: {kept}" if kept else "") + ".",
+        "",
+    ]
+    if lines or kept:
+        yield Section(title="Policy", lead=tuple(lead), lines=tuple(lines))
+
+
+def _finding(finding: Finding) -> str:
+    where = f"{finding.file}: {finding.resource}" if finding.resource else finding.file
+    return f"**{finding.rule}** `{where}`: {safe(finding.message)}"
+
+
+def _acknowledged(review: Review) -> Iterator[Section]:
+    accepted = review.policy.acknowledged
+    if accepted:
+        yield Section(
+            title=f"Acknowledged ({len(accepted)})",
+            lines=tuple(f"- {_finding(finding)}" for finding in accepted),
+        )
+
+
+def _limits(review: Review) -> Iterator[Section]:
+    rows = [
+        (
+            f"{cell(limit.name)}{f' `{limit.where}`' if limit.where else ''}",
+            _used(limit),
+            f"{limit.most:,}",
+            _left(limit),
+        )
+        for limit in review.limits
+    ]
+    if rows:
+        head, rule, *lines = table(("limit", "used", "of", "left"), rows, right=(1, 2, 3))
+        yield Section(title="Limits", lead=(head, rule), lines=tuple(lines))
+
+
+def _used(limit: Limit) -> str:
+    return _both(["" if value is None else f"{value:,}" for value in (limit.before, limit.after)])
+
+
+def _left(limit: Limit) -> str:
+    if limit.after is None:
+        return ""
+    sign = "🔴 " if limit.left < 0 else "🟡 " if limit.is_near else ""
+    return f"{sign}{limit.left:,}"
+
+
+def _touched(review: Review) -> Iterator[Section]:
+    rows = [
+        (
+            ", ".join(f"`{kind}`" for kind in touched.what),
+            _few([f"`{pool.title}`" for pool in touched.pools]),
+            f"{touched.ultraservers:,}",
+            _few([f"`{queue}`" for queue in touched.queues]),
+            _few([f"`{team}`" for team in touched.teams]),
+        )
+        for touched in review.touched
+    ]
+    if rows:
+        columns = ("changes of", "touch pools", "UltraServers", "queues", "teams")
+        head, rule, *lines = table(columns, rows, right=(2,))
+        yield Section(title="Blast radius", lead=(head, rule), lines=tuple(lines))
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(names[:_SUBJECTS])
+    return shown if len(names) <= _SUBJECTS else f"{shown} and {len(names) - _SUBJECTS:,} more"
+
+
+def _changes(review: Review) -> Iterator[Section]:
+    """A closed part for the pools and one for the stacks."""
+    for title, are_pools in (("Resource changes of pools", True), ("Resource changes of stacks", False)):
+        own = [owned for owned in review.changes if owned.are_pools is are_pools]
+        lines: list[str] = []
+        for owned in own:
+            lines += [f"\n**{_few([f'`{owner}`' for owner in owned.owners])}**\n"]
+            lines += [f"- {line}" for line in owned.lines]
+        if own:
+            count = sum(len(owned.lines) * len(owned.owners) for owned in own)
+            yield Section(title=f"{title} ({count:,})", lines=tuple(lines), folded=True)
