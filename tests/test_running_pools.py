@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, get_args
 
@@ -23,6 +24,10 @@ from environment_edits import EDITS, Change, Edit, Verdict
 from stacks.fleet_stage import FleetStage
 from ultrafleet import cli
 from ultrafleet.environment import Environment, load_environment, load_environments
+from ultrafleet.policy import Template
+from ultrafleet.policy.template import linked
+from ultrafleet.review import Revision, review_of
+from ultrafleet.review.hazard import Hazard, Level
 from ultrafleet.rules.deployment_hazards import LivePool, pool_hazards
 from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, GROUP_TAG, HOLD, LEAD_TAG, SCHEDULE_TAG
 from ultrafleet.rules.template_changes import ResourceChange, TemplateChanges, imports, template_changes
@@ -30,6 +35,7 @@ from ultrafleet.rules.update_effects import type_effects
 
 ENVIRONMENTS = Path(__file__).parent.parent / "stacks" / "environments"
 NODE_GROUP = "AWS::EKS::Nodegroup"
+DAY = date(2026, 11, 24)
 
 Where = tuple[str, str, str]
 """Account, region and name of a stack: another one is another stack."""
@@ -113,6 +119,11 @@ def test_an_edit_that_does_not_say_so_touches_no_running_pool(edit: Edit, outcom
     assert edit.reason == ""
     assert [str(change) for _, change in outcome.touching()] == []
     assert [stack for stack in outcome.changes if outcome.refused(stack)] == []
+    # What leaves with its whole stack, and what only a team or the system nodes stand on, is told all the same.
+    assert {hazard.kind for hazard in _stopping(outcome)} <= {"pool-removed", "replaced"}
+    staying = {(*stack, name) for stack in outcome.after for name in outcome.after[stack]["Resources"]}
+    touched = {(*json.loads(key[0]), key[1]) for hazard in _stopping(outcome) for key in hazard.keys}
+    assert not {key for key in touched & staying if key[2].rpartition("-pool-")[1]}
 
 
 @edits(Verdict.REFUSED)
@@ -121,6 +132,8 @@ def test_an_edit_that_would_replace_what_pools_stand_on_is_refused(edit: Edit, o
     assert [stack for stack in outcome.changes if outcome.refused(stack)]
     # Each in its own stack: they may be deployed one at a time.
     assert [str(change) for stack, change in outcome.touching() if not outcome.refused(stack)] == []
+    refused = {stack for stack in outcome.changes if outcome.refused(stack)}
+    assert refused <= {tuple(json.loads(stack)) for hazard in _stopping(outcome) for stack in _stacks_of(hazard)}
 
 
 @edits(Verdict.HAZARD, Verdict.ORDER)
@@ -150,6 +163,8 @@ def test_an_edit_that_takes_nodes_away_is_a_hazard_while_they_run(edit: Edit, ou
         assert all(f"pool {pool} runs {running} nodes" in hazard for hazard in found)
     assert hazards(running=0) == []
     assert hazards(running=running, roll=True) == []
+    told = {hazard.subject.rpartition("/")[2] for hazard in review_of(*_revisions(outcome), day=DAY).hazards}
+    assert pool in told
 
 
 def test_a_pool_that_is_held_may_change_what_the_schedule_reads() -> None:
@@ -225,6 +240,26 @@ def test_a_pool_stands_on_its_subnet_its_role_and_its_cluster(synth: Synth) -> N
         "AWS::Scheduler::Schedule",
         "AWS::StepFunctions::StateMachine",
     }
+
+
+def _revisions(outcome: Outcome) -> tuple[Revision, Revision]:
+    return _revision("before", outcome.before), _revision("after", outcome.after)
+
+
+def _revision(label: str, fleet: Fleet) -> Revision:
+    named = {json.dumps(stack): Template(name=stack[2], content=content) for stack, content in fleet.items()}
+    places = {name: "/".join(json.loads(name)[:2]) for name in named}
+    return Revision(label=label, stacks=dict(zip(named, linked(list(named.values())), strict=True)), places=places)
+
+
+def _stopping(outcome: Outcome) -> list[Hazard]:
+    """What a review of the edit says that stops something."""
+    return [hazard for hazard in review_of(*_revisions(outcome), day=DAY).hazards if hazard.level is Level.STOPS]
+
+
+def _stacks_of(hazard: Hazard) -> list[str]:
+    # An export in use is about a stack, and about no resource of it.
+    return [key[0] for key in hazard.keys] or [hazard.subject.rpartition("/")[0]]
 
 
 def _touched(change: ResourceChange) -> list[str]:

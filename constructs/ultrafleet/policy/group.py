@@ -12,6 +12,7 @@ from ultrafleet.policy.template import Resource, Template
 NODE_GROUP: Final = "AWS::EKS::Nodegroup"
 AUTO_SCALING_GROUP: Final = "AWS::AutoScaling::AutoScalingGroup"
 COMPUTE_NODE_GROUP: Final = "AWS::PCS::ComputeNodeGroup"
+GROUPS: Final = (NODE_GROUP, AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP)
 
 _SPECIFICATIONS: Final = (
     ("LaunchTemplate",),

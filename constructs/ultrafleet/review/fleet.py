@@ -10,7 +10,7 @@ from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.policy.group import NODE_GROUP, Group, groups
 from ultrafleet.policy.intrinsics import Unknown, text_of
 from ultrafleet.policy.launch import as_int
-from ultrafleet.policy.template import Template
+from ultrafleet.policy.template import Resource, Template
 from ultrafleet.review.revision import Revision
 from ultrafleet.rules.block_metadata import BlockWindow, read_block_windows
 from ultrafleet.rules.schedule_tags import HOLD, SCHEDULE_TAG
@@ -29,6 +29,7 @@ class Pool:
     Attributes:
         key: its group.
         name: its name.
+        place: account and region, where they are known.
         cluster: its cluster's name, or the stack's where it has none.
         instance_type: type of its nodes, or "unknown".
         kind: the same from the catalog, where that knows it.
@@ -37,6 +38,7 @@ class Pool:
         ultraserver_type: their type.
         on_blocks: whether capacity blocks are what it launches into.
         reservations: reservations that it may launch into, as far as they are known.
+        by_group: whether a resource group holds them, rather than its launch template one of them.
         windows: when its blocks run, as far as the template says it.
         held: whether it is ordered to be empty.
         labels: labels of its nodes.
@@ -47,6 +49,7 @@ class Pool:
 
     key: Key
     name: str
+    place: str
     cluster: str
     instance_type: str
     kind: InstanceType | None
@@ -55,6 +58,7 @@ class Pool:
     ultraserver_type: UltraServerType | None
     on_blocks: bool
     reservations: tuple[str, ...]
+    by_group: bool
     windows: tuple[BlockWindow, ...]
     held: bool
     labels: Mapping[str, str] = field(hash=False)
@@ -130,18 +134,22 @@ class Fleet:
 def fleet_of(revision: Revision) -> Fleet:
     """The pools of a revision's templates, in the order of clusters and names."""
     stacks = {id(template): stack for stack, template in revision.stacks.items()}
-    pools = [pool for template in revision.stacks.values() for pool in _pools(template, stacks)]
+    pools = [
+        pool
+        for stack, template in revision.stacks.items()
+        for pool in _pools(template, stacks, revision.places.get(stack, ""))
+    ]
     return Fleet(pools=tuple(sorted(pools, key=lambda pool: (pool.cluster, _natural(pool.name), pool.key))))
 
 
 def matched(base: Fleet, head: Fleet) -> list[tuple[Pool | None, Pool | None]]:
-    """Pools before and after: of one resource, or else of one cluster and name, in the order of their titles."""
+    """Pools before and after: of one resource, or else of one place, cluster and name, in the order of their titles."""
     before, after = base.by_key(), head.by_key()
     pairs: list[tuple[Pool | None, Pool | None]] = [(before[key], after[key]) for key in before.keys() & after.keys()]
-    gone = {(pool.title): pool for key, pool in before.items() if key not in after}
+    gone = {(pool.place, pool.title): pool for key, pool in before.items() if key not in after}
     for key, pool in after.items():
         if key not in before:
-            pairs.append((gone.pop(pool.title, None), pool))
+            pairs.append((gone.pop((pool.place, pool.title), None), pool))
     pairs += [(pool, None) for pool in gone.values()]
     return sorted(pairs, key=lambda pair: _order(pair[1] or pair[0]))
 
@@ -155,14 +163,15 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def _pools(template: Template, stacks: Mapping[int, str]) -> Iterator[Pool]:
+def _pools(template: Template, stacks: Mapping[int, str], place: str) -> Iterator[Pool]:
     for group in groups(template):
         kinds = [kind for kind in group.types if kind.accelerator_count or kind.is_ultraserver_member]
         if kinds or (group.is_for_block and not group.types):
-            yield _pool(template, group, kinds[0] if kinds else None, stacks)
+            yield _pool(group, kinds[0] if kinds else None, stacks, place)
 
 
-def _pool(template: Template, group: Group, kind: InstanceType | None, stacks: Mapping[int, str]) -> Pool:
+def _pool(group: Group, kind: InstanceType | None, stacks: Mapping[int, str], place: str) -> Pool:
+    template = group.template
     stack = stacks[id(template)]
     nodes = None if isinstance(group.max_size, Unknown) else as_int(group.max_size)
     ultraserver, count = _ultraservers(kind, nodes)
@@ -172,6 +181,7 @@ def _pool(template: Template, group: Group, kind: InstanceType | None, stacks: M
     return Pool(
         key=(stack, group.logical_id),
         name=group.name,
+        place=place,
         cluster=_cluster(stack, group),
         instance_type=str(kind) if kind else (named[0] if named else "unknown"),
         kind=kind,
@@ -180,6 +190,7 @@ def _pool(template: Template, group: Group, kind: InstanceType | None, stacks: M
         ultraserver_type=ultraserver,
         on_blocks=group.is_for_block,
         reservations=tuple(_reservations(template, group)),
+        by_group=_group_of_reservations(template, group) is not None,
         windows=_windows(template, group),
         held=group.resource.get("Tags", SCHEDULE_TAG) == HOLD if group.resource.type == NODE_GROUP else False,
         labels={str(key): str(value) for key, value in labels.items()} if isinstance(labels, Mapping) else {},
@@ -218,23 +229,22 @@ def cluster_name(template: Template, stated: Any) -> str | None:  # noqa: ANN401
     return text_of(cluster.get("Name")) if cluster.get("Name") is not None else cluster.logical_id
 
 
+def _group_of_reservations(template: Template, group: Group) -> Resource | None:
+    resource = template.referred(group.launch.reservation) if group.launch is not None else None
+    return resource if resource is not None and resource.type == "AWS::ResourceGroups::Group" else None
+
+
 def _reservations(template: Template, group: Group) -> Iterator[str]:
     target = group.launch.reservation if group.launch is not None else None
-    if isinstance(target, str):
+    holder = _group_of_reservations(template, group)
+    if holder is not None:
+        found = (_RESERVATION.search(text_of(member) or "") for member in holder.items("Resources"))
+        yield from (match.group() for match in found if match)
+    elif isinstance(target, str):
         yield target
-        return
-    resource = template.referred(target)
-    if resource is None:
-        if isinstance(target, Unknown):
-            yield "(known at deployment)"
-        return
-    if resource.type != "AWS::ResourceGroups::Group":
-        yield resource.logical_id
-        return
-    for member in resource.items("Resources"):
-        found = _RESERVATION.search(text_of(member) or "")
-        if found:
-            yield found.group()
+    elif isinstance(target, Unknown):
+        resource = template.referred(target)
+        yield resource.logical_id if resource is not None else "(known at deployment)"
 
 
 def _windows(template: Template, group: Group) -> tuple[BlockWindow, ...]:
@@ -247,6 +257,13 @@ def _launch_key(group: Group, stacks: Mapping[int, str]) -> Key | None:
         return None
     resource = group.launch.resource
     return (stacks[id(resource.template)], resource.logical_id)
+
+
+def racks(pool: Pool) -> str:
+    """`1 u-p6e-gb200x72`, or that there is no whole one."""
+    if pool.ultraserver_type is None:
+        return "no whole UltraServer"
+    return f"{pool.ultraservers} {pool.ultraserver_type}"
 
 
 def names(pools: Sequence[Pool], most: int = 6) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _CODE: Final = re.compile(r"(`[^`\n]+`)")
-_SPECIAL: Final = re.compile(r"([\\`*_<>|\[\]~#])")
+_SPECIAL: Final = re.compile(r"([\\`*_>|\[\]~#])")
 _SHARE: Final = 0.5
 """Most of what is left that one section takes: a long list of hazards still leaves room for the costs."""
 _RESERVED: Final = 160
@@ -19,9 +19,10 @@ def safe(text: str) -> str:
     return "".join(part if _CODE.fullmatch(part) else _escaped(part) for part in parts)
 
 
-def cell(text: str) -> str:
-    """The same for a table, whose columns end at a bar in code, too."""
-    return safe(text).replace("\\|", "|").replace("|", "\\|")
+def code(text: str) -> str:
+    """A name as code, in a table, too."""
+    plain = " ".join(text.split()).translate({ord("`"): "'", ord("|"): "/"})
+    return f"`{plain}`"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> list[str]:
@@ -33,7 +34,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterab
 
 def _escaped(text: str) -> str:
     # A zero-width space keeps an at sign from calling people.
-    return _SPECIAL.sub(r"\\\1", text).replace("@", "@\u200b")
+    return _SPECIAL.sub(r"\\\1", text).replace("<", "&lt;").replace("@", "@\u200b")
 
 
 @dataclass(frozen=True, kw_only=True)

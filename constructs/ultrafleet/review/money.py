@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ultrafleet.review.fleet import Fleet, Pool
+from ultrafleet.rules.block_metadata import BlockWindow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,12 @@ def usd_remaining(pool: Pool, as_of: datetime) -> float | None:
     """USD from a day to the ends of a pool's blocks; None where price or ends aren't known."""
     if pool.usd_per_hour is None or not pool.windows:
         return None
+    return sum(block_usd_remaining(pool, window, as_of) or 0.0 for window in pool.windows)
+
+
+def block_usd_remaining(pool: Pool, window: BlockWindow, as_of: datetime) -> float | None:
+    """USD from a day to the end of one of a pool's blocks; None where the price isn't known."""
+    if pool.usd_per_hour is None:
+        return None
     nodes = pool.nodes or 1
-    return pool.usd_per_hour * sum(
-        pool.remaining_hours(window, as_of) * (window.instances or nodes) / nodes for window in pool.windows
-    )
+    return pool.usd_per_hour * pool.remaining_hours(window, as_of) * (window.instances or nodes) / nodes

@@ -16,7 +16,7 @@ MOST_BOXES: Final = 60
 
 _WIDTH: Final = 960
 _BOX_WIDTH: Final = 152
-_BOX_HEIGHT: Final = 138
+_BOX_HEIGHT: Final = 152
 _GAP: Final = 10
 _MARGIN: Final = 16
 _HEADING: Final = 30
@@ -75,8 +75,7 @@ class _Box:
     """What is drawn in one place: a pool, or several of one kind and state."""
 
     title: str
-    size: str
-    note: str
+    notes: tuple[str, ...]
     state: State
     racks: int
     slots: int
@@ -128,8 +127,11 @@ def _box(one: MarkedPool) -> _Box:
     last = max(pool.windows, key=lambda window: window.end, default=None)
     return _Box(
         title=pool.name,
-        size=f"{nodes} x {pool.instance_type}",
-        note=f"block ends {last.end:%Y-%m-%d}" if last is not None else (pool.zone or ""),
+        notes=(
+            pool.instance_type,
+            f"{nodes} node{'' if nodes == '1' else 's'}",
+            f"block ends {last.end:%Y-%m-%d}" if last is not None else (pool.zone or ""),
+        ),
         state=one.state,
         racks=pool.ultraservers,
         slots=(pool.nodes or 0) // pool.ultraservers if pool.ultraservers else (pool.nodes or 0),
@@ -140,8 +142,11 @@ def _shared(state: State, kind: str, pools: Sequence[MarkedPool]) -> _Box:
     racks = sum(one.pool.ultraservers for one in pools)
     return _Box(
         title=f"{len(pools):,} pools",
-        size=f"{sum(one.pool.nodes or 0 for one in pools):,} x {kind}",
-        note=f"{racks:,} UltraServers" if racks else "",
+        notes=(
+            kind,
+            f"{sum(one.pool.nodes or 0 for one in pools):,} nodes",
+            f"{racks:,} UltraServers" if racks else "",
+        ),
         state=state,
         racks=_MOST_RACKS if racks else 0,
         slots=_MOST_SLOTS // 2,
@@ -151,7 +156,7 @@ def _shared(state: State, kind: str, pools: Sequence[MarkedPool]) -> _Box:
 def _draw(box: _Box, left: float, top: float, palette: _Palette) -> drawsvg.Group:
     ink = palette.inks[box.state]
     group = drawsvg.Group()
-    group.append_title(f"{box.title}: {box.size}, {box.state}")
+    group.append_title(", ".join(filter(None, (box.title, *box.notes, box.state))))
     dashes = {"stroke_dasharray": "6 4"} if box.state is State.REMOVED else {}
     frame = drawsvg.Rectangle(
         left,
@@ -169,9 +174,9 @@ def _draw(box: _Box, left: float, top: float, palette: _Palette) -> drawsvg.Grou
     if box.state is not State.UNCHANGED:
         sign = f"{_SIGNS[box.state]} {box.state}"
         group.append(_text(sign, 11, left + 10, top + _BOX_HEIGHT - 10, ink.line, font_weight="bold"))
-    group.append(_text(_cut(box.size, 25), 10.5, left + 10, top + 36, palette.faint))
-    group.append(_text(_cut(box.note, 25), 10.5, left + 10, top + 50, palette.faint))
-    (_draw_racks if box.racks else _draw_nodes)(group, box, left + 10, top + 58, ink)
+    for number, note in enumerate(box.notes):
+        group.append(_text(_cut(note, 25), 10.5, left + 10, top + 36 + 14 * number, palette.faint))
+    (_draw_racks if box.racks else _draw_nodes)(group, box, left + 10, top + 72, ink)
     return group
 
 

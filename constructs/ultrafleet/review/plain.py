@@ -78,7 +78,7 @@ def _lines(changes: Sequence[Change], *, with_ids: bool) -> Iterator[str]:
         told = [_told(change, item.path, item.effect) for item in change.of.properties]
         told += [f"{name}{_values(*change.attribute(name))}" for name in change.attributes]
         if change.of.refused:
-            told.append("**refused**")
+            told.append("refused")
         yield f"{named}: {'; '.join(told) or 'another type'}"
 
 

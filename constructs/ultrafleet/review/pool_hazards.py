@@ -8,7 +8,7 @@ from ultrafleet.policy.intrinsics import Unknown
 from ultrafleet.policy.launch import as_int
 from ultrafleet.review.changes import Change, is_removed
 from ultrafleet.review.comparison import Comparison
-from ultrafleet.review.fleet import Pool
+from ultrafleet.review.fleet import Pool, racks
 from ultrafleet.review.hazard import Hazard, Level
 from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, GROUP_TAG, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
 from ultrafleet.rules.template_changes import Fate
@@ -87,7 +87,7 @@ def _changed(compared: Comparison, before: Pool, after: Pool) -> Iterator[Hazard
             )
     yield from _smaller(before, after, change)
     yield from _launches(compared, before, after, change)
-    yield from _reservations(before, after)
+    yield from _reservations(before, after, change)
     yield from _queues(compared, before, after)
 
 
@@ -160,11 +160,7 @@ def _smaller(before: Pool, after: Pool, change: Change | None) -> Iterator[Hazar
             "pool-scaled-down",
             after,
             f"it is scaled down from {before.nodes} to {after.nodes} nodes"
-            + (
-                f" ({before.ultraservers} → {after.ultraservers} UltraServers)"
-                if before.ultraserver_type or after.ultraserver_type
-                else ""
-            )
+            + (f" ({racks(before)} → {racks(after)})" if before.ultraserver_type or after.ultraserver_type else "")
             + ": nodes above that are terminated, whatever runs on them; drain them first",
         )
         return
@@ -229,24 +225,26 @@ def _launches(compared: Comparison, before: Pool, after: Pool, change: Change | 
         yield _hazard(Level.LOOK, "template-version", after, message)
 
 
-def _reservations(before: Pool, after: Pool) -> Iterator[Hazard]:
+def _reservations(before: Pool, after: Pool, change: Change | None) -> Iterator[Hazard]:
     dropped = [item for item in before.reservations if item not in after.reservations]
     added = [item for item in after.reservations if item not in before.reservations]
+    later = _keeps_its_version(before, after, change)
+    level, when = (Level.LOOK, ", once the pool names the new version") if later else (Level.STOPS, "")
     if dropped and added:
         yield _hazard(
-            Level.STOPS,
+            level,
             "reservation-moved",
             after,
-            f"its reservation is moved: {', '.join(dropped)} → {', '.join(added)}; what runs in the first is no longer "
-            "counted, and its end is no longer watched",
+            f"its reservation is moved: {', '.join(dropped)} → {', '.join(added)}{when}; what runs in the first is no "
+            "longer counted, and its end is no longer watched",
         )
     elif dropped:
         yield _hazard(
-            Level.STOPS,
+            level,
             "reservation-dropped",
             after,
-            f"reservation {', '.join(dropped)} is dropped: nothing is launched into it any more, and it is paid until "
-            "its end",
+            f"reservation {', '.join(dropped)} is dropped{when}: nothing is launched into it any more, and it is paid "
+            "until its end",
         )
     sooner = {item.capacity_reservation_id: item for item in before.windows}
     for window in after.windows:
@@ -259,6 +257,16 @@ def _reservations(before: Pool, after: Pool) -> Iterator[Hazard]:
                 f"the end of {window.capacity_reservation_id} is stated earlier, {was.end:%Y-%m-%d %H:%M} → "
                 f"{window.end:%Y-%m-%d %H:%M} UTC: compare with the reservation",
             )
+
+
+def _keeps_its_version(before: Pool, after: Pool, change: Change | None) -> bool:
+    """Whether the pool goes on with the version that it has, by number, whatever its launch template says now."""
+    return (
+        change is None
+        and not (before.by_group and after.by_group)
+        and before.launch_template == after.launch_template
+        and str(after.launch_version).isdecimal()
+    )
 
 
 def _queues(compared: Comparison, before: Pool, after: Pool) -> Iterator[Hazard]:

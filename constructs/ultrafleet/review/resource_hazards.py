@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ultrafleet.policy.group import GROUPS
 from ultrafleet.policy.launch import as_int
 from ultrafleet.review.changes import Change, StackChange
 from ultrafleet.review.comparison import Comparison
@@ -84,6 +85,13 @@ def _of_resource(compared: Comparison, change: Change) -> Iterator[Hazard]:
                 yield from _replaced(change, staying)
             if change.type == _RESERVATION:
                 yield from _reservation(change, staying)
+            if change.type in GROUPS and any(item.effect is Effect.ROLLS_NODES for item in change.of.properties):
+                yield _hazard(
+                    Level.LOOK,
+                    "nodes-rolled",
+                    change,
+                    f"every node of this group is restarted, some at a time ({_paths(change, Effect.ROLLS_NODES)})",
+                )
             if any(item.effect is Effect.CHANGES_SCHEDULE for item in change.of.properties):
                 yield _hazard(
                     Level.LOOK,
@@ -109,7 +117,9 @@ def _removed(compared: Comparison, change: Change, staying: list[Pool]) -> Itera
         pools = [pool for pool in compared.pools_on(change.key) if pool.key in compared.base_fleet.by_key()]
         yield _hazard(Level.STOPS, "cluster-removed", change, f"the cluster is deleted{_for(pools)}")
     elif staying:
-        yield _hazard(Level.STOPS, "removed", change, f"it is deleted, and pools stay that used it{_for(staying)}")
+        # EC2 keeps some things while instances use them.
+        level = Level.STOPS if change.of.touches else Level.LOOK
+        yield _hazard(level, "removed", change, f"it is deleted, and pools stay that used it{_for(staying)}")
 
 
 def _replaced(change: Change, staying: list[Pool]) -> Iterator[Hazard]:
@@ -125,7 +135,7 @@ def _replaced(change: Change, staying: list[Pool]) -> Iterator[Hazard]:
             f"CloudFormation refuses the update and rolls the stack back: {why}; make one with another name or id",
         )
     elif certain or perhaps:
-        stops = bool(staying) or change.type in _HOLDS_DATA or change.type == _CLUSTER
+        stops = bool(staying) or change.type in _HOLDS_DATA or change.type in (_CLUSTER, *GROUPS)
         verb = "is replaced" if certain else "may be replaced"
         retained = change.before is not None and "Retain" in str(change.before.raw.get("UpdateReplacePolicy"))
         end = "the old one is retained, and no template knows it any more" if retained else "the old one is deleted"

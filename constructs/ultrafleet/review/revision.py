@@ -4,7 +4,7 @@ import json
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -22,11 +22,13 @@ class Revision:
     Attributes:
         label: how the caller named it.
         stacks: templates by the name of their stack: the CDK's, or else the file's.
+        places: account and region of stacks, as far as they are known: `111122223333/us-east-1`.
         unread: files that look like templates and can't be read, with the reason.
     """
 
     label: str
     stacks: Mapping[str, Template]
+    places: Mapping[str, str] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
 
 
@@ -52,13 +54,13 @@ def read_revision(
         files = {name: _text(file) for name, file in inside if _may_be_template(name)}
     else:
         files = dict(_files_of_commit(named, under, repository or Path()))
-    stacks, unread = _templates(files, parameters or {})
+    stacks, places, unread = _templates(files, parameters or {})
     together = dict(zip(stacks, linked(list(stacks.values())), strict=True))
-    return Revision(label=named, stacks=together, unread=tuple(unread))
+    return Revision(label=named, stacks=together, places=places, unread=tuple(unread))
 
 
 def paired(base: Revision, head: Revision) -> tuple[Revision, Revision]:
-    """The same, in which two single templates have one name, so that they are compared.
+    """The same, with one name for what is one stack: two files are, and stacks in different places are not.
 
     Raises:
         FleetError: neither has a template.
@@ -72,7 +74,19 @@ def paired(base: Revision, head: Revision) -> tuple[Revision, Revision]:
         (name,) = head.stacks
         (template,) = base.stacks.values()
         return replace(base, stacks={name: template}), head
-    return base, head
+    known = base.places.keys() & head.places.keys()
+    moved = frozenset(name for name in known if base.places[name] != head.places[name])
+    return _with_places(base, moved), _with_places(head, moved)
+
+
+def _with_places(revision: Revision, names: frozenset[str]) -> Revision:
+    """The same, with the places of some stacks in their names."""
+    renamed = {name: f"{name} ({revision.places[name]})" if name in names else name for name in revision.stacks}
+    return replace(
+        revision,
+        stacks={renamed[name]: template for name, template in revision.stacks.items()},
+        places={renamed[name]: place for name, place in revision.places.items()},
+    )
 
 
 def _may_be_template(path: str) -> bool:
@@ -80,9 +94,14 @@ def _may_be_template(path: str) -> bool:
     return parts.suffix in TEMPLATE_SUFFIXES and not any(part.startswith("asset.") for part in parts.parts)
 
 
-def _templates(files: Mapping[str, str], parameters: Mapping[str, str]) -> tuple[dict[str, Template], list[str]]:
-    stack_names = _stack_names(files)
+def _templates(
+    files: Mapping[str, str], parameters: Mapping[str, str]
+) -> tuple[dict[str, Template], dict[str, str], list[str]]:
+    """Templates and places by the name of their stack, and what can't be read."""
+    of_assembly = _stacks_of_assemblies(files)
+    names = Counter(name for name, _ in of_assembly.values())
     found: dict[str, Template] = {}
+    places: dict[str, str] = {}
     unread = []
     for path, text in files.items():
         try:
@@ -90,14 +109,20 @@ def _templates(files: Mapping[str, str], parameters: Mapping[str, str]) -> tuple
         except FleetError as error:
             unread.append(str(error))
             continue
-        if template is not None:
-            name = stack_names.get(path) or _without_ending(path)
-            found[path if name in found else name] = template
-    return found, unread
+        if template is None:
+            continue
+        name, place = of_assembly.get(path, (_without_ending(path), ""))
+        if names[name] > 1:
+            name = f"{name} ({place})"
+        name = path if name in found else name
+        found[name] = template
+        if place:
+            places[name] = place
+    return found, places, unread
 
 
-def _stack_names(files: Mapping[str, str]) -> dict[str, str]:
-    """Names that the manifests of a cloud assembly give to its templates; with their place where two have one name."""
+def _stacks_of_assemblies(files: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Name and place of the stacks of cloud assemblies, by the path of the template."""
     found: dict[str, tuple[str, str]] = {}
     for path, text in files.items():
         if PurePosixPath(path).name == _MANIFEST:
@@ -105,15 +130,14 @@ def _stack_names(files: Mapping[str, str]) -> dict[str, str]:
                 found |= _of_manifest(PurePosixPath(path).parent, json.loads(text))
             except (AttributeError, KeyError, TypeError, ValueError):
                 continue  # somebody else's manifest.json
-    names = Counter(name for name, _ in found.values())
-    return {path: name if names[name] == 1 else f"{name} ({place})" for path, (name, place) in found.items()}
+    return found
 
 
 def _of_manifest(folder: PurePosixPath, content: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     return {
         (folder / artifact["properties"]["templateFile"]).as_posix(): (
             str(artifact["properties"].get("stackName", artifact_id)),
-            str(artifact.get("environment", artifact_id)).removeprefix("aws://"),
+            str(artifact.get("environment", "")).removeprefix("aws://"),
         )
         for artifact_id, artifact in content["artifacts"].items()
         if artifact["type"] == "aws:cloudformation:stack"

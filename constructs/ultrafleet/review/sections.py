@@ -1,25 +1,25 @@
 """The parts of a review, in Markdown: the important first."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
 from ultrafleet.policy import Finding, Severity
-from ultrafleet.review.fleet import Pool
+from ultrafleet.review.fleet import Pool, racks
 from ultrafleet.review.hazard import Level
 from ultrafleet.review.limits import Limit
-from ultrafleet.review.markdown import Section, cell, safe, table
+from ultrafleet.review.markdown import Section, code, safe, table
 from ultrafleet.review.marks import MarkedPool, State
-from ultrafleet.review.money import usd_remaining
+from ultrafleet.review.money import block_usd_remaining
 from ultrafleet.review.review import Review
 
 MARKER: Final = "<!-- ultrafleet review -->"
 """First line of every review, by which a comment is found again."""
 
 _LEVELS: Final = {
-    Level.STOPS: ("🔴", "stops", "Stops nodes, loses data, or fails the deployment"),
-    Level.OPENS: ("🟠", "opens", "Opens what was closed, or protects less"),
+    Level.STOPS: ("🔴", "to stop for", "Stops nodes, loses data, or fails the deployment"),
+    Level.OPENS: ("🟠", "to question", "Opens what was closed, or protects less"),
     Level.LOOK: ("🟡", "to know", "To know before it is merged"),
 }
 _SIGNS: Final = {Severity.ERROR: "🔴", Severity.WARNING: "🟠", Severity.UNKNOWN: "⚪"}
@@ -45,6 +45,7 @@ def sections(review: Review, pictures: tuple[str, str] | None = None) -> list[Se
         Section(title="Hazards", lines=tuple(_hazards(review))),
         Section(title="Fleet", lead=tuple(_fleet(review, pictures))),
         *_pools(review),
+        *_blocks(review),
         *_policy(review),
         *_acknowledged(review),
         *_limits(review),
@@ -56,7 +57,7 @@ def sections(review: Review, pictures: tuple[str, str] | None = None) -> list[Se
 def _head(review: Review) -> Iterator[str]:
     base, head = review.compared.base, review.compared.head
     yield MARKER
-    yield f"## Fleet review: `{base.label}` → `{head.label}`"
+    yield f"## Fleet review: {code(base.label)} → {code(head.label)}"
     yield ""
     counts = {level: sum(hazard.level is level for hazard in review.hazards) for level in Level}
     told = [f"{_LEVELS[level][0]} **{counts[level]} {_LEVELS[level][1]}**" for level in Level if counts[level]]
@@ -78,14 +79,15 @@ def _hazards(review: Review) -> Iterator[str]:
         yield "None found."
     for level, own in groupby(review.hazards, key=lambda hazard: hazard.level):
         sign, _, title = _LEVELS[level]
-        yield f"\n**{sign} {title}**\n"
+        yield from (f"**{sign} {title}**", "")
         together: dict[tuple[str, str], list[str]] = defaultdict(list)
         for hazard in own:
             together[hazard.kind, hazard.message].append(hazard.subject)
         for (kind, message), subjects in together.items():
-            shown = ", ".join(f"`{subject}`" for subject in subjects[:_SUBJECTS])
+            shown = ", ".join(code(subject) for subject in subjects[:_SUBJECTS])
             more = f" and {len(subjects) - _SUBJECTS:,} more" if len(subjects) > _SUBJECTS else ""
             yield f"- **{kind}** {shown}{more}: {safe(message)}"
+        yield ""
 
 
 def _fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
@@ -124,51 +126,66 @@ def _more(difference: float, digits: int = 0) -> str:
 
 
 def _titles(titles: tuple[str, ...]) -> str:
-    shown = ", ".join(f"`{title}`" for title in titles[:_SUBJECTS])
+    shown = ", ".join(code(title) for title in titles[:_SUBJECTS])
     return shown if len(titles) <= _SUBJECTS else f"{shown} and {len(titles) - _SUBJECTS:,} more"
 
 
 def _pools(review: Review) -> Iterator[Section]:
     """Pools that change, one by one."""
-    rows = [_pool(review, one) for one in review.pools if one.state is not State.UNCHANGED]
+    rows = [_pool(one) for one in review.pools if one.state is not State.UNCHANGED]
     if rows:
-        columns = ("pool", "", "nodes", "UltraServers", "USD an hour", "USD until its blocks end")
-        head, rule, *lines = table(columns, rows, right=(2, 3, 4, 5))
+        columns = ("pool", "", "type", "nodes", "UltraServers", "USD an hour")
+        head, rule, *lines = table(columns, rows, right=(3, 4, 5))
         yield Section(title="Pools that change", lead=(head, rule), lines=tuple(lines))
 
 
-def _pool(review: Review, one: MarkedPool) -> tuple[str, ...]:
-    as_of = review.compared.as_of
+def _pool(one: MarkedPool) -> tuple[str, ...]:
     sides = (one.before, one.after)
     return (
-        f"`{one.pool.title}`",
+        code(one.pool.title),
         _STATES[one.state],
-        _both([_nodes(side) for side in sides]),
-        _both([_racks(side) for side in sides]),
-        _both([_usd(side.usd_per_hour if side else None, side) for side in sides]),
-        _both([_usd(usd_remaining(side, as_of) if side else None, side) for side in sides]),
+        _both(["" if side is None else side.instance_type for side in sides]),
+        _both(["" if side is None else "?" if side.nodes is None else str(side.nodes) for side in sides]),
+        _both(["" if side is None else racks(side) if side.ultraserver_type else "-" for side in sides]),
+        _both(["" if side is None else _usd(side.usd_per_hour, 2) for side in sides]),
     )
 
 
-def _both(values: list[str]) -> str:
+def _both(values: Sequence[str]) -> str:
     before, after = values
     if before == after or not before:
         return after
     return f"{before} → {after}" if after else f"~~{before}~~"
 
 
-def _nodes(pool: Pool | None) -> str:
-    return "" if pool is None else f"{'?' if pool.nodes is None else pool.nodes} {pool.instance_type}"
+def _usd(value: float | None, digits: int) -> str:
+    return "?" if value is None else f"{value:,.{digits}f}"
 
 
-def _racks(pool: Pool | None) -> str:
-    if pool is None or pool.ultraserver_type is None:
-        return "" if pool is None else "-"
-    return f"{pool.ultraservers} {pool.ultraserver_type}"
+def _blocks(review: Review) -> Iterator[Section]:
+    """The blocks of pools that change: when they run, and what is left of their price."""
+    rows = []
+    for one in review.pools:
+        sides = [_windows(review, side) for side in (one.before, one.after)]
+        for block in dict.fromkeys((*sides[0], *sides[1])) if one.state is not State.UNCHANGED else ():
+            was, now = sides[0].get(block, ("", "")), sides[1].get(block, ("", ""))
+            rows.append((code(block), code(one.pool.title), _both((was[0], now[0])), _both((was[1], now[1]))))
+    if rows:
+        title = "Capacity blocks of pools that change"
+        columns = ("block", "pool", "runs (UTC)", f"USD left from {review.compared.day}")
+        head, rule, *lines = table(columns, rows, right=(3,))
+        yield Section(title=title, lead=(head, rule), lines=tuple(lines))
 
 
-def _usd(value: float | None, pool: Pool | None) -> str:
-    return "" if pool is None else "?" if value is None else f"{value:,.2f}"
+def _windows(review: Review, pool: Pool | None) -> dict[str, tuple[str, str]]:
+    return {
+        window.capacity_reservation_id: (
+            f"{window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M}",
+            _usd(block_usd_remaining(pool, window, review.compared.as_of), 0),
+        )
+        for window in (pool.windows if pool is not None else ())
+        if pool is not None
+    }
 
 
 def _policy(review: Review) -> Iterator[Section]:
@@ -187,7 +204,7 @@ def _policy(review: Review) -> Iterator[Section]:
 
 def _finding(finding: Finding) -> str:
     where = f"{finding.file}: {finding.resource}" if finding.resource else finding.file
-    return f"**{finding.rule}** `{where}`: {safe(finding.message)}"
+    return f"**{finding.rule}** {code(where)}: {safe(finding.message)}"
 
 
 def _acknowledged(review: Review) -> Iterator[Section]:
@@ -202,7 +219,7 @@ def _acknowledged(review: Review) -> Iterator[Section]:
 def _limits(review: Review) -> Iterator[Section]:
     rows = [
         (
-            f"{cell(limit.name)}{f' `{limit.where}`' if limit.where else ''}",
+            f"{limit.name} {code(limit.where) if limit.where else ''}".strip(),
             _used(limit),
             f"{limit.most:,}",
             _left(limit),
@@ -228,11 +245,11 @@ def _left(limit: Limit) -> str:
 def _touched(review: Review) -> Iterator[Section]:
     rows = [
         (
-            ", ".join(f"`{kind}`" for kind in touched.what),
-            _few([f"`{pool.title}`" for pool in touched.pools]),
+            ", ".join(code(kind) for kind in touched.what),
+            _few([code(pool.title) for pool in touched.pools]),
             f"{touched.ultraservers:,}",
-            _few([f"`{queue}`" for queue in touched.queues]),
-            _few([f"`{team}`" for team in touched.teams]),
+            _few([code(queue) for queue in touched.queues]),
+            _few([code(team) for team in touched.teams]),
         )
         for touched in review.touched
     ]
@@ -253,8 +270,8 @@ def _changes(review: Review) -> Iterator[Section]:
         own = [owned for owned in review.changes if owned.are_pools is are_pools]
         lines: list[str] = []
         for owned in own:
-            lines += [f"\n**{_few([f'`{owner}`' for owner in owned.owners])}**\n"]
-            lines += [f"- {line}" for line in owned.lines]
+            owners = _few([code(owner) for owner in owned.owners])
+            lines += [f"**{owners}**", "", *(f"- {safe(line)}" for line in owned.lines), ""]
         if own:
             count = sum(len(owned.lines) * len(owned.owners) for owned in own)
             yield Section(title=f"{title} ({count:,})", lines=tuple(lines), folded=True)
