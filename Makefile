@@ -20,7 +20,7 @@ FAULT ?=
 PURGE ?=
 PYTEST_ARGS ?=
 
-.PHONY: help setup synth deploy destroy stop rehearse test lint check bench lock clean
+.PHONY: help setup synth deploy destroy stop rehearse test golden lint check bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ rehearse: $(READY) env ## the whole life of ENV=name on a virtual clock
 
 test: $(READY) ## the tests
 	@python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
+
+golden: $(READY) ## write tests/golden: the templates of the shipped environments, as reviewers read them
+	@python tests/tools/golden.py
 
 lint: $(READY) ## ruff and mypy
 	@ruff format --check .

@@ -1,15 +1,17 @@
 """Values behind CloudFormation's intrinsic functions: resolved where they can be, else an `Unknown` that says why."""
 
 import base64
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 _NO_VALUE = object()
 _VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
 _DEPTH = 60
-_PLAIN = ("Ref", "Fn::GetAtt", "Fn::If", "Fn::Sub", "Fn::FindInMap")
+_PLAIN = ("Ref", "Fn::GetAtt", "Fn::Sub", "Fn::FindInMap")
 """Functions whose arguments are names, in part at least."""
 
 
@@ -79,19 +81,35 @@ class Resolver:
         return value
 
     def simplify(self, value: Any) -> Any:  # noqa: ANN401 - JSON
-        """The same JSON, in which what can be resolved is: only what a deployment decides stays a function."""
+        """The same JSON, in which what can be resolved is: only what a deployment decides stays a function.
+
+        What means the same is the same: text is joined, and JSON inside of text has one form.
+        """
         resolved = self.resolve(value)
         if isinstance(resolved, Unknown):
-            (name, argument), *_ = value.items()
-            if name == "Fn::Sub" and isinstance(argument, str) and resolved.text is not None:
-                return {name: resolved.text}
-            return {name: argument if name in _PLAIN else self._simplify_argument(argument)}
+            return self._simplify_function(value, resolved)
         if isinstance(value, Mapping) and not _is_function(value):
             kept = {key: self.simplify(item) for key, item in value.items()}
             return {key: item for key, item in kept.items() if item is not _NO_VALUE}
         if isinstance(value, Sequence) and not isinstance(value, str):
             return [item for item in map(self.simplify, value) if item is not _NO_VALUE]
-        return resolved if _is_known(resolved) else value
+        if not _is_known(resolved):
+            return value
+        return _one_form(resolved) if isinstance(resolved, str) else resolved
+
+    def _simplify_function(self, value: Mapping[str, Any], resolved: Unknown) -> Any:  # noqa: ANN401 - JSON
+        """A function that stays, in one form."""
+        (name, argument), *_ = value.items()
+        text = joined_text(argument) if name == "Fn::Join" else None
+        if text is not None:
+            return self.simplify({"Fn::Sub": text})
+        if name == "Fn::Sub" and isinstance(argument, str) and resolved.text is not None:
+            return {name: _one_form(resolved.text)}
+        if name == "Fn::If" and isinstance(argument, Sequence):
+            condition, *branches = argument
+            kept = [part if self.resolve(part) is _NO_VALUE else self.simplify(part) for part in branches]
+            return {name: [condition, *kept]}
+        return {name: argument if name in _PLAIN else self._simplify_argument(argument)}
 
     def _simplify_argument(self, argument: Any) -> Any:  # noqa: ANN401 - JSON
         """Arguments of a function that stays: those that are values themselves."""
@@ -172,6 +190,9 @@ class Resolver:
 
     def _join(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
         separator, items = argument
+        text = joined_text(argument)
+        if text is not None:
+            return self._sub(text, depth)
         resolved = self.resolve(items, depth)
         if isinstance(resolved, Unknown):
             return Unknown(resolved.reason)
@@ -209,6 +230,36 @@ class Resolver:
         if name in {"Fn::And", "Fn::Or", "Fn::Not"}:
             return _combined(name, [self._holds(item) for item in argument])
         return Unknown(f"{name} is known at deployment")
+
+
+def joined_text(argument: Any) -> str | None:  # noqa: ANN401 - JSON
+    """What `Fn::Join` makes, as the text of `Fn::Sub`; None where that takes other functions than Ref and GetAtt."""
+    match argument:
+        case [str() as separator, [*items]]:
+            parts = [_in_text(item) for item in items]
+        case _:
+            return None
+    known = [part for part in parts if part is not None]
+    return separator.join(known) if len(known) == len(parts) else None
+
+
+def _in_text(item: Any) -> str | None:  # noqa: ANN401 - JSON
+    match item:
+        case str():
+            return item.replace("${", "${!")
+        case {"Ref": str() as name}:
+            return f"${{{name}}}"
+        case {"Fn::GetAtt": [str() as logical_id, str() as attribute]}:
+            return f"${{{logical_id}.{attribute}}}"
+    return None
+
+
+def _one_form(text: str) -> str:
+    """JSON without its white space and in one order; other text as it is."""
+    if text[:1] in ("{", "["):
+        with suppress(ValueError):  # it may only look like JSON
+            return json.dumps(json.loads(text), sort_keys=True)
+    return text
 
 
 def _is_function(value: Mapping[str, Any]) -> bool:
