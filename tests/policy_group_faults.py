@@ -314,4 +314,30 @@ GROUP_FAULTS: dict[str, tuple[Edit, str, str]] = {
         "stack-limits",
         "error",
     ),
+    "Amazon Linux 2 on a version that has none": (
+        lambda r: (
+            single(r, "p5.48xlarge"),
+            data(r).update(NetworkInterfaces=interfaces((0, 0, "interface"), (0, 1, "efa-only"))),
+            r["Rack"].update(AmiType="AL2_x86_64_GPU"),
+        ),
+        "amazon-linux-2",
+        "error",
+    ),
+    "Amazon Linux 2 on a version that has some": (
+        lambda r: (
+            single(r, "p5.48xlarge"),
+            data(r).update(NetworkInterfaces=interfaces((0, 0, "interface"), (0, 1, "efa-only"))),
+            r["Rack"].update(AmiType="AL2_x86_64_GPU"),
+            r["Cluster"].update(Version="1.32"),
+        ),
+        "amazon-linux-2",
+        "warning",
+    ),
+    "a loop over what nobody knows": (
+        lambda r: r[""]["Resources"].update(
+            {"Fn::ForEach::Topics": ["Name", {"Ref": "Vpc"}, {"Topic${Name}": {"Type": "AWS::SNS::Topic"}}]}
+        ),
+        "unread",
+        "unknown",
+    ),
 }

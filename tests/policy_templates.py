@@ -149,7 +149,7 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "P5 as older documents write it": {
         "Launch": launch("p5.48xlarge", one_efa_a_card(32)),
-        "Pool": node_group("AL2_x86_64_GPU", 8),
+        "Pool": node_group(X86, 8),
     },
     "P5en on PCS": {
         "Launch": launch(None, efa_only(range(1, 16)), block=CR),

@@ -7,7 +7,7 @@ from typing import Any
 
 from policy_templates import GRACE, NEURON, P6E, X86, efa_only, launch, node_group
 from ultrafleet.policy import Template
-from ultrafleet.policy.template import linked
+from ultrafleet.policy.linking import linked
 from ultrafleet.review import Revision
 
 Stacks = dict[str, dict[str, Any]]

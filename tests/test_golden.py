@@ -8,7 +8,7 @@ import pytest
 from rehearsal_site import ENVIRONMENTS, synthesised
 from tools.golden import GOLDEN, golden
 from ultrafleet.policy import check_templates, parse_template, read_templates
-from ultrafleet.policy.template import linked
+from ultrafleet.policy.linking import linked
 from ultrafleet.review import Revision, read_revision, review_of
 
 NAMES = sorted(path.stem for path in ENVIRONMENTS.glob("*.yaml"))

@@ -25,7 +25,7 @@ from stacks.fleet_stage import FleetStage
 from ultrafleet import cli
 from ultrafleet.environment import Environment, load_environment, load_environments
 from ultrafleet.policy import Template
-from ultrafleet.policy.template import linked
+from ultrafleet.policy.linking import linked
 from ultrafleet.review import Revision, review_of
 from ultrafleet.review.hazard import Hazard, Level
 from ultrafleet.rules.deployment_hazards import LivePool, pool_hazards

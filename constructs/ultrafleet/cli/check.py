@@ -36,7 +36,8 @@ def check(
     """Hold templates to the rules of accelerated fleets: exit 0 clean, 1 errors found, 2 unusable input."""
     try:
         given = parameters_of(parameter or [])
-        templates = read_templates(paths, parameters=given)
+        broken: list[FleetError] = []
+        templates = read_templates(paths, parameters=given, unreadable=broken.append)
         accepted = read_acknowledgements(acknowledgements) if acknowledgements else []
     except FleetError as error:
         typer.echo(f"error: {error}", err=True)
@@ -49,6 +50,10 @@ def check(
         print(json.dumps([_as_json(finding) for finding in findings], indent=2))
     else:
         _print(findings, len(templates))
+    for unread in broken:
+        typer.echo(f"error: {unread}", err=True)
+    if broken:
+        raise typer.Exit(_UNUSABLE)
     if any(finding.severity is Severity.ERROR for finding in findings):
         raise typer.Exit(1)
 

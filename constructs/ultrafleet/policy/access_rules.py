@@ -3,16 +3,27 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ultrafleet.policy.cluster import clusters
 from ultrafleet.policy.intrinsics import Unknown, text_of
+from ultrafleet.policy.networks import is_everybody
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
 from ultrafleet.policy.template import Template
 
-_CLUSTER = "AWS::EKS::Cluster"
-_POLICY_HOLDERS = ("AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+_POLICY_HOLDERS = (
+    "AWS::IAM::Group",
+    "AWS::IAM::GroupPolicy",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Policy",
+    "AWS::IAM::Role",
+    "AWS::IAM::RolePolicy",
+    "AWS::IAM::User",
+    "AWS::IAM::UserPolicy",
+)
+_ADMINISTRATOR = "policy/AdministratorAccess"
 
 
 def _endpoint(template: Template) -> Iterator[Problem]:
-    for cluster in template.of_type(_CLUSTER):
+    for cluster in clusters(template):
         public = cluster.get("ResourcesVpcConfig", "EndpointPublicAccess")
         if isinstance(public, Unknown):
             yield cannot_tell(cluster.logical_id, "EndpointPublicAccess", public.reason)
@@ -20,34 +31,58 @@ def _endpoint(template: Template) -> Iterator[Problem]:
         if str(public).lower() == "false":
             continue
         networks = cluster.items("ResourcesVpcConfig", "PublicAccessCidrs")
-        if not networks or "0.0.0.0/0" in networks:
+        unknown = next((network for network in networks if isinstance(network, Unknown)), None)
+        if not networks or any(map(is_everybody, networks)):
             yield Problem(
                 cluster.logical_id,
                 f"EndpointPublicAccess is {'true' if public is not None else 'not stated, which is true'}, for "
                 "everybody, expected false, or your networks in PublicAccessCidrs: close it",
                 Severity.ERROR if public is not None else Severity.WARNING,
             )
+        elif unknown is not None:
+            yield cannot_tell(cluster.logical_id, "PublicAccessCidrs", unknown.reason)
 
 
 def _all_rights(template: Template) -> Iterator[Problem]:
+    boundaries = [template.referred(holder.get("PermissionsBoundary")) for holder in template.of_type(*_POLICY_HOLDERS)]
     for holder in template.of_type(*_POLICY_HOLDERS):
+        if any(holder is boundary for boundary in boundaries):
+            continue  # it allows nothing by itself
         documents = [holder.get("PolicyDocument")]
         documents += [
             policy.get("PolicyDocument") for policy in holder.items("Policies") if isinstance(policy, Mapping)
         ]
-        for document in documents:
-            for statement in _statements(document):
-                if statement.get("Effect") == "Allow" and _has(statement, "Action") and _has(statement, "Resource"):
-                    yield Problem(
-                        holder.logical_id,
-                        'a statement allows "*" on "*", expected the actions and resources that are needed: name them',
-                    )
-        if any(
-            (text_of(arn) or "").endswith("policy/AdministratorAccess") for arn in holder.items("ManagedPolicyArns")
-        ):
-            yield Problem(
-                holder.logical_id, "it has AdministratorAccess, expected the rights that are needed: name them"
-            )
+        for statement in (item for document in documents for item in _statements(document)):
+            if statement.get("Effect") == "Allow" and _is_all(statement, "Action") and _is_all(statement, "Resource"):
+                yield Problem(
+                    holder.logical_id,
+                    f"a statement allows {_told(statement, 'Action')} on {_told(statement, 'Resource')}, expected the "
+                    "actions and resources that are needed: name them",
+                    Severity.WARNING if statement.get("Condition") else None,
+                )
+        for arn in holder.items("ManagedPolicyArns"):
+            if (text_of(arn) or "").endswith(_ADMINISTRATOR):
+                yield Problem(
+                    holder.logical_id, "it has AdministratorAccess, expected the rights that are needed: name them"
+                )
+            elif isinstance(arn, Unknown) and arn.may_be_absent:
+                yield cannot_tell(holder.logical_id, "one of ManagedPolicyArns", arn.reason)
+
+
+def _is_all(statement: Mapping[str, Any], key: str) -> bool:
+    """Whether a statement is about everything: `*`, or everything but something."""
+    return statement.get(f"Not{key}") is not None or any(
+        isinstance(value, str) and value in ("*", "*:*") for value in _values(statement, key)
+    )
+
+
+def _told(statement: Mapping[str, Any], key: str) -> str:
+    return f"all but some (Not{key})" if statement.get(f"Not{key}") is not None else '"*"'
+
+
+def _values(statement: Mapping[str, Any], key: str) -> list[Any]:
+    value = statement.get(key)
+    return value if isinstance(value, list) else [value]
 
 
 def _trust(template: Template) -> Iterator[Problem]:
@@ -61,7 +96,7 @@ def _trust(template: Template) -> Iterator[Problem]:
 
 
 def _authentication(template: Template) -> Iterator[Problem]:
-    for cluster in template.of_type(_CLUSTER):
+    for cluster in clusters(template):
         if cluster.get("AccessConfig", "AuthenticationMode") == "CONFIG_MAP":
             yield Problem(
                 cluster.logical_id,
@@ -72,11 +107,6 @@ def _authentication(template: Template) -> Iterator[Problem]:
 def _statements(document: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 - JSON
     found = document.get("Statement") if isinstance(document, Mapping) else None
     return [item for item in (found if isinstance(found, list) else [found]) if isinstance(item, Mapping)]
-
-
-def _has(statement: Mapping[str, Any], key: str) -> bool:
-    value = statement.get(key)
-    return "*" in (value if isinstance(value, list) else [value])
 
 
 RULES = (

@@ -7,7 +7,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.policy.group import AUTO_SCALING_GROUP, groups, types_launched
 from ultrafleet.policy.intrinsics import Unknown
 from ultrafleet.policy.launch import BLOCK_MARKET, Launch, known_type, launches
-from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
+from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.policy.template import Resource, Template
 from ultrafleet.rules.capacity_block import validate_reservation_id
 
@@ -26,7 +26,9 @@ def _market(template: Template) -> Iterator[Problem]:
             continue
         only_blocks = [kind for kind in types.get(logical_id, ()) if _only_in_blocks(kind.purchase_options)]
         preference = launch.get("CapacityReservationSpecification", "CapacityReservationPreference")
-        if market == BLOCK_MARKET and launch.reservation is None:
+        if isinstance(launch.reservation, Unknown) and launch.reservation.may_be_absent:
+            yield cannot_tell(logical_id, "whether a reservation is targeted", launch.reservation.reason)
+        elif market == BLOCK_MARKET and launch.reservation is None:
             yield Problem(
                 logical_id,
                 "MarketType is capacity-block without a CapacityReservationTarget, expected the block's reservation: "
@@ -70,13 +72,15 @@ def _placement(template: Template) -> Iterator[Problem]:
     why = "expected none: a block places its instances itself, take it out"
     for launch in launches(template):
         group = launch.get("Placement", "GroupName") or launch.get("Placement", "GroupId")
-        if group is not None and launch.is_for_block:
-            yield Problem(
-                launch.resource.logical_id, f"there is a placement group beside MarketType capacity-block, {why}"
-            )
+        if launch.is_for_block:
+            told = f"there is a placement group beside MarketType capacity-block, {why}"
+            yield from must_not_be_stated(launch.resource.logical_id, "a placement group", group, told)
     for scaled in groups(template, AUTO_SCALING_GROUP):
-        if scaled.is_for_block and scaled.resource.get("PlacementGroup") is not None:
-            yield Problem(scaled.logical_id, f"PlacementGroup is stated for a capacity block, {why}")
+        if scaled.is_for_block:
+            told = f"PlacementGroup is stated for a capacity block, {why}"
+            yield from must_not_be_stated(
+                scaled.logical_id, "PlacementGroup", scaled.resource.get("PlacementGroup"), told
+            )
 
 
 def _placement_strategy(template: Template) -> Iterator[Problem]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ultrafleet.policy.intrinsics import Unknown
+from ultrafleet.policy.intrinsics import Unknown, text_of
 from ultrafleet.policy.launch import is_true, launches
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
 from ultrafleet.policy.template import Template
@@ -17,13 +17,18 @@ def _volumes(template: Template) -> Iterator[Problem]:
     ]
     for logical_id, mappings in mapped:
         for mapping in mappings:
-            volume = mapping.get("Ebs") if isinstance(mapping, Mapping) else None
+            volume = mapping.get("Ebs") if isinstance(mapping, Mapping) else mapping
             if isinstance(volume, Mapping):
-                yield from _of(logical_id, volume, f"volume {mapping.get('DeviceName')}")
+                yield from _of(logical_id, volume, f"volume {text_of(mapping.get('DeviceName')) or ''}".strip())
+            elif isinstance(volume, Unknown):
+                yield cannot_tell(logical_id, "whether its volumes are encrypted", volume.reason)
     for resource in template.of_type("AWS::EC2::Volume"):
         yield from _of(resource.logical_id, resource.properties, "it")
     for resource in template.of_type("AWS::EFS::FileSystem"):
-        if not is_true(resource.get("Encrypted")):
+        stated = resource.get("Encrypted")
+        if isinstance(stated, Unknown):
+            yield cannot_tell(resource.logical_id, "Encrypted", stated.reason)
+        elif not is_true(stated):
             yield Problem(resource.logical_id, "Encrypted is not true, expected true: set it, on a new file system")
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from ultrafleet.catalog import InstanceType
 from ultrafleet.policy.intrinsics import Unknown
 from ultrafleet.policy.launch import LAUNCH_TEMPLATE, Launch, known_type, launches
-from ultrafleet.policy.template import Resource, Template
+from ultrafleet.policy.template import Resource, Template, mapping
 
 NODE_GROUP: Final = "AWS::EKS::Nodegroup"
 AUTO_SCALING_GROUP: Final = "AWS::AutoScaling::AutoScalingGroup"
@@ -153,16 +153,50 @@ def _launch_of(template: Template, resource: Resource, named: Mapping[str, Launc
 
 
 def types_launched(template: Template) -> dict[str, list[InstanceType]]:
-    """Known instance types of each launch template, by logical id: its own, or else those of the groups that use it."""
-    found = {
-        launch.resource.logical_id: [launch.instance_type] for launch in launches(template) if launch.instance_type
-    }
-    stated = set(found)
-    for group in groups(template):
-        if group.launch is None or isinstance(group.launch.get("InstanceType"), str | Unknown):
-            continue
-        logical_id = group.launch.resource.logical_id
-        if logical_id not in stated:
-            of_launch = found.setdefault(logical_id, [])
-            of_launch += [kind for kind in group.types if kind not in of_launch]
+    """Known instance types of each launch template, by logical id: its own, or else those of what launches from it."""
+    found: dict[str, list[InstanceType]] = {}
+    stated = set()
+    for launch in launches(template):
+        if isinstance(launch.get("InstanceType"), str | Unknown):
+            stated.add(launch.resource.logical_id)
+            if launch.instance_type:
+                found[launch.resource.logical_id] = [launch.instance_type]
+    users = [(group.launch, group.types) for group in groups(template)]
+    users += [(_launch_in(template, place), _types_in(place)) for place in _other_launchers(template)]
+    for used, kinds in users:
+        if used is not None and used.resource.logical_id not in stated:
+            of_launch = found.setdefault(used.resource.logical_id, [])
+            of_launch += [kind for kind in kinds if kind not in of_launch]
     return found
+
+
+def _other_launchers(template: Template) -> Iterator[Mapping[str, Any]]:
+    """Places that name a launch template and instance types: AWS Batch, fleets of EC2, single instances."""
+    for resource in template.of_type("AWS::Batch::ComputeEnvironment"):
+        yield mapping(resource.get("ComputeResources"))
+    for resource in template.of_type("AWS::EC2::Instance"):
+        yield resource.properties
+    for resource in template.of_type("AWS::EC2::EC2Fleet", "AWS::EC2::SpotFleet"):
+        data = mapping(resource.get("SpotFleetRequestConfigData")) or resource.properties
+        yield from (mapping(item) for item in data.get("LaunchTemplateConfigs") or () if isinstance(item, Mapping))
+
+
+def _launch_in(template: Template, place: Mapping[str, Any]) -> Launch | None:
+    specification = mapping(place.get("LaunchTemplate") or place.get("LaunchTemplateSpecification"))
+    made = template.referred(specification.get("LaunchTemplateId"))
+    if made is not None and made.type == LAUNCH_TEMPLATE:
+        return Launch(made)
+    name = specification.get("LaunchTemplateName")
+    return next(
+        (launch for launch in launches(template) if name and launch.resource.get("LaunchTemplateName") == name), None
+    )
+
+
+def _types_in(place: Mapping[str, Any]) -> list[InstanceType]:
+    named = [place.get("InstanceType"), *_listed(place.get("InstanceTypes"))]
+    named += [mapping(item).get("InstanceType") for item in _listed(place.get("Overrides"))]
+    return [kind for kind in map(known_type, named) if kind is not None]
+
+
+def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
+    return value if isinstance(value, list) else []

@@ -25,6 +25,7 @@ class Unknown:
         attribute: its attribute; None for a plain Ref.
         template: the template that makes it, where it is another one.
         text: what is known of a text, with `${…}` for what isn't; None where nothing is.
+        may_be_absent: whether it may be `AWS::NoValue`, so that nothing is stated at all.
     """
 
     reason: str
@@ -32,6 +33,7 @@ class Unknown:
     attribute: str | None = None
     template: Any = field(default=None, repr=False, compare=False)
     text: str | None = None
+    may_be_absent: bool = False
 
 
 class Resolver:
@@ -148,7 +150,12 @@ class Resolver:
         if isinstance(holds, bool):
             return self.resolve(yes if holds else no, depth)
         first, second = self.resolve(yes, depth), self.resolve(no, depth)
-        return first if first == second and first is not _NO_VALUE else Unknown(f"condition {name} is open")
+        if first == second and first is not _NO_VALUE:
+            return first
+        absent = any(
+            part is _NO_VALUE or (isinstance(part, Unknown) and part.may_be_absent) for part in (first, second)
+        )
+        return Unknown(f"condition {name} is open", may_be_absent=absent)
 
     def _getatt(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
         del depth
@@ -288,7 +295,8 @@ def _typed(default: Any, kind: str) -> Any:  # noqa: ANN401 - JSON
     if kind == "CommaDelimitedList" or kind.startswith("List<"):
         return [part.strip() for part in str(default).split(",") if part.strip()]
     if kind.startswith("AWS::SSM::Parameter::Value"):
-        return Unknown("it is in Parameter Store")
+        # As a dynamic reference says it: public parameters name the image's architecture.
+        return Unknown("it is in Parameter Store", text=f"{{{{resolve:ssm:{default}}}}}")
     return default
 
 

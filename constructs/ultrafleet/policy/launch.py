@@ -1,5 +1,6 @@
 """What a launch template says of its instances."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -92,6 +93,19 @@ def known_type(name: Any) -> InstanceType | None:  # noqa: ANN401 - JSON
     return _TYPES.get(name) if isinstance(name, str) else None
 
 
+def architecture_of(name: Any) -> str | None:  # noqa: ANN401 - JSON
+    """`arm64` or `x86_64`: the catalog's word, or else the name's: `g` behind the generation is Graviton."""
+    known = known_type(name)
+    if known is not None:
+        return known.architecture
+    match = _NAME.match(name) if isinstance(name, str) else None
+    if match is None or match.group("family") == "mac":
+        return None
+    return "arm64" if match.group("family") == "a" or match.group("options").startswith("g") else "x86_64"
+
+
+_NAME = re.compile(r"(?P<family>[a-z]+)\d+(?P<options>[a-z]*)(-flex)?\.")
+"""Names of instance types (EC2 user guide, naming conventions, high)."""
 _TYPES = {item.name: item for item in InstanceType.all() if item.name}
 
 

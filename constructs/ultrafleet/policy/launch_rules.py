@@ -10,7 +10,7 @@ from ultrafleet.layout import layout_violations
 from ultrafleet.policy.group import groups, types_launched
 from ultrafleet.policy.intrinsics import Unknown, text_of
 from ultrafleet.policy.launch import is_true, known_type, launches
-from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
+from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.policy.template import Template
 
 _USER_DATA_BYTES = 16_384
@@ -25,10 +25,10 @@ def _efa_layout(template: Template) -> Iterator[Problem]:
         if isinstance(layout, Unknown):
             yield cannot_tell(logical_id, "the network interfaces", layout.reason)
         elif layout is not None:
-            messages = {
+            messages = [
                 violation.message for kind in types.get(logical_id, ()) for violation in layout_violations(kind, layout)
-            }
-            yield from (Problem(logical_id, message) for message in sorted(messages))
+            ]
+            yield from (Problem(logical_id, message) for message in dict.fromkeys(messages))
 
 
 def _no_efa(template: Template) -> Iterator[Problem]:
@@ -74,11 +74,10 @@ def _public_ip(template: Template) -> Iterator[Problem]:
 def _groups_twice(template: Template) -> Iterator[Problem]:
     for launch in launches(template):
         for key in ("SecurityGroupIds", "SecurityGroups"):
-            if launch.items(key) and launch.interfaces:
-                yield Problem(
-                    launch.resource.logical_id,
-                    f"{key} stands beside NetworkInterfaces, expected Groups on the interfaces alone: move them there",
-                )
+            told = f"{key} stands beside NetworkInterfaces, expected Groups on the interfaces alone: move them there"
+            stated = launch.get(key)
+            if launch.interfaces and stated != []:
+                yield from must_not_be_stated(launch.resource.logical_id, key, stated, told)
 
 
 def _imds(template: Template) -> Iterator[Problem]:
@@ -93,20 +92,18 @@ def _imds(template: Template) -> Iterator[Problem]:
                 "that a pod can be made to send",
                 Severity.ERROR if tokens == "optional" else Severity.WARNING,
             )
-    for instance in template.of_type("AWS::EC2::Instance"):
-        if instance.get("MetadataOptions", "HttpTokens") == "optional":
-            yield Problem(instance.logical_id, "HttpTokens is optional, expected required: set it")
+    for resource in template.of_type("AWS::EC2::Instance", "AWS::AutoScaling::LaunchConfiguration"):
+        if resource.get("MetadataOptions", "HttpTokens") == "optional":
+            yield Problem(resource.logical_id, "HttpTokens is optional, expected required: set it")
 
 
 def _ssh_key(template: Template) -> Iterator[Problem]:
+    told = "KeyName is stated, expected none: use Session Manager, whose sessions are logged and need no port"
     stated = [(launch.resource.logical_id, launch.get("KeyName")) for launch in launches(template)]
-    stated += [(item.logical_id, item.get("KeyName")) for item in template.of_type("AWS::EC2::Instance")]
+    holders = template.of_type("AWS::EC2::Instance", "AWS::AutoScaling::LaunchConfiguration")
+    stated += [(item.logical_id, item.get("KeyName")) for item in holders]
     for logical_id, key in stated:
-        if key is not None and key != "":
-            yield Problem(
-                logical_id,
-                "KeyName is stated, expected none: use Session Manager, whose sessions are logged and need no port",
-            )
+        yield from must_not_be_stated(logical_id, "KeyName", key, told)
 
 
 def _user_data(template: Template) -> Iterator[Problem]:

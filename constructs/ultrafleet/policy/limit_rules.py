@@ -6,7 +6,7 @@ from typing import Final
 
 from ultrafleet.policy.group import NODE_GROUP, groups
 from ultrafleet.policy.launch import as_int
-from ultrafleet.policy.rule import Problem, Rule, Severity
+from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
 from ultrafleet.policy.template import Template
 
 MAX_RESOURCES: Final = 500
@@ -31,6 +31,11 @@ def _stack(template: Template) -> Iterator[Problem]:
         stated = len(template.content.get(section) or ())
         if stated > most:
             yield Problem("", f"there are {stated} {section}, expected at most {most}: split the stack")
+
+
+def _unread(template: Template) -> Iterator[Problem]:
+    for name in template.unread:
+        yield cannot_tell(name, "which resources it makes", "a loop over what isn't known, or a transform")
 
 
 def _node_groups(template: Template) -> Iterator[Problem]:
@@ -65,6 +70,15 @@ def _security_group_rules(template: Template) -> Iterator[Problem]:
 
 
 RULES = (
+    Rule(
+        id="unread",
+        severity=Severity.UNKNOWN,
+        protects_from="resources that no rule has looked at",
+        source="CloudFormation user guide, Fn::ForEach and transforms (high)",
+        remedy="give the parameters that a loop is over, or check the processed template (`aws cloudformation "
+        "get-template --template-stage Processed`)",
+        check=_unread,
+    ),
     Rule(
         id="stack-limits",
         severity=Severity.ERROR,

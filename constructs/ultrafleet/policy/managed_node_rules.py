@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ultrafleet.policy.group import NODE_GROUP, Group, groups
+from ultrafleet.policy.intrinsics import Unknown
 from ultrafleet.policy.launch import Launch
 from ultrafleet.policy.launch_rules import user_data
-from ultrafleet.policy.rule import Problem, Rule, Severity
+from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.policy.template import Template
 
 _REFUSED = ("IamInstanceProfile", "InstanceInitiatedShutdownBehavior", "HibernationOptions")
@@ -22,26 +23,35 @@ def _refused(template: Template) -> Iterator[Problem]:
 def _of(group: Group, launch: Launch) -> Iterator[Problem]:
     logical_id = launch.resource.logical_id
     for key in _REFUSED:
-        if launch.get(key) is not None:
-            yield Problem(logical_id, f"{key} is stated for a managed node group, expected none: take it out")
+        told = f"{key} is stated for a managed node group, expected none: take it out"
+        yield from must_not_be_stated(logical_id, key, launch.get(key), told)
     if any(isinstance(item, Mapping) and item.get("SubnetId") is not None for item in launch.interfaces):
         yield Problem(logical_id, "an interface states SubnetId, expected the node group's Subnets alone: take it out")
-    if launch.get("InstanceType") is not None and group.resource.get("InstanceTypes") is not None:
-        yield Problem(
-            group.logical_id,
-            "InstanceTypes stands beside the launch template's InstanceType, expected one of them: take one out",
-        )
+    yield from _one_of(group, launch, "InstanceTypes", "InstanceType")
     if launch.get("InstanceType") is None and launch.is_for_block:
         yield Problem(
             logical_id, "InstanceType is not stated with MarketType capacity-block, expected the block's: state it"
         )
-    if launch.get("ImageId") is not None and group.resource.get("AmiType") not in (None, "CUSTOM"):
-        yield Problem(
-            group.logical_id, "AmiType stands beside the launch template's ImageId, expected one of them: take one out"
-        )
+    if group.resource.get("AmiType") != "CUSTOM":
+        yield from _one_of(group, launch, "AmiType", "ImageId")
     for key in ("DiskSize", "RemoteAccess"):
-        if group.resource.get(key) is not None:
-            yield Problem(group.logical_id, f"{key} stands beside a launch template, expected it there: move it")
+        told = f"{key} stands beside a launch template, expected it there: move it"
+        yield from must_not_be_stated(group.logical_id, key, group.resource.get(key), told)
+
+
+def _one_of(group: Group, launch: Launch, own: str, of_launch: str) -> Iterator[Problem]:
+    """What the node group or its launch template states, and never both."""
+    values = (group.resource.get(own), launch.get(of_launch))
+    if None in values:
+        return
+    unknown = next((value for value in values if isinstance(value, Unknown)), None)
+    if unknown is not None and (unknown.may_be_absent or own == "AmiType"):  # an unknown AmiType may be CUSTOM
+        yield cannot_tell(group.logical_id, f"whether {own} stands beside {of_launch}", unknown.reason)
+        return
+    yield Problem(
+        group.logical_id,
+        f"{own} stands beside the launch template's {of_launch}, expected one of them: take one out",
+    )
 
 
 def _mime(template: Template) -> Iterator[Problem]:

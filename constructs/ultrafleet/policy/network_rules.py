@@ -6,18 +6,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ultrafleet.errors import FleetError
+from ultrafleet.policy.cluster import clusters
 from ultrafleet.policy.group import groups
 from ultrafleet.policy.intrinsics import Unknown
 from ultrafleet.policy.launch import as_int, launches
+from ultrafleet.policy.networks import is_everybody
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
 from ultrafleet.policy.template import Resource, Template
 from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES
-from ultrafleet.rules.lustre import validate_lustre_capacity
+from ultrafleet.rules.lustre import LUSTRE_SMALL_GIB, LUSTRE_STEPS_GIB, validate_lustre_capacity
 from ultrafleet.rules.zones import is_local_zone
 
 _GROUP = "AWS::EC2::SecurityGroup"
 _WAYS = {"SecurityGroupIngress": "ingress", "SecurityGroupEgress": "egress"}
-_EVERYBODY = ("0.0.0.0/0", "::/0")
 _SSH = 22
 _ZONE = re.compile(r"[a-z]{2}(-[a-z]+)+-\d(-[a-z]{3}-\d)?[a-z]")
 
@@ -29,11 +30,17 @@ def _efa_group(template: Template) -> Iterator[Problem]:
             if not isinstance(item, Mapping) or item.get("InterfaceType") not in ("efa", "efa-only"):
                 continue
             named = item.get("Groups")
-            referred = [template.referred(value) for value in named] if isinstance(named, list) else []
+            listed = named if isinstance(named, list) else []
+            referred = [template.referred(value) for value in listed]
             own = [group for group in referred if group is not None and group.type == _GROUP]
             lacking = {way for way in _WAYS if not any(_lets_itself(group, way) for group in own)}
-            # What a group of somebody else's allows is not known.
-            if lacking and own and len(own) == len(referred):
+            others = [value for value, group in zip(listed, referred, strict=True) if group is None]
+            unknown = next((value for value in (named, *others) if isinstance(value, Unknown)), None)
+            if lacking and unknown is not None:
+                what = "whether its security groups let EFA pass within themselves"
+                yield cannot_tell(launch.resource.logical_id, what, unknown.reason)
+            # What a group of somebody else's allows, no template shows.
+            elif lacking and own and not others:
                 yield Problem(
                     launch.resource.logical_id,
                     f"its security group has no {' and no '.join(sorted(_WAYS[way] for way in lacking))} rule for all "
@@ -75,10 +82,14 @@ def _open_to_everybody(template: Template) -> Iterator[Problem]:
     for resource, rule in (*inline, *apart):
         sources = [rule.get("CidrIp"), rule.get("CidrIpv6")]
         open_, unknown = (
-            any(source in _EVERYBODY for source in sources),
+            any(map(is_everybody, sources)),
             next((source for source in sources if isinstance(source, Unknown)), None),
         )
-        protocol, low, high = str(rule.get("IpProtocol")), as_int(rule.get("FromPort")), as_int(rule.get("ToPort"))
+        protocol, low, high = (
+            str(rule.get("IpProtocol")).lower(),
+            as_int(rule.get("FromPort")),
+            as_int(rule.get("ToPort")),
+        )
         ssh = protocol in ("tcp", "6") and low is not None and high is not None and low <= _SSH <= high
         if unknown is not None and (ssh or protocol == "-1"):
             yield cannot_tell(resource.logical_id, "who reaches it by SSH", unknown.reason)
@@ -100,9 +111,12 @@ def _lustre(template: Template) -> Iterator[Problem]:
         capacity = system.get("StorageCapacity")
         throughput = system.get("LustreConfiguration", "PerUnitStorageThroughput")
         efa = str(system.get("LustreConfiguration", "EfaEnabled")).lower() == "true"
-        if system.get("LustreConfiguration", "DeploymentType") != "PERSISTENT_2" or throughput is None:
+        deployment = system.get("LustreConfiguration", "DeploymentType")
+        if deployment != "PERSISTENT_2" or throughput is None:
             if efa:
                 yield Problem(system.logical_id, "EfaEnabled without PERSISTENT_2 on SSD, expected that: change it")
+            elif not isinstance(deployment, Unknown) and as_int(capacity) is not None:
+                yield from _older_lustre(system, str(deployment or "SCRATCH_1"), int(capacity))
             continue
         if isinstance(capacity, Unknown) or isinstance(throughput, Unknown) or capacity is None:
             yield cannot_tell(system.logical_id, "capacity and throughput", "known at deployment")
@@ -113,6 +127,18 @@ def _lustre(template: Template) -> Iterator[Problem]:
             yield Problem(system.logical_id, str(error))
         if efa and system.get("LustreConfiguration", "MetadataConfiguration") is None:
             yield Problem(system.logical_id, "EfaEnabled without MetadataConfiguration, expected one: add it")
+
+
+def _older_lustre(system: Resource, deployment: str, capacity: int) -> Iterator[Problem]:
+    step = LUSTRE_STEPS_GIB.get(deployment)
+    if step is None or system.get("StorageType") not in (None, "SSD"):
+        return
+    if capacity not in LUSTRE_SMALL_GIB and (capacity < step or capacity % step):
+        yield Problem(
+            system.logical_id,
+            f"StorageCapacity is {capacity} with {deployment}, expected {' or '.join(map(str, LUSTRE_SMALL_GIB))} or a "
+            f"multiple of {step}: change it",
+        )
 
 
 def _addresses(template: Template) -> Iterator[Problem]:
@@ -142,7 +168,7 @@ def _addresses(template: Template) -> Iterator[Problem]:
 
 
 def _cluster_subnets(template: Template) -> Iterator[Problem]:
-    for cluster in template.of_type("AWS::EKS::Cluster"):
+    for cluster in clusters(template):
         zones = []
         for value in cluster.items("ResourcesVpcConfig", "SubnetIds"):
             subnet = template.referred(value)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.catalog import UltraServerType
 from ultrafleet.policy.group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP, Group, groups
 from ultrafleet.policy.intrinsics import Unknown, text_of
-from ultrafleet.policy.launch import as_int
-from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
+from ultrafleet.policy.launch import architecture_of, as_int, known_type
+from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.policy.template import Template
 
 _BLOCK = "CAPACITY_BLOCK"
@@ -55,51 +55,57 @@ def _names_launch_template(group: Group) -> bool:
 
 def _architecture(template: Template) -> Iterator[Problem]:
     for group in groups(template):
-        ami, image = group.resource.get("AmiType"), group.launch.get("ImageId") if group.launch else None
-        for kind in group.types:
-            named = text_of(image) if image is not None else None
+        ami, image = group.resource.get("AmiType"), _image(group)
+        named = text_of(image) if image is not None else None
+        for name in dict.fromkeys(name for name in group.type_names if isinstance(name, str)):
             if named is not None:
-                yield from _of_image(group, kind, named)
-            if not group.is_managed:
-                continue
+                yield from _of_image(group, name, named)
+            if group.is_managed and isinstance(ami, str) and ami != "CUSTOM":
+                yield from _of_ami_type(group, name, ami)
+        for kind in group.types if group.is_managed else ():
             if ami is None and image is None and group.launch is not None and kind.accelerator_kind is not None:
                 yield Problem(
                     group.logical_id,
                     f"AmiType is not stated for {kind}, and EKS takes a standard x86_64 image, expected one for "
                     f"{kind.accelerator_kind} on {kind.architecture}: state it",
                 )
-            elif isinstance(ami, str) and ami != "CUSTOM":
-                yield from _of_ami_type(group, kind, ami)
 
 
-def _of_image(group: Group, kind: InstanceType, image: str) -> Iterator[Problem]:
+def _image(group: Group) -> object:
+    """The image that is named: a compute node group of PCS names one itself."""
+    own = group.resource.get("AmiId")
+    return own if own is not None else group.launch.get("ImageId") if group.launch else None
+
+
+def _of_image(group: Group, name: str, image: str) -> Iterator[Problem]:
     """Public parameters of images name the architecture."""
-    named = [name for name, words in _ARCHITECTURES.items() if any(word in image for word in words)]
-    if kind.architecture is not None and named and named != [kind.architecture]:
+    named = [one for one, words in _ARCHITECTURES.items() if any(word in image for word in words)]
+    architecture = architecture_of(name)
+    if architecture is not None and named and named != [architecture]:
         yield Problem(
             group.logical_id,
-            f"ImageId is {image} for {kind}, which is {kind.architecture}, expected one of that architecture: change "
-            "it",
+            f"the image is {image} for {name}, which is {architecture}, expected one of that architecture: change it",
         )
 
 
-def _of_ami_type(group: Group, kind: InstanceType, ami: str) -> Iterator[Problem]:
-    accelerator = (kind.accelerator_kind or "").upper()
-    if kind.architecture is not None and ("ARM" in ami) is not (kind.architecture == "arm64"):
+def _of_ami_type(group: Group, name: str, ami: str) -> Iterator[Problem]:
+    kind, architecture = known_type(name), architecture_of(name)
+    accelerator = (kind.accelerator_kind or "").upper() if kind is not None else ""
+    if architecture is not None and ("ARM" in ami) is not (architecture == "arm64"):
         yield Problem(
             group.logical_id,
-            f"AmiType is {ami} for {kind}, which is {kind.architecture}, expected one of that architecture: change it",
+            f"AmiType is {ami} for {name}, which is {architecture}, expected one of that architecture: change it",
         )
-    elif kind.is_ultraserver_member and kind.architecture == "arm64" and "BOTTLEROCKET" in ami:
+    elif kind is not None and kind.is_ultraserver_member and architecture == "arm64" and "BOTTLEROCKET" in ami:
         yield Problem(
             group.logical_id,
-            f"AmiType is {ami} for {kind}, expected AL2023_ARM_64_NVIDIA: Bottlerocket doesn't list GB200",
+            f"AmiType is {ami} for {name}, expected AL2023_ARM_64_NVIDIA: Bottlerocket doesn't list GB200",
             Severity.WARNING,
         )
     elif accelerator and accelerator not in ami and not ("BOTTLEROCKET" in ami or ami == "AL2_x86_64_GPU"):
         yield Problem(
             group.logical_id,
-            f"AmiType is {ami} for {kind}, expected one with {accelerator}: without its driver, nodes count no "
+            f"AmiType is {ami} for {name}, expected one with {accelerator}: without its driver, nodes count no "
             "accelerators",
         )
 
@@ -149,12 +155,13 @@ def _ultraserver_size(template: Template) -> Iterator[Problem]:
 
 def _mixed(template: Template) -> Iterator[Problem]:
     for group in groups(template, AUTO_SCALING_GROUP):
-        if group.is_for_block and group.resource.get("MixedInstancesPolicy") is not None:
-            yield Problem(
-                group.logical_id,
+        if group.is_for_block:
+            told = (
                 "MixedInstancesPolicy is used with a capacity block, expected LaunchTemplate: an Auto Scaling group "
-                "takes one block and one type",
+                "takes one block and one type"
             )
+            mixed = group.resource.get("MixedInstancesPolicy")
+            yield from must_not_be_stated(group.logical_id, "MixedInstancesPolicy", mixed, told)
 
 
 def _zone(template: Template) -> Iterator[Problem]:
@@ -172,9 +179,12 @@ def _desired_size(template: Template) -> Iterator[Problem]:
     for group in groups(template, NODE_GROUP, AUTO_SCALING_GROUP):
         path = ("ScalingConfig", "DesiredSize") if group.is_managed else ("DesiredCapacity",)
         least = ("ScalingConfig", "MinSize") if group.is_managed else ("MinSize",)
-        sizes = {".".join(part): as_int(group.resource.get(*part)) for part in (path, least)}
-        for name, size in sizes.items():
-            if group.is_for_block and size:
+        sizes = {".".join(part): group.resource.get(*part) for part in (path, least)}
+        for name, stated in sizes.items():
+            size = as_int(stated)
+            if group.is_for_block and isinstance(stated, Unknown):
+                yield cannot_tell(group.logical_id, name, stated.reason)
+            elif group.is_for_block and size:
                 yield Problem(
                     group.logical_id,
                     f"{name} is {size} with a capacity block, expected 0: before the block starts and after it ends "
@@ -196,7 +206,7 @@ RULES = (
         id="ami-architecture",
         severity=Severity.ERROR,
         protects_from="nodes that don't boot, or have no driver",
-        source="EKS API, AmiType; catalog, architecture (high)",
+        source="EKS API, AmiType; catalog, architecture; of other types: EC2 user guide, naming conventions (high)",
         remedy="AL2023_ARM_64_NVIDIA for GB200, AL2023_x86_64_NVIDIA or _NEURON elsewhere",
         check=_architecture,
     ),

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
+from ultrafleet.policy.intrinsics import Unknown
 from ultrafleet.policy.template import Template
 
 
@@ -38,6 +40,14 @@ class Problem:
 def cannot_tell(resource: str, what: str, reason: str) -> Problem:
     """A value that the rule needs is only known at deployment."""
     return Problem(resource, f"can't tell: {what} ({reason})", Severity.UNKNOWN)
+
+
+def must_not_be_stated(resource: str, name: str, value: Any, message: str) -> Iterator[Problem]:  # noqa: ANN401 - JSON
+    """A problem where something is stated, whatever its value is."""
+    if isinstance(value, Unknown) and value.may_be_absent:
+        yield cannot_tell(resource, f"whether {name} is stated", value.reason)
+    elif value is not None and value != "":
+        yield Problem(resource, message)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,21 +1,15 @@
-"""CloudFormation templates of anybody, from JSON or YAML with short intrinsics; values resolved where they can be."""
+"""CloudFormation templates of anybody, with values resolved where they can be."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ultrafleet.errors import FleetError
+from ultrafleet.policy.for_each import expanded, has_loops
 from ultrafleet.policy.intrinsics import Resolver, Unknown
 
 _KEY = re.compile(r"""\s*["']?(\w+)["']?\s*:""")
-_TYPE = re.compile(r"""["']?Type["']?\s*:\s*["']?(AWS|Alexa|Custom)::""")
-TEMPLATE_SUFFIXES = (".json", ".yaml", ".yml", ".template")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,6 +50,21 @@ class Resource:
         return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
 
 
+@dataclass(frozen=True, eq=False)
+class Together:
+    """What templates that are read together know of each other.
+
+    Attributes:
+        exporters: templates by the name of what they export.
+        parents: the template, and the resource in it, that makes a nested stack, by the nested template's name.
+        children: nested templates, by the name of the template that nests them and the resource in it.
+    """
+
+    exporters: dict[str, "Template"] = field(default_factory=dict)
+    parents: dict[str, tuple["Template", str]] = field(default_factory=dict)
+    children: dict[tuple[str, str], "Template"] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Template:
     """A template.
@@ -65,23 +74,23 @@ class Template:
         content: the template as it is written, short intrinsics in their long form.
         text: the template as a file has it. Default: not known.
         parameters: values of parameters that are known. Default: the template's own defaults.
-        exporters: templates that are read together, by the name of what they export: see `linked`.
+        together: what is read together with it: see `linked`.
     """
 
     name: str
     content: Mapping[str, Any]
     text: str = field(default="", repr=False)
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    exporters: Mapping[str, "Template"] = field(default_factory=dict, repr=False)
+    together: Together = field(default_factory=Together, repr=False)
 
     @cached_property
     def resources(self) -> Mapping[str, Resource]:
         """Resources by logical id, resolved. One whose condition is known to be false isn't there."""
         resolver = self._resolver
         found = {}
-        for logical_id, raw in self.content["Resources"].items():
+        for logical_id, raw in self._written_out["Resources"].items():
             if not isinstance(raw, Mapping) or "Type" not in raw:
-                continue  # Fn::ForEach and other transforms
+                continue  # see `unread`
             if raw.get("Condition") is not None and resolver.condition(raw["Condition"]) is False:
                 continue
             properties = resolver.resolve(raw.get("Properties") or {})
@@ -94,9 +103,30 @@ class Template:
             )
         return found
 
+    @property
+    def unread(self) -> list[str]:
+        """What only a deployment turns into resources: loops over what isn't known, and transforms."""
+        return [key for key, raw in self._written_out["Resources"].items() if "Type" not in mapping(raw)]
+
+    @cached_property
+    def _written_out(self) -> Mapping[str, Any]:
+        resources = self.content["Resources"]
+        if not has_loops(resources):
+            return self.content
+        resolver = Resolver(self.content, self._known_parameters, self._imported)
+        return {**self.content, "Resources": expanded(resources, resolver.resolve)}
+
+    @cached_property
+    def _known_parameters(self) -> Mapping[str, Any]:
+        """What the caller gives, and what a stack that nests this one does."""
+        parent, logical_id = self.together.parents.get(self.name, (None, ""))
+        nesting = parent.resources.get(logical_id) if parent is not None else None
+        stated = mapping(nesting.get("Parameters")) if nesting is not None else {}
+        return {**{name: made_by(parent, value) for name, value in stated.items()}, **self.parameters}
+
     @cached_property
     def _resolver(self) -> Resolver:
-        return Resolver(self.content, self.parameters, self._imported)
+        return Resolver(self._written_out, self._known_parameters, self._imported)
 
     def resolve(self, value: Any) -> Any:  # noqa: ANN401 - JSON
         """A value of this template, resolved where it can be."""
@@ -129,11 +159,10 @@ class Template:
 
     def _imported(self, name: str) -> Any:  # noqa: ANN401 - JSON
         """What another template exports; what is made there keeps where it comes from."""
-        exporter = self.exporters.get(name)
+        exporter = self.together.exporters.get(name)
         if exporter is None:
             return Unknown(f"export {name} is made by another stack")
-        value = exporter.resolve(exporter.exports[name])
-        return replace(value, template=exporter) if isinstance(value, Unknown) and value.template is None else value
+        return made_by(exporter, exporter.resolve(exporter.exports[name]))
 
     @property
     def size_bytes(self) -> int:
@@ -162,122 +191,23 @@ class Template:
 
     def referred(self, value: Any) -> Resource | None:  # noqa: ANN401 - JSON
         """The resource that a value refers to, by Ref or GetAtt, or by what a template read with this one exports."""
-        if isinstance(value, Unknown) and value.logical_id is not None:
-            return (value.template or self).resources.get(value.logical_id)
-        return None
+        if not isinstance(value, Unknown) or value.logical_id is None:
+            return None
+        maker: Template = value.template or self
+        nested = self.together.children.get((maker.name, value.logical_id))
+        if nested is not None and value.attribute is not None:
+            output = mapping(nested.content.get("Outputs")).get(value.attribute.removeprefix("Outputs."))
+            return nested.referred(made_by(nested, nested.resolve(mapping(output).get("Value"))))
+        return maker.resources.get(value.logical_id)
 
 
-def linked(templates: Sequence[Template]) -> list[Template]:
-    """The same templates, each of which sees what the others export."""
-    exporters: dict[str, Template] = {}
-    found = [replace(template, exporters=exporters) for template in templates]
-    for template in found:
-        exporters.update(dict.fromkeys(template.exports, template))
-    return found
+def mapping(value: Any) -> Mapping[str, Any]:  # noqa: ANN401 - JSON
+    """A mapping, or an empty one in place of anything else."""
+    return value if isinstance(value, Mapping) else {}
 
 
-def parse_template(text: str, *, name: str, parameters: Mapping[str, Any] | None = None) -> Template:
-    """A template from its text.
-
-    Raises:
-        FleetError: it is neither JSON nor YAML, or no template.
-    """
-    content = _parsed(text, name)
-    if not is_template(content):
-        raise FleetError(f"{name} has no Resources, expected a CloudFormation template: name another file")
-    return Template(name=name, content=content, text=text, parameters=parameters or {})
-
-
-def template_among(text: str, *, name: str, parameters: Mapping[str, Any] | None = None) -> Template | None:
-    """A template from a file that may be anything else; None where it is.
-
-    Raises:
-        FleetError: it is meant as a template and can't be read.
-    """
-    # YAML is slow to read, and most of a folder may be none of ours.
-    if "Resources" not in text or _TYPE.search(text) is None:
-        return None
-    content = _parsed(text, name)
-    if not is_template(content):
-        return None
-    return Template(name=name, content=content, text=text, parameters=parameters or {})
-
-
-def _parsed(text: str, name: str) -> Any:  # noqa: ANN401 - JSON
-    try:
-        return json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506 - safe
-    except (ValueError, yaml.YAMLError) as error:
-        first = str(error).replace("\n", " ")
-        raise FleetError(
-            f"{name} can't be read: {first}; expected a CloudFormation template in JSON or YAML"
-        ) from error
-
-
-def is_template(content: object) -> bool:
-    """Whether parsed JSON or YAML is a template."""
-    resources = content.get("Resources") if isinstance(content, Mapping) else None
-    return isinstance(resources, Mapping) and any(
-        isinstance(item, Mapping) and isinstance(item.get("Type"), str) for item in resources.values()
-    )
-
-
-def read_templates(paths: Sequence[Path], *, parameters: Mapping[str, Any] | None = None) -> list[Template]:
-    """Templates of files and folders. In a folder, files that are no templates are passed over.
-
-    Raises:
-        FleetError: a path that doesn't exist, a named file that is no template, or a folder without any.
-    """
-    found = []
-    for path in paths:
-        if path.is_dir():
-            inside = list(_in_folder(path, parameters))
-            if not inside:
-                raise FleetError(f"{path} holds no template, expected some: synthesise first, or name another folder")
-            found += inside
-        elif path.is_file():
-            found.append(parse_template(_text(path), name=str(path), parameters=parameters))
-        else:
-            raise FleetError(f"{path} doesn't exist, expected a template or a folder of templates: correct the path")
-    return linked(found)
-
-
-def _in_folder(folder: Path, parameters: Mapping[str, Any] | None) -> Iterator[Template]:
-    for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.suffix not in TEMPLATE_SUFFIXES or _in_asset(path, folder):
-            continue
-        template = template_among(_text(path), name=str(path), parameters=parameters)
-        if template is not None:
-            yield template
-
-
-def _in_asset(path: Path, folder: Path) -> bool:
-    """Assets of CDK are what templates deploy, not templates."""
-    return any(part.startswith("asset.") for part in path.relative_to(folder).parts)
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8-sig", errors="replace")
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short intrinsics, and nothing that a template doesn't mean (dates, say)."""
-
-
-def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    value: Any
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-        if suffix == "GetAtt":
-            value = str(value).split(".", 1)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
-    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _intrinsic)
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+def made_by(template: Template | None, value: Any) -> Any:  # noqa: ANN401 - JSON
+    """A value that another template makes, which keeps where it comes from."""
+    if isinstance(value, list):
+        return [made_by(template, item) for item in value]
+    return replace(value, template=template) if isinstance(value, Unknown) and value.template is None else value

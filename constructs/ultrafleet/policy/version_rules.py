@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from ultrafleet.policy.cluster import clusters
 from ultrafleet.policy.group import NODE_GROUP, groups
 from ultrafleet.policy.launch import launches
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
@@ -14,6 +15,7 @@ _CNI_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 _EFA_ONLY_SINCE = (1, 18, 5)
 _RELEASE = re.compile(r"\d+\.\d+\.\d+-(\d{8})")
 _DRIVER_580_SINCE = 20251103
+_LAST_WITH_AL2 = (1, 32)
 
 
 def _grace(template: Template) -> list[str]:
@@ -28,12 +30,12 @@ def _grace(template: Template) -> list[str]:
 def _kubernetes(template: Template) -> Iterator[Problem]:
     racks = _grace(template)
     needed = ".".join(map(str, MINIMUM_KUBERNETES_VERSION))
-    holders = [*template.of_type("AWS::EKS::Cluster"), *(template.resources[name] for name in racks)] if racks else []
+    holders = [*clusters(template), *(template.resources[name] for name in racks)] if racks else []
     for holder in holders:
         logical_id, version = holder.logical_id, holder.get("Version")
-        parts = str(version).split(".")
-        if len(parts) == 2 and all(part.isdecimal() for part in parts):  # noqa: PLR2004 - major and minor
-            if (int(parts[0]), int(parts[1])) < MINIMUM_KUBERNETES_VERSION:
+        parsed = _version(version)
+        if parsed is not None:
+            if parsed < MINIMUM_KUBERNETES_VERSION:
                 yield Problem(logical_id, f"Version is {version} with P6e nodes, expected {needed} or newer: raise it")
         elif version is not None:
             yield cannot_tell(logical_id, "Version", "known at deployment")
@@ -49,6 +51,28 @@ def _release(template: Template) -> Iterator[Problem]:
                 f"ReleaseVersion is {release} with P6e nodes, expected one of {_DRIVER_580_SINCE} or later: it has no "
                 "driver for GB200, raise it",
             )
+
+
+def _amazon_linux_2(template: Template) -> Iterator[Problem]:
+    versions = [cluster.get("Version") for cluster in clusters(template)]
+    for group in groups(template, NODE_GROUP):
+        ami = group.resource.get("AmiType")
+        if not isinstance(ami, str) or not ami.startswith("AL2_"):
+            continue
+        stated = group.resource.get("Version")
+        newest = max((parsed for version in (stated, *versions) if (parsed := _version(version))), default=None)
+        refused = newest is not None and newest > _LAST_WITH_AL2
+        yield Problem(
+            group.logical_id,
+            f"AmiType is {ami}{f' with Kubernetes {newest[0]}.{newest[1]}' if refused and newest else ''}, expected an "
+            "AL2023 or Bottlerocket one: Amazon Linux 2 ends at 1.32 and gets no more images, make a new node group",
+            None if refused else Severity.WARNING,
+        )
+
+
+def _version(value: object) -> tuple[int, int] | None:
+    parts = str(value).split(".")
+    return (int(parts[0]), int(parts[1])) if len(parts) == 2 and all(map(str.isdecimal, parts)) else None  # noqa: PLR2004
 
 
 def _cni(template: Template) -> Iterator[Problem]:
@@ -83,6 +107,15 @@ RULES = (
         source="EKS user guide, P6e: AL2023_ARM_64_NVIDIA from release 20251103, driver 580 (high)",
         remedy="a newer ReleaseVersion, or none",
         check=_release,
+    ),
+    Rule(
+        id="amazon-linux-2",
+        severity=Severity.ERROR,
+        protects_from="a node group that EKS refuses, or whose images get no fix any more",
+        source="EKS user guide, AMI deprecation: 1.32 is the last version with Amazon Linux 2; awslabs/amazon-eks-ami "
+        "#2545: the last images are of December 2025 (high)",
+        remedy="an AL2023 or Bottlerocket AmiType, in a new node group",
+        check=_amazon_linux_2,
     ),
     Rule(
         id="cni-for-efa-only",

@@ -9,7 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ultrafleet.errors import FleetError
-from ultrafleet.policy.template import TEMPLATE_SUFFIXES, Template, linked, template_among
+from ultrafleet.policy.linking import linked
+from ultrafleet.policy.reading import TEMPLATE_SUFFIXES, template_among
+from ultrafleet.policy.template import Template
 
 _ENDINGS: Final = (".template.json", ".template.yaml", ".template.yml", ".json", ".yaml", ".yml", ".template")
 _MANIFEST: Final = "manifest.json"

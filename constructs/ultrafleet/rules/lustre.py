@@ -11,6 +11,11 @@ STORAGE_STEP_GIB = 2_400
 
 _SMALLEST_GIB = 1_200
 
+LUSTRE_SMALL_GIB = (1_200, 2_400)
+LUSTRE_STEPS_GIB = {"SCRATCH_1": 3_600, "SCRATCH_2": 2_400, "PERSISTENT_1": 2_400}
+"""Capacity of older deployment types on SSD: one of the small ones, or a multiple of this (FSx API reference,
+CreateFileSystem, high)."""
+
 
 def validate_lustre_capacity(capacity_gib: int, *, throughput_mbps_per_tib: int, efa: bool) -> None:
     """Refuse a capacity or a throughput that FSx doesn't take.

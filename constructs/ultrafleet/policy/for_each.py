@@ -1,0 +1,55 @@
+"""`Fn::ForEach`, expanded where its collection is known (CloudFormation user guide, AWS::LanguageExtensions, high)."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+PREFIX: Final = "Fn::ForEach::"
+_PLAIN: Final = re.compile(r"[^A-Za-z0-9]")
+
+Resolve = Callable[[Any], Any]
+
+
+def has_loops(value: Any) -> bool:  # noqa: ANN401 - JSON
+    """Whether there is a loop anywhere."""
+    if isinstance(value, Mapping):
+        return any(str(key).startswith(PREFIX) or has_loops(item) for key, item in value.items())
+    return isinstance(value, list) and any(map(has_loops, value))
+
+
+def expanded(value: Any, resolve: Resolve) -> Any:  # noqa: ANN401 - JSON
+    """The same JSON with its loops written out; one over what isn't known stays as it is."""
+    if isinstance(value, list):
+        return [expanded(item, resolve) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    found: dict[str, Any] = {}
+    for key, item in value.items():
+        if not str(key).startswith(PREFIX):
+            found[key] = expanded(item, resolve)
+            continue
+        match item:
+            case [str() as identifier, collection, dict() as body]:
+                members = resolve(collection)
+            case _:
+                members = None
+        if isinstance(members, list) and all(isinstance(member, str) for member in members):
+            for member in members:
+                found |= expanded(_with(body, identifier, member), resolve)
+        else:
+            found[key] = item
+    return found
+
+
+def _with(value: Any, identifier: str, member: str) -> Any:  # noqa: ANN401 - JSON
+    """The body of a loop for one member: in names, in text, and by Ref."""
+    if isinstance(value, list):
+        return [_with(item, identifier, member) for item in value]
+    if isinstance(value, str):
+        text = value.replace(f"${{{identifier}}}", member)
+        return text.replace(f"&{{{identifier}}}", _PLAIN.sub("", member))
+    if not isinstance(value, Mapping):
+        return value
+    if value == {"Ref": identifier}:
+        return member
+    return {_with(key, identifier, member): _with(item, identifier, member) for key, item in value.items()}

@@ -1,0 +1,150 @@
+"""Templates from files: JSON, or YAML with CloudFormation's short intrinsics."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ultrafleet.errors import FleetError
+from ultrafleet.policy.for_each import PREFIX
+from ultrafleet.policy.linking import linked
+from ultrafleet.policy.template import Template, mapping
+
+_TYPE = re.compile(r"""["']?Type["']?\s*:\s*["']?(AWS|Alexa|Custom)::""")
+TEMPLATE_SUFFIXES = (".json", ".yaml", ".yml", ".template")
+
+
+def parse_template(text: str, *, name: str, parameters: Mapping[str, Any] | None = None) -> Template:
+    """A template from its text.
+
+    Raises:
+        FleetError: it is neither JSON nor YAML, or no template.
+    """
+    content = _parsed(text, name)
+    if not is_template(content):
+        raise FleetError(f"{name} has no Resources, expected a CloudFormation template: name another file")
+    return Template(name=name, content=content, text=text, parameters=parameters or {})
+
+
+def template_among(text: str, *, name: str, parameters: Mapping[str, Any] | None = None) -> Template | None:
+    """A template from a file that may be anything else; None where it is.
+
+    Raises:
+        FleetError: it is meant as a template and can't be read.
+    """
+    # YAML is slow to read, and most of a folder may be none of ours.
+    if "Resources" not in text or _TYPE.search(text) is None:
+        return None
+    content = _parsed(text, name)
+    if not is_template(content):
+        return None
+    return Template(name=name, content=content, text=text, parameters=parameters or {})
+
+
+def _parsed(text: str, name: str) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506 - safe
+    except (ValueError, yaml.YAMLError) as error:
+        first = str(error).replace("\n", " ")
+        raise FleetError(
+            f"{name} can't be read: {first}; expected a CloudFormation template in JSON or YAML"
+        ) from error
+
+
+def is_template(content: object) -> bool:
+    """Whether parsed JSON or YAML is a template."""
+    resources = content.get("Resources") if isinstance(content, Mapping) else None
+    return isinstance(resources, Mapping) and any(
+        str(key).startswith(PREFIX) or isinstance(mapping(item).get("Type"), str) for key, item in resources.items()
+    )
+
+
+def read_templates(
+    paths: Sequence[Path],
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    unreadable: Callable[[FleetError], object] | None = None,
+) -> list[Template]:
+    """Templates of files and folders. In a folder, files that are no templates are passed over.
+
+    Args:
+        paths: files and folders.
+        parameters: values of parameters. Default: the templates' own defaults.
+        unreadable: is told of each file in a folder that is meant as a template and can't be read. Default: the first
+            one is an error.
+
+    Raises:
+        FleetError: a path that doesn't exist, a file that is no template, or a folder without any.
+    """
+    found = []
+    for path in paths:
+        if path.is_dir():
+            inside, broken = _in_folder(path, parameters)
+            if broken and unreadable is None:
+                raise broken[0]
+            if unreadable is not None:
+                for error in broken:
+                    unreadable(error)
+            if not inside and not broken:
+                raise FleetError(f"{path} holds no template, expected some: synthesise first, or name another folder")
+            found += inside
+        elif path.is_file():
+            found.append(parse_template(_text(path), name=str(path), parameters=parameters))
+        else:
+            raise FleetError(f"{path} doesn't exist, expected a template or a folder of templates: correct the path")
+    return linked(found)
+
+
+def _in_folder(folder: Path, parameters: Mapping[str, Any] | None) -> tuple[list[Template], list[FleetError]]:
+    found, broken = [], []
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.suffix not in TEMPLATE_SUFFIXES or _in_asset(path, folder):
+            continue
+        try:
+            template = template_among(_text(path), name=str(path), parameters=parameters)
+        except FleetError as error:
+            broken.append(error)
+            continue
+        if template is not None:
+            found.append(template)
+    return found, broken
+
+
+def _in_asset(path: Path, folder: Path) -> bool:
+    """Assets of CDK are what templates deploy, not templates."""
+    return any(part.startswith("asset.") for part in path.relative_to(folder).parts)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8-sig", errors="replace")
+
+
+# libyaml where it is there: as a parser it is ten times as fast.
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):  # type: ignore[misc]  # one of two
+    """YAML with CloudFormation's short intrinsics, and nothing that a template doesn't mean (dates, say)."""
+
+
+def _intrinsic(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:  # noqa: ANN401 - see above
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+        if suffix == "GetAtt":
+            value = str(value).split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _intrinsic)
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
