@@ -77,8 +77,9 @@ check: synth ## cfn-lint and our own policy over every synthesised template
 	@python tests/tools/lint_templates.py cdk.out
 	@ultrafleet check cdk.out
 
-bench: $(READY) ## synthesis of the library beside its rivals -> docs/benchmarks/
+bench: $(READY) ## synthesis, check and review beside their rivals -> docs/benchmarks/
 	@python benchmarks/run.py
+	@python benchmarks/policy.py
 
 lock: $(READY) ## compile requirements.lock again from pyproject.toml
 	@uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

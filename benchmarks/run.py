@@ -10,18 +10,14 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
-import time
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import psutil
+from measuring import Sample, timed
 
 mpl.use("svg")
 import matplotlib.pyplot as plt
@@ -38,57 +34,10 @@ PROGRAMS = {
 COMPARED = ("AWS::EC2::LaunchTemplate", "AWS::EKS::Nodegroup")
 
 
-@dataclass(frozen=True)
-class Sample:
-    seconds: float
-    peak_mib: float
-
-
 def measure(program: list[str], pools: int, *, validation: bool, outdir: str) -> Sample:
     script, *rest = program
-    environment = {
-        "JSII_NODE": str(Path(sys.executable).with_name("node")),
-        **os.environ,
-        "CDK_OUTDIR": outdir,
-        "CDK_VALIDATION": "true" if validation else "false",
-    }
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, str(HERE / script), str(pools), *rest],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    peak = Peak(process.pid)
-    peak.start()
-    code = process.wait()
-    seconds = time.perf_counter() - started
-    peak.stop()
-    if code:
-        raise SystemExit(f"{script} {pools} failed with exit code {code}")
-    return Sample(seconds, peak.bytes / 2**20)
-
-
-class Peak(threading.Thread):
-    """Samples the resident memory of a process and its children."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self.bytes = 0
-        self._process = psutil.Process(pid)
-        self._done = threading.Event()
-
-    def run(self) -> None:
-        while not self._done.wait(0.02):
-            try:
-                family = [self._process, *self._process.children(recursive=True)]
-                self.bytes = max(self.bytes, sum(member.memory_info().rss for member in family))
-            except psutil.Error:
-                continue
-
-    def stop(self) -> None:
-        self._done.set()
-        self.join()
+    environment = {"CDK_OUTDIR": outdir, "CDK_VALIDATION": "true" if validation else "false"}
+    return timed([sys.executable, str(HERE / script), str(pools), *rest], environment)
 
 
 def check_equal(pools: int) -> int:

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 _NO_VALUE = object()
 _VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
 _DEPTH = 60
+_IF_PARTS = 3
 _PLAIN = ("Ref", "Fn::GetAtt", "Fn::Sub", "Fn::FindInMap")
 """Functions whose arguments are names, in part at least."""
 
@@ -69,7 +70,8 @@ class Resolver:
         """The value; what isn't there (`AWS::NoValue`) is left out."""
         if depth > _DEPTH:
             return Unknown("it is nested too deeply")
-        if isinstance(value, Mapping):
+        # Plain dict and list: JSON and YAML make nothing else, and the abstract classes are slow to ask.
+        if isinstance(value, dict):
             if len(value) == 1:
                 (name,) = value
                 if name == "Ref":
@@ -78,7 +80,7 @@ class Resolver:
                     return self._function(name, value[name], depth + 1)
             resolved = {key: self.resolve(item, depth + 1) for key, item in value.items()}
             return {key: item for key, item in resolved.items() if item is not _NO_VALUE}
-        if isinstance(value, Sequence) and not isinstance(value, str):
+        if isinstance(value, list):
             return [item for item in (self.resolve(item, depth + 1) for item in value) if item is not _NO_VALUE]
         return value
 
@@ -87,37 +89,40 @@ class Resolver:
 
         What means the same is the same: text is joined, and JSON inside of text has one form.
         """
-        resolved = self.resolve(value)
-        if isinstance(resolved, Unknown):
-            return self._simplify_function(value, resolved)
-        if isinstance(value, Mapping) and not _is_function(value):
+        if isinstance(value, dict):
+            if _is_function(value):
+                return self._simplify_function(*next(iter(value.items())))
             kept = {key: self.simplify(item) for key, item in value.items()}
             return {key: item for key, item in kept.items() if item is not _NO_VALUE}
-        if isinstance(value, Sequence) and not isinstance(value, str):
+        if isinstance(value, list):
             return [item for item in map(self.simplify, value) if item is not _NO_VALUE]
-        if not _is_known(resolved):
-            return value
-        return _one_form(resolved) if isinstance(resolved, str) else resolved
+        return _one_form(value) if isinstance(value, str) else value
 
-    def _simplify_function(self, value: Mapping[str, Any], resolved: Unknown) -> Any:  # noqa: ANN401 - JSON
-        """A function that stays, in one form."""
-        (name, argument), *_ = value.items()
+    def _simplify_function(self, name: str, argument: Any) -> Any:  # noqa: ANN401 - JSON
+        """What a function makes, or the function in one form."""
+        if name == "Fn::If" and isinstance(argument, list) and len(argument) == _IF_PARTS:
+            return self._simplify_if(*argument)
+        resolved = self.resolve({name: argument})
+        if not isinstance(resolved, Unknown):
+            known = _one_form(resolved) if isinstance(resolved, str) else resolved
+            return known if _is_known(resolved) else {name: argument}
         text = joined_text(argument) if name == "Fn::Join" else None
         if text is not None:
-            return self.simplify({"Fn::Sub": text})
+            return self._simplify_function("Fn::Sub", text)
         if name == "Fn::Sub" and isinstance(argument, str) and resolved.text is not None:
             return {name: _one_form(resolved.text)}
-        if name == "Fn::If" and isinstance(argument, Sequence):
-            condition, *branches = argument
-            kept = [part if self.resolve(part) is _NO_VALUE else self.simplify(part) for part in branches]
-            return {name: [condition, *kept]}
         return {name: argument if name in _PLAIN else self._simplify_argument(argument)}
+
+    def _simplify_if(self, condition: str, yes: Any, no: Any) -> Any:  # noqa: ANN401 - JSON
+        holds = self.condition(condition)
+        if isinstance(holds, bool):
+            return self.simplify(yes if holds else no)
+        branches = [{"Ref": "AWS::NoValue"} if kept is _NO_VALUE else kept for kept in map(self.simplify, (yes, no))]
+        return {"Fn::If": [condition, *branches]}
 
     def _simplify_argument(self, argument: Any) -> Any:  # noqa: ANN401 - JSON
         """Arguments of a function that stays: those that are values themselves."""
-        if isinstance(argument, Sequence) and not isinstance(argument, str):
-            return [self.simplify(item) for item in argument]
-        return self.simplify(argument)
+        return list(map(self.simplify, argument)) if isinstance(argument, list) else self.simplify(argument)
 
     def condition(self, name: str) -> bool | Unknown:
         """Whether a named condition holds."""
@@ -274,7 +279,7 @@ def _is_function(value: Mapping[str, Any]) -> bool:
 
 
 def _is_known(value: Any) -> bool:  # noqa: ANN401 - JSON
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return all(map(_is_known, value.values()))
     if isinstance(value, list):
         return all(map(_is_known, value))

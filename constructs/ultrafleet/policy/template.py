@@ -37,9 +37,9 @@ class Resource:
             if isinstance(value, Unknown):
                 return value
             if isinstance(part, int):
-                value = value[part] if isinstance(value, Sequence) and part < len(value) else None
+                value = value[part] if isinstance(value, list) and part < len(value) else None
             else:
-                value = value.get(part) if isinstance(value, Mapping) else None
+                value = value.get(part) if isinstance(value, dict) else None
         return value
 
     def items(self, *path: str | int) -> list[Any]:
