@@ -123,7 +123,11 @@ GROUP_FAULTS: dict[str, tuple[Edit, str, str]] = {
         "error",
     ),
     "a group that takes instances": (
-        lambda r: block_group(r, pool={"instance-type": "p6e-gb200.36xlarge"}, allowed="AWS::EC2::Instance"),
+        lambda r: block_group(
+            r,
+            pool={"instance-type": "p6e-gb200.36xlarge", "reservation-type": "capacity-block"},
+            allowed="AWS::EC2::Instance",
+        ),
         "reservation-group",
         "error",
     ),

@@ -169,7 +169,7 @@ class TestImages:
         resources = rack(ImageId={"Ref": "Ami"})
         del resources["Rack"]["Properties"]["AmiType"]
         assert found({"Parameters": {"Ami": parameter}, "Resources": resources}) == {
-            ("Rack", "ami-architecture", "error")
+            ("Launch", "ami-architecture", "error")
         }
 
     def test_of_types_that_the_catalog_does_not_know(self) -> None:

@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import traceback
 
 import typer
 from typer.exceptions import TyperException
@@ -62,6 +63,9 @@ def main() -> None:
     except OSError as error:
         _drop_output()
         _refuse(f"can't read or write ({error}), expected files and an output that can be used: name others")
+    except Exception:  # noqa: BLE001 - a fault of ours is no finding, which exit 1 would say
+        traceback.print_exc()
+        sys.exit(UNUSABLE_INPUT)
 
 
 def _drop_output() -> None:

@@ -1,5 +1,6 @@
 """Rules of clusters and IAM."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ _POLICY_HOLDERS = (
     "AWS::IAM::User",
     "AWS::IAM::UserPolicy",
 )
+_EVERYTHING = re.compile(r"\*|\*:\*|arn:[^:]*(:\*)+")
 _ADMINISTRATOR = "policy/AdministratorAccess"
 
 
@@ -72,7 +74,7 @@ def _all_rights(template: Template) -> Iterator[Problem]:
 def _is_all(statement: Mapping[str, Any], key: str) -> bool:
     """Whether a statement is about everything: `*`, or everything but something."""
     return statement.get(f"Not{key}") is not None or any(
-        isinstance(value, str) and value in ("*", "*:*") for value in _values(statement, key)
+        isinstance(value, str) and _EVERYTHING.fullmatch(value) for value in _values(statement, key)
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from ultrafleet.errors import FleetError
 from ultrafleet.policy.group import AUTO_SCALING_GROUP, groups, types_launched
 from ultrafleet.policy.intrinsics import Unknown
-from ultrafleet.policy.launch import BLOCK_MARKET, Launch, known_type, launches
+from ultrafleet.policy.launch import BLOCK_MARKET, Launch, as_list, known_type, launches
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.policy.template import Resource, Template
 from ultrafleet.rules.capacity_block import validate_reservation_id
@@ -15,6 +15,7 @@ _RESERVATION = "AWS::EC2::CapacityReservation"
 _RESERVATION_GROUP = "AWS::ResourceGroups::Group"
 _POOL = "AWS::EC2::CapacityReservationPool"
 _GENERIC = "AWS::ResourceGroups::Generic"
+_MARKETS = ("capacity-block", "spot")
 
 
 def _market(template: Template) -> Iterator[Problem]:
@@ -25,6 +26,9 @@ def _market(template: Template) -> Iterator[Problem]:
             yield cannot_tell(logical_id, "the market type", market.reason)
             continue
         only_blocks = [kind for kind in types.get(logical_id, ()) if _only_in_blocks(kind.purchase_options)]
+        not_sold = [
+            kind for kind in types.get(logical_id, ()) if kind.purchase_options and market not in kind.purchase_options
+        ]
         preference = launch.get("CapacityReservationSpecification", "CapacityReservationPreference")
         if isinstance(launch.reservation, Unknown) and launch.reservation.may_be_absent:
             yield cannot_tell(logical_id, "whether a reservation is targeted", launch.reservation.reason)
@@ -46,6 +50,16 @@ def _market(template: Template) -> Iterator[Problem]:
                 "MarketType is spot with a CapacityReservationTarget, expected capacity-block or no market type: spot "
                 "instances use no reservation",
             )
+        elif launch.targets_twice:
+            yield Problem(
+                logical_id,
+                "CapacityReservationTarget names a reservation and a group, expected one of them: take one out",
+            )
+        elif not_sold and market in _MARKETS:
+            sold = ", ".join(not_sold[0].purchase_options or ())
+            yield Problem(
+                logical_id, f"MarketType is {market} for {not_sold[0]}, expected one of {sold}: it is sold no other way"
+            )
         elif only_blocks and market != BLOCK_MARKET:
             yield Problem(
                 logical_id,
@@ -66,6 +80,15 @@ def _reservation_id(template: Template) -> Iterator[Problem]:
                 validate_reservation_id(named)
             except FleetError as error:
                 yield Problem(launch.resource.logical_id, str(error))
+        group = launch.get(
+            "CapacityReservationSpecification", "CapacityReservationTarget", "CapacityReservationResourceGroupArn"
+        )
+        if isinstance(group, str) and not group.startswith("arn:"):
+            yield Problem(
+                launch.resource.logical_id,
+                f"CapacityReservationResourceGroupArn is {group}, expected the ARN of a resource group: pass it, or a "
+                "reservation as CapacityReservationId",
+            )
 
 
 def _placement(template: Template) -> Iterator[Problem]:
@@ -153,11 +176,13 @@ def _reservation_group(template: Template) -> Iterator[Problem]:
                 f"a group of reservations has allowed-resource-types {allowed or 'not stated'} in {_GENERIC}, expected "
                 f"{_RESERVATION}: state it",
             )
-        if parts[_POOL].get("reservation-type", ["capacity-block"]) != ["capacity-block"] and _blocks_target(
-            template, group
-        ):
+        reserved = parts[_POOL].get("reservation-type")
+        if reserved != ["capacity-block"] and _blocks_target(template, group):
+            got = ", ".join(map(str, reserved or ())) or "not stated"
             yield Problem(
-                group.logical_id, "reservation-type is not capacity-block with a launch template for blocks: set it"
+                group.logical_id,
+                f"reservation-type is {got} with a launch template for blocks, expected capacity-block: set it",
+                None if reserved else Severity.WARNING,
             )
     for launch in launches(template):
         target = template.referred(launch.reservation)
@@ -166,13 +191,16 @@ def _reservation_group(template: Template) -> Iterator[Problem]:
         parts, stated = _configuration(target), launch.get("InstanceType")
         if _POOL not in parts:
             yield Problem(
-                launch.resource.logical_id,
-                f"it targets {target.logical_id}, a resource group without {_POOL}, expected a group of reservations: "
-                "add that configuration",
+                target.logical_id,
+                f"{launch.resource.logical_id} targets it, and it is a resource group without {_POOL}, expected a "
+                "group of reservations: add that configuration",
             )
             continue
         held = parts[_POOL].get("instance-type")
-        if held and isinstance(stated, str) and stated not in held:
+        unknown = next((part for part in held or () if isinstance(part, Unknown)), None)
+        if unknown is not None:
+            yield cannot_tell(target.logical_id, "the instance type of the group", unknown.reason)
+        elif held and isinstance(stated, str) and stated not in held:
             yield Problem(
                 launch.resource.logical_id,
                 f"InstanceType is {stated} and its group holds {', '.join(map(str, held))}, expected one type: change "
@@ -187,8 +215,8 @@ def _blocks_target(template: Template, group: Resource) -> bool:
 def _configuration(group: Resource) -> dict[str, dict[str, list[Any]]]:
     return {
         str(part.get("Type")): {
-            str(parameter.get("Name")): list(parameter.get("Values") or [])
-            for parameter in part.get("Parameters") or []
+            str(parameter.get("Name")): as_list(parameter.get("Values"))
+            for parameter in as_list(part.get("Parameters"))
             if isinstance(parameter, Mapping)
         }
         for part in group.items("Configuration")

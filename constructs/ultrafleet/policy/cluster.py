@@ -8,11 +8,12 @@ from ultrafleet.policy.template import Resource, Template
 
 CLUSTER: Final = "AWS::EKS::Cluster"
 _OF_CDK: Final = "Custom::AWSCDK-EKS-Cluster"
+CLUSTERS: Final = (CLUSTER, _OF_CDK)
 
 
 def clusters(template: Template) -> Iterator[Resource]:
     """Clusters, with CloudFormation's names of properties."""
-    for resource in template.of_type(CLUSTER, _OF_CDK):
+    for resource in template.of_type(*CLUSTERS):
         if resource.type == CLUSTER:
             yield resource
         else:  # its Config is what the EKS API takes (aws-cdk, aws-eks/lib/cluster-resource.ts, high)

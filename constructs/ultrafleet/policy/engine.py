@@ -12,6 +12,7 @@ from ultrafleet.policy import (
     network_rules,
     node_group_rules,
     schedule_rules,
+    storage_rules,
     version_rules,
 )
 from ultrafleet.policy.rule import Finding, Rule
@@ -25,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     *schedule_rules.RULES,
     *version_rules.RULES,
     *network_rules.RULES,
+    *storage_rules.RULES,
     *encryption_rules.RULES,
     *access_rules.RULES,
     *limit_rules.RULES,

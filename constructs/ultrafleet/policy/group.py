@@ -1,12 +1,13 @@
 """What launches nodes: node groups of EKS, Auto Scaling groups, compute node groups of PCS."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ultrafleet.catalog import InstanceType
-from ultrafleet.policy.intrinsics import Unknown
-from ultrafleet.policy.launch import LAUNCH_TEMPLATE, Launch, known_type, launches
+from ultrafleet.policy.intrinsics import text_of
+from ultrafleet.policy.launch import LAUNCH_TEMPLATE, Launch, as_list, known_type, launches
 from ultrafleet.policy.template import Resource, Template, mapping
 
 NODE_GROUP: Final = "AWS::EKS::Nodegroup"
@@ -25,6 +26,7 @@ _MAX_SIZE: Final = {
     AUTO_SCALING_GROUP: ("MaxSize",),
     COMPUTE_NODE_GROUP: ("ScalingConfiguration", "MaxInstanceCount"),
 }
+_ZONE: Final = re.compile(r"(\$\{AWS::Region\})?[\w-]*")
 _NAMES: Final = {NODE_GROUP: "NodegroupName", AUTO_SCALING_GROUP: "AutoScalingGroupName", COMPUTE_NODE_GROUP: "Name"}
 
 
@@ -61,6 +63,12 @@ class Group:
     @property
     def type_names(self) -> list[Any]:
         """Its instance types: names, or `Unknown`."""
+        named = self.launch.get("InstanceType") if self.launch else None
+        return self.own_type_names or ([named] if named is not None else [])
+
+    @property
+    def own_type_names(self) -> list[Any]:
+        """Those that it states itself, whatever its launch template says."""
         for own in (
             self.resource.items("InstanceTypes"),
             [item.get("InstanceType") for item in self.resource.items("InstanceConfigs") if isinstance(item, Mapping)],
@@ -72,8 +80,7 @@ class Group:
         ):
             if own:
                 return own
-        named = self.launch.get("InstanceType") if self.launch else None
-        return [named] if named is not None else []
+        return []
 
     @property
     def types(self) -> list[InstanceType]:
@@ -93,13 +100,15 @@ class Group:
     @property
     def zones(self) -> list[str]:
         """Zones of its subnets, as far as they are known."""
-        found = []
-        for value in self.subnets:
-            subnet = self.template.referred(value)
-            zone = subnet.get("AvailabilityZone") if subnet is not None else None
-            if isinstance(zone, str):
-                found.append(zone)
-        return found
+        return [zone for zone in self.zones_as_far_as_known if "${" not in zone]
+
+    @property
+    def zones_as_far_as_known(self) -> list[str]:
+        """The same, with those that begin with `${AWS::Region}`."""
+        subnets = filter(None, map(self.template.referred, self.subnets))
+        stated = (subnet.get("AvailabilityZone") for subnet in subnets)
+        known = [text_of(zone) for zone in stated if zone is not None]
+        return [zone for zone in known if zone is not None and _ZONE.fullmatch(zone)]
 
     @property
     def max_size(self) -> Any:  # noqa: ANN401 - JSON
@@ -154,17 +163,13 @@ def _launch_of(template: Template, resource: Resource, named: Mapping[str, Launc
 
 def types_launched(template: Template) -> dict[str, list[InstanceType]]:
     """Known instance types of each launch template, by logical id: its own, or else those of what launches from it."""
-    found: dict[str, list[InstanceType]] = {}
-    stated = set()
-    for launch in launches(template):
-        if isinstance(launch.get("InstanceType"), str | Unknown):
-            stated.add(launch.resource.logical_id)
-            if launch.instance_type:
-                found[launch.resource.logical_id] = [launch.instance_type]
-    users = [(group.launch, group.types) for group in groups(template)]
+    found = {
+        launch.resource.logical_id: [launch.instance_type] for launch in launches(template) if launch.instance_type
+    }
+    users = [(group.launch, list(filter(None, map(known_type, group.own_type_names)))) for group in groups(template)]
     users += [(_launch_in(template, place), _types_in(place)) for place in _other_launchers(template)]
     for used, kinds in users:
-        if used is not None and used.resource.logical_id not in stated:
+        if used is not None:  # what launches may override what the template states
             of_launch = found.setdefault(used.resource.logical_id, [])
             of_launch += [kind for kind in kinds if kind not in of_launch]
     return found
@@ -178,7 +183,7 @@ def _other_launchers(template: Template) -> Iterator[Mapping[str, Any]]:
         yield resource.properties
     for resource in template.of_type("AWS::EC2::EC2Fleet", "AWS::EC2::SpotFleet"):
         data = mapping(resource.get("SpotFleetRequestConfigData")) or resource.properties
-        yield from (mapping(item) for item in data.get("LaunchTemplateConfigs") or () if isinstance(item, Mapping))
+        yield from map(mapping, as_list(data.get("LaunchTemplateConfigs")))
 
 
 def _launch_in(template: Template, place: Mapping[str, Any]) -> Launch | None:
@@ -193,10 +198,6 @@ def _launch_in(template: Template, place: Mapping[str, Any]) -> Launch | None:
 
 
 def _types_in(place: Mapping[str, Any]) -> list[InstanceType]:
-    named = [place.get("InstanceType"), *_listed(place.get("InstanceTypes"))]
-    named += [mapping(item).get("InstanceType") for item in _listed(place.get("Overrides"))]
+    named = [place.get("InstanceType"), *as_list(place.get("InstanceTypes"))]
+    named += [mapping(item).get("InstanceType") for item in as_list(place.get("Overrides"))]
     return [kind for kind in map(known_type, named) if kind is not None]
-
-
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
-    return value if isinstance(value, list) else []

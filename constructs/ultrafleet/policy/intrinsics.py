@@ -11,6 +11,7 @@ from typing import Any
 _NO_VALUE = object()
 _VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
 _DEPTH = 60
+_DYNAMIC = "{{resolve:"
 _IF_PARTS = 3
 _PLAIN = ("Ref", "Fn::GetAtt", "Fn::Sub", "Fn::FindInMap")
 """Functions whose arguments are names, in part at least."""
@@ -53,11 +54,11 @@ class Resolver:
         imported: Callable[[str], Any] | None = None,
     ) -> None:
         self._imported = imported
-        self._resources = content.get("Resources") or {}
-        self._mappings = content.get("Mappings") or {}
-        self._conditions = content.get("Conditions") or {}
+        self._resources = _section(content, "Resources")
+        self._mappings = _section(content, "Mappings")
+        self._conditions = _section(content, "Conditions")
         self._parameters: dict[str, Any] = {}
-        for name, parameter in (content.get("Parameters") or {}).items():
+        for name, parameter in _section(content, "Parameters").items():
             if name in (parameters or {}):
                 self._parameters[name] = (parameters or {})[name]
             elif isinstance(parameter, Mapping) and "Default" in parameter:
@@ -82,7 +83,7 @@ class Resolver:
             return {key: item for key, item in resolved.items() if item is not _NO_VALUE}
         if isinstance(value, list):
             return [item for item in (self.resolve(item, depth + 1) for item in value) if item is not _NO_VALUE]
-        return value
+        return Unknown("it is a dynamic reference", text=value) if _is_dynamic(value) else value
 
     def simplify(self, value: Any) -> Any:  # noqa: ANN401 - JSON
         """The same JSON, in which what can be resolved is: only what a deployment decides stays a function.
@@ -124,18 +125,25 @@ class Resolver:
         """Arguments of a function that stays: those that are values themselves."""
         return list(map(self.simplify, argument)) if isinstance(argument, list) else self.simplify(argument)
 
-    def condition(self, name: str) -> bool | Unknown:
+    def condition(self, name: Any) -> bool | Unknown:  # noqa: ANN401 - JSON
         """Whether a named condition holds."""
+        if not isinstance(name, str):
+            return Unknown("a condition has no name")
         if name not in self._known_conditions:
             self._known_conditions[name] = Unknown(f"condition {name} refers to itself")
             self._known_conditions[name] = self._holds(self._conditions.get(name))
         return self._known_conditions[name]
 
     def _ref(self, name: Any) -> Any:  # noqa: ANN401 - JSON
+        if not isinstance(name, str):  # functions in it are AWS::LanguageExtensions'
+            name = self.resolve(name)
+        if not isinstance(name, str):
+            return name if isinstance(name, Unknown) else Unknown("a Ref has no name")
         if name == "AWS::NoValue":
             return _NO_VALUE
         if name in self._parameters:
-            return self._parameters[name]
+            value = self._parameters[name]
+            return Unknown("it is a dynamic reference", text=value) if _is_dynamic(value) else value
         if name in self._resources:
             return Unknown(f"{name} is made at deployment", str(name))
         return Unknown(f"{name} is known at deployment")
@@ -223,6 +231,20 @@ class Resolver:
         separator, text = (self.resolve(item, depth) for item in argument)
         return text if isinstance(text, Unknown) else str(text).split(str(separator))
 
+    def _tojsonstring(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
+        unknown: list[Unknown] = []
+
+        def known(part: Unknown) -> str:
+            unknown.append(part)
+            return part.text or "${…}"
+
+        text = json.dumps(self.resolve(argument, depth), default=known)
+        return Unknown(unknown[0].reason, text=text) if unknown else text
+
+    def _length(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
+        items = self.resolve(argument, depth)
+        return items if isinstance(items, Unknown) else len(items)
+
     def _base64(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
         value = self.resolve(argument, depth)
         known = text_of(value)
@@ -272,6 +294,15 @@ def _one_form(text: str) -> str:
         with suppress(ValueError):  # it may only look like JSON
             return json.dumps(json.loads(text), sort_keys=True)
     return text
+
+
+def _section(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = content.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _is_dynamic(value: Any) -> bool:  # noqa: ANN401 - JSON
+    return isinstance(value, str) and _DYNAMIC in value
 
 
 def _is_function(value: Mapping[str, Any]) -> bool:

@@ -53,6 +53,13 @@ class Launch:
         return target.get("CapacityReservationId") or target.get("CapacityReservationResourceGroupArn")
 
     @property
+    def targets_twice(self) -> bool:
+        """Whether it names both a reservation and a group of them."""
+        target = self.get("CapacityReservationSpecification", "CapacityReservationTarget")
+        stated = target.values() if isinstance(target, Mapping) else ()
+        return sum(not (isinstance(value, Unknown) and value.may_be_absent) for value in stated) > 1
+
+    @property
     def interfaces(self) -> list[Any]:
         """Its network interfaces, as they are written."""
         return self.items("NetworkInterfaces")
@@ -112,9 +119,15 @@ _TYPES = {item.name: item for item in InstanceType.all() if item.name}
 def as_int(value: Any) -> int | None:  # noqa: ANN401 - JSON
     """A number, which templates write as one or as text; None where it is neither."""
     try:
-        return int(value)
-    except (TypeError, ValueError):
+        number = int(value)
+    except (OverflowError, TypeError, ValueError):
         return None
+    return None if isinstance(value, float) and number != value else number
+
+
+def as_list(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
+    """A list; one thing stands for itself, and nothing for none."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def is_true(value: object) -> bool:

@@ -14,7 +14,10 @@ from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_no
 from ultrafleet.policy.template import Template
 
 _USER_DATA_BYTES = 16_384
+_DYNAMIC = ("{{resolve:", base64.b64encode(b"{{resolve:").decode()[:12])
 _HOLE = re.compile(rb"\$\{(AWS::\w+|\xe2\x80\xa6)\}")
+_WITHOUT_EFA = {"trn1.2xlarge"}
+"""Real types of the catalog's families that it leaves out (botocore, InstanceType, high)."""
 _FAMILIES = {item.name.split(".")[0] for item in InstanceType.all() if item.name}
 
 
@@ -24,6 +27,8 @@ def _efa_layout(template: Template) -> Iterator[Problem]:
         layout, logical_id = launch.layout, launch.resource.logical_id
         if isinstance(layout, Unknown):
             yield cannot_tell(logical_id, "the network interfaces", layout.reason)
+        elif layout is not None and launch.has_efa and isinstance(kind := launch.get("InstanceType"), Unknown):
+            yield cannot_tell(logical_id, "the instance type, and so the layout", kind.reason)
         elif layout is not None:
             messages = [
                 violation.message for kind in types.get(logical_id, ()) for violation in layout_violations(kind, layout)
@@ -48,7 +53,7 @@ def _instance_type(template: Template) -> Iterator[Problem]:
     named += [(group.logical_id, name) for group in groups(template) for name in group.type_names]
     for logical_id, name in dict.fromkeys(pair for pair in named if isinstance(pair[1], str)):
         family = name.split(".")[0]
-        if family in _FAMILIES and known_type(name) is None:
+        if family in _FAMILIES and known_type(name) is None and name not in _WITHOUT_EFA:
             yield Problem(
                 logical_id,
                 f"instance type is {name}, expected one that is known of {family}: "
@@ -120,6 +125,8 @@ def user_data(value: object) -> bytes | None:
     """What user data says, without what isn't known of it; None where nothing is."""
     known = text_of(value) if isinstance(value, str | Unknown) else None
     if known is None:
+        return None
+    if known.startswith(_DYNAMIC):
         return None
     try:
         return _HOLE.sub(b"", base64.b64decode("".join(known.split()), validate=True))

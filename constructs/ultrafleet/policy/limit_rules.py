@@ -19,7 +19,7 @@ _GROUP_RULES: Final = 60
 
 
 def _stack(template: Template) -> Iterator[Problem]:
-    count = len(template.content["Resources"])
+    count = template.resource_count
     if count > MAX_RESOURCES:
         yield Problem("", f"there are {count} resources, expected at most {MAX_RESOURCES}: split the stack")
     if template.size_bytes > MAX_BYTES:

@@ -1,11 +1,10 @@
-"""Rules of security groups, subnets and FSx for Lustre."""
+"""Rules of security groups and subnets."""
 
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ultrafleet.errors import FleetError
 from ultrafleet.policy.cluster import clusters
 from ultrafleet.policy.group import groups
 from ultrafleet.policy.intrinsics import Unknown
@@ -14,7 +13,6 @@ from ultrafleet.policy.networks import is_everybody
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
 from ultrafleet.policy.template import Resource, Template
 from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES
-from ultrafleet.rules.lustre import LUSTRE_SMALL_GIB, LUSTRE_STEPS_GIB, validate_lustre_capacity
 from ultrafleet.rules.zones import is_local_zone
 
 _GROUP = "AWS::EC2::SecurityGroup"
@@ -24,30 +22,42 @@ _ZONE = re.compile(r"[a-z]{2}(-[a-z]+)+-\d(-[a-z]{3}-\d)?[a-z]")
 
 
 def _efa_group(template: Template) -> Iterator[Problem]:
-    """Some group of an EFA interface lets all traffic pass within itself, both ways."""
+    """The groups of an EFA interface, taken together, let all traffic pass within one of them, both ways."""
     for launch in launches(template):
-        for item in launch.interfaces:
-            if not isinstance(item, Mapping) or item.get("InterfaceType") not in ("efa", "efa-only"):
-                continue
-            named = item.get("Groups")
-            listed = named if isinstance(named, list) else []
-            referred = [template.referred(value) for value in listed]
-            own = [group for group in referred if group is not None and group.type == _GROUP]
-            lacking = {way for way in _WAYS if not any(_lets_itself(group, way) for group in own)}
-            others = [value for value, group in zip(listed, referred, strict=True) if group is None]
-            unknown = next((value for value in (named, *others) if isinstance(value, Unknown)), None)
-            if lacking and unknown is not None:
-                what = "whether its security groups let EFA pass within themselves"
-                yield cannot_tell(launch.resource.logical_id, what, unknown.reason)
-            # What a group of somebody else's allows, no template shows.
-            elif lacking and own and not others:
-                yield Problem(
-                    launch.resource.logical_id,
-                    f"its security group has no {' and no '.join(sorted(_WAYS[way] for way in lacking))} rule for all "
-                    "traffic (protocol -1) with itself, expected one each way: EFA drops what isn't allowed, and "
-                    "0.0.0.0/0 isn't enough",
-                )
-            break
+        logical_id = launch.resource.logical_id
+        found = (
+            problem
+            for item in launch.interfaces
+            if isinstance(item, Mapping) and item.get("InterfaceType") in ("efa", "efa-only")
+            for problem in _of_interface(template, logical_id, item.get("Groups"))
+        )
+        yield from dict.fromkeys(found)  # most interfaces have the same groups
+
+
+def _of_interface(template: Template, logical_id: str, named: Any) -> Iterator[Problem]:  # noqa: ANN401 - JSON
+    listed = named if isinstance(named, list) else []
+    referred = [template.referred(value) for value in listed]
+    own = [group for group in referred if group is not None and group.type == _GROUP]
+    others = [value for value, group in zip(listed, referred, strict=True) if group is None or group.type != _GROUP]
+    lacking = {way for way in _WAYS if not any(_lets_itself(group, way) for group in own)}
+    if not lacking:
+        return
+    # A group that has one of the rules is meant for EFA. One that has neither may stand beside one that has both: EKS
+    # lately makes the cluster's own group so (EKS user guide, security group requirements, high; since when: unknown).
+    if own and (len(lacking) < len(_WAYS) or not others):
+        yield Problem(
+            logical_id,
+            f"its security group has no {' and no '.join(sorted(_WAYS[way] for way in lacking))} rule for all "
+            "traffic (protocol -1) with itself, expected one each way: EFA drops what isn't allowed, and "
+            "0.0.0.0/0 isn't enough",
+        )
+        return
+    what = "whether its security groups let EFA pass within themselves"
+    unknown = next((value for value in (named, *others) if isinstance(value, Unknown)), None)
+    if unknown is not None:
+        yield cannot_tell(logical_id, what, unknown.reason)
+    elif own:
+        yield cannot_tell(logical_id, what, "one of them is somebody else's, and no template shows its rules")
 
 
 def _lets_itself(group: Resource, way: str) -> bool:
@@ -102,43 +112,6 @@ def _open_to_everybody(template: Template) -> Iterator[Problem]:
             )
         elif open_ and any(isinstance(rule.get(key), Unknown) for key in ("FromPort", "ToPort", "IpProtocol")):
             yield cannot_tell(resource.logical_id, "ports that are open to everybody", "known at deployment")
-
-
-def _lustre(template: Template) -> Iterator[Problem]:
-    for system in template.of_type("AWS::FSx::FileSystem"):
-        if system.get("FileSystemType") != "LUSTRE":
-            continue
-        capacity = system.get("StorageCapacity")
-        throughput = system.get("LustreConfiguration", "PerUnitStorageThroughput")
-        efa = str(system.get("LustreConfiguration", "EfaEnabled")).lower() == "true"
-        deployment = system.get("LustreConfiguration", "DeploymentType")
-        if deployment != "PERSISTENT_2" or throughput is None:
-            if efa:
-                yield Problem(system.logical_id, "EfaEnabled without PERSISTENT_2 on SSD, expected that: change it")
-            elif not isinstance(deployment, Unknown) and as_int(capacity) is not None:
-                yield from _older_lustre(system, str(deployment or "SCRATCH_1"), int(capacity))
-            continue
-        if isinstance(capacity, Unknown) or isinstance(throughput, Unknown) or capacity is None:
-            yield cannot_tell(system.logical_id, "capacity and throughput", "known at deployment")
-            continue
-        try:
-            validate_lustre_capacity(int(capacity), throughput_mbps_per_tib=int(throughput), efa=efa)
-        except FleetError as error:
-            yield Problem(system.logical_id, str(error))
-        if efa and system.get("LustreConfiguration", "MetadataConfiguration") is None:
-            yield Problem(system.logical_id, "EfaEnabled without MetadataConfiguration, expected one: add it")
-
-
-def _older_lustre(system: Resource, deployment: str, capacity: int) -> Iterator[Problem]:
-    step = LUSTRE_STEPS_GIB.get(deployment)
-    if step is None or system.get("StorageType") not in (None, "SSD"):
-        return
-    if capacity not in LUSTRE_SMALL_GIB and (capacity < step or capacity % step):
-        yield Problem(
-            system.logical_id,
-            f"StorageCapacity is {capacity} with {deployment}, expected {' or '.join(map(str, LUSTRE_SMALL_GIB))} or a "
-            f"multiple of {step}: change it",
-        )
 
 
 def _addresses(template: Template) -> Iterator[Problem]:
@@ -221,13 +194,5 @@ RULES = (
         source="EKS user guide, VPC requirements and Local Zones (high)",
         remedy="subnets in two Availability Zones; node groups may be in the Local Zone",
         check=_cluster_subnets,
-    ),
-    Rule(
-        id="lustre",
-        severity=Severity.ERROR,
-        protects_from="a file system that FSx refuses",
-        source="FSx for Lustre user guide and API reference (high)",
-        remedy="a capacity of the steps that the message names",
-        check=_lustre,
     ),
 )

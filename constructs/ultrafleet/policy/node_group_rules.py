@@ -1,5 +1,6 @@
 """Rules of groups of nodes: capacity, image, subnet, size."""
 
+import re
 from collections.abc import Iterator
 
 from ultrafleet.catalog import UltraServerType
@@ -10,6 +11,10 @@ from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_no
 from ultrafleet.policy.template import Template
 
 _BLOCK = "CAPACITY_BLOCK"
+_REGION = r"[a-z]{2}(-[a-z]+)+-\d"
+_PLAIN_IMAGE = re.compile(r"/eks/optimized-ami/.*/standard/")
+_WITH_DRIVERS = {"NVIDIA": ("AL2_x86_64_GPU",), "NEURON": ("AL2_x86_64_GPU", "BOTTLEROCKET_x86_64")}
+"""Images with a driver that their name doesn't tell (EKS user guide, optimized images for accelerators, high)."""
 _ARCHITECTURES = {"arm64": ("arm64", "aarch64"), "x86_64": ("x86_64", "amd64")}
 
 
@@ -55,13 +60,15 @@ def _names_launch_template(group: Group) -> bool:
 
 def _architecture(template: Template) -> Iterator[Problem]:
     for group in groups(template):
-        ami, image = group.resource.get("AmiType"), _image(group)
+        ami, (holder, image) = group.resource.get("AmiType"), _image(group)
         named = text_of(image) if image is not None else None
         for name in dict.fromkeys(name for name in group.type_names if isinstance(name, str)):
             if named is not None:
-                yield from _of_image(group, name, named)
+                yield from _of_image(holder, name, named)
             if group.is_managed and isinstance(ami, str) and ami != "CUSTOM":
                 yield from _of_ami_type(group, name, ami)
+        if group.types and isinstance(ami, Unknown):
+            yield cannot_tell(group.logical_id, "AmiType", ami.reason)
         for kind in group.types if group.is_managed else ():
             if ami is None and image is None and group.launch is not None and kind.accelerator_kind is not None:
                 yield Problem(
@@ -71,20 +78,30 @@ def _architecture(template: Template) -> Iterator[Problem]:
                 )
 
 
-def _image(group: Group) -> object:
-    """The image that is named: a compute node group of PCS names one itself."""
+def _image(group: Group) -> tuple[str, object]:
+    """The image that is named, and what names it: a compute node group of PCS may do so itself."""
     own = group.resource.get("AmiId")
-    return own if own is not None else group.launch.get("ImageId") if group.launch else None
+    if own is None and group.launch is not None:
+        return group.launch.resource.logical_id, group.launch.get("ImageId")
+    return group.logical_id, own
 
 
-def _of_image(group: Group, name: str, image: str) -> Iterator[Problem]:
-    """Public parameters of images name the architecture."""
+def _of_image(holder: str, name: str, image: str) -> Iterator[Problem]:
+    """Public parameters of images name the architecture, and whether there is a driver in them."""
     named = [one for one, words in _ARCHITECTURES.items() if any(word in image for word in words)]
     architecture = architecture_of(name)
+    kind = known_type(name)
     if architecture is not None and named and named != [architecture]:
         yield Problem(
-            group.logical_id,
+            holder,
             f"the image is {image} for {name}, which is {architecture}, expected one of that architecture: change it",
+        )
+
+    elif kind is not None and kind.accelerator_kind is not None and _PLAIN_IMAGE.search(image):
+        yield Problem(
+            holder,
+            f"the image is {image} for {name}, expected one for {kind.accelerator_kind}: without its driver, nodes "
+            "count no accelerators, change it",
         )
 
 
@@ -102,7 +119,7 @@ def _of_ami_type(group: Group, name: str, ami: str) -> Iterator[Problem]:
             f"AmiType is {ami} for {name}, expected AL2023_ARM_64_NVIDIA: Bottlerocket doesn't list GB200",
             Severity.WARNING,
         )
-    elif accelerator and accelerator not in ami and not ("BOTTLEROCKET" in ami or ami == "AL2_x86_64_GPU"):
+    elif accelerator and accelerator not in ami and ami not in _WITH_DRIVERS.get(accelerator, ()):
         yield Problem(
             group.logical_id,
             f"AmiType is {ami} for {name}, expected one with {accelerator}: without its driver, nodes count no "
@@ -148,7 +165,7 @@ def _ultraserver_size(template: Template) -> Iterator[Problem]:
                 yield Problem(
                     group.logical_id,
                     f"the largest size is {most} for {kind}, expected {' or '.join(map(str, whole))}: a group is one "
-                    f"whole UltraServer{', so that its nodes share one NVLink domain: make a group of each' * racks}",
+                    f"whole UltraServer{', so that its nodes are one scale-up domain: make a group of each' * racks}",
                     Severity.WARNING if racks and not group.is_managed else None,
                 )
 
@@ -166,9 +183,10 @@ def _mixed(template: Template) -> Iterator[Problem]:
 
 def _zone(template: Template) -> Iterator[Problem]:
     for group in groups(template):
-        for zone in group.zones:
+        for zone in group.zones_as_far_as_known:
+            pattern = re.escape(zone).replace(re.escape("${AWS::Region}"), _REGION)
             for kind in group.types:
-                if kind.zones and zone not in kind.zones:
+                if kind.zones and not any(re.fullmatch(pattern, place) for place in kind.zones):
                     yield Problem(
                         group.logical_id,
                         f"its subnet is in {zone}, expected {' or '.join(kind.zones)}: {kind} is nowhere else",

@@ -14,6 +14,9 @@ from ultrafleet.policy.linking import linked
 from ultrafleet.policy.template import Template, mapping
 
 _TYPE = re.compile(r"""["']?Type["']?\s*:\s*["']?(AWS|Alexa|Custom)::""")
+_MAX_DEPTH = 100
+_MAX_PARTS = 2_000_000
+"""Ours: far beyond the megabyte that CloudFormation takes."""
 TEMPLATE_SUFFIXES = (".json", ".yaml", ".yml", ".template")
 
 
@@ -46,12 +49,45 @@ def template_among(text: str, *, name: str, parameters: Mapping[str, Any] | None
 
 def _parsed(text: str, name: str) -> Any:  # noqa: ANN401 - JSON
     try:
-        return json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506 - safe
-    except (ValueError, yaml.YAMLError) as error:
-        first = str(error).replace("\n", " ")
+        is_json = text.lstrip().startswith("{")
+        content = json.loads(text, object_pairs_hook=_object) if is_json else yaml.load(text, Loader=_Loader)  # noqa: S506 - safe
+        _measure(content, {})
+    except (RecursionError, ValueError, yaml.YAMLError) as error:
+        first = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
         raise FleetError(
             f"{name} can't be read: {first}; expected a CloudFormation template in JSON or YAML"
         ) from error
+    return content
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are all different: the second of two would hide what the first says."""
+    try:
+        found = dict(pairs)
+    except TypeError as error:
+        raise ValueError(f"a key is no text ({error})") from error
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
+    return found
+
+
+def _measure(value: Any, known: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:  # noqa: ANN401 - JSON
+    """Height and size of JSON in which aliases of YAML are written out; refused where either is no template's.
+
+    Raises:
+        ValueError: it is nested more than a hundred levels, refers to itself, or is too large.
+    """
+    if not isinstance(value, dict | list):
+        return 0, 1
+    if id(value) not in known:
+        if depth > _MAX_DEPTH:
+            raise ValueError("it is nested too deeply, or refers to itself")
+        parts = [_measure(part, known, depth + 1) for part in (value.values() if isinstance(value, dict) else value)]
+        known[id(value)] = (1 + max((part[0] for part in parts), default=0), 1 + sum(part[1] for part in parts))
+    if known[id(value)][0] + depth > _MAX_DEPTH or known[id(value)][1] > _MAX_PARTS:
+        raise ValueError("it is nested too deeply, or its aliases make it too large")
+    return known[id(value)]
 
 
 def is_template(content: object) -> bool:
@@ -130,6 +166,12 @@ class _Loader(_Base):  # type: ignore[misc]  # one of two
     """YAML with CloudFormation's short intrinsics, and nothing that a template doesn't mean (dates, say)."""
 
 
+def _distinct(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:  # noqa: ANN401 - see above
+    loader.flatten_mapping(node)
+    pairs = loader.construct_pairs(node, deep=True)
+    return _object(pairs)
+
+
 def _intrinsic(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:  # noqa: ANN401 - see above
     value: Any
     if isinstance(node, yaml.ScalarNode):
@@ -144,6 +186,7 @@ def _intrinsic(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:  # 
 
 
 _Loader.add_multi_constructor("!", _intrinsic)
+_Loader.add_constructor("tag:yaml.org,2002:map", _distinct)
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()

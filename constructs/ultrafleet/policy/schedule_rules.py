@@ -3,8 +3,10 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime, time
-from typing import Any, Final
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ultrafleet.catalog import CapacityBlockRules
 from ultrafleet.errors import FleetError
@@ -19,7 +21,9 @@ from ultrafleet.rules.schedule_tags import LEAD_TAG, SCHEDULE_TAG
 _SCHEDULE: Final = "AWS::Scheduler::Schedule"
 _ACTION: Final = "AWS::AutoScaling::ScheduledAction"
 _AT: Final = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
-_UPDATE: Final = re.compile(r":aws-sdk:eks:updateNodegroupConfig$", re.IGNORECASE)
+_CRON: Final = re.compile(r"cron\((\d+) (\d+) .*\)")
+_EKS: Final = re.compile(r":aws-sdk:eks:updateNodegroupConfig$", re.IGNORECASE)
+_SCALING: Final = re.compile(r":aws-sdk:autoscaling:(updateAutoScalingGroup|setDesiredCapacity)$", re.IGNORECASE)
 _NAME_LENGTH: Final = 64
 
 
@@ -36,29 +40,56 @@ def _lead(template: Template) -> Iterator[Problem]:
 
 def _too_late(template: Template) -> Iterator[Problem]:
     """A schedule that empties a pool at a moment from which it isn't empty when EC2 begins to terminate."""
-    by_name = {group.name: group for group in groups(template, NODE_GROUP)}
+    by_name = {name: group for group in groups(template, NODE_GROUP, AUTO_SCALING_GROUP) for name in _names(group)}
     for schedule in template.of_type(_SCHEDULE):
-        order = _order(schedule)
-        if order is None or _desired(order) != 0:
+        order = order_of(schedule)
+        if order is None or order.size != 0:
             continue
-        group = by_name.get(str(order.get("NodegroupName")))
-        moment = _AT.fullmatch(str(schedule.get("ScheduleExpression")))
-        zone = schedule.get("ScheduleExpressionTimezone")
-        if moment and zone in (None, "UTC") and (group is None or group.is_for_block):
-            ultraserver = group is None or _is_rack(group)
-            yield from _late(schedule, datetime.fromisoformat(moment.group(1)).time(), ultraserver=ultraserver)
+        group = by_name.get(order.group)
+        if group is not None and not group.is_for_block:
+            continue
+        moment = _moment(schedule)
+        if isinstance(moment, str):
+            yield cannot_tell(schedule.logical_id, "when it empties its pool", moment)
+        elif group is None and list(_late(schedule, moment, ultraserver=True)):
+            what = "whether it empties a capacity block's pool in time"
+            yield cannot_tell(schedule.logical_id, what, f"{order.group} is in another template")
+        elif group is not None:
+            yield from _late(schedule, moment, ultraserver=_is_rack(group))
     for action in template.of_type(_ACTION):
         target = template.referred(action.get("AutoScalingGroupName"))
         scaled = next((one for one in groups(template, AUTO_SCALING_GROUP) if one.resource is target), None)
         sizes = [as_int(action.get(key)) for key in ("DesiredCapacity", "MaxSize")]
         start = action.get("StartTime")
         if scaled is not None and scaled.is_for_block and 0 in sizes and isinstance(start, str):
-            try:
-                moment_of = datetime.fromisoformat(start).time()
-            except ValueError:
-                yield cannot_tell(action.logical_id, f"StartTime {start!r}", "it is no moment")
-                continue
-            yield from _late(action, moment_of, ultraserver=_is_rack(scaled))
+            begins = _in_utc(start, "UTC")
+            if isinstance(begins, str):
+                yield cannot_tell(action.logical_id, f"StartTime {start!r}", begins)
+            else:
+                yield from _late(action, begins, ultraserver=_is_rack(scaled))
+
+
+def _moment(schedule: Resource) -> time | str:
+    """Time of day, UTC, at which a schedule is due; or why it isn't known."""
+    expression, zone = schedule.get("ScheduleExpression"), schedule.get("ScheduleExpressionTimezone")
+    if not isinstance(expression, str) or not isinstance(zone, str | None):
+        return "its expression or its zone is known at deployment"
+    at, cron = _AT.fullmatch(expression.strip()), _CRON.fullmatch(expression.strip())
+    if at:
+        return _in_utc(at.group(1), zone or "UTC")
+    if cron and zone in (None, "UTC", "Etc/UTC", "GMT"):
+        return time(int(cron.group(2)), int(cron.group(1)))
+    return f"{expression} in {zone or 'UTC'} is no single moment in UTC"
+
+
+def _in_utc(stated: str, zone: str) -> time | str:
+    """Time of day, UTC, of a moment that may have an offset of its own."""
+    try:
+        moment = datetime.fromisoformat(stated)
+        own = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
+        return own.astimezone(UTC).time()
+    except (ValueError, ZoneInfoNotFoundError):
+        return f"{stated} in {zone} is no moment, or the zone isn't known here"
 
 
 def _late(resource: Resource, moment: time, *, ultraserver: bool) -> Iterator[Problem]:
@@ -74,21 +105,30 @@ def _late(resource: Resource, moment: time, *, ultraserver: bool) -> Iterator[Pr
 
 
 def _nobody_empties(template: Template) -> Iterator[Problem]:
-    schedules = [(schedule, _order(schedule)) for schedule in template.of_type(_SCHEDULE)]
-    orders = {str(order.get("NodegroupName")) for _, order in schedules if order is not None}
+    orders = [order for schedule in template.of_type(_SCHEDULE) if (order := order_of(schedule)) is not None]
+    named = {order.group for order in orders}
     # A name that is only known at deployment may be any group's.
-    unnamed = any(order is not None and "${" in str(order.get("NodegroupName")) for _, order in schedules)
+    unnamed = any("${" in name and name not in _own_names(template) for name in named)
     acted = {id(template.referred(action.get("AutoScalingGroupName"))) for action in template.of_type(_ACTION)}
     for group in groups(template, NODE_GROUP, AUTO_SCALING_GROUP):
         if not group.is_for_block or not _is_rack(group):
             continue
         tagged = group.resource.get("Tags", SCHEDULE_TAG) is not None
-        if not (tagged or group.name in orders or unnamed or id(group.resource) in acted):
+        if not (tagged or named & set(_names(group)) or unnamed or id(group.resource) in acted):
             yield Problem(
                 group.logical_id,
                 "nothing in the template empties it before its block ends, expected a schedule: EC2 terminates an "
                 "UltraServer's instances from 60 minutes before, and EKS's own scale-down comes at 40",
             )
+
+
+def _own_names(template: Template) -> set[str]:
+    return {f"${{{logical_id}}}" for logical_id in template.resources}
+
+
+def _names(group: Group) -> tuple[str, str]:
+    """What an order calls it: its name, or a reference to it."""
+    return group.name, f"${{{group.logical_id}}}"
 
 
 def _schedules(template: Template) -> Iterator[Problem]:
@@ -97,8 +137,8 @@ def _schedules(template: Template) -> Iterator[Problem]:
         name = schedule.get("Name")
         if isinstance(name, str) and len(name) > _NAME_LENGTH:
             yield Problem(schedule.logical_id, f"Name has {len(name)} characters, expected at most {_NAME_LENGTH}")
-        order = _order(schedule)
-        wrong = sorted(key for key in order or () if not key[:1].isupper())
+        order = order_of(schedule)
+        wrong = sorted(key for key in (order.keys if order else ()) if not key[:1].isupper())
         if wrong:
             yield Problem(
                 schedule.logical_id,
@@ -106,21 +146,38 @@ def _schedules(template: Template) -> Iterator[Problem]:
             )
 
 
-def _order(schedule: Resource) -> Mapping[str, Any] | None:
-    """What a schedule tells EKS, where it does."""
+@dataclass(frozen=True)
+class Order:
+    """What a schedule tells EKS or Auto Scaling.
+
+    Attributes:
+        group: name of the group; text with `${…}` where it is known at deployment.
+        size: to which size; None where the order is about something else.
+        keys: keys of the order.
+    """
+
+    group: str
+    size: int | None
+    keys: tuple[str, ...]
+
+
+def order_of(schedule: Resource) -> Order | None:
+    """What a schedule orders, where it does."""
     arn, text = text_of(schedule.get("Target", "Arn")), text_of(schedule.get("Target", "Input"))
-    if not _UPDATE.search(arn or ""):
-        return None
     try:
         order = json.loads(text or "")
     except ValueError:
         return None
-    return order if isinstance(order, Mapping) else None
-
-
-def _desired(order: Mapping[str, Any]) -> int | None:
-    scaling = order.get("ScalingConfig")
-    return as_int(scaling.get("DesiredSize")) if isinstance(scaling, Mapping) else None
+    if not isinstance(order, Mapping):
+        return None
+    if _EKS.search(arn or ""):
+        scaling = order.get("ScalingConfig")
+        size = as_int(scaling.get("DesiredSize")) if isinstance(scaling, Mapping) else None
+        return Order(str(order.get("NodegroupName")), size, tuple(order))
+    if _SCALING.search(arn or ""):
+        sizes = [as_int(order.get(key)) for key in ("DesiredCapacity", "MaxSize") if key in order]
+        return Order(str(order.get("AutoScalingGroupName")), 0 if 0 in sizes else None, tuple(order))
+    return None
 
 
 def _is_rack(group: Group) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from ultrafleet.policy.for_each import expanded, has_loops
 from ultrafleet.policy.intrinsics import Resolver, Unknown
 
+_TRANSFORM = "Fn::Transform"
 _KEY = re.compile(r"""\s*["']?(\w+)["']?\s*:""")
 
 
@@ -35,7 +36,9 @@ class Resource:
         value: Any = self.properties
         for part in path:
             if isinstance(value, Unknown):
-                return value
+                return Unknown(value.reason, may_be_absent=True)  # what is below isn't known to be stated
+            if isinstance(value, dict) and _TRANSFORM in value and part not in value:
+                return Unknown("a transform adds to it", may_be_absent=True)
             if isinstance(part, int):
                 value = value[part] if isinstance(value, list) and part < len(value) else None
             else:
@@ -150,7 +153,7 @@ class Template:
     def exports(self) -> Mapping[str, Any]:
         """Values of its exports as they are written, by name, where the name can be told."""
         found = {}
-        for output in (self.content.get("Outputs") or {}).values():
+        for output in mapping(self.content.get("Outputs")).values():
             export = output.get("Export") if isinstance(output, Mapping) else None
             name = self._resolver.resolve(export.get("Name")) if isinstance(export, Mapping) else None
             if isinstance(name, str):
@@ -184,6 +187,11 @@ class Template:
     def line_of(self, logical_id: str) -> int:
         """Line of a resource; 1 where it isn't known."""
         return self._lines.get(logical_id, 1)
+
+    @property
+    def resource_count(self) -> int:
+        """How many resources it has, loops written out."""
+        return len(self._written_out["Resources"])
 
     def of_type(self, *types: str) -> Iterator[Resource]:
         """Resources of some types, in the template's order."""

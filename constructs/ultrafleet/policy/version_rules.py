@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ultrafleet.policy.cluster import clusters
-from ultrafleet.policy.group import NODE_GROUP, groups
+from ultrafleet.policy.group import AUTO_SCALING_GROUP, NODE_GROUP, groups
+from ultrafleet.policy.intrinsics import Unknown
 from ultrafleet.policy.launch import launches
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
 from ultrafleet.policy.template import Template
@@ -18,17 +19,17 @@ _DRIVER_580_SINCE = 20251103
 _LAST_WITH_AL2 = (1, 32)
 
 
-def _grace(template: Template) -> list[str]:
-    """Logical ids of node groups with Grace nodes."""
+def _grace(template: Template, *types: str) -> list[str]:
+    """Logical ids of groups with Grace nodes."""
     return [
         group.logical_id
-        for group in groups(template, NODE_GROUP)
+        for group in groups(template, *types)
         if any(kind.architecture == "arm64" and kind.accelerator_kind == "nvidia" for kind in group.types)
     ]
 
 
 def _kubernetes(template: Template) -> Iterator[Problem]:
-    racks = _grace(template)
+    racks = _grace(template, NODE_GROUP, AUTO_SCALING_GROUP)
     needed = ".".join(map(str, MINIMUM_KUBERNETES_VERSION))
     holders = [*clusters(template), *(template.resources[name] for name in racks)] if racks else []
     for holder in holders:
@@ -42,8 +43,10 @@ def _kubernetes(template: Template) -> Iterator[Problem]:
 
 
 def _release(template: Template) -> Iterator[Problem]:
-    for logical_id in _grace(template):
+    for logical_id in _grace(template, NODE_GROUP):
         release = template.resources[logical_id].get("ReleaseVersion")
+        if isinstance(release, Unknown):
+            yield cannot_tell(logical_id, "ReleaseVersion", release.reason)
         dated = _RELEASE.fullmatch(release) if isinstance(release, str) else None
         if dated and int(dated.group(1)) < _DRIVER_580_SINCE:
             yield Problem(
@@ -83,6 +86,8 @@ def _cni(template: Template) -> Iterator[Problem]:
     )
     for addon in template.of_type("AWS::EKS::Addon") if saving else ():
         version = addon.get("AddonVersion")
+        if addon.get("AddonName") == _CNI and isinstance(version, Unknown):
+            yield cannot_tell(addon.logical_id, "AddonVersion", version.reason)
         parsed = _CNI_VERSION.match(version) if isinstance(version, str) else None
         if addon.get("AddonName") == _CNI and parsed and tuple(map(int, parsed.groups())) < _EFA_ONLY_SINCE:
             yield Problem(

@@ -11,10 +11,14 @@ STORAGE_STEP_GIB = 2_400
 
 _SMALLEST_GIB = 1_200
 
-LUSTRE_SMALL_GIB = (1_200, 2_400)
-LUSTRE_STEPS_GIB = {"SCRATCH_1": 3_600, "SCRATCH_2": 2_400, "PERSISTENT_1": 2_400}
+SMALL_GIB = (1_200, 2_400)
+STEPS_GIB = {"SCRATCH_1": 3_600, "SCRATCH_2": 2_400, "PERSISTENT_1": 2_400}
 """Capacity of older deployment types on SSD: one of the small ones, or a multiple of this (FSx API reference,
 CreateFileSystem, high)."""
+HDD_STEPS_GIB = {12: 6_000, 40: 1_800}
+"""The same for PERSISTENT_1 on HDD, by throughput (the same, high)."""
+OLDER_THROUGHPUTS = {"SSD": (50, 100, 200), "HDD": (12, 40)}
+"""Throughput of PERSISTENT_1 in MB/s per TiB (the same, high)."""
 
 
 def validate_lustre_capacity(capacity_gib: int, *, throughput_mbps_per_tib: int, efa: bool) -> None:
