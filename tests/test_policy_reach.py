@@ -124,6 +124,12 @@ class TestNestedStacks:
         (finding,) = check_templates(linked(self.templates(egress=False)))
         assert (finding.file, finding.rule, finding.severity) == ("a/nested.yaml", "efa-security-group", "error")
 
+    def test_by_an_address_that_names_no_file(self) -> None:
+        parent, nested = self.templates(egress=False)
+        parent.content["Resources"]["Nested"]["Properties"]["TemplateURL"] = {"Ref": "Asset"}
+        (finding,) = check_templates(linked([parent, nested]))
+        assert (finding.file, finding.severity) == ("a/nested.yaml", "error")
+
     def test_alone_cannot_tell(self) -> None:
         (finding, *_) = check_templates(self.templates(egress=False)[1:])
         assert finding.severity == "unknown"
@@ -229,6 +235,8 @@ class TestRights:
         arn = "arn:aws:iam::aws:policy/AdministratorAccess"
         role = {"Type": "AWS::IAM::Role", "Properties": {"ManagedPolicyArns": [maybe(arn)]}}
         assert found({**OPEN, "Resources": {"Role": role}}) == {("Role", "all-rights", "unknown")}
+        role["Properties"] = {"ManagedPolicyArns": [maybe("arn:aws:iam::aws:policy/ReadOnlyAccess")]}
+        assert found({**OPEN, "Resources": {"Role": role}}) == set()
 
 
 OTHER_LAUNCHERS: dict[str, dict[str, Any]] = {

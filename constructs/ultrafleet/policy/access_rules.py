@@ -63,12 +63,13 @@ def _all_rights(template: Template) -> Iterator[Problem]:
                     Severity.WARNING if statement.get("Condition") else None,
                 )
         for arn in holder.items("ManagedPolicyArns"):
+            options = arn.options if isinstance(arn, Unknown) else ()
             if (text_of(arn) or "").endswith(_ADMINISTRATOR):
                 yield Problem(
                     holder.logical_id, "it has AdministratorAccess, expected the rights that are needed: name them"
                 )
-            elif isinstance(arn, Unknown) and arn.may_be_absent:
-                yield cannot_tell(holder.logical_id, "one of ManagedPolicyArns", arn.reason)
+            elif any((text_of(option) or "").endswith(_ADMINISTRATOR) for option in options):
+                yield cannot_tell(holder.logical_id, "whether it has AdministratorAccess", arn.reason)
 
 
 def _is_all(statement: Mapping[str, Any], key: str) -> bool:

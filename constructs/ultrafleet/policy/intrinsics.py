@@ -28,6 +28,7 @@ class Unknown:
         template: the template that makes it, where it is another one.
         text: what is known of a text, with `${…}` for what isn't; None where nothing is.
         may_be_absent: whether it may be `AWS::NoValue`, so that nothing is stated at all.
+        options: what it may be, where that is known.
     """
 
     reason: str
@@ -36,6 +37,7 @@ class Unknown:
     template: Any = field(default=None, repr=False, compare=False)
     text: str | None = None
     may_be_absent: bool = False
+    options: tuple[Any, ...] = field(default=(), compare=False)
 
 
 class Resolver:
@@ -168,7 +170,13 @@ class Resolver:
         absent = any(
             part is _NO_VALUE or (isinstance(part, Unknown) and part.may_be_absent) for part in (first, second)
         )
-        return Unknown(f"condition {name} is open", may_be_absent=absent)
+        known = tuple(
+            option
+            for part in (first, second)
+            for option in (part.options or (part,) if isinstance(part, Unknown) else (part,))
+            if option is not _NO_VALUE
+        )
+        return Unknown(f"condition {name} is open", may_be_absent=absent, options=known)
 
     def _getatt(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
         del depth

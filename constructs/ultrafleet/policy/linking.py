@@ -21,7 +21,7 @@ def linked(templates: Sequence[Template]) -> list[Template]:
     for template in found:
         by_file.setdefault(Path(template.name).name, []).append(template)
     nestings = [
-        (template, logical_id, by_file.get(_nested_file(raw), []))
+        (template, logical_id, by_file.get(_nested_file(raw)) or _by_parameters(raw, found))
         for template in found
         for logical_id, raw in template.content["Resources"].items()
         if mapping(raw).get("Type") == _NESTED
@@ -33,6 +33,12 @@ def linked(templates: Sequence[Template]) -> list[Template]:
             together.parents[files[0].name] = (template, logical_id)
             together.children[template.name, logical_id] = files[0]
     return found
+
+
+def _by_parameters(raw: Mapping[str, Any], templates: Sequence[Template]) -> list[Template]:
+    """Templates that have just the parameters that a nested stack is given: addresses of assets name no file."""
+    given = set(mapping(mapping(raw.get("Properties")).get("Parameters")))
+    return [item for item in templates if given and given == set(mapping(item.content.get("Parameters")))]
 
 
 def _nested_file(raw: Mapping[str, Any]) -> str:
