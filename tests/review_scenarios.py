@@ -168,14 +168,14 @@ class Scenario:
         edit: what changes.
         hazards: every hazard that has to be told, and no other.
         more: what the fleet gains: UltraServers, accelerators, nodes, USD an hour.
-        touched: pools that are shown as touched.
+        changed: pools that are shown as changed.
         says: words that the review has to contain.
     """
 
     edit: Edit
     hazards: frozenset[Told] = frozenset()
     more: tuple[int, int, int, float] = (0, 0, 0, 0.0)
-    touched: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
     says: tuple[str, ...] = ()
 
 
@@ -234,25 +234,25 @@ BUCKET = "cluster/Checkpoints (AWS::S3::Bucket)"
 EVERYBODY = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": "0.0.0.0/0"}
 
 SCENARIOS: dict[str, Scenario] = {
-    "nothing": Scenario(edit=lambda _: None, says=("None found.", "0 of 3 pools touched")),
+    "nothing": Scenario(edit=lambda _: None, says=("None found.", "0 of 3 pools change")),
     "a rack is added": Scenario(
         edit=rack_added,
         more=(1, 72, 18, 761.904),
-        touched=frozenset({"fleet/rack-c"}),
+        changed=frozenset({"fleet/rack-c"}),
         says=("| UltraServers | 2 | 3 | +1 |", "🟢 added", "+761.90"),
     ),
     "a rack is removed": Scenario(
         edit=rack_removed,
         hazards=frozenset({("stops", "pool-removed", RACK_B)}),
         more=(-1, -72, -18, -761.904),
-        touched=B,
+        changed=B,
         says=("🔴 removed", "-1,023,999"),
     ),
     "a stack is no longer there": Scenario(
         edit=lambda content: content.pop("racks"),
         hazards=frozenset({("stops", "pool-removed", RACK_A), ("stops", "pool-removed", RACK_B)}),
         more=(-2, -144, -36, -1523.808),
-        touched=RACKS,
+        changed=RACKS,
         says=("with its stack, which no deployment deletes",),
     ),
     "a pool's type is another": Scenario(
@@ -267,7 +267,7 @@ SCENARIOS: dict[str, Scenario] = {
                 ("stops", "replaced", RESERVED),
             }
         ),
-        touched=frozenset({H200}),
+        changed=frozenset({H200}),
         says=("p5en.48xlarge → p6-b200.48xlarge",),
     ),
     "a pool's accelerator is another": Scenario(
@@ -283,18 +283,18 @@ SCENARIOS: dict[str, Scenario] = {
             }
         ),
         more=(0, 32, 0, 0.0),
-        touched=frozenset({H200}),
+        changed=frozenset({H200}),
         says=("CloudFormation would have to replace it and refuses: AmiType",),
     ),
     "a label is another": Scenario(
         edit=of("racks", "RackA", "Labels", "pool", value="first"),
-        touched=A,
+        changed=A,
         says=("Labels (pool `rack-a` → `first`)",),
     ),
     "a pool's orders to the schedule go": Scenario(
         edit=of("racks", "RackA", "Tags", value={"team": "ml"}),
         hazards=frozenset({("look", "schedule-orders", RACK_A)}),
-        touched=A,
+        changed=A,
         says=("the block schedule no longer sizes it",),
     ),
     "a reservation is swapped": Scenario(
@@ -306,7 +306,7 @@ SCENARIOS: dict[str, Scenario] = {
             value={"CapacityReservationId": "cr-0fffffffffffffff1"},
         ),
         hazards=ROLLED_A | {("stops", "reservation-moved", RACK_A)},
-        touched=A,
+        changed=A,
         says=("cr-0aaaaaaaaaaaaaaa1 → cr-0fffffffffffffff1",),
     ),
     "a reservation is swapped in a version that the pool doesn't name": Scenario(
@@ -318,13 +318,13 @@ SCENARIOS: dict[str, Scenario] = {
             value={"CapacityReservationId": "cr-0fffffffffffffff1"},
         ),
         hazards=frozenset({("look", "reservation-moved", RACK_A), ("look", "template-version", RACK_A)}),
-        touched=A,
+        changed=A,
         says=("once the pool names the new version",),
     ),
     "a pool names another version": Scenario(
         edit=of("racks", "RackA", "LaunchTemplate", "Version", value="8"),
         hazards=ROLLED_A,
-        touched=A,
+        changed=A,
         says=("LaunchTemplate/Version 7 → 8",),
     ),
     "a reservation is dropped": Scenario(
@@ -333,7 +333,7 @@ SCENARIOS: dict[str, Scenario] = {
             of("racks", *A_DATA, "InstanceMarketOptions", value=None),
         ),
         hazards=ROLLED_A | {("stops", "reservation-dropped", RACK_A)},
-        touched=A,
+        changed=A,
     ),
     "a reservation made here is cancelled": Scenario(
         edit=both(
@@ -347,34 +347,34 @@ SCENARIOS: dict[str, Scenario] = {
                 ("stops", "reservation-dropped", RESERVED),
             }
         ),
-        touched=frozenset({H200}),
+        changed=frozenset({H200}),
     ),
     "a reservation made here is smaller": Scenario(
         edit=of("h200", "Reserved", "InstanceCount", value=2),
         hazards=frozenset({("stops", "reservation-lowered", RESERVED)}),
-        touched=frozenset({H200}),
+        changed=frozenset({H200}),
     ),
     "a subnet shrinks": Scenario(
         edit=put("network", "Parameters", "Bits", "Default", value="26"),
         hazards=frozenset({("stops", "subnet-shrunk", SUBNET), ("stops", "export-in-use", "network/subnet-a")}),
-        touched=EVERY,
+        changed=EVERY,
         says=("4,091 → 59 addresses", "40 nodes at full size", "| 40 | 59 | 19 |"),
     ),
     "a volume's encryption is dropped": Scenario(
         edit=of("racks", *A_DATA, "BlockDeviceMappings", 0, "Ebs", "Encrypted", value=False),
         hazards=ROLLED_A | {("opens", "encryption-dropped", "racks/RackALaunch (AWS::EC2::LaunchTemplate)")},
-        touched=A,
+        changed=A,
         says=("**volume-encryption**",),
     ),
     "a cluster's encryption is dropped": Scenario(
         edit=of("cluster", "Fleet", "EncryptionConfig", value=None),
         hazards=frozenset({("opens", "encryption-dropped", CLUSTER), ("stops", "refused", CLUSTER)}),
-        touched=EVERY,
+        changed=frozenset(),
     ),
     "a group is widened": Scenario(
         edit=of("network", "Efa", "SecurityGroupIngress", value=[EVERYBODY]),
         hazards=frozenset({("opens", "security-group-widened", "network/Efa")}),
-        touched=EVERY,
+        changed=frozenset(),
         says=("tcp 22 from 0.0.0.0/0", "**open-to-everybody**"),
     ),
     "a role may do more": Scenario(
@@ -382,10 +382,10 @@ SCENARIOS: dict[str, Scenario] = {
             "cluster", "Role", "Policies", 0, "PolicyDocument", "Statement", 0, "Action", value=["s3:Get*", "s3:Put*"]
         ),
         hazards=frozenset({("opens", "iam-widened", "cluster/Role")}),
-        touched=EVERY,
+        changed=frozenset(),
         says=("s3:Put",),
     ),
-    "a role may do less": Scenario(edit=tightened, touched=EVERY),
+    "a role may do less": Scenario(edit=tightened, changed=frozenset()),
     "somebody else may take a role": Scenario(
         edit=of(
             "cluster",
@@ -397,23 +397,23 @@ SCENARIOS: dict[str, Scenario] = {
             value={"AWS": "arn:aws:iam::999999999999:root"},
         ),
         hazards=frozenset({("opens", "iam-widened", "cluster/Role (trust)")}),
-        touched=EVERY,
+        changed=frozenset(),
     ),
     "the endpoint is opened": Scenario(
         edit=of("cluster", "Fleet", "ResourcesVpcConfig", "EndpointPublicAccess", value=True),
         hazards=frozenset({("opens", "endpoint-opened", CLUSTER)}),
-        touched=EVERY,
+        changed=frozenset(),
         says=("**public-endpoint**",),
     ),
     "the endpoint is no longer said to be closed": Scenario(
         edit=of("cluster", "Fleet", "ResourcesVpcConfig", "EndpointPublicAccess", value=None),
         hazards=frozenset({("opens", "endpoint-opened", CLUSTER)}),
-        touched=EVERY,
+        changed=frozenset(),
     ),
     "deletion protection is off": Scenario(
         edit=of("cluster", "Fleet", "DeletionProtection", value=False),
         hazards=frozenset({("opens", "deletion-protection-off", CLUSTER)}),
-        touched=EVERY,
+        changed=frozenset(),
     ),
     "a bucket is no longer retained": Scenario(
         edit=put("cluster", "Resources", "Checkpoints", "DeletionPolicy", value="Delete"),
@@ -431,14 +431,14 @@ SCENARIOS: dict[str, Scenario] = {
     "user data is another": Scenario(
         edit=of("racks", *A_DATA, "UserData", value="TUlNRS1WZXJzaW9uOiAxLjAK"),
         hazards=ROLLED_A,
-        touched=A,
+        changed=A,
         says=("every node is restarted",),
     ),
     "a pool has fewer nodes": Scenario(
         edit=of("racks", "RackA", "ScalingConfig", "MaxSize", value=9),
         hazards=frozenset({("stops", "pool-scaled-down", RACK_A)}),
         more=(0, -36, -9, -380.952),
-        touched=A,
+        changed=A,
         says=("from 18 to 9 nodes", "1 u-p6e-gb200x72 → 1 u-p6e-gb200x36"),
     ),
     "a pool's desired size is smaller": Scenario(
@@ -446,36 +446,42 @@ SCENARIOS: dict[str, Scenario] = {
             of("h200", "H200", "ScalingConfig", "DesiredSize", value=1),
         ),
         hazards=frozenset({("stops", "pool-scaled-down", H200)}),
-        touched=frozenset({H200}),
+        changed=frozenset({H200}),
         says=("ScalingConfig/DesiredSize goes from 4 to 1",),
     ),
     "a pool's resource has another name": Scenario(
-        edit=rack_renamed, hazards=frozenset({("stops", "pool-replaced", RACK_A)}), touched=A
+        edit=rack_renamed, hazards=frozenset({("stops", "pool-replaced", RACK_A)}), changed=A
     ),
     "a pool moves to another subnet": Scenario(
         edit=of("racks", "RackA", "Subnets", value=["subnet-9"]),
         hazards=frozenset({("stops", "pool-replaced", RACK_A)}),
-        touched=A,
+        changed=A,
     ),
     "a pool without a name moves to another subnet": Scenario(
         edit=of("racks", "RackB", "Subnets", value=["subnet-9"]),
         hazards=frozenset({("stops", "pool-replaced", "fleet/RackB")}),
-        touched=frozenset({"fleet/RackB"}),
+        changed=frozenset({"fleet/RackB"}),
         says=("its nodes are terminated when the new pool is there",),
     ),
     "taints are others": Scenario(
         edit=of("racks", "RackA", "Taints", value=[{"Key": "x", "Effect": "NO_EXECUTE"}]),
         hazards=frozenset({("look", "taints", RACK_A)}),
-        touched=A,
+        changed=A,
     ),
     "IMDSv1 is accepted": Scenario(
         edit=of("racks", *A_DATA, "MetadataOptions", "HttpTokens", value="optional"),
         hazards=ROLLED_A | {("opens", "imds-v1", "racks/RackALaunch (AWS::EC2::LaunchTemplate)")},
-        touched=A,
+        changed=A,
     ),
-    "the cluster is another": Scenario(
+    "a volume is larger": Scenario(
+        edit=of("racks", *A_DATA, "BlockDeviceMappings", 0, "Ebs", "VolumeSize", value=400),
+        hazards=ROLLED_A,
+        changed=A,
+        says=("LaunchTemplateData (BlockDeviceMappings/0/Ebs/VolumeSize `200` → `400`) (new version)",),
+    ),
+    "the cluster has other subnets": Scenario(
         edit=of("cluster", "Fleet", "ResourcesVpcConfig", "SubnetIds", value=["subnet-1", "subnet-3"]),
-        touched=EVERY,
+        changed=frozenset(),
     ),
     "an export goes": Scenario(
         edit=put("network", "Outputs", "Subnet", value=None),

@@ -22,7 +22,7 @@ def reviewed(name: str) -> Review:
 def test_tells(name: str) -> None:
     scenario, review = SCENARIOS[name], reviewed(name)
     assert {(item.level.value, item.kind, item.subject) for item in review.hazards} == scenario.hazards
-    assert {one.pool.title for one in review.pools if one.state is not State.UNCHANGED} == scenario.touched
+    assert {one.pool.title for one in review.pools if one.state is not State.UNCHANGED} == scenario.changed
     base, head = review.compared.base_fleet, review.compared.head_fleet
     more = (
         head.ultraservers - base.ultraservers,

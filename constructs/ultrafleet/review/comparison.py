@@ -90,6 +90,11 @@ class Comparison:
             found[pool.key[0]].append(pool)
         return found
 
+    def owner(self, change: Change) -> Pool | None:
+        """The one pool that depends on a resource that changes, or else the only one of its stack."""
+        pools = self.pools_on(change.key) or self.pools_of_stacks.get(change.key[0], [])
+        return pools[0] if len({pool.title for pool in pools}) == 1 else None
+
     @cached_property
     def _users(self) -> tuple[dict[Key, Users], dict[Key, Users]]:
         return users_of_pools(self.base, self.base_fleet), users_of_pools(self.head, self.head_fleet)

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from ultrafleet.review.fleet import Key
+
+REFUSED: Final = "refused"
+"""Kind of a hazard that stops a deployment, and nothing that runs."""
 
 
 class Level(StrEnum):

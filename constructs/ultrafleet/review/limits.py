@@ -16,6 +16,7 @@ from ultrafleet.policy.group import NODE_GROUP, Group, groups
 from ultrafleet.policy.intrinsics import text_of
 from ultrafleet.policy.launch import as_int
 from ultrafleet.policy.limit_rules import MAX_BYTES, MAX_NODE_GROUPS, MAX_NODES, MAX_RESOURCES
+from ultrafleet.policy.template import Resource
 from ultrafleet.review.fleet import Fleet, cluster_name
 from ultrafleet.review.revision import Revision
 from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES, NodeIpDemand, PoolIpDemand, node_ip_demand, subnet_ip_budget
@@ -115,6 +116,7 @@ def _addresses(revision: Revision) -> Iterator[tuple[tuple[str, str], tuple[int,
     stacks = {id(template): stack for stack, template in revision.stacks.items()}
     demands: dict[tuple[str, str], list[tuple[PoolIpDemand, int | None]]] = defaultdict(list)
     cidrs: dict[tuple[str, str], str] = {}
+    names: dict[tuple[str, str], str] = {}
     for template in revision.stacks.values():
         for group in groups(template):
             nodes = as_int(group.max_size)
@@ -124,9 +126,10 @@ def _addresses(revision: Revision) -> Iterator[tuple[tuple[str, str], tuple[int,
                 continue
             key = (stacks[id(subnet.template)], subnet.logical_id)
             cidrs[key] = str(subnet.get("CidrBlock"))
+            names[key] = _name(subnet)
             demands[key].append(_demand(group, nodes, layout))
     for key, cidr in cidrs.items():
-        name = f"{key[0]}/{key[1]}"
+        name = f"{key[0]}/{names[key]}"
         of_pools = demands[key]
         try:
             if all(pods is not None for _, pods in of_pools):
@@ -140,6 +143,12 @@ def _addresses(revision: Revision) -> Iterator[tuple[tuple[str, str], tuple[int,
                 )
         except (FleetError, ValueError):
             continue  # known at deployment, or IPv6
+
+
+def _name(subnet: Resource) -> str:
+    tags = [tag for tag in subnet.items("Tags") if isinstance(tag, Mapping) and tag.get("Key") == "Name"]
+    named = text_of(tags[0].get("Value")) if tags else None
+    return named if named and "${" not in named else subnet.logical_id
 
 
 def _demand(group: Group, nodes: int, layout: list[Interface]) -> tuple[PoolIpDemand, int | None]:

@@ -5,14 +5,14 @@ from enum import StrEnum
 
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Key, Pool
-from ultrafleet.review.hazard import Hazard, Level
+from ultrafleet.review.hazard import REFUSED, Hazard, Level
 
 
 class State(StrEnum):
     """How a pool fares: the worst that holds."""
 
     HAZARD = "hazard"
-    """Something stops or opens, of itself or of what it stands on."""
+    """Something stops, of itself or of what it stands on."""
     REMOVED = "removed"
     ADDED = "added"
     CHANGED = "changed"
@@ -40,10 +40,16 @@ class MarkedPool:
 
 
 def marked(compared: Comparison, hazards: list[Hazard]) -> list[MarkedPool]:
-    """Every pool with its state, in the order of the fleet."""
-    worried = [key for hazard in hazards if hazard.level is not Level.LOOK for key in hazard.keys]
-    in_danger = {pool.key for pool in compared.pools_on(*worried)} | set(worried)
-    changed = {pool.key for pool in compared.pools_on(*compared.changes)}
+    """Every pool with its state, in the order of the fleet.
+
+    A pool changes with what is its own. What several pools share changes none of them by itself; it is told in the
+    blast radius, and as a hazard where it stops something.
+    """
+    stopping = [hazard for hazard in hazards if hazard.level is Level.STOPS]
+    # What CloudFormation refuses it takes back: only a pool that it is about doesn't become what it should.
+    worried = [key for hazard in stopping if hazard.kind != REFUSED for key in hazard.keys]
+    in_danger = {pool.key for pool in compared.pools_on(*worried)} | {key for one in stopping for key in one.keys}
+    changed = {pool.key for change in compared.changes.values() if (pool := compared.owner(change)) is not None}
     return [
         MarkedPool(before=before, after=after, state=_state(before, after, in_danger, changed))
         for before, after in compared.pools

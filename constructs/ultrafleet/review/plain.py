@@ -1,7 +1,9 @@
 """Every change of a resource, grouped by the pool or the stack that it is of; what is alike stands once."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +15,7 @@ from ultrafleet.rules.template_changes import Fate
 from ultrafleet.rules.update_effects import Effect
 
 _LONGEST_VALUE: Final = 48
+_MOST_DIFFERENCES: Final = 6
 _EFFECTS: Final = {
     Effect.NEW_VERSION: "new version",
     Effect.CHANGES_ACCESS: "changes access",
@@ -47,8 +50,8 @@ def plain_changes(compared: Comparison) -> list[Owned]:
     of_pools: dict[str, list[Change]] = defaultdict(list)
     of_stacks: dict[str, list[Change]] = defaultdict(list)
     for change in compared.changes.values():
-        owner = _owner(compared, change)
-        (of_pools[owner] if owner is not None else of_stacks[change.key[0]]).append(change)
+        owner = compared.owner(change)
+        (of_pools[owner.title] if owner is not None else of_stacks[change.key[0]]).append(change)
     order = list(dict.fromkeys(pool.title for pool in compared.titles.values()))
     together: dict[tuple[str, ...], dict[str, None]] = defaultdict(dict)
     for title in order:
@@ -59,14 +62,6 @@ def plain_changes(compared: Comparison) -> list[Owned]:
         Owned(owners=(stack,), are_pools=False, lines=tuple(_lines(of_stacks[stack], with_ids=True)))
         for stack in sorted(of_stacks)
     ]
-
-
-def _owner(compared: Comparison, change: Change) -> str | None:
-    """The one pool that depends on a resource, or else the only one of its stack."""
-    pools = {pool.title for pool in compared.pools_on(change.key)}
-    if not pools:
-        pools = {pool.title for pool in compared.pools_of_stacks.get(change.key[0], ())}
-    return pools.pop() if len(pools) == 1 else None
 
 
 def _lines(changes: Sequence[Change], *, with_ids: bool) -> Iterator[str]:
@@ -90,11 +85,36 @@ def _told(change: Change, path: str, effect: Effect) -> str:
 
 def _values(before: Any, after: Any) -> str:  # noqa: ANN401 - JSON
     """` 1 → 2`, where both are short; for a mapping or a list what differs in it."""
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        keys = [key for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
-        return f" ({', '.join(f'{key}{_values(before.get(key), after.get(key))}' for key in keys[:6])})"
+    old, new = _parsed(before), _parsed(after)
+    if isinstance(old, dict | list) and type(old) is type(new):
+        found = list(_differences(old, new, ""))
+        told = [f"{path}{_values(*values)}" for path, *values in found[:_MOST_DIFFERENCES]]
+        more = [f"{len(found) - _MOST_DIFFERENCES} more"] if len(found) > _MOST_DIFFERENCES else []
+        return f" ({', '.join([*told, *more])})"
     shown = [_shown(value) for value in (before, after)]
     return f" {shown[0]} → {shown[1]}" if None not in shown else ""
+
+
+def _differences(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 - JSON
+    """What differs, as deep as both sides have the same shape."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        pairs = [(str(key), before.get(key), after.get(key)) for key in dict.fromkeys((*before, *after))]
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        pairs = [(str(place), *both) for place, both in enumerate(zip(before, after, strict=True))]
+    else:
+        if before != after:
+            yield path, before, after
+        return
+    for key, old, new in pairs:
+        yield from _differences(old, new, f"{path}/{key}" if path else key)
+
+
+def _parsed(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """JSON inside of text."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        with suppress(ValueError):  # it may only look like JSON
+            return json.loads(value)
+    return value
 
 
 def _shown(value: Any) -> str | None:  # noqa: ANN401 - JSON

@@ -9,7 +9,7 @@ from ultrafleet.policy.launch import as_int
 from ultrafleet.review.changes import Change, StackChange
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Pool, names
-from ultrafleet.review.hazard import Hazard, Level
+from ultrafleet.review.hazard import REFUSED, Hazard, Level
 from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES
 from ultrafleet.rules.template_changes import Fate
 from ultrafleet.rules.update_effects import Effect
@@ -130,7 +130,7 @@ def _replaced(change: Change, staying: list[Pool]) -> Iterator[Hazard]:
         why = f"{paths} can't be changed while it keeps its name" if paths else "a resource can't become another type"
         yield _hazard(
             Level.STOPS,
-            "refused",
+            REFUSED,
             change,
             f"CloudFormation refuses the update and rolls the stack back: {why}; make one with another name or id",
         )

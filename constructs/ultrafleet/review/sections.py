@@ -62,7 +62,7 @@ def _head(review: Review) -> Iterator[str]:
     counts = {level: sum(hazard.level is level for hazard in review.hazards) for level in Level}
     told = [f"{_LEVELS[level][0]} **{counts[level]} {_LEVELS[level][1]}**" for level in Level if counts[level]]
     touched = sum(one.state is not State.UNCHANGED for one in review.pools)
-    told.append(f"{touched:,} of {len(review.pools):,} pools touched" if review.pools else "no accelerator pools")
+    told.append(f"{touched:,} of {len(review.pools):,} pools change" if review.pools else "no accelerator pools")
     errors = sum(finding.severity is Severity.ERROR for finding in review.policy.new)
     told += [f"{errors} new policy {'error' if errors == 1 else 'errors'}"] if errors else []
     yield f"{' · '.join(told)} · as of {review.compared.day}"
