@@ -1,12 +1,15 @@
 """How far the policy sees: loops, nested stacks, values that may be absent, older clusters, other launchers."""
 
+import json
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from policy_templates import BLOCK, CR, GRACE, GROUP, P6E, SELF, X86, efa_only, launch, node_group, template
+from ultrafleet.cli import app
 from ultrafleet.policy import Template, check_templates, parse_template, read_templates
 from ultrafleet.policy.linking import linked
 
@@ -313,3 +316,14 @@ def test_a_file_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
     unreadable: list[Any] = []
     assert [Path(item.name).name for item in read_templates([tmp_path], unreadable=unreadable.append)] == ["b.yaml"]
     assert "a.yaml can't be read" in str(unreadable[0])
+
+
+def test_what_cannot_be_told_of_many_is_one_line(tmp_path: Path) -> None:
+    resources = {
+        f"Disk{n}": {"Type": "AWS::EFS::FileSystem", "Properties": {"Encrypted": {"Ref": "P"}}} for n in range(5)
+    }
+    (tmp_path / "a.json").write_text(json.dumps({**OPEN, "Resources": resources}))
+    lines = CliRunner().invoke(app, ["check", str(tmp_path)]).stdout.splitlines()
+    assert len(lines) == 2
+    assert "Disk0 and 4 more: unknown: can't tell: Encrypted" in lines[0]
+    assert "5 unknown" in lines[1]

@@ -81,9 +81,16 @@ def _as_json(finding: Finding) -> dict[str, str]:
 
 
 def _print(findings: Sequence[Finding], templates: int) -> None:
-    for finding in findings:
-        where = f"{finding.file}:{finding.line}: {finding.resource or '(template)'}"
-        print(f"{where}: {finding.severity}: {finding.message} [{finding.rule}]")
+    # What can't be told is mostly the same of many resources, and one line says it.
+    together: dict[tuple[str, ...], list[Finding]] = {}
+    for number, finding in enumerate(findings):
+        alike = finding.severity is Severity.UNKNOWN
+        key = (finding.file, finding.rule, finding.message) if alike else (str(number),)
+        together.setdefault(key, []).append(finding)
+    for first, *others in together.values():
+        where = f"{first.file}:{first.line}: {first.resource or '(template)'}"
+        more = f" and {len(others)} more" if others else ""
+        print(f"{where}{more}: {first.severity}: {first.message} [{first.rule}]")
     counts = Counter(finding.severity for finding in findings)
     told = ", ".join(
         f"{counts[severity]} {severity}"

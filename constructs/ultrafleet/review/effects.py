@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, Final
 
 from ultrafleet.catalog import Confidence
+from ultrafleet.policy.group import AUTO_SCALING_GROUP
 from ultrafleet.rules.update_effects import Classification, Effect, TypeEffects, update_effects
 
 _UNCLASSIFIED: Final = Classification(
@@ -33,13 +34,23 @@ def effects_of_type(resource_type: str) -> TypeEffects:
     )
 
 
+_BY_UPDATE_POLICY: Final = Classification(
+    effect=Effect.NO_INTERRUPTION,
+    source="CloudFormation user guide, UpdatePolicy attribute: without one instances stay",
+    confidence=Confidence.HIGH,
+)
+
+
 def _of_schema(resource_type: str) -> Iterator[tuple[str, Classification]]:
     schema = _schema(resource_type)
     for listed, effect in _LISTS.items():
         for pointer in schema.get(listed) or ():
             path = str(pointer).removeprefix("/properties/").split("/*")[0]
             source = f"CloudFormation schema, {listed}"
-            yield path, Classification(effect=effect, source=source, confidence=Confidence.HIGH)
+            if resource_type == AUTO_SCALING_GROUP and effect is Effect.MAY_REPLACE:
+                yield path, _BY_UPDATE_POLICY  # what the condition is, the group's own UpdatePolicy says
+            else:
+                yield path, Classification(effect=effect, source=source, confidence=Confidence.HIGH)
 
 
 def _schema(resource_type: str) -> Mapping[str, Any]:

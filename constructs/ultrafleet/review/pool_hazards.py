@@ -20,7 +20,8 @@ _DESIRED: Final = {
     AUTO_SCALING_GROUP: ("DesiredCapacity",),
     COMPUTE_NODE_GROUP: ("ScalingConfiguration", "MinInstanceCount"),
 }
-_TEMPLATE_PATHS: Final = ("LaunchTemplate", "CustomLaunchTemplate", "MixedInstancesPolicy")
+_ROLLED_BY_POLICY: Final = ("LaunchTemplate", "LaunchConfigurationName", "MixedInstancesPolicy", "VPCZoneIdentifier")
+"""What an Auto Scaling group's UpdatePolicy acts on (CloudFormation user guide, UpdatePolicy attribute, high)."""
 _ORDERS: Final = (GROUP_TAG, RESERVATION_TAG, LEAD_TAG)
 
 
@@ -119,10 +120,7 @@ def _told(refused: list[str]) -> str:
 
 def _rolled(pool: Pool, change: Change) -> Iterator[Hazard]:
     paths = [item.path for item in change.of.properties if item.effect is Effect.ROLLS_NODES]
-    if change.type == AUTO_SCALING_GROUP and any(path.startswith(_TEMPLATE_PATHS) for path in change.paths):
-        policy = change.after.raw.get("UpdatePolicy") if change.after is not None else None
-        if isinstance(policy, dict) and any(key in policy for key in _ROLLING):
-            paths = [path for path in change.paths if path.startswith(_TEMPLATE_PATHS)]
+    paths += _by_policy(change)
     if paths:
         changes = "; ".join(f"{path} {_values(change, path)}" for path in paths)
         yield _hazard(
@@ -132,6 +130,14 @@ def _rolled(pool: Pool, change: Change) -> Iterator[Hazard]:
             f"every node is restarted ({changes}): EKS or Auto Scaling replaces them, some at a time, and jobs on them "
             "stop; deploy it between two jobs",
         )
+
+
+def _by_policy(change: Change) -> list[str]:
+    """Properties of an Auto Scaling group whose change its UpdatePolicy carries to the instances."""
+    policy = change.after.raw.get("UpdatePolicy") if change.after is not None else None
+    if change.type != AUTO_SCALING_GROUP or not isinstance(policy, dict) or not any(key in policy for key in _ROLLING):
+        return []
+    return [path for path in change.paths if path.startswith(_ROLLED_BY_POLICY)]
 
 
 def _by_orders(before: Pool, after: Pool, change: Change) -> Iterator[Hazard]:
@@ -195,6 +201,7 @@ def _launches(compared: Comparison, before: Pool, after: Pool, change: Change | 
     replaced = change is not None and (
         change.of.refused
         or any(item.effect is Effect.ROLLS_NODES or item.effect.replaces for item in change.of.properties)
+        or bool(_by_policy(change))
     )
     if before.instance_type != after.instance_type:
         yield _hazard(
@@ -210,19 +217,30 @@ def _launches(compared: Comparison, before: Pool, after: Pool, change: Change | 
     if template is None or replaced or is_removed(template):
         return
     if any(item.effect is Effect.NEW_VERSION for item in template.of.properties):
-        version = after.launch_version
-        if isinstance(version, str) and version.startswith("$"):
-            message = f"version {version}: nodes that run keep the old one, the next that is launched has the new one"
-        elif isinstance(version, str | int):
-            message = (
-                f"its launch template gets a new version and the pool names version {version}: nothing changes until "
-                "it names the new one, and that restarts its nodes"
-            )
-        elif isinstance(version, Unknown) and change is None:
-            message = f"its launch template gets a new version; which one the pool has can't be told ({version.reason})"
-        else:
-            return
-        yield _hazard(Level.LOOK, "template-version", after, message)
+        message = _of_version(compared, after, change)
+        if message is not None:
+            yield _hazard(Level.LOOK, "template-version", after, f"its launch template gets a new version{message}")
+
+
+def _of_version(compared: Comparison, after: Pool, change: Change | None) -> str | None:
+    """When a new version of a launch template comes to a pool that this change doesn't roll; None where it is told."""
+    version = after.launch_version
+    newest = isinstance(version, str) and version.startswith("$")
+    group = compared.head.stacks[after.key[0]].resources[after.key[1]]
+    if group.type == AUTO_SCALING_GROUP and (newest or change is not None):
+        return ": nodes that run keep the old one, the next that is launched has the new one"
+    if newest:
+        return (
+            f", and {version} is what it was when EKS last updated the pool: nothing changes until that is done again"
+        )
+    if isinstance(version, str | int):
+        return (
+            f" and the pool names version {version}: nothing changes until it names the new one, and that restarts its "
+            "nodes"
+        )
+    if isinstance(version, Unknown) and change is None:
+        return f"; which one the pool has can't be told ({version.reason})"
+    return None
 
 
 def _reservations(before: Pool, after: Pool, change: Change | None) -> Iterator[Hazard]:
