@@ -202,6 +202,17 @@ class TestGroupsOfEfa:
         assert found(content) == {("Launch", "efa-security-group", "error")}
 
 
+SCALED = {
+    "Type": "AWS::AutoScaling::AutoScalingGroup",
+    "Properties": {
+        "MinSize": "0",
+        "MaxSize": "18",
+        "VPCZoneIdentifier": ["subnet-1"],
+        "LaunchTemplate": {"LaunchTemplateId": {"Ref": "Launch"}, "Version": "1"},
+    },
+}
+
+
 class TestClock:
     """When a schedule is due, in UTC."""
 
@@ -248,19 +259,10 @@ class TestClock:
 
     @pytest.mark.parametrize(("start", "late"), [("2027-03-15T10:50:00Z", True), ("2027-03-15T10:50:00+02:00", False)])
     def test_of_an_action_of_auto_scaling(self, start: str, *, late: bool) -> None:
-        group = {
-            "Type": "AWS::AutoScaling::AutoScalingGroup",
-            "Properties": {
-                "MinSize": "0",
-                "MaxSize": "18",
-                "VPCZoneIdentifier": ["subnet-1"],
-                "LaunchTemplate": {"LaunchTemplateId": {"Ref": "Launch"}, "Version": "1"},
-            },
-        }
         action = {"AutoScalingGroupName": {"Ref": "Rack"}, "DesiredCapacity": 0, "StartTime": start}
         resources = {
             "Launch": RACK["Launch"],
-            "Rack": group,
+            "Rack": SCALED,
             "Emptied": {"Type": "AWS::AutoScaling::ScheduledAction", "Properties": action},
         }
         assert found({"Resources": resources}) == ({("Emptied", "block-clock", "error")} if late else set())
@@ -268,15 +270,7 @@ class TestClock:
     def test_an_auto_scaling_group_may_be_emptied_by_the_scheduler(self) -> None:
         content = self.content("at(2027-03-15T10:50:00)")
         resources = content["Resources"]
-        resources["Rack"] = {
-            "Type": "AWS::AutoScaling::AutoScalingGroup",
-            "Properties": {
-                "MinSize": "0",
-                "MaxSize": "18",
-                "VPCZoneIdentifier": ["subnet-1"],
-                "LaunchTemplate": {"LaunchTemplateId": {"Ref": "Launch"}, "Version": "1"},
-            },
-        }
+        resources["Rack"] = SCALED
         order = {"AutoScalingGroupName": "${Rack}", "MinSize": 0, "MaxSize": 0, "DesiredCapacity": 0}
         target = resources["Emptied"]["Properties"]["Target"]
         target["Arn"] = "arn:aws:scheduler:::aws-sdk:autoscaling:updateAutoScalingGroup"

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ultrafleet.policy.cluster import clusters
+from ultrafleet.policy.documents import statements
 from ultrafleet.policy.intrinsics import Unknown, text_of
 from ultrafleet.policy.networks import is_everybody
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
@@ -54,7 +55,7 @@ def _all_rights(template: Template) -> Iterator[Problem]:
         documents += [
             policy.get("PolicyDocument") for policy in holder.items("Policies") if isinstance(policy, Mapping)
         ]
-        for statement in (item for document in documents for item in _statements(document)):
+        for statement in (item for document in documents for item in statements(document)):
             if statement.get("Effect") == "Allow" and _is_all(statement, "Action") and _is_all(statement, "Resource"):
                 yield Problem(
                     holder.logical_id,
@@ -90,7 +91,7 @@ def _values(statement: Mapping[str, Any], key: str) -> list[Any]:
 
 def _trust(template: Template) -> Iterator[Problem]:
     for role in template.of_type("AWS::IAM::Role"):
-        for statement in _statements(role.get("AssumeRolePolicyDocument")):
+        for statement in statements(role.get("AssumeRolePolicyDocument")):
             principal = statement.get("Principal")
             named = principal.get("AWS") if isinstance(principal, Mapping) else principal
             everybody = "*" in (named if isinstance(named, list) else [named])
@@ -105,11 +106,6 @@ def _authentication(template: Template) -> Iterator[Problem]:
                 cluster.logical_id,
                 "AuthenticationMode is CONFIG_MAP, expected API: who may do what is then in no template, change it",
             )
-
-
-def _statements(document: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 - JSON
-    found = document.get("Statement") if isinstance(document, Mapping) else None
-    return [item for item in (found if isinstance(found, list) else [found]) if isinstance(item, Mapping)]
 
 
 RULES = (

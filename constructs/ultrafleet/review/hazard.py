@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from ultrafleet.review.fleet import Key
+from ultrafleet.review.fleet import Key, Pool
 
 REFUSED: Final = "refused"
 """Kind of a hazard that stops a deployment, and nothing that runs."""
@@ -38,3 +38,9 @@ class Hazard:
     subject: str
     message: str
     keys: tuple[Key, ...] = ()
+
+
+def of_pool(level: Level, kind: str, pool: Pool, message: str, *others: Pool) -> Hazard:
+    """A hazard of a pool, and of others that it comes from."""
+    keys = tuple(dict.fromkeys((pool.key, *(other.key for other in others))))
+    return Hazard(level=level, kind=kind, subject=pool.title, message=message, keys=keys)

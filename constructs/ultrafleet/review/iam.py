@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from ultrafleet.policy.documents import Statement, statements
 from ultrafleet.policy.intrinsics import Unknown
 from ultrafleet.policy.template import Resource, Template
 
@@ -23,7 +24,6 @@ _RESOURCE_POLICIES: Final = {
     "AWS::ECR::Repository": "RepositoryPolicyText",
 }
 
-Statement = Mapping[str, Any]
 Grants = dict[str, tuple[list[Statement], set[str]]]
 """Statements and managed policies, by what they grant: rights, or who may take them."""
 
@@ -41,15 +41,15 @@ def grants(template: Template) -> Grants:
         add(role.logical_id, (), map(text, role.items("ManagedPolicyArns")))
         for policy in role.items("Policies"):
             if isinstance(policy, Mapping):
-                add(role.logical_id, _statements(policy.get("PolicyDocument")))
+                add(role.logical_id, statements(policy.get("PolicyDocument")))
         if role.get("AssumeRolePolicyDocument") is not None:
-            add(f"{role.logical_id} (trust)", _statements(role.get("AssumeRolePolicyDocument")))
+            add(f"{role.logical_id} (trust)", statements(role.get("AssumeRolePolicyDocument")))
     for attached in template.of_type(*_ATTACHED):
         for holder in _holders(template, attached):
-            add(holder, _statements(attached.get("PolicyDocument")))
+            add(holder, statements(attached.get("PolicyDocument")))
     for resource in template.of_type(*_RESOURCE_POLICIES):
         key = f"{resource.logical_id} (policy)"
-        add(key, _statements(resource.get(_RESOURCE_POLICIES[resource.type])))
+        add(key, statements(resource.get(_RESOURCE_POLICIES[resource.type])))
     return found
 
 
@@ -135,11 +135,6 @@ def _holders(template: Template, attached: Resource) -> Iterator[str]:
     yield from (role.logical_id for role in found if role.template is template)
     if not any(role.template is template for role in found):
         yield ", ".join(map(text, named)) or attached.logical_id
-
-
-def _statements(document: Any) -> list[Statement]:  # noqa: ANN401 - JSON
-    found = document.get("Statement") if isinstance(document, Mapping) else None
-    return [item for item in (found if isinstance(found, list) else [found]) if isinstance(item, Mapping)]
 
 
 def _told(statement: Statement) -> str:

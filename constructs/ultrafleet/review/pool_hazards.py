@@ -6,22 +6,20 @@ from typing import Any, Final
 from ultrafleet.policy.group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP
 from ultrafleet.policy.intrinsics import Unknown
 from ultrafleet.policy.launch import as_int
-from ultrafleet.review.changes import Change, is_removed
+from ultrafleet.review.changes import Change
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Pool, racks
-from ultrafleet.review.hazard import Hazard, Level
+from ultrafleet.review.hazard import Hazard, Level, of_pool
+from ultrafleet.review.launch_hazards import by_policy, launch_hazards, reservation_hazards
 from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, GROUP_TAG, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
 from ultrafleet.rules.template_changes import Fate
 from ultrafleet.rules.update_effects import Effect
 
-_ROLLING: Final = ("AutoScalingRollingUpdate", "AutoScalingReplacingUpdate")
 _DESIRED: Final = {
     NODE_GROUP: ("ScalingConfig", "DesiredSize"),
     AUTO_SCALING_GROUP: ("DesiredCapacity",),
     COMPUTE_NODE_GROUP: ("ScalingConfiguration", "MinInstanceCount"),
 }
-_ROLLED_BY_POLICY: Final = ("LaunchTemplate", "LaunchConfigurationName", "MixedInstancesPolicy", "VPCZoneIdentifier")
-"""What an Auto Scaling group's UpdatePolicy acts on (CloudFormation user guide, UpdatePolicy attribute, high)."""
 _ORDERS: Final = (GROUP_TAG, RESERVATION_TAG, LEAD_TAG)
 
 
@@ -41,7 +39,7 @@ def size(pool: Pool) -> str:
 
 def _removed(compared: Comparison, pool: Pool) -> Iterator[Hazard]:
     if compared.stack_is_gone(pool.key[0]):
-        yield _hazard(
+        yield of_pool(
             Level.STOPS,
             "pool-removed",
             pool,
@@ -51,11 +49,11 @@ def _removed(compared: Comparison, pool: Pool) -> Iterator[Hazard]:
         return
     change = compared.changes.get(pool.key)
     if change is not None and change.of.fate is Fate.LEFT:
-        yield _hazard(
+        yield of_pool(
             Level.LOOK, "pool-retained", pool, f"it leaves the stack and is retained: {size(pool)} run on, unmanaged"
         )
         return
-    yield _hazard(
+    yield of_pool(
         Level.STOPS,
         "pool-removed",
         pool,
@@ -65,7 +63,7 @@ def _removed(compared: Comparison, pool: Pool) -> Iterator[Hazard]:
 
 def _changed(compared: Comparison, before: Pool, after: Pool) -> Iterator[Hazard]:
     if before.key != after.key:
-        yield _hazard(
+        yield of_pool(
             Level.STOPS,
             "pool-replaced",
             after,
@@ -80,15 +78,15 @@ def _changed(compared: Comparison, before: Pool, after: Pool) -> Iterator[Hazard
         yield from _rolled(after, change)
         yield from _by_orders(before, after, change)
         if "Taints" in change.paths:
-            yield _hazard(
+            yield of_pool(
                 Level.LOOK,
                 "taints",
                 after,
                 "its taints change: pods that don't tolerate a NO_EXECUTE one are evicted, and new ones may not fit",
             )
     yield from _smaller(before, after, change)
-    yield from _launches(compared, before, after, change)
-    yield from _reservations(before, after, change)
+    yield from launch_hazards(compared, before, after, change)
+    yield from reservation_hazards(before, after, change)
     yield from _queues(compared, before, after)
 
 
@@ -97,7 +95,7 @@ def _replaced(pool: Pool, change: Change) -> Iterator[Hazard]:
     refused = [item.path for item in change.of.properties if item.effect is Effect.REFUSED]
     if change.of.refused:
         why = f"{_listed(paths)} can't be changed and the pool keeps its name" if paths else _told(refused)
-        yield _hazard(
+        yield of_pool(
             Level.STOPS,
             "pool-replaced",
             pool,
@@ -105,7 +103,7 @@ def _replaced(pool: Pool, change: Change) -> Iterator[Hazard]:
             "name instead",
         )
     elif paths:
-        yield _hazard(
+        yield of_pool(
             Level.STOPS,
             "pool-replaced",
             pool,
@@ -120,10 +118,10 @@ def _told(refused: list[str]) -> str:
 
 def _rolled(pool: Pool, change: Change) -> Iterator[Hazard]:
     paths = [item.path for item in change.of.properties if item.effect is Effect.ROLLS_NODES]
-    paths += _by_policy(change)
+    paths += by_policy(change)
     if paths:
         changes = "; ".join(f"{path} {_values(change, path)}" for path in paths)
-        yield _hazard(
+        yield of_pool(
             Level.STOPS,
             "pool-rolled",
             pool,
@@ -132,21 +130,13 @@ def _rolled(pool: Pool, change: Change) -> Iterator[Hazard]:
         )
 
 
-def _by_policy(change: Change) -> list[str]:
-    """Properties of an Auto Scaling group whose change its UpdatePolicy carries to the instances."""
-    policy = change.after.raw.get("UpdatePolicy") if change.after is not None else None
-    if change.type != AUTO_SCALING_GROUP or not isinstance(policy, dict) or not any(key in policy for key in _ROLLING):
-        return []
-    return [path for path in change.paths if path.startswith(_ROLLED_BY_POLICY)]
-
-
 def _by_orders(before: Pool, after: Pool, change: Change) -> Iterator[Hazard]:
     if after.held and not before.held:
-        yield _hazard(Level.STOPS, "pool-held", after, "it is put on hold: the schedule empties it within five minutes")
+        yield of_pool(Level.STOPS, "pool-held", after, "it is put on hold: the schedule empties it within five minutes")
     paths = [tag for tag in _ORDERS if f"Tags/{tag}" in change.paths]
     if paths and not after.held:
         told = ", ".join(f"{tag} {_values(change, f'Tags/{tag}')}" for tag in paths)
-        yield _hazard(
+        yield of_pool(
             Level.LOOK if paths == [LEAD_TAG] else Level.STOPS,
             "schedule-orders",
             after,
@@ -154,14 +144,14 @@ def _by_orders(before: Pool, after: Pool, change: Change) -> Iterator[Hazard]:
         )
     orders = change.get("Tags", SCHEDULE_TAG)
     if orders[0] == FOLLOW_BLOCKS and orders[1] is None:
-        yield _hazard(
+        yield of_pool(
             Level.LOOK, "schedule-orders", after, "the block schedule no longer sizes it: nothing empties it in time"
         )
 
 
 def _smaller(before: Pool, after: Pool, change: Change | None) -> Iterator[Hazard]:
     if before.nodes is not None and after.nodes is not None and after.nodes < before.nodes:
-        yield _hazard(
+        yield of_pool(
             Level.STOPS,
             "pool-scaled-down",
             after,
@@ -175,14 +165,14 @@ def _smaller(before: Pool, after: Pool, change: Change | None) -> Iterator[Hazar
     path = _DESIRED[change.type]
     wanted = [as_int(side.get(*path)) for side in (change.before, change.after)]
     if wanted[0] is not None and wanted[1] is not None and wanted[1] < wanted[0]:
-        yield _hazard(
+        yield of_pool(
             Level.STOPS,
             "pool-scaled-down",
             after,
             f"{'/'.join(path)} goes from {wanted[0]} to {wanted[1]}: nodes above that are terminated",
         )
     elif change.type == NODE_GROUP and any(item.effect is Effect.RESIZES for item in _sizes(change)):
-        yield _hazard(
+        yield of_pool(
             Level.STOPS,
             "pool-resized",
             after,
@@ -196,102 +186,11 @@ def _sizes(change: Change) -> list[Any]:
     return [item for item in change.of.properties if item.path.startswith("ScalingConfig/")]
 
 
-def _launches(compared: Comparison, before: Pool, after: Pool, change: Change | None) -> Iterator[Hazard]:
-    """What a change of the launch template means for its pool."""
-    replaced = change is not None and (
-        change.of.refused
-        or any(item.effect is Effect.ROLLS_NODES or item.effect.replaces for item in change.of.properties)
-        or bool(_by_policy(change))
-    )
-    if before.instance_type != after.instance_type:
-        yield _hazard(
-            Level.STOPS if replaced or before.launch_template != after.launch_template else Level.LOOK,
-            "pool-type-changed",
-            after,
-            f"its instance type changes, {before.instance_type} → {after.instance_type}: a block, its reservation and "
-            "its layout are of one type, make a pool with a new name beside it",
-        )
-    if after.launch_template is None or before.launch_template != after.launch_template:
-        return
-    template = compared.changes.get(after.launch_template)
-    if template is None or replaced or is_removed(template):
-        return
-    if any(item.effect is Effect.NEW_VERSION for item in template.of.properties):
-        message = _of_version(compared, after, change)
-        if message is not None:
-            yield _hazard(Level.LOOK, "template-version", after, f"its launch template gets a new version{message}")
-
-
-def _of_version(compared: Comparison, after: Pool, change: Change | None) -> str | None:
-    """When a new version of a launch template comes to a pool that this change doesn't roll; None where it is told."""
-    version = after.launch_version
-    newest = isinstance(version, str) and version.startswith("$")
-    group = compared.head.stacks[after.key[0]].resources[after.key[1]]
-    if group.type == AUTO_SCALING_GROUP and (newest or change is not None):
-        return ": nodes that run keep the old one, the next that is launched has the new one"
-    if newest:
-        return (
-            f", and {version} is what it was when EKS last updated the pool: nothing changes until that is done again"
-        )
-    if isinstance(version, str | int):
-        return (
-            f" and the pool names version {version}: nothing changes until it names the new one, and that restarts its "
-            "nodes"
-        )
-    if isinstance(version, Unknown) and change is None:
-        return f"; which one the pool has can't be told ({version.reason})"
-    return None
-
-
-def _reservations(before: Pool, after: Pool, change: Change | None) -> Iterator[Hazard]:
-    dropped = [item for item in before.reservations if item not in after.reservations]
-    added = [item for item in after.reservations if item not in before.reservations]
-    later = _keeps_its_version(before, after, change)
-    level, when = (Level.LOOK, ", once the pool names the new version") if later else (Level.STOPS, "")
-    if dropped and added:
-        yield _hazard(
-            level,
-            "reservation-moved",
-            after,
-            f"its reservation is moved: {', '.join(dropped)} → {', '.join(added)}{when}; what runs in the first is no "
-            "longer counted, and its end is no longer watched",
-        )
-    elif dropped:
-        yield _hazard(
-            level,
-            "reservation-dropped",
-            after,
-            f"reservation {', '.join(dropped)} is dropped{when}: nothing is launched into it any more, and it is paid "
-            "until its end",
-        )
-    sooner = {item.capacity_reservation_id: item for item in before.windows}
-    for window in after.windows:
-        was = sooner.get(window.capacity_reservation_id)
-        if was is not None and window.end < was.end:
-            yield _hazard(
-                Level.LOOK,
-                "block-shortened",
-                after,
-                f"the end of {window.capacity_reservation_id} is stated earlier, {was.end:%Y-%m-%d %H:%M} → "
-                f"{window.end:%Y-%m-%d %H:%M} UTC: compare with the reservation",
-            )
-
-
-def _keeps_its_version(before: Pool, after: Pool, change: Change | None) -> bool:
-    """Whether the pool goes on with the version that it has, by number, whatever its launch template says now."""
-    return (
-        change is None
-        and not (before.by_group and after.by_group)
-        and before.launch_template == after.launch_template
-        and str(after.launch_version).isdecimal()
-    )
-
-
 def _queues(compared: Comparison, before: Pool, after: Pool) -> Iterator[Hazard]:
     was, is_now = compared.users(before.key)[0], compared.users(after.key)[1]
     lost = sorted(was.queues - is_now.queues)
     if lost:
-        yield _hazard(
+        yield of_pool(
             Level.LOOK, "queue-lost", after, f"queue {', '.join(lost)} no longer places jobs on it: labels must match"
         )
 
@@ -315,8 +214,3 @@ def _listed(paths: list[str]) -> str:
 
 def _named(pool: Pool) -> str:
     return "/".join(pool.key)
-
-
-def _hazard(level: Level, kind: str, pool: Pool, message: str, *others: Pool) -> Hazard:
-    keys = tuple(dict.fromkeys((pool.key, *(other.key for other in others))))
-    return Hazard(level=level, kind=kind, subject=pool.title, message=message, keys=keys)
