@@ -1,5 +1,6 @@
 """The parts of a review that are logic by themselves: text that fits, IAM, security groups, addresses, blocks."""
 
+import random
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from ultrafleet.review import iam, review_of, security_groups
 from ultrafleet.review.markdown import Section, code, fitted, safe, table, whole
 from ultrafleet.review.picture import MOST_BOXES, picture
 from ultrafleet.review.revision import Revision
+from ultrafleet.review.sections import sections
 
 DAY = date(2026, 11, 24)
 
@@ -247,3 +249,42 @@ def test_a_large_fleet_is_drawn_together() -> None:
     assert picture(few.pools, "light").count("<title>") == 1 + len(few.pools)
     assert picture(more.pools, "light").count("<title>") < 10
     assert "5 pools" in picture(more.pools, "dark")
+
+
+JUNK: list[Any] = [
+    None,
+    0,
+    "x",
+    [],
+    {},
+    {"Ref": "Nope"},
+    {"Fn::If": ["C", 1]},
+    {"Fn::Sub": {}},
+    [1],
+    1.5,
+    "10.0.0.0/33",
+]
+
+
+def damaged(value: Any, chance: random.Random, depth: int = 0) -> None:
+    """Put something odd, or nothing, in one place of JSON."""
+    if not isinstance(value, dict | list) or not value:
+        return
+    key: Any = chance.choice(list(value)) if isinstance(value, dict) else chance.randrange(len(value))
+    if depth > 1 and chance.random() < 0.25:
+        value[key] = chance.choice(JUNK)
+    else:
+        damaged(value[key], chance, depth + 1)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_odd_templates_are_reviewed_all_the_same(seed: int) -> None:
+    chance = random.Random(seed)
+
+    def damage(content: Stacks) -> None:
+        for _ in range(4):
+            damaged(content[chance.choice(list(content))]["Resources"], chance)
+
+    review = review_of(revision("base"), revision("head", damage), day=DAY)
+    assert whole(sections(review))
+    assert picture(review.pools, "dark").startswith("<?xml")

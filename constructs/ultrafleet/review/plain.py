@@ -86,6 +86,8 @@ def _told(change: Change, path: str, effect: Effect) -> str:
 def _values(before: Any, after: Any) -> str:  # noqa: ANN401 - JSON
     """` 1 → 2`, where both are short; for a mapping or a list what differs in it."""
     old, new = _parsed(before), _parsed(after)
+    if isinstance(old, list) and isinstance(new, list) and len(old) != len(new):
+        return f" ({len(old)} → {len(new)} members)"
     if isinstance(old, dict | list) and type(old) is type(new):
         found = list(_differences(old, new, ""))
         told = [f"{path}{_values(*values)}" for path, *values in found[:_MOST_DIFFERENCES]]

@@ -114,7 +114,7 @@ def template_changes(
     others = [
         *(_taken_out(name, before[name]) for name in before.keys() - after.keys()),
         *(
-            ResourceChange(logical_id=name, resource_type=after[name]["Type"], fate=Fate.ADDED)
+            ResourceChange(logical_id=name, resource_type=str(after[name]["Type"]), fate=Fate.ADDED)
             for name in after.keys() - before.keys()
         ),
     ]
@@ -167,8 +167,7 @@ class _Moved:
             case "Fn::GetAtt", str():
                 logical_id, _, attribute = argument.partition(".")
                 return self._attribute_moves(logical_id, attribute)
-            case "Fn::Sub", _:
-                text = argument[0] if isinstance(argument, list) else argument
+            case "Fn::Sub", (str() as text) | [str() as text, *_]:
                 return any(
                     self._attribute_moves(logical_id, attribute)
                     for logical_id, attribute in _SUB_REFERENCE.findall(text)
@@ -183,10 +182,10 @@ def _compare(
     logical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], known: Callable[[str], TypeEffects]
 ) -> ResourceChange | None:
     resource_type = str(old["Type"])
-    if resource_type != new["Type"]:
+    if resource_type != str(new["Type"]):
         # "Update of resource type is not permitted" (CloudFormation, medium).
         return ResourceChange(logical_id=logical_id, resource_type=resource_type, fate=Fate.CHANGED, refused=True)
-    before, after = old.get("Properties", {}), new.get("Properties", {})
+    before, after = _properties(old), _properties(new)
     properties = tuple(effects_of_change(resource_type, before, after, effects=known))
     if not properties:
         return None
@@ -201,8 +200,14 @@ def _compare(
     )
 
 
+def _properties(resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the resource states; anybody's template may have anything in place of it."""
+    stated = resource.get("Properties")
+    return stated if isinstance(stated, dict) else {}
+
+
 def _taken_out(logical_id: str, resource: Mapping[str, Any]) -> ResourceChange:
-    kept = resource.get("DeletionPolicy") in _RETAINED
+    kept = str(resource.get("DeletionPolicy")) in _RETAINED
     return ResourceChange(
         logical_id=logical_id, resource_type=str(resource["Type"]), fate=Fate.LEFT if kept else Fate.REMOVED
     )
