@@ -189,7 +189,7 @@ def put(*path: str | int, value: object) -> Edit:
         if value is None:
             del content[last]
         else:
-            content[last] = value
+            content[last] = deepcopy(value)
 
     return edit
 
@@ -232,6 +232,13 @@ SUBNET = "network/Subnet (AWS::EC2::Subnet)"
 RESERVED = "h200/Reserved (AWS::EC2::CapacityReservation)"
 BUCKET = "cluster/Checkpoints (AWS::S3::Bucket)"
 EVERYBODY = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": "0.0.0.0/0"}
+
+ADMIN_OF_THE_CLUSTER = [
+    {
+        "PolicyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+        "AccessScope": {"Type": "cluster"},
+    }
+]
 
 SCENARIOS: dict[str, Scenario] = {
     "nothing": Scenario(edit=lambda _: None, says=("None found.", "0 of 3 pools change")),
@@ -325,7 +332,7 @@ SCENARIOS: dict[str, Scenario] = {
         edit=of("racks", "RackA", "LaunchTemplate", "Version", value="8"),
         hazards=ROLLED_A,
         changed=A,
-        says=("LaunchTemplate/Version 7 → 8",),
+        says=("LaunchTemplate/Version: 7 → 8",),
     ),
     "a reservation is dropped": Scenario(
         edit=both(
@@ -491,8 +498,146 @@ SCENARIOS: dict[str, Scenario] = {
         edit=put("cluster", "Resources", "Checkpoints", "Type", value="AWS::S3::AccessPoint"),
         hazards=frozenset({("stops", "refused", "cluster/Checkpoints (AWS::S3::Bucket)")}),
     ),
+    "an access entry is wider": Scenario(
+        edit=of("cluster", "Entry", "AccessPolicies", value=ADMIN_OF_THE_CLUSTER),
+        hazards=frozenset({("opens", "iam-widened", "cluster/Entry")}),
+        says=("AmazonEKSClusterAdminPolicy on the whole cluster",),
+    ),
+    "an endpoint of the network has no policy any more": Scenario(
+        edit=of("network", "S3", "PolicyDocument", value=None),
+        hazards=frozenset({("opens", "iam-widened", "network/S3 (policy)")}),
+    ),
+    "a role that is elsewhere may do more": Scenario(
+        edit=put(
+            "network",
+            "Resources",
+            "More",
+            value={
+                "Type": "AWS::IAM::RolePolicy",
+                "Properties": {
+                    "RoleName": "nodes",
+                    "PolicyDocument": {"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}},
+                },
+            },
+        ),
+        hazards=frozenset({("opens", "iam-widened", "network/nodes")}),
+    ),
+    "a bucket gets a policy": Scenario(
+        edit=put(
+            "cluster",
+            "Resources",
+            "Open",
+            value={
+                "Type": "AWS::S3::BucketPolicy",
+                "Properties": {
+                    "Bucket": {"Ref": "Checkpoints"},
+                    "PolicyDocument": {
+                        "Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*", "Principal": "*"}
+                    },
+                },
+            },
+        ),
+        hazards=frozenset({("opens", "iam-widened", "cluster/Open (policy)")}),
+    ),
+    "a new group lets everybody in": Scenario(
+        edit=put(
+            "network",
+            "Resources",
+            "Web",
+            value={
+                "Type": "AWS::EC2::SecurityGroup",
+                "Properties": {
+                    "SecurityGroupIngress": [
+                        {"IpProtocol": "tcp", "FromPort": 8000, "ToPort": 8000, "CidrIp": "0.0.0.0/0"}
+                    ]
+                },
+            },
+        ),
+        hazards=frozenset({("opens", "security-group-widened", "network/Web")}),
+    ),
+    "a rule of a group goes": Scenario(
+        edit=put("network", "Resources", "Out", value=None),
+        hazards=frozenset({("look", "removed", "network/Out (AWS::EC2::SecurityGroupEgress)")}),
+        says=("**efa-security-group**",),
+    ),
+    "the endpoint is closed, and its networks with it": Scenario(
+        edit=both(
+            of("cluster", "Fleet", "ResourcesVpcConfig", "EndpointPublicAccess", value=False),
+            of("cluster", "Fleet", "ResourcesVpcConfig", "PublicAccessCidrs", value=None),
+        ),
+    ),
+    "more networks reach the endpoint": Scenario(
+        edit=of("cluster", "Fleet", "ResourcesVpcConfig", "PublicAccessCidrs", value=["10.0.0.0/8", "192.0.2.0/24"]),
+        hazards=frozenset({("opens", "endpoint-opened", CLUSTER)}),
+        says=("192.0.2.0/24",),
+    ),
+    "the cluster is a minor version newer": Scenario(
+        edit=of("cluster", "Fleet", "Version", value="1.35"),
+        hazards=frozenset({("look", "cluster-version", CLUSTER)}),
+    ),
+    "the cluster skips a version": Scenario(
+        edit=of("cluster", "Fleet", "Version", value="1.36"), hazards=frozenset({("stops", "refused", CLUSTER)})
+    ),
+    "the cluster goes back": Scenario(
+        edit=of("cluster", "Fleet", "Version", value="1.33"), hazards=frozenset({("stops", "refused", CLUSTER)})
+    ),
+    "a file system is smaller": Scenario(
+        edit=of("network", "Scratch", "StorageCapacity", value=2400),
+        hazards=frozenset({("stops", "refused", "network/Scratch (AWS::FSx::FileSystem)")}),
+    ),
+    "a namespace goes": Scenario(
+        edit=put("cluster", "Resources", "Namespace", value=None),
+        hazards=frozenset({("stops", "data-removed", "cluster/Namespace (Custom::AWSCDK-EKS-KubernetesResource)")}),
+        says=("Namespace is deleted, with all that is in it",),
+    ),
+    "a chart goes": Scenario(
+        edit=put("cluster", "Resources", "Chart", value=None),
+        hazards=frozenset({("look", "uninstalled", "cluster/Chart (Custom::AWSCDK-EKS-HelmChart)")}),
+    ),
+    "a schedule goes": Scenario(
+        edit=put("cluster", "Resources", "Emptied", value=None),
+        hazards=frozenset({("look", "schedule-changed", "cluster/Emptied (AWS::Scheduler::Schedule)")}),
+    ),
+    "two pools name one block": Scenario(
+        edit=of(
+            "racks",
+            "RackBLaunch",
+            "LaunchTemplateData",
+            "CapacityReservationSpecification",
+            "CapacityReservationTarget",
+            value={"CapacityReservationId": "cr-0aaaaaaaaaaaaaaa1"},
+        ),
+        hazards=frozenset(
+            {
+                ("stops", "pool-rolled", RACK_B),
+                ("stops", "reservation-moved", RACK_B),
+                ("look", "reservation-shared", RACK_A),
+            }
+        ),
+        changed=B,
+    ),
+    "a pool may have more nodes": Scenario(
+        edit=both(
+            of("h200", "H200", "ScalingConfig", "MaxSize", value=6),
+            of("h200", "H200", "ScalingConfig", "DesiredSize", value=6),
+        ),
+        more=(0, 16, 2, 0.0),
+        changed=frozenset({H200}),
+    ),
+    "nothing but the way it is written": Scenario(
+        edit=both(
+            of("h200", "H200", "ScalingConfig", "MaxSize", value="4"),
+            of("cluster", "Fleet", "DeletionProtection", value="true"),
+            of("cluster", "Role", "Policies", 0, "PolicyDocument", "Statement", 0, "Action", value=["s3:Get*"]),
+        ),
+        says=("None found.", "0 of 3 pools change"),
+    ),
 }
 
+OPEN_TO_THE_OFFICE = both(
+    of("cluster", "Fleet", "ResourcesVpcConfig", "EndpointPublicAccess", value=True),
+    of("cluster", "Fleet", "ResourcesVpcConfig", "PublicAccessCidrs", value=["10.0.0.0/8"]),
+)
 NAMED_VERSION = of("racks", "RackA", "LaunchTemplate", "Version", value="7")
 BEFORE: dict[str, Edit] = {
     "a reservation is swapped in a version that the pool doesn't name": NAMED_VERSION,
@@ -502,5 +647,79 @@ BEFORE: dict[str, Edit] = {
     ),
     "a pool's desired size is smaller": of("h200", "H200", "ScalingConfig", "DesiredSize", value=4),
     "a pool without a name moves to another subnet": of("racks", "RackB", "NodegroupName", value=None),
+    "an access entry is wider": put(
+        "cluster",
+        "Resources",
+        "Entry",
+        value={
+            "Type": "AWS::EKS::AccessEntry",
+            "Properties": {
+                "ClusterName": "fleet",
+                "PrincipalArn": "arn:aws:iam::111122223333:role/a",
+                "AccessPolicies": [
+                    {
+                        "PolicyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
+                        "AccessScope": {"Type": "namespace", "Namespaces": ["a"]},
+                    }
+                ],
+            },
+        },
+    ),
+    "an endpoint of the network has no policy any more": put(
+        "network",
+        "Resources",
+        "S3",
+        value={
+            "Type": "AWS::EC2::VPCEndpoint",
+            "Properties": {
+                "ServiceName": "com.amazonaws.us-east-1.s3",
+                "VpcId": "vpc-1",
+                "PolicyDocument": {
+                    "Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*", "Principal": "*"}
+                },
+            },
+        },
+    ),
+    "the endpoint is closed, and its networks with it": OPEN_TO_THE_OFFICE,
+    "more networks reach the endpoint": OPEN_TO_THE_OFFICE,
+    "a pool may have more nodes": of("h200", "H200", "ScalingConfig", "DesiredSize", value=4),
+    "a file system is smaller": put(
+        "network",
+        "Resources",
+        "Scratch",
+        value={
+            "Type": "AWS::FSx::FileSystem",
+            "Properties": {
+                "FileSystemType": "LUSTRE",
+                "StorageCapacity": 4800,
+                "SubnetIds": ["subnet-1"],
+                "LustreConfiguration": {"DeploymentType": "SCRATCH_2"},
+            },
+        },
+    ),
+    "a namespace goes": put(
+        "cluster",
+        "Resources",
+        "Namespace",
+        value={
+            "Type": "Custom::AWSCDK-EKS-KubernetesResource",
+            "Properties": {"ClusterName": "fleet", "Manifest": '[{"kind":"Namespace","metadata":{"name":"a"}}]'},
+        },
+    ),
+    "a chart goes": put(
+        "cluster",
+        "Resources",
+        "Chart",
+        value={
+            "Type": "Custom::AWSCDK-EKS-HelmChart",
+            "Properties": {"ClusterName": "fleet", "Release": "kueue", "Chart": "kueue"},
+        },
+    ),
+    "a schedule goes": put(
+        "cluster",
+        "Resources",
+        "Emptied",
+        value={"Type": "AWS::Scheduler::Schedule", "Properties": {"ScheduleExpression": "at(2026-12-15T09:00:00)"}},
+    ),
 }
 """What the base has in addition."""

@@ -111,6 +111,16 @@ class TestInput:
         (Path(sides[1]) / "broken.yaml").write_text("Resources:\n  A: {Type: AWS::SNS::Topic\n")
         assert "⚠ Not reviewed: broken.yaml can't be read" in run(*sides).stdout
 
+    def test_a_stack_that_cannot_be_read_is_not_gone(self, sides: tuple[str, str]) -> None:
+        for name in ("racks", "network"):
+            path = Path(sides[1]) / f"{name}.template.json"
+            path.write_text(path.read_text()[:-9])
+        text = run(*sides).stdout
+        assert text.count("⚠ Not reviewed") == 2
+        assert "pool-removed" not in text
+        assert "stack-left" not in text
+        assert "| UltraServers | 0 | 0 | = |" in text
+
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [

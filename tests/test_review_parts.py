@@ -152,8 +152,9 @@ class TestSecurityGroups:
         assert bool(list(security_groups.widened(self.passages(old), self.passages(new)))) is wider
 
     def test_say_it_for_people(self) -> None:
-        told = [str(passage) for passage in self.passages({**TCP, "CidrIp": "10.0.0.0/8"})["Group"]]
-        assert told == ["tcp 443 from 10.0.0.0/8"]
+        told = {str(passage) for passage in self.passages({**TCP, "CidrIp": "10.0.0.0/8"})["Group"]}
+        # What states no way out has all of them.
+        assert told == {"tcp 443 from 10.0.0.0/8", "everything to 0.0.0.0/0", "everything to ::/0"}
 
 
 class TestBlocks:
@@ -213,7 +214,8 @@ class TestOtherGroups:
         ("version", "policy", "told"),
         [
             (LATEST, {"AutoScalingRollingUpdate": {}}, ("stops", "pool-rolled")),
-            (LATEST, {"AutoScalingReplacingUpdate": {"WillReplace": True}}, ("stops", "pool-rolled")),
+            (LATEST, {"AutoScalingReplacingUpdate": {"WillReplace": True}}, ("stops", "pool-replaced")),
+            (LATEST, {"AutoScalingReplacingUpdate": {"WillReplace": False}}, ("look", "template-version")),
             (LATEST, None, ("look", "template-version")),
             ("$Latest", None, ("look", "template-version")),
             ("3", None, ("look", "template-version")),

@@ -1,5 +1,6 @@
 """What a deployment does to every stack: two revisions compared, resource by resource, values resolved."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +12,7 @@ from ultrafleet.review.revision import Revision
 from ultrafleet.rules.template_changes import Fate, ResourceChange, TemplateChanges, imports, template_changes
 
 _ATTRIBUTES: Final = ("DeletionPolicy", "UpdateReplacePolicy", "UpdatePolicy", "CreationPolicy")
+_SETS: Final = ("Action", "NotAction", "Resource", "NotResource")
 _EMPTY: Final[Mapping[str, Any]] = {"Resources": {}}
 
 
@@ -66,25 +68,29 @@ class StackChange:
         is_new: it isn't in the base.
         is_gone: it isn't in the head.
         changes: its resources that change, by logical id.
-        refused_exports: exports that change while another stack imports them, which CloudFormation refuses.
+        refused_exports: exports that change while other stacks import them, which CloudFormation refuses, with those.
     """
 
     stack: str
     is_new: bool
     is_gone: bool
     changes: tuple[Change, ...]
-    refused_exports: tuple[str, ...]
+    refused_exports: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def changes_between(base: Revision, head: Revision) -> list[StackChange]:
     """Stacks that change, by name."""
-    imported = {name for template in base.stacks.values() for name in imports(template.content)}
+    importers: dict[str, list[str]] = defaultdict(list)
+    for stack, template in base.stacks.items():
+        for name in imports(template.content):
+            importers[name].append(stack)
     found = []
     for stack in sorted({*base.stacks, *head.stacks}):
         before, after = base.stacks.get(stack), head.stacks.get(stack)
         changed = template_changes(_plain(before), _plain(after), effects=effects_of_type)
         changes = tuple(_changes(stack, before, after, changed))
-        exports = tuple(sorted(changed.moved_exports & imported)) if after is not None else ()
+        moved = sorted(changed.moved_exports & importers.keys()) if after is not None else []
+        exports = tuple((name, tuple(sorted(importers[name]))) for name in moved)
         if changes or exports or (before is None) is not (after is None):
             found.append(
                 StackChange(
@@ -118,7 +124,23 @@ def _changes(stack: str, before: Template | None, after: Template | None, change
 
 def _plain(template: Template | None) -> Mapping[str, Any]:
     """The template with every value resolved that can be, and without resources whose condition is false."""
-    return template.simplified if template is not None else _EMPTY
+    return _one_form(template.simplified) if template is not None else _EMPTY
+
+
+def _one_form(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """What CloudFormation and IAM take as the same: numbers and their text, one action and a list of it."""
+    if isinstance(value, dict):
+        is_statement = "Effect" in value and ("Action" in value or "NotAction" in value)
+        return {key: _as_set(item) if is_statement and key in _SETS else _one_form(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_one_form(item) for item in value]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _as_set(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
+    return sorted((_one_form(item) for item in (value if isinstance(value, list) else [value])), key=repr)
 
 
 def is_removed(change: Change) -> bool:

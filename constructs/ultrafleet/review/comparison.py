@@ -80,7 +80,11 @@ class Comparison:
 
     def in_order(self, keys: Iterable[Key]) -> list[Pool]:
         """Pools of some groups, in the order of the fleet."""
-        return [self.titles[key] for key in sorted(keys, key=self._places.__getitem__)]
+        found = {}
+        for key in sorted(keys, key=self._places.__getitem__):
+            pool = self.titles[key]
+            found[pool.place, pool.title] = pool  # one that moves to another resource is one pool
+        return list(found.values())
 
     @cached_property
     def pools_of_stacks(self) -> dict[str, list[Pool]]:

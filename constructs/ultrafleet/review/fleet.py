@@ -43,6 +43,7 @@ class Pool:
         held: whether it is ordered to be empty.
         labels: labels of its nodes.
         zone: zone of its subnet, where that is known.
+        subnets: its subnets, those that templates make.
         launch_template: its launch template.
         launch_version: the version of it that it names; None where it names none.
     """
@@ -63,6 +64,7 @@ class Pool:
     held: bool
     labels: Mapping[str, str] = field(hash=False)
     zone: str | None
+    subnets: tuple[Key, ...]
     launch_template: Key | None
     launch_version: Any = field(hash=False)
 
@@ -80,14 +82,29 @@ class Pool:
 
     @property
     def usd_per_hour(self) -> float | None:
-        """Price of its capacity block at full size; None where nobody states one."""
+        """Price of the largest of its blocks, which is paid whatever runs; None where nobody states one.
+
+        Where no template says how many instances a block holds, it is as many as the pool is large.
+        """
         if not self.on_blocks or self.nodes is None:
             return None
+        sizes = [window.instances for window in self.windows if window.instances]
+        per_node = self._usd_per_node_hour
+        if sizes and per_node is not None:
+            return per_node * max(sizes)
         if self.ultraserver_type is not None:
             price = self.ultraserver_type.capacity_block_usd_per_hour
             return price * self.ultraservers if price is not None else None
         price = self.kind.capacity_block_usd_per_hour if self.kind is not None else None
         return price * self.nodes if price is not None else None
+
+    @property
+    def _usd_per_node_hour(self) -> float | None:
+        """Share of one node in the price of an UltraServer, or its own."""
+        sold = [item for item in self.kind.ultraserver_types if item.capacity_block_usd_per_hour] if self.kind else []
+        if sold and sold[0].instance_count:
+            return (sold[0].capacity_block_usd_per_hour or 0.0) / sold[0].instance_count
+        return self.kind.capacity_block_usd_per_hour if self.kind is not None else None
 
     def remaining_hours(self, window: BlockWindow, as_of: datetime) -> float:
         """Hours that a block has left."""
@@ -178,6 +195,8 @@ def _pool(group: Group, kind: InstanceType | None, stacks: Mapping[int, str], pl
     named = [name for name in group.type_names if isinstance(name, str)]
     labels = group.resource.get("Labels")
     zones = group.zones
+    reservations = tuple(_reservations(template, group))
+    subnets = [made for made in map(template.referred, group.subnets) if made is not None]
     return Pool(
         key=(stack, group.logical_id),
         name=group.name,
@@ -189,12 +208,13 @@ def _pool(group: Group, kind: InstanceType | None, stacks: Mapping[int, str], pl
         ultraservers=count,
         ultraserver_type=ultraserver,
         on_blocks=group.is_for_block,
-        reservations=tuple(_reservations(template, group)),
+        reservations=reservations,
         by_group=_group_of_reservations(template, group) is not None,
-        windows=_windows(template, group),
+        windows=_windows(template, group, reservations),
         held=group.resource.get("Tags", SCHEDULE_TAG) == HOLD if group.resource.type == NODE_GROUP else False,
         labels={str(key): str(value) for key, value in labels.items()} if isinstance(labels, Mapping) else {},
         zone=zones[0] if zones else None,
+        subnets=tuple((stacks[id(made.template)], made.logical_id) for made in subnets),
         launch_template=_launch_key(group, stacks),
         launch_version=group.launch_version,
     )
@@ -247,9 +267,13 @@ def _reservations(template: Template, group: Group) -> Iterator[str]:
         yield resource.logical_id if resource is not None else "(known at deployment)"
 
 
-def _windows(template: Template, group: Group) -> tuple[BlockWindow, ...]:
+def _windows(template: Template, group: Group, reservations: Sequence[str]) -> tuple[BlockWindow, ...]:
+    """When its blocks run: of those that it launches into, where they are known."""
     metadata = template.content.get("Metadata")
-    return read_block_windows(metadata, group.name) or read_block_windows(metadata, group.logical_id)
+    stated = read_block_windows(metadata, group.name) or read_block_windows(metadata, group.logical_id)
+    if not any(_RESERVATION.fullmatch(name) for name in reservations):
+        return stated
+    return tuple(window for window in stated if window.capacity_reservation_id in reservations)
 
 
 def _launch_key(group: Group, stacks: Mapping[int, str]) -> Key | None:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from ultrafleet.review.access_hazards import access_hazards
 from ultrafleet.review.block_hazards import block_hazards
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.hazard import Hazard, Level
@@ -18,6 +19,7 @@ def hazards(compared: Comparison) -> list[Hazard]:
         *pool_hazards(compared),
         *resource_hazards(compared),
         *openings(compared),
+        *access_hazards(compared),
         *block_hazards(compared),
     ]
     return sorted(dict.fromkeys(found), key=lambda hazard: _ORDER.index(hazard.level))

@@ -22,7 +22,10 @@ _RESOURCE_POLICIES: Final = {
     "AWS::KMS::Key": "KeyPolicy",
     "AWS::SecretsManager::ResourcePolicy": "ResourcePolicy",
     "AWS::ECR::Repository": "RepositoryPolicyText",
+    "AWS::EC2::VPCEndpoint": "PolicyDocument",
 }
+_ALL: Final = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Principal": "*"}}
+"""What an endpoint without a policy lets pass (VPC user guide, endpoint policies, high)."""
 
 Grants = dict[str, tuple[list[Statement], set[str]]]
 """Statements and managed policies, by what they grant: rights, or who may take them."""
@@ -49,7 +52,8 @@ def grants(template: Template) -> Grants:
             add(holder, statements(attached.get("PolicyDocument")))
     for resource in template.of_type(*_RESOURCE_POLICIES):
         key = f"{resource.logical_id} (policy)"
-        add(key, statements(resource.get(_RESOURCE_POLICIES[resource.type])))
+        document = resource.get(_RESOURCE_POLICIES[resource.type])
+        add(key, statements(_ALL if document is None and resource.type == "AWS::EC2::VPCEndpoint" else document))
     return found
 
 
@@ -60,11 +64,12 @@ def widened(before: Grants, after: Grants) -> Iterator[tuple[str, str]]:
         for arn in sorted(managed_now - managed_then):
             yield holder, f"managed policy {arn.rpartition('/')[2]}"
         allowed = [item for item in was if item.get("Effect") == "Allow"]
+        denied = [item for item in now if item.get("Effect") == "Deny"]
         for statement in now:
             if statement.get("Effect") == "Allow" and not any(covers(item, statement) for item in allowed):
                 yield holder, f"allowed: {_told(statement)}"
         for statement in was:
-            if statement.get("Effect") == "Deny" and statement not in now:
+            if statement.get("Effect") == "Deny" and not any(covers(item, statement) for item in denied):
                 yield holder, f"no longer denied: {_told(statement)}"
 
 
@@ -103,7 +108,12 @@ def _conditions_cover(wide: Any, narrow: Any) -> bool:  # noqa: ANN401 - JSON
         if not isinstance(stated, Mapping) or not isinstance(own, Mapping):
             return bool(wide == narrow)
         for key, values in stated.items():
-            if key not in own or not set(_texts(own[key])) <= set(_texts(values)):
+            if key not in own:
+                return False
+            fewer, more = set(_texts(own[key])), set(_texts(values))
+            if "Not" in str(operator):  # more exceptions are narrower
+                fewer, more = more, fewer
+            if not fewer <= more:
                 return False
     return True
 
@@ -125,7 +135,7 @@ def text(value: Any) -> str:  # noqa: ANN401 - JSON
         if value.logical_id is not None:
             return f"${{{value.logical_id}{f'.{value.attribute}' if value.attribute else ''}}}"
         return value.text or f"${{{value.reason}}}"
-    return str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _holders(template: Template, attached: Resource) -> Iterator[str]:

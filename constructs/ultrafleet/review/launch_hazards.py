@@ -1,17 +1,17 @@
 """What a change of its launch template or of its reservations means for a pool."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from ultrafleet.policy.group import AUTO_SCALING_GROUP
 from ultrafleet.policy.intrinsics import Unknown
+from ultrafleet.policy.launch import is_true
 from ultrafleet.review.changes import Change, is_removed
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Pool
 from ultrafleet.review.hazard import Hazard, Level, of_pool
 from ultrafleet.rules.update_effects import Effect
 
-_ROLLING: Final = ("AutoScalingRollingUpdate", "AutoScalingReplacingUpdate")
 _ROLLED_BY_POLICY: Final = ("LaunchTemplate", "LaunchConfigurationName", "MixedInstancesPolicy", "VPCZoneIdentifier")
 """What an Auto Scaling group's UpdatePolicy acts on (CloudFormation user guide, UpdatePolicy attribute, high)."""
 
@@ -58,6 +58,8 @@ def _of_version(compared: Comparison, after: Pool, change: Change | None) -> str
             f" and the pool names version {version}: nothing changes until it names the new one, and that restarts its "
             "nodes"
         )
+    if isinstance(version, Unknown) and version.attribute == "DefaultVersionNumber":
+        return ", and the pool has its default version, which no deployment moves: nothing changes"
     if isinstance(version, Unknown) and change is None:
         return f"; which one the pool has can't be told ({version.reason})"
     return None
@@ -83,7 +85,7 @@ def reservation_hazards(before: Pool, after: Pool, change: Change | None) -> Ite
             "reservation-dropped",
             after,
             f"reservation {', '.join(dropped)} is dropped{when}: nothing is launched into it any more, and it is paid "
-            "until its end",
+            "for as long as it is there",
         )
     sooner = {item.capacity_reservation_id: item for item in before.windows}
     for window in after.windows:
@@ -110,7 +112,18 @@ def _keeps_its_version(before: Pool, after: Pool, change: Change | None) -> bool
 
 def by_policy(change: Change) -> list[str]:
     """Properties of an Auto Scaling group whose change its UpdatePolicy carries to the instances."""
-    policy = change.after.raw.get("UpdatePolicy") if change.after is not None else None
-    if change.type != AUTO_SCALING_GROUP or not isinstance(policy, dict) or not any(key in policy for key in _ROLLING):
+    policy = _update_policy(change)
+    if change.type != AUTO_SCALING_GROUP or not ("AutoScalingRollingUpdate" in policy or will_replace(change)):
         return []
     return [path for path in change.paths if path.startswith(_ROLLED_BY_POLICY)]
+
+
+def will_replace(change: Change) -> bool:
+    """Whether an Auto Scaling group is made anew for such a change."""
+    replacing = _update_policy(change).get("AutoScalingReplacingUpdate")
+    return isinstance(replacing, dict) and is_true(replacing.get("WillReplace"))
+
+
+def _update_policy(change: Change) -> dict[str, Any]:
+    policy = change.after.raw.get("UpdatePolicy") if change.after is not None else None
+    return policy if isinstance(policy, dict) else {}

@@ -48,5 +48,6 @@ def block_usd_remaining(pool: Pool, window: BlockWindow, as_of: datetime) -> flo
     """USD from a day to the end of one of a pool's blocks; None where the price isn't known."""
     if pool.usd_per_hour is None:
         return None
-    nodes = pool.nodes or 1
-    return pool.usd_per_hour * pool.remaining_hours(window, as_of) * (window.instances or nodes) / nodes
+    largest = max((one.instances for one in pool.windows if one.instances), default=None)
+    share = window.instances / largest if window.instances and largest else 1.0
+    return pool.usd_per_hour * pool.remaining_hours(window, as_of) * share

@@ -1,4 +1,4 @@
-"""What a change opens, or no longer protects: IAM, security groups, endpoints, encryption, protection from deletion."""
+"""What a change opens, or no longer protects: endpoints, encryption, public access, protection from deletion."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Final
 from ultrafleet.policy.intrinsics import Unknown
 from ultrafleet.policy.launch import is_true
 from ultrafleet.policy.template import Resource
-from ultrafleet.review import iam, security_groups
+from ultrafleet.review import iam
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Key
 from ultrafleet.review.hazard import Hazard, Level
@@ -27,20 +27,23 @@ class _Guard:
 
 
 _ENCRYPTION: Final = _Guard("encryption-dropped", "encryption is dropped")
+_OWN_KEY: Final = _Guard("encryption-dropped", "the key of its own is dropped, at most AWS's encrypts it")
 _DELETION: Final = _Guard("deletion-protection-off", "deletion protection is off")
-_PUBLIC: Final = _Guard("made-public", "it becomes public")
+_PUBLIC: Final = _Guard("made-public", "it is public")
+_MAY_BE_PUBLIC: Final = _Guard("made-public", "nothing keeps it from being made public")
 
 _TRUE_PROTECTS: Final = {
     "AtRestEncryptionEnabled": _ENCRYPTION,
-    "BlockPublicAcls": _PUBLIC,
-    "BlockPublicPolicy": _PUBLIC,
+    "BlockPublicAcls": _MAY_BE_PUBLIC,
+    "BlockPublicPolicy": _MAY_BE_PUBLIC,
     "DeletionProtection": _DELETION,
     "DeletionProtectionEnabled": _DELETION,
     "DisableApiTermination": _DELETION,
+    "EndpointPrivateAccess": _Guard("endpoint-opened", "nodes and people no longer reach the Kubernetes API privately"),
     "EnableKeyRotation": _Guard("encryption-dropped", "the key is no longer rotated"),
     "Encrypted": _ENCRYPTION,
-    "IgnorePublicAcls": _PUBLIC,
-    "RestrictPublicBuckets": _PUBLIC,
+    "IgnorePublicAcls": _MAY_BE_PUBLIC,
+    "RestrictPublicBuckets": _MAY_BE_PUBLIC,
     "SSEEnabled": _ENCRYPTION,
     "SqsManagedSseEnabled": _ENCRYPTION,
     "StorageEncrypted": _ENCRYPTION,
@@ -52,11 +55,11 @@ _PRESENCE_PROTECTS: Final = {
     "BucketEncryption": _ENCRYPTION,
     "EncryptionConfig": _ENCRYPTION,
     "EncryptionConfiguration": _ENCRYPTION,
-    "KmsKeyArn": _ENCRYPTION,
-    "KmsKeyId": _ENCRYPTION,
-    "KmsMasterKeyId": _ENCRYPTION,
+    "KmsKeyArn": _OWN_KEY,
+    "KmsKeyId": _OWN_KEY,
+    "KmsMasterKeyId": _OWN_KEY,
     "PermissionsBoundary": _Guard("iam-widened", "the permissions boundary is gone"),
-    "PublicAccessBlockConfiguration": _PUBLIC,
+    "PublicAccessBlockConfiguration": _MAY_BE_PUBLIC,
 }
 """Properties that protect while they are there."""
 _TRUE_OPENS: Final = {
@@ -72,6 +75,10 @@ _VALUE_PROTECTS: Final = {
 _VALUE_OPENS: Final = {("Scheme", "internet-facing"): _Guard("endpoint-opened", "the load balancer faces the internet")}
 
 
+_ALONE: Final = ("MetadataOptions",)
+"""Parts whose loss is the loss of what protects in them."""
+
+
 def openings(compared: Comparison) -> Iterator[Hazard]:
     """What is opened, resource by resource."""
     for key, before, after in compared.resources():
@@ -80,23 +87,14 @@ def openings(compared: Comparison) -> Iterator[Hazard]:
             yield from _properties(key, before, after)
             if before.type == after.type == _CLUSTER:
                 yield from _cluster(key, before, after)
-    for stack, template in compared.base.stacks.items():
-        later = compared.head.stacks.get(stack)
-        if later is None:
-            continue
-        for holder, what in iam.widened(iam.grants(template), iam.grants(later)):
-            yield _widened("iam-widened", stack, holder, f"IAM is widened: {what}")
-        for group, passage in security_groups.widened(
-            security_groups.passages(template), security_groups.passages(later)
-        ):
-            yield _widened("security-group-widened", stack, group, f"the security group is widened: {passage}")
 
 
 def _properties(key: Key, before: Resource, after: Resource) -> Iterator[Hazard]:
     was, now = dict(_leaves(_defaults(before))), dict(_leaves(_defaults(after)))
     for path in dict.fromkeys((*was, *now)):
         old, new = was.get(path), now.get(path)
-        guard = _opened(path, old, new) or (_lost(path, old, new) if _parent_stays(path, now) else None)
+        lost = _lost(path, old, new) if _parent_stays(path, now) else None
+        guard = _opened(path, old, new) or lost
         if guard is not None:
             told = f"{guard.told} ({'/'.join(path)}: {_shown(old)} → {_shown(new)})"
             yield _hazard(guard, key, after, told)
@@ -112,7 +110,7 @@ def _policies(key: Key, before: Resource, after: Resource) -> Iterator[Hazard]:
 
 def _cluster(key: Key, before: Resource, after: Resource) -> Iterator[Hazard]:
     """Networks that reach a public endpoint; none stated is all."""
-    if not is_true(_defaults(before)["ResourcesVpcConfig"].get("EndpointPublicAccess")):
+    if not all(is_true(_defaults(side)["ResourcesVpcConfig"].get("EndpointPublicAccess")) for side in (before, after)):
         return  # opening it at all is reported as that
     networks = [
         {iam.text(item) for item in side.items("ResourcesVpcConfig", "PublicAccessCidrs")} or {_EVERYWHERE}
@@ -149,11 +147,12 @@ def _leaves(value: Any, path: _Path = ()) -> Iterator[tuple[_Path, Any]]:  # noq
     elif isinstance(value, list):
         for number, item in enumerate(value):
             name = next((str(item[key]) for key in _NAMES if key in item), None) if isinstance(item, Mapping) else None
-            yield from _leaves(item, (*path, name or str(number)))
+            yield from _leaves(item, (*path[:-1], f"{path[-1]}[{name or number}]"))
 
 
 def _parent_stays(path: _Path, now: Mapping[_Path, Any]) -> bool:
-    return len(path) == 1 or path[:-1] in now
+    """Whether what holds a property is still there, or held nothing but what protects."""
+    return len(path) == 1 or path[:-1] in now or (path[-2] in _ALONE and path[:-2] in now)
 
 
 def _lost(path: _Path, before: Any, after: Any) -> _Guard | None:  # noqa: ANN401 - JSON
@@ -183,10 +182,3 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
 def _hazard(guard: _Guard, key: Key, resource: Resource, message: str) -> Hazard:
     subject = f"{key[0]}/{key[1]} ({resource.type})"
     return Hazard(level=Level.OPENS, kind=guard.kind, subject=subject, message=message, keys=(key,))
-
-
-def _widened(kind: str, stack: str, holder: str, message: str) -> Hazard:
-    logical_id = holder.split(" ", maxsplit=1)[0]
-    return Hazard(
-        level=Level.OPENS, kind=kind, subject=f"{stack}/{holder}", message=message, keys=((stack, logical_id),)
-    )

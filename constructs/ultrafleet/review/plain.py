@@ -92,9 +92,11 @@ def _values(before: Any, after: Any) -> str:  # noqa: ANN401 - JSON
         found = list(_differences(old, new, ""))
         told = [f"{path}{_values(*values)}" for path, *values in found[:_MOST_DIFFERENCES]]
         more = [f"{len(found) - _MOST_DIFFERENCES} more"] if len(found) > _MOST_DIFFERENCES else []
-        return f" ({', '.join([*told, *more])})"
+        return f" ({', '.join([*told, *more])})" if told else ""
     shown = [_shown(value) for value in (before, after)]
-    return f" {shown[0]} → {shown[1]}" if None not in shown else ""
+    if None in shown:
+        return ""
+    return f" {shown[0]} → {shown[1]}" if shown[0] != shown[1] else f" {shown[1]}"
 
 
 def _differences(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 - JSON

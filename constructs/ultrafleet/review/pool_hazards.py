@@ -10,7 +10,8 @@ from ultrafleet.review.changes import Change
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Pool, racks
 from ultrafleet.review.hazard import Hazard, Level, of_pool
-from ultrafleet.review.launch_hazards import by_policy, launch_hazards, reservation_hazards
+from ultrafleet.review.iam import text
+from ultrafleet.review.launch_hazards import by_policy, launch_hazards, reservation_hazards, will_replace
 from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, GROUP_TAG, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
 from ultrafleet.rules.template_changes import Fate
 from ultrafleet.rules.update_effects import Effect
@@ -57,8 +58,14 @@ def _removed(compared: Comparison, pool: Pool) -> Iterator[Hazard]:
         Level.STOPS,
         "pool-removed",
         pool,
-        f"it is removed: {size(pool)} are terminated, with what runs on them; drain it first",
+        f"it is removed: {size(pool)} are terminated, with what runs on them; drain it first{_paid(pool)}",
     )
+
+
+def _paid(pool: Pool) -> str:
+    """What a pool that goes leaves behind."""
+    blocks = [name for name in pool.reservations if pool.on_blocks and name.startswith("cr-")]
+    return f"; {', '.join(blocks)} stays paid until its end" if blocks else ""
 
 
 def _changed(compared: Comparison, before: Pool, after: Pool) -> Iterator[Hazard]:
@@ -75,8 +82,16 @@ def _changed(compared: Comparison, before: Pool, after: Pool) -> Iterator[Hazard
     group_changes = change is not None and change.of.fate is Fate.CHANGED
     if change is not None and group_changes:
         yield from _replaced(after, change)
-        yield from _rolled(after, change)
+        yield from _rolled(compared, after, change)
         yield from _by_orders(before, after, change)
+        unknown = [item.path for item in change.of.properties if item.effect is Effect.UNCLASSIFIED]
+        if change.type == COMPUTE_NODE_GROUP and set(unknown) - {"Tags", "ScalingConfiguration"}:
+            yield of_pool(
+                Level.LOOK,
+                "unclassified",
+                after,
+                f"{_listed(unknown)} changes: whether PCS replaces nodes for it, nobody classified, see its user guide",
+            )
         if "Taints" in change.paths:
             yield of_pool(
                 Level.LOOK,
@@ -116,11 +131,23 @@ def _told(refused: list[str]) -> str:
     return f"{_listed(refused)} can't be changed" if refused else "its type is another"
 
 
-def _rolled(pool: Pool, change: Change) -> Iterator[Hazard]:
+def _rolled(compared: Comparison, pool: Pool, change: Change) -> Iterator[Hazard]:
     paths = [item.path for item in change.of.properties if item.effect is Effect.ROLLS_NODES]
-    paths += by_policy(change)
+    by_own_policy = by_policy(change)
+    if by_own_policy and will_replace(change):
+        yield of_pool(
+            Level.STOPS,
+            "pool-replaced",
+            pool,
+            f"its UpdatePolicy replaces the whole group ({_listed(by_own_policy)}): a new one is made, and the old one "
+            "is deleted with its nodes; one block doesn't hold both",
+        )
+        return
+    paths += by_own_policy
     if paths:
-        changes = "; ".join(f"{path} {_values(change, path)}" for path in paths)
+        template = compared.changes.get(pool.launch_template) if pool.launch_template is not None else None
+        inside = _differing(template) if template is not None else []
+        changes = "; ".join([*(f"{path}: {_values(change, path)}" for path in paths), *inside])
         yield of_pool(
             Level.STOPS,
             "pool-rolled",
@@ -128,6 +155,12 @@ def _rolled(pool: Pool, change: Change) -> Iterator[Hazard]:
             f"every node is restarted ({changes}): EKS or Auto Scaling replaces them, some at a time, and jobs on them "
             "stop; deploy it between two jobs",
         )
+
+
+def _differing(template: Change) -> list[str]:
+    """What a launch template says otherwise."""
+    before, after = (side if isinstance(side, dict) else {} for side in template.get("LaunchTemplateData"))
+    return [str(key) for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
 
 
 def _by_orders(before: Pool, after: Pool, change: Change) -> Iterator[Hazard]:
@@ -171,14 +204,18 @@ def _smaller(before: Pool, after: Pool, change: Change | None) -> Iterator[Hazar
             after,
             f"{'/'.join(path)} goes from {wanted[0]} to {wanted[1]}: nodes above that are terminated",
         )
-    elif change.type == NODE_GROUP and any(item.effect is Effect.RESIZES for item in _sizes(change)):
+    elif (
+        change.type == NODE_GROUP
+        and any(item.effect is Effect.RESIZES for item in _sizes(change))
+        # As many as it could have had: none of them goes.
+        and (wanted[1] is None or before.nodes is None or wanted[1] < before.nodes)
+    ):
         yield of_pool(
             Level.STOPS,
             "pool-resized",
             after,
             f"{_listed([item.path for item in _sizes(change)])} changes, and CloudFormation sends DesiredSize "
-            f"{wanted[1] if wanted[1] is not None else '(not stated)'} with it: a pool that runs more nodes loses them "
-            "until its schedule acts",
+            f"{_shown(change.after.get(*path))} with it: what runs more nodes loses them until its schedule acts",
         )
 
 
@@ -196,8 +233,8 @@ def _queues(compared: Comparison, before: Pool, after: Pool) -> Iterator[Hazard]
 
 
 def _values(change: Change, path: str) -> str:
-    values = change.get(*path.split("/"))
-    return " → ".join(_shown(value) for value in values)
+    before, after = (_shown(value) for value in change.get(*path.split("/")))
+    return f"{before} → {after}" if before != after else after
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
@@ -205,7 +242,7 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
         return "none"
     if isinstance(value, Unknown):
         return "(the new one)" if value.attribute == "LatestVersionNumber" else "(known at deployment)"
-    return str(value)
+    return "(another)" if isinstance(value, dict | list) else text(value)
 
 
 def _listed(paths: list[str]) -> str:

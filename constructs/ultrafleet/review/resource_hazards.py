@@ -10,6 +10,7 @@ from ultrafleet.review.changes import Change, StackChange
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Pool, names
 from ultrafleet.review.hazard import REFUSED, Hazard, Level
+from ultrafleet.review.workloads import MANIFESTS, items_of
 from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES
 from ultrafleet.rules.template_changes import Fate
 from ultrafleet.rules.update_effects import Effect
@@ -17,6 +18,11 @@ from ultrafleet.rules.update_effects import Effect
 _RESERVATION: Final = "AWS::EC2::CapacityReservation"
 _SUBNET: Final = "AWS::EC2::Subnet"
 _CLUSTER: Final = "AWS::EKS::Cluster"
+_SCHEDULE: Final = "AWS::Scheduler::Schedule"
+_CHART: Final = "Custom::AWSCDK-EKS-HelmChart"
+_PASSAGES: Final = ("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress")
+"""Without one nodes go on; what it lets pass, the policy and the plain changes tell."""
+_HOLDS_OBJECTS: Final = ("CustomResourceDefinition", "Namespace", "PersistentVolumeClaim")
 _HOLDS_DATA: Final = frozenset(
     {
         "AWS::DynamoDB::Table",
@@ -39,13 +45,13 @@ _HOLDS_DATA: Final = frozenset(
 def resource_hazards(compared: Comparison) -> Iterator[Hazard]:
     """Hazards of everything but pools, by stack and logical id."""
     for stack in compared.stacks:
-        for name in stack.refused_exports:
+        for name, importers in stack.refused_exports:
             yield Hazard(
                 level=Level.STOPS,
                 kind="export-in-use",
                 subject=f"{stack.stack}/{name}",
-                message="this export changes or goes while another stack imports it: CloudFormation refuses the "
-                "update; first deploy the importers without it",
+                message=f"this export changes or goes while other stacks import it ({', '.join(importers)}): "
+                "CloudFormation refuses the update; first deploy those without it",
             )
         if stack.is_gone:
             yield from _left_stack(compared, stack)
@@ -79,8 +85,9 @@ def _of_resource(compared: Comparison, change: Change) -> Iterator[Hazard]:
         case Fate.REMOVED:
             yield from _removed(compared, change, staying)
         case Fate.CHANGED:
+            yield from _of_service(change)
             if change.type == _SUBNET and "CidrBlock" in change.paths:
-                yield from _shrunk(change, staying)
+                yield from _shrunk(change, [pool for pool in staying if change.key in pool.subnets], staying)
             else:
                 yield from _replaced(change, staying)
             if change.type == _RESERVATION:
@@ -116,10 +123,64 @@ def _removed(compared: Comparison, change: Change, staying: list[Pool]) -> Itera
     elif change.type == _CLUSTER:
         pools = [pool for pool in compared.pools_on(change.key) if pool.key in compared.base_fleet.by_key()]
         yield _hazard(Level.STOPS, "cluster-removed", change, f"the cluster is deleted{_for(pools)}")
+    elif change.type in MANIFESTS or change.type == _CHART:
+        yield from _taken_from_cluster(change)
+    elif change.type == _SCHEDULE:
+        expression = change.get("ScheduleExpression")[0]
+        yield _hazard(
+            Level.LOOK,
+            "schedule-changed",
+            change,
+            f"this schedule ({expression}) no longer runs: what it did, nobody does",
+        )
     elif staying:
         # EC2 keeps some things while instances use them.
-        level = Level.STOPS if change.of.touches else Level.LOOK
+        level = Level.STOPS if change.of.touches and change.type not in _PASSAGES else Level.LOOK
         yield _hazard(level, "removed", change, f"it is deleted, and pools stay that used it{_for(staying)}")
+
+
+def _taken_from_cluster(change: Change) -> Iterator[Hazard]:
+    """Objects and charts that leave a cluster with their resource."""
+    if change.type == _CHART:
+        message = f"the chart's release is uninstalled ({change.get('Release')[0] or change.get('Chart')[0]})"
+        yield _hazard(Level.LOOK, "uninstalled", change, message)
+        return
+    kinds = sorted({str(item.get("kind")) for item in items_of(change.before)})
+    lost = [kind for kind in kinds if kind in _HOLDS_OBJECTS]
+    message = f"{', '.join(lost)} is deleted, with all that is in it" if lost else f"{', '.join(kinds)} is deleted"
+    yield _hazard(Level.STOPS if lost else Level.LOOK, "data-removed" if lost else "uninstalled", change, message)
+
+
+def _of_service(change: Change) -> Iterator[Hazard]:
+    """What a service takes one way only."""
+    if change.type == _CLUSTER and "Version" in change.paths:
+        before, after = (_minor(value) for value in change.get("Version"))
+        told = " → ".join(map(str, change.get("Version")))
+        if before is None or after is None:
+            return
+        if after > before + 1:
+            yield _hazard(
+                Level.STOPS, REFUSED, change, f"Version {told}: EKS refuses it, expected one minor version at a time"
+            )
+        elif after > before:
+            yield _hazard(
+                Level.LOOK,
+                "cluster-version",
+                change,
+                f"Version {told}: the control plane is upgraded, nodes stay as they are",
+            )
+        elif after < before:
+            yield _hazard(Level.STOPS, REFUSED, change, f"Version {told}: EKS refuses it, but soon after an upgrade")
+    if change.type == "AWS::FSx::FileSystem" and "StorageCapacity" in change.paths:
+        sizes = [as_int(value) for value in change.get("StorageCapacity")]
+        if sizes[0] is not None and sizes[1] is not None and sizes[1] < sizes[0]:
+            told = f"StorageCapacity {sizes[0]} → {sizes[1]}: FSx refuses to make a file system smaller, make another"
+            yield _hazard(Level.STOPS, REFUSED, change, told)
+
+
+def _minor(version: Any) -> int | None:  # noqa: ANN401 - JSON
+    parts = str(version).split(".")
+    return as_int(parts[1]) if len(parts) > 1 else None
 
 
 def _replaced(change: Change, staying: list[Pool]) -> Iterator[Hazard]:
@@ -135,10 +196,15 @@ def _replaced(change: Change, staying: list[Pool]) -> Iterator[Hazard]:
             f"CloudFormation refuses the update and rolls the stack back: {why}; make one with another name or id",
         )
     elif certain or perhaps:
-        stops = bool(staying) or change.type in _HOLDS_DATA or change.type in (_CLUSTER, *GROUPS)
+        stops = (
+            (bool(staying) and change.type not in _PASSAGES)
+            or change.type in _HOLDS_DATA
+            or change.type in (_CLUSTER, *GROUPS)
+        )
         verb = "is replaced" if certain else "may be replaced"
         retained = change.before is not None and "Retain" in str(change.before.raw.get("UpdateReplacePolicy"))
         end = "the old one is retained, and no template knows it any more" if retained else "the old one is deleted"
+        end = end if certain else f"then {end}"
         data = ", with its data" if change.type in _HOLDS_DATA and not retained else ""
         yield _hazard(
             Level.STOPS if stops else Level.LOOK,
@@ -148,13 +214,13 @@ def _replaced(change: Change, staying: list[Pool]) -> Iterator[Hazard]:
         )
 
 
-def _shrunk(change: Change, staying: list[Pool]) -> Iterator[Hazard]:
+def _shrunk(change: Change, inside: list[Pool], staying: list[Pool]) -> Iterator[Hazard]:
     before, after = change.get("CidrBlock")
     sizes = [_addresses(value) for value in (before, after)]
     known = sizes[0] is not None and sizes[1] is not None
     smaller = known and sizes[1] < sizes[0]  # type: ignore[operator]
     told = f" ({sizes[0]:,} → {sizes[1]:,} addresses)" if known else ""
-    nodes = sum(pool.nodes or 0 for pool in staying)
+    nodes = sum(pool.nodes or 0 for pool in inside)
     yield _hazard(
         Level.STOPS if smaller or staying else Level.LOOK,
         "subnet-shrunk" if smaller else "subnet-moved",
@@ -182,7 +248,7 @@ def _reservation(change: Change, staying: list[Pool]) -> Iterator[Hazard]:
             change,
             f"reservation goes from {before} to {after} instances: what is above goes back to EC2{_for(staying)}",
         )
-    ends = [str(value) for value in change.get("EndDate")]
+    ends = [str(value or "none") for value in change.get("EndDate")]
     if "EndDate" in change.paths and change.get("EndDate")[1] is not None:
         yield _hazard(
             Level.LOOK,

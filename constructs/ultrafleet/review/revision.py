@@ -25,13 +25,13 @@ class Revision:
         label: how the caller named it.
         stacks: templates by the name of their stack: the CDK's, or else the file's.
         places: account and region of stacks, as far as they are known: `111122223333/us-east-1`.
-        unread: files that look like templates and can't be read, with the reason.
+        unread: files that look like templates and can't be read, with the reason, by the name of their stack.
     """
 
     label: str
     stacks: Mapping[str, Template]
     places: Mapping[str, str] = field(default_factory=dict)
-    unread: tuple[str, ...] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_revision(
@@ -58,7 +58,7 @@ def read_revision(
         files = dict(_files_of_commit(named, under, repository or Path()))
     stacks, places, unread = _templates(files, parameters or {})
     together = dict(zip(stacks, linked(list(stacks.values())), strict=True))
-    return Revision(label=named, stacks=together, places=places, unread=tuple(unread))
+    return Revision(label=named, stacks=together, places=places, unread=unread)
 
 
 def paired(base: Revision, head: Revision) -> tuple[Revision, Revision]:
@@ -76,9 +76,19 @@ def paired(base: Revision, head: Revision) -> tuple[Revision, Revision]:
         (name,) = head.stacks
         (template,) = base.stacks.values()
         return replace(base, stacks={name: template}), head
+    # A stack that one side doesn't show is compared with nothing.
+    dark = {*base.unread, *head.unread}
+    if dark:
+        base, head = (_without(side, dark) for side in (base, head))
     known = base.places.keys() & head.places.keys()
     moved = frozenset(name for name in known if base.places[name] != head.places[name])
     return _with_places(base, moved), _with_places(head, moved)
+
+
+def _without(revision: Revision, names: set[str]) -> Revision:
+    """The same without some stacks, which the others don't see any more, either."""
+    kept = {name: template for name, template in revision.stacks.items() if name not in names}
+    return replace(revision, stacks=dict(zip(kept, linked(list(kept.values())), strict=True)))
 
 
 def _with_places(revision: Revision, names: frozenset[str]) -> Revision:
@@ -98,25 +108,25 @@ def _may_be_template(path: str) -> bool:
 
 def _templates(
     files: Mapping[str, str], parameters: Mapping[str, str]
-) -> tuple[dict[str, Template], dict[str, str], list[str]]:
-    """Templates and places by the name of their stack, and what can't be read."""
+) -> tuple[dict[str, Template], dict[str, str], dict[str, str]]:
+    """Templates, places and what can't be read, by the name of their stack."""
     of_assembly = _stacks_of_assemblies(files)
     names = Counter(name for name, _ in of_assembly.values())
     found: dict[str, Template] = {}
     places: dict[str, str] = {}
-    unread = []
+    unread: dict[str, str] = {}
     for path, text in files.items():
-        try:
-            template = template_among(text, name=path, parameters=parameters)
-        except FleetError as error:
-            unread.append(str(error))
-            continue
-        if template is None:
-            continue
         name, place = of_assembly.get(path, (_without_ending(path), ""))
         if names[name] > 1:
             name = f"{name} ({place})"
         name = path if name in found else name
+        try:
+            template = template_among(text, name=path, parameters=parameters)
+        except FleetError as error:
+            unread[name] = str(error)
+            continue
+        if template is None:
+            continue
         found[name] = template
         if place:
             places[name] = place

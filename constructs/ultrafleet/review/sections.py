@@ -23,6 +23,7 @@ _LEVELS: Final = {
     Level.LOOK: ("🟡", "to know", "To know before it is merged"),
 }
 _SIGNS: Final = {Severity.ERROR: "🔴", Severity.WARNING: "🟠", Severity.UNKNOWN: "⚪"}
+_PLURALS: Final = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.UNKNOWN: "that can't be told"}
 _STATES: Final = {
     State.HAZARD: "🔴 hazard",
     State.REMOVED: "🔴 removed",
@@ -69,7 +70,7 @@ def _head(review: Review) -> Iterator[str]:
     for side, revision in (("base", base), ("head", head)):
         if not revision.stacks:
             yield f"\n⚠ The {side} holds no template: everything is {'new' if side == 'base' else 'gone'}."
-    for line in (*base.unread, *head.unread):
+    for line in (*base.unread.values(), *head.unread.values()):
         yield f"\n⚠ Not reviewed: {safe(line)}"
 
 
@@ -98,17 +99,18 @@ def _fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
         ("accelerators", before.accelerators, after.accelerators),
         ("nodes at full size", before.nodes, after.nodes),
     ]
-    told = [(name, f"{old:,}", f"{new:,}", _more(new - old)) for name, old, new in rows]
+    sure = not any(pool.nodes is None for pool in (*before.pools, *after.pools))
+    told = [(name, *_counted(old, new, 0, sure=sure)) for name, old, new in rows]
     months = ", ".join(sorted({*was.price_dates, *now.price_dates}))
     per_hour = f"USD an hour on capacity blocks{f' (prices of {months})' if months else ''}"
     money = [
         (per_hour, was.usd_per_hour, now.usd_per_hour, 2),
         (f"USD until the blocks end, from {compared.day}", was.usd_remaining, now.usd_remaining, 0),
     ]
-    told += [(name, f"{old:,.{n}f}", f"{new:,.{n}f}", _more(new - old, n)) for name, old, new, n in money]
+    told += [(name, *_counted(old, new, digits, sure=sure)) for name, old, new, digits in money]
     yield from table(("", "before", "after", ""), told, right=(1, 2, 3))
     notes = (
-        ("without a price that anybody states", now.without_price),
+        ("without a price that anybody states, or no whole UltraServer", now.without_price),
         ("on blocks whose end no template states", now.without_end),
         ("whose accelerators can't be counted", after.uncounted),
     )
@@ -121,8 +123,11 @@ def _fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
         yield f'<img alt="The fleet, with what changes marked" src="{light}"></picture>'
 
 
-def _more(difference: float, digits: int = 0) -> str:
-    return f"{difference:+,.{digits}f}" if round(difference, digits) else "="
+def _counted(before: float, after: float, digits: int, *, sure: bool) -> tuple[str, str, str]:
+    """A number before and after, and the difference, where no pool's size is left to the deployment."""
+    difference = f"{after - before:+,.{digits}f}" if round(after - before, digits) else "="
+    known = (f"{before:,.{digits}f}", f"{after:,.{digits}f}", difference)
+    return known if sure else (f"{known[0]} + ?", f"{known[1]} + ?", "?")
 
 
 def _titles(titles: tuple[str, ...]) -> str:
@@ -167,7 +172,9 @@ def _blocks(review: Review) -> Iterator[Section]:
     rows = []
     for one in review.pools:
         sides = [_windows(review, side) for side in (one.before, one.after)]
-        for block in dict.fromkeys((*sides[0], *sides[1])) if one.state is not State.UNCHANGED else ():
+        if one.state is State.UNCHANGED and sides[0] == sides[1]:
+            continue
+        for block in dict.fromkeys((*sides[0], *sides[1])):
             was, now = sides[0].get(block, ("", "")), sides[1].get(block, ("", ""))
             rows.append((code(block), code(one.pool.title), _both((was[0], now[0])), _both((was[1], now[1]))))
     if rows:
@@ -193,7 +200,7 @@ def _policy(review: Review) -> Iterator[Section]:
     resolved = [f"- ✅ {_finding(finding)}" for finding in policy.resolved]
     lines = [f"- {_SIGNS[finding.severity]} {_finding(finding)}" for finding in policy.new]
     lines += ["", f"**Mended ({len(resolved)})**", "", *resolved] if resolved else []
-    kept = ", ".join(f"{policy.kept[severity]} {severity}" for severity in Severity if policy.kept[severity])
+    kept = ", ".join(f"{policy.kept[severity]} {_PLURALS[severity]}" for severity in Severity if policy.kept[severity])
     lead = [
         f"{len(policy.new)} new, {len(policy.resolved)} mended" + (f"; as before: {kept}" if kept else "") + ".",
         "",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ultrafleet.policy.launch import as_int
+from ultrafleet.policy.networks import is_everybody
 from ultrafleet.policy.template import Resource, Template
 from ultrafleet.review.iam import text
 
@@ -54,11 +55,19 @@ class Passage:
         return f"{self.protocol} {ports} {self.way} {self.peer}"
 
 
+_ALL_OUT: Final = tuple(
+    Passage(way="to", protocol="-1", low=0, high=65535, peer=peer) for peer in ("0.0.0.0/0", "::/0")
+)
+"""What a group without rules of its own lets out (EC2 user guide, security groups, high)."""
+
+
 def passages(template: Template) -> dict[str, set[Passage]]:
     """What each group lets pass, by logical id, or by the id of a group that is somebody else's."""
     found: dict[str, set[Passage]] = {}
     for group in template.of_type(_GROUP):
         own = found.setdefault(group.logical_id, set())
+        if group.get("SecurityGroupEgress") is None:
+            own.update(_ALL_OUT)
         for property_name, way in _WAYS.items():
             own.update(
                 passage
@@ -77,6 +86,14 @@ def widened(before: Mapping[str, set[Passage]], after: Mapping[str, set[Passage]
     for group in sorted(before.keys() & after.keys()):
         for passage in sorted(after[group] - before[group], key=str):
             if not any(old.covers(passage) for old in before[group]):
+                yield group, passage
+
+
+def opened(before: Mapping[str, set[Passage]], after: Mapping[str, set[Passage]]) -> Iterator[tuple[str, Passage]]:
+    """What new groups let in from everybody."""
+    for group in sorted(after.keys() - before.keys()):
+        for passage in sorted(after[group], key=str):
+            if passage.way == "from" and is_everybody(passage.peer):
                 yield group, passage
 
 

@@ -10,7 +10,8 @@ from ultrafleet.policy.template import Resource
 from ultrafleet.review.fleet import Fleet, Key, Pool, cluster_name
 from ultrafleet.review.revision import Revision
 
-_MANIFEST: Final = ("Custom::AWSCDK-EKS-KubernetesResource", "Custom::AWSCDK-EKS-KubernetesPatch")
+MANIFESTS: Final = ("Custom::AWSCDK-EKS-KubernetesResource", "Custom::AWSCDK-EKS-KubernetesPatch")
+"""Resources by which the CDK brings objects into a cluster."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +71,9 @@ def _name(item: Mapping[str, Any]) -> str:
 
 def queues_in(resource: Resource | None) -> list[str]:
     """Cluster queues that a manifest makes or sends jobs to."""
-    if resource is None or resource.type not in _MANIFEST:
+    if resource is None or resource.type not in MANIFESTS:
         return []
-    items = list(_items(resource))
+    items = list(items_of(resource))
     made = [_name(item) for item in items if item.get("kind") == "ClusterQueue"]
     return made + [str(item.get("spec", {}).get("clusterQueue")) for item in items if item.get("kind") == "LocalQueue"]
 
@@ -80,13 +81,16 @@ def queues_in(resource: Resource | None) -> list[str]:
 def _objects(revision: Revision) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Kubernetes objects, with the cluster that they go to."""
     for stack, template in revision.stacks.items():
-        for resource in template.of_type(*_MANIFEST):
+        for resource in template.of_type(*MANIFESTS):
             cluster = cluster_name(template, resource.get("ClusterName")) or stack
-            for item in _items(resource):
+            for item in items_of(resource):
                 yield cluster, item
 
 
-def _items(resource: Resource) -> Iterator[Mapping[str, Any]]:
+def items_of(resource: Resource | None) -> Iterator[Mapping[str, Any]]:
+    """Kubernetes objects of a manifest, as far as they are known."""
+    if resource is None:
+        return
     try:
         found = json.loads(text_of(resource.get("Manifest")) or "[]")
     except ValueError:
