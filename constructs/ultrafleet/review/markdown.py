@@ -78,20 +78,23 @@ def fitted(sections: Sequence[Section], most_bytes: int, *, elsewhere: str) -> s
     if _size(everything) <= most_bytes:
         return everything
     left = most_bytes - sum(_size(section.text(())) + _RESERVED for section in sections)
-    parts = []
-    for section in sections:
-        allowed = max(0, int(left * _SHARE))
-        shown, used = 0, 0
-        for line in section.lines:
-            used += _size(line) + 1
-            if used > allowed:
-                break
-            shown += 1
-        lines = section.lines[:shown]
-        left -= sum(_size(line) + 1 for line in lines)
-        missing = len(section.lines) - shown
-        parts.append(section.text(lines, f"*{missing:,} more: {elsewhere}*" if missing else ""))
-    return "\n".join(parts)
+    shown = [0] * len(sections)
+    # First every part gets its share, then the first ones what nobody took.
+    for share in (_SHARE, 1.0):
+        for place, section in enumerate(sections):
+            allowed = int(left * share)
+            for line in section.lines[shown[place] :]:
+                if _size(line) + 1 > allowed:
+                    break
+                allowed -= _size(line) + 1
+                left -= _size(line) + 1
+                shown[place] += 1
+    return "\n".join(_cut(section, count, elsewhere) for section, count in zip(sections, shown, strict=True))
+
+
+def _cut(section: Section, shown: int, elsewhere: str) -> str:
+    missing = len(section.lines) - shown
+    return section.text(section.lines[:shown], f"*{missing:,} more: {elsewhere}*" if missing else "")
 
 
 def _size(text: str) -> int:

@@ -23,6 +23,7 @@ _HEADING: Final = 30
 _LEGEND: Final = 34
 _COLUMNS: Final = (_WIDTH - 2 * _MARGIN + _GAP) // (_BOX_WIDTH + _GAP)
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif"
+_MOST_CLUSTERS: Final = 12
 _MOST_RACKS: Final = 4
 _MOST_SLOTS: Final = 36
 
@@ -85,8 +86,11 @@ def picture(pools: Sequence[MarkedPool], theme: Theme) -> str:
     """The fleet as SVG: a box for each pool, its racks in it, and a sign for how it fares."""
     by_cluster: dict[str, list[MarkedPool]] = defaultdict(list)
     for one in pools:
-        by_cluster[one.pool.cluster].append(one)
-    rows = {cluster: _boxes(own, together=len(pools) > MOST_BOXES) for cluster, own in by_cluster.items()}
+        by_cluster[f"cluster {one.pool.cluster}"].append(one)
+    if len(by_cluster) > _MOST_CLUSTERS:
+        by_cluster = {f"{len(by_cluster):,} clusters": list(pools)}
+    most = MOST_BOXES // max(1, len(by_cluster)) if len(pools) > MOST_BOXES else None
+    rows = {cluster: _boxes(own, most) for cluster, own in by_cluster.items()}
     heights = [_HEADING + -(-len(boxes) // _COLUMNS) * (_BOX_HEIGHT + _GAP) for boxes in rows.values()]
     height = 2 * _MARGIN + sum(heights) + _LEGEND
     palette = _PALETTES[theme]
@@ -95,7 +99,7 @@ def picture(pools: Sequence[MarkedPool], theme: Theme) -> str:
     drawing.append(drawsvg.Rectangle(0, 0, _WIDTH, height, fill=palette.page))
     top = _MARGIN
     for (cluster, boxes), used in zip(rows.items(), heights, strict=True):
-        drawing.append(_text(f"cluster {cluster}", 14, _MARGIN, top + 16, palette.text, font_weight="bold"))
+        drawing.append(_text(cluster, 14, _MARGIN, top + 16, palette.text, font_weight="bold"))
         for number, box in enumerate(boxes):
             row, column = divmod(number, _COLUMNS)
             left = _MARGIN + column * (_BOX_WIDTH + _GAP)
@@ -105,10 +109,10 @@ def picture(pools: Sequence[MarkedPool], theme: Theme) -> str:
     return str(drawing.as_svg())
 
 
-def _boxes(pools: Sequence[MarkedPool], *, together: bool) -> list[_Box]:
-    alone = [one for one in pools if not together or one.state in (State.HAZARD, State.REMOVED)]
-    if len(alone) > MOST_BOXES:
-        alone = alone[:MOST_BOXES]
+def _boxes(pools: Sequence[MarkedPool], most: int | None) -> list[_Box]:
+    """A box for each pool, or for the worst ones only, and one for all others of a kind."""
+    worst = [one for one in pools if one.state in (State.HAZARD, State.REMOVED)]
+    alone = pools if most is None else worst[:most]
     drawn = set(map(id, alone))
     alike: dict[tuple[State, str], list[MarkedPool]] = defaultdict(list)
     for one in pools:
@@ -116,7 +120,7 @@ def _boxes(pools: Sequence[MarkedPool], *, together: bool) -> list[_Box]:
             alike[one.state, one.pool.instance_type].append(one)
     order = list(State)
     boxes = [_box(one) for one in alone] + [_shared(state, kind, own) for (state, kind), own in alike.items()]
-    return sorted(boxes, key=lambda box: order.index(box.state)) if together else boxes
+    return boxes if most is None else sorted(boxes, key=lambda box: order.index(box.state))
 
 
 def _box(one: MarkedPool) -> _Box:
