@@ -1,7 +1,7 @@
 """What a change does to what pools stand on: networks, clusters, reservations, data."""
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ultrafleet.policy.group import GROUPS
@@ -22,7 +22,7 @@ _SCHEDULE: Final = "AWS::Scheduler::Schedule"
 _CHART: Final = "Custom::AWSCDK-EKS-HelmChart"
 _PASSAGES: Final = ("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress")
 """Without one nodes go on; what it lets pass, the policy and the plain changes tell."""
-_HOLDS_OBJECTS: Final = ("CustomResourceDefinition", "Namespace", "PersistentVolumeClaim")
+_HOLDS_OBJECTS: Final = ("CustomResourceDefinition", "Namespace")
 _HOLDS_DATA: Final = frozenset(
     {
         "AWS::DynamoDB::Table",
@@ -145,10 +145,18 @@ def _taken_from_cluster(change: Change) -> Iterator[Hazard]:
         message = f"the chart's release is uninstalled ({change.get('Release')[0] or change.get('Chart')[0]})"
         yield _hazard(Level.LOOK, "uninstalled", change, message)
         return
-    kinds = sorted({str(item.get("kind")) for item in items_of(change.before)})
-    lost = [kind for kind in kinds if kind in _HOLDS_OBJECTS]
+    items = list(items_of(change.before))
+    kinds = sorted({str(item.get("kind")) for item in items})
+    lost = sorted({str(item.get("kind")) for item in items if _holds_more(item)})
     message = f"{', '.join(lost)} is deleted, with all that is in it" if lost else f"{', '.join(kinds)} is deleted"
     yield _hazard(Level.STOPS if lost else Level.LOOK, "data-removed" if lost else "uninstalled", change, message)
+
+
+def _holds_more(item: Mapping[str, Any]) -> bool:
+    """Whether more goes with an object: what is in it, or the volume that was made for it."""
+    spec = item.get("spec")
+    made_for_it = isinstance(spec, Mapping) and not spec.get("volumeName")
+    return item.get("kind") in _HOLDS_OBJECTS or (item.get("kind") == "PersistentVolumeClaim" and made_for_it)
 
 
 def _of_service(change: Change) -> Iterator[Hazard]:
