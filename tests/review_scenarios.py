@@ -1,205 +1,26 @@
-"""A fleet as people write it without this library, changes of it, and what each has to be told as."""
+"""Changes of a fleet, and what each has to be told as."""
 
-from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass
-from typing import Any
-
-from policy_templates import GRACE, NEURON, P6E, X86, efa_only, launch, node_group
-from ultrafleet.policy import Template
-from ultrafleet.policy.linking import linked
-from ultrafleet.review import Revision
-
-Stacks = dict[str, dict[str, Any]]
-Edit = Callable[[Stacks], object]
-Told = tuple[str, str, str]
-"""Level, kind and subject of a hazard."""
-
-GB200 = efa_only((1, 5, 9, 13), on_first=False)
-P5EN = efa_only(range(1, 16))
-TRN2 = efa_only(range(1, 16))
-DATA = ("Properties", "LaunchTemplateData")
-
-
-def pool(
-    name: str, ami: str, size: int, instance_type: str, layout: list[tuple[int, int, str]], block: str | None
-) -> dict[str, Any]:
-    """A launch template and its node group, each named after the pool."""
-    group = node_group(ami, size, NodegroupName=name, **({"CapacityType": "CAPACITY_BLOCK"} if block else {}))
-    template = f"{name.title().replace('-', '')}Launch"
-    group["Properties"]["LaunchTemplate"] = {
-        "Id": {"Ref": template},
-        "Version": {"Fn::GetAtt": [template, "LatestVersionNumber"]},
-    }
-    group["Properties"]["ClusterName"] = "fleet"
-    group["Properties"]["Labels"] = {"pool": name}
-    group["Properties"]["Subnets"] = [{"Fn::ImportValue": "subnet-a"}]
-    groups = [{"Fn::ImportValue": "efa-group"}]
-    return {
-        template: launch(instance_type, layout, block=block, groups=groups),
-        name.title().replace("-", ""): group,
-    }
-
-
-def stacks() -> Stacks:
-    own = {"Fn::GetAtt": ["Efa", "GroupId"]}
-    return {
-        "network": {
-            "Parameters": {"Bits": {"Type": "String", "Default": "20"}},
-            "Resources": {
-                "Subnet": {
-                    "Type": "AWS::EC2::Subnet",
-                    "Properties": {"VpcId": "vpc-1", "CidrBlock": {"Fn::Sub": "10.0.0.0/${Bits}"}},
-                },
-                "Efa": {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "efa", "VpcId": "vpc-1"}},
-                "In": {
-                    "Type": "AWS::EC2::SecurityGroupIngress",
-                    "Properties": {"GroupId": own, "IpProtocol": "-1", "SourceSecurityGroupId": own},
-                },
-                "Out": {
-                    "Type": "AWS::EC2::SecurityGroupEgress",
-                    "Properties": {"GroupId": own, "IpProtocol": "-1", "DestinationSecurityGroupId": own},
-                },
-            },
-            "Outputs": {
-                "Subnet": {"Value": {"Ref": "Subnet"}, "Export": {"Name": "subnet-a"}},
-                "Group": {"Value": own, "Export": {"Name": "efa-group"}},
-            },
-        },
-        "cluster": {
-            "Resources": {
-                "Fleet": {
-                    "Type": "AWS::EKS::Cluster",
-                    "DeletionPolicy": "Retain",
-                    "Properties": {
-                        "Name": "fleet",
-                        "Version": "1.34",
-                        "DeletionProtection": True,
-                        "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
-                        "EncryptionConfig": [{"Resources": ["secrets"], "Provider": {"KeyArn": "arn:aws:kms:::key/1"}}],
-                        "ResourcesVpcConfig": {
-                            "SubnetIds": ["subnet-1", "subnet-2"],
-                            "EndpointPublicAccess": False,
-                            "EndpointPrivateAccess": True,
-                        },
-                    },
-                },
-                "Role": {
-                    "Type": "AWS::IAM::Role",
-                    "Properties": {
-                        "AssumeRolePolicyDocument": {
-                            "Statement": [
-                                {
-                                    "Effect": "Allow",
-                                    "Action": "sts:AssumeRole",
-                                    "Principal": {"Service": "eks.amazonaws.com"},
-                                }
-                            ]
-                        },
-                        "Policies": [
-                            {
-                                "PolicyName": "read",
-                                "PolicyDocument": {
-                                    "Statement": [
-                                        {"Effect": "Allow", "Action": "s3:Get*", "Resource": "arn:aws:s3:::data/*"}
-                                    ]
-                                },
-                            }
-                        ],
-                    },
-                },
-                "Checkpoints": {
-                    "Type": "AWS::S3::Bucket",
-                    "DeletionPolicy": "Retain",
-                    "UpdateReplacePolicy": "Retain",
-                    "Properties": {
-                        "BucketEncryption": {"ServerSideEncryptionConfiguration": []},
-                        "PublicAccessBlockConfiguration": {"BlockPublicAcls": True},
-                    },
-                },
-            }
-        },
-        "racks": {
-            "Metadata": {
-                f"ultrafleet:{name}": {
-                    "blocks": [{"id": block, "start": "2026-12-01T11:30:00Z", "end": "2027-01-26T11:30:00Z"}]
-                }
-                for name, block in (("rack-a", "cr-0aaaaaaaaaaaaaaa1"), ("rack-b", "cr-0bbbbbbbbbbbbbbb1"))
-            },
-            "Resources": {
-                **pool("rack-a", GRACE, 18, P6E, GB200, "cr-0aaaaaaaaaaaaaaa1"),
-                **pool("rack-b", GRACE, 18, P6E, GB200, "cr-0bbbbbbbbbbbbbbb1"),
-            },
-        },
-        "h200": {
-            "Resources": {
-                "Reserved": {
-                    "Type": "AWS::EC2::CapacityReservation",
-                    "Properties": {
-                        "InstanceType": "p5en.48xlarge",
-                        "InstancePlatform": "Linux/UNIX",
-                        "AvailabilityZone": "us-east-1a",
-                        "InstanceCount": 4,
-                    },
-                },
-                **pool("h200", X86, 4, "p5en.48xlarge", P5EN, None),
-            }
-        },
-    }
-
-
-def revision(label: str, edit: Edit | None = None) -> Revision:
-    """The fleet, perhaps after an edit."""
-    made = deepcopy(stacks())
-    made["h200"]["Resources"]["H200Launch"]["Properties"]["LaunchTemplateData"]["CapacityReservationSpecification"] = {
-        "CapacityReservationTarget": {"CapacityReservationId": {"Ref": "Reserved"}}
-    }
-    if edit is not None:
-        edit(made)
-    templates = [Template(name=name, content=content, text=str(content)) for name, content in made.items()]
-    return Revision(label=label, stacks=dict(zip(made, linked(templates), strict=True)))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scenario:
-    """A change with a known answer.
-
-    Attributes:
-        edit: what changes.
-        hazards: every hazard that has to be told, and no other.
-        more: what the fleet gains: UltraServers, accelerators, nodes, USD an hour.
-        changed: pools that are shown as changed.
-        says: words that the review has to contain.
-    """
-
-    edit: Edit
-    hazards: frozenset[Told] = frozenset()
-    more: tuple[int, int, int, float] = (0, 0, 0, 0.0)
-    changed: frozenset[str] = frozenset()
-    says: tuple[str, ...] = ()
-
-
-def put(*path: str | int, value: object) -> Edit:
-    """Set a value of the templates; None takes it out."""
-
-    def edit(content: Any) -> None:
-        *inner, last = path
-        for part in inner:
-            content = content[part]
-        if value is None:
-            del content[last]
-        else:
-            content[last] = deepcopy(value)
-
-    return edit
-
-
-def both(*edits: Edit) -> Edit:
-    return lambda content: [edit(content) for edit in edits]
-
-
-def of(stack: str, logical_id: str, *path: str | int, value: object) -> Edit:
-    return put(stack, "Resources", logical_id, "Properties", *path, value=value)
+from policy_templates import GRACE, NEURON, P6E
+from review_access_scenarios import ACCESS_BEFORE, ACCESS_SCENARIOS
+from review_fleet import (
+    A_DATA,
+    GB200,
+    H200,
+    RACK_A,
+    RACK_B,
+    RACKS,
+    RESERVED,
+    ROLLED_A,
+    A,
+    B,
+    Edit,
+    Scenario,
+    Stacks,
+    both,
+    of,
+    pool,
+    put,
+)
 
 
 def rack_added(content: Stacks) -> None:
@@ -216,31 +37,10 @@ def rack_renamed(content: Stacks) -> None:
     resources["FirstRack"] = resources.pop("RackA")
 
 
-def tightened(content: Stacks) -> None:
-    statements = content["cluster"]["Resources"]["Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-    statements[0] |= {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::data/shards/*"}
-
-
-RACK_A, RACK_B, H200 = "fleet/rack-a", "fleet/rack-b", "fleet/h200"
-EVERY = frozenset({RACK_A, RACK_B, H200})
-RACKS = frozenset({RACK_A, RACK_B})
-A, B = frozenset({RACK_A}), frozenset({RACK_B})
-ROLLED_A: frozenset[Told] = frozenset({("stops", "pool-rolled", RACK_A)})
-A_DATA = ("RackALaunch", "LaunchTemplateData")
-CLUSTER = "cluster/Fleet (AWS::EKS::Cluster)"
-SUBNET = "network/Subnet (AWS::EC2::Subnet)"
-RESERVED = "h200/Reserved (AWS::EC2::CapacityReservation)"
-BUCKET = "cluster/Checkpoints (AWS::S3::Bucket)"
-EVERYBODY = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": "0.0.0.0/0"}
-
-ADMIN_OF_THE_CLUSTER = [
-    {
-        "PolicyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
-        "AccessScope": {"Type": "cluster"},
-    }
-]
+NAMED_VERSION = of("racks", "RackA", "LaunchTemplate", "Version", value="7")
 
 SCENARIOS: dict[str, Scenario] = {
+    **ACCESS_SCENARIOS,
     "nothing": Scenario(edit=lambda _: None, says=("None found.", "0 of 3 pools change")),
     "a rack is added": Scenario(
         edit=rack_added,
@@ -361,80 +161,6 @@ SCENARIOS: dict[str, Scenario] = {
         hazards=frozenset({("stops", "reservation-lowered", RESERVED)}),
         changed=frozenset({H200}),
     ),
-    "a subnet shrinks": Scenario(
-        edit=put("network", "Parameters", "Bits", "Default", value="26"),
-        hazards=frozenset({("stops", "subnet-shrunk", SUBNET), ("stops", "export-in-use", "network/subnet-a")}),
-        changed=EVERY,
-        says=("4,091 → 59 addresses", "40 nodes at full size", "| 40 | 59 | 19 |"),
-    ),
-    "a volume's encryption is dropped": Scenario(
-        edit=of("racks", *A_DATA, "BlockDeviceMappings", 0, "Ebs", "Encrypted", value=False),
-        hazards=ROLLED_A | {("opens", "encryption-dropped", "racks/RackALaunch (AWS::EC2::LaunchTemplate)")},
-        changed=A,
-        says=("**volume-encryption**",),
-    ),
-    "a cluster's encryption is dropped": Scenario(
-        edit=of("cluster", "Fleet", "EncryptionConfig", value=None),
-        hazards=frozenset({("opens", "encryption-dropped", CLUSTER), ("stops", "refused", CLUSTER)}),
-        changed=frozenset(),
-    ),
-    "a group is widened": Scenario(
-        edit=of("network", "Efa", "SecurityGroupIngress", value=[EVERYBODY]),
-        hazards=frozenset({("opens", "security-group-widened", "network/Efa")}),
-        changed=frozenset(),
-        says=("tcp 22 from 0.0.0.0/0", "**open-to-everybody**"),
-    ),
-    "a role may do more": Scenario(
-        edit=of(
-            "cluster", "Role", "Policies", 0, "PolicyDocument", "Statement", 0, "Action", value=["s3:Get*", "s3:Put*"]
-        ),
-        hazards=frozenset({("opens", "iam-widened", "cluster/Role")}),
-        changed=frozenset(),
-        says=("s3:Put",),
-    ),
-    "a role may do less": Scenario(edit=tightened, changed=frozenset()),
-    "somebody else may take a role": Scenario(
-        edit=of(
-            "cluster",
-            "Role",
-            "AssumeRolePolicyDocument",
-            "Statement",
-            0,
-            "Principal",
-            value={"AWS": "arn:aws:iam::999999999999:root"},
-        ),
-        hazards=frozenset({("opens", "iam-widened", "cluster/Role (trust)")}),
-        changed=frozenset(),
-    ),
-    "the endpoint is opened": Scenario(
-        edit=of("cluster", "Fleet", "ResourcesVpcConfig", "EndpointPublicAccess", value=True),
-        hazards=frozenset({("opens", "endpoint-opened", CLUSTER)}),
-        changed=frozenset(),
-        says=("**public-endpoint**",),
-    ),
-    "the endpoint is no longer said to be closed": Scenario(
-        edit=of("cluster", "Fleet", "ResourcesVpcConfig", "EndpointPublicAccess", value=None),
-        hazards=frozenset({("opens", "endpoint-opened", CLUSTER)}),
-        changed=frozenset(),
-    ),
-    "deletion protection is off": Scenario(
-        edit=of("cluster", "Fleet", "DeletionProtection", value=False),
-        hazards=frozenset({("opens", "deletion-protection-off", CLUSTER)}),
-        changed=frozenset(),
-    ),
-    "a bucket is no longer retained": Scenario(
-        edit=put("cluster", "Resources", "Checkpoints", "DeletionPolicy", value="Delete"),
-        hazards=frozenset({("opens", "deletion-protection-off", BUCKET)}),
-        says=("DeletionPolicy `Retain` → `Delete`",),
-    ),
-    "a retained bucket leaves": Scenario(
-        edit=put("cluster", "Resources", "Checkpoints", value=None),
-        hazards=frozenset({("look", "retained", BUCKET)}),
-    ),
-    "a bucket that nothing retains leaves": Scenario(
-        edit=lambda content: content["network"]["Resources"].pop("Bucket"),
-        hazards=frozenset({("stops", "data-removed", "network/Bucket (AWS::S3::Bucket)")}),
-    ),
     "user data is another": Scenario(
         edit=of("racks", *A_DATA, "UserData", value="TUlNRS1WZXJzaW9uOiAxLjAK"),
         hazards=ROLLED_A,
@@ -475,128 +201,11 @@ SCENARIOS: dict[str, Scenario] = {
         hazards=frozenset({("look", "taints", RACK_A)}),
         changed=A,
     ),
-    "IMDSv1 is accepted": Scenario(
-        edit=of("racks", *A_DATA, "MetadataOptions", "HttpTokens", value="optional"),
-        hazards=ROLLED_A | {("opens", "imds-v1", "racks/RackALaunch (AWS::EC2::LaunchTemplate)")},
-        changed=A,
-    ),
     "a volume is larger": Scenario(
         edit=of("racks", *A_DATA, "BlockDeviceMappings", 0, "Ebs", "VolumeSize", value=400),
         hazards=ROLLED_A,
         changed=A,
         says=("LaunchTemplateData (BlockDeviceMappings/0/Ebs/VolumeSize `200` → `400`) (new version)",),
-    ),
-    "the cluster has other subnets": Scenario(
-        edit=of("cluster", "Fleet", "ResourcesVpcConfig", "SubnetIds", value=["subnet-1", "subnet-3"]),
-        changed=frozenset(),
-    ),
-    "an export goes": Scenario(
-        edit=put("network", "Outputs", "Subnet", value=None),
-        hazards=frozenset({("stops", "export-in-use", "network/subnet-a")}),
-    ),
-    "a resource becomes another type": Scenario(
-        edit=put("cluster", "Resources", "Checkpoints", "Type", value="AWS::S3::AccessPoint"),
-        hazards=frozenset({("stops", "refused", "cluster/Checkpoints (AWS::S3::Bucket)")}),
-    ),
-    "an access entry is wider": Scenario(
-        edit=of("cluster", "Entry", "AccessPolicies", value=ADMIN_OF_THE_CLUSTER),
-        hazards=frozenset({("opens", "iam-widened", "cluster/Entry")}),
-        says=("AmazonEKSClusterAdminPolicy on the whole cluster",),
-    ),
-    "an endpoint of the network has no policy any more": Scenario(
-        edit=of("network", "S3", "PolicyDocument", value=None),
-        hazards=frozenset({("opens", "iam-widened", "network/S3 (policy)")}),
-    ),
-    "a role that is elsewhere may do more": Scenario(
-        edit=put(
-            "network",
-            "Resources",
-            "More",
-            value={
-                "Type": "AWS::IAM::RolePolicy",
-                "Properties": {
-                    "RoleName": "nodes",
-                    "PolicyDocument": {"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}},
-                },
-            },
-        ),
-        hazards=frozenset({("opens", "iam-widened", "network/nodes")}),
-    ),
-    "a bucket gets a policy": Scenario(
-        edit=put(
-            "cluster",
-            "Resources",
-            "Open",
-            value={
-                "Type": "AWS::S3::BucketPolicy",
-                "Properties": {
-                    "Bucket": {"Ref": "Checkpoints"},
-                    "PolicyDocument": {
-                        "Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*", "Principal": "*"}
-                    },
-                },
-            },
-        ),
-        hazards=frozenset({("opens", "iam-widened", "cluster/Open (policy)")}),
-    ),
-    "a new group lets everybody in": Scenario(
-        edit=put(
-            "network",
-            "Resources",
-            "Web",
-            value={
-                "Type": "AWS::EC2::SecurityGroup",
-                "Properties": {
-                    "SecurityGroupIngress": [
-                        {"IpProtocol": "tcp", "FromPort": 8000, "ToPort": 8000, "CidrIp": "0.0.0.0/0"}
-                    ]
-                },
-            },
-        ),
-        hazards=frozenset({("opens", "security-group-widened", "network/Web")}),
-    ),
-    "a rule of a group goes": Scenario(
-        edit=put("network", "Resources", "Out", value=None),
-        hazards=frozenset({("look", "removed", "network/Out (AWS::EC2::SecurityGroupEgress)")}),
-        says=("**efa-security-group**",),
-    ),
-    "the endpoint is closed, and its networks with it": Scenario(
-        edit=both(
-            of("cluster", "Fleet", "ResourcesVpcConfig", "EndpointPublicAccess", value=False),
-            of("cluster", "Fleet", "ResourcesVpcConfig", "PublicAccessCidrs", value=None),
-        ),
-    ),
-    "more networks reach the endpoint": Scenario(
-        edit=of("cluster", "Fleet", "ResourcesVpcConfig", "PublicAccessCidrs", value=["10.0.0.0/8", "192.0.2.0/24"]),
-        hazards=frozenset({("opens", "endpoint-opened", CLUSTER)}),
-        says=("192.0.2.0/24",),
-    ),
-    "the cluster is a minor version newer": Scenario(
-        edit=of("cluster", "Fleet", "Version", value="1.35"),
-        hazards=frozenset({("look", "cluster-version", CLUSTER)}),
-    ),
-    "the cluster skips a version": Scenario(
-        edit=of("cluster", "Fleet", "Version", value="1.36"), hazards=frozenset({("stops", "refused", CLUSTER)})
-    ),
-    "the cluster goes back": Scenario(
-        edit=of("cluster", "Fleet", "Version", value="1.33"), hazards=frozenset({("stops", "refused", CLUSTER)})
-    ),
-    "a file system is smaller": Scenario(
-        edit=of("network", "Scratch", "StorageCapacity", value=2400),
-        hazards=frozenset({("stops", "refused", "network/Scratch (AWS::FSx::FileSystem)")}),
-    ),
-    "a namespace goes": Scenario(
-        edit=put("cluster", "Resources", "Namespace", value=None),
-        hazards=frozenset({("stops", "data-removed", "cluster/Namespace (Custom::AWSCDK-EKS-KubernetesResource)")}),
-        says=("Namespace is deleted, with all that is in it",),
-    ),
-    "a chart goes": Scenario(
-        edit=put("cluster", "Resources", "Chart", value=None),
-        hazards=frozenset({("look", "uninstalled", "cluster/Chart (Custom::AWSCDK-EKS-HelmChart)")}),
-    ),
-    "a schedule goes": Scenario(
-        edit=put("cluster", "Resources", "Emptied", value=None),
-        hazards=frozenset({("look", "schedule-changed", "cluster/Emptied (AWS::Scheduler::Schedule)")}),
     ),
     "two pools name one block": Scenario(
         edit=of(
@@ -634,92 +243,12 @@ SCENARIOS: dict[str, Scenario] = {
     ),
 }
 
-OPEN_TO_THE_OFFICE = both(
-    of("cluster", "Fleet", "ResourcesVpcConfig", "EndpointPublicAccess", value=True),
-    of("cluster", "Fleet", "ResourcesVpcConfig", "PublicAccessCidrs", value=["10.0.0.0/8"]),
-)
-NAMED_VERSION = of("racks", "RackA", "LaunchTemplate", "Version", value="7")
 BEFORE: dict[str, Edit] = {
+    **ACCESS_BEFORE,
     "a reservation is swapped in a version that the pool doesn't name": NAMED_VERSION,
     "a pool names another version": NAMED_VERSION,
-    "a bucket that nothing retains leaves": put(
-        "network", "Resources", "Bucket", value={"Type": "AWS::S3::Bucket", "Properties": {}}
-    ),
     "a pool's desired size is smaller": of("h200", "H200", "ScalingConfig", "DesiredSize", value=4),
     "a pool without a name moves to another subnet": of("racks", "RackB", "NodegroupName", value=None),
-    "an access entry is wider": put(
-        "cluster",
-        "Resources",
-        "Entry",
-        value={
-            "Type": "AWS::EKS::AccessEntry",
-            "Properties": {
-                "ClusterName": "fleet",
-                "PrincipalArn": "arn:aws:iam::111122223333:role/a",
-                "AccessPolicies": [
-                    {
-                        "PolicyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
-                        "AccessScope": {"Type": "namespace", "Namespaces": ["a"]},
-                    }
-                ],
-            },
-        },
-    ),
-    "an endpoint of the network has no policy any more": put(
-        "network",
-        "Resources",
-        "S3",
-        value={
-            "Type": "AWS::EC2::VPCEndpoint",
-            "Properties": {
-                "ServiceName": "com.amazonaws.us-east-1.s3",
-                "VpcId": "vpc-1",
-                "PolicyDocument": {
-                    "Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*", "Principal": "*"}
-                },
-            },
-        },
-    ),
-    "the endpoint is closed, and its networks with it": OPEN_TO_THE_OFFICE,
-    "more networks reach the endpoint": OPEN_TO_THE_OFFICE,
     "a pool may have more nodes": of("h200", "H200", "ScalingConfig", "DesiredSize", value=4),
-    "a file system is smaller": put(
-        "network",
-        "Resources",
-        "Scratch",
-        value={
-            "Type": "AWS::FSx::FileSystem",
-            "Properties": {
-                "FileSystemType": "LUSTRE",
-                "StorageCapacity": 4800,
-                "SubnetIds": ["subnet-1"],
-                "LustreConfiguration": {"DeploymentType": "SCRATCH_2"},
-            },
-        },
-    ),
-    "a namespace goes": put(
-        "cluster",
-        "Resources",
-        "Namespace",
-        value={
-            "Type": "Custom::AWSCDK-EKS-KubernetesResource",
-            "Properties": {"ClusterName": "fleet", "Manifest": '[{"kind":"Namespace","metadata":{"name":"a"}}]'},
-        },
-    ),
-    "a chart goes": put(
-        "cluster",
-        "Resources",
-        "Chart",
-        value={
-            "Type": "Custom::AWSCDK-EKS-HelmChart",
-            "Properties": {"ClusterName": "fleet", "Release": "kueue", "Chart": "kueue"},
-        },
-    ),
-    "a schedule goes": put(
-        "cluster",
-        "Resources",
-        "Emptied",
-        value={"Type": "AWS::Scheduler::Schedule", "Properties": {"ScheduleExpression": "at(2026-12-15T09:00:00)"}},
-    ),
 }
 """What the base has in addition."""

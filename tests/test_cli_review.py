@@ -12,7 +12,8 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from policy_templates import GRACE, P6E, efa_only
-from review_scenarios import SCENARIOS, Stacks, pool, stacks
+from review_fleet import Stacks, pool, stacks
+from review_scenarios import SCENARIOS
 from ultrafleet.cli import app
 from ultrafleet.cli.review import MOST_BYTES
 from ultrafleet.errors import FleetError

@@ -4,7 +4,8 @@ from datetime import date
 
 import pytest
 
-from review_scenarios import BEFORE, SCENARIOS, both, revision
+from review_fleet import both, revision
+from review_scenarios import BEFORE, SCENARIOS
 from ultrafleet.review import Review, review_of
 from ultrafleet.review.markdown import whole
 from ultrafleet.review.marks import State

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review_scenarios import A_DATA, Stacks, both, of, put, revision
+from review_fleet import A_DATA, Stacks, both, of, put, revision
 from ultrafleet.policy import Template
 from ultrafleet.review import iam, review_of, security_groups
 from ultrafleet.review.markdown import Section, code, fitted, safe, table, whole

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from review_scenarios import SCENARIOS, stacks
+from review_fleet import stacks
+from review_scenarios import SCENARIOS
 from ultrafleet.review.sections import MARKER
 
 ROOT = Path(__file__).parent.parent
