@@ -14,7 +14,9 @@ _HEAD = """# Policy for any template
 holds CloudFormation templates (JSON, or YAML with short intrinsics; CDK's or anybody's) to the rules below.
 Exit 0 clean, 1 errors found, 2 unusable input; `--json` is a list of `file`, `resource`, `rule`, `severity`, `message`,
 `--sarif` is what code hosts show beside the lines of a pull request. `--parameter NAME=VALUE` gives a parameter that
-has no default. Templates that are named together see each other's exports.
+has no default. Templates that are named together see each other's exports, and nested stacks what their parents give
+them. A file of a folder that is meant as a template and can't be read is told, the others are checked, and the exit is 2.
+[What it says of templates that nobody here wrote](policy-elsewhere.md).
 
 The same rules, elsewhere:
 
@@ -41,9 +43,9 @@ One that is over leaves its error; one that covers nothing is a warning. The CDK
 
 ## What can't be told
 
-Values behind `Ref`, `Fn::If`, `Fn::Sub`, `Fn::FindInMap` and others are resolved where parameters, mappings and
-conditions decide them. Where only a deployment does, a rule says `can't tell` (severity `unknown`), and neither passes
-nor fails.
+Values behind `Ref`, `Fn::If`, `Fn::Sub`, `Fn::FindInMap`, `Fn::ForEach` and others are resolved where parameters,
+mappings and conditions decide them. Where only a deployment does, a rule says `can't tell` (severity `unknown`), and
+neither passes nor fails.
 
 Made from the rules by `tests/tools/policy_document.py`.
 """
