@@ -15,7 +15,7 @@ holds CloudFormation templates (JSON, or YAML with short intrinsics; CDK's or an
 Exit 0 clean, 1 errors found, 2 unusable input; `--json` is a list of `file`, `resource`, `rule`, `severity`, `message`,
 `--sarif` is what code hosts show beside the lines of a pull request. `--parameter NAME=VALUE` gives a parameter that
 has no default. Templates that are named together see each other's exports, and nested stacks what their parents give
-them. A file of a folder that is meant as a template and can't be read is told, the others are checked, and the exit is 2.
+them. A file of a folder that is meant as a template and can't be read is told, the others are checked, the exit is 2.
 [What it says of templates that nobody here wrote](policy-elsewhere.md).
 
 The same rules, elsewhere:
