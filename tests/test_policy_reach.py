@@ -1,6 +1,7 @@
 """How far the policy sees: loops, nested stacks, values that may be absent, older clusters, other launchers."""
 
 import json
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from policy_templates import BLOCK, CR, GRACE, GROUP, P6E, SELF, X86, efa_only, launch, node_group, template
+from ultrafleet.catalog import InstanceType
 from ultrafleet.cli import app
+from ultrafleet.errors import FleetError
+from ultrafleet.layout import EfaIntent, Interface, efa_layout
 from ultrafleet.policy import Template, check_templates, parse_template, read_templates
 from ultrafleet.policy.linking import linked
 
@@ -327,3 +331,20 @@ def test_what_cannot_be_told_of_many_is_one_line(tmp_path: Path) -> None:
     assert len(lines) == 2
     assert "Disk0 and 4 more: unknown: can't tell: Encrypted" in lines[0]
     assert "5 unknown" in lines[1]
+
+
+def layouts() -> Iterator[Any]:
+    for kind in InstanceType.all():
+        for intent in EfaIntent:
+            try:
+                layout = efa_layout(kind, intent)
+            except FleetError:
+                continue  # a layout that AWS doesn't publish, or an intent that the type lacks
+            yield pytest.param(kind, layout, id=f"{kind} {intent.value}")
+
+
+@pytest.mark.parametrize(("kind", "layout"), layouts())
+def test_nothing_is_wrong_with_any_layout_of_the_catalog(kind: InstanceType, layout: Sequence[Interface]) -> None:
+    cells = [(card, device, interface) for card, device, interface in layout]
+    block = CR if "capacity-block" in (kind.purchase_options or ()) else None
+    assert check_templates([template({"Launch": launch(kind.name, cells, block=block)})]) == []
