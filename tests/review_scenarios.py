@@ -86,7 +86,6 @@ SCENARIOS: dict[str, Scenario] = {
             {
                 ("stops", "pool-replaced", H200),
                 ("stops", "pool-type-changed", H200),
-                ("stops", "pool-rolled", H200),
             }
         ),
         more=(0, 32, 0, 0.0),

@@ -202,7 +202,7 @@ class TestCommand:
     def test_clean(self) -> None:
         result = self.run(str(DATA / "rack.yaml"))
         assert result.exit_code == 0
-        assert "1 templates: 0 error, 0 warning, 0 unknown" in result.stdout
+        assert "1 template: 0 error, 0 warning, 0 unknown" in result.stdout
 
     def test_errors_found(self, tmp_path: Path) -> None:
         (tmp_path / "bad.json").write_text(json.dumps(edited(FAULTS["IMDSv1"][0]).content))

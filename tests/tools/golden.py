@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from ultrafleet.errors import FleetError
 from ultrafleet.policy.intrinsics import joined_text
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -97,7 +98,10 @@ def goldens() -> dict[Path, str]:
 
 def main() -> None:
     """Write the folder."""
-    wanted = goldens()
+    try:
+        wanted = goldens()
+    except FleetError as error:
+        sys.exit(f"error: {error}")
     GOLDEN.mkdir(exist_ok=True)
     for stale in set(GOLDEN.iterdir()) - wanted.keys():
         stale.unlink()

@@ -22,24 +22,31 @@ The same rules, elsewhere:
 
 | where | how |
 |---|---|
-| any CDK app | `Validations.of(app).add_plugins(FleetPolicy())`, from `ultrafleet.policy.cdk_plugin` |
-| cfn-lint | `cfn-lint --append-rules ultrafleet.policy.cfn_lint -- template.yaml`: E9700, W9700, I9700 |
-| Python | `ultrafleet.policy.check_templates(read_templates([path]))` |
+| any CDK app | `cdk.Validations.of(app).add_plugins(FleetPolicy())`, from `ultrafleet.policy.cdk_plugin` |
+| cfn-lint | `cfn-lint --append-rules ultrafleet.policy.cfn_lint --ignore-checks E3628 -- template.yaml` |
+| Python | `check_templates(read_templates([Path("cdk.out")]))`, both from `ultrafleet.policy` |
+
+cfn-lint tells them as E9700, W9700 and I9700. E3628 is its own: its list of instance types lacks p6e-gb200 and trn2u.
+
+A rule may give less than the severity of its heading, such as a warning for what is not stated and an error for what is
+stated wrongly.
 
 ## Acknowledgements
 
 What is read and accepted goes into a YAML file, which `check` and `review` take by `--acknowledgements FILE`. One
-accepts one rule on one resource, until its last day, and is shown with its reason. `file` (a pattern) may be left out.
+accepts one rule on one resource, until its last day, and is shown with its reason. `file`, the end of the template's
+path (a pattern), may be left out. `--as-of DATE` is the day on which they have to be valid; default: today, UTC.
 
     - rule: public-endpoint
       resource: Cluster
-      file: "*/cluster.template.json"
+      file: cluster.template.json
       reason: the CI runners have no other way in until the VPN is there
       owner: ml-platform@example.com
       until: 2027-01-31
 
 One that is over leaves its error; one that covers nothing is a warning. The CDK's own
-`cdk.Validations.of(construct).acknowledge(...)` works with the plugin, by ids such as `ultrafleet::public-endpoint`.
+`cdk.Validations.of(construct).acknowledge(cdk.Acknowledgment(id="ultrafleet::public-endpoint", reason="…"))` works with
+the plugin. In `--json` what is accepted has the severity `acknowledged`.
 
 ## What can't be told
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +20,7 @@ from ultrafleet.policy import (
     read_templates,
 )
 from ultrafleet.policy.sarif import sarif
+from ultrafleet.policy.template import Template, mapping
 
 _UNUSABLE = 2
 
@@ -34,10 +35,14 @@ def check(
     as_sarif: Annotated[bool, typer.Option("--sarif", help="as SARIF 2.1.0")] = False,
 ) -> None:
     """Hold templates to the rules of accelerated fleets: exit 0 clean, 1 errors found, 2 unusable input."""
+    if as_json and as_sarif:
+        typer.echo("error: --json and --sarif are both stated, expected one of them: take one out", err=True)
+        raise typer.Exit(_UNUSABLE)
     try:
         given = parameters_of(parameter or [])
         broken: list[FleetError] = []
         templates = read_templates(paths, parameters=given, unreadable=broken.append)
+        refuse_unknown_parameters(given, templates)
         accepted = read_acknowledgements(acknowledgements) if acknowledgements else []
     except FleetError as error:
         typer.echo(f"error: {error}", err=True)
@@ -70,6 +75,20 @@ def parameters_of(stated: Sequence[str]) -> dict[str, str]:
     return dict(item.split("=", 1) for item in stated)
 
 
+def refuse_unknown_parameters(given: Mapping[str, str], templates: Iterable[Template]) -> None:
+    """Refuse a value for a parameter that nobody has: a misspelt name would change nothing, and say so to nobody.
+
+    Raises:
+        FleetError: no template has it.
+    """
+    known = {str(name) for template in templates for name in mapping(template.content.get("Parameters"))}
+    for name in given:
+        if name not in known:
+            raise FleetError(
+                f"parameter {name} is in no template, expected one of {', '.join(sorted(known)) or 'none'}: correct it"
+            )
+
+
 def _as_json(finding: Finding) -> dict[str, str]:
     return {
         "file": finding.file,
@@ -97,4 +116,4 @@ def _print(findings: Sequence[Finding], templates: int) -> None:
         for severity in Severity
         if severity is not Severity.ACKNOWLEDGED or counts[severity]
     )
-    print(f"{templates} templates: {told}")
+    print(f"{templates} template{'' if templates == 1 else 's'}: {told}")

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from ultrafleet.cli.check import parameters_of
+from ultrafleet.cli.check import parameters_of, refuse_unknown_parameters
 from ultrafleet.policy import read_acknowledgements
 from ultrafleet.review import Review, paired, picture, read_revision, review_of
 from ultrafleet.review.markdown import fitted, whole
@@ -32,11 +32,10 @@ def review(
 ) -> None:
     """Tell what a change does to the fleet: hazards, costs, limits, and whom it touches. Exit 2: unusable input."""
     given = parameters_of(parameter or [])
+    sides = [read_revision(side, under=path, parameters=given) for side in (base, head)]
+    refuse_unknown_parameters(given, [template for side in sides for template in side.stacks.values()])
     found = review_of(
-        *paired(
-            read_revision(base, under=path, parameters=given),
-            read_revision(head, under=path, parameters=given),
-        ),
+        *paired(sides[0], sides[1]),
         day=(as_of or datetime.now(UTC)).date(),
         acknowledgements=read_acknowledgements(acknowledgements) if acknowledgements else [],
         acknowledgements_source=str(acknowledgements or ""),
@@ -58,6 +57,8 @@ def write(found: Review, out: Path, pictures: str = "") -> Sequence[Path]:
     files = {out: comment}
     if comment != (everything := whole(parts)):
         files[rest] = everything
+    else:
+        rest.unlink(missing_ok=True)  # of an earlier run
     if found.pools:
         files[named["light"]] = picture(found.pools, "light")
         files[named["dark"]] = picture(found.pools, "dark")

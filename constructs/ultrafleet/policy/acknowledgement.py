@@ -25,7 +25,8 @@ class Acknowledgement(BaseModel):
         reason: why it is accepted.
         owner: who answers for it.
         until: the last day on which it counts.
-        file: the template, as a pattern with `*`. Default: any, in which the resource has this logical id.
+        file: the end of the template's path, as a pattern with `*`: the command names a template by the path that it is
+            given, a review by its place in the folder. Default: any, in which the resource has this logical id.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,7 +40,8 @@ class Acknowledgement(BaseModel):
 
     def covers(self, finding: Finding) -> bool:
         """Whether it is about this finding, whatever the day."""
-        return (finding.rule, finding.resource) == (self.rule, self.resource) and fnmatch(finding.file, self.file)
+        same = (finding.rule, finding.resource) == (self.rule, self.resource)
+        return same and fnmatch(f"/{finding.file}", f"*/{self.file.removeprefix('*/').removeprefix('/')}")
 
 
 def read_acknowledgements(path: Path) -> list[Acknowledgement]:
@@ -96,7 +98,7 @@ def acknowledge(
             rule=STALE_RULE,
             severity=Severity.WARNING,
             message=f"{item.rule} of {item.resource or 'the template'} by {item.owner} covers nothing that was found, "
-            "expected a finding: delete it",
+            "expected a finding: delete it, or correct its rule, resource or file",
         )
         for item in acknowledgements
         if item not in used

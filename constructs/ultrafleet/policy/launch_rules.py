@@ -163,7 +163,7 @@ RULES = (
     Rule(
         id="public-ip",
         severity=Severity.ERROR,
-        protects_from="RunInstances refuses a public address on instances with several interfaces",
+        protects_from="launches that RunInstances refuses: no public address on instances with several interfaces",
         source=f"{_EC2}, public IPv4 addresses (high)",
         remedy="take AssociatePublicIpAddress out",
         check=_public_ip,

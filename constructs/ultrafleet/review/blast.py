@@ -49,10 +49,10 @@ def blast_radius(compared: Comparison) -> list[Touched]:
 def touched_pools(compared: Comparison, change: Change) -> list[Pool]:
     """Pools that a change touches: by reference, or by a queue that it is about."""
     found = {pool.key for pool in compared.pools_on(change.key)}
-    queues = set(queues_in(change.before)) | set(queues_in(change.after))
-    for key in compared.titles if queues else ():
+    queues = queues_in(change.before, change.key[0]) | queues_in(change.after, change.key[0])
+    for key, pool in compared.titles.items() if queues else ():
         before, after = compared.users(key)
-        if queues & (before.queues | after.queues):
+        if queues & {(pool.cluster, queue) for queue in before.queues | after.queues}:
             found.add(key)
     return compared.in_order(found)
 

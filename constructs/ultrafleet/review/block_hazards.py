@@ -34,8 +34,9 @@ def block_hazards(compared: Comparison) -> Iterator[Hazard]:
                 Level.LOOK,
                 "block-without-successor",
                 pool,
-                f"its last block ends in {left.days} days without successor ({until}): extend it, from "
-                f"{CapacityBlockRules.EARLIEST_EXTENSION.days} days to an hour before, or add one",
+                f"its last block ends in {left.days} day{'' if left.days == 1 else 's'} without successor ({until}): "
+                f"extend it (EC2 takes that from {CapacityBlockRules.EARLIEST_EXTENSION.days} days to "
+                "one hour before), or add one",
             )
     yield from _shared(compared)
 

@@ -25,7 +25,7 @@ def effects_of_type(resource_type: str) -> TypeEffects:
     if known is not None:
         return replace(known, otherwise=_UNCLASSIFIED)
     return TypeEffects(
-        identity=(),
+        identity=_names_itself(resource_type),
         entries=dict(_of_schema(resource_type)),
         create_only=(),
         conditional_create_only=(),
@@ -51,6 +51,14 @@ def _of_schema(resource_type: str) -> Iterator[tuple[str, Classification]]:
                 yield path, _BY_UPDATE_POLICY  # what the condition is, the group's own UpdatePolicy says
             else:
                 yield path, Classification(effect=effect, source=source, confidence=Confidence.HIGH)
+
+
+def _names_itself(resource_type: str) -> tuple[str, ...]:
+    """Properties that name a resource, where a template may state them."""
+    schema = _schema(resource_type)
+    named = [str(pointer).removeprefix("/properties/") for pointer in schema.get("primaryIdentifier") or ()]
+    read_only = {str(pointer).removeprefix("/properties/") for pointer in schema.get("readOnlyProperties") or ()}
+    return () if read_only.intersection(named) or any("/" in name for name in named) else tuple(named)
 
 
 def _schema(resource_type: str) -> Mapping[str, Any]:

@@ -10,9 +10,9 @@ from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.policy.group import NODE_GROUP, Group, groups
 from ultrafleet.policy.intrinsics import Unknown, text_of
 from ultrafleet.policy.launch import as_int
-from ultrafleet.policy.template import Resource, Template
+from ultrafleet.policy.template import Resource, Template, mapping
 from ultrafleet.review.revision import Revision
-from ultrafleet.rules.block_metadata import BlockWindow, read_block_windows
+from ultrafleet.rules.block_metadata import BLOCKS_PREFIX, BlockWindow, read_block_windows
 from ultrafleet.rules.schedule_tags import HOLD, SCHEDULE_TAG
 
 _RESERVATION: Final = re.compile(r"cr-[0-9a-f]{8,17}")
@@ -119,9 +119,15 @@ class Pool:
 
 @dataclass(frozen=True, kw_only=True)
 class Fleet:
-    """All pools of a revision."""
+    """All pools of a revision.
+
+    Attributes:
+        pools: in the order of clusters and names.
+        strays: metadata about blocks that name no pool, or can't be read.
+    """
 
     pools: tuple[Pool, ...]
+    strays: tuple[str, ...] = ()
 
     @property
     def ultraservers(self) -> int:
@@ -156,7 +162,23 @@ def fleet_of(revision: Revision) -> Fleet:
         for stack, template in revision.stacks.items()
         for pool in _pools(template, stacks, revision.places.get(stack, ""))
     ]
-    return Fleet(pools=tuple(sorted(pools, key=lambda pool: (pool.cluster, _natural(pool.name), pool.key))))
+    return Fleet(
+        pools=tuple(sorted(pools, key=lambda pool: (pool.cluster, _natural(pool.name), pool.key))),
+        strays=tuple(stray for stack, template in revision.stacks.items() for stray in _strays(stack, template, pools)),
+    )
+
+
+def _strays(stack: str, template: Template, pools: Sequence[Pool]) -> Iterator[str]:
+    """Metadata about blocks that says nothing: of no pool here, or of blocks that can't be read or aren't its own."""
+    own = [pool for pool in pools if pool.key[0] == stack]
+    for key in mapping(template.content.get("Metadata")):
+        name = str(key).removeprefix(BLOCKS_PREFIX)
+        if not str(key).startswith(BLOCKS_PREFIX):
+            continue
+        pool = next((pool for pool in own if name in (pool.name, pool.key[1])), None)
+        blocks = mapping(template.content["Metadata"][key]).get("blocks")
+        if pool is None or not isinstance(blocks, list) or len(pool.windows) < len(blocks):
+            yield f"{stack}: {key}"
 
 
 def matched(base: Fleet, head: Fleet) -> list[tuple[Pool | None, Pool | None]]:

@@ -132,6 +132,8 @@ def _told(refused: list[str]) -> str:
 
 
 def _rolled(compared: Comparison, pool: Pool, change: Change) -> Iterator[Hazard]:
+    if change.of.refused:
+        return
     paths = [item.path for item in change.of.properties if item.effect is Effect.ROLLS_NODES]
     by_own_policy = by_policy(change)
     if by_own_policy and will_replace(change):
@@ -146,7 +148,7 @@ def _rolled(compared: Comparison, pool: Pool, change: Change) -> Iterator[Hazard
     paths += by_own_policy
     if paths:
         template = compared.changes.get(pool.launch_template) if pool.launch_template is not None else None
-        inside = _differing(template) if template is not None else []
+        inside = _differing(template) if template is not None and template.before is not None else []
         changes = "; ".join([*(f"{path}: {_values(change, path)}" for path in paths), *inside])
         yield of_pool(
             Level.STOPS,

@@ -42,6 +42,14 @@ _HOLDS_DATA: Final = frozenset(
 """What is lost with such a resource isn't made again by the next deployment (their user guides, high)."""
 
 
+_DATA: Final = {
+    "AWS::RDS::DBCluster": ", with a snapshot unless DeletionPolicy says otherwise",
+    "AWS::RDS::DBInstance": ", with a snapshot unless DeletionPolicy says otherwise",
+    "AWS::S3::Bucket": " if it is empty; CloudFormation deletes no other, and leaves it",
+}
+"""What becomes of data where it isn't simply lost (CloudFormation user guide, DeletionPolicy attribute, high)."""
+
+
 def resource_hazards(compared: Comparison) -> Iterator[Hazard]:
     """Hazards of everything but pools, by stack and logical id."""
     for stack in compared.stacks:
@@ -119,7 +127,8 @@ def _removed(compared: Comparison, change: Change, staying: list[Pool]) -> Itera
             f"and nobody promises that there is some again{_for(staying)}",
         )
     elif change.type in _HOLDS_DATA:
-        yield _hazard(Level.STOPS, "data-removed", change, f"it is deleted with what is in it{_for(staying)}")
+        message = f"it is deleted{_DATA.get(change.type, ', with what is in it')}{_for(staying)}"
+        yield _hazard(Level.STOPS, "data-removed", change, message)
     elif change.type == _CLUSTER:
         pools = [pool for pool in compared.pools_on(change.key) if pool.key in compared.base_fleet.by_key()]
         yield _hazard(Level.STOPS, "cluster-removed", change, f"the cluster is deleted{_for(pools)}")
@@ -213,7 +222,7 @@ def _replaced(change: Change, staying: list[Pool]) -> Iterator[Hazard]:
         retained = change.before is not None and "Retain" in str(change.before.raw.get("UpdateReplacePolicy"))
         end = "the old one is retained, and no template knows it any more" if retained else "the old one is deleted"
         end = end if certain else f"then {end}"
-        data = ", with its data" if change.type in _HOLDS_DATA and not retained else ""
+        data = _DATA.get(change.type, ", with its data") if change.type in _HOLDS_DATA and not retained else ""
         yield _hazard(
             Level.STOPS if stops else Level.LOOK,
             "replaced",

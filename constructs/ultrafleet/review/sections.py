@@ -107,7 +107,8 @@ def _fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
         (per_hour, was.usd_per_hour, now.usd_per_hour, 2),
         (f"USD until the blocks end, from {compared.day}", was.usd_remaining, now.usd_remaining, 0),
     ]
-    told += [(name, *_counted(old, new, digits, sure=sure)) for name, old, new, digits in money]
+    ends = sure and not was.without_end and not now.without_end
+    told += [(name, *_counted(old, new, digits, sure=sure if digits else ends)) for name, old, new, digits in money]
     yield from table(("", "before", "after", ""), told, right=(1, 2, 3))
     notes = (
         ("without a price that anybody states, or no whole UltraServer", now.without_price),
@@ -117,6 +118,9 @@ def _fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
     stated = [f"{_titles(titles)} {what}" for what, titles in notes if titles]
     if stated:
         yield f"\nNot counted: {'; '.join(stated)}."
+    strays = tuple(dict.fromkeys((*before.strays, *after.strays)))
+    if strays:
+        yield f"\n⚠ Metadata of blocks that name no pool, can't be read, or aren't the pool's own: {_titles(strays)}."
     if pictures is not None and review.pools:
         light, dark = pictures
         yield f'\n<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'

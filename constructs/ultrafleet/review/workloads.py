@@ -69,13 +69,15 @@ def _name(item: Mapping[str, Any]) -> str:
     return str(item.get("metadata", {}).get("name"))
 
 
-def queues_in(resource: Resource | None) -> list[str]:
-    """Cluster queues that a manifest makes or sends jobs to."""
+def queues_in(resource: Resource | None, stack: str) -> set[tuple[str, str]]:
+    """Cluster queues that a manifest makes or sends jobs to, each with its cluster."""
     if resource is None or resource.type not in MANIFESTS:
-        return []
+        return set()
+    cluster = cluster_name(resource.template, resource.get("ClusterName")) or stack
     items = list(items_of(resource))
-    made = [_name(item) for item in items if item.get("kind") == "ClusterQueue"]
-    return made + [str(item.get("spec", {}).get("clusterQueue")) for item in items if item.get("kind") == "LocalQueue"]
+    made = {_name(item) for item in items if item.get("kind") == "ClusterQueue"}
+    used = {str(item.get("spec", {}).get("clusterQueue")) for item in items if item.get("kind") == "LocalQueue"}
+    return {(cluster, queue) for queue in made | used}
 
 
 def _objects(revision: Revision) -> Iterator[tuple[str, Mapping[str, Any]]]:

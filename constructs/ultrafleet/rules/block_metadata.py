@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-_PREFIX: Final = "ultrafleet:"
+BLOCKS_PREFIX: Final = "ultrafleet:"
+"""Begins the keys of metadata about blocks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class BlockWindow:
 
 def block_metadata_key(pool_name: str) -> str:
     """Key of a pool in a template's metadata."""
-    return f"{_PREFIX}{pool_name}"
+    return f"{BLOCKS_PREFIX}{pool_name}"
 
 
 def read_block_windows(metadata: object, pool_name: str) -> tuple[BlockWindow, ...]:
