@@ -55,6 +55,18 @@ class TestInput:
         assert result.stdout.startswith("<!-- ultrafleet review -->\n")
         assert "| UltraServers | 2 | 3 | +1 |" in result.stdout
 
+    def test_fails_on_a_parameter_that_nobody_has(self, sides: tuple[str, str]) -> None:
+        result = run(*sides, "--parameter", "Stagee=dev")
+        assert result.exit_code != 0
+        assert "parameter Stagee is in no template" in str(result.exception)
+
+    def test_metadata_of_blocks_that_says_nothing_is_told(self, tmp_path: Path) -> None:
+        content = deepcopy(stacks())
+        content["racks"].setdefault("Metadata", {})["ultrafleet:rack-z"] = {"blocks": []}
+        base, head = write(tmp_path / "base", stacks()), write(tmp_path / "head", content)
+        assert "⚠ Metadata of blocks that name no pool" in run(str(base), str(head)).stdout
+        assert "⚠ Metadata" not in run(str(base), str(base)).stdout
+
     def test_json_and_yaml_of_one_template_are_the_same(self, tmp_path: Path) -> None:
         write(tmp_path / "base", stacks())
         (tmp_path / "head").mkdir()

@@ -219,6 +219,21 @@ class TestCommand:
     def test_a_parameter_is_given(self) -> None:
         assert self.run(str(DATA / "rack.yaml"), "--parameter", "Stage=dev").exit_code == 1
 
+    def test_a_pseudo_parameter_is_given(self) -> None:
+        assert self.run(str(DATA / "rack.yaml"), "--parameter", "AWS::Region=us-east-1").exit_code == 0
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--parameter", "Stagee=dev"], "parameter Stagee is in no template"),
+            (["--json", "--sarif"], "--json and --sarif are both stated"),
+        ],
+    )
+    def test_fails_on_what_would_be_ignored(self, arguments: list[str], message: str) -> None:
+        result = self.run(str(DATA / "rack.yaml"), *arguments)
+        assert result.exit_code == 2
+        assert message in result.stderr
+
     @pytest.mark.parametrize("arguments", [["nowhere"], [str(DATA / "rack.yaml"), "--parameter", "Stage"]])
     def test_fails_on_unusable_input(self, arguments: list[str]) -> None:
         result = self.run(*arguments)

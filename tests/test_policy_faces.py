@@ -1,6 +1,7 @@
 """One policy, four faces: the command's formats, the CDK's plugin, cfn-lint's rules; and acknowledgements."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,22 @@ def written(path: Path, fault: str) -> str:
 
 
 class TestAcknowledgements:
+    @pytest.mark.parametrize(
+        ("file", "covered"),
+        [
+            ("a.template.json", True),
+            ("cdk.out/a.template.json", True),
+            ("*/cdk.out/*.json", True),
+            ("a.template.jso", False),
+            ("other/a.template.json", False),
+            ("template.json", False),
+        ],
+    )
+    def test_a_file_is_the_end_of_the_path(self, file: str, covered: bool) -> None:
+        (finding,) = FOUND
+        found = replace(finding, file="/home/me/cdk.out/a.template.json")
+        assert IMDS.model_copy(update={"file": file}).covers(found) is covered
+
     def test_an_accepted_finding_is_shown_with_its_reason_and_is_no_error(self) -> None:
         (finding,) = acknowledge(FOUND, [IMDS], as_of=DAY)
         assert finding.severity is Severity.ACKNOWLEDGED

@@ -343,7 +343,7 @@ def layouts() -> Iterator[Any]:
             yield pytest.param(kind, layout, id=f"{kind} {intent.value}")
 
 
-@pytest.mark.parametrize(("kind", "layout"), layouts())
+@pytest.mark.parametrize(("kind", "layout"), list(layouts()))
 def test_nothing_is_wrong_with_any_layout_of_the_catalog(kind: InstanceType, layout: Sequence[Interface]) -> None:
     cells = [(card, device, interface) for card, device, interface in layout]
     block = CR if "capacity-block" in (kind.purchase_options or ()) else None

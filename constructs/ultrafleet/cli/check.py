@@ -83,7 +83,7 @@ def refuse_unknown_parameters(given: Mapping[str, str], templates: Iterable[Temp
     """
     known = {str(name) for template in templates for name in mapping(template.content.get("Parameters"))}
     for name in given:
-        if name not in known:
+        if name not in known and not name.startswith("AWS::"):  # AWS::Region and such are everybody's
             raise FleetError(
                 f"parameter {name} is in no template, expected one of {', '.join(sorted(known)) or 'none'}: correct it"
             )
