@@ -1,12 +1,15 @@
 """Changes with known answers, told as what they are and as nothing else."""
 
+import json
 from datetime import date
+from typing import Any
 
 import pytest
 
-from review_fleet import both, revision
+from review_fleet import Edit, Stacks, both, revision
 from review_scenarios import BEFORE, SCENARIOS
 from ultrafleet.review import Review, review_of
+from ultrafleet.review.blast import blast_radius
 from ultrafleet.review.markdown import whole
 from ultrafleet.review.marks import State
 from ultrafleet.review.sections import sections
@@ -35,3 +38,37 @@ def test_tells(name: str) -> None:
     text = whole(sections(review))
     for words in scenario.says:
         assert words in text
+
+
+def queues(cluster: str, weight: int) -> dict[str, Any]:
+    """Manifest of a queue whose one flavor is every node of a cluster."""
+    objects = [
+        {"kind": "ResourceFlavor", "metadata": {"name": "any"}},
+        {
+            "kind": "ClusterQueue",
+            "metadata": {"name": "training"},
+            "spec": {"resourceGroups": [{"flavors": [{"name": "any"}]}], "fairSharing": {"weight": weight}},
+        },
+    ]
+    return {
+        "Type": "Custom::AWSCDK-EKS-KubernetesResource",
+        "Properties": {"ClusterName": cluster, "Manifest": json.dumps(objects)},
+    }
+
+
+def two_clusters(weight: int) -> Edit:
+    """The H200 pool in a cluster of its own, whose queue has the same name as the racks'."""
+
+    def edit(content: Stacks) -> None:
+        content["h200"]["Resources"]["H200"]["Properties"]["ClusterName"] = "other"
+        content["h200"]["Resources"]["Queues"] = queues("other", weight)
+        content["racks"]["Resources"]["Queues"] = queues("fleet", 1)
+
+    return edit
+
+
+def test_a_queue_touches_the_pools_of_its_own_cluster() -> None:
+    review = review_of(revision("base", two_clusters(1)), revision("head", two_clusters(2)), day=DAY)
+    (touched,) = blast_radius(review.compared)
+    assert [pool.name for pool in touched.pools] == ["h200"]
+    assert touched.queues == ("training",)
