@@ -9,8 +9,8 @@ from stacks.capacity_stack import CapacityStack
 from stacks.cluster_stack import ClusterStack
 from stacks.kubernetes_stack import KubernetesStack
 from stacks.model_stack import ModelStack
+from stacks.monitoring_stack import MonitoringStack
 from stacks.network_stack import NetworkStack
-from stacks.operate_stack import OperateStack
 from stacks.pool_stack import PoolStack
 from stacks.system_stack import SystemStack
 from stacks.team_stack import TeamStack
@@ -65,7 +65,7 @@ class FleetStage(cdk.Stage):
         if environment.kubernetes.delivery != "none":
             self._workloads(environment)
             if environment.kubernetes.dashboard:
-                OperateStack(self, environment=environment).add_stack_dependency(self.capacity)
+                MonitoringStack(self, environment=environment).add_stack_dependency(self.capacity)
 
     def _workloads(self, environment: Environment) -> None:
         kubernetes = self.kubernetes = KubernetesStack(self, environment=environment)

@@ -11,12 +11,12 @@ from constructs import Construct
 
 from stacks import exports
 from stacks.environment_stack import EnvironmentStack
+from ultrafleet.cluster_addons import FleetPlatform
 from ultrafleet.delivery import ArgoCdDelivery, Delivery, GitSource, KubectlAccess
 from ultrafleet.environment import Environment
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
-from ultrafleet.environment.workloads import ArgoCd
+from ultrafleet.environment.workloads import ArgoCdSettings
 from ultrafleet.kubernetes.manifest import Manifest
-from ultrafleet.platform import FleetPlatform
 from ultrafleet.training import PoolAcceptance
 
 _CAPABILITIES_PRINCIPAL = "capabilities.eks.amazonaws.com"  # EKS user guide, capabilities (high)
@@ -116,7 +116,7 @@ class KubernetesStack(EnvironmentStack):
         )
         return access.delivery
 
-    def _argo_cd(self, environment: Environment, settings: ArgoCd) -> Delivery:
+    def _argo_cd(self, environment: Environment, settings: ArgoCdSettings) -> Delivery:
         role = iam.Role(
             self,
             "ArgoCdRole",

@@ -8,7 +8,7 @@ from stacks import exports
 from stacks.environment_stack import EnvironmentStack
 from stacks.kubernetes_stack import KubernetesStack
 from ultrafleet.environment import Environment
-from ultrafleet.environment.workloads import ServedModel
+from ultrafleet.environment.workloads import ServedModelSettings
 from ultrafleet.inference import Model, ModelEndpoint, Serving
 
 
@@ -25,11 +25,11 @@ class ModelStack(EnvironmentStack):
     endpoint: ModelEndpoint
     """The endpoint."""
 
-    settings: ServedModel
+    settings: ServedModelSettings
     """What the environment's file says of it."""
 
     def __init__(
-        self, scope: Construct, *, environment: Environment, served: ServedModel, kubernetes: KubernetesStack
+        self, scope: Construct, *, environment: Environment, served: ServedModelSettings, kubernetes: KubernetesStack
     ) -> None:
         super().__init__(
             scope,

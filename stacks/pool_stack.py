@@ -9,9 +9,7 @@ from stacks import exports
 from stacks.environment_stack import EnvironmentStack
 from ultrafleet.capacity import OnDemandCapacityReservation, OnDemandReservation, PlacementGroup, PlacementStrategy
 from ultrafleet.catalog import InstanceType
-from ultrafleet.environment import AcceleratorPool as AcceleratorPoolSettings
-from ultrafleet.environment import Environment
-from ultrafleet.environment import UltraServerPool as UltraServerPoolSettings
+from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.layout import Interface
 from ultrafleet.pools import AcceleratorPool, CapacityTarget, ImportedCluster, NodeOptions, UltraServerPool
 
@@ -66,7 +64,7 @@ class PoolStack(EnvironmentStack):
                 security_groups=[security_group],
                 workload=pool.workload,
                 node_role=node_role,
-                generation=pool.generation,
+                launch_template_version=pool.launch_template_version,
                 drain_lead_minutes=pool.drain_lead_minutes,
                 hold=pool.hold,
                 capacity_target=CapacityTarget(pool.capacity_target),
@@ -87,7 +85,7 @@ class PoolStack(EnvironmentStack):
                 placement_group=self._placement_group(pool),
                 workload=pool.workload,
                 node_role=node_role,
-                generation=pool.generation,
+                launch_template_version=pool.launch_template_version,
                 drain_lead_minutes=pool.drain_lead_minutes,
                 hold=pool.hold,
                 capacity_target=CapacityTarget(pool.capacity_target),
@@ -97,7 +95,7 @@ class PoolStack(EnvironmentStack):
             self,
             "LatestLaunchTemplateVersion",
             value=created.latest_launch_template_version,
-            description=f"newest version of the launch template; {pool.name} runs generation {pool.generation}",
+            description=f"newest launch template version; {pool.name} runs version {pool.launch_template_version}",
         )
 
     def _placement_group(self, pool: AcceleratorPoolSettings) -> PlacementGroup | None:

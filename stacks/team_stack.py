@@ -9,7 +9,7 @@ from stacks import exports
 from stacks.environment_stack import EnvironmentStack
 from stacks.kubernetes_stack import KubernetesStack
 from ultrafleet.environment import Environment
-from ultrafleet.environment.workloads import FileSystem, Team
+from ultrafleet.environment.workloads import FileSystemSettings, TeamSettings
 from ultrafleet.training import LustreFileSystem, TrainingTeam
 
 
@@ -26,7 +26,9 @@ class TeamStack(EnvironmentStack):
     team: TrainingTeam
     """The team."""
 
-    def __init__(self, scope: Construct, *, environment: Environment, team: Team, kubernetes: KubernetesStack) -> None:
+    def __init__(
+        self, scope: Construct, *, environment: Environment, team: TeamSettings, kubernetes: KubernetesStack
+    ) -> None:
         super().__init__(
             scope,
             f"team-{team.name}",
@@ -54,7 +56,9 @@ class TeamStack(EnvironmentStack):
             description=f"where jobs of {team.name} put their checkpoints",
         )
 
-    def _file_system(self, environment: Environment, settings: FileSystem, keep: cdk.RemovalPolicy) -> LustreFileSystem:
+    def _file_system(
+        self, environment: Environment, settings: FileSystemSettings, keep: cdk.RemovalPolicy
+    ) -> LustreFileSystem:
         read = self.exports.read
         return LustreFileSystem(
             self,

@@ -6,17 +6,14 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk.assertions import Template
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from fleet import Site
+from helpers.common import SERVICE_TOKEN
+from helpers.fleet import Site
 from ultrafleet.delivery import KubectlAccess, KubectlDelivery
 
 ROOT = Path(__file__).parent.parent
-
-SERVICE_TOKEN = "arn:aws:lambda:us-east-1:111122223333:function:kubectl"  # noqa: S105 - an ARN
-"""Function of a kubectl provider that stands elsewhere."""
 
 
 @pytest.fixture
@@ -54,9 +51,3 @@ def delivery(stack: cdk.Stack) -> KubectlDelivery:
 def snapshot_json(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """`assert template.to_json() == snapshot_json`: one readable JSON file for each test."""
     return snapshot.use_extension(JSONSnapshotExtension)
-
-
-def resources_of(template: Template, resource_type: str) -> dict[str, Any]:
-    """The resources of one type, by logical id."""
-    found: dict[str, Any] = template.find_resources(resource_type)
-    return found

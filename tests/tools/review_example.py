@@ -12,8 +12,8 @@ import yaml
 
 from ultrafleet.cli.review import write
 from ultrafleet.policy import Template
-from ultrafleet.policy.linking import linked
 from ultrafleet.review import Revision, review_of
+from ultrafleet.templates.linking import linked
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "docs" / "review"

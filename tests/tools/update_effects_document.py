@@ -6,7 +6,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ultrafleet.rules.update_effects import Classification, Effect, TypeEffects, update_effects
+from ultrafleet.templates.update_effects import Classification, Effect, TypeEffects, update_effects
 
 _DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "update-effects.md"
 

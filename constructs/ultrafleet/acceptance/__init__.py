@@ -2,10 +2,10 @@
 
 from ultrafleet.acceptance.nccl_log import NcclLog, Row, Run, parse_nccl_log
 from ultrafleet.acceptance.thresholds import Threshold, UnknownThresholdError, threshold
-from ultrafleet.acceptance.verdict import Finding, Verdict, judge
+from ultrafleet.acceptance.verdict import AcceptanceFinding, Verdict, judge
 
 __all__ = [
-    "Finding",
+    "AcceptanceFinding",
     "NcclLog",
     "Row",
     "Run",

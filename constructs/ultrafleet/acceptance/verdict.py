@@ -12,7 +12,7 @@ _GRACE_ADVICE = (
 
 
 @dataclass(frozen=True)
-class Finding:
+class AcceptanceFinding:
     """Why a pool doesn't pass.
 
     Attributes:
@@ -38,7 +38,7 @@ class Verdict:
     """
 
     passed: bool
-    findings: tuple[Finding, ...]
+    findings: tuple[AcceptanceFinding, ...]
     notes: tuple[str, ...]
     bus_bandwidth_gbs: float | None
     size_bytes: int | None
@@ -58,12 +58,12 @@ def judge(text: str, *, path: str, floor: Threshold, expected_ranks: int | None 
         expected_ranks: accelerators that had to take part. Default: not looked at.
     """
     log = parse_nccl_log(text)
-    findings: list[Finding] = []
+    findings: list[AcceptanceFinding] = []
     notes: list[str] = []
     runs = [run for run in log.runs if run.rows or run.has_table or run.ranks]
     if not any(run.rows for run in runs):
         findings.append(
-            Finding("no-results", "the log has no row of results, expected an nccl-tests run: run it again")
+            AcceptanceFinding("no-results", "the log has no row of results, expected an nccl-tests run: run it again")
         )
     for run in runs:
         if run.rows or run.has_table:
@@ -71,7 +71,7 @@ def judge(text: str, *, path: str, floor: Threshold, expected_ranks: int | None 
     ranks = max((_rank_count(run) for run in runs), default=0) or None
     if expected_ranks is not None and ranks != expected_ranks:
         findings.append(
-            Finding(
+            AcceptanceFinding(
                 "ranks",
                 f"{ranks or 'no'} ranks took part, expected {expected_ranks}: nodes or accelerators are missing",
             )
@@ -98,24 +98,26 @@ def _rank_count(run: Run) -> int:
     return max(len(run.ranks), (run.largest_rank + 1) if run.largest_rank is not None else 0)
 
 
-def _run_findings(run: Run, floor: Threshold) -> list[Finding]:
+def _run_findings(run: Run, floor: Threshold) -> list[AcceptanceFinding]:
     found = []
     if not run.is_complete:
         end = f"after {run.rows[-1].size_bytes} bytes" if run.rows else "before its first row"
         found.append(
-            Finding(
+            AcceptanceFinding(
                 "truncated", f"the run ends {end}, expected its average at the end: it hung, was killed, or was cut"
             )
         )
     out_of_bounds, verdict = run.out_of_bounds or (0, "OK")
     wrong = sum(row.wrong or 0 for row in run.rows) or out_of_bounds
     if wrong or verdict != "OK":
-        found.append(Finding("wrong-results", f"{wrong or 'some'} values are wrong, expected none: replace nodes"))
+        found.append(
+            AcceptanceFinding("wrong-results", f"{wrong or 'some'} values are wrong, expected none: replace nodes")
+        )
     if not run.rows:
         return found
     if run.collective not in (None, "all_reduce_perf") or "none" in run.operations:
         found.append(
-            Finding(
+            AcceptanceFinding(
                 "not-all-reduce",
                 f"the run is one of {run.collective or 'another collective'}, expected all_reduce_perf: floors are "
                 "for it",
@@ -124,7 +126,7 @@ def _run_findings(run: Run, floor: Threshold) -> list[Finding]:
     last = run.rows[-1]
     if last.size_bytes < floor.min_largest_bytes:
         found.append(
-            Finding(
+            AcceptanceFinding(
                 "too-small",
                 f"the largest message is {last.size_bytes} bytes, expected {floor.min_largest_bytes} or more: "
                 "run to -e 16G",
@@ -132,7 +134,7 @@ def _run_findings(run: Run, floor: Threshold) -> list[Finding]:
         )
     if floor.impossible_above_gbs is not None and last.bus_bandwidth > floor.impossible_above_gbs:
         found.append(
-            Finding(
+            AcceptanceFinding(
                 "too-fast",
                 f"the bus bandwidth is {last.bus_bandwidth} GB/s, expected at most {floor.impossible_above_gbs}: "
                 "NVLink carried it, set NCCL_MNNVL_ENABLE=0",
@@ -141,7 +143,7 @@ def _run_findings(run: Run, floor: Threshold) -> list[Finding]:
     # Written so that nan fails.
     if not floor.bus_bandwidth_gbs <= last.bus_bandwidth < float("inf"):
         found.append(
-            Finding(
+            AcceptanceFinding(
                 "bandwidth",
                 f"the bus bandwidth is {last.bus_bandwidth} GB/s at {last.size_bytes} bytes, expected "
                 f"{floor.bus_bandwidth_gbs} or more ({floor.source}): test pairs of nodes to find the slow one",
@@ -150,7 +152,7 @@ def _run_findings(run: Run, floor: Threshold) -> list[Finding]:
     return found
 
 
-def _transport_findings(log: NcclLog, path: str, runs: list[Run]) -> list[Finding]:
+def _transport_findings(log: NcclLog, path: str, runs: list[Run]) -> list[AcceptanceFinding]:
     if not log.has_info:
         return []
     several_hosts = any(len(run.hosts) > 1 for run in runs)
@@ -158,7 +160,7 @@ def _transport_findings(log: NcclLog, path: str, runs: list[Run]) -> list[Findin
     if path == "nvlink":
         if several_hosts and through_network:
             return [
-                Finding(
+                AcceptanceFinding(
                     "not-nvlink",
                     f"channels go through {', '.join(through_network)}, expected P2P/MNNVL between all nodes: see "
                     "whether the job has a ComputeDomain and its IMEX daemons are ready",
@@ -172,7 +174,7 @@ def _transport_findings(log: NcclLog, path: str, runs: list[Run]) -> list[Findin
     if sockets or others or not (libfabric or "efa" in log.providers):
         got = ", ".join(sorted(sockets | others)) or ", ".join(sorted(log.networks)) or "no network that it names"
         return [
-            Finding(
+            AcceptanceFinding(
                 "not-efa",
                 f"NCCL goes through {got}, expected AWS Libfabric with the provider efa: see whether the image has "
                 f"aws-ofi-nccl and pods ask for vpc.amazonaws.com/efa; {_GRACE_ADVICE}",

@@ -20,7 +20,7 @@ from ultrafleet.policy import (
     read_templates,
 )
 from ultrafleet.policy.sarif import sarif
-from ultrafleet.policy.template import Template, mapping
+from ultrafleet.templates.template import Template, mapping
 
 _UNUSABLE = 2
 

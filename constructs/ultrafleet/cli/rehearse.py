@@ -17,7 +17,7 @@ from ultrafleet.environment import load_environments
 from ultrafleet.errors import FleetError
 
 if TYPE_CHECKING:
-    from ultrafleet.rehearsal.life import BlockLife, Life
+    from ultrafleet.rehearsal.scenario import BlockOutcome, Scenario
 
 _WIDTH = 130
 
@@ -44,10 +44,10 @@ def rehearse(
         )
     try:
         from ultrafleet.rehearsal.assembly import read_assembly  # noqa: PLC0415  # needs the extra
-        from ultrafleet.rehearsal.life import live_all, lives_of  # noqa: PLC0415
+        from ultrafleet.rehearsal.scenario import live_all, scenarios_of  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise FleetError(f"{error.name} is not installed, expected it: pip install 'ultrafleet[rehearsal]'") from error
-    lives = {item.name: item for item in lives_of(loaded)}
+    lives = {item.name: item for item in scenarios_of(loaded)}
     unknown = [name for name in life or [] if name not in lives]
     if unknown:
         raise FleetError(f"life is {unknown[0]!r}, expected one of {', '.join(lives)}")
@@ -59,7 +59,7 @@ def rehearse(
             f"{folder} has the pools {', '.join(sorted(found))}, expected {', '.join(sorted(pools))}: the file was "
             f"edited since, run `make synth ENV={environment}` first"
         )
-    told: list[tuple[Life, list[BlockLife]]] = []
+    told: list[tuple[Scenario, list[BlockOutcome]]] = []
     for item, blocks in zip(
         (chosen := [lives[name] for name in life or lives]), live_all(loaded, stacks, chosen), strict=True
     ):
@@ -87,7 +87,7 @@ def _synthesised(environment: str) -> Path:
     return folder
 
 
-def _show(life: "Life", blocks: "list[BlockLife]") -> None:
+def _show(life: "Scenario", blocks: "list[BlockOutcome]") -> None:
     table = Table(box=box.SIMPLE, title=f"{life.name}: {life.summary}", title_justify="left", title_style="bold")
     right = {"up after", "before reclaim", "node-hours paid", "used", "killed"}
     for column in ("pool", "block", "up after", "drained", "before reclaim", "node-hours paid", "used", "killed"):
@@ -106,7 +106,7 @@ def _show(life: "Life", blocks: "list[BlockLife]") -> None:
     Console(width=max(_WIDTH, Console().width), highlight=False).print(table)
 
 
-def _as_json(life: "Life", blocks: "list[BlockLife]") -> dict[str, Any]:
+def _as_json(life: "Scenario", blocks: "list[BlockOutcome]") -> dict[str, Any]:
     return {
         "life": life.name,
         "scheduled": life.scheduled,

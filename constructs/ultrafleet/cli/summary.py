@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ultrafleet.environment import Environment, load_environments
-from ultrafleet.environment.facts import Cost, blocks_over, fleet_facts
+from ultrafleet.environment.facts import FleetCost, blocks_over, fleet_facts
 from ultrafleet.errors import FleetError
 
 MAX_RESOURCES = 500
@@ -116,14 +116,14 @@ def _table(title: str, *left: str, **columns: Literal["left", "right"]) -> Table
     return table
 
 
-def _price(cost: Cost) -> str:
+def _price(cost: FleetCost) -> str:
     known = f"{cost.usd_per_hour:,.2f}"
     if not cost.unknown:
         return known
     return f"{known} + unknown" if cost.usd_per_hour else "unknown"
 
 
-def _print_unknown_prices(console: Console, environment: str, cost: Cost) -> None:
+def _print_unknown_prices(console: Console, environment: str, cost: FleetCost) -> None:
     if cost.unknown:
         console.print(
             f"{environment}: no source states the price of {', '.join(cost.unknown)}: on-demand prices are not in the "

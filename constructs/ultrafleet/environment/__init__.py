@@ -1,13 +1,13 @@
 """Environment files: what they say, read and checked. Nothing here imports aws_cdk."""
 
 from ultrafleet.environment.loading import EnvironmentFileError, load_environment, load_environments
-from ultrafleet.environment.models import AcceleratorPool, Environment, UltraServerPool
+from ultrafleet.environment.models import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 
 __all__ = [
-    "AcceleratorPool",
+    "AcceleratorPoolSettings",
     "Environment",
     "EnvironmentFileError",
-    "UltraServerPool",
+    "UltraServerPoolSettings",
     "load_environment",
     "load_environments",
 ]

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ultrafleet.environment.models import AcceleratorPool, Environment, UltraServerPool
+from ultrafleet.environment.models import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.layout import Interface, efa_layout
 from ultrafleet.rules.block_clock import block_is_over
 from ultrafleet.rules.capacity_block import CapacityBlock
 from ultrafleet.rules.ip_budget import PoolIpDemand, SubnetIpBudget, node_ip_demand, subnet_ip_budget
 
-Pool = UltraServerPool | AcceleratorPool
+PoolSettings = UltraServerPoolSettings | AcceleratorPoolSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
+class FleetCost:
     """Capacity of an environment at full size, in USD an hour.
 
     Attributes:
@@ -43,7 +43,7 @@ class FleetFacts:
     ultraservers: int
     accelerators: int | None
     nodes: int
-    cost: Cost
+    cost: FleetCost
     subnets: tuple[SubnetIpBudget, ...]
 
 
@@ -58,7 +58,7 @@ def fleet_facts(environment: Environment) -> FleetFacts:
     if None not in counts:
         accelerators = sum((pool.instance.accelerator_count or 0) * pool.max_nodes for pool in environment.pools)
     return FleetFacts(
-        ultraservers=sum(isinstance(pool, UltraServerPool) for pool in environment.pools),
+        ultraservers=sum(isinstance(pool, UltraServerPoolSettings) for pool in environment.pools),
         accelerators=accelerators,
         nodes=sum(pool.max_nodes for pool in environment.pools),
         cost=_cost(environment.pools),
@@ -77,7 +77,7 @@ def ip_budgets(environment: Environment) -> list[SubnetIpBudget]:
     return budgets
 
 
-def pool_ip_demand(pool: Pool) -> PoolIpDemand:
+def pool_ip_demand(pool: PoolSettings) -> PoolIpDemand:
     """IPs that a pool takes at full size."""
     if pool.node.interfaces is not None:
         layout: Sequence[Interface] = [Interface(*interface) for interface in pool.node.interfaces]
@@ -94,25 +94,25 @@ def pool_ip_demand(pool: Pool) -> PoolIpDemand:
     )
 
 
-def blocks_over(environment: Environment, as_of: datetime) -> list[tuple[Pool, CapacityBlock]]:
+def blocks_over(environment: Environment, as_of: datetime) -> list[tuple[PoolSettings, CapacityBlock]]:
     """Blocks that are over at a moment the caller names: nothing here reads a clock."""
     return [
         (pool, block) for pool in environment.pools for block in pool.capacity_blocks if block_is_over(block.end, as_of)
     ]
 
 
-def _cost(pools: Sequence[Pool]) -> Cost:
+def _cost(pools: Sequence[PoolSettings]) -> FleetCost:
     total = 0.0
     dates: set[str] = set()
     unknown = []
     for pool in pools:
         # The catalog's prices are those of capacity blocks; nothing here states a price on demand.
-        sold = pool.ultraserver if isinstance(pool, UltraServerPool) else pool.instance
-        count = 1 if isinstance(pool, UltraServerPool) else pool.max_nodes
+        sold = pool.ultraserver if isinstance(pool, UltraServerPoolSettings) else pool.instance
+        count = 1 if isinstance(pool, UltraServerPoolSettings) else pool.max_nodes
         price = sold.capacity_block_usd_per_hour if pool.blocks else None
         if price is None:
             unknown.append(pool.name)
             continue
         total += price * count
         dates.add(str(sold.price_date))
-    return Cost(usd_per_hour=total, price_dates=tuple(sorted(dates)), unknown=tuple(unknown))
+    return FleetCost(usd_per_hour=total, price_dates=tuple(sorted(dates)), unknown=tuple(unknown))

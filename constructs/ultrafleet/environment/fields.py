@@ -13,7 +13,7 @@ from ultrafleet.rules.zones import validate_zone
 _ACCOUNT = re.compile(r"\d{12}")
 
 
-class Model(BaseModel):
+class Settings(BaseModel):
     """Unknown keys and wrong types are errors, and nothing changes after it was read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -10,19 +10,19 @@ from ultrafleet.environment.fields import (
     Account,
     FileInterface,
     InstanceTypeName,
-    Model,
     Name,
+    Settings,
     UltraServerTypeName,
     Zone,
 )
-from ultrafleet.environment.workloads import Kubernetes, ServedModel, Team
+from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 from ultrafleet.errors import FleetError
 from ultrafleet.layout import EfaIntent
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 from ultrafleet.rules.zones import region_of_zone
 
 
-class Subnet(Model):
+class SubnetSettings(Settings):
     """One subnet. Its CIDR is stated and never computed: CloudFormation would replace a subnet that changes it."""
 
     name: Name
@@ -32,7 +32,7 @@ class Subnet(Model):
     """Without one, `ultrafleet network plan` proposes one; synth refuses."""
 
 
-class Network(Model):
+class NetworkSettings(Settings):
     """The environment's VPC."""
 
     cidr: str
@@ -41,10 +41,10 @@ class Network(Model):
     interface_endpoints: list[str] | None = None
     """Interface endpoints by service name (`ecr.api`). Default: the ones that private EKS nodes need."""
     flow_logs: bool = True
-    subnets: list[Subnet]
+    subnets: list[SubnetSettings]
 
 
-class SystemNodes(Model):
+class SystemNodesSettings(Settings):
     """The small pool for controllers."""
 
     instance_types: list[str] = ["m7i.xlarge", "m6i.xlarge"]
@@ -56,7 +56,7 @@ class SystemNodes(Model):
     desired_size: int = Field(default=2, ge=0)
 
 
-class Cluster(Model):
+class ClusterSettings(Settings):
     """The environment's EKS cluster."""
 
     kubernetes_version: str = "1.34"
@@ -70,10 +70,10 @@ class Cluster(Model):
     """Managed add-ons besides the ones that every cluster gets."""
     addon_versions: dict[str, str] = {}
     """Version to pin of an add-on. Default: EKS's default for the Kubernetes version."""
-    system_nodes: SystemNodes = SystemNodes()
+    system_nodes: SystemNodesSettings = SystemNodesSettings()
 
 
-class CapacityReservation(Model):
+class CapacityReservationSettings(Settings):
     """An on-demand capacity reservation, created by the environment or (with an id) made elsewhere."""
 
     name: Name
@@ -100,7 +100,7 @@ class CapacityReservation(Model):
         return self
 
 
-class Block(Model):
+class BlockSettings(Settings):
     """A capacity block that was bought."""
 
     capacity_reservation_id: str
@@ -111,7 +111,7 @@ class Block(Model):
     """What it holds. On an UltraServer pool only checked; on an accelerator pool needed."""
 
 
-class Node(Model):
+class NodeSettings(Settings):
     """What a pool's nodes are like; see `NodeOptions`."""
 
     efa_intent: Literal["ip_saving", "max_ip_bandwidth", "efa_8"] = "ip_saving"
@@ -131,25 +131,25 @@ class Node(Model):
         return EfaIntent(self.efa_intent)
 
 
-class _Pool(Model):
+class _PoolSettings(Settings):
     name: Name
     subnet: str
     workload: Literal["training", "inference"]
-    generation: int = Field(default=1, ge=1)
+    launch_template_version: int = Field(default=1, ge=1)
     roll_running_nodes: bool = False
-    """Lets `ultrafleet preflight` pass a new generation, or another size, while nodes run."""
+    """Lets `ultrafleet preflight` pass a new launch_template_version, or another size, while nodes run."""
     drain_lead_minutes: int | None = None
     hold: bool = False
     capacity_target: Literal["resource_group", "reservation"] = "resource_group"
-    node: Node = Node()
+    node: NodeSettings = NodeSettings()
 
 
-class UltraServerPool(_Pool):
+class UltraServerPoolSettings(_PoolSettings):
     """One UltraServer."""
 
     kind: Literal["ultraserver"]
     ultraserver_type: UltraServerTypeName
-    blocks: list[Block] = Field(min_length=1)
+    blocks: list[BlockSettings] = Field(min_length=1)
 
     @property
     def ultraserver(self) -> UltraServerType:
@@ -187,13 +187,13 @@ class UltraServerPool(_Pool):
         return self
 
 
-class AcceleratorPool(_Pool):
+class AcceleratorPoolSettings(_PoolSettings):
     """Single accelerator instances."""
 
     kind: Literal["accelerator"]
     instance_type: InstanceTypeName
     nodes: int = Field(ge=1)
-    blocks: list[Block] = []
+    blocks: list[BlockSettings] = []
     capacity_reservation: str | None = None
     """Name of one of the environment's capacity reservations."""
     placement_group: Literal["cluster"] | None = None
@@ -246,10 +246,10 @@ class AcceleratorPool(_Pool):
         return self
 
 
-Pool = Annotated[UltraServerPool | AcceleratorPool, Field(discriminator="kind")]
+PoolSettings = Annotated[UltraServerPoolSettings | AcceleratorPoolSettings, Field(discriminator="kind")]
 
 
-class Environment(Model):
+class Environment(Settings):
     """One environment: one account and region, one VPC, one cluster, its capacity and its pools."""
 
     name: Name
@@ -258,19 +258,19 @@ class Environment(Model):
     region: str
     production: bool
     """Retains what pools stand on, and protects the cluster from deletion."""
-    network: Network
-    cluster: Cluster = Cluster()
-    capacity_reservations: list[CapacityReservation] = []
-    pools: list[Pool]
-    kubernetes: Kubernetes = Kubernetes()
-    teams: list[Team] = []
-    models: list[ServedModel] = []
+    network: NetworkSettings
+    cluster: ClusterSettings = ClusterSettings()
+    capacity_reservations: list[CapacityReservationSettings] = []
+    pools: list[PoolSettings]
+    kubernetes: KubernetesSettings = KubernetesSettings()
+    teams: list[TeamSettings] = []
+    models: list[ServedModelSettings] = []
 
-    def subnet(self, name: str) -> Subnet:
+    def subnet(self, name: str) -> SubnetSettings:
         """The subnet of that name."""
         return next(subnet for subnet in self.network.subnets if subnet.name == name)
 
-    def capacity_reservation(self, name: str) -> CapacityReservation:
+    def capacity_reservation(self, name: str) -> CapacityReservationSettings:
         """The capacity reservation of that name."""
         return next(item for item in self.capacity_reservations if item.name == name)
 
@@ -348,7 +348,7 @@ class Environment(Model):
         for pool in self.pools:
             for block in pool.blocks:
                 use(block.capacity_reservation_id, pool.name)
-            if isinstance(pool, AcceleratorPool) and pool.capacity_reservation is not None:
+            if isinstance(pool, AcceleratorPoolSettings) and pool.capacity_reservation is not None:
                 reservation = known.get(pool.capacity_reservation)
                 if reservation is None:
                     raise FleetError(

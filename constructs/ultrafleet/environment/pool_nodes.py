@@ -1,6 +1,6 @@
 """What Kubernetes sees of the pools of an environment's file: the same as of their constructs, without making them."""
 
-from ultrafleet.environment.models import AcceleratorPool, Environment, UltraServerPool
+from ultrafleet.environment.models import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.kubernetes.labels import pool_labels
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.kubernetes.taint import accelerator_taint
@@ -16,8 +16,8 @@ def environment_pool_nodes(environment: Environment) -> list[PoolNodes]:
     return [_nodes(pool) for pool in environment.pools]
 
 
-def _nodes(pool: UltraServerPool | AcceleratorPool) -> PoolNodes:
-    ultraserver = pool.ultraserver if isinstance(pool, UltraServerPool) else None
+def _nodes(pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> PoolNodes:
+    ultraserver = pool.ultraserver if isinstance(pool, UltraServerPoolSettings) else None
     interfaces = (
         tuple(Interface(*interface) for interface in pool.node.interfaces)
         if pool.node.interfaces is not None

@@ -4,11 +4,11 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from ultrafleet.environment.fields import Model, Name
+from ultrafleet.environment.fields import Name, Settings
 from ultrafleet.errors import FleetError
 
 
-class ArgoCd(Model):
+class ArgoCdSettings(Settings):
     """Where Argo CD finds what `cdk synth` writes to `cdk.out/argo-cd/ENVIRONMENT`."""
 
     repository: str
@@ -25,7 +25,7 @@ class ArgoCd(Model):
     """Identity Center groups that administer Argo CD."""
 
 
-class Acceptance(Model):
+class AcceptanceSettings(Settings):
     """Acceptance of pools; see `PoolAcceptance`."""
 
     image: str
@@ -34,12 +34,12 @@ class Acceptance(Model):
     """Floors by pool and path, where none is published or yours differ, in GB/s of bus bandwidth."""
 
 
-class Kubernetes(Model):
+class KubernetesSettings(Settings):
     """Runtime, queues and controllers; see `FleetPlatform`."""
 
     delivery: Literal["kubectl", "argo_cd", "none"] = "kubectl"
     """Who brings charts and objects into the cluster: the deployment, Argo CD, or nobody here."""
-    argo_cd: ArgoCd | None = None
+    argo_cd: ArgoCdSettings | None = None
     chart_versions: dict[str, str] = {}
     """Versions instead of the library's, by chart, or of "nvidia-driver"."""
     waived_version_rules: dict[str, str] = {}
@@ -48,7 +48,7 @@ class Kubernetes(Model):
     """Nodes of each UltraServer that jobs leave free; 2 is the 16-of-18 mode."""
     ultraserver_network_layers: int | None = Field(default=None, ge=0, le=4)
     """Network layers above UltraServers in queues' topologies. Default: 2."""
-    acceptance: Acceptance | None = None
+    acceptance: AcceptanceSettings | None = None
     """Tests each pool when its nodes are first there. Default: nothing is tested."""
     dashboard: bool = True
     """CloudWatch dashboard and alarms; they need the add-on amazon-cloudwatch-observability, which comes with them."""
@@ -63,7 +63,7 @@ class Kubernetes(Model):
         return self
 
 
-class FileSystem(Model):
+class FileSystemSettings(Settings):
     """A team's FSx for Lustre; see `LustreFileSystem`."""
 
     subnet: str
@@ -76,7 +76,7 @@ class FileSystem(Model):
     data_prefix: str = ""
 
 
-class Team(Model):
+class TeamSettings(Settings):
     """A team that trains; see `TrainingTeam`."""
 
     name: Name
@@ -85,10 +85,10 @@ class Team(Model):
     member_role_arns: list[str] = []
     data_buckets: list[str] = []
     """Buckets that its jobs may read."""
-    file_system: FileSystem | None = None
+    file_system: FileSystemSettings | None = None
 
 
-class ServedModel(Model):
+class ServedModelSettings(Settings):
     """A model that is served; see `ModelEndpoint`."""
 
     name: Name

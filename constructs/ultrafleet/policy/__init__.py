@@ -2,9 +2,9 @@
 
 from ultrafleet.policy.acknowledgement import Acknowledgement, acknowledge, read_acknowledgements
 from ultrafleet.policy.engine import RULES, check_templates
-from ultrafleet.policy.reading import parse_template, read_templates
 from ultrafleet.policy.rule import Finding, Problem, Rule, Severity
-from ultrafleet.policy.template import Template
+from ultrafleet.templates.reading import parse_template, read_templates
+from ultrafleet.templates.template import Template
 
 __all__ = [
     "RULES",

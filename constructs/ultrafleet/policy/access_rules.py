@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ultrafleet.policy.cluster import clusters
-from ultrafleet.policy.documents import statements
-from ultrafleet.policy.intrinsics import Unknown, text_of
-from ultrafleet.policy.networks import is_everybody
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
-from ultrafleet.policy.template import Template
+from ultrafleet.templates.cluster import clusters
+from ultrafleet.templates.intrinsics import Unknown, text_of
+from ultrafleet.templates.networks import is_everybody
+from ultrafleet.templates.policy_documents import statements
+from ultrafleet.templates.template import Template
 
 _POLICY_HOLDERS = (
     "AWS::IAM::Group",

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ultrafleet.errors import FleetError
-from ultrafleet.policy.group import AUTO_SCALING_GROUP, groups, types_launched
-from ultrafleet.policy.intrinsics import Unknown
-from ultrafleet.policy.launch import BLOCK_MARKET, Launch, as_list, known_type, launches
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
-from ultrafleet.policy.template import Resource, Template
 from ultrafleet.rules.capacity_block import validate_reservation_id
+from ultrafleet.templates.intrinsics import Unknown
+from ultrafleet.templates.launch import BLOCK_MARKET, Launch, as_list, known_type, launches
+from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, groups, types_launched
+from ultrafleet.templates.template import Resource, Template
 
 _RESERVATION = "AWS::EC2::CapacityReservation"
 _RESERVATION_GROUP = "AWS::ResourceGroups::Group"

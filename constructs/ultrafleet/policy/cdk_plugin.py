@@ -15,8 +15,8 @@ import jsii
 
 from ultrafleet.policy.acknowledgement import Acknowledgement, acknowledge
 from ultrafleet.policy.engine import RULES, check_templates
-from ultrafleet.policy.reading import read_templates
 from ultrafleet.policy.rule import Finding, Severity
+from ultrafleet.templates.reading import read_templates
 
 _SEVERITIES = {Severity.UNKNOWN: "info", Severity.ACKNOWLEDGED: "info"}
 _REMEDIES = {rule.id: rule.remedy for rule in RULES}

@@ -12,7 +12,7 @@ from cfnlint.template import Template as LintedTemplate
 
 from ultrafleet.policy.engine import check_templates
 from ultrafleet.policy.rule import Finding, Severity
-from ultrafleet.policy.template import Template
+from ultrafleet.templates.template import Template
 
 _found: WeakKeyDictionary[Any, list[Finding]] = WeakKeyDictionary()
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ultrafleet.policy.intrinsics import Unknown, text_of
-from ultrafleet.policy.launch import is_true, launches
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
-from ultrafleet.policy.template import Template
+from ultrafleet.templates.intrinsics import Unknown, text_of
+from ultrafleet.templates.launch import is_true, launches
+from ultrafleet.templates.template import Template
 
 
 def _volumes(template: Template) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from ultrafleet.policy import (
     version_rules,
 )
 from ultrafleet.policy.rule import Finding, Rule
-from ultrafleet.policy.template import Template
+from ultrafleet.templates.template import Template
 
 RULES: tuple[Rule, ...] = (
     *launch_rules.RULES,

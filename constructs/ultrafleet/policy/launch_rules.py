@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 
 from ultrafleet.catalog import InstanceType
 from ultrafleet.layout import layout_violations
-from ultrafleet.policy.group import groups, types_launched
-from ultrafleet.policy.intrinsics import Unknown, text_of
-from ultrafleet.policy.launch import is_true, known_type, launches
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
-from ultrafleet.policy.template import Template
+from ultrafleet.templates.intrinsics import Unknown, text_of
+from ultrafleet.templates.launch import is_true, known_type, launches
+from ultrafleet.templates.node_group import groups, types_launched
+from ultrafleet.templates.template import Template
 
 _USER_DATA_BYTES = 16_384
 _DYNAMIC = ("{{resolve:", base64.b64encode(b"{{resolve:").decode()[:12])

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from ultrafleet.policy.group import NODE_GROUP, groups
-from ultrafleet.policy.launch import as_int
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
-from ultrafleet.policy.template import Template
+from ultrafleet.templates.launch import as_int
+from ultrafleet.templates.node_group import NODE_GROUP, groups
+from ultrafleet.templates.template import Template
 
 MAX_RESOURCES: Final = 500
 MAX_BYTES: Final = 1_000_000

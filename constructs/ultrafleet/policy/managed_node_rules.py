@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from ultrafleet.policy.group import NODE_GROUP, Group, groups
-from ultrafleet.policy.intrinsics import Unknown
-from ultrafleet.policy.launch import Launch
 from ultrafleet.policy.launch_rules import user_data
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
-from ultrafleet.policy.template import Template
+from ultrafleet.templates.intrinsics import Unknown
+from ultrafleet.templates.launch import Launch
+from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups
+from ultrafleet.templates.template import Template
 
 _REFUSED = ("IamInstanceProfile", "InstanceInitiatedShutdownBehavior", "HibernationOptions")
 _MIME = re.compile(rb"\s*(MIME-Version:|Content-Type:)", re.IGNORECASE)
@@ -20,7 +20,7 @@ def _refused(template: Template) -> Iterator[Problem]:
             yield from _of(group, group.launch)
 
 
-def _of(group: Group, launch: Launch) -> Iterator[Problem]:
+def _of(group: NodeGroup, launch: Launch) -> Iterator[Problem]:
     logical_id = launch.resource.logical_id
     for key in _REFUSED:
         told = f"{key} is stated for a managed node group, expected none: take it out"
@@ -39,7 +39,7 @@ def _of(group: Group, launch: Launch) -> Iterator[Problem]:
         yield from must_not_be_stated(group.logical_id, key, group.resource.get(key), told)
 
 
-def _one_of(group: Group, launch: Launch, own: str, of_launch: str) -> Iterator[Problem]:
+def _one_of(group: NodeGroup, launch: Launch, own: str, of_launch: str) -> Iterator[Problem]:
     """What the node group or its launch template states, and never both."""
     values = (group.resource.get(own), launch.get(of_launch))
     if None in values:

@@ -5,15 +5,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ultrafleet.policy.cluster import clusters
-from ultrafleet.policy.group import groups
-from ultrafleet.policy.intrinsics import Unknown
-from ultrafleet.policy.launch import as_int, launches
-from ultrafleet.policy.networks import is_everybody
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
-from ultrafleet.policy.template import Resource, Template
 from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES
 from ultrafleet.rules.zones import is_local_zone
+from ultrafleet.templates.cluster import clusters
+from ultrafleet.templates.intrinsics import Unknown
+from ultrafleet.templates.launch import as_int, launches
+from ultrafleet.templates.networks import is_everybody
+from ultrafleet.templates.node_group import groups
+from ultrafleet.templates.template import Resource, Template
 
 _GROUP = "AWS::EC2::SecurityGroup"
 _WAYS = {"SecurityGroupIngress": "ingress", "SecurityGroupEgress": "egress"}

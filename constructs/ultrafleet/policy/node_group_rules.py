@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 
 from ultrafleet.catalog import UltraServerType
-from ultrafleet.policy.group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP, Group, groups
-from ultrafleet.policy.intrinsics import Unknown, text_of
-from ultrafleet.policy.launch import architecture_of, as_int, known_type
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
-from ultrafleet.policy.template import Template
+from ultrafleet.templates.intrinsics import Unknown, text_of
+from ultrafleet.templates.launch import architecture_of, as_int, known_type
+from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP, NodeGroup, groups
+from ultrafleet.templates.template import Template
 
 _BLOCK = "CAPACITY_BLOCK"
 _REGION = r"[a-z]{2}(-[a-z]+)+-\d"
@@ -54,7 +54,7 @@ def _capacity_type(template: Template) -> Iterator[Problem]:
             )
 
 
-def _names_launch_template(group: Group) -> bool:
+def _names_launch_template(group: NodeGroup) -> bool:
     return any(group.resource.get(key) is not None for key in ("LaunchTemplate", "CustomLaunchTemplate"))
 
 
@@ -78,7 +78,7 @@ def _architecture(template: Template) -> Iterator[Problem]:
                 )
 
 
-def _image(group: Group) -> tuple[str, object]:
+def _image(group: NodeGroup) -> tuple[str, object]:
     """The image that is named, and what names it: a compute node group of PCS may do so itself."""
     own = group.resource.get("AmiId")
     if own is None and group.launch is not None:
@@ -105,7 +105,7 @@ def _of_image(holder: str, name: str, image: str) -> Iterator[Problem]:
         )
 
 
-def _of_ami_type(group: Group, name: str, ami: str) -> Iterator[Problem]:
+def _of_ami_type(group: NodeGroup, name: str, ami: str) -> Iterator[Problem]:
     kind, architecture = known_type(name), architecture_of(name)
     accelerator = (kind.accelerator_kind or "").upper() if kind is not None else ""
     if architecture is not None and ("ARM" in ami) is not (architecture == "arm64"):

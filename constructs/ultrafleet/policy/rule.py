@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from ultrafleet.policy.intrinsics import Unknown
-from ultrafleet.policy.template import Template
+from ultrafleet.templates.intrinsics import Unknown
+from ultrafleet.templates.template import Template
 
 
 class Severity(StrEnum):

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ultrafleet.catalog import CapacityBlockRules
 from ultrafleet.errors import FleetError
-from ultrafleet.policy.group import AUTO_SCALING_GROUP, NODE_GROUP, Group, groups
-from ultrafleet.policy.intrinsics import text_of
-from ultrafleet.policy.launch import as_int
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
-from ultrafleet.policy.template import Resource, Template
 from ultrafleet.rules.block_clock import least_drain_lead_minutes, validate_drain_lead_minutes
 from ultrafleet.rules.schedule_tags import LEAD_TAG, SCHEDULE_TAG
+from ultrafleet.templates.intrinsics import text_of
+from ultrafleet.templates.launch import as_int
+from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, NODE_GROUP, NodeGroup, groups
+from ultrafleet.templates.template import Resource, Template
 
 _SCHEDULE: Final = "AWS::Scheduler::Schedule"
 _ACTION: Final = "AWS::AutoScaling::ScheduledAction"
@@ -126,7 +126,7 @@ def _own_names(template: Template) -> set[str]:
     return {f"${{{logical_id}}}" for logical_id in template.resources}
 
 
-def _names(group: Group) -> tuple[str, str]:
+def _names(group: NodeGroup) -> tuple[str, str]:
     """What an order calls it: its name, or a reference to it."""
     return group.name, f"${{{group.logical_id}}}"
 
@@ -180,7 +180,7 @@ def order_of(schedule: Resource) -> Order | None:
     return None
 
 
-def _is_rack(group: Group) -> bool:
+def _is_rack(group: NodeGroup) -> bool:
     return any(kind.is_ultraserver_member for kind in group.types)
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ultrafleet.errors import FleetError
-from ultrafleet.policy.intrinsics import Unknown
-from ultrafleet.policy.launch import as_int, is_true
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
-from ultrafleet.policy.template import Resource, Template
 from ultrafleet.rules.lustre import HDD_STEPS_GIB, OLDER_THROUGHPUTS, SMALL_GIB, STEPS_GIB, validate_lustre_capacity
+from ultrafleet.templates.intrinsics import Unknown
+from ultrafleet.templates.launch import as_int, is_true
+from ultrafleet.templates.template import Resource, Template
 
 
 def _lustre(template: Template) -> Iterator[Problem]:

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from ultrafleet.policy.cluster import clusters
-from ultrafleet.policy.group import AUTO_SCALING_GROUP, NODE_GROUP, groups
-from ultrafleet.policy.intrinsics import Unknown
-from ultrafleet.policy.launch import launches
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
-from ultrafleet.policy.template import Template
 from ultrafleet.rules.kubernetes_version import MINIMUM_KUBERNETES_VERSION
+from ultrafleet.templates.cluster import clusters
+from ultrafleet.templates.intrinsics import Unknown
+from ultrafleet.templates.launch import launches
+from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, NODE_GROUP, groups
+from ultrafleet.templates.template import Template
 
 _CNI = "vpc-cni"
 _CNI_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")

@@ -4,7 +4,7 @@ from ultrafleet.kubernetes.labels import POOL_LABEL, ULTRASERVER_LABEL, WORKLOAD
 from ultrafleet.kubernetes.taint import Taint
 from ultrafleet.pools.accelerator_pool import AcceleratorPool
 from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
-from ultrafleet.pools.shared import ClusterReference, ImportedCluster
+from ultrafleet.pools.resolved_references import ClusterReference, ImportedCluster
 from ultrafleet.pools.ultraserver_pool import UltraServerPool
 
 __all__ = [

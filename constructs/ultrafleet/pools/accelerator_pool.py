@@ -14,7 +14,7 @@ from ultrafleet.pools.block_capacity import block_pool_shape
 from ultrafleet.pools.launch_template import on_demand_target
 from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
 from ultrafleet.pools.node_pool import NodePool, PoolShape
-from ultrafleet.pools.shared import ClusterReference, read_shared
+from ultrafleet.pools.resolved_references import ClusterReference, read_shared
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 
 
@@ -39,7 +39,7 @@ class AcceleratorPool(NodePool):
             placement group brings its own.
         workload: what it is for, as a label.
         node_role: role of the nodes. Default: a new one.
-        generation: version of the launch template that the nodes run; see `UltraServerPool`.
+        launch_template_version: version of the launch template that the nodes run; see `UltraServerPool`.
         drain_lead_minutes: with blocks: how long before a block's end the pool is emptied. Default 60, at least 50.
         hold: with blocks: keep the pool empty.
         capacity_target: with blocks: what the launch template points at.
@@ -67,7 +67,7 @@ class AcceleratorPool(NodePool):
         placement_group: PlacementGroup | None = None,
         workload: str = "training",
         node_role: iam.IRole | None = None,
-        generation: int = 1,
+        launch_template_version: int = 1,
         drain_lead_minutes: int | None = None,
         hold: bool = False,
         capacity_target: CapacityTarget = CapacityTarget.RESOURCE_GROUP,
@@ -114,7 +114,7 @@ class AcceleratorPool(NodePool):
             subnet=subnet,
             security_groups=security_groups,
             node_role=node_role,
-            generation=generation,
+            launch_template_version=launch_template_version,
             options=options or NodeOptions(),
         )
 

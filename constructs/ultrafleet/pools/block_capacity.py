@@ -12,9 +12,9 @@ from ultrafleet.pools.launch_template import capacity_block_target
 from ultrafleet.pools.node_options import CapacityTarget
 from ultrafleet.pools.node_pool import PoolShape
 from ultrafleet.rules.block_clock import default_drain_lead_minutes, validate_drain_lead_minutes
-from ultrafleet.rules.block_metadata import block_metadata_key
 from ultrafleet.rules.capacity_block import CapacityBlock
 from ultrafleet.rules.schedule_tags import group_schedule_tags, reservation_schedule_tags
+from ultrafleet.templates.block_metadata import block_metadata_key
 
 
 def block_pool_shape(

@@ -27,7 +27,8 @@ class CapacityTarget(StrEnum):
     RESOURCE_GROUP = "resource_group"
     """The pool's group of blocks: the template never changes. As a node group's target not verified in AWS."""
     RESERVATION = "reservation"
-    """The first block's reservation id, as the EKS user guide shows it. Each next block needs a new generation."""
+    """The first block's reservation id, as the EKS user guide shows it. Each next block needs a new version of the
+    launch template."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ class NodeOptions:
         node_repair_config: EKS `NodeRepairConfig` in CloudFormation's words. Default: `node_repair_config` of the
             rules: on, one node at a time, off while more than a fifth of the pool is unhealthy, and with orders for
             each fault.
-        max_unavailable: nodes that a new generation replaces at a time.
+        max_unavailable: nodes that a new launch_template_version replaces at a time.
     """
 
     efa_intent: EfaIntent = EfaIntent.IP_SAVING

@@ -16,7 +16,7 @@ from ultrafleet.kubernetes.labels import pool_labels
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.pools.launch_template import launch_template_data
 from ultrafleet.pools.node_options import NodeOptions
-from ultrafleet.pools.shared import ClusterReference, Shared, read_shared, role_arn
+from ultrafleet.pools.resolved_references import ClusterReference, ResolvedReferences, read_shared, role_arn
 from ultrafleet.rules.ip_budget import PoolIpDemand, node_ip_demand, subnet_ip_budget
 from ultrafleet.rules.names import NAME_RULE, is_name
 from ultrafleet.rules.node_repair import node_repair_config
@@ -82,11 +82,11 @@ class NodePool(Construct):
         subnet: ec2.ISubnet,
         security_groups: Sequence[ec2.ISecurityGroup],
         node_role: iam.IRole | None,
-        generation: int,
+        launch_template_version: int,
         options: NodeOptions,
     ) -> None:
         shared = read_shared(cluster, subnet, security_groups)
-        _validate(pool_name, shape, shared, generation, options)
+        _validate(pool_name, shape, shared, launch_template_version, options)
         key = options.root_volume_key
         if key is not None:
             _let_auto_scaling_use(self, key)
@@ -124,7 +124,7 @@ class NodePool(Construct):
                 "Subnets": [shared.subnet_id],
                 "AmiType": options.derived_ami_type(shape.instance_type),
                 "CapacityType": shape.capacity_type,
-                "LaunchTemplate": {"Id": self.launch_template_id, "Version": str(generation)},
+                "LaunchTemplate": {"Id": self.launch_template_id, "Version": str(launch_template_version)},
                 "ScalingConfig": {"MinSize": 0, "MaxSize": shape.max_size, "DesiredSize": shape.desired_size},
                 # MINIMAL takes a node away before it adds one: a full block has no room for a nineteenth.
                 "UpdateConfig": {"MaxUnavailable": options.max_unavailable, "UpdateStrategy": "MINIMAL"},
@@ -144,7 +144,7 @@ class NodePool(Construct):
 
     @property
     def latest_launch_template_version(self) -> str:
-        """Number of the newest version of the launch template (a token): what a new generation can name."""
+        """Number of the newest version of the launch template (a token): what the pool can be moved to."""
         return self.launch_template.get_att("LatestVersionNumber").to_string()
 
 
@@ -165,12 +165,14 @@ def pool_nodes(pool_name: str, shape: PoolShape, options: NodeOptions) -> PoolNo
     )
 
 
-def _validate(pool_name: str, shape: PoolShape, shared: Shared, generation: int, options: NodeOptions) -> None:
+def _validate(
+    pool_name: str, shape: PoolShape, shared: ResolvedReferences, launch_template_version: int, options: NodeOptions
+) -> None:
     validate_pool_name(pool_name)
-    if is_token(generation) or generation < 1:
+    if is_token(launch_template_version) or launch_template_version < 1:
         raise FleetError(
-            f"generation of pool {pool_name} is {generation}, expected a whole number from 1: it is the version of the "
-            "launch template that the nodes run, pass 1 for a new pool"
+            f"launch_template_version of pool {pool_name} is {launch_template_version}, expected a whole number "
+            "from 1: it is the version of the launch template that the nodes run, pass 1 for a new pool"
         )
     if is_token(shape.max_size) or not 1 <= shape.max_size <= _MAX_NODES:
         raise FleetError(

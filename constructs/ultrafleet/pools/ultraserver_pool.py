@@ -11,7 +11,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.pools.block_capacity import block_pool_shape
 from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
 from ultrafleet.pools.node_pool import NodePool
-from ultrafleet.pools.shared import ClusterReference, read_shared
+from ultrafleet.pools.resolved_references import ClusterReference, read_shared
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 
 
@@ -32,8 +32,8 @@ class UltraServerPool(NodePool):
         security_groups: on every interface besides the cluster's own: the one of `EfaSecurityGroup`.
         workload: what it is for, as a label: "training" or "inference", or a word of your own.
         node_role: role of the nodes. Default: a new one.
-        generation: version of the launch template that the nodes run. A changed template reaches the pool only when
-            this is raised, and then replaces its nodes.
+        launch_template_version: version of the launch template that the nodes run. A changed template
+            reaches the pool only when this is raised, and then replaces its nodes.
         drain_lead_minutes: how long before a block's end the pool is emptied. Default 90, at least 80: EC2 reclaims
             an UltraServer from 60 minutes before the end, and eviction takes up to 15.
         hold: keep the pool empty, whatever its blocks do.
@@ -62,7 +62,7 @@ class UltraServerPool(NodePool):
         security_groups: Sequence[ec2.ISecurityGroup],
         workload: str = "training",
         node_role: iam.IRole | None = None,
-        generation: int = 1,
+        launch_template_version: int = 1,
         drain_lead_minutes: int | None = None,
         hold: bool = False,
         capacity_target: CapacityTarget = CapacityTarget.RESOURCE_GROUP,
@@ -94,6 +94,6 @@ class UltraServerPool(NodePool):
             subnet=subnet,
             security_groups=security_groups,
             node_role=node_role,
-            generation=generation,
+            launch_template_version=launch_template_version,
             options=options or NodeOptions(),
         )

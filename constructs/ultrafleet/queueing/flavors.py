@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ultrafleet.accelerator_addons.accelerator_runtime import tolerations
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.labels import CAPACITY_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import kubernetes_object, object_name
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.queueing.topology import KUEUE_API, topology_levels
-from ultrafleet.runtime.accelerator_runtime import tolerations
 
 EFA_RESOURCE = "vpc.amazonaws.com/efa"
 """What the EFA device plugin counts (its chart, high)."""

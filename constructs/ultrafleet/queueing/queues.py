@@ -5,12 +5,12 @@ from typing import Any
 
 import yaml
 
+from ultrafleet.accelerator_addons.versions import VersionTable
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.labels import WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 from ultrafleet.queueing.flavors import CHANNEL_RESOURCE, Flavor
 from ultrafleet.queueing.topology import KUEUE_API, topology
-from ultrafleet.runtime.versions import VersionTable
 
 PRIORITIES = {"inference": 10_000, "training-urgent": 2_000, "training": 1_000, "opportunistic": 0}
 """Priority classes of workloads. The numbers are ours: what serves people goes before what can be resumed."""

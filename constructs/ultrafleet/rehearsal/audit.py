@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.providers import PROVIDERS
 from ultrafleet.rehearsal.cloudformation.stacks import Stacks
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ def audit(account_id: str, region: str) -> list[Audited]:
     """
     call = Calls(account_id=account_id, region=region)
     found = []
-    stacks = WORLD.part(Stacks, account_id, region)
+    stacks = SIMULATED_ACCOUNT.part(Stacks, account_id, region)
     for stack in stacks.live:
         scope = stacks.scope(stack)
         for logical_id, described in stack.template.get("Resources", {}).items():
@@ -62,7 +62,7 @@ def retained(account_id: str, region: str) -> list[Audited]:
     """What stacks let go of and left standing on purpose, as far as it still stands."""
     call = Calls(account_id=account_id, region=region)
     found = []
-    for stack_name, resource in WORLD.part(Stacks, account_id, region).retained:
+    for stack_name, resource in SIMULATED_ACCOUNT.part(Stacks, account_id, region).retained:
         try:
             PROVIDERS[resource.type].read(call, resource.made, resource.properties)
         except Refusal:
@@ -81,7 +81,7 @@ def retained(account_id: str, region: str) -> list[Audited]:
 def purge(account_id: str, region: str) -> list[Audited]:
     """Delete what was left standing on purpose; what could not be deleted is returned with the problem."""
     call = Calls(account_id=account_id, region=region)
-    stacks = WORLD.part(Stacks, account_id, region)
+    stacks = SIMULATED_ACCOUNT.part(Stacks, account_id, region)
     left = list(reversed(stacks.retained))
     problems: dict[str, str] = {}
     # What one refers to goes after it; the order is only known for one stack, so try until nothing more goes.

@@ -7,7 +7,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from ultrafleet.rehearsal.world import Refusal
+from ultrafleet.rehearsal.simulated_account import Refusal
 
 _THROTTLED = {"ThrottlingException", "RequestLimitExceeded", "Throttling", "TooManyRequestsException"}
 _CONFIG = Config(retries={"total_max_attempts": 1})

@@ -10,7 +10,7 @@ from moto.core.models import MockAWS
 from ultrafleet.environment import Environment
 from ultrafleet.rehearsal import extension
 from ultrafleet.rehearsal.purchases import make_purchases
-from ultrafleet.rehearsal.world import WORLD
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 
 def _mock() -> MockAWS:
@@ -23,7 +23,7 @@ def start(environment: Environment, *, now: datetime) -> None:
     extension.install()
     extension.set_default_account(environment.account)
     _mock().start()
-    WORLD.reset(now)
+    SIMULATED_ACCOUNT.reset(now)
     make_purchases(environment)
 
 
@@ -33,10 +33,10 @@ def embedded_aws(environment: Environment, *, now: datetime) -> Iterator[None]:
     extension.install()
     extension.set_default_account(environment.account)
     with _mock():
-        WORLD.reset(now)
+        SIMULATED_ACCOUNT.reset(now)
         make_purchases(environment)
         try:
             yield
         finally:
-            WORLD.reset()
+            SIMULATED_ACCOUNT.reset()
             extension.set_default_account(None)

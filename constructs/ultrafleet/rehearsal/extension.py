@@ -11,9 +11,9 @@ from moto.core.responses import ActionResult, BaseResponse
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.iam.models import get_account_id_from
 
-from ultrafleet.rehearsal import ec2, eks_control, resource_groups
+from ultrafleet.rehearsal import ec2, eks, resource_groups
 from ultrafleet.rehearsal.cloudformation import api as cloudformation
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 _ACCOUNT = re.compile(r"Credential=(\d{12})/")
 _DEFAULT_ACCOUNT: list[str] = []
@@ -27,15 +27,15 @@ def install() -> None:
     setattr(CloudTrailResponse, "lookup_events", lambda _: ActionResult({"Events": []}))  # noqa: B010  # moto has no such name
     resource_groups.install()
     ec2.install()
-    eks_control.install()
+    eks.install()
     call_action = BaseResponse.call_action
 
     def checked(response: BaseResponse) -> Any:
         action = str(response._get_action() or "")
         if not action.startswith(("Describe", "List", "Get", "Head")):
-            WORLD.changes += 1
+            SIMULATED_ACCOUNT.changes += 1
         try:
-            WORLD.check_call(str(response.service_name), action, {"account": response.current_account})
+            SIMULATED_ACCOUNT.check_call(str(response.service_name), action, {"account": response.current_account})
         except Refusal as refusal:
             status, headers, body = response.serialized(ActionResult(refusal))
             return status, headers, body

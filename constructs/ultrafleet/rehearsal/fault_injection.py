@@ -7,10 +7,10 @@ from typing import Any
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.ec2.reservations import Reservations
-from ultrafleet.rehearsal.eks_control.nodes import Nodes
+from ultrafleet.rehearsal.eks.nodes import Nodes
 from ultrafleet.rehearsal.fault import Target, Undo
 from ultrafleet.rehearsal.pool_view import pool_instances
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 Injection = Callable[[Target], Undo]
 
@@ -51,8 +51,8 @@ def answers(
                 left[0] -= 1
             raise Refusal(code, message)
 
-        WORLD.checks.append(check)
-        return lambda: WORLD.checks.remove(check)
+        SIMULATED_ACCOUNT.checks.append(check)
+        return lambda: SIMULATED_ACCOUNT.checks.remove(check)
 
     return inject
 
@@ -65,8 +65,8 @@ def slow(seconds: float) -> Injection:
             if (service, action) == ("cloudformation", "Resource"):
                 time.sleep(seconds)
 
-        WORLD.checks.append(check)
-        return lambda: WORLD.checks.remove(check)
+        SIMULATED_ACCOUNT.checks.append(check)
+        return lambda: SIMULATED_ACCOUNT.checks.remove(check)
 
     return inject
 
@@ -195,7 +195,7 @@ def node_fails(target: Target) -> Undo:
     instances = pool_instances(target.environment, target.pool_name, _call(target))
     if not instances:
         raise FleetError(f"pool {target.pool_name} runs no node, expected one to fail: let its block begin first")
-    WORLD.part(Nodes, account, region).fail_node(min(instance["InstanceId"] for instance in instances))
+    SIMULATED_ACCOUNT.part(Nodes, account, region).fail_node(min(instance["InstanceId"] for instance in instances))
     return _nothing
 
 
@@ -239,7 +239,7 @@ def _blocks(target: Target) -> list[str]:
 
 
 def _reservations(target: Target) -> Reservations:
-    return WORLD.part(Reservations, target.environment.account, target.environment.region)
+    return SIMULATED_ACCOUNT.part(Reservations, target.environment.account, target.environment.region)
 
 
 def _call(target: Target) -> Calls:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ultrafleet.environment import Environment
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.world import Refusal
+from ultrafleet.rehearsal.simulated_account import Refusal
 
 
 @dataclass(frozen=True, kw_only=True)

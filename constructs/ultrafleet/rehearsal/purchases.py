@@ -1,12 +1,12 @@
 """What an environment file says was bought or made elsewhere: the embedded account has it from the start."""
 
 from ultrafleet.environment import Environment
-from ultrafleet.environment.models import UltraServerPool
+from ultrafleet.environment.models import UltraServerPoolSettings
 from ultrafleet.errors import UnknownFactError
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.ec2.placement_groups import PlacementGroups
 from ultrafleet.rehearsal.ec2.reservations import CapacityReservation, Reservations
-from ultrafleet.rehearsal.world import WORLD
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 from ultrafleet.rules.capacity_block import CapacityBlock
 
 
@@ -20,9 +20,9 @@ def _type_name(block: CapacityBlock) -> str:
 
 def make_purchases(environment: Environment) -> None:
     """Put the blocks and imported reservations of an environment into its account; again: extensions and additions."""
-    reservations = WORLD.part(Reservations, environment.account, environment.region)
+    reservations = SIMULATED_ACCOUNT.part(Reservations, environment.account, environment.region)
     for pool in environment.pools:
-        ultraserver_type = pool.ultraserver_type if isinstance(pool, UltraServerPool) else None
+        ultraserver_type = pool.ultraserver_type if isinstance(pool, UltraServerPoolSettings) else None
         for block in pool.capacity_blocks:
             reservations.seed_block(
                 capacity_reservation_id=block.capacity_reservation_id,
@@ -38,7 +38,7 @@ def make_purchases(environment: Environment) -> None:
             continue
         group_arn = None
         if imported.placement_group_name is not None:
-            groups = WORLD.part(PlacementGroups, environment.account, environment.region)
+            groups = SIMULATED_ACCOUNT.part(PlacementGroups, environment.account, environment.region)
             name = imported.placement_group_name
             if groups.find(name) is None:
                 call = Calls(account_id=environment.account, region=environment.region)
@@ -50,9 +50,9 @@ def make_purchases(environment: Environment) -> None:
                 instance_type=imported.instance_type,
                 instance_count=imported.instance_count,
                 availability_zone=imported.availability_zone,
-                start=WORLD.now,
+                start=SIMULATED_ACCOUNT.now,
                 end=None,
-                created=WORLD.now,
+                created=SIMULATED_ACCOUNT.now,
                 match_criteria="targeted",
                 placement_group_arn=group_arn,
             )

@@ -10,7 +10,7 @@ from moto.resourcegroups.responses import ResourceGroupsResponse
 
 from ultrafleet.rehearsal.ec2.groups import ReservationGroups
 from ultrafleet.rehearsal.ec2.reservations import Reservations
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 _RESERVATION: Final = re.compile(r"arn:aws[\w-]*:ec2:[\w-]+:\d{12}:capacity-reservation/(cr-[0-9a-f]+)")
 
@@ -24,7 +24,7 @@ def install() -> None:
 
 
 def _store(response: ResourceGroupsResponse) -> ReservationGroups:
-    return WORLD.part(ReservationGroups, response.current_account, response.region)
+    return SIMULATED_ACCOUNT.part(ReservationGroups, response.current_account, response.region)
 
 
 def _arns(response: ResourceGroupsResponse, group: FakeResourceGroup) -> list[str]:
@@ -125,7 +125,7 @@ def _problem(response: ResourceGroupsResponse, group: FakeResourceGroup, arn: st
     match = _RESERVATION.fullmatch(arn)
     if match is None:
         return f"{arn} is not a capacity reservation, and the group takes nothing else"
-    reservations = WORLD.part(Reservations, response.current_account, response.region)
+    reservations = SIMULATED_ACCOUNT.part(Reservations, response.current_account, response.region)
     reservation = reservations.by_id.get(match[1])
     if reservation is None:
         return f"The capacity reservation {match[1]} does not exist in this account"

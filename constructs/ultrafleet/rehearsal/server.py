@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal import embedded
-from ultrafleet.rehearsal.director import Director
+from ultrafleet.rehearsal.simulation import Simulation
 
 PATH: Final = "/_rehearsal"
 HOST: Final = "127.0.0.1"
@@ -26,7 +26,7 @@ StartResponse = Callable[..., object]
 class Application:
     """moto's application, and the rehearsal's own words."""
 
-    def __init__(self, director: Director) -> None:
+    def __init__(self, director: Simulation) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._director = director
         self._lock = threading.Lock()
@@ -50,7 +50,7 @@ class Application:
             return "200 OK", {}
         try:
             with self._lock:
-                return "200 OK", self._director.told(word, **asked)
+                return "200 OK", self._director.dispatch(word, **asked)
         except FleetError as error:
             return "400 Bad Request", {"error": str(error)}
 
@@ -66,7 +66,7 @@ def serve(*, environment: str, environments: Path, port: int, now: datetime) -> 
         return loaded
 
     embedded.start(read(), now=now)
-    application = Application(Director(read(), read_again=read))
+    application = Application(Simulation(read(), read_again=read))
     server = make_server(HOST, port, application, threaded=True, request_handler=MotoRequestHandler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

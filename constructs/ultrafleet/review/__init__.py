@@ -2,6 +2,6 @@
 
 from ultrafleet.review.picture import picture
 from ultrafleet.review.review import Review, review_of
-from ultrafleet.review.revision import Revision, paired, read_revision
+from ultrafleet.templates.revision import Revision, paired, read_revision
 
 __all__ = ["Review", "Revision", "paired", "picture", "read_revision", "review_of"]

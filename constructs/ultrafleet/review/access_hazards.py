@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ultrafleet.policy.template import Resource, Template
 from ultrafleet.review import iam, security_groups
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.hazard import Hazard, Level
+from ultrafleet.templates.template import Resource, Template
 
 _ENTRY: Final = "AWS::EKS::AccessEntry"
 _ABOUT: Final = {

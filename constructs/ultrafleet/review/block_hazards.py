@@ -9,7 +9,7 @@ from ultrafleet.catalog import CapacityBlockRules
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Fleet, Pool, names
 from ultrafleet.review.hazard import Hazard, Level, of_pool
-from ultrafleet.rules.block_metadata import BlockWindow
+from ultrafleet.templates.block_metadata import BlockWindow
 
 NOTICE: Final = timedelta(days=14)
 """How long before a pool's last block ends a review speaks of it (ours: time to find and pay another)."""

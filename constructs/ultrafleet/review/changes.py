@@ -5,11 +5,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ultrafleet.policy.template import Resource, Template
 from ultrafleet.review.effects import effects_of_type
 from ultrafleet.review.fleet import Key
-from ultrafleet.review.revision import Revision
-from ultrafleet.rules.template_changes import Fate, ResourceChange, TemplateChanges, imports, template_changes
+from ultrafleet.templates.revision import Revision
+from ultrafleet.templates.template import Resource, Template
+from ultrafleet.templates.template_changes import (
+    ChangeAction,
+    ResourceChange,
+    TemplateChanges,
+    imports,
+    template_changes,
+)
 
 _ATTRIBUTES: Final = ("DeletionPolicy", "UpdateReplacePolicy", "UpdatePolicy", "CreationPolicy")
 _SETS: Final = ("Action", "NotAction", "Resource", "NotResource")
@@ -117,7 +123,7 @@ def _changes(stack: str, before: Template | None, after: Template | None, change
         )
         of_resource = of_resources.get(logical_id)
         if of_resource is None and attributes and now is not None:
-            of_resource = ResourceChange(logical_id=logical_id, resource_type=now.type, fate=Fate.CHANGED)
+            of_resource = ResourceChange(logical_id=logical_id, resource_type=now.type, action=ChangeAction.CHANGED)
         if of_resource is not None:
             yield Change(key=(stack, logical_id), of=of_resource, before=was, after=now, attributes=attributes)
 
@@ -145,4 +151,4 @@ def _as_set(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
 
 def is_removed(change: Change) -> bool:
     """Whether the resource leaves the stack."""
-    return change.of.fate in (Fate.REMOVED, Fate.LEFT)
+    return change.of.action in (ChangeAction.REMOVED, ChangeAction.LEFT)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 
-from ultrafleet.policy.template import Resource
 from ultrafleet.review.changes import Change, StackChange, changes_between
 from ultrafleet.review.fleet import Fleet, Key, Pool, fleet_of, matched
 from ultrafleet.review.graph import Dependents
-from ultrafleet.review.revision import Revision
 from ultrafleet.review.workloads import Users, users_of_pools
+from ultrafleet.templates.revision import Revision
+from ultrafleet.templates.template import Resource
 
 _NOBODY = Users(queues=frozenset(), teams=frozenset())
 

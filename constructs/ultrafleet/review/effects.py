@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any, Final
 
 from ultrafleet.catalog import Confidence
-from ultrafleet.policy.group import AUTO_SCALING_GROUP
-from ultrafleet.rules.update_effects import Classification, Effect, TypeEffects, update_effects
+from ultrafleet.templates.node_group import AUTO_SCALING_GROUP
+from ultrafleet.templates.update_effects import Classification, Effect, TypeEffects, update_effects
 
 _UNCLASSIFIED: Final = Classification(
     effect=Effect.UNCLASSIFIED, source="no table of ours has it", confidence=Confidence.LOW

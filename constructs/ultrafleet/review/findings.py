@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ultrafleet.policy import Acknowledgement, Finding, Severity, acknowledge, check_templates
-from ultrafleet.review.revision import Revision
+from ultrafleet.templates.revision import Revision
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from ultrafleet.catalog import InstanceType, UltraServerType
-from ultrafleet.policy.group import NODE_GROUP, Group, groups
-from ultrafleet.policy.intrinsics import Unknown, text_of
-from ultrafleet.policy.launch import as_int
-from ultrafleet.policy.template import Resource, Template, mapping
-from ultrafleet.review.revision import Revision
-from ultrafleet.rules.block_metadata import BLOCKS_PREFIX, BlockWindow, read_block_windows
 from ultrafleet.rules.schedule_tags import HOLD, SCHEDULE_TAG
+from ultrafleet.templates.block_metadata import BLOCKS_PREFIX, BlockWindow, read_block_windows
+from ultrafleet.templates.intrinsics import Unknown, text_of
+from ultrafleet.templates.launch import as_int
+from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups
+from ultrafleet.templates.revision import Revision
+from ultrafleet.templates.template import Resource, Template, mapping
 
 _RESERVATION: Final = re.compile(r"cr-[0-9a-f]{8,17}")
 _HOUR: Final = 3600
@@ -209,7 +209,7 @@ def _pools(template: Template, stacks: Mapping[int, str], place: str) -> Iterato
             yield _pool(group, kinds[0] if kinds else None, stacks, place)
 
 
-def _pool(group: Group, kind: InstanceType | None, stacks: Mapping[int, str], place: str) -> Pool:
+def _pool(group: NodeGroup, kind: InstanceType | None, stacks: Mapping[int, str], place: str) -> Pool:
     template = group.template
     stack = stacks[id(template)]
     nodes = None if isinstance(group.max_size, Unknown) else as_int(group.max_size)
@@ -256,7 +256,7 @@ def _ultraservers(kind: InstanceType | None, nodes: int | None) -> tuple[UltraSe
     return None, 0
 
 
-def _cluster(stack: str, group: Group) -> str:
+def _cluster(stack: str, group: NodeGroup) -> str:
     stated = group.resource.get("ClusterName") or group.resource.get("ClusterId")
     return cluster_name(group.template, stated) or stack
 
@@ -271,12 +271,12 @@ def cluster_name(template: Template, stated: Any) -> str | None:  # noqa: ANN401
     return text_of(cluster.get("Name")) if cluster.get("Name") is not None else cluster.logical_id
 
 
-def _group_of_reservations(template: Template, group: Group) -> Resource | None:
+def _group_of_reservations(template: Template, group: NodeGroup) -> Resource | None:
     resource = template.referred(group.launch.reservation) if group.launch is not None else None
     return resource if resource is not None and resource.type == "AWS::ResourceGroups::Group" else None
 
 
-def _reservations(template: Template, group: Group) -> Iterator[str]:
+def _reservations(template: Template, group: NodeGroup) -> Iterator[str]:
     target = group.launch.reservation if group.launch is not None else None
     holder = _group_of_reservations(template, group)
     if holder is not None:
@@ -289,7 +289,7 @@ def _reservations(template: Template, group: Group) -> Iterator[str]:
         yield resource.logical_id if resource is not None else "(known at deployment)"
 
 
-def _windows(template: Template, group: Group, reservations: Sequence[str]) -> tuple[BlockWindow, ...]:
+def _windows(template: Template, group: NodeGroup, reservations: Sequence[str]) -> tuple[BlockWindow, ...]:
     """When its blocks run: of those that it launches into, where they are known."""
     metadata = template.content.get("Metadata")
     stated = read_block_windows(metadata, group.name) or read_block_windows(metadata, group.logical_id)
@@ -298,7 +298,7 @@ def _windows(template: Template, group: Group, reservations: Sequence[str]) -> t
     return tuple(window for window in stated if window.capacity_reservation_id in reservations)
 
 
-def _launch_key(group: Group, stacks: Mapping[int, str]) -> Key | None:
+def _launch_key(group: NodeGroup, stacks: Mapping[int, str]) -> Key | None:
     if group.launch is None:
         return None
     resource = group.launch.resource

@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from ultrafleet.policy.template import Template
 from ultrafleet.review.fleet import Fleet, Key
-from ultrafleet.review.revision import Revision
+from ultrafleet.templates.revision import Revision
+from ultrafleet.templates.template import Template
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9.]+)?\}")
 _CLUSTER: Final = "AWS::EKS::Cluster"

@@ -5,8 +5,8 @@ from typing import Final
 from ultrafleet.review.access_hazards import access_hazards
 from ultrafleet.review.block_hazards import block_hazards
 from ultrafleet.review.comparison import Comparison
+from ultrafleet.review.exposure import exposure_hazards
 from ultrafleet.review.hazard import Hazard, Level
-from ultrafleet.review.openings import openings
 from ultrafleet.review.pool_hazards import pool_hazards
 from ultrafleet.review.resource_hazards import resource_hazards
 
@@ -18,7 +18,7 @@ def hazards(compared: Comparison) -> list[Hazard]:
     found = [
         *pool_hazards(compared),
         *resource_hazards(compared),
-        *openings(compared),
+        *exposure_hazards(compared),
         *access_hazards(compared),
         *block_hazards(compared),
     ]

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ultrafleet.policy.group import AUTO_SCALING_GROUP
-from ultrafleet.policy.intrinsics import Unknown
-from ultrafleet.policy.launch import is_true
 from ultrafleet.review.changes import Change, is_removed
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Pool
 from ultrafleet.review.hazard import Hazard, Level, of_pool
-from ultrafleet.rules.update_effects import Effect
+from ultrafleet.templates.intrinsics import Unknown
+from ultrafleet.templates.launch import is_true
+from ultrafleet.templates.node_group import AUTO_SCALING_GROUP
+from ultrafleet.templates.update_effects import Effect
 
 _ROLLED_BY_POLICY: Final = ("LaunchTemplate", "LaunchConfigurationName", "MixedInstancesPolicy", "VPCZoneIdentifier")
 """What an Auto Scaling group's UpdatePolicy acts on (CloudFormation user guide, UpdatePolicy attribute, high)."""

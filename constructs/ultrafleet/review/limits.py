@@ -12,14 +12,14 @@ from typing import Final
 from ultrafleet.catalog import CapacityBlockRules
 from ultrafleet.errors import FleetError
 from ultrafleet.layout import Interface
-from ultrafleet.policy.group import NODE_GROUP, Group, groups
-from ultrafleet.policy.intrinsics import text_of
-from ultrafleet.policy.launch import as_int
 from ultrafleet.policy.limit_rules import MAX_BYTES, MAX_NODE_GROUPS, MAX_NODES, MAX_RESOURCES
-from ultrafleet.policy.template import Resource
 from ultrafleet.review.fleet import Fleet, cluster_name
-from ultrafleet.review.revision import Revision
 from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES, NodeIpDemand, PoolIpDemand, node_ip_demand, subnet_ip_budget
+from ultrafleet.templates.intrinsics import text_of
+from ultrafleet.templates.launch import as_int
+from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups
+from ultrafleet.templates.revision import Revision
+from ultrafleet.templates.template import Resource
 
 _NEAR: Final = 0.8
 """From which share on an unchanged limit is worth a line."""
@@ -151,7 +151,7 @@ def _name(subnet: Resource) -> str:
     return named if named and "${" not in named else subnet.logical_id
 
 
-def _demand(group: Group, nodes: int, layout: list[Interface]) -> tuple[PoolIpDemand, int | None]:
+def _demand(group: NodeGroup, nodes: int, layout: list[Interface]) -> tuple[PoolIpDemand, int | None]:
     with_address = sum(interface.interface_type != "efa-only" for interface in layout)
     pods = _max_pods(group.launch.get("UserData") if group.launch is not None else None)
     kind = group.types[0] if group.types else None

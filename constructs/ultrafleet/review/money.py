@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ultrafleet.review.fleet import Fleet, Pool
-from ultrafleet.rules.block_metadata import BlockWindow
+from ultrafleet.templates.block_metadata import BlockWindow
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import drawsvg
 
-from ultrafleet.review.marks import MarkedPool, State
+from ultrafleet.review.pool_states import MarkedPool, State
 
 Theme = Literal["light", "dark"]
 

@@ -3,9 +3,6 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ultrafleet.policy.group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP
-from ultrafleet.policy.intrinsics import Unknown
-from ultrafleet.policy.launch import as_int
 from ultrafleet.review.changes import Change
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Pool, racks
@@ -13,8 +10,11 @@ from ultrafleet.review.hazard import Hazard, Level, of_pool
 from ultrafleet.review.iam import text
 from ultrafleet.review.launch_hazards import by_policy, launch_hazards, reservation_hazards, will_replace
 from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, GROUP_TAG, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
-from ultrafleet.rules.template_changes import Fate
-from ultrafleet.rules.update_effects import Effect
+from ultrafleet.templates.intrinsics import Unknown
+from ultrafleet.templates.launch import as_int
+from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP
+from ultrafleet.templates.template_changes import ChangeAction
+from ultrafleet.templates.update_effects import Effect
 
 _DESIRED: Final = {
     NODE_GROUP: ("ScalingConfig", "DesiredSize"),
@@ -49,7 +49,7 @@ def _removed(compared: Comparison, pool: Pool) -> Iterator[Hazard]:
         )
         return
     change = compared.changes.get(pool.key)
-    if change is not None and change.of.fate is Fate.LEFT:
+    if change is not None and change.of.action is ChangeAction.LEFT:
         yield of_pool(
             Level.LOOK, "pool-retained", pool, f"it leaves the stack and is retained: {size(pool)} run on, unmanaged"
         )
@@ -79,7 +79,7 @@ def _changed(compared: Comparison, before: Pool, after: Pool) -> Iterator[Hazard
             before,
         )
     change = compared.changes.get(after.key)
-    group_changes = change is not None and change.of.fate is Fate.CHANGED
+    group_changes = change is not None and change.of.action is ChangeAction.CHANGED
     if change is not None and group_changes:
         yield from _replaced(after, change)
         yield from _rolled(compared, after, change)
@@ -195,7 +195,7 @@ def _smaller(before: Pool, after: Pool, change: Change | None) -> Iterator[Hazar
             + ": nodes above that are terminated, whatever runs on them; drain them first",
         )
         return
-    if change is None or change.after is None or change.before is None or change.of.fate is not Fate.CHANGED:
+    if change is None or change.after is None or change.before is None or change.of.action is not ChangeAction.CHANGED:
         return
     path = _DESIRED[change.type]
     wanted = [as_int(side.get(*path)) for side in (change.before, change.after)]

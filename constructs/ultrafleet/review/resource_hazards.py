@@ -4,16 +4,16 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ultrafleet.policy.group import GROUPS
-from ultrafleet.policy.launch import as_int
 from ultrafleet.review.changes import Change, StackChange
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Pool, names
 from ultrafleet.review.hazard import REFUSED, Hazard, Level
 from ultrafleet.review.workloads import MANIFESTS, items_of
 from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES
-from ultrafleet.rules.template_changes import Fate
-from ultrafleet.rules.update_effects import Effect
+from ultrafleet.templates.launch import as_int
+from ultrafleet.templates.node_group import GROUPS
+from ultrafleet.templates.template_changes import ChangeAction
+from ultrafleet.templates.update_effects import Effect
 
 _RESERVATION: Final = "AWS::EC2::CapacityReservation"
 _SUBNET: Final = "AWS::EC2::Subnet"
@@ -82,17 +82,17 @@ def _left_stack(compared: Comparison, stack: StackChange) -> Iterator[Hazard]:
 
 def _of_resource(compared: Comparison, change: Change) -> Iterator[Hazard]:
     staying = [pool for pool in compared.pools_on(change.key) if pool.key in compared.head_fleet.by_key()]
-    match change.of.fate:
-        case Fate.LEFT:
+    match change.of.action:
+        case ChangeAction.LEFT:
             yield _hazard(
                 Level.LOOK,
                 "retained",
                 change,
                 "it leaves its stack and is retained: no template knows it any more, and it may cost on",
             )
-        case Fate.REMOVED:
+        case ChangeAction.REMOVED:
             yield from _removed(compared, change, staying)
-        case Fate.CHANGED:
+        case ChangeAction.CHANGED:
             yield from _of_service(change)
             if change.type == _SUBNET and "CidrBlock" in change.paths:
                 yield from _shrunk(change, [pool for pool in staying if change.key in pool.subnets], staying)

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import date
 
 from ultrafleet.policy import Acknowledgement
-from ultrafleet.review.blast import Touched, blast_radius
+from ultrafleet.review.blast_radius import Touched, blast_radius
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.findings import PolicyChange, policy_change
 from ultrafleet.review.hazard import Hazard
 from ultrafleet.review.hazards import hazards
 from ultrafleet.review.limits import Limit, limits
-from ultrafleet.review.marks import MarkedPool, marked
 from ultrafleet.review.money import Cost, cost
-from ultrafleet.review.plain import Owned, plain_changes
-from ultrafleet.review.revision import Revision
+from ultrafleet.review.pool_states import MarkedPool, marked
+from ultrafleet.review.resource_changes import Owned, plain_changes
+from ultrafleet.templates.revision import Revision
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ from ultrafleet.review.fleet import Pool, racks
 from ultrafleet.review.hazard import Level
 from ultrafleet.review.limits import Limit
 from ultrafleet.review.markdown import Section, code, safe, table
-from ultrafleet.review.marks import MarkedPool, State
 from ultrafleet.review.money import block_usd_remaining
+from ultrafleet.review.pool_states import MarkedPool, State
 from ultrafleet.review.review import Review
 
 MARKER: Final = "<!-- ultrafleet review -->"

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ultrafleet.policy.launch import as_int
-from ultrafleet.policy.networks import is_everybody
-from ultrafleet.policy.template import Resource, Template
 from ultrafleet.review.iam import text
+from ultrafleet.templates.launch import as_int
+from ultrafleet.templates.networks import is_everybody
+from ultrafleet.templates.template import Resource, Template
 
 _GROUP: Final = "AWS::EC2::SecurityGroup"
 _WAYS: Final = {"SecurityGroupIngress": "from", "SecurityGroupEgress": "to"}
@@ -25,7 +25,7 @@ _NUMBERS: Final = {"6": "tcp", "17": "udp", "1": "icmp"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Passage:
+class SecurityGroupRule:
     """What one rule lets pass.
 
     Attributes:
@@ -42,7 +42,7 @@ class Passage:
     high: int
     peer: str
 
-    def covers(self, other: "Passage") -> bool:
+    def covers(self, other: "SecurityGroupRule") -> bool:
         """Whether it lets everything pass that another does."""
         ports = self.protocol == other.protocol and self.low <= other.low <= other.high <= self.high
         return self.way == other.way and (self.protocol == "-1" or ports) and _within(other.peer, self.peer)
@@ -56,14 +56,14 @@ class Passage:
 
 
 _ALL_OUT: Final = tuple(
-    Passage(way="to", protocol="-1", low=0, high=65535, peer=peer) for peer in ("0.0.0.0/0", "::/0")
+    SecurityGroupRule(way="to", protocol="-1", low=0, high=65535, peer=peer) for peer in ("0.0.0.0/0", "::/0")
 )
 """What a group without rules of its own lets out (EC2 user guide, security groups, high)."""
 
 
-def passages(template: Template) -> dict[str, set[Passage]]:
+def passages(template: Template) -> dict[str, set[SecurityGroupRule]]:
     """What each group lets pass, by logical id, or by the id of a group that is somebody else's."""
-    found: dict[str, set[Passage]] = {}
+    found: dict[str, set[SecurityGroupRule]] = {}
     for group in template.of_type(_GROUP):
         own = found.setdefault(group.logical_id, set())
         if group.get("SecurityGroupEgress") is None:
@@ -81,7 +81,9 @@ def passages(template: Template) -> dict[str, set[Passage]]:
     return found
 
 
-def widened(before: Mapping[str, set[Passage]], after: Mapping[str, set[Passage]]) -> Iterator[tuple[str, Passage]]:
+def widened(
+    before: Mapping[str, set[SecurityGroupRule]], after: Mapping[str, set[SecurityGroupRule]]
+) -> Iterator[tuple[str, SecurityGroupRule]]:
     """Groups that let more pass, and what: only those that stand on both sides."""
     for group in sorted(before.keys() & after.keys()):
         for passage in sorted(after[group] - before[group], key=str):
@@ -89,7 +91,9 @@ def widened(before: Mapping[str, set[Passage]], after: Mapping[str, set[Passage]
                 yield group, passage
 
 
-def opened(before: Mapping[str, set[Passage]], after: Mapping[str, set[Passage]]) -> Iterator[tuple[str, Passage]]:
+def opened(
+    before: Mapping[str, set[SecurityGroupRule]], after: Mapping[str, set[SecurityGroupRule]]
+) -> Iterator[tuple[str, SecurityGroupRule]]:
     """What new groups let in from everybody."""
     for group in sorted(after.keys() - before.keys()):
         for passage in sorted(after[group], key=str):
@@ -102,12 +106,12 @@ def _group_of(template: Template, rule: Resource) -> str:
     return group.logical_id if group is not None and group.template is template else text(rule.get("GroupId"))
 
 
-def _passages(rule: Mapping[str, Any], way: str) -> Iterator[Passage]:
+def _passages(rule: Mapping[str, Any], way: str) -> Iterator[SecurityGroupRule]:
     stated = text(rule.get("IpProtocol"))
     low, high = as_int(rule.get("FromPort")), as_int(rule.get("ToPort"))
     for key in _PEERS:
         if rule.get(key) is not None:
-            yield Passage(
+            yield SecurityGroupRule(
                 way=way,
                 protocol=_NUMBERS.get(stated, stated),
                 low=0 if low is None else low,

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ultrafleet.policy.intrinsics import text_of
-from ultrafleet.policy.template import Resource
 from ultrafleet.review.fleet import Fleet, Key, Pool, cluster_name
-from ultrafleet.review.revision import Revision
+from ultrafleet.templates.intrinsics import text_of
+from ultrafleet.templates.revision import Revision
+from ultrafleet.templates.template import Resource
 
 MANIFESTS: Final = ("Custom::AWSCDK-EKS-KubernetesResource", "Custom::AWSCDK-EKS-KubernetesPatch")
 """Resources by which the CDK brings objects into a cluster."""

@@ -42,13 +42,13 @@ def pool_hazards(
         roll_running_nodes: the user said that running nodes may be replaced or taken away.
         blocks: reservation ids of the pool's blocks as synthesised. Default: they are not looked at.
     """
-    generation = int(synthesised["LaunchTemplate"]["Version"])
+    launch_template_version = int(synthesised["LaunchTemplate"]["Version"])
     group = live.node_group
     if group is None:
-        if generation > (live.latest_version or 0) + 1:
+        if launch_template_version > (live.latest_version or 0) + 1:
             message = (
-                f"pool {pool_name} has generation {generation}, expected 1: it doesn't exist yet and its launch "
-                "template begins at version 1, set generation to 1"
+                f"pool {pool_name} has launch_template_version {launch_template_version}, expected 1: it doesn't exist "
+                "yet and its launch template begins at version 1, set launch_template_version to 1"
             )
             return [message]
         return []
@@ -59,28 +59,30 @@ def pool_hazards(
         if group.get(theirs) != synthesised[ours]
     ]
     latest = live.latest_version or 0
-    if generation > latest + 1:
+    if launch_template_version > latest + 1:
         found.append(
-            f"pool {pool_name} has generation {generation}, expected at most {latest + 1}: the newest version of its "
-            f"launch template is {latest} and a deployment makes one more, lower generation"
+            f"pool {pool_name} has launch_template_version {launch_template_version}, expected at most "
+            f"{latest + 1}: the newest version of its launch template is {latest} and a deployment makes one "
+            "more, lower launch_template_version"
         )
     running = group["scalingConfig"]["desiredSize"]
     if running > 0 and not roll_running_nodes:
-        found += _on_running_nodes(pool_name, synthesised, group, running, generation)
+        found += _on_running_nodes(pool_name, synthesised, group, running, launch_template_version)
         found += _by_the_schedule(pool_name, synthesised, group, running)
         found += _in_a_block_that_left(pool_name, synthesised, live, running, blocks)
     return found
 
 
 def _on_running_nodes(
-    pool_name: str, synthesised: Mapping[str, Any], group: Mapping[str, Any], running: int, generation: int
+    pool_name: str, synthesised: Mapping[str, Any], group: Mapping[str, Any], running: int, launch_template_version: int
 ) -> list[str]:
     found = []
     version = int(group["launchTemplate"]["version"])
-    if version != generation:
+    if version != launch_template_version:
         found.append(
-            f"pool {pool_name} runs {running} nodes of generation {version}, expected none while generation becomes "
-            f"{generation}: set hold and wait until it is empty, or say roll_running_nodes: true"
+            f"pool {pool_name} runs {running} nodes of launch template version {version}, expected none while "
+            f"launch_template_version becomes {launch_template_version}: set hold and wait until it is empty, or "
+            "say roll_running_nodes: true"
         )
     scaling = synthesised["ScalingConfig"]
     theirs = group["scalingConfig"]
@@ -103,7 +105,8 @@ def _by_the_schedule(
     found = [
         f"pool {pool_name} runs {running} nodes with {tag} {theirs.get(tag, '(none)')}, expected the same, got "
         f"{ours.get(tag, '(none)')}: the schedule would count other blocks and may empty the pool, set hold and wait "
-        "until it is empty, or say roll_running_nodes: true"
+        "until it is empty, or "
+        "say roll_running_nodes: true"
         for tag in (GROUP_TAG, RESERVATION_TAG)
         if ours.get(tag) != theirs.get(tag)
     ]

@@ -11,7 +11,7 @@ from ultrafleet.rehearsal.cloudformation.operations import Operation
 from ultrafleet.rehearsal.cloudformation.stack import Stack
 from ultrafleet.rehearsal.cloudformation.stacks import ChangeSet, Stacks
 from ultrafleet.rehearsal.cloudformation.template import parse_template
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 Handler = Callable[[CloudFormationResponse], ActionResult]
 
@@ -32,7 +32,7 @@ def _operation(handler: Handler) -> Handler:
 
 
 def _stacks(response: CloudFormationResponse) -> Stacks:
-    return WORLD.part(Stacks, response.current_account, response.region)
+    return SIMULATED_ACCOUNT.part(Stacks, response.current_account, response.region)
 
 
 def _asked(response: CloudFormationResponse, stacks: Stacks) -> Stack:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ultrafleet.rehearsal.world import Refusal
+from ultrafleet.rehearsal.simulated_account import Refusal
 
 NO_VALUE = object()
 _SUB = re.compile(r"\$\{(!?)([^{}]+)\}")

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation import intrinsics, schemas
 from ultrafleet.rehearsal.cloudformation.providers import PROVIDERS
-from ultrafleet.rehearsal.cloudformation.providers.base import Place, Provider
+from ultrafleet.rehearsal.cloudformation.providers.base import Provider, ResourceContext
 from ultrafleet.rehearsal.cloudformation.stack import Resource, Stack
 from ultrafleet.rehearsal.cloudformation.template import creation_order
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 if TYPE_CHECKING:
     from ultrafleet.rehearsal.cloudformation.stacks import Stacks
@@ -131,7 +131,7 @@ class Operation:
         policies = {key: described[key] for key in ("DeletionPolicy", "UpdateReplacePolicy") if key in described}
         with self._failing(logical_id, resource_type, standing):
             about = {"stack": self._stack.name, "logical_id": logical_id, "type": resource_type}
-            WORLD.check_call("cloudformation", "Resource", about)
+            SIMULATED_ACCOUNT.check_call("cloudformation", "Resource", about)
             provider = _provider(resource_type)
             properties = scope.resolve(described.get("Properties", {}))
             unknown = sorted(set(properties) - provider.known)
@@ -264,9 +264,9 @@ class Operation:
 
     # Help
 
-    def _place(self, logical_id: str) -> Place:
+    def _place(self, logical_id: str) -> ResourceContext:
         stack = self._stack
-        return Place(
+        return ResourceContext(
             stack_name=stack.name,
             stack_id=stack.stack_id,
             logical_id=logical_id,

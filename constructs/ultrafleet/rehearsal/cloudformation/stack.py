@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ultrafleet.rehearsal.cloudformation.providers.base import Made
+from ultrafleet.rehearsal.cloudformation.providers.base import PhysicalResource
 
 
 @dataclass(kw_only=True)
@@ -21,7 +21,7 @@ class Resource:
     type: str
     properties: Mapping[str, Any]
     policies: Mapping[str, str]
-    made: Made
+    made: PhysicalResource
     status: str = "CREATE_COMPLETE"
     reason: str | None = None
     changed: datetime = field(default_factory=lambda: datetime.now(UTC))

@@ -12,7 +12,7 @@ from ultrafleet.rehearsal.cloudformation.intrinsics import Scope
 from ultrafleet.rehearsal.cloudformation.operations import Operation
 from ultrafleet.rehearsal.cloudformation.stack import Resource, Stack
 from ultrafleet.rehearsal.cloudformation.template import creation_order, parse_template
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 _UPDATABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "CREATE_FAILED"}
@@ -213,7 +213,7 @@ class Stacks:
             return exports[name][1]
 
         def stack_output(stack_name: str, output: str, region: str | None) -> Any:
-            theirs = WORLD.part(Stacks, self.account_id, region or self.region)
+            theirs = SIMULATED_ACCOUNT.part(Stacks, self.account_id, region or self.region)
             outputs = theirs.get(stack_name.rpartition(":stack/")[2].split("/")[0]).outputs
             if output not in outputs:
                 raise Refusal("ValidationError", f"Output {output} of stack {stack_name} does not exist")

@@ -11,7 +11,7 @@ from moto.cloudformation.utils import yaml_tag_constructor
 from yaml.parser import ParserError
 from yaml.scanner import ScannerError
 
-from ultrafleet.rehearsal.world import Refusal
+from ultrafleet.rehearsal.simulated_account import Refusal
 
 _IN_SUB = re.compile(r"\$\{([^!{}][^{}]*)\}")
 

@@ -11,7 +11,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.models import ec2_backends
 from moto.ec2.responses import EC2Response
 
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 Handler = Callable[[str, str, dict[str, Any]], dict[str, Any]]
 """Account, region and parameters of a call; returns the answer as the API spells it."""
@@ -24,7 +24,7 @@ def add_operation(name: str, handler: Handler) -> None:
 
     def answer(self: Any) -> ActionResult:
         params = dict(self._get_params())
-        WORLD.check_call("ec2", name, params)
+        SIMULATED_ACCOUNT.check_call("ec2", name, params)
         if str(params.get("DryRun", "false")).lower() == "true":
             raise Refusal("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
         return ActionResult(handler(self.current_account, self.region, params))
@@ -122,4 +122,4 @@ def moment(value: Any) -> datetime | None:
     if value in (None, ""):
         return None
     found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    return found if found.tzinfo is not None else found.replace(tzinfo=WORLD.now.tzinfo)
+    return found if found.tzinfo is not None else found.replace(tzinfo=SIMULATED_ACCOUNT.now.tzinfo)

@@ -24,7 +24,7 @@ from ultrafleet.rehearsal.ec2.reservations import (
     new_reservation_id,
 )
 from ultrafleet.rehearsal.ec2.zones import zone_id
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 from ultrafleet.rules.zones import is_local_zone
 
 _BLOCK_FILTERS: Final = (
@@ -83,7 +83,7 @@ def install() -> None:
 
 def describe_offerings(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeCapacityBlockOfferings."""
-    known = WORLD.part(BlockSales, account_id, region).offerings
+    known = SIMULATED_ACCOUNT.part(BlockSales, account_id, region).offerings
     found, token = page(offered(account_id, region, params), params)
     known |= {offering.id: offering for offering in found}
     return {"CapacityBlockOfferings": [offering.answer() for offering in found], "NextToken": token}
@@ -91,16 +91,16 @@ def describe_offerings(account_id: str, region: str, params: dict[str, Any]) -> 
 
 def purchase(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
     """PurchaseCapacityBlock: one block for each UltraServer (EC2 user guide, high)."""
-    offering = WORLD.part(BlockSales, account_id, region).offerings.get(params["CapacityBlockOfferingId"])
+    offering = SIMULATED_ACCOUNT.part(BlockSales, account_id, region).offerings.get(params["CapacityBlockOfferingId"])
     if offering is None:
         # EC2 API reference, error codes (high)
         raise Refusal(
             "InvalidCapacityBlockOfferingIdNotFound",
             "The Capacity Block offering ID cannot be found for this account.",
         )
-    if offering.start < WORLD.now:
+    if offering.start < SIMULATED_ACCOUNT.now:
         raise Refusal("InvalidCapacityBlockOfferingIdExpired", "The Capacity Block offering ID is no longer available.")
-    reservations = WORLD.part(Reservations, account_id, region)
+    reservations = SIMULATED_ACCOUNT.part(Reservations, account_id, region)
     made = [
         reservations.add(
             CapacityReservation(
@@ -110,12 +110,12 @@ def purchase(account_id: str, region: str, params: dict[str, Any]) -> dict[str, 
                 availability_zone=offering.availability_zone,
                 start=offering.start,
                 end=offering.end,
-                created=WORLD.now,
+                created=SIMULATED_ACCOUNT.now,
                 platform=params["InstancePlatform"],
                 match_criteria="targeted",
                 block_id=str(random_id("cbr")),
                 ultraserver_type=offering.wanted.ultraserver_type,
-                paid=WORLD.now + PAYMENT_TIME,
+                paid=SIMULATED_ACCOUNT.now + PAYMENT_TIME,
             ),
             tags=specified_tags(params, "capacity-reservation"),
         )
@@ -123,7 +123,7 @@ def purchase(account_id: str, region: str, params: dict[str, Any]) -> dict[str, 
     ]
     for block in made:
         put_tags(account_id, region, str(block.block_id), specified_tags(params, "capacity-block"))
-    del WORLD.part(BlockSales, account_id, region).offerings[offering.id]
+    del SIMULATED_ACCOUNT.part(BlockSales, account_id, region).offerings[offering.id]
     answers = [reservations.answer(block) for block in made]
     return {
         "CapacityReservation": answers[0],
@@ -134,7 +134,7 @@ def purchase(account_id: str, region: str, params: dict[str, Any]) -> dict[str, 
 
 def describe_blocks(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeCapacityBlocks."""
-    reservations = WORLD.part(Reservations, account_id, region)
+    reservations = SIMULATED_ACCOUNT.part(Reservations, account_id, region)
     answers = [_block_answer(reservations, block) for block in _blocks(reservations, params)]
     found, token = page(filtered(answers, params, _BLOCK_FILTERS), params)
     return {"CapacityBlocks": found, "NextToken": token}
@@ -142,7 +142,7 @@ def describe_blocks(account_id: str, region: str, params: dict[str, Any]) -> dic
 
 def describe_status(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeCapacityBlockStatus."""
-    reservations = WORLD.part(Reservations, account_id, region)
+    reservations = SIMULATED_ACCOUNT.part(Reservations, account_id, region)
     answers = [_status_answer(reservations, block) for block in _blocks(reservations, params)]
     found, token = page(filtered(answers, params, _STATUS_FILTERS), params)
     return {"CapacityBlockStatuses": found, "NextToken": token}
@@ -150,22 +150,22 @@ def describe_status(account_id: str, region: str, params: dict[str, Any]) -> dic
 
 def describe_extension_offerings(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeCapacityBlockExtensionOfferings."""
-    block = WORLD.part(Reservations, account_id, region).get(params["CapacityReservationId"])
+    block = SIMULATED_ACCOUNT.part(Reservations, account_id, region).get(params["CapacityReservationId"])
     duration = duration_of(int(params["CapacityBlockExtensionDurationHours"]))
     if block.end is None or not _extensible(block, block.end, duration):
         return {"CapacityBlockExtensionOfferings": []}
     extension = Extension(
         id=str(random_id("cbe")), capacity_reservation_id=block.id, start=block.end, end=block.end + duration
     )
-    WORLD.part(BlockSales, account_id, region).extensions[extension.id] = extension
+    SIMULATED_ACCOUNT.part(BlockSales, account_id, region).extensions[extension.id] = extension
     answer = _extension_answer(block, extension) | {"StartDate": block.start, "Tenancy": block.tenancy}
     return {"CapacityBlockExtensionOfferings": [answer]}
 
 
 def purchase_extension(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
     """PurchaseCapacityBlockExtension: the end moves at once, the reservation id stays (EC2 user guide, high)."""
-    sales = WORLD.part(BlockSales, account_id, region)
-    block = WORLD.part(Reservations, account_id, region).get(params["CapacityReservationId"])
+    sales = SIMULATED_ACCOUNT.part(BlockSales, account_id, region)
+    block = SIMULATED_ACCOUNT.part(Reservations, account_id, region).get(params["CapacityReservationId"])
     extension = sales.extensions.get(params["CapacityBlockExtensionOfferingId"])
     if extension is None or extension.capacity_reservation_id != block.id or extension.start != block.end:
         # Code inferred from the one for offerings.
@@ -181,16 +181,16 @@ def purchase_extension(account_id: str, region: str, params: dict[str, Any]) -> 
     answer |= {
         "CapacityReservationId": block.id,
         "CapacityBlockExtensionStatus": "payment-pending",
-        "CapacityBlockExtensionPurchaseDate": WORLD.now,
+        "CapacityBlockExtensionPurchaseDate": SIMULATED_ACCOUNT.now,
     }
     return {"CapacityBlockExtensions": [answer]}
 
 
 def _extensible(block: CapacityReservation, end: datetime, duration: timedelta) -> bool:
     """EC2 user guide, Capacity Blocks for ML: from 56 days to 1 hour before the end, 182 days in total (high)."""
-    if not block.is_block or block.state(WORLD.now) not in ("scheduled", "active"):
+    if not block.is_block or block.state(SIMULATED_ACCOUNT.now) not in ("scheduled", "active"):
         return False
-    left = end - WORLD.now
+    left = end - SIMULATED_ACCOUNT.now
     if not CapacityBlockRules.LATEST_EXTENSION <= left <= CapacityBlockRules.EARLIEST_EXTENSION:
         return False
     return end + duration - block.start <= CapacityBlockRules.MAX_DURATION
@@ -217,7 +217,7 @@ def _block_answer(reservations: Reservations, block: CapacityReservation) -> dic
         "StartDate": block.start,
         "EndDate": block.end,
         "CreateDate": block.created,
-        "State": block.state(WORLD.now),
+        "State": block.state(SIMULATED_ACCOUNT.now),
         "Tags": tags_of(reservations.account_id, reservations.region, str(block.block_id)),
     }
     return answer | ({"UltraserverType": block.ultraserver_type} if block.ultraserver_type else {})

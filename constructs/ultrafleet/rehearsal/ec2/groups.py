@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from moto.resourcegroups.models import resourcegroups_backends
 
-from ultrafleet.rehearsal.world import WORLD
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 
 class ReservationGroups:
@@ -39,11 +39,11 @@ class ReservationGroups:
 
 def group_members(account_id: str, region: str, group_arn: str) -> list[str]:
     """Capacity reservations in a resource group."""
-    return WORLD.part(ReservationGroups, account_id, region).members(group_arn)
+    return SIMULATED_ACCOUNT.part(ReservationGroups, account_id, region).members(group_arn)
 
 
 def group_exists(account_id: str, region: str, group_arn: str) -> bool:
     """Whether there is such a resource group."""
-    if WORLD.part(ReservationGroups, account_id, region).knows(group_arn):
+    if SIMULATED_ACCOUNT.part(ReservationGroups, account_id, region).knows(group_arn):
         return True
     return any(group.arn == group_arn for group in resourcegroups_backends[account_id][region].groups.by_arn.values())

@@ -10,7 +10,7 @@ from moto.ec2.models.instances import Instance as MotoInstance
 from moto.ec2.models.instances import StateReason
 
 from ultrafleet.rehearsal.ec2.answers import backend
-from ultrafleet.rehearsal.world import WORLD
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class Lifetimes:
         lifetime = self._alive.pop(instance_id, None)
         if lifetime is None:
             return
-        lifetime.terminated, lifetime.reason = WORLD.now, reason
+        lifetime.terminated, lifetime.reason = SIMULATED_ACCOUNT.now, reason
         if lifetime.reservation_id is not None:
             self._in_reservation[lifetime.reservation_id].pop(instance_id)
 
@@ -100,7 +100,7 @@ class Lifetimes:
     def node_hours(self, reservation_id: str | None = None) -> float:
         """Instance-hours until now, of all or of one reservation."""
         return sum(
-            lifetime.lived(WORLD.now) / timedelta(hours=1)
+            lifetime.lived(SIMULATED_ACCOUNT.now) / timedelta(hours=1)
             for lifetime in self.by_id.values()
             if reservation_id is None or lifetime.reservation_id == reservation_id
         )
@@ -111,7 +111,7 @@ def running(account_id: str, region: str, tags: Mapping[str, str]) -> list[Insta
     store = backend(account_id, region)
     instances = {item.id: item for held in store.reservations.values() for item in held.instances}
     found = []
-    for lifetime in WORLD.part(Lifetimes, account_id, region).alive():
+    for lifetime in SIMULATED_ACCOUNT.part(Lifetimes, account_id, region).alive():
         has = store.tags.get(lifetime.instance_id, {})
         if all(has.get(key) == value for key, value in tags.items()):
             found.append(_instance(lifetime, instances[lifetime.instance_id].state))
@@ -144,11 +144,13 @@ def install() -> None:
         previous = terminate(self)
         reason = self.termination_reason
         by = "Service initiated" if reason else "User initiated"
-        self._reason = f"{by} ({WORLD.now:%Y-%m-%d %H:%M:%S} GMT)"
+        self._reason = f"{by} ({SIMULATED_ACCOUNT.now:%Y-%m-%d %H:%M:%S} GMT)"
         if reason:
             self.state_reason = StateReason(reason, "")
         store = self.ec2_backend
-        WORLD.part(Lifetimes, store.account_id, store.region_name).end(self.id, reason or "TerminateInstances")
+        SIMULATED_ACCOUNT.part(Lifetimes, store.account_id, store.region_name).end(
+            self.id, reason or "TerminateInstances"
+        )
         return previous
 
     MotoInstance.terminate = noted  # type: ignore[method-assign]  # this is how moto is extended

@@ -5,7 +5,7 @@ from typing import Any
 from moto.ec2.models.elastic_network_interfaces import Attachment, NetworkInterface
 
 from ultrafleet.rehearsal.ec2.launch_request import LaunchFacts, WantedInterface
-from ultrafleet.rehearsal.world import WORLD
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 
 def install() -> None:
@@ -35,7 +35,7 @@ def attach_interfaces(instance: Any, facts: LaunchFacts) -> None:
         eni = instance.nics[0] if number == 0 else _attached(instance, number, wanted, facts)
         eni.network_card_index = wanted.at.card
         eni.interface_type = wanted.at.interface_type
-        eni.attach_time = WORLD.now
+        eni.attach_time = SIMULATED_ACCOUNT.now
         eni.own_groups = [facts.groups[one] for one in wanted.groups] or None
         if not wanted.at.takes_ip:
             eni.private_ip_address = None

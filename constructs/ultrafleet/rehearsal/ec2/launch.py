@@ -13,7 +13,7 @@ from ultrafleet.rehearsal.ec2.interfaces import attach_interfaces
 from ultrafleet.rehearsal.ec2.launch_request import LaunchFacts, LaunchRequest, facts_of
 from ultrafleet.rehearsal.ec2.launch_rules import check, settled
 from ultrafleet.rehearsal.ec2.reclaim import terminate
-from ultrafleet.rehearsal.world import WORLD
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 _ROOT_GIB: Final = 20
 
@@ -29,7 +29,7 @@ def launch(request: LaunchRequest) -> str:
     Raises:
         Refusal: an injected fault, or a rule of EC2.
     """
-    WORLD.check_call("ec2", "RunInstances", about(request))
+    SIMULATED_ACCOUNT.check_call("ec2", "RunInstances", about(request))
     return str(launched(request).id)
 
 
@@ -80,21 +80,21 @@ def _create(facts: LaunchFacts) -> Any:
     )
     instance = held.instances[0]
     attach_interfaces(instance, facts)
-    instance.launch_time = WORLD.now
+    instance.launch_time = SIMULATED_ACCOUNT.now
     instance.architecture = request.ami_architecture
     instance.placement.tenancy = facts.tenancy
     instance.placement.group_name = facts.placement_group.name if facts.placement_group is not None else ""
     if profile:
         store.associate_iam_instance_profile(instance_id=instance.id, **profile)
     _reserve(instance, facts)
-    WORLD.part(Lifetimes, request.account_id, request.region).begin(
+    SIMULATED_ACCOUNT.part(Lifetimes, request.account_id, request.region).begin(
         Lifetime(
             instance_id=instance.id,
             instance_type=request.instance_type,
             subnet_id=request.subnet_id,
             availability_zone=facts.subnet.availability_zone,
             reservation_id=instance.capacity_reservation_id,
-            launched=WORLD.now,
+            launched=SIMULATED_ACCOUNT.now,
         )
     )
     return instance

@@ -14,7 +14,7 @@ from ultrafleet.rehearsal.ec2.groups import group_exists, group_members
 from ultrafleet.rehearsal.ec2.instance_types import catalog_type, network_limits
 from ultrafleet.rehearsal.ec2.placement_groups import PlacementGroup, PlacementGroups
 from ultrafleet.rehearsal.ec2.reservations import CapacityReservation, Reservations
-from ultrafleet.rehearsal.world import WORLD
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 CAPACITY_BLOCK = "capacity-block"
 """Market type, and reservation type, of capacity blocks."""
@@ -140,7 +140,7 @@ def facts_of(request: LaunchRequest) -> LaunchFacts:
     wanted_groups = {group for interface in interfaces for group in interface.groups} | set(instance_groups)
     specification = template.get("CapacityReservationSpecification") or {}
     target = specification.get("CapacityReservationTarget") or {}
-    reservations = WORLD.part(Reservations, request.account_id, request.region)
+    reservations = SIMULATED_ACCOUNT.part(Reservations, request.account_id, request.region)
     reservation = reservations.by_id.get(target.get("CapacityReservationId") or "")
     placement = template.get("Placement") or {}
     group_name = placement.get("GroupName") or placement.get("GroupId")
@@ -169,7 +169,9 @@ def facts_of(request: LaunchRequest) -> LaunchFacts:
         reservation=reservation,
         reservation_room=0 if reservation is None else reservations.available(reservation),
         placement_group_name=group_name,
-        placement_group=WORLD.part(PlacementGroups, request.account_id, request.region).find(group_name or ""),
+        placement_group=SIMULATED_ACCOUNT.part(PlacementGroups, request.account_id, request.region).find(
+            group_name or ""
+        ),
         tenancy=placement.get("Tenancy") or "default",
         platform=_platform(store, template.get("ImageId")),
         user_data_bytes=_size(template.get("UserData")),

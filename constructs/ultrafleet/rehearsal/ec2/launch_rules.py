@@ -12,7 +12,7 @@ from ultrafleet.rehearsal.ec2 import launch_rules_reservation as reservation
 from ultrafleet.rehearsal.ec2 import launch_rules_shape as shape
 from ultrafleet.rehearsal.ec2.launch_request import LaunchFacts
 from ultrafleet.rehearsal.ec2.reservations import Reservations
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,7 +262,7 @@ def settled(facts: LaunchFacts) -> LaunchFacts:
     """
     if facts.reservation is not None:
         return facts
-    reservations = WORLD.part(Reservations, facts.request.account_id, facts.request.region)
+    reservations = SIMULATED_ACCOUNT.part(Reservations, facts.request.account_id, facts.request.region)
     for candidate in facts.candidates:
         with_it = replace(facts, reservation=candidate, reservation_room=reservations.available(candidate))
         if all(rule.refuses(with_it) is None for rule in RESERVATION_RULES):

@@ -3,7 +3,7 @@
 from typing import Final
 
 from ultrafleet.rehearsal.ec2.launch_request import CAPACITY_BLOCK, LaunchFacts
-from ultrafleet.rehearsal.world import WORLD
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 _PENDING: Final = ("scheduled", "payment-pending", "pending", "assessing", "delayed")
 _MARKET: Final = "The market type (purchasing) option is not valid. Choose a different market type and try again"
@@ -103,9 +103,9 @@ def unlaunchable(facts: LaunchFacts) -> str | None:
 def reclaimed(facts: LaunchFacts) -> str | None:
     """The block is about to end."""
     reservation = facts.reservation
-    if reservation is None or reservation.reclaim_start is None or reservation.state(WORLD.now) != "active":
+    if reservation is None or reservation.reclaim_start is None or reservation.state(SIMULATED_ACCOUNT.now) != "active":
         return None
-    late = WORLD.now >= reservation.reclaim_start
+    late = SIMULATED_ACCOUNT.now >= reservation.reclaim_start
     return f"The Capacity Block ends at {reservation.end:%Y-%m-%dT%H:%M:%SZ}." if late else None
 
 
@@ -150,4 +150,4 @@ def not_its_placement_group(facts: LaunchFacts) -> str | None:
 
 
 def _state(facts: LaunchFacts) -> str | None:
-    return None if facts.reservation is None else facts.reservation.state(WORLD.now)
+    return None if facts.reservation is None else facts.reservation.state(SIMULATED_ACCOUNT.now)

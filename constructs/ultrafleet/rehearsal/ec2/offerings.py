@@ -19,7 +19,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.ec2.answers import moment
 from ultrafleet.rehearsal.ec2.instance_types import catalog_type
 from ultrafleet.rehearsal.ec2.zones import ZoneGroups, local_zones
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 from ultrafleet.rules.zones import is_local_zone, region_of_zone
 
 _DAY: Final = timedelta(days=1)
@@ -186,9 +186,9 @@ def offered(account_id: str, region: str, params: dict[str, Any]) -> list[Offeri
 
 
 def _windows(duration: timedelta, not_before: datetime | None) -> Iterator[tuple[datetime, datetime]]:
-    soonest = WORLD.now + CapacityBlockRules.EARLIEST_START
+    soonest = SIMULATED_ACCOUNT.now + CapacityBlockRules.EARLIEST_START
     first = max(soonest, not_before or soonest).astimezone(UTC)
-    latest = WORLD.now + CapacityBlockRules.LATEST_START
+    latest = SIMULATED_ACCOUNT.now + CapacityBlockRules.LATEST_START
     at_end_time = _next_end_time(first)
     starts = {first, *(at_end_time + _DAY * later for later in range(_LATER_STARTS))}
     for start in sorted(starts):
@@ -203,7 +203,7 @@ def _next_end_time(after: datetime) -> datetime:
 
 
 def _zones(account_id: str, region: str, wanted: Wanted) -> list[str]:
-    groups = WORLD.part(ZoneGroups, account_id, region)
+    groups = SIMULATED_ACCOUNT.part(ZoneGroups, account_id, region)
     server = UltraServerType.of(wanted.ultraserver_type) if wanted.ultraserver_type else None
     entry = catalog_type(wanted.instance_type)
     named = (server.zones if server else None) or (entry.zones if entry else None) or ()

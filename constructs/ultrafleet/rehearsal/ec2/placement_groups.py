@@ -6,7 +6,7 @@ from typing import Any, Final
 from moto.ec2.utils import random_id
 
 from ultrafleet.rehearsal.ec2.answers import add_operation, backend, filtered, put_tags, specified_tags, tags_of
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 _STRATEGIES: Final = ("cluster", "spread", "partition", "precision-time")
 _RESERVABLE: Final = ("cluster", "precision-time")
@@ -85,9 +85,9 @@ class PlacementGroups:
         )
         if any(item.placement.group_name == group.name and item.state != "terminated" for item in instances):
             return True
-        reservations = WORLD.part(Reservations, self.account_id, self.region).by_id.values()
+        reservations = SIMULATED_ACCOUNT.part(Reservations, self.account_id, self.region).by_id.values()
         return any(
-            item.placement_group_arn == group.arn and item.state(WORLD.now) not in ("expired", "cancelled")
+            item.placement_group_arn == group.arn and item.state(SIMULATED_ACCOUNT.now) not in ("expired", "cancelled")
             for item in reservations
         )
 
@@ -117,7 +117,7 @@ def install() -> None:
 
 def create(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
     """CreatePlacementGroup."""
-    groups = WORLD.part(PlacementGroups, account_id, region)
+    groups = SIMULATED_ACCOUNT.part(PlacementGroups, account_id, region)
     name, strategy = params.get("GroupName"), params.get("Strategy")
     if not name:
         raise Refusal("MissingParameter", "The request must contain the parameter GroupName")
@@ -144,7 +144,7 @@ def create(account_id: str, region: str, params: dict[str, Any]) -> dict[str, An
 
 def describe(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
     """DescribePlacementGroups."""
-    groups = WORLD.part(PlacementGroups, account_id, region)
+    groups = SIMULATED_ACCOUNT.part(PlacementGroups, account_id, region)
     wanted = [*(params.get("GroupNames") or []), *(params.get("GroupIds") or [])]
     found = [groups.get(one) for one in wanted] if wanted else list(groups.by_name.values())
     return {"PlacementGroups": filtered((groups.answer(group) for group in found), params, _FILTERS)}
@@ -152,7 +152,7 @@ def describe(account_id: str, region: str, params: dict[str, Any]) -> dict[str, 
 
 def delete(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
     """DeletePlacementGroup: refused while instances or reservations are in it (EC2 user guide, high)."""
-    groups = WORLD.part(PlacementGroups, account_id, region)
+    groups = SIMULATED_ACCOUNT.part(PlacementGroups, account_id, region)
     group = groups.get(params["GroupName"])
     if groups.is_used(group):
         raise Refusal(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ultrafleet.rehearsal.ec2.answers import backend
 from ultrafleet.rehearsal.ec2.instances import Lifetimes
-from ultrafleet.rehearsal.world import WORLD
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Reclaim:
         self.killed: list[tuple[datetime, str, str]] = []
         """Moment, instance id and reservation id of every instance that EC2 took."""
         self._blocks: list[CapacityReservation] = []
-        WORLD.register(self)
+        SIMULATED_ACCOUNT.register(self)
 
     def watch(self, block: CapacityReservation) -> None:
         """Take the instances of a block when its time has come."""
@@ -49,7 +49,7 @@ class Reclaim:
 
     def act(self, now: datetime) -> None:
         """Terminate what runs in blocks whose reclaim has begun."""
-        lifetimes = WORLD.part(Lifetimes, self.account_id, self.region)
+        lifetimes = SIMULATED_ACCOUNT.part(Lifetimes, self.account_id, self.region)
         for block in self._blocks:
             if block.reclaim_start is None or now < block.reclaim_start:
                 continue

@@ -7,7 +7,7 @@ from ultrafleet.rehearsal.ec2.instance_types import catalog_type, is_known
 from ultrafleet.rehearsal.ec2.placement_groups import PlacementGroups
 from ultrafleet.rehearsal.ec2.reservations import CapacityReservation, Reservations, new_reservation_id
 from ultrafleet.rehearsal.ec2.zones import know_zone
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 from ultrafleet.rules.zones import region_of_zone
 
 _FILTERS: Final = (
@@ -55,18 +55,18 @@ def create(account_id: str, region: str, params: dict[str, Any]) -> dict[str, An
         raise Refusal("Unsupported", f"Future-dated Capacity Reservations are not supported for {instance_type}.")
     group_arn = params.get("PlacementGroupArn")
     if group_arn:
-        WORLD.part(PlacementGroups, account_id, region).for_reservation(group_arn)
+        SIMULATED_ACCOUNT.part(PlacementGroups, account_id, region).for_reservation(group_arn)
     know_zone(zone)
-    reservations = WORLD.part(Reservations, account_id, region)
+    reservations = SIMULATED_ACCOUNT.part(Reservations, account_id, region)
     made = reservations.add(
         CapacityReservation(
             id=new_reservation_id(),
             instance_type=instance_type,
             instance_count=count,
             availability_zone=zone,
-            start=WORLD.now,
+            start=SIMULATED_ACCOUNT.now,
             end=end,
-            created=WORLD.now,
+            created=SIMULATED_ACCOUNT.now,
             platform=params["InstancePlatform"],
             tenancy=params.get("Tenancy", "default"),
             match_criteria=params.get("InstanceMatchCriteria", "open"),
@@ -81,7 +81,7 @@ def create(account_id: str, region: str, params: dict[str, Any]) -> dict[str, An
 
 def describe(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeCapacityReservations."""
-    reservations = WORLD.part(Reservations, account_id, region)
+    reservations = SIMULATED_ACCOUNT.part(Reservations, account_id, region)
     ids = params.get("CapacityReservationIds") or list(reservations.by_id)
     answers = filtered((reservations.answer(reservations.get(one)) for one in ids), params, _FILTERS)
     found, token = page(answers, params)
@@ -90,7 +90,7 @@ def describe(account_id: str, region: str, params: dict[str, Any]) -> dict[str, 
 
 def modify(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
     """ModifyCapacityReservation: count, end and match criteria."""
-    reservations = WORLD.part(Reservations, account_id, region)
+    reservations = SIMULATED_ACCOUNT.part(Reservations, account_id, region)
     reservation = _changeable(reservations, params["CapacityReservationId"])
     count = params.get("InstanceCount")
     if count is not None:
@@ -109,7 +109,9 @@ def modify(account_id: str, region: str, params: dict[str, Any]) -> dict[str, An
 
 def cancel(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
     """CancelCapacityReservation; instances in it go on as on-demand ones (EC2 API reference, high)."""
-    _changeable(WORLD.part(Reservations, account_id, region), params["CapacityReservationId"]).cancelled = True
+    _changeable(
+        SIMULATED_ACCOUNT.part(Reservations, account_id, region), params["CapacityReservationId"]
+    ).cancelled = True
     return {"Return": True}
 
 

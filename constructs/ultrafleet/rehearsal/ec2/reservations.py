@@ -12,7 +12,7 @@ from ultrafleet.rehearsal.ec2.answers import put_tags, tags_of
 from ultrafleet.rehearsal.ec2.instances import Lifetimes
 from ultrafleet.rehearsal.ec2.reclaim import Reclaim
 from ultrafleet.rehearsal.ec2.zones import know_zone, zone_id
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 PAYMENT_TIME: Final = timedelta(minutes=5)
 """How long a purchase stays `payment-pending`; AWS says only that it is within 12 hours (EC2 API, high; ours, low)."""
@@ -110,7 +110,7 @@ class Reservations:
         self.withheld: set[str] = set()
         """Ids that a fault keeps from being put here."""
         self._by_client_token: dict[str, str] = {}
-        self.reclaim = WORLD.part(Reclaim, account_id, region)
+        self.reclaim = SIMULATED_ACCOUNT.part(Reclaim, account_id, region)
 
     def get(self, capacity_reservation_id: str) -> CapacityReservation:
         """A reservation.
@@ -178,7 +178,7 @@ class Reservations:
                 availability_zone=availability_zone,
                 start=start,
                 end=end,
-                created=min(WORLD.now, start),
+                created=min(SIMULATED_ACCOUNT.now, start),
                 match_criteria="targeted",
                 block_id=capacity_reservation_id.replace("cr-", "cbr-", 1),
                 ultraserver_type=ultraserver_type,
@@ -210,9 +210,9 @@ class Reservations:
 
     def available(self, reservation: CapacityReservation) -> int:
         """Instances that could still be launched into it; none when it is over."""
-        if reservation.state(WORLD.now) in _OVER:
+        if reservation.state(SIMULATED_ACCOUNT.now) in _OVER:
             return 0
-        used = len(WORLD.part(Lifetimes, self.account_id, self.region).in_reservation(reservation.id))
+        used = len(SIMULATED_ACCOUNT.part(Lifetimes, self.account_id, self.region).in_reservation(reservation.id))
         return max(0, reservation.instance_count - used)
 
     def arn(self, reservation: CapacityReservation) -> str:
@@ -221,7 +221,7 @@ class Reservations:
 
     def answer(self, reservation: CapacityReservation) -> dict[str, Any]:
         """A reservation as the API describes it."""
-        state = reservation.state(WORLD.now)
+        state = reservation.state(SIMULATED_ACCOUNT.now)
         answer = {
             "CapacityReservationId": reservation.id,
             "OwnerId": self.account_id,

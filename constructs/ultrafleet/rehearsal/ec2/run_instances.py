@@ -11,7 +11,7 @@ from ultrafleet.rehearsal.ec2.instance_types import architectures, catalog_type
 from ultrafleet.rehearsal.ec2.launch import about, launched
 from ultrafleet.rehearsal.ec2.launch_request import LaunchRequest
 from ultrafleet.rehearsal.ec2.reclaim import terminate
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 _NOT_OF_A_TEMPLATE: Final = ("ClientToken", "DryRun", "LaunchTemplate", "MaxCount", "MinCount", "SubnetId")
 _SHOWN: Final = {
@@ -33,7 +33,7 @@ def install() -> None:
     def run_instances(self: Any) -> ActionResult:
         params = dict(self._get_params())
         if not _has_rules(params):
-            WORLD.check_call("ec2", "RunInstances", params)
+            SIMULATED_ACCOUNT.check_call("ec2", "RunInstances", params)
             return plain(self)
         return ActionResult(run(self.current_account, self.region, params))
 
@@ -48,7 +48,7 @@ def run(account_id: str, region: str, params: dict[str, Any]) -> Any:
     """
     request = _request(account_id, region, params)
     least, most = int(params.get("MinCount", 1)), int(params.get("MaxCount", params.get("MinCount", 1)))
-    WORLD.check_call("ec2", "RunInstances", {**params, **about(request)})
+    SIMULATED_ACCOUNT.check_call("ec2", "RunInstances", {**params, **about(request)})
     if str(params.get("DryRun", "false")).lower() == "true":
         raise Refusal("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
     instances: list[Any] = []

@@ -13,7 +13,7 @@ from ultrafleet.rehearsal.ec2.instances import Lifetimes
 from ultrafleet.rehearsal.ec2.placement_groups import PlacementGroups
 from ultrafleet.rehearsal.ec2.reservations import Reservations
 from ultrafleet.rehearsal.ec2.zones import zone_id
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 _INSTANCES_A_CALL: Final = 100
 _RESERVATIONS_A_CALL: Final = 10
@@ -35,12 +35,12 @@ def describe_instances(account_id: str, region: str, params: dict[str, Any]) -> 
     missing = [one for one in wanted if one not in instances]
     if missing:
         raise Refusal("InvalidInstanceID.NotFound", f"The instance ID '{missing[0]}' does not exist")
-    known = WORLD.part(PlacementGroups, account_id, region)
+    known = SIMULATED_ACCOUNT.part(PlacementGroups, account_id, region)
     for name in groups:
         known.get(name)
-    reservations = WORLD.part(Reservations, account_id, region)
+    reservations = SIMULATED_ACCOUNT.part(Reservations, account_id, region)
     answers = []
-    for lifetime in WORLD.part(Lifetimes, account_id, region).alive():
+    for lifetime in SIMULATED_ACCOUNT.part(Lifetimes, account_id, region).alive():
         group = instances[lifetime.instance_id].placement.group_name
         if catalog_type(lifetime.instance_type) is None or instances[lifetime.instance_id].state != "running":
             continue
@@ -68,12 +68,12 @@ def describe_reservations(account_id: str, region: str, params: dict[str, Any]) 
     """DescribeCapacityReservationTopology: nodes of active and pending reservations."""
     wanted = params.get("CapacityReservationIds") or []
     _few("CapacityReservationIds", wanted, _RESERVATIONS_A_CALL)
-    reservations = WORLD.part(Reservations, account_id, region)
-    groups = WORLD.part(PlacementGroups, account_id, region)
+    reservations = SIMULATED_ACCOUNT.part(Reservations, account_id, region)
+    groups = SIMULATED_ACCOUNT.part(PlacementGroups, account_id, region)
     answers = []
     for one in wanted or list(reservations.by_id):
         reservation = reservations.get(one)
-        state = reservation.state(WORLD.now)
+        state = reservation.state(SIMULATED_ACCOUNT.now)
         close = reservation.block_id or reservation.placement_group_arn or reservation.id
         answer: dict[str, Any] = {
             "CapacityReservationId": reservation.id,

@@ -13,7 +13,7 @@ from moto.ec2.responses import EC2Response
 
 from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.rehearsal.ec2.answers import add_operation, backend, filtered
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 from ultrafleet.rules.zones import is_local_zone, region_of_zone
 
 _LOCAL: Final = re.compile(r"(?P<region>.+-\d)-(?P<place>[a-z]{3})-(?P<number>\d)(?P<letter>[a-z])")
@@ -101,7 +101,7 @@ def _patch_backend() -> None:
 
     def create(self: Any, *args: Any, **kwargs: Any) -> Any:
         name = kwargs.get("availability_zone") or (args[3] if len(args) > 3 else None)  # noqa: PLR2004 - its position
-        groups = WORLD.part(ZoneGroups, self.account_id, self.region_name)
+        groups = SIMULATED_ACCOUNT.part(ZoneGroups, self.account_id, self.region_name)
         if name and _LOCAL.fullmatch(name):
             if not groups.is_opted_in(name):
                 usable = ", ".join(zone.name for zone in self.describe_availability_zones())
@@ -123,7 +123,7 @@ def _patch_backend() -> None:
 
 
 def _describe(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
-    groups = WORLD.part(ZoneGroups, account_id, region)
+    groups = SIMULATED_ACCOUNT.part(ZoneGroups, account_id, region)
     zones = [_answer(zone, "opt-in-not-required") for zone in backend(account_id, region).describe_availability_zones()]
     every = str(params.get("AllAvailabilityZones", "false")).lower() == "true"
     for zone in local_zones(region):
@@ -164,7 +164,7 @@ def _modify_group(account_id: str, region: str, params: dict[str, Any]) -> dict[
     name, status = params["GroupName"], params["OptInStatus"]
     if name not in {zone.name[:-1] for zone in local_zones(region)}:
         raise Refusal("InvalidParameterValue", f"Invalid availability zone group: [{name}]")
-    WORLD.part(ZoneGroups, account_id, region).opt(name, opted_in=status == "opted-in")
+    SIMULATED_ACCOUNT.part(ZoneGroups, account_id, region).opt(name, opted_in=status == "opted-in")
     return {"Return": True}
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ultrafleet.rehearsal.kubernetes.kinds import groups_of_addons, groups_of_chart, is_built_in, is_cluster_scoped
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 ObjectKey = tuple[str, str, str, str]
 """API version, kind, namespace ("" for objects of the cluster), name."""
@@ -58,7 +58,7 @@ class KubernetesApi:
         Raises:
             Refusal: the kind isn't known, the namespace isn't there, or an immutable field changes.
         """
-        WORLD.check_call("kubernetes", "Apply", {"cluster": cluster_name, "kind": manifest.get("kind")})
+        SIMULATED_ACCOUNT.check_call("kubernetes", "Apply", {"cluster": cluster_name, "kind": manifest.get("kind")})
         content = self.content(cluster_name)
         key = object_key(manifest)
         version, kind, namespace, name = key
@@ -103,7 +103,7 @@ class KubernetesApi:
         Raises:
             Refusal: the namespace isn't there, or the name is too long.
         """
-        WORLD.check_call("kubernetes", "Helm", {"cluster": cluster_name, "chart": release.chart})
+        SIMULATED_ACCOUNT.check_call("kubernetes", "Helm", {"cluster": cluster_name, "chart": release.chart})
         content = self.content(cluster_name)
         if len(release.name) > 53:  # noqa: PLR2004 - Helm's limit (Helm, high)
             raise Refusal(

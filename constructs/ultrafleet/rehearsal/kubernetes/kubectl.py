@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.world import Refusal
+from ultrafleet.rehearsal.simulated_account import Refusal
 
 _HANDLER_VARIABLE = "USER_ON_EVENT_FUNCTION_ARN"
 """How CDK's provider framework knows the handler (aws-cdk-lib, custom-resources, high)."""

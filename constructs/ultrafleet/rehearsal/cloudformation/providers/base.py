@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.world import Refusal
+from ultrafleet.rehearsal.simulated_account import Refusal
 
 Properties = Mapping[str, Any]
 
 
 @dataclass(kw_only=True)
-class Made:
+class PhysicalResource:
     """A resource that a service made.
 
     Attributes:
@@ -25,7 +25,7 @@ class Made:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class ResourceContext:
     """Where in which stack a resource stands."""
 
     stack_name: str
@@ -53,11 +53,11 @@ class Provider:
     type: ClassVar[str]
     known: ClassVar[frozenset[str]]
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         """Make one."""
         raise NotImplementedError
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         """What the service says of it.
 
         Raises:
@@ -65,14 +65,14 @@ class Provider:
         """
         raise NotImplementedError
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         """Change it in place; `made.attributes` may change with it."""
         changed = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
         raise Refusal(
             "NotUpdatable", f"the embedded AWS does not model an update of {', '.join(changed)} of {self.type}"
         )
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         """Remove it."""
         raise NotImplementedError
 

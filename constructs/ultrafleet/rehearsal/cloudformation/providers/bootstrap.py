@@ -6,10 +6,10 @@ from typing import Any
 
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.providers.base import (
-    Made,
-    Place,
+    PhysicalResource,
     Properties,
     Provider,
+    ResourceContext,
     find,
     only_changed,
     provides,
@@ -28,12 +28,12 @@ class Bucket(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         name = properties.get("BucketName", place.name(most=63, lower=True))
         location = None if call.region == "us-east-1" else {"LocationConstraint": call.region}
         call("s3", "create_bucket", Bucket=name, CreateBucketConfiguration=location)
-        self.update(call, Made(physical_id=name), {}, properties)
-        return Made(
+        self.update(call, PhysicalResource(physical_id=name), {}, properties)
+        return PhysicalResource(
             physical_id=name,
             attributes={
                 "Arn": f"arn:aws:s3:::{name}",
@@ -42,10 +42,10 @@ class Bucket(Provider):
             },
         )
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         return call("s3", "head_bucket", Bucket=made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         name = made.physical_id
         if "VersioningConfiguration" in new:
             call("s3", "put_bucket_versioning", Bucket=name, VersioningConfiguration=new["VersioningConfiguration"])
@@ -53,7 +53,7 @@ class Bucket(Provider):
             block = new["PublicAccessBlockConfiguration"]
             call("s3", "put_public_access_block", Bucket=name, PublicAccessBlockConfiguration=block)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("s3", "delete_bucket", Bucket=made.physical_id)
 
 
@@ -64,17 +64,17 @@ class BucketPolicy(Provider):
     type = "AWS::S3::BucketPolicy"
     known = frozenset({"Bucket", "PolicyDocument"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
-        self.update(call, Made(physical_id=""), {}, properties)
-        return Made(physical_id=properties["Bucket"])
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+        self.update(call, PhysicalResource(physical_id=""), {}, properties)
+        return PhysicalResource(physical_id=properties["Bucket"])
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         return call("s3", "get_bucket_policy", Bucket=properties["Bucket"])
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         call("s3", "put_bucket_policy", Bucket=new["Bucket"], Policy=json.dumps(new["PolicyDocument"]))
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("s3", "delete_bucket_policy", Bucket=properties["Bucket"])
 
 
@@ -85,23 +85,25 @@ class Repository(Provider):
     type = "AWS::ECR::Repository"
     known = frozenset({"ImageTagMutability", "LifecyclePolicy", "RepositoryName", "RepositoryPolicyText", "Tags"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         name = properties.get("RepositoryName", place.name(most=256, lower=True))
         made = call(
             "ecr", "create_repository", repositoryName=name, imageTagMutability=properties.get("ImageTagMutability")
         )["repository"]
         self._set_policy(call, name, properties)
-        return Made(physical_id=name, attributes={"Arn": made["repositoryArn"], "RepositoryUri": made["repositoryUri"]})
+        return PhysicalResource(
+            physical_id=name, attributes={"Arn": made["repositoryArn"], "RepositoryUri": made["repositoryUri"]}
+        )
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found = call("ecr", "describe_repositories", repositoryNames=[made.physical_id])["repositories"]
         return find(found, "RepositoryNotFoundException", made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "LifecyclePolicy", "RepositoryPolicyText")
         self._set_policy(call, made.physical_id, new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("ecr", "delete_repository", repositoryName=made.physical_id)
 
     @staticmethod
@@ -121,18 +123,18 @@ class Parameter(Provider):
     type = "AWS::SSM::Parameter"
     known = frozenset({"Description", "Name", "Type", "Value"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         name = properties.get("Name", place.name())
         call("ssm", "put_parameter", **{**properties, "Name": name})
-        return Made(physical_id=name, attributes={"Type": properties["Type"], "Value": properties["Value"]})
+        return PhysicalResource(physical_id=name, attributes={"Type": properties["Type"], "Value": properties["Value"]})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found: Mapping[str, Any] = call("ssm", "get_parameter", Name=made.physical_id)["Parameter"]
         return found
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         call("ssm", "put_parameter", **{**new, "Name": made.physical_id}, Overwrite=True)
         made.attributes["Value"] = new["Value"]
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("ssm", "delete_parameter", Name=made.physical_id)

@@ -5,10 +5,10 @@ from typing import Any
 
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.providers.base import (
-    Made,
-    Place,
+    PhysicalResource,
     Properties,
     Provider,
+    ResourceContext,
     only_changed,
     provides,
     tags_of,
@@ -25,19 +25,19 @@ class Capability(Provider):
         {"CapabilityName", "ClusterName", "Configuration", "DeletePropagationPolicy", "RoleArn", "Tags", "Type"}
     )
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         given = camel({key: value for key, value in properties.items() if key != "Tags"})
         tags = {tag["Key"]: tag["Value"] for tag in tags_of(properties)}
         made = call("eks", "create_capability", **given, tags=tags)["capability"]
-        return Made(
+        return PhysicalResource(
             physical_id=f"{properties['ClusterName']}|{properties['CapabilityName']}", attributes={"Arn": made["arn"]}
         )
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found: Mapping[str, Any] = call("eks", "describe_capability", **_named(made))["capability"]
         return found
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         # Of the configuration only the roles change in place; the rest is create-only.
         only_changed(old, new, "Configuration", "DeletePropagationPolicy", "RoleArn", "Tags")
         kept = _roles(new)
@@ -57,11 +57,11 @@ class Capability(Provider):
             },
         )
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("eks", "delete_capability", **_named(made))
 
 
-def _named(made: Made) -> dict[str, str]:
+def _named(made: PhysicalResource) -> dict[str, str]:
     cluster, name = made.physical_id.split("|")
     return {"clusterName": cluster, "capabilityName": name}
 

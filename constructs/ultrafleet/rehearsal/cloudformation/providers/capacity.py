@@ -5,10 +5,10 @@ from typing import Any
 
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.providers.base import (
-    Made,
-    Place,
+    PhysicalResource,
     Properties,
     Provider,
+    ResourceContext,
     find,
     only_changed,
     provides,
@@ -17,7 +17,7 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
     update_tags,
 )
 from ultrafleet.rehearsal.cloudformation.providers.vpc import Ec2Provider
-from ultrafleet.rehearsal.world import Refusal
+from ultrafleet.rehearsal.simulated_account import Refusal
 
 
 @provides
@@ -32,10 +32,10 @@ class CapacityReservation(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         made = call("ec2", "create_capacity_reservation", **properties)["CapacityReservation"]
         reservation_id = made["CapacityReservationId"]
-        return Made(
+        return PhysicalResource(
             physical_id=reservation_id,
             attributes={
                 "Id": reservation_id,
@@ -46,12 +46,12 @@ class CapacityReservation(Provider):
             },
         )
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         answer = call("ec2", "describe_capacity_reservations", CapacityReservationIds=[made.physical_id])
         standing = [r for r in answer["CapacityReservations"] if r["State"] != "cancelled"]
         return find(standing, "InvalidCapacityReservationId.NotFound", made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         changed = only_changed(old, new, "InstanceCount", "EndDate", "EndDateType", "InstanceMatchCriteria")
         call(
             "ec2",
@@ -60,7 +60,7 @@ class CapacityReservation(Provider):
             **{key: new[key] for key in changed if key in new},
         )
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("ec2", "cancel_capacity_reservation", CapacityReservationId=made.physical_id)
 
 
@@ -71,7 +71,7 @@ class PlacementGroup(Ec2Provider):
     type = "AWS::EC2::PlacementGroup"
     known = frozenset({"PartitionCount", "SpreadLevel", "Strategy", "Tags"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         name = place.name(most=255)
         call(
             "ec2",
@@ -80,13 +80,13 @@ class PlacementGroup(Ec2Provider):
             TagSpecifications=tag_specifications("placement-group", properties),
             **{key: value for key, value in properties.items() if key != "Tags"},
         )
-        return Made(physical_id=name, attributes={"GroupName": name})
+        return PhysicalResource(physical_id=name, attributes={"GroupName": name})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found = call("ec2", "describe_placement_groups", GroupNames=[made.physical_id])["PlacementGroups"]
         return find(found, "InvalidPlacementGroup.Unknown", made.physical_id)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("ec2", "delete_placement_group", GroupName=made.physical_id)
 
 
@@ -97,7 +97,7 @@ class ResourceGroup(Provider):
     type = "AWS::ResourceGroups::Group"
     known = frozenset({"Configuration", "Description", "Name", "Resources", "Tags"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         made = call(
             "resource-groups",
             "create_group",
@@ -106,7 +106,7 @@ class ResourceGroup(Provider):
             Configuration=properties.get("Configuration"),
             Tags={tag["Key"]: tag["Value"] for tag in tags_of(properties)} or None,
         )["Group"]
-        made_group = Made(physical_id=made["Name"], attributes={"Arn": made["GroupArn"]})
+        made_group = PhysicalResource(physical_id=made["Name"], attributes={"Arn": made["GroupArn"]})
         try:
             self._set_members(call, made_group, [], properties.get("Resources", []))
         except Refusal:
@@ -114,12 +114,12 @@ class ResourceGroup(Provider):
             raise
         return made_group
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         group: Mapping[str, Any] = call("resource-groups", "get_group", Group=made.physical_id)["Group"]
         members = call("resource-groups", "list_group_resources", Group=made.physical_id)["Resources"]
         return {**group, "Resources": [member["Identifier"]["ResourceArn"] for member in members]}
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         changed = only_changed(old, new, "Configuration", "Description", "Resources", "Tags")
         if "Description" in changed:
             call("resource-groups", "update_group", Group=made.physical_id, Description=new.get("Description", ""))
@@ -136,11 +136,11 @@ class ResourceGroup(Provider):
             drop=lambda keys: call("resource-groups", "untag", Arn=arn, Keys=keys),
         )
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("resource-groups", "delete_group", Group=made.physical_id)
 
     @staticmethod
-    def _set_members(call: Calls, made: Made, old: list[str], new: list[str]) -> None:
+    def _set_members(call: Calls, made: PhysicalResource, old: list[str], new: list[str]) -> None:
         gone, added = [arn for arn in old if arn not in new], [arn for arn in new if arn not in old]
         if added:
             answer = call("resource-groups", "group_resources", Group=made.physical_id, ResourceArns=added)

@@ -6,16 +6,16 @@ from typing import Any, Final
 
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.providers.base import (
-    Made,
-    Place,
+    PhysicalResource,
     Properties,
     Provider,
+    ResourceContext,
     only_changed,
     provides,
     tags_of,
     update_tags,
 )
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 _UNTOLD: Final = ("KubeSchedulerConfig",)
 """Properties that CloudFormation's schema of a cluster has and botocore's API not yet: kept, and sent nowhere."""
@@ -61,14 +61,14 @@ class Cluster(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         given = camel({key: value for key, value in properties.items() if key not in {"Tags", "Logging", *_UNTOLD}})
         if "Logging" in properties:
             given["logging"] = _logging(properties["Logging"])
         name = properties.get("Name", place.name(most=100))
         made = call("eks", "create_cluster", **{**given, "name": name}, tags=_tag_map(properties))["cluster"]
         vpc = made["resourcesVpcConfig"]
-        return Made(
+        return PhysicalResource(
             physical_id=made["name"],
             attributes={
                 "Arn": made["arn"],
@@ -79,11 +79,11 @@ class Cluster(Provider):
             },
         )
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found: Mapping[str, Any] = call("eks", "describe_cluster", name=made.physical_id)["cluster"]
         return {**found, **{key: properties[key] for key in _UNTOLD if key in properties}}
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         name = made.physical_id
         in_place = (
             "AccessConfig", "ComputeConfig", "ControlPlaneScalingConfig", "DeletionProtection",
@@ -100,7 +100,7 @@ class Cluster(Provider):
                 call("eks", "update_cluster_config", name=name, **{key[0].lower() + key[1:]: value})
         _set_tags(call, made.attributes["Arn"], old, new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("eks", "delete_cluster", name=made.physical_id)
 
 
@@ -117,7 +117,7 @@ class Nodegroup(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         given = camel(
             {key: value for key, value in properties.items() if key not in {"Tags", "ForceUpdateEnabled"}},
             keep=frozenset({"Labels"}),
@@ -125,7 +125,7 @@ class Nodegroup(Provider):
         cluster, name = properties["ClusterName"], properties.get("NodegroupName", place.name(most=63))
         arguments = {**given, "nodegroupName": name, "tags": _tag_map(properties)}
         answer = call("eks", "create_nodegroup", **arguments)["nodegroup"]
-        made = Made(
+        made = PhysicalResource(
             physical_id=f"{cluster}/{name}",
             attributes={
                 "Arn": answer["nodegroupArn"],
@@ -142,14 +142,14 @@ class Nodegroup(Provider):
             raise Refusal("NotStabilized", message)
         return made
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         cluster, name = made.physical_id.split("/")
         found: Mapping[str, Any] = call("eks", "describe_nodegroup", clusterName=cluster, nodegroupName=name)[
             "nodegroup"
         ]
         return found
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         cluster, name = made.physical_id.split("/")
         config = ("Labels", "NodeRepairConfig", "ScalingConfig", "Taints", "UpdateConfig")
         version = ("LaunchTemplate", "ReleaseVersion", "Version", "ForceUpdateEnabled")
@@ -189,12 +189,12 @@ class Nodegroup(Provider):
             )
         _set_tags(call, made.attributes["Arn"], old, new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         cluster, name = made.physical_id.split("/")
         call("eks", "delete_nodegroup", clusterName=cluster, nodegroupName=name)
         self._wait(call, made)
 
-    def _wait(self, call: Calls, made: Made) -> None:
+    def _wait(self, call: Calls, made: PhysicalResource) -> None:
         """CloudFormation waits while EKS evicts nodes, and time passes meanwhile."""
         for _ in range(_MOST_STEPS):
             try:
@@ -203,7 +203,7 @@ class Nodegroup(Provider):
                 return
             if status not in {"UPDATING", "DELETING"}:
                 return
-            WORLD.advance(WORLD.now + _STEP)
+            SIMULATED_ACCOUNT.advance(SIMULATED_ACCOUNT.now + _STEP)
         raise Refusal("NotStabilized", f"{made.physical_id} is {status} after {_MOST_STEPS} minutes")
 
 
@@ -229,19 +229,19 @@ class Addon(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         given = {key: value for key, value in properties.items() if key not in {"PreserveOnDelete", "Tags"}}
         made = call("eks", "create_addon", **camel(given), tags=_tag_map(properties))["addon"]
-        return Made(
+        return PhysicalResource(
             physical_id=f"{properties['ClusterName']}|{properties['AddonName']}", attributes={"Arn": made["addonArn"]}
         )
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         cluster, name = made.physical_id.split("|")
         found: Mapping[str, Any] = call("eks", "describe_addon", clusterName=cluster, addonName=name)["addon"]
         return found
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         known = (
             "AddonVersion", "ConfigurationValues", "PodIdentityAssociations", "ResolveConflicts",
             "ServiceAccountRoleArn",
@@ -253,7 +253,7 @@ class Addon(Provider):
             call("eks", "update_addon", clusterName=cluster, addonName=name, **camel(given))
         _set_tags(call, made.attributes["Arn"], old, new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         cluster, name = made.physical_id.split("|")
         preserve = properties.get("PreserveOnDelete")
         call("eks", "delete_addon", clusterName=cluster, addonName=name, preserve=preserve)
@@ -266,21 +266,21 @@ class AccessEntry(Provider):
     type = "AWS::EKS::AccessEntry"
     known = frozenset({"AccessPolicies", "ClusterName", "KubernetesGroups", "PrincipalArn", "Tags", "Type", "Username"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         given = {key: value for key, value in properties.items() if key not in {"AccessPolicies", "Tags"}}
         made = call("eks", "create_access_entry", **camel(given), tags=_tag_map(properties))["accessEntry"]
-        entry = Made(
+        entry = PhysicalResource(
             physical_id=f"{properties['PrincipalArn']}|{properties['ClusterName']}",
             attributes={"AccessEntryArn": made["accessEntryArn"]},
         )
         self._associate(call, {}, properties)
         return entry
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found: Mapping[str, Any] = call("eks", "describe_access_entry", **_principal(properties))["accessEntry"]
         return found
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         changed = only_changed(old, new, "AccessPolicies", "KubernetesGroups", "Tags", "Username")
         if changed & {"KubernetesGroups", "Username"}:
             call(
@@ -293,7 +293,7 @@ class AccessEntry(Provider):
         self._associate(call, old, new)
         _set_tags(call, made.attributes["AccessEntryArn"], old, new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("eks", "delete_access_entry", **_principal(properties))
 
     @staticmethod
@@ -318,28 +318,28 @@ class PodIdentityAssociation(Provider):
     type = "AWS::EKS::PodIdentityAssociation"
     known = frozenset({"ClusterName", "Namespace", "RoleArn", "ServiceAccount", "Tags"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         given = {key: value for key, value in properties.items() if key != "Tags"}
         made = call("eks", "create_pod_identity_association", **camel(given), tags=_tag_map(properties))["association"]
-        return Made(
+        return PhysicalResource(
             physical_id=made["associationArn"],
             attributes={"AssociationArn": made["associationArn"], "AssociationId": made["associationId"]},
         )
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found: Mapping[str, Any] = call("eks", "describe_pod_identity_association", **self._key(made, properties))
         return found
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "RoleArn", "Tags")
         call("eks", "update_pod_identity_association", **self._key(made, new), roleArn=new["RoleArn"])
         _set_tags(call, made.physical_id, old, new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("eks", "delete_pod_identity_association", **self._key(made, properties))
 
     @staticmethod
-    def _key(made: Made, properties: Properties) -> dict[str, str]:
+    def _key(made: PhysicalResource, properties: Properties) -> dict[str, str]:
         return {"clusterName": properties["ClusterName"], "associationId": made.attributes["AssociationId"]}
 
 

@@ -5,15 +5,15 @@ from typing import Any, Final
 
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.providers.base import (
-    Made,
-    Place,
+    PhysicalResource,
     Properties,
     Provider,
+    ResourceContext,
     find,
     only_changed,
     provides,
 )
-from ultrafleet.rehearsal.world import Refusal
+from ultrafleet.rehearsal.simulated_account import Refusal
 
 _EMPTY_ZIP: Final = b"PK\x05\x06" + b"\0" * 18
 """An archive without files: moto unpacks what it is given."""
@@ -42,7 +42,7 @@ class LayerVersion(Provider):
     type = "AWS::Lambda::LayerVersion"
     known = frozenset({"Content", "Description", "LayerName", "LicenseInfo"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         _check_code(call, properties["Content"])
         told = call(
             "lambda",
@@ -52,19 +52,21 @@ class LayerVersion(Provider):
             LicenseInfo=properties.get("LicenseInfo"),
             Content={"ZipFile": _EMPTY_ZIP},
         )
-        return Made(physical_id=told["LayerVersionArn"], attributes={"LayerVersionArn": told["LayerVersionArn"]})
+        return PhysicalResource(
+            physical_id=told["LayerVersionArn"], attributes={"LayerVersionArn": told["LayerVersionArn"]}
+        )
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         name, version = _layer(made)
         found = call("lambda", "list_layer_versions", LayerName=name)["LayerVersions"]
         return find([item for item in found if item["Version"] == version], "ResourceNotFoundException", name)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         name, version = _layer(made)
         call("lambda", "delete_layer_version", LayerName=name, VersionNumber=version)
 
 
-def _layer(made: Made) -> tuple[str, int]:
+def _layer(made: PhysicalResource) -> tuple[str, int]:
     name, _, version = made.physical_id.rpartition(":layer:")[2].partition(":")
     return name, int(version)
 
@@ -82,7 +84,7 @@ class Function(Provider):
     )  # fmt: skip
     _told = ("Architectures", "Description", "Environment", "Handler", "Layers", "MemorySize", "Role", "Runtime")
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         self._check(call, properties)
         name = properties.get("FunctionName", place.name(most=64))
         told = call(
@@ -95,13 +97,13 @@ class Function(Provider):
             Tags={tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])} or None,
             **{key: properties[key] for key in self._told if key in properties},
         )
-        return Made(physical_id=name, attributes={"Arn": told["FunctionArn"]})
+        return PhysicalResource(physical_id=name, attributes={"Arn": told["FunctionArn"]})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found: Mapping[str, Any] = call("lambda", "get_function", FunctionName=made.physical_id)["Configuration"]
         return found
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "Code", "LoggingConfig", "Timeout", "VpcConfig", *self._told)
         self._check(call, new)
         call(
@@ -113,7 +115,7 @@ class Function(Provider):
             **{key: new[key] for key in self._told if key in new and key != "Architectures"},
         )
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("lambda", "delete_function", FunctionName=made.physical_id)
 
     @staticmethod

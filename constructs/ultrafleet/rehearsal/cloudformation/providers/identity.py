@@ -6,17 +6,17 @@ from typing import Any
 
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.providers.base import (
-    Made,
-    Place,
+    PhysicalResource,
     Properties,
     Provider,
+    ResourceContext,
     find,
     only_changed,
     provides,
     tags_of,
     update_tags,
 )
-from ultrafleet.rehearsal.world import Refusal
+from ultrafleet.rehearsal.simulated_account import Refusal
 
 
 @provides
@@ -31,7 +31,7 @@ class Role(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         made = call(
             "iam",
             "create_role",
@@ -43,7 +43,7 @@ class Role(Provider):
             PermissionsBoundary=properties.get("PermissionsBoundary"),
             Tags=tags_of(properties) or None,
         )["Role"]
-        role = Made(
+        role = PhysicalResource(
             physical_id=made["RoleName"],
             attributes={"Arn": made["Arn"], "RoleId": made["RoleId"], "RoleName": made["RoleName"]},
         )
@@ -54,11 +54,11 @@ class Role(Provider):
             raise
         return role
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found: Mapping[str, Any] = call("iam", "get_role", RoleName=made.physical_id)["Role"]
         return found
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         known = (
             "AssumeRolePolicyDocument",
             "Description",
@@ -89,7 +89,7 @@ class Role(Provider):
             drop=lambda keys: call("iam", "untag_role", RoleName=made.physical_id, TagKeys=keys),
         )
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         name = made.physical_id
         for policy in call("iam", "list_attached_role_policies", RoleName=name)["AttachedPolicies"]:
             call("iam", "detach_role_policy", RoleName=name, PolicyArn=policy["PolicyArn"])
@@ -98,7 +98,7 @@ class Role(Provider):
         call("iam", "delete_role", RoleName=name)
 
     @staticmethod
-    def _set_policies(call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def _set_policies(call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         before, after = old.get("ManagedPolicyArns", []), new.get("ManagedPolicyArns", [])
         for arn in after:
             if arn not in before:
@@ -127,22 +127,22 @@ class Policy(Provider):
     type = "AWS::IAM::Policy"
     known = frozenset({"PolicyDocument", "PolicyName", "Roles"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         self._put(call, properties)
-        return Made(physical_id=place.name(), attributes={"Id": place.name()})
+        return PhysicalResource(physical_id=place.name(), attributes={"Id": place.name()})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         name = properties["PolicyName"]
         found = [call("iam", "get_role_policy", RoleName=role, PolicyName=name) for role in properties["Roles"]]
         return find(found, "NoSuchEntity", name)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         self._put(call, new)
         for role in old["Roles"]:
             if role not in new["Roles"] or old["PolicyName"] != new["PolicyName"]:
                 call("iam", "delete_role_policy", RoleName=role, PolicyName=old["PolicyName"])
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         for role in properties["Roles"]:
             call("iam", "delete_role_policy", RoleName=role, PolicyName=properties["PolicyName"])
 
@@ -166,7 +166,7 @@ class ManagedPolicy(Provider):
     type = "AWS::IAM::ManagedPolicy"
     known = frozenset({"Description", "ManagedPolicyName", "Path", "PolicyDocument", "Roles"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         made = call(
             "iam",
             "create_policy",
@@ -177,18 +177,20 @@ class ManagedPolicy(Provider):
         )["Policy"]
         for role in properties.get("Roles", []):
             call("iam", "attach_role_policy", RoleName=role, PolicyArn=made["Arn"])
-        return Made(physical_id=made["Arn"], attributes={"PolicyArn": made["Arn"], "PolicyId": made["PolicyId"]})
+        return PhysicalResource(
+            physical_id=made["Arn"], attributes={"PolicyArn": made["Arn"], "PolicyId": made["PolicyId"]}
+        )
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found: Mapping[str, Any] = call("iam", "get_policy", PolicyArn=made.physical_id)["Policy"]
         return found
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "PolicyDocument")
         document = json.dumps(new["PolicyDocument"])
         call("iam", "create_policy_version", PolicyArn=made.physical_id, PolicyDocument=document, SetAsDefault=True)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         for role in properties.get("Roles", []):
             call("iam", "detach_role_policy", RoleName=role, PolicyArn=made.physical_id)
         call("iam", "delete_policy", PolicyArn=made.physical_id)
@@ -201,7 +203,7 @@ class Key(Provider):
     type = "AWS::KMS::Key"
     known = frozenset({"Description", "EnableKeyRotation", "KeyPolicy", "PendingWindowInDays", "Tags"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         made = call(
             "kms",
             "create_key",
@@ -211,13 +213,13 @@ class Key(Provider):
         )["KeyMetadata"]
         if properties.get("EnableKeyRotation"):
             call("kms", "enable_key_rotation", KeyId=made["KeyId"])
-        return Made(physical_id=made["KeyId"], attributes={"Arn": made["Arn"], "KeyId": made["KeyId"]})
+        return PhysicalResource(physical_id=made["KeyId"], attributes={"Arn": made["Arn"], "KeyId": made["KeyId"]})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found = call("kms", "describe_key", KeyId=made.physical_id)["KeyMetadata"]
         return find([found] if found["KeyState"] != "PendingDeletion" else [], "NotFoundException", made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         changed = only_changed(old, new, "Description", "EnableKeyRotation", "KeyPolicy", "PendingWindowInDays")
         if "Description" in changed:
             call("kms", "update_key_description", KeyId=made.physical_id, Description=new.get("Description", ""))
@@ -228,7 +230,7 @@ class Key(Provider):
             operation = "enable_key_rotation" if new.get("EnableKeyRotation") else "disable_key_rotation"
             call("kms", operation, KeyId=made.physical_id)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         days = properties.get("PendingWindowInDays", 30)
         call("kms", "schedule_key_deletion", KeyId=made.physical_id, PendingWindowInDays=days)
 
@@ -240,16 +242,16 @@ class Alias(Provider):
     type = "AWS::KMS::Alias"
     known = frozenset({"AliasName", "TargetKeyId"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         call("kms", "create_alias", **properties)
-        return Made(physical_id=properties["AliasName"])
+        return PhysicalResource(physical_id=properties["AliasName"])
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         aliases = call("kms", "list_aliases")["Aliases"]
         return find([a for a in aliases if a["AliasName"] == made.physical_id], "NotFoundException", made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         call("kms", "update_alias", **new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("kms", "delete_alias", AliasName=made.physical_id)

@@ -6,14 +6,20 @@ from dataclasses import asdict
 from typing import Any
 
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.cloudformation.providers.base import Made, Place, Properties, Provider, provides
+from ultrafleet.rehearsal.cloudformation.providers.base import (
+    PhysicalResource,
+    Properties,
+    Provider,
+    ResourceContext,
+    provides,
+)
 from ultrafleet.rehearsal.kubernetes.api import KubernetesApi, ObjectKey, Release, object_key
 from ultrafleet.rehearsal.kubernetes.kubectl import cluster_facts
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 
 def _api(call: Calls) -> KubernetesApi:
-    return WORLD.part(KubernetesApi, call.account_id, call.region)
+    return SIMULATED_ACCOUNT.part(KubernetesApi, call.account_id, call.region)
 
 
 @provides
@@ -23,21 +29,21 @@ class KubernetesResource(Provider):
     type = "Custom::AWSCDK-EKS-KubernetesResource"
     known = frozenset({"ClusterName", "Manifest", "ServiceToken"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         self._apply(call, properties)
-        return Made(physical_id=place.name())
+        return PhysicalResource(physical_id=place.name())
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         objects = [_api(call).read(properties["ClusterName"], key) for key in _keys(properties)]
         return {"Objects": objects}
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         # Without a prune label nothing deletes what the manifest no longer names.
         if gone := set(_keys(old)) - set(_keys(new)):
             raise Refusal("NotUpdatable", f"an update that leaves {min(gone)} behind: give it its own resource")
         self._apply(call, new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         cluster_facts(call, properties["ServiceToken"], properties["ClusterName"])
         for key in _keys(properties):
             _api(call).delete(properties["ClusterName"], key)
@@ -65,21 +71,21 @@ class HelmChart(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         self._install(call, properties)
-        return Made(physical_id=place.name())
+        return PhysicalResource(physical_id=place.name())
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found = _api(call).release(properties["ClusterName"], properties["Namespace"], properties["Release"])
         return asdict(found)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         for name in ("Release", "Namespace"):
             if old.get(name) != new.get(name):
                 raise Refusal("NotUpdatable", f"a new {name} would leave the old release behind: give it its own id")
         self._install(call, new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         cluster_facts(call, properties["ServiceToken"], properties["ClusterName"])
         _api(call).uninstall(properties["ClusterName"], properties["Namespace"], properties["Release"])
 

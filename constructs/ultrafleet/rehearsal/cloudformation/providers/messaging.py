@@ -6,17 +6,17 @@ from typing import Any
 
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.providers.base import (
-    Made,
-    Place,
+    PhysicalResource,
     Properties,
     Provider,
+    ResourceContext,
     find,
     provides,
     tags_of,
 )
 from ultrafleet.rehearsal.cloudformation.providers.vpc import raise_problem
-from ultrafleet.rehearsal.states.schedules import Schedules
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+from ultrafleet.rehearsal.stepfunctions.schedules import Schedules
 
 
 @provides
@@ -31,23 +31,23 @@ class Queue(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         name = properties.get("QueueName", place.name(most=80))
         url = call("sqs", "create_queue", QueueName=name, Attributes=self._attributes(properties))["QueueUrl"]
         answer = call("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=["QueueArn"])
-        return Made(
+        return PhysicalResource(
             physical_id=url, attributes={"Arn": answer["Attributes"]["QueueArn"], "QueueName": name, "QueueUrl": url}
         )
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         answer = call("sqs", "get_queue_attributes", QueueUrl=made.physical_id, AttributeNames=["All"])
         found: Mapping[str, Any] = answer["Attributes"]
         return found
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         call("sqs", "set_queue_attributes", QueueUrl=made.physical_id, Attributes=self._attributes(new))
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("sqs", "delete_queue", QueueUrl=made.physical_id)
 
     @staticmethod
@@ -66,21 +66,21 @@ class QueuePolicy(Provider):
     type = "AWS::SQS::QueuePolicy"
     known = frozenset({"PolicyDocument", "Queues"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         self._set(call, properties["Queues"], json.dumps(properties["PolicyDocument"]))
-        return Made(physical_id=place.name(), attributes={"Id": place.name()})
+        return PhysicalResource(physical_id=place.name(), attributes={"Id": place.name()})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         answers = [
             call("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
             for url in properties["Queues"]
         ]
         return find([answer for answer in answers if answer.get("Policy")], "NotFound", "policy of the queue")
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         self._set(call, new["Queues"], json.dumps(new["PolicyDocument"]))
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         self._set(call, properties["Queues"], "")
 
     @staticmethod
@@ -96,17 +96,17 @@ class Topic(Provider):
     type = "AWS::SNS::Topic"
     known = frozenset({"DisplayName", "KmsMasterKeyId", "TopicName"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         name = properties.get("TopicName", place.name(most=256))
         given = {key: value for key, value in properties.items() if key != "TopicName"}
         arn = call("sns", "create_topic", Name=name, Attributes=given)["TopicArn"]
-        return Made(physical_id=arn, attributes={"TopicArn": arn, "TopicName": name})
+        return PhysicalResource(physical_id=arn, attributes={"TopicArn": arn, "TopicName": name})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found: Mapping[str, Any] = call("sns", "get_topic_attributes", TopicArn=made.physical_id)["Attributes"]
         return found
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         for key in ("DisplayName", "KmsMasterKeyId"):
             if old.get(key) != new.get(key):
                 call(
@@ -117,7 +117,7 @@ class Topic(Provider):
                     AttributeValue=new.get(key, ""),
                 )
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("sns", "delete_topic", TopicArn=made.physical_id)
 
 
@@ -128,22 +128,22 @@ class TopicPolicy(Provider):
     type = "AWS::SNS::TopicPolicy"
     known = frozenset({"PolicyDocument", "Topics"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
-        self.update(call, Made(physical_id=""), {}, properties)
-        return Made(physical_id=place.name(), attributes={"Id": place.name()})
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+        self.update(call, PhysicalResource(physical_id=""), {}, properties)
+        return PhysicalResource(physical_id=place.name(), attributes={"Id": place.name()})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         answers = [call("sns", "get_topic_attributes", TopicArn=arn)["Attributes"] for arn in properties["Topics"]]
         wanted = properties["PolicyDocument"]
         mine = [answer for answer in answers if json.loads(answer["Policy"]) == wanted]
         return find(mine, "NotFound", "policy of the topic")
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         for arn in new["Topics"]:
             policy = json.dumps(new["PolicyDocument"])
             call("sns", "set_topic_attributes", TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         # A topic always has a policy; SNS puts its default one back, and the topic goes after this.
         return
 
@@ -155,24 +155,24 @@ class Rule(Provider):
     type = "AWS::Events::Rule"
     known = frozenset({"Description", "EventPattern", "Name", "ScheduleExpression", "State", "Targets"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         name = properties.get("Name", place.name())
         arn = self._put(call, name, properties)
-        return Made(physical_id=name, attributes={"Arn": arn})
+        return PhysicalResource(physical_id=name, attributes={"Arn": arn})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         rule = call("events", "describe_rule", Name=made.physical_id)
         targets = call("events", "list_targets_by_rule", Rule=made.physical_id)["Targets"]
         return {**rule, "Targets": targets}
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         self._put(call, made.physical_id, new)
         kept = {target["Id"] for target in new.get("Targets", [])}
         gone = [target["Id"] for target in old.get("Targets", []) if target["Id"] not in kept]
         if gone:
             call("events", "remove_targets", Rule=made.physical_id, Ids=gone)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         targets = [target["Id"] for target in properties.get("Targets", [])]
         if targets:
             call("events", "remove_targets", Rule=made.physical_id, Ids=targets)
@@ -209,19 +209,19 @@ class Schedule(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         name = properties.get("Name", place.name())
         arn = call("scheduler", "create_schedule", **{**properties, "Name": name})["ScheduleArn"]
-        WORLD.part(Schedules, call.account_id, call.region)  # fires from now on
-        return Made(physical_id=name, attributes={"Arn": arn})
+        SIMULATED_ACCOUNT.part(Schedules, call.account_id, call.region)  # fires from now on
+        return PhysicalResource(physical_id=name, attributes={"Arn": arn})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         return call("scheduler", "get_schedule", Name=made.physical_id, GroupName=properties.get("GroupName"))
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         call("scheduler", "update_schedule", **{**new, "Name": made.physical_id})
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("scheduler", "delete_schedule", Name=made.physical_id, GroupName=properties.get("GroupName"))
 
 
@@ -237,7 +237,7 @@ class StateMachine(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         arn = call(
             "stepfunctions",
             "create_state_machine",
@@ -249,12 +249,12 @@ class StateMachine(Provider):
             tracingConfiguration=_lower(properties.get("TracingConfiguration")),
             tags=[{"key": tag["Key"], "value": tag["Value"]} for tag in tags_of(properties)] or None,
         )["stateMachineArn"]
-        return Made(physical_id=arn, attributes={"Arn": arn, "Name": arn.rpartition(":")[2]})
+        return PhysicalResource(physical_id=arn, attributes={"Arn": arn, "Name": arn.rpartition(":")[2]})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         return call("stepfunctions", "describe_state_machine", stateMachineArn=made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         call(
             "stepfunctions",
             "update_state_machine",
@@ -265,7 +265,7 @@ class StateMachine(Provider):
             tracingConfiguration=_lower(new.get("TracingConfiguration")),
         )
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("stepfunctions", "delete_state_machine", stateMachineArn=made.physical_id)
 
 

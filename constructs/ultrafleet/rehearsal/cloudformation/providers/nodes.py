@@ -5,10 +5,10 @@ from typing import Any
 
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.providers.base import (
-    Made,
-    Place,
+    PhysicalResource,
     Properties,
     Provider,
+    ResourceContext,
     find,
     only_changed,
     provides,
@@ -22,7 +22,7 @@ class LaunchTemplate(Provider):
     type = "AWS::EC2::LaunchTemplate"
     known = frozenset({"LaunchTemplateData", "LaunchTemplateName", "TagSpecifications", "VersionDescription"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         made = call(
             "ec2",
             "create_launch_template",
@@ -31,13 +31,13 @@ class LaunchTemplate(Provider):
             VersionDescription=properties.get("VersionDescription"),
             TagSpecifications=properties.get("TagSpecifications"),
         )["LaunchTemplate"]
-        return Made(physical_id=made["LaunchTemplateId"], attributes=_attributes(made))
+        return PhysicalResource(physical_id=made["LaunchTemplateId"], attributes=_attributes(made))
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found = call("ec2", "describe_launch_templates", LaunchTemplateIds=[made.physical_id])["LaunchTemplates"]
         return find(found, "InvalidLaunchTemplateId.NotFound", made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         if only_changed(old, new, "LaunchTemplateData", "VersionDescription", "TagSpecifications") - {
             "TagSpecifications"
         }:
@@ -50,7 +50,7 @@ class LaunchTemplate(Provider):
             )
         made.attributes = _attributes(self.read(call, made, new))
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("ec2", "delete_launch_template", LaunchTemplateId=made.physical_id)
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.providers.base import (
-    Made,
-    Place,
+    PhysicalResource,
     Properties,
     Provider,
+    ResourceContext,
     find,
     only_changed,
     provides,
@@ -24,7 +24,7 @@ class LogGroup(Provider):
     type = "AWS::Logs::LogGroup"
     known = frozenset({"KmsKeyId", "LogGroupClass", "LogGroupName", "RetentionInDays", "Tags"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         name = properties.get("LogGroupName", place.name(most=512))
         call(
             "logs",
@@ -35,18 +35,18 @@ class LogGroup(Provider):
         )
         self._set_retention(call, name, properties)
         arn = f"arn:aws:logs:{call.region}:{call.account_id}:log-group:{name}:*"
-        return Made(physical_id=name, attributes={"Arn": arn})
+        return PhysicalResource(physical_id=name, attributes={"Arn": arn})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         groups = call("logs", "describe_log_groups", logGroupNamePrefix=made.physical_id)["logGroups"]
         mine = [group for group in groups if group["logGroupName"] == made.physical_id]
         return find(mine, "ResourceNotFoundException", made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "RetentionInDays")
         self._set_retention(call, made.physical_id, new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("logs", "delete_log_group", logGroupName=made.physical_id)
 
     @staticmethod
@@ -70,20 +70,20 @@ class Alarm(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         name = properties.get("AlarmName", place.name(most=255))
         self._put(call, name, properties)
-        found = self.read(call, Made(physical_id=name), properties)
-        return Made(physical_id=name, attributes={"Arn": found["AlarmArn"]})
+        found = self.read(call, PhysicalResource(physical_id=name), properties)
+        return PhysicalResource(physical_id=name, attributes={"Arn": found["AlarmArn"]})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found = call("cloudwatch", "describe_alarms", AlarmNames=[made.physical_id])["MetricAlarms"]
         return find(found, "ResourceNotFound", made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         self._put(call, made.physical_id, new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("cloudwatch", "delete_alarms", AlarmNames=[made.physical_id])
 
     @staticmethod
@@ -100,18 +100,18 @@ class Dashboard(Provider):
     type = "AWS::CloudWatch::Dashboard"
     known = frozenset({"DashboardBody", "DashboardName"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         name = properties.get("DashboardName", place.name(most=255))
         json.loads(properties["DashboardBody"])
         call("cloudwatch", "put_dashboard", DashboardName=name, DashboardBody=properties["DashboardBody"])
-        return Made(physical_id=name)
+        return PhysicalResource(physical_id=name)
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         return call("cloudwatch", "get_dashboard", DashboardName=made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "DashboardBody")
         call("cloudwatch", "put_dashboard", DashboardName=made.physical_id, DashboardBody=new["DashboardBody"])
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("cloudwatch", "delete_dashboards", DashboardNames=[made.physical_id])

@@ -5,10 +5,10 @@ from typing import Any
 
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.providers.base import (
-    Made,
-    Place,
+    PhysicalResource,
     Properties,
     Provider,
+    ResourceContext,
     find,
     only_changed,
     provides,
@@ -26,7 +26,7 @@ class SecurityGroup(Provider):
     type = "AWS::EC2::SecurityGroup"
     known = frozenset({"GroupDescription", "GroupName", "SecurityGroupEgress", "SecurityGroupIngress", "Tags", "VpcId"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         group_id = call(
             "ec2",
             "create_security_group",
@@ -40,13 +40,15 @@ class SecurityGroup(Provider):
             _revoke(call, group_id, "egress", {"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"})
         for direction, rule in _rules(properties):
             _authorize(call, group_id, direction, rule)
-        return Made(physical_id=group_id, attributes={"GroupId": group_id, "VpcId": properties.get("VpcId")})
+        return PhysicalResource(
+            physical_id=group_id, attributes={"GroupId": group_id, "VpcId": properties.get("VpcId")}
+        )
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found = call("ec2", "describe_security_groups", GroupIds=[made.physical_id])["SecurityGroups"]
         return find(found, "InvalidGroup.NotFound", made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "SecurityGroupEgress", "SecurityGroupIngress", "Tags")
         before, after = list(_rules(old)), list(_rules(new))
         for direction, rule in before:
@@ -57,29 +59,29 @@ class SecurityGroup(Provider):
                 _authorize(call, made.physical_id, direction, rule)
         ec2_tags(call, made.physical_id, old, new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("ec2", "delete_security_group", GroupId=made.physical_id)
 
 
 class _Rule(Provider):
     direction: str
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         rule_id = _authorize(call, properties["GroupId"], self.direction, properties)
-        return Made(physical_id=rule_id, attributes={"Id": rule_id})
+        return PhysicalResource(physical_id=rule_id, attributes={"Id": rule_id})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         filters = [{"Name": "group-id", "Values": [properties["GroupId"]]}]
         rules = call("ec2", "describe_security_group_rules", Filters=filters)["SecurityGroupRules"]
         mine = [rule for rule in rules if rule["SecurityGroupRuleId"] == made.physical_id]
         return find(mine, "InvalidSecurityGroupRuleId.NotFound", made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "Description")
         _revoke(call, old["GroupId"], self.direction, old)
         made.physical_id = _authorize(call, new["GroupId"], self.direction, new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         _revoke(call, properties["GroupId"], self.direction, properties)
 
 

@@ -6,16 +6,16 @@ from typing import Any
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.providers.base import (
-    Made,
-    Place,
+    PhysicalResource,
     Properties,
     Provider,
+    ResourceContext,
     find,
     only_changed,
     provides,
     tags_of,
 )
-from ultrafleet.rehearsal.world import WORLD, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 from ultrafleet.rules.lustre import validate_lustre_capacity
 
 
@@ -31,7 +31,7 @@ class FileSystem(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         self._check(call, properties)
         told = call(
             "fsx",
@@ -46,7 +46,7 @@ class FileSystem(Provider):
             FileSystemTypeVersion=properties.get("FileSystemTypeVersion"),
         )["FileSystem"]
         file_system_id = told["FileSystemId"]
-        return Made(
+        return PhysicalResource(
             physical_id=file_system_id,
             attributes={
                 "DNSName": f"{file_system_id}.fsx.{call.region}.amazonaws.com",
@@ -56,11 +56,11 @@ class FileSystem(Provider):
             },
         )
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found = call("fsx", "describe_file_systems", FileSystemIds=[made.physical_id])["FileSystems"]
         return find(found, "FileSystemNotFound", made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "LustreConfiguration", "StorageCapacity", "Tags")
         self._check(call, new)
         if int(new["StorageCapacity"]) < int(old["StorageCapacity"]):
@@ -70,7 +70,7 @@ class FileSystem(Provider):
                 rule="fsx-capacity-grows",
             )
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("fsx", "delete_file_system", FileSystemId=made.physical_id)
 
     @staticmethod
@@ -141,8 +141,8 @@ class DataRepositoryAssociation(Provider):
         {"BatchImportMetaDataOnCreate", "DataRepositoryPath", "FileSystemId", "FileSystemPath", "S3", "Tags"}
     )
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
-        WORLD.check_call("fsx", "CreateDataRepositoryAssociation", dict(properties))
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+        SIMULATED_ACCOUNT.check_call("fsx", "CreateDataRepositoryAssociation", dict(properties))
         call("fsx", "describe_file_systems", FileSystemIds=[properties["FileSystemId"]])
         known = self._part(call).by_id
         for other in known.values():
@@ -154,23 +154,25 @@ class DataRepositoryAssociation(Provider):
         association_id = f"dra-{place.name(most=60, lower=True)[-12:]}"
         known[association_id] = dict(properties)
         arn = f"arn:aws:fsx:{call.region}:{call.account_id}:association/{association_id}"
-        return Made(physical_id=association_id, attributes={"AssociationId": association_id, "ResourceARN": arn})
+        return PhysicalResource(
+            physical_id=association_id, attributes={"AssociationId": association_id, "ResourceARN": arn}
+        )
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         known = self._part(call).by_id
         found = [known[made.physical_id]] if made.physical_id in known else []
         return find(found, "DataRepositoryAssociationNotFound", made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "S3", "Tags")
         self._part(call).by_id[made.physical_id] = dict(new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         self._part(call).by_id.pop(made.physical_id, None)
 
     @staticmethod
     def _part(call: Calls) -> DataRepositories:
-        return WORLD.part(DataRepositories, call.account_id, call.region)
+        return SIMULATED_ACCOUNT.part(DataRepositories, call.account_id, call.region)
 
 
 @provides
@@ -180,7 +182,7 @@ class Secret(Provider):
     type = "AWS::SecretsManager::Secret"
     known = frozenset({"Description", "GenerateSecretString", "KmsKeyId", "Name", "Tags"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         name = properties.get("Name", place.name())
         made_up = properties.get("GenerateSecretString") or {}
         value = call(
@@ -198,14 +200,14 @@ class Secret(Provider):
             SecretString=value,
             Tags=tags_of(properties) or None,
         )
-        return Made(physical_id=told["ARN"], attributes={"Id": told["ARN"]})
+        return PhysicalResource(physical_id=told["ARN"], attributes={"Id": told["ARN"]})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         return call("secretsmanager", "describe_secret", SecretId=made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "Description")
         call("secretsmanager", "update_secret", SecretId=made.physical_id, Description=new.get("Description"))
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("secretsmanager", "delete_secret", SecretId=made.physical_id, ForceDeleteWithoutRecovery=True)

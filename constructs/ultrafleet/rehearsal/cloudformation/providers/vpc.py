@@ -6,17 +6,17 @@ from typing import Any
 
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.providers.base import (
-    Made,
-    Place,
+    PhysicalResource,
     Properties,
     Provider,
+    ResourceContext,
     find,
     only_changed,
     provides,
     tag_specifications,
     update_tags,
 )
-from ultrafleet.rehearsal.world import Refusal
+from ultrafleet.rehearsal.simulated_account import Refusal
 
 
 def ec2_tags(call: Calls, resource_id: str, old: Properties, new: Properties) -> None:
@@ -34,7 +34,7 @@ def ec2_tags(call: Calls, resource_id: str, old: Properties, new: Properties) ->
 class Ec2Provider(Provider):
     """A resource whose tags are EC2's."""
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         """Tags alone change in place, unless the type says more."""
         only_changed(old, new, "Tags")
         ec2_tags(call, made.physical_id, old, new)
@@ -47,7 +47,7 @@ class Vpc(Ec2Provider):
     type = "AWS::EC2::VPC"
     known = frozenset({"CidrBlock", "EnableDnsHostnames", "EnableDnsSupport", "InstanceTenancy", "Tags"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         made = call(
             "ec2",
             "create_vpc",
@@ -58,7 +58,7 @@ class Vpc(Ec2Provider):
         vpc_id = made["VpcId"]
         self._set_dns(call, vpc_id, properties)
         groups = call("ec2", "describe_security_groups", Filters=[_filter("vpc-id", vpc_id)])["SecurityGroups"]
-        return Made(
+        return PhysicalResource(
             physical_id=vpc_id,
             attributes={
                 "VpcId": vpc_id,
@@ -67,16 +67,16 @@ class Vpc(Ec2Provider):
             },
         )
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         return find(call("ec2", "describe_vpcs", VpcIds=[made.physical_id])["Vpcs"], "InvalidVpcID.NotFound", "vpc")
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         changed = only_changed(old, new, "Tags", "EnableDnsHostnames", "EnableDnsSupport")
         if changed - {"Tags"}:
             self._set_dns(call, made.physical_id, new)
         ec2_tags(call, made.physical_id, old, new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("ec2", "delete_vpc", VpcId=made.physical_id)
 
     @staticmethod
@@ -98,7 +98,7 @@ class Subnet(Ec2Provider):
     type = "AWS::EC2::Subnet"
     known = frozenset({"AvailabilityZone", "CidrBlock", "MapPublicIpOnLaunch", "Tags", "VpcId"})
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         made = call(
             "ec2",
             "create_subnet",
@@ -108,7 +108,7 @@ class Subnet(Ec2Provider):
             TagSpecifications=tag_specifications("subnet", properties),
         )["Subnet"]
         self._map_public_ip(call, made["SubnetId"], properties)
-        return Made(
+        return PhysicalResource(
             physical_id=made["SubnetId"],
             attributes={
                 key: made.get(key)
@@ -116,16 +116,16 @@ class Subnet(Ec2Provider):
             },
         )
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found = call("ec2", "describe_subnets", SubnetIds=[made.physical_id])["Subnets"]
         return find(found, "InvalidSubnetID.NotFound", made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         if "MapPublicIpOnLaunch" in only_changed(old, new, "Tags", "MapPublicIpOnLaunch"):
             self._map_public_ip(call, made.physical_id, new)
         ec2_tags(call, made.physical_id, old, new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("ec2", "delete_subnet", SubnetId=made.physical_id)
 
     @staticmethod
@@ -146,7 +146,7 @@ class FlowLog(Ec2Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         options = {key: value for key, value in properties.items() if key not in {"ResourceId", "Tags"}}
         answer = call(
             "ec2",
@@ -158,13 +158,13 @@ class FlowLog(Ec2Provider):
         for problem in answer.get("Unsuccessful", []):
             raise_problem(problem["Error"])
         flow_log_id = answer["FlowLogIds"][0]
-        return Made(physical_id=flow_log_id, attributes={"Id": flow_log_id})
+        return PhysicalResource(physical_id=flow_log_id, attributes={"Id": flow_log_id})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found = call("ec2", "describe_flow_logs", FlowLogIds=[made.physical_id])["FlowLogs"]
         return find(found, "InvalidFlowLogId.NotFound", made.physical_id)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("ec2", "delete_flow_logs", FlowLogIds=[made.physical_id])
 
 
@@ -180,7 +180,7 @@ class VpcEndpoint(Ec2Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: Place, properties: Properties) -> Made:
+    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
         options = {key: value for key, value in properties.items() if key not in {"PolicyDocument", "Tags"}}
         policy = properties.get("PolicyDocument")
         made = call(
@@ -190,13 +190,13 @@ class VpcEndpoint(Ec2Provider):
             TagSpecifications=tag_specifications("vpc-endpoint", properties),
             **options,
         )["VpcEndpoint"]
-        return Made(physical_id=made["VpcEndpointId"], attributes={"Id": made["VpcEndpointId"]})
+        return PhysicalResource(physical_id=made["VpcEndpointId"], attributes={"Id": made["VpcEndpointId"]})
 
-    def read(self, call: Calls, made: Made, properties: Properties) -> Mapping[str, Any]:
+    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found = call("ec2", "describe_vpc_endpoints", VpcEndpointIds=[made.physical_id])["VpcEndpoints"]
         return find(found, "InvalidVpcEndpointId.NotFound", made.physical_id)
 
-    def update(self, call: Calls, made: Made, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
         changes: dict[str, Any] = {}
         for key, name in (
             ("SubnetIds", "Subnet"),
@@ -213,7 +213,7 @@ class VpcEndpoint(Ec2Provider):
             )
         ec2_tags(call, made.physical_id, old, new)
 
-    def delete(self, call: Calls, made: Made, properties: Properties) -> None:
+    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
         call("ec2", "delete_vpc_endpoints", VpcEndpointIds=[made.physical_id])
 
 

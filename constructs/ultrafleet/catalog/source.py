@@ -1,0 +1,58 @@
+"""Source, confidence and fact: how every room of the library says where a statement comes from."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+Value_co = TypeVar("Value_co", covariant=True)
+
+
+class Confidence(StrEnum):
+    """How well a statement is known."""
+
+    HIGH = "high"
+    """A primary source, or reproduced."""
+    MEDIUM = "medium"
+    """One secondary source, or an inference."""
+    LOW = "low"
+    """Weak: a guess with a reason, or sources that disagree."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a statement comes from.
+
+    Attributes:
+        text: document and section, or what was inferred from what.
+        confidence: how well the statement is known by it.
+        address: its web address, where one is known.
+    """
+
+    text: str
+    confidence: Confidence = Confidence.HIGH
+    address: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.confidence})"
+
+
+@dataclass(frozen=True)
+class Fact(Generic[Value_co]):
+    """A value and its source.
+
+    Attributes:
+        value: the value; None where no source states it.
+        source: where it comes from; None where the value is None.
+        as_of: day (`2026-11-25`) or month (`2026-10`) at which it held, where that matters.
+        note: what a reader should know of it, or why the value is None.
+    """
+
+    value: Value_co
+    source: Source | None = None
+    as_of: str | None = None
+    note: str | None = None
+
+    @property
+    def confidence(self) -> Confidence | None:
+        """Confidence of the source; None where there is none."""
+        return self.source.confidence if self.source is not None else None

@@ -1,0 +1,163 @@
+"""What makes a cluster with pools a place for jobs and models."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import aws_cdk as cdk
+import jsii
+from aws_cdk import aws_iam as iam
+from constructs import Construct, IValidation
+
+from ultrafleet.accelerator_addons.accelerator_runtime import accelerator_runtime
+from ultrafleet.accelerator_addons.version_rules import RuntimeFacts, check_versions
+from ultrafleet.accelerator_addons.versions import VersionTable
+from ultrafleet.cluster_addons.controllers import (
+    LOAD_BALANCER_ACCOUNT,
+    LOAD_BALANCER_NAMESPACE,
+    inference_controllers,
+    keda_endpoint_rights,
+    training_controllers,
+)
+from ultrafleet.cluster_addons.load_balancer_policy import load_balancer_statements
+from ultrafleet.consistency import inconsistencies
+from ultrafleet.delivery.delivery import Delivery
+from ultrafleet.delivery.pod_identity import pod_identity
+from ultrafleet.errors import FleetError
+from ultrafleet.kubernetes.chart import ChartRelease
+from ultrafleet.kubernetes.pool_nodes import PoolNodes
+from ultrafleet.queueing.flavors import Flavor, fleet_flavors
+from ultrafleet.queueing.queues import kueue_release, queue_manifests
+from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
+
+
+@jsii.implements(IValidation)
+class _Consistency:
+    """At synthesis: everything that one delivery was given, against the pools and itself."""
+
+    def __init__(self, pools: Sequence[PoolNodes], delivery: Delivery) -> None:
+        self._pools = pools
+        self._delivery = delivery
+
+    def validate(self) -> list[str]:
+        return inconsistencies(pools=self._pools, manifests=self._delivery.manifests, releases=self._delivery.releases)
+
+
+class FleetPlatform(Construct):
+    """Accelerator runtime, queues, and the controllers of jobs and models, all derived from the pools.
+
+    Installs only what some pool needs: NVIDIA's device plugin and DRA driver, the EFA device plugin, Neuron's; Kueue
+    with topologies, flavors and a queue for each kind of workload; JobSet and Kubeflow Trainer; LeaderWorkerSet, KEDA
+    and the AWS Load Balancer Controller. Versions come from one table, and the rules between them are checked here. At
+    synthesis, everything that the same delivery was given is checked against the pools and against each other.
+
+    Args:
+        scope: parent.
+        id: construct id.
+        delivery: how charts and objects reach the cluster.
+        cluster_name: name of the cluster.
+        kubernetes_version: "major.minor" of the cluster; a plain value.
+        pools: nodes of the pools: `UltraServerPool.kubernetes_nodes`.
+        vpc_id: VPC of the cluster, for load balancers. With `inference`, this or `vpc_tags` is needed.
+        vpc_tags: tags that tell the VPC from all others of the region, where its id isn't known before deployment.
+        training: install what training jobs need.
+        inference: install what served models need.
+        scaled_models: whether models follow their queues, which KEDA does.
+        spare_nodes_per_ultraserver: nodes of each UltraServer that jobs leave free. 2 is the 16-of-18 mode.
+        ultraserver_network_layers: network layers above UltraServers in their topology. Default: 2; 0 where nodes have
+            no labels of them.
+        versions: versions by chart name, or of "nvidia-driver", instead of the table's. Default: the table's.
+        waived_version_rules: rules between versions that don't apply, by id, each with a reason.
+
+    Raises:
+        FleetError: a rule between versions is broken, pools that queues can't count, or inference without a VPC.
+    """
+
+    flavors: Sequence[Flavor]
+    """The capacity, by workload and kind: what jobs and models are placed on."""
+    releases: Sequence[ChartRelease]
+    """Charts that were installed."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the name CDK gives it
+        *,
+        delivery: Delivery,
+        cluster_name: str,
+        kubernetes_version: str,
+        pools: Sequence[PoolNodes],
+        vpc_id: str | None = None,
+        vpc_tags: Mapping[str, str] | None = None,
+        training: bool = True,
+        inference: bool = False,
+        scaled_models: bool = False,
+        spare_nodes_per_ultraserver: int = 0,
+        ultraserver_network_layers: int | None = None,
+        versions: Mapping[str, str] | None = None,
+        waived_version_rules: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        table = VersionTable.of(versions)
+        self.flavors = fleet_flavors(
+            pools,
+            spare_nodes_per_ultraserver=spare_nodes_per_ultraserver,
+            ultraserver_network_layers=ultraserver_network_layers,
+        )
+        releases = accelerator_runtime(pools, table)
+        channels = any(pool.has_multi_node_nvlink for pool in pools)
+        releases.append(kueue_release(table, counts_channels=channels))
+        if training:
+            releases += training_controllers(table)
+        if inference:
+            releases += inference_controllers(
+                table,
+                cluster_name=cluster_name,
+                region=cdk.Stack.of(self).region,
+                vpc=_vpc_values(vpc_id, vpc_tags),
+                scaled=scaled_models,
+            )
+        check_versions(
+            RuntimeFacts(
+                kubernetes_version=parse_kubernetes_version(kubernetes_version),
+                versions=table,
+                pools=pools,
+                installed=frozenset(release.chart.name for release in releases),
+            ),
+            waived_version_rules,
+        )
+        self.releases = releases
+        identity = [self._load_balancer_identity(cluster_name)] if inference else []
+        for release in releases:
+            needs = identity if release.chart.name == "aws-load-balancer-controller" else []
+            delivery.add_chart(self, release, after=needs)
+        manifests = queue_manifests(self.flavors)
+        if inference and scaled_models:
+            manifests += keda_endpoint_rights()
+        for manifest in manifests:
+            delivery.add_manifest(self, manifest)
+        self.node.add_validation(_Consistency(pools, delivery))
+
+    def _load_balancer_identity(self, cluster_name: str) -> Construct:
+        stack = cdk.Stack.of(self)
+        statements = load_balancer_statements(
+            partition=stack.partition, region=stack.region, account=stack.account, cluster_name=cluster_name
+        )
+        _, association = pod_identity(
+            self,
+            "LoadBalancerController",
+            cluster_name=cluster_name,
+            namespace=LOAD_BALANCER_NAMESPACE,
+            service_account=LOAD_BALANCER_ACCOUNT,
+            description=f"AWS Load Balancer Controller of {cluster_name}",
+            statements=[iam.PolicyStatement.from_json(statement) for statement in statements],
+        )
+        return association
+
+
+def _vpc_values(vpc_id: str | None, vpc_tags: Mapping[str, str] | None) -> dict[str, Any]:
+    if (vpc_id is None) is (vpc_tags is None):
+        raise FleetError(
+            f"vpc_id is {vpc_id} and vpc_tags {vpc_tags}, expected one of them with inference: the load balancers' "
+            "controller can't find out by itself"
+        )
+    return {"vpcId": vpc_id} if vpc_tags is None else {"vpcTags": dict(vpc_tags)}

@@ -1,0 +1,153 @@
+"""The alarms of a cluster: few, each with what it means and what to do."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from ultrafleet.kubernetes.pool_nodes import PoolNodes
+from ultrafleet.monitoring.dashboard_body import fewest_accelerators
+from ultrafleet.monitoring.metrics import METRICS, sizing_integration
+
+_PERIOD = 300
+_MOST_METRICS = 10  # of one alarm (CloudWatch user guide, metric math, high)
+
+
+class FleetAlarms(Construct):
+    """Nodes that are paid for and not used, nodes that are not well, accelerators and EFA, and drains.
+
+    Args:
+        scope: parent.
+        id: construct id.
+        cluster_name: the cluster.
+        pools: nodes of the pools.
+        reservations: ids of each pool's capacity reservations, by pool name. A pool has an alarm on the latest ten.
+        topic_arn: where alarms go; its policy must let CloudWatch publish, which `BlockSchedule`'s does.
+        unused_minutes: how long capacity may be unused, in minutes. Longer than any pool's drain lead: an emptied pool
+            waits for its block's end. Default: 120.
+    """
+
+    alarms: Sequence[cloudwatch.CfnAlarm]
+    """All of them."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the name CDK gives it
+        *,
+        cluster_name: str,
+        pools: Sequence[PoolNodes],
+        reservations: Mapping[str, Sequence[str]],
+        topic_arn: str,
+        unused_minutes: int = 120,
+    ) -> None:
+        super().__init__(scope, id)
+        self._cluster = cluster_name
+        self._topic_arn = topic_arn
+        made = [
+            self._alarm(
+                "FailedNodes",
+                f"a node of {cluster_name} has a bad condition for 15 minutes: kubectl describe it, and see whether "
+                "EKS repairs it",
+                metric="cluster_failed_node_count",
+                minutes=15,
+            ),
+            self._alarm(
+                "EfaDrops",
+                f"EFA devices of {cluster_name} drop packets for 15 minutes: jobs are slow, find the node on the "
+                "dashboard's EFA metrics by NodeName",
+                metric="node_efa_rx_dropped",
+                minutes=15,
+            ),
+            self._alarm(
+                "PoolsSized",
+                f"the block schedule empties or fills pools of {cluster_name} (or of another cluster here): a drain "
+                "begins a lead before a block's end",
+                metric="ServiceIntegrationsSucceeded",
+                minutes=5,
+                value=sizing_integration(cdk.Stack.of(self).partition),
+            ),
+        ]
+        if any(pool.instance_type.accelerator_kind == "nvidia" for pool in pools):
+            least = fewest_accelerators(pools, "nvidia")
+            made.append(
+                self._alarm(
+                    "MissingGpus",
+                    f"a node of {cluster_name} has fewer than {least} GPUs for 15 minutes: see its XID errors, and "
+                    "whether EKS reboots it",
+                    metric="node_gpu_limit",
+                    minutes=15,
+                    threshold=least,
+                    comparison="LessThanThreshold",
+                )
+            )
+        for pool in sorted(pools, key=lambda item: item.pool_name):
+            held = sorted(reservations.get(pool.pool_name, ()))[-(_MOST_METRICS - 1) :]
+            if held:
+                made.append(self._unused(pool, held, unused_minutes))
+        self.alarms = made
+
+    def _alarm(
+        self,
+        id: str,  # noqa: A002 - a construct id
+        description: str,
+        *,
+        metric: str,
+        minutes: int,
+        value: str | None = None,
+        threshold: float = 1,
+        comparison: str = "GreaterThanOrEqualToThreshold",
+    ) -> cloudwatch.CfnAlarm:
+        used = METRICS[metric]
+        return cloudwatch.CfnAlarm(
+            self,
+            id,
+            alarm_description=description,
+            alarm_actions=[self._topic_arn],
+            namespace=used.namespace,
+            metric_name=used.name,
+            dimensions=[{"name": used.dimension, "value": value or self._cluster}],
+            statistic=used.statistic,
+            period=_PERIOD,
+            evaluation_periods=minutes * 60 // _PERIOD,
+            threshold=threshold,
+            comparison_operator=comparison,
+            treat_missing_data="notBreaching",
+        )
+
+    def _unused(self, pool: PoolNodes, reservations: Sequence[str], minutes: int) -> cloudwatch.CfnAlarm:
+        """Reservations that aren't active have no figures, and nothing is unused then."""
+        used = METRICS["AvailableInstanceCount"]
+        metrics: list[dict[str, Any]] = [
+            {
+                "id": f"r{index}",
+                "returnData": False,
+                "metricStat": {
+                    "metric": {
+                        "namespace": used.namespace,
+                        "metricName": used.name,
+                        "dimensions": [{"name": used.dimension, "value": reservation}],
+                    },
+                    "period": _PERIOD,
+                    "stat": used.statistic,
+                },
+            }
+            for index, reservation in enumerate(reservations)
+        ]
+        metrics.append({"id": "unused", "expression": "MAX(METRICS())", "label": "unused nodes", "returnData": True})
+        return cloudwatch.CfnAlarm(
+            self,
+            f"Unused-{pool.pool_name}",
+            alarm_description=(
+                f"pool {pool.pool_name} of {self._cluster} has paid for nodes for {minutes} minutes that don't run: "
+                f"`ultrafleet preflight`, and the node group's health in EKS, say why"
+            ),
+            alarm_actions=[self._topic_arn],
+            metrics=metrics,
+            evaluation_periods=minutes * 60 // _PERIOD,
+            threshold=1,
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            treat_missing_data="notBreaching",
+        )

@@ -1,5 +1,0 @@
-"""A cluster with pools as a place for jobs and models: runtime, queues and controllers in one construct."""
-
-from ultrafleet.platform.fleet_platform import FleetPlatform
-
-__all__ = ["FleetPlatform"]

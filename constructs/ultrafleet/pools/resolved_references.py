@@ -1,0 +1,94 @@
+"""What pools read of constructs that they share: read once, since each read is a round trip to Node."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+
+
+class ClusterReference(Protocol):
+    """The parts of an `ICluster` of `aws_eks` or `aws_eks_v2` that a pool reads. Imported ones state both."""
+
+    @property
+    def cluster_name(self) -> str:
+        """Name of the cluster."""
+
+    @property
+    def cluster_security_group_id(self) -> str:
+        """Security group that EKS made for the cluster."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedCluster:
+    """A cluster by the two values that pools read, for stacks that import nothing else of it.
+
+    Attributes:
+        cluster_name: name of the cluster.
+        cluster_security_group_id: security group that EKS made for it; a plain id or a token.
+    """
+
+    cluster_name: str
+    cluster_security_group_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedReferences:
+    """Plain values and tokens of a cluster, a subnet and security groups.
+
+    Attributes:
+        cluster_name: name of the cluster.
+        security_group_ids: the cluster's own and the others.
+        subnet_id: the subnet.
+        zone: its zone; None where it was imported without one.
+        cidr: its CIDR; None where it was imported without one.
+    """
+
+    cluster_name: str
+    security_group_ids: tuple[str, ...]
+    subnet_id: str
+    zone: str | None
+    cidr: str | None
+
+
+def read_shared(
+    cluster: ClusterReference, subnet: ec2.ISubnet, security_groups: Sequence[ec2.ISecurityGroup]
+) -> ResolvedReferences:
+    """Read them; the answer never changes in the life of the constructs."""
+    # jsii's interfaces don't say so, but constructs hash by identity.
+    return _read(cluster, subnet, tuple(security_groups))  # type: ignore[arg-type]
+
+
+def role_arn(role: iam.IRole) -> str:
+    """ARN of a role."""
+    return _role_arn(role)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=16)
+def _role_arn(role: iam.IRole) -> str:
+    return role.role_arn
+
+
+@lru_cache(maxsize=64)
+def _read(
+    cluster: ClusterReference, subnet: ec2.ISubnet, security_groups: tuple[ec2.ISecurityGroup, ...]
+) -> ResolvedReferences:
+    return ResolvedReferences(
+        cluster_name=cluster.cluster_name,
+        security_group_ids=(
+            cluster.cluster_security_group_id,
+            *(group.security_group_id for group in security_groups),
+        ),
+        subnet_id=subnet.subnet_id,
+        zone=_if_stated(subnet, "availability_zone"),
+        cidr=_if_stated(subnet, "ipv4_cidr_block"),
+    )
+
+
+def _if_stated(subnet: ec2.ISubnet, attribute: str) -> str | None:
+    try:
+        return str(getattr(subnet, attribute))
+    except RuntimeError:
+        return None  # CDK raises for what an imported subnet was not given

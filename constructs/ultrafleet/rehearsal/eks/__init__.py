@@ -1,0 +1,12 @@
+"""The EKS of the embedded AWS: clusters, and node groups whose nodes really launch, drain, roll and fail."""
+
+from ultrafleet.rehearsal.eks import access, addons, clusters, node_groups, responses
+
+__all__ = ["install"]
+
+_OPERATIONS = (access, addons, clusters, node_groups)  # importing them adds their operations
+
+
+def install() -> None:
+    """Put them in the place of moto's EKS; a second time changes nothing."""
+    responses.install()

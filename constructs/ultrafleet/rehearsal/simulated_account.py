@@ -1,0 +1,99 @@
+"""What the embedded AWS knows beside moto: the time, the faults that were injected, and who acts when time passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+from moto.core.exceptions import ServiceException
+
+Part = TypeVar("Part")
+
+
+class Refusal(ServiceException):
+    """An error that AWS answers with.
+
+    Attributes:
+        code: the service's error code, `InsufficientInstanceCapacity`.
+        message: what the service says.
+        rule: id of the rule of the embedded AWS that refused; "" for an injected fault.
+    """
+
+    def __init__(self, code: str, message: str, *, rule: str = "") -> None:
+        super().__init__(code, message)
+        self.rule = rule
+
+
+class Actor(Protocol):
+    """A part of AWS that does something when time passes."""
+
+    def next_moment(self, after: datetime) -> datetime | None:
+        """First moment later than `after` at which it may have something to do; None: never."""
+
+    def act(self, now: datetime) -> None:
+        """Do what is due at `now`."""
+
+
+FaultCheck = Callable[[str, str, dict[str, Any]], None]
+"""Service, action and what the call is about; raises a Refusal."""
+
+
+class SimulatedAccount:
+    """One account's AWS. Times are UTC and pass only when somebody lets them."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self, now: datetime | None = None) -> None:
+        """Forget everything; moto's own backends are reset by their owner."""
+        self.now = now or datetime.now(UTC).replace(second=0, microsecond=0)
+        self._parts: dict[tuple[type[Any], str, str], Any] = {}
+        self._actors: list[Actor] = []
+        self.checks: list[FaultCheck] = []
+        self.changes = 0
+        """Counts the calls that may change something, so that one who looks again and again can rest."""
+
+    def part(self, kind: type[Part], account_id: str, region: str) -> Part:
+        """The state that a module keeps for an account and a region; made at first use as `kind(account, region)`."""
+        key = (kind, account_id, region)
+        if key not in self._parts:
+            self._parts[key] = kind(account_id, region)  # type: ignore[call-arg]  # every part takes these two
+        found: Part = self._parts[key]
+        return found
+
+    def parts(self, kind: type[Part]) -> list[Part]:
+        """All states of a kind."""
+        return [part for (its_kind, _, _), part in self._parts.items() if its_kind is kind]
+
+    def register(self, actor: Actor) -> None:
+        """Let an actor act from now on; actors act in the order of their registration."""
+        self._actors.append(actor)
+
+    def check_call(self, service: str, action: str, about: dict[str, Any] | None = None) -> None:
+        """Raise the Refusal of an injected fault, if one is about this call (`ec2`, `RunInstances`)."""
+        for check in list(self.checks):
+            check(service, action, about or {})
+
+    def advance(self, until: datetime, *, on_moment: Callable[[datetime], None] | None = None) -> None:
+        """Let time pass, stopping at every moment at which an actor has something to do.
+
+        Args:
+            until: new time; one that isn't later than `now` changes nothing.
+            on_moment: called after each moment, for those who watch.
+        """
+        while self.now < until:
+            moments = [moment for actor in self._actors if (moment := actor.next_moment(self.now)) is not None]
+            self.now = min([until, *moments])
+            self.settle()
+            if on_moment is not None:
+                on_moment(self.now)
+
+    def settle(self) -> None:
+        """Let every actor do what is due now."""
+        for actor in list(self._actors):
+            actor.act(self.now)
+
+
+SIMULATED_ACCOUNT = SimulatedAccount()
+"""The one of this process: moto keeps its state in the process too."""

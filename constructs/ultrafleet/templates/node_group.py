@@ -1,0 +1,203 @@
+"""What launches nodes: node groups of EKS, Auto Scaling groups, compute node groups of PCS."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ultrafleet.catalog import InstanceType
+from ultrafleet.templates.intrinsics import text_of
+from ultrafleet.templates.launch import LAUNCH_TEMPLATE, Launch, as_list, known_type, launches
+from ultrafleet.templates.template import Resource, Template, mapping
+
+NODE_GROUP: Final = "AWS::EKS::Nodegroup"
+AUTO_SCALING_GROUP: Final = "AWS::AutoScaling::AutoScalingGroup"
+COMPUTE_NODE_GROUP: Final = "AWS::PCS::ComputeNodeGroup"
+GROUPS: Final = (NODE_GROUP, AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP)
+
+_SPECIFICATIONS: Final = (
+    ("LaunchTemplate",),
+    ("CustomLaunchTemplate",),
+    ("MixedInstancesPolicy", "LaunchTemplate", "LaunchTemplateSpecification"),
+)
+_SUBNETS: Final = {NODE_GROUP: "Subnets", AUTO_SCALING_GROUP: "VPCZoneIdentifier", COMPUTE_NODE_GROUP: "SubnetIds"}
+_MAX_SIZE: Final = {
+    NODE_GROUP: ("ScalingConfig", "MaxSize"),
+    AUTO_SCALING_GROUP: ("MaxSize",),
+    COMPUTE_NODE_GROUP: ("ScalingConfiguration", "MaxInstanceCount"),
+}
+_ZONE: Final = re.compile(r"(\$\{AWS::Region\})?[\w-]*")
+_NAMES: Final = {NODE_GROUP: "NodegroupName", AUTO_SCALING_GROUP: "AutoScalingGroupName", COMPUTE_NODE_GROUP: "Name"}
+
+
+@dataclass(frozen=True)
+class NodeGroup:
+    """A group of nodes.
+
+    Attributes:
+        template: where it stands.
+        resource: the resource.
+        launch: its launch template, where it is at hand.
+    """
+
+    template: Template
+    resource: Resource
+    launch: Launch | None
+
+    @property
+    def logical_id(self) -> str:
+        """Its logical id."""
+        return self.resource.logical_id
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether it is a managed node group of EKS."""
+        return self.resource.type == NODE_GROUP
+
+    @property
+    def name(self) -> str:
+        """Its name, or else its logical id."""
+        named = self.resource.get(_NAMES[self.resource.type])
+        return named if isinstance(named, str) else self.logical_id
+
+    @property
+    def type_names(self) -> list[Any]:
+        """Its instance types: names, or `Unknown`."""
+        named = self.launch.get("InstanceType") if self.launch else None
+        return self.own_type_names or ([named] if named is not None else [])
+
+    @property
+    def own_type_names(self) -> list[Any]:
+        """Those that it states itself, whatever its launch template says."""
+        for own in (
+            self.resource.items("InstanceTypes"),
+            [item.get("InstanceType") for item in self.resource.items("InstanceConfigs") if isinstance(item, Mapping)],
+            [
+                item.get("InstanceType")
+                for item in self.resource.items("MixedInstancesPolicy", "LaunchTemplate", "Overrides")
+                if isinstance(item, Mapping) and item.get("InstanceType")
+            ],
+        ):
+            if own:
+                return own
+        return []
+
+    @property
+    def types(self) -> list[InstanceType]:
+        """Its instance types that the catalog knows."""
+        return [kind for kind in map(known_type, self.type_names) if kind is not None]
+
+    @property
+    def subnets_property(self) -> str:
+        """What its subnets are called."""
+        return _SUBNETS[self.resource.type]
+
+    @property
+    def subnets(self) -> list[Any]:
+        """Its subnets, or one `Unknown`."""
+        return self.resource.items(self.subnets_property)
+
+    @property
+    def zones(self) -> list[str]:
+        """Zones of its subnets, as far as they are known."""
+        return [zone for zone in self.zones_as_far_as_known if "${" not in zone]
+
+    @property
+    def zones_as_far_as_known(self) -> list[str]:
+        """The same, with those that begin with `${AWS::Region}`."""
+        subnets = filter(None, map(self.template.referred, self.subnets))
+        stated = (subnet.get("AvailabilityZone") for subnet in subnets)
+        known = [text_of(zone) for zone in stated if zone is not None]
+        return [zone for zone in known if zone is not None and _ZONE.fullmatch(zone)]
+
+    @property
+    def max_size(self) -> Any:  # noqa: ANN401 - JSON
+        """Its largest size: a number, text, None, or an `Unknown`."""
+        return self.resource.get(*_MAX_SIZE[self.resource.type])
+
+    @property
+    def launch_version(self) -> Any:  # noqa: ANN401 - JSON
+        """The version of its launch template that it names: text, None, or an `Unknown`."""
+        for path in _SPECIFICATIONS:
+            specification = self.resource.get(*path)
+            if isinstance(specification, Mapping):
+                return specification.get("Version")
+        return None
+
+    @property
+    def is_for_block(self) -> bool:
+        """Whether it launches into a capacity block."""
+        stated = (self.resource.get("CapacityType"), self.resource.get("PurchaseOption"))
+        return "CAPACITY_BLOCK" in stated or (self.launch is not None and self.launch.is_for_block)
+
+
+def groups(template: Template, *types: str) -> Iterator[NodeGroup]:
+    """Groups of nodes; of some types only, if they are named."""
+    named: dict[str, Launch] | None = None
+    for resource in template.of_type(*(types or (NODE_GROUP, AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP))):
+        if named is None:
+            named = {
+                name: launch
+                for launch in launches(template)
+                if isinstance(name := launch.resource.get("LaunchTemplateName"), str)
+            }
+        yield NodeGroup(template, resource, _launch_of(template, resource, named))
+
+
+def _launch_of(template: Template, resource: Resource, named: Mapping[str, Launch]) -> Launch | None:
+    for path in _SPECIFICATIONS:
+        specification = resource.get(*path)
+        if not isinstance(specification, Mapping):
+            continue
+        id_ = next(
+            (specification[key] for key in ("Id", "LaunchTemplateId", "TemplateId") if key in specification), None
+        )
+        found = template.referred(id_)
+        if found is not None and found.type == LAUNCH_TEMPLATE:
+            return Launch(found)
+        name = specification.get("Name") or specification.get("LaunchTemplateName")
+        if isinstance(name, str) and name in named:
+            return named[name]
+    return None
+
+
+def types_launched(template: Template) -> dict[str, list[InstanceType]]:
+    """Known instance types of each launch template, by logical id: its own, or else those of what launches from it."""
+    found = {
+        launch.resource.logical_id: [launch.instance_type] for launch in launches(template) if launch.instance_type
+    }
+    users = [(group.launch, list(filter(None, map(known_type, group.own_type_names)))) for group in groups(template)]
+    users += [(_launch_in(template, place), _types_in(place)) for place in _other_launchers(template)]
+    for used, kinds in users:
+        if used is not None:  # what launches may override what the template states
+            of_launch = found.setdefault(used.resource.logical_id, [])
+            of_launch += [kind for kind in kinds if kind not in of_launch]
+    return found
+
+
+def _other_launchers(template: Template) -> Iterator[Mapping[str, Any]]:
+    """Places that name a launch template and instance types: AWS Batch, fleets of EC2, single instances."""
+    for resource in template.of_type("AWS::Batch::ComputeEnvironment"):
+        yield mapping(resource.get("ComputeResources"))
+    for resource in template.of_type("AWS::EC2::Instance"):
+        yield resource.properties
+    for resource in template.of_type("AWS::EC2::EC2Fleet", "AWS::EC2::SpotFleet"):
+        data = mapping(resource.get("SpotFleetRequestConfigData")) or resource.properties
+        yield from map(mapping, as_list(data.get("LaunchTemplateConfigs")))
+
+
+def _launch_in(template: Template, place: Mapping[str, Any]) -> Launch | None:
+    specification = mapping(place.get("LaunchTemplate") or place.get("LaunchTemplateSpecification"))
+    made = template.referred(specification.get("LaunchTemplateId"))
+    if made is not None and made.type == LAUNCH_TEMPLATE:
+        return Launch(made)
+    name = specification.get("LaunchTemplateName")
+    return next(
+        (launch for launch in launches(template) if name and launch.resource.get("LaunchTemplateName") == name), None
+    )
+
+
+def _types_in(place: Mapping[str, Any]) -> list[InstanceType]:
+    named = [place.get("InstanceType"), *as_list(place.get("InstanceTypes"))]
+    named += [mapping(item).get("InstanceType") for item in as_list(place.get("Overrides"))]
+    return [kind for kind in map(known_type, named) if kind is not None]

@@ -1,0 +1,193 @@
+"""Templates from files: JSON, or YAML with CloudFormation's short intrinsics."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ultrafleet.errors import FleetError
+from ultrafleet.templates.for_each import PREFIX
+from ultrafleet.templates.linking import linked
+from ultrafleet.templates.template import Template, mapping
+
+_TYPE = re.compile(r"""["']?Type["']?\s*:\s*["']?(AWS|Alexa|Custom)::""")
+_MAX_DEPTH = 100
+_MAX_PARTS = 2_000_000
+"""Ours: far beyond the megabyte that CloudFormation takes."""
+TEMPLATE_SUFFIXES = (".json", ".yaml", ".yml", ".template")
+
+
+def parse_template(text: str, *, name: str, parameters: Mapping[str, Any] | None = None) -> Template:
+    """A template from its text.
+
+    Raises:
+        FleetError: it is neither JSON nor YAML, or no template.
+    """
+    content = _parsed(text, name)
+    if not is_template(content):
+        raise FleetError(f"{name} has no Resources, expected a CloudFormation template: name another file")
+    return Template(name=name, content=content, text=text, parameters=parameters or {})
+
+
+def template_among(text: str, *, name: str, parameters: Mapping[str, Any] | None = None) -> Template | None:
+    """A template from a file that may be anything else; None where it is.
+
+    Raises:
+        FleetError: it is meant as a template and can't be read.
+    """
+    # YAML is slow to read, and most of a folder may be none of ours.
+    if "Resources" not in text or _TYPE.search(text) is None:
+        return None
+    content = _parsed(text, name)
+    if not is_template(content):
+        return None
+    return Template(name=name, content=content, text=text, parameters=parameters or {})
+
+
+def _parsed(text: str, name: str) -> Any:  # noqa: ANN401 - JSON
+    try:
+        is_json = text.lstrip().startswith("{")
+        content = json.loads(text, object_pairs_hook=_object) if is_json else yaml.load(text, Loader=_Loader)  # noqa: S506 - safe
+        _measure(content, {})
+    except (RecursionError, ValueError, yaml.YAMLError) as error:
+        first = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
+        raise FleetError(
+            f"{name} can't be read: {first}; expected a CloudFormation template in JSON or YAML"
+        ) from error
+    return content
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are all different: the second of two would hide what the first says."""
+    try:
+        found = dict(pairs)
+    except TypeError as error:
+        raise ValueError(f"a key is no text ({error})") from error
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
+    return found
+
+
+def _measure(value: Any, known: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:  # noqa: ANN401 - JSON
+    """Height and size of JSON in which aliases of YAML are written out; refused where either is no template's.
+
+    Raises:
+        ValueError: it is nested more than a hundred levels, refers to itself, or is too large.
+    """
+    if not isinstance(value, dict | list):
+        return 0, 1
+    if id(value) not in known:
+        if depth > _MAX_DEPTH:
+            raise ValueError("it is nested too deeply, or refers to itself")
+        parts = [_measure(part, known, depth + 1) for part in (value.values() if isinstance(value, dict) else value)]
+        known[id(value)] = (1 + max((part[0] for part in parts), default=0), 1 + sum(part[1] for part in parts))
+    if known[id(value)][0] + depth > _MAX_DEPTH or known[id(value)][1] > _MAX_PARTS:
+        raise ValueError("it is nested too deeply, or its aliases make it too large")
+    return known[id(value)]
+
+
+def is_template(content: object) -> bool:
+    """Whether parsed JSON or YAML is a template."""
+    resources = content.get("Resources") if isinstance(content, Mapping) else None
+    return isinstance(resources, Mapping) and any(
+        str(key).startswith(PREFIX) or isinstance(mapping(item).get("Type"), str) for key, item in resources.items()
+    )
+
+
+def read_templates(
+    paths: Sequence[Path],
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    unreadable: Callable[[FleetError], object] | None = None,
+) -> list[Template]:
+    """Templates of files and folders. In a folder, files that are no templates are passed over.
+
+    Args:
+        paths: files and folders.
+        parameters: values of parameters. Default: the templates' own defaults.
+        unreadable: is told of each file in a folder that is meant as a template and can't be read. Default: the first
+            one is an error.
+
+    Raises:
+        FleetError: a path that doesn't exist, a file that is no template, or a folder without any.
+    """
+    found = []
+    for path in paths:
+        if path.is_dir():
+            inside, broken = _in_folder(path, parameters)
+            if broken and unreadable is None:
+                raise broken[0]
+            if unreadable is not None:
+                for error in broken:
+                    unreadable(error)
+            if not inside and not broken:
+                raise FleetError(f"{path} holds no template, expected some: synthesise first, or name another folder")
+            found += inside
+        elif path.is_file():
+            found.append(parse_template(_text(path), name=str(path), parameters=parameters))
+        else:
+            raise FleetError(f"{path} doesn't exist, expected a template or a folder of templates: correct the path")
+    return linked(found)
+
+
+def _in_folder(folder: Path, parameters: Mapping[str, Any] | None) -> tuple[list[Template], list[FleetError]]:
+    found, broken = [], []
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.suffix not in TEMPLATE_SUFFIXES or _in_asset(path, folder):
+            continue
+        try:
+            template = template_among(_text(path), name=str(path), parameters=parameters)
+        except FleetError as error:
+            broken.append(error)
+            continue
+        if template is not None:
+            found.append(template)
+    return found, broken
+
+
+def _in_asset(path: Path, folder: Path) -> bool:
+    """Assets of CDK are what templates deploy, not templates."""
+    return any(part.startswith("asset.") for part in path.relative_to(folder).parts)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8-sig", errors="replace")
+
+
+# libyaml where it is there: as a parser it is ten times as fast.
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):  # type: ignore[misc]  # one of two
+    """YAML with CloudFormation's short intrinsics, and nothing that a template doesn't mean (dates, say)."""
+
+
+def _distinct(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:  # noqa: ANN401 - see above
+    loader.flatten_mapping(node)
+    pairs = loader.construct_pairs(node, deep=True)
+    return _object(pairs)
+
+
+def _intrinsic(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:  # noqa: ANN401 - see above
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+        if suffix == "GetAtt":
+            value = str(value).split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _intrinsic)
+_Loader.add_constructor("tag:yaml.org,2002:map", _distinct)
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}

@@ -1,0 +1,47 @@
+"""Dashboard and alarms of the environment."""
+
+from constructs import Construct
+
+from stacks import exports
+from stacks.environment_stack import EnvironmentStack
+from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
+from ultrafleet.environment.pool_nodes import environment_pool_nodes
+from ultrafleet.monitoring import FleetAlarms, FleetDashboard
+
+
+class MonitoringStack(EnvironmentStack):
+    """What people look at, and what tells them.
+
+    Args:
+        scope: the environment's stage.
+        environment: the environment.
+    """
+
+    def __init__(self, scope: Construct, *, environment: Environment) -> None:
+        super().__init__(
+            scope, "operate", environment=environment, description=f"{environment.name}: dashboard and alarms"
+        )
+        pools = environment_pool_nodes(environment)
+        reservations = {pool.name: self._reservations(environment, pool) for pool in environment.pools}
+        FleetDashboard(self, "Dashboard", cluster_name=environment.name, pools=pools, reservations=reservations)
+        leads = [pool.drain_lead_minutes or 0 for pool in environment.pools]
+        FleetAlarms(
+            self,
+            "Alarms",
+            cluster_name=environment.name,
+            pools=pools,
+            reservations=reservations,
+            topic_arn=self.exports.read(exports.ALARM_TOPIC_ARN),
+            unused_minutes=max([120, *(lead + 30 for lead in leads)]),
+        )
+
+    def _reservations(
+        self, environment: Environment, pool: UltraServerPoolSettings | AcceleratorPoolSettings
+    ) -> list[str]:
+        blocks = [block.capacity_reservation_id for block in pool.blocks]
+        if isinstance(pool, AcceleratorPoolSettings) and pool.capacity_reservation is not None:
+            reservation = environment.capacity_reservation(pool.capacity_reservation)
+            blocks.append(
+                reservation.capacity_reservation_id or self.exports.read(exports.reservation_id(reservation.name))
+            )
+        return blocks

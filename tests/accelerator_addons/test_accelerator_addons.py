@@ -1,0 +1,208 @@
+"""What is installed on accelerator nodes, and the rules between versions."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.workloads import b300, h200, nodes, rack, trainium
+from ultrafleet.accelerator_addons import VERSION_RULES, RuntimeFacts, VersionTable, accelerator_runtime, check_versions
+from ultrafleet.catalog import InstanceType, InstanceTypeFacts
+from ultrafleet.errors import FleetError
+from ultrafleet.kubernetes import PoolNodes, Taint
+
+TRN3 = InstanceType.of("trn3.48xlarge", facts=InstanceTypeFacts(accelerator_kind="neuron", accelerator_count=4))
+"""A type of the caller's."""
+
+CONTROLLERS = frozenset({"kueue", "jobset", "kubeflow-trainer", "lws", "keda"})
+
+
+def facts(
+    pools: Sequence[PoolNodes],
+    kubernetes: tuple[int, int] = (1, 35),
+    versions: dict[str, str] | None = None,
+    **changed: Any,
+) -> RuntimeFacts:
+    table = VersionTable.of(versions)
+    installed = frozenset(release.chart.name for release in accelerator_runtime(pools, table)) | CONTROLLERS
+    given: dict[str, Any] = {
+        "kubernetes_version": kubernetes,
+        "versions": table,
+        "pools": pools,
+        "installed": installed,
+    }
+    return RuntimeFacts(**{**given, **changed})
+
+
+def charts(*pools: PoolNodes) -> dict[str, Any]:
+    return {release.chart.name: release.values for release in accelerator_runtime(pools, VersionTable.of())}
+
+
+@pytest.mark.parametrize(
+    ("pools", "expected"),
+    [
+        ([], set()),
+        ([rack()], {"nvidia-device-plugin", "dra-driver-nvidia-gpu", "aws-efa-k8s-device-plugin"}),
+        ([h200()], {"nvidia-device-plugin", "aws-efa-k8s-device-plugin"}),
+        ([nodes("small", "p5.4xlarge", 1, efa=0)], {"nvidia-device-plugin"}),
+        ([trainium()], {"neuron-helm-chart", "aws-efa-k8s-device-plugin"}),
+    ],
+    ids=["none", "rack", "instances", "no EFA", "Trainium"],
+)
+def test_pools_get_what_they_need_and_nothing_else(pools: list[PoolNodes], expected: set[str]) -> None:
+    assert set(charts(*pools)) == expected
+
+
+def test_the_dra_driver_hands_out_channels_and_no_gpus_on_ultraservers_alone() -> None:
+    values = charts(rack(), h200())["dra-driver-nvidia-gpu"]
+    assert values["resources"] == {"gpus": {"enabled": False}, "computeDomains": {"enabled": True}}
+    (term,) = values["kubeletPlugin"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
+        "nodeSelectorTerms"
+    ]
+    assert not_on(term, h200().labels)
+    assert on(term, rack().labels)
+
+
+def test_nvidia_daemons_stay_off_trainium_and_system_nodes() -> None:
+    values = charts(rack(), trainium())["nvidia-device-plugin"]
+    (term,) = values["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert not_on(term, trainium().labels)
+    assert not_on(term, {"kubernetes.io/os": "linux"})
+    assert on(term, rack().labels)
+
+
+def on(term: dict[str, Any], labels: Any) -> bool:
+    """Whether a node with these labels satisfies a term."""
+    return all(
+        expression["key"] in labels
+        and (expression["operator"] == "Exists" or labels[expression["key"]] in expression["values"])
+        for expression in term["matchExpressions"]
+    )
+
+
+def not_on(term: dict[str, Any], labels: Any) -> bool:
+    return not on(term, labels)
+
+
+def test_the_efa_plugin_runs_on_the_types_that_have_efa() -> None:
+    values = charts(rack(), b300(), nodes("small", "p5.4xlarge", 1, efa=0))["aws-efa-k8s-device-plugin"]
+    assert values["supportedInstanceLabels"]["values"] == ["p6-b300.48xlarge", "p6e-gb200.36xlarge"]
+
+
+def test_taints_of_a_caller_are_tolerated_by_every_daemon() -> None:
+    own = rack(taints=(Taint(key="nvidia.com/gpu", value="true"), Taint(key="team", value="a", effect="NO_EXECUTE")))
+    wanted = {"key": "team", "operator": "Equal", "value": "a", "effect": "NoExecute"}
+    values = charts(own, h200())
+    assert wanted in values["nvidia-device-plugin"]["tolerations"]
+    assert wanted in values["nvidia-device-plugin"]["nfd"]["worker"]["tolerations"]
+    assert wanted in values["dra-driver-nvidia-gpu"]["kubeletPlugin"]["tolerations"]
+    assert wanted in values["aws-efa-k8s-device-plugin"]["tolerations"]
+
+
+BROKEN: dict[str, tuple[list[PoolNodes], tuple[int, int], dict[str, str], str]] = {
+    "kubernetes-1-33": ([rack()], (1, 32), {}, r"kubernetes_version is 1.32, expected 1.33 or newer: raise it"),
+    "kubernetes-1-34": ([rack()], (1, 33), {}, r"kubernetes_version is 1.33, expected 1.34 or newer: raise it"),
+    "nvidia-driver-580": ([rack()], (1, 35), {"nvidia-driver": "595.1.0"}, "nvidia-driver is 595.1.0, expected 580"),
+    "nvidia-device-plugin-0-19": (
+        [h200()],
+        (1, 35),
+        {"nvidia-device-plugin": "0.19.2"},
+        "nvidia-device-plugin is 0.19.2, expected none of 0.19.0 to 0.19.2: use 0.19.3",
+    ),
+    "dra-driver-nvidia-gpu-minimum": (
+        [rack()],
+        (1, 35),
+        {"dra-driver-nvidia-gpu": "25.3.2"},
+        "dra-driver-nvidia-gpu is 25.3.2, expected 25.8 or newer, or 0.4 or newer",
+    ),
+    "aws-efa-k8s-device-plugin-minimum": (
+        [rack()],
+        (1, 35),
+        {"aws-efa-k8s-device-plugin": "v0.5.13"},
+        "aws-efa-k8s-device-plugin is v0.5.13, expected 0.5.14 or newer",
+    ),
+    "keda-minimum": ([h200()], (1, 35), {"keda": "2.19.0"}, "keda is 2.19.0, expected 2.20.0 or newer"),
+    "kueue-minimum": ([h200()], (1, 35), {"kueue": "0.17.5"}, "kueue is 0.17.5, expected 0.18.0 or newer"),
+    "efa-plugin-types": (
+        [replace(trainium("next"), instance_type=TRN3)],
+        (1, 35),
+        {},
+        "pool next is trn3.48xlarge, expected a type that the EFA device plugin knows",
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_fails_on_a_broken_rule(rule: str) -> None:
+    pools, kubernetes, versions, message = BROKEN[rule]
+    with pytest.raises(FleetError, match=rf"{message}.*otherwise: .*\(rule {rule}; "):
+        check_versions(facts(pools, kubernetes, versions))
+
+
+def test_every_rule_is_broken_above() -> None:
+    assert {rule.id for rule in VERSION_RULES} == set(BROKEN)
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_a_rule_is_waived_with_a_reason(rule: str) -> None:
+    pools, kubernetes, versions, _ = BROKEN[rule]
+    waived = {rule: "tried it on our rack"}
+    if rule == "kubernetes-1-33":
+        waived["kubernetes-1-34"] = "the same"
+    check_versions(facts(pools, kubernetes, versions), waived)
+
+
+@pytest.mark.parametrize(
+    ("versions", "pools"),
+    [
+        ({"nvidia-driver": "580.95.5"}, [rack()]),
+        ({"nvidia-driver": "595.1.0"}, [h200()]),
+        ({"nvidia-device-plugin": "0.18.2"}, [rack()]),
+        ({"nvidia-device-plugin": "v0.19.3"}, [rack()]),
+        ({"nvidia-device-plugin": "0.19.1"}, [nodes("small", "p5.4xlarge", 1, efa=0)]),
+        ({"dra-driver-nvidia-gpu": "25.8.0"}, [rack()]),
+        ({"dra-driver-nvidia-gpu": "v25.12.0"}, [rack()]),
+        ({"dra-driver-nvidia-gpu": "0.4.0"}, [rack()]),
+        ({"dra-driver-nvidia-gpu": "25.3.0"}, [h200()]),
+        ({"aws-efa-k8s-device-plugin": "0.5.14"}, [rack()]),
+    ],
+)
+def test_versions_that_fit(versions: dict[str, str], pools: list[PoolNodes]) -> None:
+    check_versions(facts(pools, versions=versions))
+
+
+def test_the_library_own_table_keeps_its_rules() -> None:
+    check_versions(facts([rack(), b300(), h200(), trainium()], (1, 34)))
+
+
+@pytest.mark.parametrize("waived", [{"no-such-rule": "because"}, {"keda-minimum": "  "}])
+def test_fails_on_a_waiver_without_rule_or_reason(waived: dict[str, str]) -> None:
+    with pytest.raises(FleetError, match=r"waived version rule .*expected one of .*keda-minimum.*with a reason"):
+        check_versions(facts([h200()]), waived)
+
+
+def test_fails_on_a_version_of_something_else() -> None:
+    with pytest.raises(FleetError, match=r"version of 'kueu' is '0.19.0', expected a name that the table has \(aws-"):
+        VersionTable.of({"kueu": "0.19.0"})
+
+
+@pytest.mark.parametrize("version", ["latest", "0.19", "", "0.19.x"])
+def test_fails_on_a_malformed_version(version: str) -> None:
+    with pytest.raises(FleetError, match=r"version of kueue is .*expected MAJOR.MINOR.PATCH"):
+        VersionTable.of({"kueue": version})
+
+
+def test_a_version_of_the_caller_is_installed() -> None:
+    (plugin, _) = accelerator_runtime([h200()], VersionTable.of({"nvidia-device-plugin": "0.18.2"}))
+    assert plugin.chart.version == "0.18.2"
+    assert plugin.chart.source == "caller"
+
+
+def test_the_page_names_every_version_and_rule() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "constructs" / "platform.md").read_text()
+    for chart in VersionTable.of().charts.values():
+        assert f"| {chart.name} | {chart.version} | {chart.source} |" in page
+    for rule in VERSION_RULES:
+        assert f"| `{rule.id}` | {rule.protects_from} | {rule.source} |" in page

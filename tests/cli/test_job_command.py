@@ -1,0 +1,120 @@
+"""`ultrafleet job`: what it prints is what Kubernetes takes, and fits the environment's pools."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from helpers.manifests import check_object, needs_crds
+from ultrafleet.cli import app
+from ultrafleet.consistency import inconsistencies
+from ultrafleet.environment import load_environment
+from ultrafleet.environment.pool_nodes import environment_pool_nodes
+from ultrafleet.queueing import fleet_flavors, queue_manifests
+from ultrafleet.training.team_manifests import lustre_volume, team_manifests
+
+ROOT = Path(__file__).parent.parent.parent
+ENVIRONMENTS = ROOT / "stacks" / "environments"
+EXAMPLE = ROOT / "docs" / "examples" / "train" / "job.yaml"
+GUIDE = ROOT / "docs" / "guides" / "first-training-job.md"
+TRAIN = "train training pretraining llama --image registry.example/train:1"
+
+
+def run(command: str) -> Any:
+    before, dashes, script = command.partition(" -- ")
+    arguments = ["job", *shlex.split(before), "--environments", str(ENVIRONMENTS)]
+    return CliRunner().invoke(app, [*arguments, *(["--", *shlex.split(script)] if dashes else [])])
+
+
+def printed(command: str) -> list[dict[str, Any]]:
+    result = run(command)
+    assert result.exit_code == 0, result.output
+    return list(yaml.safe_load_all(result.stdout))
+
+
+def refused(command: str) -> str:
+    result = run(command)
+    assert result.exit_code != 0
+    return str(result.exception or result.output)
+
+
+RACK = "--capacity u-p6e-gb200x72"
+JOBS = {
+    "a rack": f"{TRAIN} {RACK} --ultraservers 1 -- train.py",
+    "two racks": f"{TRAIN} {RACK} --ultraservers 2 --lustre-path /lustre -- train.py --steps 5",
+    "a few nodes of a rack": f"{TRAIN} {RACK} --nodes 4 -- train.py",
+    "single instances": f"{TRAIN} --capacity p6-b300.48xlarge --nodes 2 --env A=b=c -- train.py",
+    "a TrainJob": f"{TRAIN} {RACK} --ultraservers 1 --kind trainjob -- train.py",
+}
+
+
+@pytest.mark.parametrize("command", JOBS.values(), ids=JOBS)
+def test_a_job_fits_the_fleet_that_it_is_for(command: str) -> None:
+    pools = environment_pool_nodes(load_environment(ENVIRONMENTS / "training.yaml"))
+    around = [
+        *queue_manifests(fleet_flavors(pools, spare_nodes_per_ultraserver=2)),
+        *team_manifests("pretraining", "training"),
+        *lustre_volume("pretraining", file_system_id="fs-1", dns_name="fs-1", mount_name="a", capacity_gib=4800),
+    ]
+    assert inconsistencies(pools=pools, manifests=[*around, *printed(command)]) == []
+
+
+@needs_crds
+@pytest.mark.parametrize("command", JOBS.values(), ids=JOBS)
+def test_a_job_is_what_its_schema_says(command: str) -> None:
+    for manifest in printed(command):
+        check_object(manifest, "1.35")
+
+
+def test_spare_nodes_are_left_out() -> None:
+    jobset = printed(JOBS["two racks"])[-1]
+    assert jobset["spec"]["replicatedJobs"][0]["template"]["spec"]["parallelism"] == 32
+
+
+def test_torchrun_gets_the_script_and_the_environment() -> None:
+    jobset = printed(JOBS["single instances"])[-1]
+    container = jobset["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]["containers"][0]
+    assert container["command"][-1] == "train.py"
+    assert {"name": "A", "value": "b=c"} in container["env"]
+
+
+def test_an_acceptance_job_for_a_pool() -> None:
+    kinds = [item["kind"] for item in printed("accept training rack-a --image registry.example/nccl-tests:1")]
+    assert "TrainJob" in kinds
+    assert "ComputeDomain" in kinds
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (f"{TRAIN} --ultraservers 1 -- train.py", "capacity is None, expected one of p6-b300.48xlarge, u-p6e-gb200x72"),
+        (f"{TRAIN} --capacity u-trn2x64 --ultraservers 1 -- train.py", "expected one of one that training has"),
+        (f"{TRAIN} {RACK} -- train.py", "ultraservers is None and nodes None, expected one of them"),
+        (f"{TRAIN} {RACK} --nodes 1 --ultraservers 1 -- train.py", "ultraservers is 1 and nodes 1, expected one"),
+        (f"{TRAIN} {RACK} --ultraservers 3 -- train.py", "ultraservers is 3, expected 1 to 2"),
+        (f"{TRAIN} {RACK} --nodes 17 -- train.py", "nodes is 17, expected 1 to 16"),
+        (f"{TRAIN} {RACK} --nodes 1 --env nothing -- train.py", "env is 'nothing', expected NAME=VALUE"),
+        ("train training nobody x --image i --nodes 1 -- t.py", "team is 'nobody', expected one of pretraining"),
+        ("train dev pretraining x --image i --nodes 1 -- t.py", r"expected one of \(none\) in dev"),
+        ("accept training rack-a", "image is not stated, expected --image"),
+        ("accept training rack-z --image i", "pool is 'rack-z', expected one of b300, rack-a, rack-b"),
+        ("accept training b300 --image i", "no floor is published for p6-b300.48xlarge over efa"),
+        ("accept dev h100 --image i", "has no NVLink or EFA between nodes"),
+    ],
+)
+def test_fails_on(command: str, message: str) -> None:
+    assert re.search(message, refused(command)), refused(command)
+
+
+def test_the_example_is_what_the_guide_says() -> None:
+    (command,) = [
+        block.replace("\\\n", " ").strip()
+        for block in GUIDE.read_text().split("    .venv/bin/ultrafleet job ")[1:]
+        if block.startswith("train")
+    ]
+    command = command.split(" > ")[0]
+    assert list(yaml.safe_load_all(EXAMPLE.read_text())) == printed(command), "run the guide's command again"

@@ -1,0 +1,85 @@
+"""`ultrafleet summary`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+COMMAND = [str(Path(sys.executable).with_name("ultrafleet")), "summary"]
+
+
+@pytest.fixture
+def assembly(tmp_path: Path) -> Path:
+    for environment in ("dev", "training", "inference"):
+        folder = tmp_path / f"assembly-{environment}"
+        folder.mkdir()
+        for number, resources in enumerate((2, 7)):
+            template = {"Resources": {f"R{n}": {} for n in range(resources)}}
+            (folder / f"stack{number}.template.json").write_text(json.dumps(template))
+            (folder / "manifest.json").write_text(
+                json.dumps(
+                    {
+                        "artifacts": {
+                            f"stack{n}": {
+                                "type": "aws:cloudformation:stack",
+                                "properties": {
+                                    "templateFile": f"stack{n}.template.json",
+                                    "stackName": f"{environment}-s{n}",
+                                },
+                            }
+                            for n in range(number + 1)
+                        }
+                    }
+                )
+            )
+    return tmp_path
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def test_shows_stacks_fleet_ips_and_price(assembly: Path) -> None:
+    result = run("--assembly", str(assembly))
+    assert result.returncode == 0, result.stderr
+    stacks, fleet = (line.split() for line in result.stdout.splitlines() if line.split()[:2] == ["training", "2"])
+    assert stacks[2:6] == ["9", "7", "in", "training-s1"]
+    assert fleet[2:] == ["160", "38", "1,523.81", "+", "unknown", "2026-10"]
+    assert "no source states the price of b300" in result.stdout
+    (dallas,) = [line.split() for line in result.stdout.splitlines() if line.split()[:2] == ["training", "dallas"]]
+    assert dallas[2:] == ["us-east-1-dfw-2a", "10.64.32.0/19", "3,456", "4,704"]
+    assert result.stderr == ""
+
+
+def test_one_environment(assembly: Path) -> None:
+    result = run("dev", "--assembly", str(assembly))
+    assert "training" not in result.stdout
+
+
+def test_as_of_warns_about_blocks_that_are_over(assembly: Path) -> None:
+    result = run("training", "--assembly", str(assembly), "--as-of", "2026-12-15T11:30:00")
+    assert result.returncode == 0
+    assert result.stderr.startswith("warning: training: pool rack-a: block cr-0aaaaaaaaaaaaaaa1 ended 2026-12-15T11:30")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_before_their_end_it_does_not(assembly: Path) -> None:
+    assert run("training", "--assembly", str(assembly), "--as-of", "2026-12-15T11:29:00").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["prod"], "environment is 'prod', expected one of dev, inference, training"),
+        (["dev", "--as-of", "soon"], "as-of"),
+        (["dev", "--assembly", "nowhere"], "holds no template, expected those of dev: run `make synth` first"),
+    ],
+)
+def test_fails_in_one_line(assembly: Path, arguments: list[str], message: str) -> None:
+    result = run(*["--assembly", str(assembly), *arguments] if "--assembly" not in arguments else arguments)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert message in result.stderr

@@ -1,0 +1,197 @@
+"""A cluster with pools as a place for jobs and models."""
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Match, Template
+from syrupy.assertion import SnapshotAssertion
+
+from helpers.common import resources_of
+from helpers.workloads import b300, h200, nodes, rack, serving, trainium
+from ultrafleet.cluster_addons import FleetPlatform
+from ultrafleet.delivery import KubectlDelivery
+from ultrafleet.errors import FleetError
+from ultrafleet.inference.server_manifests import server_manifests
+from ultrafleet.kubernetes.manifest import kubernetes_object
+from ultrafleet.training import TrainingTeam
+
+MANIFEST = "Custom::AWSCDK-EKS-KubernetesResource"
+CHART = "Custom::AWSCDK-EKS-HelmChart"
+
+
+def platform(stack: cdk.Stack, delivery: KubectlDelivery, **changed: Any) -> FleetPlatform:
+    given: dict[str, Any] = {"cluster_name": "prod", "kubernetes_version": "1.35", "pools": [rack()]}
+    return FleetPlatform(stack, "Platform", delivery=delivery, **{**given, **changed})
+
+
+def charts(template: Template) -> set[str]:
+    return {item["Properties"]["Release"] for item in resources_of(template, CHART).values()}
+
+
+def objects(template: Template) -> list[dict[str, Any]]:
+    return [json.loads(item["Properties"]["Manifest"])[0] for item in resources_of(template, MANIFEST).values()]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"training": False}, set()),
+        ({}, {"jobset", "kubeflow-trainer"}),
+        ({"training": False, "inference": True, "vpc_id": "vpc-1"}, {"lws", "aws-load-balancer-controller"}),
+        (
+            {"inference": True, "vpc_id": "vpc-1", "scaled_models": True},
+            {"jobset", "kubeflow-trainer", "lws", "aws-load-balancer-controller", "keda"},
+        ),
+    ],
+)
+def test_installs_what_is_needed(
+    stack: cdk.Stack, delivery: KubectlDelivery, options: dict[str, Any], expected: set[str]
+) -> None:
+    platform(stack, delivery, pools=[h200()], **options)
+    assert charts(Template.from_stack(stack)) == {
+        "nvidia-device-plugin",
+        "aws-efa-k8s-device-plugin",
+        "kueue",
+        *expected,
+    }
+
+
+def test_queues_are_of_the_pools(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    made = platform(stack, delivery, pools=[rack(), h200(), b300()], spare_nodes_per_ultraserver=2)
+    assert {flavor.name: flavor.nodes for flavor in made.flavors} == {
+        "inference-p5en-48xlarge": 4,
+        "training-p6-b300-48xlarge": 2,
+        "training-u-p6e-gb200x72": 16,
+    }
+    kinds = [item["kind"] for item in objects(Template.from_stack(stack))]
+    assert kinds.count("ClusterQueue") == 2
+    assert kinds.count("ResourceFlavor") == 3
+
+
+def test_network_layers_can_be_left_out(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    platform(stack, delivery, ultraserver_network_layers=0)
+    (topology,) = [item for item in objects(Template.from_stack(stack)) if item["kind"] == "Topology"]
+    assert len(topology["spec"]["levels"]) == 2
+
+
+def test_a_version_of_the_caller_is_installed(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    platform(stack, delivery, versions={"kueue": "0.19.1"})
+    Template.from_stack(stack).has_resource_properties(CHART, {"Release": "kueue", "Version": "0.19.1"})
+
+
+def test_the_load_balancers_controller_has_its_role_before_it_starts(
+    stack: cdk.Stack, delivery: KubectlDelivery
+) -> None:
+    platform(stack, delivery, inference=True, vpc_tags={"Name": "fleet"})
+    template = Template.from_stack(stack)
+    (identity,) = resources_of(template, "AWS::EKS::PodIdentityAssociation")
+    (chart,) = [
+        item
+        for item in resources_of(template, CHART).values()
+        if item["Properties"]["Release"] == "aws-load-balancer-controller"
+    ]
+    assert identity in chart["DependsOn"]
+    assert json.loads(chart["Properties"]["Values"])["vpcTags"] == {"Name": "fleet"}
+
+
+def test_the_load_balancers_controller_changes_nothing_of_another_cluster(
+    stack: cdk.Stack, delivery: KubectlDelivery
+) -> None:
+    platform(stack, delivery, inference=True, vpc_id="vpc-1")
+    (role,) = resources_of(Template.from_stack(stack), "AWS::IAM::Role").values()
+    (policy,) = role["Properties"]["Policies"]
+    for statement in policy["PolicyDocument"]["Statement"]:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        reads = all(action.split(":")[1].startswith(("Describe", "Get", "List")) for action in actions)
+        service_role = actions == ["iam:CreateServiceLinkedRole"]  # of the whole account, once
+        assert reads or service_role or "prod" in json.dumps(statement), statement
+        assert not any(action.endswith(":*") for action in actions)
+
+
+def test_a_deployment_waits_for_webhooks_and_kinds_alone(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    platform(stack, delivery)
+    waiting = {
+        item["Properties"]["Release"]
+        for item in resources_of(Template.from_stack(stack), CHART).values()
+        if item["Properties"].get("Wait")
+    }
+    # Those with webhooks or kinds that what comes after them needs.
+    assert waiting == {"dra-driver-nvidia-gpu", "kueue", "jobset", "kubeflow-trainer"}
+
+
+class TestFailures:
+    @pytest.mark.parametrize("given", [{}, {"vpc_id": "vpc-1", "vpc_tags": {"Name": "a"}}])
+    def test_fails_without_the_vpc_of_load_balancers(
+        self, stack: cdk.Stack, delivery: KubectlDelivery, given: dict[str, Any]
+    ) -> None:
+        with pytest.raises(FleetError, match=r"vpc_id is .* and vpc_tags .*, expected one of them with inference"):
+            platform(stack, delivery, inference=True, **given)
+
+    def test_fails_on_a_broken_version_rule(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+        with pytest.raises(FleetError, match=r"kubernetes_version is 1.33, expected 1.34 or newer"):
+            platform(stack, delivery, kubernetes_version="1.33")
+
+    def test_a_waived_rule_passes(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+        platform(stack, delivery, kubernetes_version="1.33", waived_version_rules={"kubernetes-1-34": "gate is on"})
+
+    def test_fails_on_more_spare_nodes_than_there_are(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+        with pytest.raises(FleetError, match="spare_nodes_per_ultraserver is 18, expected 0 to 17"):
+            platform(stack, delivery, spare_nodes_per_ultraserver=18)
+
+    def test_fails_at_synthesis_when_another_object_does_not_fit_the_pools(
+        self, app: cdk.App, stack: cdk.Stack, delivery: KubectlDelivery
+    ) -> None:
+        platform(stack, delivery, pools=[h200(count=1)], training=False, inference=True, vpc_id="vpc-1")
+        for manifest in server_manifests(serving(max_replicas=8)):  # of four nodes
+            delivery.add_manifest(stack, {**manifest})
+        (scaled,) = [item for item in delivery.manifests if item["kind"] == "ScaledObject"]
+        assert scaled["spec"]["maxReplicaCount"] == 8
+        app.synth()  # eight replicas of one GPU fit one node
+        scaled["spec"]["maxReplicaCount"] = 9
+        assert "gpt-oss-120b may have 9 replicas, expected at most 8" in " ".join(
+            stack.node.find_child("Platform").node.validate()
+        )
+
+    def test_fails_at_synthesis_when_a_job_names_no_queue(
+        self, app: cdk.App, stack: cdk.Stack, delivery: KubectlDelivery
+    ) -> None:
+        platform(stack, delivery)
+        delivery.add_manifest(
+            stack,
+            kubernetes_object(
+                "batch/v1", "Job", "stray", namespace="default", labels={"kueue.x-k8s.io/queue-name": "nowhere"},
+                spec={"template": {"spec": {"containers": [], "restartPolicy": "Never"}}},
+            ),
+        )  # fmt: skip
+        with pytest.raises(RuntimeError, match="Job stray names the queue nowhere, expected a LocalQueue of default"):
+            app.synth()
+
+
+def test_a_team_and_the_platform_agree(app: cdk.App, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    platform(stack, delivery)
+    TrainingTeam(stack, "Team", delivery=delivery, cluster_name="prod", team_name="pretraining")
+    app.synth()
+
+
+def test_minimal_snapshot(stack: cdk.Stack, delivery: KubectlDelivery, snapshot_json: SnapshotAssertion) -> None:
+    platform(stack, delivery, pools=[nodes("small", "p5.4xlarge", 1, efa=0)], training=False)
+    assert Template.from_stack(stack).to_json() == snapshot_json
+
+
+def test_maximal_snapshot(stack: cdk.Stack, delivery: KubectlDelivery, snapshot_json: SnapshotAssertion) -> None:
+    platform(
+        stack,
+        delivery,
+        pools=[rack("rack-a"), rack("rack-b"), b300(), trainium(), h200()],
+        inference=True,
+        scaled_models=True,
+        vpc_id="vpc-0aaaaaaaaaaaaaaa1",
+        spare_nodes_per_ultraserver=2,
+        ultraserver_network_layers=3,
+        versions={"kueue": "0.19.1"},
+    )
+    template = Template.from_stack(stack)
+    template.has_resource_properties(CHART, {"Release": "neuron", "Values": Match.any_value()})
+    assert template.to_json() == snapshot_json

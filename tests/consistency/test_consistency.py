@@ -1,0 +1,332 @@
+"""What queues, jobs, models and charts say, against what the node groups have: a planted fault for every rule."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from helpers.workloads import b300, h200, job, nodes, rack, serving, trainium
+from ultrafleet.accelerator_addons import VersionTable, accelerator_runtime
+from ultrafleet.consistency import CONSISTENCY_RULES, check_consistency, inconsistencies
+from ultrafleet.consistency.content import Content
+from ultrafleet.errors import FleetError
+from ultrafleet.inference.server_manifests import server_manifests
+from ultrafleet.jobs import jobset, train_job
+from ultrafleet.kubernetes import PoolNodes, Taint
+from ultrafleet.kubernetes.chart import ChartRelease
+from ultrafleet.kubernetes.labels import WORKLOAD_LABEL
+from ultrafleet.kubernetes.manifest import kubernetes_object
+from ultrafleet.queueing import fleet_flavors, local_queue, queue_manifests
+from ultrafleet.training.team_manifests import lustre_volume, team_manifests
+
+Fleet = tuple[list[PoolNodes], dict[str, dict[str, Any]], list[ChartRelease]]
+"""Pools, objects by kind and name, charts."""
+
+
+def pools() -> list[PoolNodes]:
+    return [rack("rack-a"), rack("rack-b"), b300(), trainium(), h200()]
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    """Racks with a job of each kind, and a scaled model: nothing is wrong with it."""
+    members = pools()
+    flavors = {flavor.name: flavor for flavor in fleet_flavors(members, spare_nodes_per_ultraserver=2)}
+    racks = flavors["training-u-p6e-gb200x72"]
+    objects = [
+        *queue_manifests(list(flavors.values())),
+        *team_manifests("pretraining", "training"),
+        *lustre_volume("pretraining", file_system_id="fs-1", dns_name="fs-1", mount_name="a", capacity_gib=4800),
+        *jobset(job("both", flavor=racks, racks=2, lustre_path="/lustre")),
+        *train_job(job("one", flavor=racks, racks=1)),
+        *jobset(job("small", flavor=flavors["training-p6-b300-48xlarge"], racks=None, some=2)),
+        kubernetes_object("v1", "Namespace", "gpt-oss-120b", labels={WORKLOAD_LABEL: "inference"}),
+        local_queue("gpt-oss-120b", "inference"),
+        *server_manifests(serving(flavor=flavors["inference-p5en-48xlarge"], max_replicas=8)),
+    ]
+    by_name = {f"{item['kind']} {item['metadata']['name']}": copy.deepcopy(dict(item)) for item in objects}
+    assert len({id(item) for item in by_name.values()}) == len(by_name)
+    return members, by_name, accelerator_runtime(members, VersionTable.of())
+
+
+def found(fleet: Fleet) -> list[str]:
+    members, objects, releases = fleet
+    return inconsistencies(pools=members, manifests=list(objects.values()), releases=releases)
+
+
+def test_what_the_library_makes_agrees(fleet: Fleet) -> None:
+    assert found(fleet) == []
+    members, objects, releases = fleet
+    check_consistency(pools=members, manifests=list(objects.values()), releases=releases)
+
+
+def pod(owner: dict[str, Any]) -> dict[str, Any]:
+    """The pod that a JobSet, a runtime or a LeaderWorkerSet makes."""
+    spec = owner["spec"]
+    if owner["kind"] == "LeaderWorkerSet":
+        found: dict[str, Any] = spec["leaderWorkerTemplate"]["workerTemplate"]
+        return found
+    spec = spec["template"]["spec"] if owner["kind"] == "TrainingRuntime" else spec
+    template: dict[str, Any] = spec["replicatedJobs"][0]["template"]["spec"]["template"]
+    return template
+
+
+def container(owner: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = pod(owner)["spec"]["containers"][0]
+    return found
+
+
+def quota(objects: dict[str, dict[str, Any]], flavor: str, resource: str) -> dict[str, Any]:
+    for queue in ("ClusterQueue training", "ClusterQueue inference"):
+        for entry in objects[queue]["spec"]["resourceGroups"][0]["flavors"]:
+            for item in entry["resources"]:
+                if (entry["name"], item["name"]) == (flavor, resource):
+                    found: dict[str, Any] = item
+                    return found
+    raise KeyError(flavor)
+
+
+RACKS = "training-u-p6e-gb200x72"
+Plant = Callable[[dict[str, dict[str, Any]]], object]
+
+PLANTED: dict[str, tuple[Plant, str]] = {
+    "a selector that no pool has": (
+        lambda o: pod(o["JobSet both"])["spec"]["nodeSelector"].update({"ultrafleet/capacity": "u-p6e-gb300x72"}),
+        "JobSet-pretraining-both selects nodes by ultrafleet/capacity=u-p6e-gb300x72.*expected labels that some pool",
+    ),
+    "a pod with accelerators that selects the wrong workload": (
+        lambda o: pod(o["LeaderWorkerSet gpt-oss-120b"])["spec"]["nodeSelector"].update({WORKLOAD_LABEL: "web"}),
+        "LeaderWorkerSet-.*selects nodes by .*workload=web",
+    ),
+    "a taint that nothing tolerates": (
+        lambda o: (
+            pod(o["JobSet both"])["spec"].pop("tolerations"),
+            o[f"ResourceFlavor {RACKS}"]["spec"].pop("tolerations"),
+        ),
+        r"JobSet-pretraining-both tolerates \[\], expected nvidia.com/gpu=true:NO_SCHEDULE of pool rack-a",
+    ),
+    "more accelerators than a node has": (
+        lambda o: container(o["JobSet both"])["resources"]["limits"].update({"nvidia.com/gpu": "8"}),
+        "asks for 8 accelerators, expected 1 to 4 nvidia.com/gpu: a node of rack-a",
+    ),
+    "accelerators of another make": (
+        lambda o: container(o["JobSet small"])["resources"].update({"limits": {"aws.amazon.com/neuron": "4"}}),
+        "JobSet-pretraining-small asks for 4 accelerators, expected 1 to 8 nvidia.com/gpu",
+    ),
+    "more EFA devices than a node has": (
+        lambda o: container(o["JobSet both"])["resources"]["limits"].update({"vpc.amazonaws.com/efa": "16"}),
+        "asks for 16 EFA devices, expected at most 4: pool rack-",
+    ),
+    "more pods than the pools have nodes": (
+        lambda o: o["JobSet small"]["spec"]["replicatedJobs"][0]["template"]["spec"].update({"parallelism": 3}),
+        "JobSet-pretraining-small has 3 pods, expected at most 2",
+    ),
+    "more workers in one UltraServer than it has nodes": (
+        lambda o: o["TrainingRuntime one"]["spec"]["mlPolicy"].update({"numNodes": 19}),
+        "TrainingRuntime-pretraining-one has 19 pods in one UltraServer, expected at most 18",
+    ),
+    "slices that are no UltraServers": (
+        lambda o: pod(o["JobSet both"])["metadata"]["annotations"].update({"kueue.x-k8s.io/podset-slice-size": "32"}),
+        "JobSet-pretraining-both has 32 pods in slices of 32, expected whole slices of at most 18",
+    ),
+    "a claim without its ComputeDomain": (
+        lambda o: o.pop("ComputeDomain both"),
+        "JobSet-pretraining-both claims by both-channel, expected a ComputeDomain in pretraining",
+    ),
+    "two jobs in one ComputeDomain": (
+        lambda o: pod(o["TrainingRuntime one"])["spec"]["resourceClaims"][0].update(
+            {"resourceClaimTemplateName": "both-channel"}
+        ),
+        "claim by both-channel in pretraining, expected a ComputeDomain for each",
+    ),
+    "a ComputeDomain on nodes that NVLink doesn't join": (
+        lambda o: pod(o["JobSet both"])["spec"]["nodeSelector"].update({"ultrafleet/capacity": "p6-b300.48xlarge"}),
+        "claims a ComputeDomain on pool b300, expected an UltraServer whose nodes NVLink joins",
+    ),
+    "a flavor that selects nothing": (
+        lambda o: o[f"ResourceFlavor {RACKS}"]["spec"]["nodeLabels"].update({WORKLOAD_LABEL: "nobody"}),
+        f"flavor {RACKS} selects nodes by .*nobody.*expected labels that a pool has",
+    ),
+    "a flavor without its topology": (
+        lambda o: o.pop("Topology ultraserver-2-layers"),
+        "has the topology ultraserver-2-layers, expected one that exists",
+    ),
+    "a flavor that doesn't tolerate its pools' taints": (
+        lambda o: o[f"ResourceFlavor {RACKS}"]["spec"].update({"tolerations": []}),
+        f"flavor {RACKS} doesn't tolerate nvidia.com/gpu=true:NO_SCHEDULE, expected the taints of pool rack-a",
+    ),
+    "a topology level that nodes don't have": (
+        lambda o: o["Topology instance-4-layers"]["spec"]["levels"].insert(0, {"nodeLabel": "ultrafleet/ultraserver"}),
+        "the level ultrafleet/ultraserver, expected labels of pool b300",
+    ),
+    "a queue with a flavor that doesn't exist": (
+        lambda o: o.pop(f"ResourceFlavor {RACKS}"),
+        f"queue training has the flavor {RACKS}, expected one that exists",
+    ),
+    "a quota of more accelerators than the pools hold": (
+        lambda o: quota(o, RACKS, "nvidia.com/gpu").update({"nominalQuota": "148"}),
+        f"queue training has 148 nvidia.com/gpu of flavor {RACKS}, expected 144: its pools have 36 nodes of 4",
+    ),
+    "a quota that is no number of nodes": (
+        lambda o: quota(o, "inference-p5en-48xlarge", "nvidia.com/gpu").update({"nominalQuota": "31"}),
+        "queue inference has 31 nvidia.com/gpu .*expected 32: its pools have 4 nodes of 8",
+    ),
+    "fewer accelerators than single instances hold": (
+        lambda o: quota(o, "inference-p5en-48xlarge", "nvidia.com/gpu").update({"nominalQuota": "24"}),
+        "queue inference has 24 nvidia.com/gpu .*expected 32",
+    ),
+    "a quota of EFA devices that isn't the nodes'": (
+        lambda o: quota(o, RACKS, "vpc.amazonaws.com/efa").update({"nominalQuota": "144"}),
+        "queue training has 144 vpc.amazonaws.com/efa .*expected 128",
+    ),
+    "a quota of NVLink channels that isn't the nodes'": (
+        lambda o: quota(o, RACKS, "nvidia.com/compute-domain-channel").update({"nominalQuota": "36"}),
+        "queue training has 36 nvidia.com/compute-domain-channel .*expected 32",
+    ),
+    "a pool that is counted twice": (
+        lambda o: o["ClusterQueue inference"]["spec"]["resourceGroups"][0]["flavors"].extend(
+            copy.deepcopy(o["ClusterQueue training"]["spec"]["resourceGroups"][0]["flavors"])
+        ),
+        r"is counted by the queues \['inference', 'training'\], expected one",
+    ),
+    "a pool that no queue counts": (
+        lambda o: o.pop("ClusterQueue inference"),
+        r"pool h200 is counted by the queues \[\], expected one",
+    ),
+    "a way to a queue that doesn't exist": (
+        lambda o: o["LocalQueue training"]["spec"].update({"clusterQueue": "trainings"}),
+        "the queue training of pretraining leads to trainings, expected a ClusterQueue",
+    ),
+    "a namespace that the queue doesn't let in": (
+        lambda o: o["Namespace pretraining"]["metadata"]["labels"].update({WORKLOAD_LABEL: "inference"}),
+        "namespace pretraining has the labels .*expected .*'training'.* for queue training",
+    ),
+    "a job that names no queue of its namespace": (
+        lambda o: o["JobSet both"]["metadata"]["labels"].update({"kueue.x-k8s.io/queue-name": "urgent"}),
+        "JobSet both names the queue urgent, expected a LocalQueue of pretraining",
+    ),
+    "a priority that doesn't exist": (
+        lambda o: o["JobSet both"]["metadata"]["labels"].update({"kueue.x-k8s.io/priority-class": "highest"}),
+        "JobSet both has the priority highest, expected a WorkloadPriorityClass",
+    ),
+    "an account that isn't there": (
+        lambda o: o.pop("ServiceAccount training"),
+        "JobSet-pretraining-both runs as training, expected a ServiceAccount of pretraining",
+    ),
+    "a volume that isn't there": (
+        lambda o: o.pop("PersistentVolumeClaim lustre"),
+        "JobSet-pretraining-both mounts lustre, expected a PersistentVolumeClaim of pretraining",
+    ),
+    "a service that selects no pods": (
+        lambda o: o["Service gpt-oss-120b-server"]["spec"]["selector"].update({"app": "another"}),
+        "service gpt-oss-120b-server of gpt-oss-120b selects .*expected labels of pods there",
+    ),
+    "a service that leads to a closed port": (
+        lambda o: o["Service gpt-oss-120b-server"]["spec"]["ports"][0].update({"targetPort": 9999}),
+        "service gpt-oss-120b-server of gpt-oss-120b leads to port 9999, expected one of LeaderWorkerSet",
+    ),
+    "a probe of a closed port": (
+        lambda o: container(o["LeaderWorkerSet gpt-oss-120b"])["readinessProbe"]["httpGet"].update({"port": 9998}),
+        "readinessProbe of LeaderWorkerSet-.* asks port 9998, expected one of its container's",
+    ),
+    "a scaler of nothing": (
+        lambda o: o["ScaledObject gpt-oss-120b"]["spec"]["scaleTargetRef"].update({"name": "another"}),
+        "gpt-oss-120b scales LeaderWorkerSet another, expected one that exists",
+    ),
+    "more replicas than the pools hold": (
+        lambda o: o["ScaledObject gpt-oss-120b"]["spec"].update({"maxReplicaCount": 500}),
+        "gpt-oss-120b may have 500 replicas, expected at most",
+    ),
+}
+
+
+@pytest.mark.parametrize(("plant", "message"), PLANTED.values(), ids=PLANTED)
+def test_fails_on(fleet: Fleet, plant: Plant, message: str) -> None:
+    members, objects, releases = fleet
+    plant(objects)
+    with pytest.raises(FleetError, match=message):
+        check_consistency(pools=members, manifests=list(objects.values()), releases=releases)
+
+
+def changed(release: ChartRelease, **values: Any) -> ChartRelease:
+    return ChartRelease(
+        chart=release.chart,
+        release=release.release,
+        namespace=release.namespace,
+        values={**release.values, **values},
+    )
+
+
+def charts_without(name: str) -> list[ChartRelease]:
+    return [release for release in accelerator_runtime(pools(), VersionTable.of()) if release.chart.name != name]
+
+
+def charts_with(name: str, **values: Any) -> list[ChartRelease]:
+    return [
+        changed(release, **values) if release.chart.name == name else release
+        for release in accelerator_runtime(pools(), VersionTable.of())
+    ]
+
+
+@pytest.mark.parametrize(
+    "chart", ["nvidia-device-plugin", "dra-driver-nvidia-gpu", "aws-efa-k8s-device-plugin", "neuron-helm-chart"]
+)
+def test_fails_when_a_node_lacks_a_chart(chart: str) -> None:
+    (message, *_) = inconsistencies(pools=pools(), manifests=[], releases=charts_without(chart))
+    assert f"needs the chart {chart}, expected it among" in message
+
+
+@pytest.mark.parametrize(
+    ("chart", "values", "where"),
+    [
+        ("nvidia-device-plugin", {"tolerations": []}, "tolerations"),
+        ("nvidia-device-plugin", {"nfd": {"worker": {}}}, "nfd.worker.tolerations"),
+        ("dra-driver-nvidia-gpu", {"kubeletPlugin": {}}, "kubeletPlugin.tolerations"),
+        ("aws-efa-k8s-device-plugin", {"tolerations": []}, "tolerations"),
+        ("neuron-helm-chart", {"devicePlugin": {"enabled": True}}, "devicePlugin.tolerations"),
+    ],
+)
+def test_fails_when_a_chart_does_not_tolerate_a_taint(chart: str, values: dict[str, Any], where: str) -> None:
+    messages = inconsistencies(pools=pools(), manifests=[], releases=charts_with(chart, **values))
+    assert messages
+    assert all(f"{chart} doesn't tolerate" in text and text.endswith(f"in {where}") for text in messages)
+
+
+def test_fails_when_both_drivers_hand_out_gpus() -> None:
+    releases = charts_with("dra-driver-nvidia-gpu", resources={"gpus": {"enabled": True}})
+    messages = inconsistencies(pools=pools(), manifests=[], releases=releases)
+    assert any("hands out GPUs beside the device plugin" in message for message in messages)
+
+
+def test_fails_when_both_efa_drivers_are_installed() -> None:
+    releases = accelerator_runtime(pools(), VersionTable.of())
+    efa = next(release for release in releases if release.chart.name == "aws-efa-k8s-device-plugin")
+    other = ChartRelease(
+        chart=type(efa.chart)(name="aws-dranet", repository="oci://x", version="1.0.0", source="test"),
+        release="aws-dranet",
+        namespace="kube-system",
+    )
+    (message,) = inconsistencies(pools=pools(), manifests=[], releases=[*releases, other])
+    assert "aws-dranet are both installed, expected one" in message
+
+
+def test_a_pool_with_a_taint_of_its_own_is_covered_everywhere() -> None:
+    own = nodes(
+        "odd", "p5en.48xlarge", 2, efa=16, taints=(Taint(key="nvidia.com/gpu", value="true"), Taint(key="t", value="x"))
+    )
+    manifests = queue_manifests(fleet_flavors([own]))
+    assert (
+        inconsistencies(pools=[own], manifests=manifests, releases=accelerator_runtime([own], VersionTable.of())) == []
+    )
+
+
+def test_each_rule_has_a_planted_fault(fleet: Fleet) -> None:
+    """A rule that is lost is noticed: each finds at least one of the faults that are planted above."""
+    caught = set()
+    for plant, _ in PLANTED.values():
+        members, objects, _ = copy.deepcopy(fleet)
+        plant(objects)
+        content = Content(pools=members, manifests=list(objects.values()))
+        caught |= {rule.__name__ for rule in CONSISTENCY_RULES if list(rule(content))}
+    assert caught | {"charts"} == {rule.__name__ for rule in CONSISTENCY_RULES}

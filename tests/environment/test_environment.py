@@ -1,0 +1,174 @@
+"""Environment files: what is read, and every fault with the file, the path, the value and what is expected."""
+
+# ruff: noqa: E501 - the table of refusals has one in each line
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ultrafleet.environment import EnvironmentFileError, load_environment, load_environments
+from ultrafleet.environment.facts import blocks_over, fleet_facts
+
+FOLDER = Path(__file__).parent.parent.parent / "stacks" / "environments"
+
+Content = dict[str, Any]
+Load = Callable[[Callable[[Content], object]], object]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Loads an edited copy of the training environment."""
+
+    def run(edit: Callable[[Content], object]) -> object:
+        content = yaml.safe_load((FOLDER / "training.yaml").read_text())
+        edit(content)
+        path = tmp_path / "training.yaml"
+        path.write_text(yaml.safe_dump(content))
+        return load_environment(path)
+
+    return run
+
+
+def pool(content: Content, name: str) -> Content:
+    (found,) = [item for item in content["pools"] if item["name"] == name]
+    return found  # type: ignore[no-any-return]
+
+
+def block(content: Content, name: str = "rack-b", number: int = 0) -> Content:
+    found: Content = pool(content, name)["blocks"][number]
+    return found
+
+
+class TestFacts:
+    @pytest.mark.parametrize(
+        ("name", "ultraservers", "accelerators", "nodes", "usd", "unknown"),
+        [
+            ("dev", 0, 1, 1, 0, ("h100",)),
+            ("training", 2, 2 * 72 + 2 * 8, 2 * 18 + 2, 2 * 761.904, ("b300",)),
+            ("inference", 1, 36 + 4 * 8, 9 + 4, 380.952 + 4 * 63.158, ()),
+        ],
+    )
+    def test_of_the_shipped_environments(
+        self, name: str, ultraservers: int, accelerators: int, nodes: int, usd: float, unknown: tuple[str, ...]
+    ) -> None:
+        facts = fleet_facts(load_environment(FOLDER / f"{name}.yaml"))
+        assert (facts.ultraservers, facts.accelerators, facts.nodes) == (ultraservers, accelerators, nodes)
+        assert facts.cost.usd_per_hour == pytest.approx(usd)
+        assert facts.cost.unknown == unknown
+        assert all(subnet.free >= 0 for subnet in facts.subnets)
+
+    def test_blocks_that_are_over(self) -> None:
+        training = load_environment(FOLDER / "training.yaml")
+        end = datetime(2026, 12, 15, 11, 30, tzinfo=UTC)
+        (over,) = blocks_over(training, end)
+        assert (over[0].name, over[1].capacity_reservation_id) == ("rack-a", "cr-0aaaaaaaaaaaaaaa1")
+        assert blocks_over(training, end.replace(minute=29)) == []
+
+
+REFUSALS: list[tuple[str, Callable[[Content], object], str]] = [
+    ("an unknown key", lambda c: c.update(colour="red"), "colour: is an unknown key"),
+    ("an unknown key deep inside", lambda c: pool(c, "rack-a").update(generatoin=2), r"pools\[0\].generatoin: is an unknown key"),
+    ("a missing key", lambda c: c.pop("region"), "region: is missing"),
+    ("a wrong type", lambda c: c.update(production="yes"), r"production: got 'yes' \(str\), expected: .*boolean"),
+    ("a number for a version", lambda c: c.update(cluster={"kubernetes_version": 1.34}), r"kubernetes_version: got 1.34 \(float\)"),
+    ("a bool for a number", lambda c: pool(c, "b300").update(nodes=True), r"pools\[2\].nodes: got True \(bool\)"),
+    ("an account that is no account", lambda c: c.update(account="1234"), "account: got '1234', expected twelve digits"),
+    ("an account without quotes", lambda c: c.update(account=111122223333), r"account: got 111122223333 \(int\)"),
+    ("an unknown UltraServer", lambda c: pool(c, "rack-a").update(ultraserver_type="u-p6e-gb200x71"), r"pools\[0\].ultraserver_type: got 'u-p6e-gb200x71', UltraServer type is"),
+    ("an unknown instance type", lambda c: pool(c, "b300").update(instance_type="p6-b301.48xlarge"), r"pools\[2\].instance_type: got 'p6-b301.48xlarge', instance type is .*p6-b300"),
+    ("an unknown kind", lambda c: pool(c, "rack-a").update(kind="rack"), r"pools\[0\]: "),
+    ("a wrong block size", lambda c: block(c).update(instance_count=17), "holds 17 instances, expected 18, a whole u-p6e-gb200x72"),
+    ("a block in another zone", lambda c: block(c).update(availability_zone="us-east-1a"), "has block cr-0bbbbbbbbbbbbbbb1 in us-east-1a, expected us-east-1-dfw-2a"),
+    ("an end at another time", lambda c: block(c).update(end=datetime(2027, 1, 26, 12, tzinfo=UTC)), "expected 11:30 UTC"),
+    ("a start after the end", lambda c: block(c).update(start=datetime(2027, 2, 1, tzinfo=UTC)), "expected a moment before the end"),
+    ("a cbr- id", lambda c: block(c).update(capacity_reservation_id="cbr-00000000000000001"), "a cbr- id names the block"),
+    ("an UltraServer on demand", lambda c: pool(c, "b300").update(instance_type="trn2u.48xlarge"), r"pools\[2\]: .*make the pool's kind ultraserver"),
+    ("an UltraServer without blocks", lambda c: pool(c, "rack-a").update(blocks=[]), r"pools\[0\].blocks: got \[\]"),
+    (
+        "a placement group with a block",
+        lambda c: pool(c, "b300").update(
+            placement_group="cluster",
+            blocks=[{**block(c), "instance_count": 2, "availability_zone": "us-east-1b"}],
+        ),
+        "EC2 takes no placement group with a",
+    ),
+    ("two pools with one name", lambda c: pool(c, "rack-b").update(name="rack-a"), "pools has 2 entries named 'rack-a', expected each name once"),
+    ("two subnets with one name", lambda c: c["network"]["subnets"][1].update(name="control-a"), "network.subnets has 2 entries named 'control-a'"),
+    ("one reservation in two pools", lambda c: block(c).update(capacity_reservation_id="cr-0aaaaaaaaaaaaaaa2"), "is used by pools rack-a and rack-b"),
+    ("one reservation twice in a pool", lambda c: block(c, "rack-a", 1).update(capacity_reservation_id="cr-0aaaaaaaaaaaaaaa1"), "names capacity reservation cr-0aaaaaaaaaaaaaaa1 twice"),
+    ("a subnet that isn't there", lambda c: pool(c, "rack-a").update(subnet="austin"), "names subnet 'austin', expected one of the accelerator subnets b300-b, dallas"),
+    ("a subnet of another kind", lambda c: pool(c, "b300").update(subnet="system-b"), "names subnet 'system-b', expected one of the accelerator subnets"),
+    ("a reservation that isn't there", lambda c: pool(c, "b300").update(capacity_reservation="h100"), "names capacity reservation 'h100', expected one of b300"),
+    ("a zone of another region", lambda c: c["network"]["subnets"][6].update(availability_zone="eu-west-1a"), "subnet b300-b is in eu-west-1a, expected a zone of us-east-1"),
+    ("a malformed zone", lambda c: c["network"]["subnets"][6].update(availability_zone="us-east-1"), r"network.subnets\[6\].availability_zone: got 'us-east-1'"),
+    ("launch_template_version 0", lambda c: pool(c, "rack-a").update(launch_template_version=0), r"pools\[0\].launch_template_version: got 0"),
+    ("a name of its own", lambda c: c.update(name="other"), "name: got 'other', expected none: the file's name names it"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"), [(edit, message) for _, edit, message in REFUSALS], ids=[name for name, _, _ in REFUSALS]
+)
+def test_fails(load: Load, edit: Callable[[Content], object], message: str) -> None:
+    with pytest.raises(EnvironmentFileError, match=message) as error:
+        load(edit)
+    assert all("training.yaml: " in line for line in str(error.value).splitlines())
+
+
+def test_fails_on_every_fault_at_once(load: Load) -> None:
+    def edit(content: Content) -> None:
+        content.update(colour="red", production="yes")
+
+    with pytest.raises(EnvironmentFileError) as error:
+        load(edit)
+    assert len(str(error.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("pools: [", "is no valid YAML"),
+        ("- a\n- b\n", "got list, expected a mapping"),
+        ("", "got NoneType, expected a mapping"),
+        ("account: '1'\naccount: '2'\n", "the key 'account' stands twice"),
+        ("account: !!python/object:os.system {}\n", "is no valid YAML"),
+    ],
+)
+def test_fails_on_what_is_no_environment(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(EnvironmentFileError, match=message):
+        load_environment(path)
+
+
+def test_fails_on_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentFileError, match="can't be read"):
+        load_environment(tmp_path / "none.yaml")
+
+
+def test_fails_on_bytes_that_are_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(EnvironmentFileError, match="can't be read"):
+        load_environment(path)
+
+
+def test_fails_on_an_environment_that_is_not_there() -> None:
+    with pytest.raises(EnvironmentFileError, match="environment is 'prod', expected one of dev, inference, training"):
+        load_environments(FOLDER, only="prod")
+
+
+def test_fails_on_a_folder_without_environments(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentFileError, match="holds no environment"):
+        load_environments(tmp_path)
+
+
+def test_fails_on_a_file_name_that_is_no_name(tmp_path: Path) -> None:
+    path = tmp_path / "My Env.yaml"
+    path.write_text((FOLDER / "dev.yaml").read_text())
+    with pytest.raises(EnvironmentFileError, match="name: got 'My Env', expected up to 40"):
+        load_environment(path)

@@ -1,0 +1,529 @@
+"""An edit of every field of an environment file, and what each may do to pools that run."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from helpers.workload_edits import (
+    ACCEPTANCE_FIELDS,
+    ARGO_CD_FIELDS,
+    FILE_SYSTEM_FIELDS,
+    KUBERNETES_FIELDS,
+    MODEL_FIELDS,
+    TEAM_FIELDS,
+    accepted,
+    argo_cd,
+    bigger_file_system,
+    model_added,
+    models_removed,
+    nothing_delivered,
+    plain_http,
+    team_added,
+    team_removed,
+)
+
+Content = dict[str, Any]
+Change = Callable[[Content], object]
+
+
+class Verdict(StrEnum):
+    """What an edit may do to a running pool."""
+
+    UNTOUCHED = "untouched"
+    REFUSED = "refused"
+    """CloudFormation refuses the update of the stack, before anything that runs is touched."""
+    HAZARD = "hazard"
+    """It takes nodes away, and `ultrafleet preflight` says so while nodes run."""
+    ORDER = "order"
+    """To take the nodes away is what the field is for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """One edit.
+
+    Attributes:
+        field: the field it covers, as `Model.field`.
+        environment: shipped environment that is edited.
+        change: the edit.
+        verdict: what it may do.
+        reason: why it may, where it does.
+        touches: what it touches, where that is allowed: exactly this, as `Type property`.
+        before: made to the file before the edit, where the shipped one lacks something.
+        label: tells edits of one field apart.
+    """
+
+    field: str
+    environment: str
+    change: Change
+    verdict: Verdict = Verdict.UNTOUCHED
+    reason: str = ""
+    touches: frozenset[str] = frozenset()
+    before: Change | None = None
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.field}{' ' + self.label if self.label else ''}"
+
+
+def named(items: list[Content], name: str) -> Content:
+    (found,) = [item for item in items if item["name"] == name]
+    return found
+
+
+def put(*path: str, **values: Any) -> Change:
+    """Set keys of the mapping at a path; in a list the next part of the path is a name, or a number."""
+
+    def change(content: Content) -> None:
+        target: Any = content
+        for part in path:
+            if isinstance(target, list):
+                target = target[int(part)] if part.isdigit() else named(target, part)
+            else:
+                target = target.setdefault(part, {})
+        target.update(values)
+
+    return change
+
+
+def each(*changes: Change) -> Change:
+    def change(content: Content) -> None:
+        for one in changes:
+            one(content)
+
+    return change
+
+
+def replace_text(old: str, new: str) -> Change:
+    def replaced(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: replaced(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [replaced(item) for item in value]
+        return value.replace(old, new) if isinstance(value, str) else value
+
+    return lambda content: content.update(replaced(content))
+
+
+def append(*path: str, item: Content) -> Change:
+    def change(content: Content) -> None:
+        target: Any = content
+        for part in path:
+            target = named(target, part) if isinstance(target, list) else target.setdefault(part, [])
+        target.append(deepcopy(item))
+
+    return change
+
+
+def remove(*path: str) -> Change:
+    """Take an item out of a list: the last part is its name, or its number."""
+
+    def change(content: Content) -> None:
+        target: Any = content
+        for part in path[:-1]:
+            target = named(target, part) if isinstance(target, list) else target[part]
+        last = path[-1]
+        target.remove(target[int(last)] if last.isdigit() else named(target, last))
+
+    return change
+
+
+def rebuilt(pool: str, drop: tuple[str, ...], **values: Any) -> Change:
+    """A pool of another kind under the same name."""
+
+    def change(content: Content) -> None:
+        found = named(content["pools"], pool)
+        for key in drop:
+            found.pop(key, None)
+        found.update(values)
+
+    return change
+
+
+def later_block(content: Content) -> None:
+    blocks = named(content["pools"], "rack-b")["blocks"]
+    added = deepcopy(blocks[-1])
+    added["start"], added["end"] = added["end"], added["end"] + timedelta(days=7)
+    blocks.append({**added, "capacity_reservation_id": "cr-0bbbbbbbbbbbbbbb2"})
+
+
+def extend(pool: str) -> Change:
+    def change(content: Content) -> None:
+        named(content["pools"], pool)["blocks"][-1]["end"] += timedelta(days=14)
+
+    return change
+
+
+def start_later(pool: str) -> Change:
+    def change(content: Content) -> None:
+        named(content["pools"], pool)["blocks"][0]["start"] += timedelta(days=7)
+
+    return change
+
+
+def renamed(pool: str) -> Change:
+    """Another name for a pool, also where models name it."""
+
+    def change(content: Content) -> None:
+        named(content["pools"], pool)["name"] = "renamed"
+        for model in content.get("models", []):
+            model["pool"] = "renamed" if model["pool"] == pool else model["pool"]
+
+    return change
+
+
+def second_rack(content: Content) -> None:
+    added = deepcopy(named(content["pools"], "rack-b"))
+    added["blocks"][0]["capacity_reservation_id"] = "cr-0ddddddddddddddd1"
+    content["pools"].insert(0, {**added, "name": "rack-aa"})
+
+
+U, R, H = Verdict.UNTOUCHED, Verdict.REFUSED, Verdict.HAZARD
+SPARE = append(
+    "network",
+    "subnets",
+    item={"name": "spare", "kind": "accelerator", "availability_zone": "us-east-1-dfw-2a", "cidr": "10.64.128.0/19"},
+)
+SPARE_A = append(
+    "network",
+    "subnets",
+    item={"name": "spare", "kind": "accelerator", "availability_zone": "us-east-1a", "cidr": "10.80.128.0/23"},
+)
+IMPORTED = each(
+    put("capacity_reservations", "b300", capacity_reservation_id="cr-0eeeeeeeeeeeeeee1", placement_group=None),
+    put("capacity_reservations", "b300", placement_group_name="made-elsewhere"),
+)
+NEW_NAME = "a node group of the same name: CloudFormation can't replace it"
+KUBECTL_IN_USE = "models' and teams' stacks import the function that applies their objects: remove them before"
+IN_USE = "the export that pools import would change"
+
+
+VERSION = ("Nodegroup LaunchTemplate/Version",)
+MAX_SIZE = ("Nodegroup ScalingConfig/MaxSize",)
+LEAD = ("Nodegroup Tags/ultrafleet:drain-lead-minutes",)
+SCHEDULE = ("Nodegroup Tags/ultrafleet:schedule",)
+BLOCK_LESS = ("Group Resources[-]",)
+OTHER_TARGET = (
+    "Group removed",
+    "Nodegroup Tags/ultrafleet:capacity-block-group",
+    "Nodegroup Tags/ultrafleet:capacity-reservation",
+)
+
+
+def edit(
+    field: str,
+    environment: str,
+    change: Change,
+    verdict: Verdict = U,
+    reason: str = "",
+    touches: tuple[str, ...] = (),
+    **given: Any,
+) -> Edit:
+    return Edit(
+        field=field,
+        environment=environment,
+        change=change,
+        verdict=verdict,
+        reason=reason,
+        touches=frozenset(touches),
+        **given,
+    )
+
+
+def _pool_edits(kind: str, environment: str, pool: str) -> list[Edit]:
+    """Fields that both kinds of pool have, on a pool with capacity blocks."""
+    spare = SPARE if environment == "training" else SPARE_A
+    at = ("pools", pool)
+    return [
+        edit(f"{kind}.name", environment, renamed(pool)),
+        edit(f"{kind}.subnet", environment, put(*at, subnet="spare"), R, NEW_NAME, before=spare),
+        edit(
+            f"{kind}.workload",
+            environment,
+            put(*at, workload="inference" if environment == "training" else "training"),
+        ),
+        edit(
+            f"{kind}.launch_template_version",
+            environment,
+            put(*at, launch_template_version=2),
+            H,
+            "the version that nodes run",
+            VERSION,
+        ),
+        edit(f"{kind}.roll_running_nodes", environment, put(*at, roll_running_nodes=True)),
+        edit(
+            f"{kind}.drain_lead_minutes", environment, put(*at, drain_lead_minutes=600), H, "the schedule's lead", LEAD
+        ),
+        edit(f"{kind}.hold", environment, put(*at, hold=True), Verdict.ORDER, "keeps the pool empty", SCHEDULE),
+        edit(
+            f"{kind}.capacity_target",
+            environment,
+            put(*at, capacity_target="reservation"),
+            H,
+            "the schedule follows another set of blocks, and the group goes that running nodes were launched into",
+            OTHER_TARGET,
+        ),
+    ]
+
+
+_NODE: dict[str, Any] = {
+    "efa_intent": "efa_8",
+    "interfaces": [[0, 0, "interface"], [1, 0, "efa-only"], [5, 0, "efa-only"]],
+    "max_pods": 32,
+    "labels": {"team": "post-training"},
+    "tags": {"team": "post-training"},
+    "root_volume_gib": 200,
+    "grdma_pci_topo_check_override": False,
+    "raid0_instance_store": False,
+    "kubelet_config": {"shutdownGracePeriod": "60s"},
+    "max_unavailable": 2,
+}
+_SYSTEM: dict[str, Any] = {
+    "instance_types": ["m7i.2xlarge"],
+    "placement_group": "spread",
+    "min_size": 1,
+    "max_size": 6,
+    "desired_size": 3,
+}
+_CLUSTER: dict[str, Any] = {
+    "kubernetes_version": "1.35",
+    "admin_role_arns": ["arn:aws:iam::111122223333:role/operators"],
+    "api_access_cidrs": ["10.0.0.0/24"],
+    "ssm_sessions": True,
+    "control_plane_scaling_tier": "tier-xl",
+    "addons": ["aws-ebs-csi-driver"],
+    "addon_versions": {"vpc-cni": "v1.21.0-eksbuild.1"},
+}
+
+EDITS = [
+    edit("Environment.name", "training", lambda content: content.update(NAME="training-2")),
+    edit("Environment.account", "training", put(account="999900001111")),
+    edit("Environment.region", "dev", replace_text("us-east-2", "us-west-2")),
+    edit("Environment.production", "training", put(production=False), label="off"),
+    edit("Environment.production", "dev", put(production=True), label="on"),
+    edit("Environment.pools", "training", second_rack, label="added"),
+    edit("Environment.pools", "training", remove("pools", "rack-a"), label="removed"),
+    edit("Environment.pools", "training", lambda content: content["pools"].reverse(), label="reordered"),
+    edit(
+        "Environment.capacity_reservations",
+        "training",
+        append(
+            "capacity_reservations",
+            item={
+                "name": "more",
+                "instance_type": "p6-b300.48xlarge",
+                "instance_count": 1,
+                "availability_zone": "us-east-1b",
+                "placement_group": "cluster",
+            },
+        ),
+    ),
+    edit(
+        "Environment.capacity_reservations",
+        "training",
+        each(remove("capacity_reservations", "b300"), put("pools", "b300", capacity_reservation=None)),
+        R,
+        IN_USE,
+        label="removed",
+    ),
+    edit("Network.cidr", "training", put("network", cidr="10.64.0.0/17"), R, IN_USE),
+    edit(
+        "Network.egress",
+        "training",
+        each(put("network", egress="regional_nat"), remove("network", "subnets", "nat-a")),
+    ),
+    edit("Network.interface_endpoints", "training", put("network", interface_endpoints=["ecr.api", "ecr.dkr"])),
+    edit("Network.flow_logs", "training", put("network", flow_logs=False)),
+    edit("Network.subnets", "training", SPARE, label="added"),
+    edit("Network.subnets", "training", remove("network", "subnets", "spare"), before=SPARE, label="removed"),
+    edit("Network.subnets", "training", lambda content: content["network"]["subnets"].reverse(), label="reordered"),
+    edit("Subnet.name", "training", replace_text("dallas", "fort-worth"), R, f"{IN_USE}; {NEW_NAME}"),
+    edit(
+        "Subnet.name", "dev", replace_text("accel-a", "accel-z"), R, f"{IN_USE}; {NEW_NAME}", label="without retention"
+    ),
+    edit("Subnet.kind", "training", put("network", "subnets", "system-b", kind="accelerator"), label="system"),
+    edit(
+        "Subnet.kind",
+        "inference",
+        put("network", "subnets", "spare", kind="system"),
+        before=SPARE_A,
+        label="unused",
+    ),
+    edit("Subnet.availability_zone", "training", replace_text("us-east-1b", "us-east-1c"), R, IN_USE),
+    edit("Subnet.cidr", "training", put("network", "subnets", "dallas", cidr="10.64.64.0/19"), R, IN_USE),
+    *[edit(f"Cluster.{field}", "training", put("cluster", **{field: value})) for field, value in _CLUSTER.items()],
+    *[
+        edit(f"SystemNodes.{field}", "training", put("cluster", "system_nodes", **{field: value}))
+        for field, value in _SYSTEM.items()
+    ],
+    edit(
+        "CapacityReservation.name",
+        "training",
+        each(put("capacity_reservations", "b300", name="b301"), put("pools", "b300", capacity_reservation="b301")),
+        R,
+        IN_USE,
+    ),
+    edit(
+        "CapacityReservation.instance_type", "training", replace_text("p6-b300.48xlarge", "p6-b200.48xlarge"), R, IN_USE
+    ),
+    edit("CapacityReservation.instance_count", "training", put("capacity_reservations", "b300", instance_count=3)),
+    edit("CapacityReservation.availability_zone", "training", replace_text("us-east-1b", "us-east-1c"), R, IN_USE),
+    edit(
+        "CapacityReservation.placement_group",
+        "training",
+        put("capacity_reservations", "b300", placement_group=None),
+        R,
+        IN_USE,
+    ),
+    edit("CapacityReservation.capacity_reservation_id", "training", IMPORTED, R, IN_USE),
+    edit(
+        "CapacityReservation.placement_group_name",
+        "training",
+        put("capacity_reservations", "b300", placement_group_name="another"),
+        before=IMPORTED,
+    ),
+    *_pool_edits("UltraServerPool", "training", "rack-a"),
+    edit(
+        "UltraServerPool.kind",
+        "training",
+        rebuilt("rack-a", ("ultraserver_type", "blocks"), kind="accelerator", instance_type="p5en.48xlarge", nodes=4),
+        R,
+        NEW_NAME,
+    ),
+    edit(
+        "UltraServerPool.ultraserver_type",
+        "training",
+        put("pools", "rack-a", ultraserver_type="u-p6e-gb200x36"),
+        H,
+        "another size",
+        MAX_SIZE,
+    ),
+    edit("UltraServerPool.blocks", "training", later_block, label="appended"),
+    edit("UltraServerPool.blocks", "training", remove("pools", "rack-a", "blocks", "0"), H, "a block less", BLOCK_LESS),
+    *_pool_edits("AcceleratorPool", "inference", "h200"),
+    edit(
+        "AcceleratorPool.kind",
+        "inference",
+        rebuilt(
+            "h200",
+            ("instance_type", "nodes"),
+            kind="ultraserver",
+            ultraserver_type="u-trn2x64",
+        ),
+        R,
+        NEW_NAME,
+        before=models_removed,
+    ),
+    edit("AcceleratorPool.instance_type", "inference", put("pools", "h200", instance_type="p6-b200.48xlarge")),
+    edit(
+        "AcceleratorPool.instance_type",
+        "inference",
+        put("pools", "h200", instance_type="trn2.48xlarge"),
+        R,
+        NEW_NAME,
+        before=models_removed,
+        label="other image",
+    ),
+    edit(
+        "AcceleratorPool.nodes",
+        "inference",
+        put("pools", "h200", nodes=5),
+        H,
+        "another size",
+        MAX_SIZE,
+        label="on a block",
+    ),
+    edit(
+        "AcceleratorPool.nodes",
+        "dev",
+        put("pools", "h100", nodes=2),
+        H,
+        "another size",
+        (*MAX_SIZE, "Nodegroup ScalingConfig/DesiredSize"),
+        label="on demand",
+    ),
+    edit(
+        "AcceleratorPool.blocks", "inference", remove("pools", "h200", "blocks", "0"), R, NEW_NAME, label="to on demand"
+    ),
+    edit("AcceleratorPool.capacity_reservation", "training", put("pools", "b300", capacity_reservation=None)),
+    edit("AcceleratorPool.placement_group", "dev", put("pools", "h100", placement_group="cluster"), label="added"),
+    edit(
+        "AcceleratorPool.placement_group",
+        "dev",
+        put("pools", "h100", placement_group=None),
+        before=put("pools", "h100", placement_group="cluster"),
+        label="removed",
+    ),
+    edit(
+        "Block.capacity_reservation_id",
+        "training",
+        put("pools", "rack-b", "blocks", "0", capacity_reservation_id="cr-0bbbbbbbbbbbbbbb9"),
+        H,
+        "a block less",
+        BLOCK_LESS,
+    ),
+    edit(
+        "Block.availability_zone",
+        "inference",
+        each(
+            put("network", "subnets", "h200-a", availability_zone="us-east-1b"),
+            put("pools", "h200", "blocks", "0", availability_zone="us-east-1b"),
+        ),
+        R,
+        IN_USE,
+    ),
+    edit("Block.start", "training", start_later("rack-b")),
+    edit("Block.end", "training", extend("rack-b"), label="extended"),
+    edit("Block.instance_count", "inference", put("pools", "h200", "blocks", "0", instance_count=3)),
+    edit("Block.instance_count", "training", put("pools", "rack-a", "blocks", "0", instance_count=18), label="stated"),
+    *[edit(f"Node.{field}", "training", put("pools", "rack-a", "node", **{field: v})) for field, v in _NODE.items()],
+    *[
+        edit(f"Kubernetes.{field}", "training", put("kubernetes", **{field: v}))
+        for field, v in KUBERNETES_FIELDS.items()
+    ],
+    edit("Kubernetes.delivery", "inference", argo_cd, R, KUBECTL_IN_USE, label="by Argo CD"),
+    edit("Kubernetes.delivery", "inference", argo_cd, before=models_removed, label="by Argo CD, without models"),
+    edit("Kubernetes.delivery", "inference", nothing_delivered, label="by nobody"),
+    edit("Kubernetes.argo_cd", "inference", argo_cd, before=models_removed),
+    *[
+        edit(f"ArgoCd.{field}", "inference", put("kubernetes", "argo_cd", **{field: v}), before=argo_cd)
+        for field, v in ARGO_CD_FIELDS.items()
+        if not field.startswith("idc_")
+    ],
+    *[
+        edit(
+            f"ArgoCd.{field}",
+            "inference",
+            put("kubernetes", "argo_cd", **{field: ARGO_CD_FIELDS[field]}),
+            R,
+            "the capability has a name of its own: CloudFormation can't replace it",
+            before=argo_cd,
+        )
+        for field in ("idc_instance_arn", "idc_region")
+    ],
+    edit("Kubernetes.acceptance", "training", accepted),
+    *[
+        edit(f"Acceptance.{field}", "training", put("kubernetes", "acceptance", **{field: v}), before=accepted)
+        for field, v in ACCEPTANCE_FIELDS.items()
+    ],
+    edit("Environment.teams", "training", team_added, label="added"),
+    edit("Environment.teams", "training", team_removed, label="removed"),
+    *[edit(f"Team.{field}", "training", put("teams", "pretraining", **{field: v})) for field, v in TEAM_FIELDS.items()],
+    edit("Team.file_system", "training", put("teams", "pretraining", file_system=None)),
+    *[
+        edit(f"FileSystem.{field}", "training", put("teams", "pretraining", "file_system", **{field: v}))
+        for field, v in FILE_SYSTEM_FIELDS.items()
+        if field != "throughput_mbps_per_tib"
+    ],
+    edit("FileSystem.throughput_mbps_per_tib", "training", bigger_file_system),
+    edit("Environment.models", "inference", model_added),
+    *[
+        edit(f"ServedModel.{field}", "inference", put("models", "gpt-oss-20b", **{field: v}))
+        for field, v in MODEL_FIELDS.items()
+    ],
+    edit("ServedModel.plain_http", "inference", plain_http),
+]

@@ -1,0 +1,205 @@
+"""EKS, EC2, Resource Groups and SQS as far as the block schedule calls them, with time told by the test."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ultrafleet.rehearsal.stepfunctions.language import Execution, Machine, StatesError
+from ultrafleet.rules.block_clock import BlockState
+from ultrafleet.rules.schedule_tags import group_schedule_tags, reservation_schedule_tags
+from ultrafleet.schedule import state_machine_definition
+
+CLUSTER = "training"
+QUEUE = "https://sqs.us-east-1.amazonaws.com/111122223333/dead-letters"
+
+
+@dataclass
+class Block:
+    """A reservation; EC2 keeps telling of it for a while after its end."""
+
+    id: str
+    start: datetime
+    end: datetime
+    instances: int = 18
+    forgotten: bool = False
+    reservation_type: str = "capacity-block"
+
+    def state(self, now: datetime) -> str:
+        if now < self.start:
+            return "scheduled"
+        return "active" if now < self.end else "expired"
+
+    def seen(self, now: datetime) -> BlockState:
+        return BlockState(state=self.state(now), end=self.end, instance_count=self.instances)
+
+
+@dataclass
+class NodeGroup:
+    """A managed node group."""
+
+    tags: dict[str, str] | None
+    """None: EKS leaves the field out."""
+    max_size: int = 18
+    desired: int = 0
+    min_size: int = 0
+    status: str = "ACTIVE"
+
+
+@dataclass
+class Aws:
+    """The account."""
+
+    now: datetime = datetime(2026, 11, 1, tzinfo=UTC)
+    blocks: dict[str, Block] = field(default_factory=dict)
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    node_groups: dict[str, NodeGroup] = field(default_factory=dict)
+    page_size: int = 100
+    null_token: bool = False
+    """Last pages have a NextToken that is null."""
+    calls: Counter[str] = field(default_factory=Counter)
+    failures: dict[tuple[str, str], list[StatesError | None]] = field(default_factory=dict)
+    """(action, node group or group or "") -> errors of the next calls; the last one stays."""
+    messages: list[dict[str, Any]] = field(default_factory=list)
+
+    def add_pool(
+        self, name: str, blocks: Iterable[Block] = (), *, max_size: int = 18, lead: int = 90, hold: bool = False
+    ) -> NodeGroup:
+        group = f"{CLUSTER}-{name}"
+        tags = group_schedule_tags(capacity_block_group_name=group, drain_lead_minutes=lead, hold=hold)
+        self.groups[group] = []
+        for block in blocks:
+            self.add_block(name, block)
+        self.node_groups[name] = NodeGroup(tags=tags, max_size=max_size)
+        return self.node_groups[name]
+
+    def add_pool_on_reservation(self, name: str, block: Block, *, lead: int = 90, hold: bool = False) -> NodeGroup:
+        self.blocks[block.id] = block
+        tags = reservation_schedule_tags(capacity_reservation_id=block.id, drain_lead_minutes=lead, hold=hold)
+        self.node_groups[name] = NodeGroup(tags=tags, max_size=18)
+        return self.node_groups[name]
+
+    def add_block(self, pool: str, block: Block) -> None:
+        self.blocks[block.id] = block
+        self.groups[f"{CLUSTER}-{pool}"].append(block.id)
+
+    def fail(self, action: str, about: str, *errors: str | None) -> None:
+        self.failures[action, about] = [StatesError(error, "it says why") if error else None for error in errors]
+
+    def tick(self, now: datetime | None = None) -> Execution:
+        """One execution, at a moment."""
+        if now is not None:
+            self.now = now
+        definition = state_machine_definition(cluster_name=CLUSTER, dead_letter_queue_url=QUEUE)
+        return Machine(definition, self.call).run(start=self.now)
+
+    def ticks(self, start: datetime, end: datetime) -> Iterable[datetime]:
+        """An execution every five minutes; yields after each."""
+        moment = start
+        while moment <= end:
+            execution = self.tick(moment)
+            assert execution.status == "SUCCEEDED", execution
+            yield moment
+            moment += timedelta(minutes=5)
+
+    @property
+    def writes(self) -> int:
+        return self.calls["eks:updateNodegroupConfig"]
+
+    def call(self, resource: str, arguments: dict[str, Any]) -> Any:
+        prefix, action = resource.split("aws-sdk:")
+        assert prefix == "arn:aws:states:::"
+        self.calls[action] += 1
+        about = arguments.get("NodegroupName") or arguments.get("Group") or ""
+        planned = self.failures.get((action, about), [])
+        error = planned[0] if planned else None
+        if len(planned) > 1:
+            planned.pop(0)
+        if error is not None:
+            raise error
+        answers = {
+            "ec2:describeCapacityReservations": self._describe_reservations,
+            "eks:listNodegroups": self._list_node_groups,
+            "eks:describeNodegroup": self._describe_node_group,
+            "eks:updateNodegroupConfig": self._update,
+            "resourcegroups:listGroupResources": self._list_group,
+            "sqs:sendMessage": self._send,
+        }
+        # What goes over the wire is JSON: nothing is shared with the caller.
+        return json.loads(json.dumps(answers[action](json.loads(json.dumps(arguments)))))
+
+    def _page(self, key: str, items: list[Any], arguments: dict[str, Any]) -> dict[str, Any]:
+        first = int(arguments.get("NextToken", "0"))
+        after = first + min(self.page_size, arguments["MaxResults"])
+        if after < len(items):
+            return {key: items[first:after], "NextToken": str(after)}
+        return {key: items[first:after], **({"NextToken": None} if self.null_token else {})}
+
+    def _describe_reservations(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        assert set(arguments) <= {"MaxResults", "NextToken"}
+        items = [
+            {
+                "CapacityReservationId": block.id,
+                "ReservationType": block.reservation_type,
+                "State": block.state(self.now),
+                "StartDate": f"{block.start:%Y-%m-%dT%H:%M:%SZ}",
+                "EndDate": f"{block.end:%Y-%m-%dT%H:%M:%SZ}",
+                "TotalInstanceCount": block.instances,
+            }
+            for block in self.blocks.values()
+            if not block.forgotten
+        ]
+        return self._page("CapacityReservations", items, arguments)
+
+    def _list_node_groups(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        assert arguments["ClusterName"] == CLUSTER
+        return self._page("Nodegroups", list(self.node_groups), arguments)
+
+    def _node_group(self, arguments: dict[str, Any]) -> NodeGroup:
+        assert arguments["ClusterName"] == CLUSTER
+        if arguments["NodegroupName"] not in self.node_groups:
+            raise StatesError("Eks.ResourceNotFoundException", "no node group found")
+        return self.node_groups[arguments["NodegroupName"]]
+
+    def _describe_node_group(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        group = self._node_group(arguments)
+        return {
+            "Nodegroup": {
+                "NodegroupName": arguments["NodegroupName"],
+                "Status": group.status,
+                **({} if group.tags is None else {"Tags": group.tags}),
+                "ScalingConfig": {"MinSize": group.min_size, "MaxSize": group.max_size, "DesiredSize": group.desired},
+            }
+        }
+
+    def _update(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        group = self._node_group(arguments)
+        assert set(arguments) == {"ClusterName", "NodegroupName", "ScalingConfig"}
+        assert group.status != "CREATING", "what EKS answers then is not documented"
+        if group.status != "ACTIVE":
+            raise StatesError("Eks.ResourceInUseException", "an update is under way")
+        size = arguments["ScalingConfig"]
+        assert size["MinSize"] == 0
+        assert size["MaxSize"] == group.max_size
+        assert 0 <= size["DesiredSize"] <= group.max_size
+        group.desired = size["DesiredSize"]
+        return {"Update": {"Status": "InProgress"}}
+
+    def _list_group(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if "Group" not in arguments:
+            raise StatesError("ResourceGroups.BadRequestException", "a group is required")
+        if arguments["Group"] not in self.groups:
+            raise StatesError("ResourceGroups.NotFoundException", "no such group")
+        arn = "arn:aws:ec2:us-east-1:111122223333:capacity-reservation/"
+        items = [
+            {"Identifier": {"ResourceArn": arn + block, "ResourceType": "AWS::EC2::CapacityReservation"}}
+            for block in self.groups[arguments["Group"]]
+        ]
+        return self._page("Resources", items, arguments)
+
+    def _send(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        assert arguments["QueueUrl"] == QUEUE
+        self.messages.append(json.loads(arguments["MessageBody"]))
+        return {"MessageId": str(len(self.messages))}

@@ -1,0 +1,347 @@
+"""More faults planted in the rack's template: capacity, groups of nodes, schedules, versions, networks, access."""
+
+from typing import Any
+
+from helpers.policy_faults import LAUNCH, Edit, add, auto_scaling, data, interfaces, single
+
+B300 = interfaces((0, 0, "interface"), *((card, 0, "efa-only") for card in range(1, 17)))
+RESERVED = "AWS::EC2::CapacityReservation"
+
+
+def on_demand(resources: dict[str, Any], **reservation: Any) -> None:
+    """Two B300 on an on-demand reservation, in place of the rack."""
+    single(resources, "p6-b300.48xlarge")
+    data(resources).update(NetworkInterfaces=B300)
+    data(resources).pop("InstanceMarketOptions")
+    resources["Rack"].pop("CapacityType")
+    resources["Rack"]["ScalingConfig"].update(MaxSize=2)
+    resources["Subnet"].update(AvailabilityZone="us-east-1b")
+    add(
+        resources,
+        "Reserved",
+        RESERVED,
+        **{"InstanceType": "p6-b300.48xlarge", "InstanceCount": 2, "InstancePlatform": "Linux/UNIX", **reservation},
+    )
+    target(resources, CapacityReservationId={"Ref": "Reserved"})
+
+
+def target(resources: dict[str, Any], **to: Any) -> None:
+    data(resources)["CapacityReservationSpecification"].update(CapacityReservationTarget=to)
+
+
+def block_group(resources: dict[str, Any], *, pool: dict[str, Any] | None, allowed: str = RESERVED) -> None:
+    """A resource group of blocks, which the rack targets."""
+    parameters = [{"Name": name, "Values": [value]} for name, value in (pool or {}).items()]
+    configuration = [
+        {"Type": "AWS::EC2::CapacityReservationPool", "Parameters": parameters},
+        {
+            "Type": "AWS::ResourceGroups::Generic",
+            "Parameters": [{"Name": "allowed-resource-types", "Values": [allowed]}],
+        },
+    ]
+    add(
+        resources,
+        "Blocks",
+        "AWS::ResourceGroups::Group",
+        Name="blocks",
+        Configuration=configuration if pool is not None else [],
+    )
+    target(resources, CapacityReservationResourceGroupArn={"Fn::GetAtt": ["Blocks", "Arn"]})
+
+
+def placed(resources: dict[str, Any], strategy: str) -> None:
+    on_demand(resources)
+    add(resources, "Placed", "AWS::EC2::PlacementGroup", Strategy=strategy)
+    data(resources).update(Placement={"GroupName": {"Ref": "Placed"}})
+
+
+def order(resources: dict[str, Any], old: str, new: str) -> None:
+    told = resources["Emptied"]["Target"]
+    told["Input"] = told["Input"].replace(old, new)
+
+
+GROUP_FAULTS: dict[str, tuple[Edit, str, str]] = {
+    "right reservation, nothing wrong but the key": (
+        lambda r: (on_demand(r), data(r).update(KeyName="k")),
+        "ssh-key",
+        "warning",
+    ),
+    "right group of blocks, nothing wrong but the key": (
+        lambda r: (
+            block_group(r, pool={"instance-type": "p6e-gb200.36xlarge", "reservation-type": "capacity-block"}),
+            data(r).update(KeyName="k"),
+        ),
+        "ssh-key",
+        "warning",
+    ),
+    "a rack without EFA": (
+        lambda r: data(r).update(NetworkInterfaces=interfaces((0, 0, "interface"))),
+        "no-efa",
+        "warning",
+    ),
+    "a type that nobody knows": (
+        lambda r: (
+            data(r).update(InstanceType="p6e-gb200.72xlarge"),
+            r["Emptied"].update(ScheduleExpression="at(2026-12-15T09:00:00)"),
+        ),
+        "instance-type",
+        "warning",
+    ),
+    "security groups twice": (
+        lambda r: data(r).update(SecurityGroupIds=["sg-1"]),
+        "security-groups-twice",
+        "error",
+    ),
+    "a block and no reservation wanted": (
+        lambda r: data(r)["CapacityReservationSpecification"].update(CapacityReservationPreference="none"),
+        "market-and-reservation",
+        "error",
+    ),
+    "instances spread": (lambda r: placed(r, "spread"), "placement-strategy", "warning"),
+    "a P6e reserved on demand": (
+        lambda r: add(r, "Reserved", RESERVED, InstanceType="p6e-gb200.36xlarge", InstanceCount=18),
+        "block-in-cloudformation",
+        "error",
+    ),
+    "a block that is a reservation made here": (
+        lambda r: (
+            on_demand(r),
+            data(r).update(InstanceMarketOptions={"MarketType": "capacity-block"}),
+            r["Rack"].update(CapacityType="CAPACITY_BLOCK"),
+        ),
+        "block-in-cloudformation",
+        "error",
+    ),
+    "a reservation of another type": (
+        lambda r: on_demand(r, InstanceType="p6-b200.48xlarge"),
+        "reservation-agreement",
+        "error",
+    ),
+    "a reservation in another zone": (
+        lambda r: on_demand(r, AvailabilityZone="us-east-1a"),
+        "reservation-agreement",
+        "error",
+    ),
+    "a group that takes instances": (
+        lambda r: block_group(
+            r,
+            pool={"instance-type": "p6e-gb200.36xlarge", "reservation-type": "capacity-block"},
+            allowed="AWS::EC2::Instance",
+        ),
+        "reservation-group",
+        "error",
+    ),
+    "a group of another type": (
+        lambda r: block_group(r, pool={"instance-type": "p5en.48xlarge", "reservation-type": "capacity-block"}),
+        "reservation-group",
+        "error",
+    ),
+    "a group that is no pool": (lambda r: block_group(r, pool=None), "reservation-group", "error"),
+    "a placement group of an Auto Scaling group": (
+        lambda r: auto_scaling(r, LaunchTemplate=LAUNCH, VPCZoneIdentifier=["subnet-1"], PlacementGroup="p"),
+        "placement-with-block",
+        "error",
+    ),
+    "nodes before the block": (
+        lambda r: r["Rack"]["ScalingConfig"].update(DesiredSize=18),
+        "desired-size-with-block",
+        "warning",
+    ),
+    "no image stated": (lambda r: r["Rack"].pop("AmiType"), "ami-architecture", "error"),
+    "an image of the other architecture": (
+        lambda r: (
+            r["Rack"].pop("AmiType"),
+            data(r).update(
+                ImageId="{{resolve:ssm:/aws/service/eks/optimized-ami/1.34/amazon-linux-2023/x86_64/nvidia/"
+                "recommended/image_id}}"
+            ),
+        ),
+        "ami-architecture",
+        "error",
+    ),
+    "Bottlerocket on GB200": (
+        lambda r: r["Rack"].update(AmiType="BOTTLEROCKET_ARM_64_NVIDIA"),
+        "ami-architecture",
+        "warning",
+    ),
+    "a P6e without launch template": (
+        lambda r: (
+            r["Rack"].pop("LaunchTemplate"),
+            r["Rack"].update(CapacityType="ON_DEMAND"),
+            r["Rack"].update(InstanceTypes=["p6e-gb200.36xlarge"]),
+        ),
+        "capacity-type",
+        "error",
+    ),
+    "PCS on demand": (
+        lambda r: add(
+            r,
+            "Slurm",
+            "AWS::PCS::ComputeNodeGroup",
+            CustomLaunchTemplate={"TemplateId": {"Ref": "Template"}, "Version": "1"},
+            InstanceConfigs=[{"InstanceType": "p6e-gb200.36xlarge"}],
+            PurchaseOption="ONDEMAND",
+            ScalingConfiguration={"MinInstanceCount": 0, "MaxInstanceCount": 18},
+            SubnetIds=[{"Ref": "Subnet"}],
+        ),
+        "capacity-type",
+        "error",
+    ),
+    "an instance profile": (
+        lambda r: data(r).update(IamInstanceProfile={"Name": "node"}),
+        "node-group-launch-template",
+        "error",
+    ),
+    "a subnet on an interface": (
+        lambda r: data(r)["NetworkInterfaces"][0].update(SubnetId="subnet-1"),
+        "node-group-launch-template",
+        "error",
+    ),
+    "a type twice": (
+        lambda r: r["Rack"].update(InstanceTypes=["p6e-gb200.36xlarge"]),
+        "node-group-launch-template",
+        "error",
+    ),
+    "an image twice": (
+        lambda r: data(r).update(ImageId="ami-0123456789abcdef0"),
+        "node-group-launch-template",
+        "error",
+    ),
+    "a disk size": (lambda r: r["Rack"].update(DiskSize=100), "node-group-launch-template", "error"),
+    "user data that is a script": (
+        lambda r: data(r).update(UserData={"Fn::Base64": {"Fn::Sub": "#!/bin/bash\necho ${AWS::Region}"}}),
+        "user-data-mime",
+        "error",
+    ),
+    "emptied with EKS": (
+        lambda r: r["Emptied"].update(ScheduleExpression="at(2026-12-15T10:50:00)"),
+        "block-clock",
+        "error",
+    ),
+    "a lead that is too short": (
+        lambda r: r["Rack"].update(
+            Tags={"ultrafleet:schedule": "capacity-blocks", "ultrafleet:drain-lead-minutes": "40"}
+        ),
+        "block-clock",
+        "error",
+    ),
+    "an Auto Scaling group emptied late": (
+        lambda r: (
+            auto_scaling(r, LaunchTemplate=LAUNCH, VPCZoneIdentifier=["subnet-1"]),
+            r[""]["Resources"]["Scaled"]["Properties"].update(StartTime="2026-12-15T11:00:00Z"),
+        ),
+        "block-clock",
+        "error",
+    ),
+    "nobody empties it": (lambda r: r[""]["Resources"].pop("Emptied"), "nobody-empties", "warning"),
+    "keys in camel case": (
+        lambda r: order(r, '"ClusterName"', '"clusterName"'),
+        "schedule",
+        "error",
+    ),
+    "a long name of a schedule": (lambda r: r["Emptied"].update(Name="x" * 65), "schedule", "error"),
+    "a release without driver": (
+        lambda r: r["Rack"].update(ReleaseVersion="1.34.1-20250904"),
+        "release-for-p6e",
+        "error",
+    ),
+    "an old CNI": (
+        lambda r: add(
+            r, "Cni", "AWS::EKS::Addon", AddonName="vpc-cni", AddonVersion="v1.18.3-eksbuild.1", ClusterName="c"
+        ),
+        "cni-for-efa-only",
+        "error",
+    ),
+    "a small subnet": (lambda r: r["Subnet"].update(CidrBlock="10.0.0.0/28"), "subnet-addresses", "error"),
+    "a cluster in the Local Zone": (
+        lambda r: r["Cluster"]["ResourcesVpcConfig"].update(SubnetIds=[{"Ref": "Subnet"}, "subnet-2"]),
+        "cluster-subnets",
+        "error",
+    ),
+    "a volume that says nothing": (
+        lambda r: data(r)["BlockDeviceMappings"][0]["Ebs"].pop("Encrypted"),
+        "volume-encryption",
+        "error",
+    ),
+    "a plain file system": (
+        lambda r: add(r, "Homes", "AWS::EFS::FileSystem", Encrypted=False),
+        "volume-encryption",
+        "error",
+    ),
+    "an administrator in any partition": (
+        lambda r: r["NodeRole"].update(
+            ManagedPolicyArns=[
+                {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":iam::aws:policy/AdministratorAccess"]]}
+            ]
+        ),
+        "all-rights",
+        "error",
+    ),
+    "a role for everybody": (
+        lambda r: r["NodeRole"].update(
+            AssumeRolePolicyDocument={
+                "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]
+            }
+        ),
+        "trust-everybody",
+        "error",
+    ),
+    "access in a config map": (
+        lambda r: r["Cluster"].update(AccessConfig={"AuthenticationMode": "CONFIG_MAP"}),
+        "authentication-mode",
+        "warning",
+    ),
+    "more nodes than the quota": (
+        lambda r: add(
+            r,
+            "Workers",
+            "AWS::EKS::Nodegroup",
+            ScalingConfig={"MaxSize": 451},
+            Subnets=["s"],
+            NodeRole="n",
+            ClusterName="c",
+        ),
+        "node-quota",
+        "warning",
+    ),
+    "61 rules": (
+        lambda r: r["Efa"].update(
+            SecurityGroupEgress=[
+                {"IpProtocol": "tcp", "FromPort": n, "ToPort": n, "CidrIp": "10.0.0.0/8"} for n in range(61)
+            ]
+        ),
+        "security-group-rules",
+        "warning",
+    ),
+    "201 outputs": (
+        lambda r: r[""].update(Outputs={f"O{n}": {"Value": "x"} for n in range(201)}),
+        "stack-limits",
+        "error",
+    ),
+    "Amazon Linux 2 on a version that has none": (
+        lambda r: (
+            single(r, "p5.48xlarge"),
+            data(r).update(NetworkInterfaces=interfaces((0, 0, "interface"), (0, 1, "efa-only"))),
+            r["Rack"].update(AmiType="AL2_x86_64_GPU"),
+        ),
+        "amazon-linux-2",
+        "error",
+    ),
+    "Amazon Linux 2 on a version that has some": (
+        lambda r: (
+            single(r, "p5.48xlarge"),
+            data(r).update(NetworkInterfaces=interfaces((0, 0, "interface"), (0, 1, "efa-only"))),
+            r["Rack"].update(AmiType="AL2_x86_64_GPU"),
+            r["Cluster"].update(Version="1.32"),
+        ),
+        "amazon-linux-2",
+        "warning",
+    ),
+    "a loop over what nobody knows": (
+        lambda r: r[""]["Resources"].update(
+            {"Fn::ForEach::Topics": ["Name", {"Ref": "Vpc"}, {"Topic${Name}": {"Type": "AWS::SNS::Topic"}}]}
+        ),
+        "unread",
+        "unknown",
+    ),
+}

@@ -1,0 +1,123 @@
+"""A shipped environment, perhaps edited, on the embedded AWS of this process."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import aws_cdk as cdk
+import yaml
+
+from stacks.fleet_stage import FleetStage
+from ultrafleet.environment import Environment, load_environment
+from ultrafleet.rehearsal.assembly import AssemblyStack, deploy_assembly, read_assembly
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.embedded import embedded_aws
+from ultrafleet.rehearsal.pool_view import PoolView, pool_instances, pool_views
+from ultrafleet.rehearsal.simulation import Simulation
+
+ROOT = Path(__file__).parent.parent.parent
+ENVIRONMENTS = ROOT / "stacks" / "environments"
+
+Content = dict[str, Any]
+Edit = Callable[[Content], object]
+
+
+@cache
+def synthesised(content: str, name: str) -> tuple[Environment, tuple[AssemblyStack, ...]]:
+    """An environment and its stacks, from the text of its file."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}.yaml"
+        path.write_text(content)
+        environment = load_environment(path)
+        context = json.loads((ROOT / "cdk.json").read_text())["context"]
+        app = cdk.App(
+            context=context,
+            outdir=f"{folder}/cdk.out",
+            analytics_reporting=False,
+            builtin_cloud_formation_validation=False,
+        )
+        FleetStage(app, environment=environment)
+        app.synth()
+        return environment, tuple(read_assembly(Path(folder) / "cdk.out" / f"assembly-{name}"))
+
+
+class Site:
+    """An environment's account."""
+
+    def __init__(self, name: str, edit: Edit | None = None) -> None:
+        self.name = name
+        self.text = (ENVIRONMENTS / f"{name}.yaml").read_text()
+        self.edit(edit)
+        self.director = Simulation(self.environment, read_again=lambda: self.environment)
+
+    def edit(self, edit: Edit | None) -> None:
+        """Edit the file."""
+        if edit is not None:
+            content = yaml.safe_load(self.text)
+            edit(content)
+            self.text = yaml.safe_dump(content)
+        self.environment, self.stacks = synthesised(self.text, self.name)
+
+    def write_assembly(self, folder: Path) -> None:
+        """Write what `cdk synth` would have written of the environment, as far as the command reads it."""
+        written = folder / f"assembly-{self.name}"
+        written.mkdir(parents=True, exist_ok=True)
+        artifacts = {}
+        for stack in self.stacks:
+            (written / f"{stack.name}.json").write_text(stack.template)
+            properties = {"stackName": stack.name, "templateFile": f"{stack.name}.json"}
+            artifacts[stack.name] = {"type": "aws:cloudformation:stack", "properties": properties}
+        (written / "manifest.json").write_text(json.dumps({"artifacts": artifacts}))
+
+    @property
+    def call(self) -> Calls:
+        return Calls(account_id=self.environment.account, region=self.environment.region)
+
+    def deploy(self, edit: Edit | None = None) -> dict[str, str]:
+        """Deploy, after an edit; what was done with each stack."""
+        self.edit(edit)
+        self.director.prepare()
+        return deploy_assembly(list(self.stacks), self.call)
+
+    def nodes(self, pool: str) -> set[str]:
+        """Ids of the running instances of a pool."""
+        return {instance["InstanceId"] for instance in self.instances(pool)}
+
+    def instances(self, pool: str) -> list[dict[str, Any]]:
+        return pool_instances(self.environment, pool, self.call)
+
+    def pool(self, name: str) -> PoolView:
+        (found,) = [view for view in pool_views(self.environment) if view.name == name]
+        return found
+
+
+@contextmanager
+def site(name: str, edit: Edit | None = None, *, now: datetime | None = None) -> Iterator[Site]:
+    """An account in which nothing is deployed, an hour before the environment's first block."""
+    made = Site(name, edit)
+    starts = [block.start for pool in made.environment.pools for block in pool.capacity_blocks]
+    begin = min(starts) - timedelta(hours=1) if starts else datetime(2026, 11, 23, tzinfo=UTC)
+    with embedded_aws(made.environment, now=now or begin):
+        yield made
+
+
+def without_workloads(content: Content) -> None:
+    """Pools alone: no teams, no models, nothing brought into the cluster."""
+    content.update(teams=[], models=[], kubernetes={"delivery": "none"})
+
+
+def remove_pool(content: Content, name: str) -> None:
+    """Take a pool out of an environment's file, and the models that it serves."""
+    content["pools"].remove(pool_of(content, name))
+    content["models"] = [model for model in content.get("models", []) if model["pool"] != name]
+
+
+def pool_of(content: Content, name: str) -> Content:
+    """A pool of an environment's file."""
+    (found,) = [item for item in content["pools"] if item["name"] == name]
+    return found  # type: ignore[no-any-return]  # YAML

@@ -1,0 +1,309 @@
+"""Changes of access, data, networks and clusters, and what each has to be told as."""
+
+from helpers.review_fleet import (
+    A_DATA,
+    BUCKET,
+    CLUSTER,
+    EVERY,
+    ROLLED_A,
+    SUBNET,
+    A,
+    Edit,
+    Scenario,
+    Stacks,
+    both,
+    of,
+    put,
+)
+
+
+def tightened(content: Stacks) -> None:
+    statements = content["cluster"]["Resources"]["Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    statements[0] |= {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::data/shards/*"}
+
+
+EVERYBODY = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": "0.0.0.0/0"}
+ADMIN_OF_THE_CLUSTER = [
+    {
+        "PolicyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+        "AccessScope": {"Type": "cluster"},
+    }
+]
+OPEN_TO_THE_OFFICE = both(
+    of("cluster", "Fleet", "ResourcesVpcConfig", "EndpointPublicAccess", value=True),
+    of("cluster", "Fleet", "ResourcesVpcConfig", "PublicAccessCidrs", value=["10.0.0.0/8"]),
+)
+
+ACCESS_SCENARIOS: dict[str, Scenario] = {
+    "a subnet shrinks": Scenario(
+        edit=put("network", "Parameters", "Bits", "Default", value="26"),
+        hazards=frozenset({("stops", "subnet-shrunk", SUBNET), ("stops", "export-in-use", "network/subnet-a")}),
+        changed=EVERY,
+        says=("4,091 → 59 addresses", "40 nodes at full size", "| 40 | 59 | 19 |"),
+    ),
+    "a volume's encryption is dropped": Scenario(
+        edit=of("racks", *A_DATA, "BlockDeviceMappings", 0, "Ebs", "Encrypted", value=False),
+        hazards=ROLLED_A | {("opens", "encryption-dropped", "racks/RackALaunch (AWS::EC2::LaunchTemplate)")},
+        changed=A,
+        says=("**volume-encryption**",),
+    ),
+    "a cluster's encryption is dropped": Scenario(
+        edit=of("cluster", "Fleet", "EncryptionConfig", value=None),
+        hazards=frozenset({("opens", "encryption-dropped", CLUSTER), ("stops", "refused", CLUSTER)}),
+        changed=frozenset(),
+    ),
+    "a group is widened": Scenario(
+        edit=of("network", "Efa", "SecurityGroupIngress", value=[EVERYBODY]),
+        hazards=frozenset({("opens", "security-group-widened", "network/Efa")}),
+        changed=frozenset(),
+        says=("tcp 22 from 0.0.0.0/0", "**open-to-everybody**"),
+    ),
+    "a role may do more": Scenario(
+        edit=of(
+            "cluster", "Role", "Policies", 0, "PolicyDocument", "Statement", 0, "Action", value=["s3:Get*", "s3:Put*"]
+        ),
+        hazards=frozenset({("opens", "iam-widened", "cluster/Role")}),
+        changed=frozenset(),
+        says=("s3:Put",),
+    ),
+    "a role may do less": Scenario(edit=tightened, changed=frozenset()),
+    "somebody else may take a role": Scenario(
+        edit=of(
+            "cluster",
+            "Role",
+            "AssumeRolePolicyDocument",
+            "Statement",
+            0,
+            "Principal",
+            value={"AWS": "arn:aws:iam::999999999999:root"},
+        ),
+        hazards=frozenset({("opens", "iam-widened", "cluster/Role (trust)")}),
+        changed=frozenset(),
+    ),
+    "the endpoint is opened": Scenario(
+        edit=of("cluster", "Fleet", "ResourcesVpcConfig", "EndpointPublicAccess", value=True),
+        hazards=frozenset({("opens", "endpoint-opened", CLUSTER)}),
+        changed=frozenset(),
+        says=("**public-endpoint**",),
+    ),
+    "the endpoint is no longer said to be closed": Scenario(
+        edit=of("cluster", "Fleet", "ResourcesVpcConfig", "EndpointPublicAccess", value=None),
+        hazards=frozenset({("opens", "endpoint-opened", CLUSTER)}),
+        changed=frozenset(),
+    ),
+    "deletion protection is off": Scenario(
+        edit=of("cluster", "Fleet", "DeletionProtection", value=False),
+        hazards=frozenset({("opens", "deletion-protection-off", CLUSTER)}),
+        changed=frozenset(),
+    ),
+    "a bucket is no longer retained": Scenario(
+        edit=put("cluster", "Resources", "Checkpoints", "DeletionPolicy", value="Delete"),
+        hazards=frozenset({("opens", "deletion-protection-off", BUCKET)}),
+        says=("DeletionPolicy `Retain` → `Delete`",),
+    ),
+    "a retained bucket leaves": Scenario(
+        edit=put("cluster", "Resources", "Checkpoints", value=None),
+        hazards=frozenset({("look", "retained", BUCKET)}),
+    ),
+    "a bucket that nothing retains leaves": Scenario(
+        edit=lambda content: content["network"]["Resources"].pop("Bucket"),
+        hazards=frozenset({("stops", "data-removed", "network/Bucket (AWS::S3::Bucket)")}),
+    ),
+    "IMDSv1 is accepted": Scenario(
+        edit=of("racks", *A_DATA, "MetadataOptions", "HttpTokens", value="optional"),
+        hazards=ROLLED_A | {("opens", "imds-v1", "racks/RackALaunch (AWS::EC2::LaunchTemplate)")},
+        changed=A,
+    ),
+    "the cluster has other subnets": Scenario(
+        edit=of("cluster", "Fleet", "ResourcesVpcConfig", "SubnetIds", value=["subnet-1", "subnet-3"]),
+        changed=frozenset(),
+    ),
+    "an export goes": Scenario(
+        edit=put("network", "Outputs", "Subnet", value=None),
+        hazards=frozenset({("stops", "export-in-use", "network/subnet-a")}),
+    ),
+    "a resource becomes another type": Scenario(
+        edit=put("cluster", "Resources", "Checkpoints", "Type", value="AWS::S3::AccessPoint"),
+        hazards=frozenset({("stops", "refused", "cluster/Checkpoints (AWS::S3::Bucket)")}),
+    ),
+    "an access entry is wider": Scenario(
+        edit=of("cluster", "Entry", "AccessPolicies", value=ADMIN_OF_THE_CLUSTER),
+        hazards=frozenset({("opens", "iam-widened", "cluster/Entry")}),
+        says=("AmazonEKSClusterAdminPolicy on the whole cluster",),
+    ),
+    "an endpoint of the network has no policy any more": Scenario(
+        edit=of("network", "S3", "PolicyDocument", value=None),
+        hazards=frozenset({("opens", "iam-widened", "network/S3 (policy)")}),
+    ),
+    "a role that is elsewhere may do more": Scenario(
+        edit=put(
+            "network",
+            "Resources",
+            "More",
+            value={
+                "Type": "AWS::IAM::RolePolicy",
+                "Properties": {
+                    "RoleName": "nodes",
+                    "PolicyDocument": {"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}},
+                },
+            },
+        ),
+        hazards=frozenset({("opens", "iam-widened", "network/nodes")}),
+    ),
+    "a bucket gets a policy": Scenario(
+        edit=put(
+            "cluster",
+            "Resources",
+            "Open",
+            value={
+                "Type": "AWS::S3::BucketPolicy",
+                "Properties": {
+                    "Bucket": {"Ref": "Checkpoints"},
+                    "PolicyDocument": {
+                        "Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*", "Principal": "*"}
+                    },
+                },
+            },
+        ),
+        hazards=frozenset({("opens", "iam-widened", "cluster/Open (policy)")}),
+    ),
+    "a new group lets everybody in": Scenario(
+        edit=put(
+            "network",
+            "Resources",
+            "Web",
+            value={
+                "Type": "AWS::EC2::SecurityGroup",
+                "Properties": {
+                    "SecurityGroupIngress": [
+                        {"IpProtocol": "tcp", "FromPort": 8000, "ToPort": 8000, "CidrIp": "0.0.0.0/0"}
+                    ]
+                },
+            },
+        ),
+        hazards=frozenset({("opens", "security-group-widened", "network/Web")}),
+    ),
+    "a rule of a group goes": Scenario(
+        edit=put("network", "Resources", "Out", value=None),
+        hazards=frozenset({("look", "removed", "network/Out (AWS::EC2::SecurityGroupEgress)")}),
+        says=("**efa-security-group**",),
+    ),
+    "the endpoint is closed, and its networks with it": Scenario(
+        edit=both(
+            of("cluster", "Fleet", "ResourcesVpcConfig", "EndpointPublicAccess", value=False),
+            of("cluster", "Fleet", "ResourcesVpcConfig", "PublicAccessCidrs", value=None),
+        ),
+    ),
+    "more networks reach the endpoint": Scenario(
+        edit=of("cluster", "Fleet", "ResourcesVpcConfig", "PublicAccessCidrs", value=["10.0.0.0/8", "192.0.2.0/24"]),
+        hazards=frozenset({("opens", "endpoint-opened", CLUSTER)}),
+        says=("192.0.2.0/24",),
+    ),
+    "the cluster is a minor version newer": Scenario(
+        edit=of("cluster", "Fleet", "Version", value="1.35"),
+        hazards=frozenset({("look", "cluster-version", CLUSTER)}),
+    ),
+    "the cluster skips a version": Scenario(
+        edit=of("cluster", "Fleet", "Version", value="1.36"), hazards=frozenset({("stops", "refused", CLUSTER)})
+    ),
+    "the cluster goes back": Scenario(
+        edit=of("cluster", "Fleet", "Version", value="1.33"), hazards=frozenset({("stops", "refused", CLUSTER)})
+    ),
+    "a file system is smaller": Scenario(
+        edit=of("network", "Scratch", "StorageCapacity", value=2400),
+        hazards=frozenset({("stops", "refused", "network/Scratch (AWS::FSx::FileSystem)")}),
+    ),
+    "a namespace goes": Scenario(
+        edit=put("cluster", "Resources", "Namespace", value=None),
+        hazards=frozenset({("stops", "data-removed", "cluster/Namespace (Custom::AWSCDK-EKS-KubernetesResource)")}),
+        says=("Namespace is deleted, with all that is in it",),
+    ),
+    "a chart goes": Scenario(
+        edit=put("cluster", "Resources", "Chart", value=None),
+        hazards=frozenset({("look", "uninstalled", "cluster/Chart (Custom::AWSCDK-EKS-HelmChart)")}),
+    ),
+    "a schedule goes": Scenario(
+        edit=put("cluster", "Resources", "Emptied", value=None),
+        hazards=frozenset({("look", "schedule-changed", "cluster/Emptied (AWS::Scheduler::Schedule)")}),
+    ),
+}
+
+ACCESS_BEFORE: dict[str, Edit] = {
+    "a bucket that nothing retains leaves": put(
+        "network", "Resources", "Bucket", value={"Type": "AWS::S3::Bucket", "Properties": {}}
+    ),
+    "an access entry is wider": put(
+        "cluster",
+        "Resources",
+        "Entry",
+        value={
+            "Type": "AWS::EKS::AccessEntry",
+            "Properties": {
+                "ClusterName": "fleet",
+                "PrincipalArn": "arn:aws:iam::111122223333:role/a",
+                "AccessPolicies": [
+                    {
+                        "PolicyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
+                        "AccessScope": {"Type": "namespace", "Namespaces": ["a"]},
+                    }
+                ],
+            },
+        },
+    ),
+    "an endpoint of the network has no policy any more": put(
+        "network",
+        "Resources",
+        "S3",
+        value={
+            "Type": "AWS::EC2::VPCEndpoint",
+            "Properties": {
+                "ServiceName": "com.amazonaws.us-east-1.s3",
+                "VpcId": "vpc-1",
+                "PolicyDocument": {
+                    "Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*", "Principal": "*"}
+                },
+            },
+        },
+    ),
+    "the endpoint is closed, and its networks with it": OPEN_TO_THE_OFFICE,
+    "more networks reach the endpoint": OPEN_TO_THE_OFFICE,
+    "a file system is smaller": put(
+        "network",
+        "Resources",
+        "Scratch",
+        value={
+            "Type": "AWS::FSx::FileSystem",
+            "Properties": {
+                "FileSystemType": "LUSTRE",
+                "StorageCapacity": 4800,
+                "SubnetIds": ["subnet-1"],
+                "LustreConfiguration": {"DeploymentType": "SCRATCH_2"},
+            },
+        },
+    ),
+    "a namespace goes": put(
+        "cluster",
+        "Resources",
+        "Namespace",
+        value={
+            "Type": "Custom::AWSCDK-EKS-KubernetesResource",
+            "Properties": {"ClusterName": "fleet", "Manifest": '[{"kind":"Namespace","metadata":{"name":"a"}}]'},
+        },
+    ),
+    "a chart goes": put(
+        "cluster",
+        "Resources",
+        "Chart",
+        value={
+            "Type": "Custom::AWSCDK-EKS-HelmChart",
+            "Properties": {"ClusterName": "fleet", "Release": "kueue", "Chart": "kueue"},
+        },
+    ),
+    "a schedule goes": put(
+        "cluster",
+        "Resources",
+        "Emptied",
+        value={"Type": "AWS::Scheduler::Schedule", "Properties": {"ScheduleExpression": "at(2026-12-15T09:00:00)"}},
+    ),
+}
+"""What the base has in addition."""

@@ -1,0 +1,253 @@
+"""Changes of a fleet, and what each has to be told as."""
+
+from helpers.policy_templates import GRACE, NEURON, P6E
+from helpers.review_access_scenarios import ACCESS_BEFORE, ACCESS_SCENARIOS
+from helpers.review_fleet import (
+    A_DATA,
+    GB200,
+    H200,
+    RACK_A,
+    RACK_B,
+    RACKS,
+    RESERVED,
+    ROLLED_A,
+    A,
+    B,
+    Edit,
+    Scenario,
+    Stacks,
+    both,
+    of,
+    pool,
+    put,
+)
+
+
+def rack_added(content: Stacks) -> None:
+    content["racks"]["Resources"] |= pool("rack-c", GRACE, 18, P6E, GB200, "cr-0ccccccccccccccc1")
+
+
+def rack_removed(content: Stacks) -> None:
+    for name in ("RackB", "RackBLaunch"):
+        del content["racks"]["Resources"][name]
+
+
+def rack_renamed(content: Stacks) -> None:
+    resources = content["racks"]["Resources"]
+    resources["FirstRack"] = resources.pop("RackA")
+
+
+NAMED_VERSION = of("racks", "RackA", "LaunchTemplate", "Version", value="7")
+
+SCENARIOS: dict[str, Scenario] = {
+    **ACCESS_SCENARIOS,
+    "nothing": Scenario(edit=lambda _: None, says=("None found.", "0 of 3 pools change")),
+    "a rack is added": Scenario(
+        edit=rack_added,
+        more=(1, 72, 18, 761.904),
+        changed=frozenset({"fleet/rack-c"}),
+        says=("| UltraServers | 2 | 3 | +1 |", "🟢 added", "+761.90"),
+    ),
+    "a rack is removed": Scenario(
+        edit=rack_removed,
+        hazards=frozenset({("stops", "pool-removed", RACK_B)}),
+        more=(-1, -72, -18, -761.904),
+        changed=B,
+        says=("🔴 removed", "-1,023,999"),
+    ),
+    "a stack is no longer there": Scenario(
+        edit=lambda content: content.pop("racks"),
+        hazards=frozenset({("stops", "pool-removed", RACK_A), ("stops", "pool-removed", RACK_B)}),
+        more=(-2, -144, -36, -1523.808),
+        changed=RACKS,
+        says=("with its stack, which no deployment deletes",),
+    ),
+    "a pool's type is another": Scenario(
+        edit=both(
+            of("h200", "H200Launch", "LaunchTemplateData", "InstanceType", value="p6-b200.48xlarge"),
+            of("h200", "Reserved", "InstanceType", value="p6-b200.48xlarge"),
+        ),
+        hazards=frozenset(
+            {
+                ("stops", "pool-type-changed", H200),
+                ("stops", "pool-rolled", H200),
+                ("stops", "replaced", RESERVED),
+            }
+        ),
+        changed=frozenset({H200}),
+        says=("p5en.48xlarge → p6-b200.48xlarge",),
+    ),
+    "a pool's accelerator is another": Scenario(
+        edit=both(
+            of("h200", "H200Launch", "LaunchTemplateData", "InstanceType", value="trn2.48xlarge"),
+            of("h200", "H200", "AmiType", value=NEURON),
+        ),
+        hazards=frozenset(
+            {
+                ("stops", "pool-replaced", H200),
+                ("stops", "pool-type-changed", H200),
+            }
+        ),
+        more=(0, 32, 0, 0.0),
+        changed=frozenset({H200}),
+        says=("CloudFormation would have to replace it and refuses: AmiType",),
+    ),
+    "a label is another": Scenario(
+        edit=of("racks", "RackA", "Labels", "pool", value="first"),
+        changed=A,
+        says=("Labels (pool `rack-a` → `first`)",),
+    ),
+    "a pool's orders to the schedule go": Scenario(
+        edit=of("racks", "RackA", "Tags", value={"team": "ml"}),
+        hazards=frozenset({("look", "schedule-orders", RACK_A)}),
+        changed=A,
+        says=("the block schedule no longer sizes it",),
+    ),
+    "a reservation is swapped": Scenario(
+        edit=of(
+            "racks",
+            *A_DATA,
+            "CapacityReservationSpecification",
+            "CapacityReservationTarget",
+            value={"CapacityReservationId": "cr-0fffffffffffffff1"},
+        ),
+        hazards=ROLLED_A | {("stops", "reservation-moved", RACK_A)},
+        changed=A,
+        says=("cr-0aaaaaaaaaaaaaaa1 → cr-0fffffffffffffff1",),
+    ),
+    "a reservation is swapped in a version that the pool doesn't name": Scenario(
+        edit=of(
+            "racks",
+            *A_DATA,
+            "CapacityReservationSpecification",
+            "CapacityReservationTarget",
+            value={"CapacityReservationId": "cr-0fffffffffffffff1"},
+        ),
+        hazards=frozenset({("look", "reservation-moved", RACK_A), ("look", "template-version", RACK_A)}),
+        changed=A,
+        says=("once the pool names the new version",),
+    ),
+    "a pool names another version": Scenario(
+        edit=of("racks", "RackA", "LaunchTemplate", "Version", value="8"),
+        hazards=ROLLED_A,
+        changed=A,
+        says=("LaunchTemplate/Version: 7 → 8",),
+    ),
+    "a reservation is dropped": Scenario(
+        edit=both(
+            of("racks", *A_DATA, "CapacityReservationSpecification", value=None),
+            of("racks", *A_DATA, "InstanceMarketOptions", value=None),
+        ),
+        hazards=ROLLED_A | {("stops", "reservation-dropped", RACK_A)},
+        changed=A,
+    ),
+    "a reservation made here is cancelled": Scenario(
+        edit=both(
+            put("h200", "Resources", "Reserved", value=None),
+            of("h200", "H200Launch", "LaunchTemplateData", "CapacityReservationSpecification", value=None),
+        ),
+        hazards=frozenset(
+            {
+                ("stops", "pool-rolled", H200),
+                ("stops", "reservation-dropped", H200),
+                ("stops", "reservation-dropped", RESERVED),
+            }
+        ),
+        changed=frozenset({H200}),
+    ),
+    "a reservation made here is smaller": Scenario(
+        edit=of("h200", "Reserved", "InstanceCount", value=2),
+        hazards=frozenset({("stops", "reservation-lowered", RESERVED)}),
+        changed=frozenset({H200}),
+    ),
+    "user data is another": Scenario(
+        edit=of("racks", *A_DATA, "UserData", value="TUlNRS1WZXJzaW9uOiAxLjAK"),
+        hazards=ROLLED_A,
+        changed=A,
+        says=("every node is restarted",),
+    ),
+    "a pool has fewer nodes": Scenario(
+        edit=of("racks", "RackA", "ScalingConfig", "MaxSize", value=9),
+        hazards=frozenset({("stops", "pool-scaled-down", RACK_A)}),
+        more=(0, -36, -9, -380.952),
+        changed=A,
+        says=("from 18 to 9 nodes", "1 u-p6e-gb200x72 → 1 u-p6e-gb200x36"),
+    ),
+    "a pool's desired size is smaller": Scenario(
+        edit=both(
+            of("h200", "H200", "ScalingConfig", "DesiredSize", value=1),
+        ),
+        hazards=frozenset({("stops", "pool-scaled-down", H200)}),
+        changed=frozenset({H200}),
+        says=("ScalingConfig/DesiredSize goes from 4 to 1",),
+    ),
+    "a pool's resource has another name": Scenario(
+        edit=rack_renamed, hazards=frozenset({("stops", "pool-replaced", RACK_A)}), changed=A
+    ),
+    "a pool moves to another subnet": Scenario(
+        edit=of("racks", "RackA", "Subnets", value=["subnet-9"]),
+        hazards=frozenset({("stops", "pool-replaced", RACK_A)}),
+        changed=A,
+    ),
+    "a pool without a name moves to another subnet": Scenario(
+        edit=of("racks", "RackB", "Subnets", value=["subnet-9"]),
+        hazards=frozenset({("stops", "pool-replaced", "fleet/RackB")}),
+        changed=frozenset({"fleet/RackB"}),
+        says=("its nodes are terminated when the new pool is there",),
+    ),
+    "taints are others": Scenario(
+        edit=of("racks", "RackA", "Taints", value=[{"Key": "x", "Effect": "NO_EXECUTE"}]),
+        hazards=frozenset({("look", "taints", RACK_A)}),
+        changed=A,
+    ),
+    "a volume is larger": Scenario(
+        edit=of("racks", *A_DATA, "BlockDeviceMappings", 0, "Ebs", "VolumeSize", value=400),
+        hazards=ROLLED_A,
+        changed=A,
+        says=("LaunchTemplateData (BlockDeviceMappings/0/Ebs/VolumeSize `200` → `400`) (new version)",),
+    ),
+    "two pools name one block": Scenario(
+        edit=of(
+            "racks",
+            "RackBLaunch",
+            "LaunchTemplateData",
+            "CapacityReservationSpecification",
+            "CapacityReservationTarget",
+            value={"CapacityReservationId": "cr-0aaaaaaaaaaaaaaa1"},
+        ),
+        hazards=frozenset(
+            {
+                ("stops", "pool-rolled", RACK_B),
+                ("stops", "reservation-moved", RACK_B),
+                ("look", "reservation-shared", RACK_A),
+            }
+        ),
+        changed=B,
+    ),
+    "a pool may have more nodes": Scenario(
+        edit=both(
+            of("h200", "H200", "ScalingConfig", "MaxSize", value=6),
+            of("h200", "H200", "ScalingConfig", "DesiredSize", value=6),
+        ),
+        more=(0, 16, 2, 0.0),
+        changed=frozenset({H200}),
+    ),
+    "nothing but the way it is written": Scenario(
+        edit=both(
+            of("h200", "H200", "ScalingConfig", "MaxSize", value="4"),
+            of("cluster", "Fleet", "DeletionProtection", value="true"),
+            of("cluster", "Role", "Policies", 0, "PolicyDocument", "Statement", 0, "Action", value=["s3:Get*"]),
+        ),
+        says=("None found.", "0 of 3 pools change"),
+    ),
+}
+
+BEFORE: dict[str, Edit] = {
+    **ACCESS_BEFORE,
+    "a reservation is swapped in a version that the pool doesn't name": NAMED_VERSION,
+    "a pool names another version": NAMED_VERSION,
+    "a pool's desired size is smaller": of("h200", "H200", "ScalingConfig", "DesiredSize", value=4),
+    "a pool without a name moves to another subnet": of("racks", "RackB", "NodegroupName", value=None),
+    "a pool may have more nodes": of("h200", "H200", "ScalingConfig", "DesiredSize", value=4),
+}
+"""What the base has in addition."""

@@ -1,0 +1,271 @@
+"""Models that are served: recipes, replicas, servers, and the gateway before them."""
+
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.workloads import b300, flavor_of, gateway, h200, nodes, serving, trainium
+from ultrafleet.catalog import InstanceType
+from ultrafleet.errors import FleetError, UnknownFactError
+from ultrafleet.inference import TENSORRT_LLM, VLLM, Model, Serving, ServingRecipe
+from ultrafleet.inference.engine import serving_recipe
+from ultrafleet.inference.gateway_manifests import gateway_manifests, routing
+from ultrafleet.inference.server_manifests import server_manifests
+
+
+def half_rack(**changed: Any) -> Any:
+    return nodes(
+        "rack-c", "p6e-gb200.36xlarge", 9, efa=4, workload="inference", ultraserver="u-p6e-gb200x36", **changed
+    )
+
+
+def objects(served: Serving) -> dict[str, dict[str, Any]]:
+    return {item["kind"]: dict(item) for item in server_manifests(served)}
+
+
+def template(served: Serving) -> dict[str, Any]:
+    found: dict[str, Any] = objects(served)["LeaderWorkerSet"]["spec"]["leaderWorkerTemplate"]
+    return found
+
+
+def container(served: Serving) -> dict[str, Any]:
+    found: dict[str, Any] = template(served)["workerTemplate"]["spec"]["containers"][0]
+    return found
+
+
+WIDE = ServingRecipe(engine=VLLM, gpus=4, nodes=2)
+"""A replica of two nodes of a rack."""
+
+
+class TestRecipes:
+    @pytest.mark.parametrize(
+        ("model", "instance_type", "engine", "gpus"),
+        [
+            ("gpt-oss-120b", "p6e-gb200.36xlarge", TENSORRT_LLM, 4),
+            ("gpt-oss-120b", "p5en.48xlarge", VLLM, 1),
+            ("gpt-oss-120b", "p6-b200.48xlarge", VLLM, 1),
+            ("gpt-oss-20b", "p5.48xlarge", VLLM, 1),
+        ],
+    )
+    def test_the_pool_decides(self, model: str, instance_type: str, engine: Any, gpus: int) -> None:
+        recipe = serving_recipe(model, InstanceType.of(instance_type))
+        assert (recipe.engine, recipe.gpus) == (engine, gpus)
+        assert recipe.source
+
+    def test_the_engine_is_told_of_as_many_gpus_as_the_pod_asks_for(self) -> None:
+        for pool in (h200(), half_rack()):
+            made = container(serving(pool=pool))
+            asked = made["resources"]["limits"]["nvidia.com/gpu"]
+            command = " ".join(made["command"])
+            assert f"--tp_size={asked}" in command or f"--tensor-parallel-size={asked}" in command
+
+    @pytest.mark.parametrize(
+        ("model", "pool"), [("gpt-oss-20b", half_rack()), ("gpt-oss-120b", b300(workload="inference"))]
+    )
+    def test_fails_where_none_is_published(self, model: str, pool: Any) -> None:
+        with pytest.raises(UnknownFactError, match=rf"no recipe is published for {model} on .*: pass recipe=Serving"):
+            Serving.recipe_for(Model.of(model), flavor_of([pool]))
+
+    def test_a_model_of_the_callers(self) -> None:
+        own = Model.of("ours", weights_gib=700, bedrock_model_id=None)
+        made = container(serving("ours", model=own, recipe=ServingRecipe(engine=VLLM, gpus=8)))
+        assert made["resources"]["limits"] == {"nvidia.com/gpu": "8"}
+        weights = template(serving("ours", model=own, recipe=ServingRecipe(engine=VLLM, gpus=8)))["workerTemplate"]
+        assert weights["spec"]["volumes"][0]["emptyDir"] == {"sizeLimit": "700Gi"}
+
+    def test_fails_on_an_unknown_model_without_a_size(self) -> None:
+        with pytest.raises(
+            FleetError, match="model is 'ours', expected one of gpt-oss-120b, gpt-oss-20b: correct it, or"
+        ):
+            Model.of("ours")
+
+
+class TestReplicas:
+    @pytest.mark.parametrize(
+        ("pool", "recipe", "fit"),
+        [
+            (h200(count=4), None, 32),
+            (half_rack(), None, 9),
+            (half_rack(), WIDE, 4),
+            (h200(count=3), ServingRecipe(engine=VLLM, gpus=8, nodes=2), 1),
+            (h200(count=1), ServingRecipe(engine=VLLM, gpus=3), 2),
+        ],
+    )
+    def test_as_many_fit_as_the_capacity_holds(self, pool: Any, recipe: ServingRecipe | None, fit: int) -> None:
+        assert serving(pool=pool, recipe=recipe).replicas_that_fit == fit
+        serving(pool=pool, recipe=recipe, min_replicas=fit, max_replicas=fit)
+        with pytest.raises(FleetError, match=rf"expected 1 <= min_replicas <= max_replicas <= {fit}: .* holds so many"):
+            serving(pool=pool, recipe=recipe, min_replicas=fit + 1, max_replicas=fit + 1)
+
+    def test_spare_nodes_hold_none(self) -> None:
+        flavor = flavor_of([half_rack()], spare_nodes_per_ultraserver=2)
+        assert serving(flavor=flavor).replicas_that_fit == 7
+
+    def test_replicas_of_several_nodes_stay_in_an_ultraserver(self) -> None:
+        # Nine nodes hold four pairs each; the two odd ones don't make another.
+        flavor = flavor_of([half_rack(), half_rack(pool_name="rack-d")])
+        assert serving(flavor=flavor, recipe=WIDE).replicas_that_fit == 8
+
+    @given(least=st.integers(-2, 40), most=st.integers(-2, 40))
+    def test_what_is_accepted_fits(self, least: int, most: int) -> None:
+        try:
+            made = serving(min_replicas=least, max_replicas=most)
+        except FleetError:
+            assert not 1 <= least <= most <= 32
+        else:
+            assert 1 <= made.min_replicas <= made.max_replicas <= 32
+
+    def test_an_autoscaler_owns_the_number_of_replicas(self) -> None:
+        scaled = objects(serving(min_replicas=2, max_replicas=8))
+        assert "replicas" not in scaled["LeaderWorkerSet"]["spec"]
+        assert scaled["ScaledObject"]["spec"]["minReplicaCount"] == 2
+        assert scaled["ScaledObject"]["spec"]["maxReplicaCount"] == 8
+        assert VLLM.queue_metric in str(scaled["ScaledObject"]["spec"]["triggers"])
+        fixed = objects(serving(min_replicas=3, max_replicas=3))
+        assert fixed["LeaderWorkerSet"]["spec"]["replicas"] == 3
+        assert "ScaledObject" not in fixed
+
+    def test_fails_to_scale_by_a_queue_that_nobody_tells(self) -> None:
+        with pytest.raises(
+            UnknownFactError, match="max_replicas is 9, expected min_replicas, 1: no released version of te"
+        ):
+            serving(pool=half_rack(), max_replicas=9)
+
+    def test_fails_on_no_waiting_requests(self) -> None:
+        with pytest.raises(FleetError, match="waiting_requests_per_replica is 0, expected 1 or more"):
+            serving(waiting_requests_per_replica=0)
+
+    def test_an_update_takes_one_replica_down_and_none_beside(self) -> None:
+        spec = objects(serving())["LeaderWorkerSet"]["spec"]
+        assert spec["rolloutStrategy"]["rollingUpdateConfiguration"] == {"maxUnavailable": 1, "maxSurge": 0}
+
+
+class TestServers:
+    @pytest.mark.parametrize(
+        "weights", ["s3://bucket", "s3://bucket/", "https://bucket/x", "s3://bucket/prefix/", "bucket/prefix"]
+    )
+    def test_fails_on_weights_that_are_nowhere(self, weights: str) -> None:
+        with pytest.raises(FleetError, match=r"weights is .*, expected s3://BUCKET/PREFIX without a slash"):
+            serving(weights=weights)
+
+    @pytest.mark.parametrize(
+        ("recipe", "got"),
+        [
+            (ServingRecipe(engine=VLLM, gpus=9), "takes 9 GPUs of each of 1 nodes, expected at most 8"),
+            (ServingRecipe(engine=VLLM, gpus=0), "takes 0 GPUs"),
+            (
+                ServingRecipe(engine=VLLM, gpus=4, nodes=2),
+                "takes 4 GPUs of each of 2 nodes, expected at most 8, and all",
+            ),
+        ],
+    )
+    def test_fails_on_gpus_that_a_node_does_not_have(self, recipe: ServingRecipe, got: str) -> None:
+        with pytest.raises(FleetError, match=got):
+            serving(recipe=recipe)
+
+    def test_fails_on_trainium(self) -> None:
+        with pytest.raises(UnknownFactError, match="u-trn2x64 has no NVIDIA GPUs, expected a pool that has"):
+            serving(pool=trainium(), recipe=ServingRecipe(engine=VLLM, gpus=1))
+
+    @pytest.mark.parametrize("name", ["GPT", "g" * 41])
+    def test_fails_on_a_name_that_kubernetes_does_not_take(self, name: str) -> None:
+        with pytest.raises(FleetError, match=r"name of the endpoint is .*, expected up to 40"):
+            serving(name)
+
+    def test_weights_come_before_the_engine_and_nothing_from_the_internet(self) -> None:
+        spec = template(serving())["workerTemplate"]["spec"]
+        (init,) = spec["initContainers"]
+        assert init["command"][-2:] == ["s3://weights/gpt-oss-120b", "/models/gpt-oss-120b"]
+        environment = {item["name"]: item["value"] for item in spec["containers"][0]["env"]}
+        assert environment["HF_HUB_OFFLINE"] == "1"
+        assert spec["containers"][0]["volumeMounts"][0] == init["volumeMounts"][0]
+
+    def test_probes_ask_the_engine(self) -> None:
+        made = container(serving())
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            assert made[probe]["httpGet"] == {"path": "/health", "port": made["ports"][0]["containerPort"]}
+        startup = made["startupProbe"]
+        assert startup["periodSeconds"] * startup["failureThreshold"] >= 1800
+
+    def test_a_replica_of_several_nodes_has_nvlink_and_one_leader(self) -> None:
+        served = serving("wide", pool=half_rack(), recipe=WIDE)
+        found = objects(served)
+        claim = found["ComputeDomain"]["spec"]["channel"]["resourceClaimTemplate"]["name"]
+        shape = template(served)
+        assert shape["size"] == 2
+        for kind in ("leaderTemplate", "workerTemplate"):
+            pod = shape[kind]
+            assert pod["spec"]["resourceClaims"][0]["resourceClaimTemplateName"] == claim
+            assert pod["metadata"]["annotations"]["kueue.x-k8s.io/podset-required-topology"] == "ultrafleet/ultraserver"
+        assert "readinessProbe" in shape["leaderTemplate"]["spec"]["containers"][0]
+        assert "readinessProbe" not in shape["workerTemplate"]["spec"]["containers"][0]
+
+    def test_a_replica_of_one_node_claims_nothing(self) -> None:
+        assert "ComputeDomain" not in objects(serving(pool=half_rack()))
+        assert "vpc.amazonaws.com/efa" not in container(serving(pool=half_rack()))["resources"]["limits"]
+
+    def test_engine_options_are_a_file(self) -> None:
+        served = serving(pool=half_rack())
+        options = yaml.safe_load(objects(served)["ConfigMap"]["data"]["options.yaml"])
+        assert options["moe_config"] == {"backend": "TRTLLM"}
+        assert any("/etc/engine/options.yaml" in word for word in container(served)["command"])
+
+    def test_the_service_leads_to_leaders(self) -> None:
+        selector = objects(serving())["Service"]["spec"]["selector"]
+        assert selector["leaderworkerset.sigs.k8s.io/worker-index"] == "0"
+
+
+class TestGateway:
+    def test_bedrock_answers_when_no_server_does(self) -> None:
+        configuration = yaml.safe_load(routing(gateway()))
+        servers, bedrock = configuration["model_list"]
+        assert servers["model_name"] == bedrock["model_name"] == "gpt-oss-120b"
+        assert servers["litellm_params"]["order"] < bedrock["litellm_params"]["order"]
+        assert servers["litellm_params"]["api_base"].startswith("http://gpt-oss-120b-server.gpt-oss-120b.svc")
+        assert bedrock["litellm_params"]["model"] == "bedrock/converse/openai.gpt-oss-120b-1:0"
+        assert bedrock["litellm_params"]["aws_region_name"] == "us-west-2"
+
+    def test_no_region_no_fallback(self) -> None:
+        (servers,) = yaml.safe_load(routing(gateway(bedrock_region=None)))["model_list"]
+        assert servers["litellm_params"]["order"] == 1
+
+    def test_the_load_balancer_is_internal_and_terminates_tls(self) -> None:
+        (service,) = [
+            item
+            for item in gateway_manifests(gateway(certificate_arn="arn:aws:acm:1", plain_http=False))
+            if item["kind"] == "Service"
+        ]
+        annotations = {
+            key.split("aws-load-balancer-")[-1]: value for key, value in service["metadata"]["annotations"].items()
+        }
+        assert annotations["scheme"] == "internal"
+        assert annotations["ssl-cert"] == "arn:aws:acm:1"
+        assert service["spec"]["ports"][0]["port"] == 443
+
+    def test_runs_on_nodes_that_outlive_racks(self) -> None:
+        (deployment,) = [item for item in gateway_manifests(gateway()) if item["kind"] == "Deployment"]
+        pod = deployment["spec"]["template"]["spec"]
+        assert "tolerations" not in pod
+        assert deployment["spec"]["replicas"] >= 2
+
+    @pytest.mark.parametrize(
+        ("changed", "message"),
+        [
+            (
+                {"plain_http": False},
+                "certificate_arn is None and plain_http False, expected a certificate or plain_http",
+            ),
+            ({"certificate_arn": "arn"}, "certificate_arn is arn and plain_http True, expected a certificate or"),
+            ({"subnets": []}, "subnets is empty, expected the load balancer's subnets"),
+            (
+                {"bedrock_model_id": None},
+                "bedrock_region is us-west-2 and bedrock_model_id None, expected the model that",
+            ),
+        ],
+    )
+    def test_fails_on(self, changed: dict[str, Any], message: str) -> None:
+        with pytest.raises(FleetError, match=message):
+            gateway(**changed)

@@ -1,0 +1,160 @@
+"""A model that is served, with everything of AWS that it needs."""
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_s3 as s3
+from aws_cdk.assertions import Match, Template
+from syrupy.assertion import SnapshotAssertion
+
+from helpers.common import resources_of
+from helpers.workloads import serving
+from ultrafleet.delivery import KubectlDelivery
+from ultrafleet.errors import FleetError
+from ultrafleet.inference import ModelEndpoint
+
+MANIFEST = "Custom::AWSCDK-EKS-KubernetesResource"
+CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-0000-0000-000000000000"
+
+
+def endpoint(stack: cdk.Stack, delivery: KubectlDelivery, **changed: Any) -> ModelEndpoint:
+    given: dict[str, Any] = {
+        "cluster_name": "prod",
+        "cluster_security_group_id": "sg-cluster",
+        "vpc": ec2.Vpc.from_vpc_attributes(stack, "Vpc", vpc_id="vpc-1", availability_zones=["us-east-1a"]),
+        "serving": serving(),
+        "subnets": ["subnet-1"],
+        "certificate_arn": CERTIFICATE,
+    }
+    return ModelEndpoint(stack, "Endpoint", delivery=delivery, **{**given, **changed})
+
+
+def statements(template: Template, who: str) -> list[dict[str, Any]]:
+    (role,) = [item for key, item in resources_of(template, "AWS::IAM::Role").items() if who in key]
+    (policy,) = role["Properties"]["Policies"]
+    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return found
+
+
+def objects(template: Template) -> list[dict[str, Any]]:
+    return [json.loads(item["Properties"]["Manifest"])[0] for item in resources_of(template, MANIFEST).values()]
+
+
+def test_servers_read_their_weights_and_nothing_else(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    endpoint(stack, delivery)
+    listing, reading = statements(Template.from_stack(stack), "Server")
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["gpt-oss-120b/*", "gpt-oss-120b"]}}
+    assert reading["Action"] == "s3:GetObject"
+    assert reading["Resource"] == "arn:aws:s3:::weights/gpt-oss-120b/*"
+
+
+def test_the_gateway_may_invoke_one_model_in_one_region(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    endpoint(stack, delivery, bedrock_region="us-west-2")
+    template = Template.from_stack(stack)
+    key, bedrock = statements(template, "Gateway")
+    assert key["Action"] == "secretsmanager:GetSecretValue"
+    assert set(bedrock["Action"]) == {"bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"}
+    assert bedrock["Resource"] == "arn:aws:bedrock:us-west-2::foundation-model/openai.gpt-oss-120b-1:0"
+
+
+def test_without_a_fallback_it_may_not(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    endpoint(stack, delivery)
+    assert "bedrock" not in json.dumps(statements(Template.from_stack(stack), "Gateway"))
+
+
+def test_ports_of_listener_gateway_and_security_groups_agree(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    endpoint(stack, delivery, client_cidrs=["10.0.0.0/16"])
+    template = Template.from_stack(stack)
+    made = objects(template)
+    (service,) = [item for item in made if item["kind"] == "Service" and item["spec"].get("type") == "LoadBalancer"]
+    (deployment,) = [item for item in made if item["kind"] == "Deployment"]
+    (port,) = deployment["spec"]["template"]["spec"]["containers"][0]["ports"]
+    assert service["spec"]["ports"][0]["targetPort"] == port["name"]
+    (group,) = resources_of(template, "AWS::EC2::SecurityGroup").values()
+    (clients,) = group["Properties"]["SecurityGroupIngress"]
+    assert clients["FromPort"] == clients["ToPort"] == service["spec"]["ports"][0]["port"] == 443
+    (out,) = group["Properties"]["SecurityGroupEgress"]
+    assert out["FromPort"] == out["ToPort"] == port["containerPort"]
+    template.has_resource_properties(
+        "AWS::EC2::SecurityGroupIngress",
+        {"GroupId": "sg-cluster", "FromPort": port["containerPort"], "ToPort": port["containerPort"]},
+    )
+    (tag,) = group["Properties"]["Tags"]
+    assert (
+        service["metadata"]["annotations"]["service.beta.kubernetes.io/aws-load-balancer-security-groups"]
+        == tag["Value"]
+    )
+
+
+def test_nobody_reaches_it_unless_it_is_said(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    endpoint(stack, delivery)
+    (group,) = resources_of(Template.from_stack(stack), "AWS::EC2::SecurityGroup").values()
+    assert not group["Properties"].get("SecurityGroupIngress")
+
+
+def test_pods_wait_for_their_identities_and_the_key(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    endpoint(stack, delivery)
+    template = Template.from_stack(stack)
+    needed = {
+        *resources_of(template, "AWS::EKS::PodIdentityAssociation"),
+        *resources_of(template, "AWS::SecretsManager::Secret"),
+    }
+    for item in resources_of(template, MANIFEST).values():
+        (made,) = json.loads(item["Properties"]["Manifest"])
+        if made["kind"] in {"LeaderWorkerSet", "Deployment"}:
+            assert needed <= set(item["DependsOn"])
+
+
+def test_the_gateway_reads_the_secret_that_the_template_makes(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    endpoint(stack, delivery)
+    template = Template.from_stack(stack)
+    template.has_resource_properties(
+        "AWS::SecretsManager::Secret",
+        {"Name": "prod-gpt-oss-120b-gateway-key", "GenerateSecretString": Match.any_value()},
+    )
+    (deployment,) = [item for item in objects(template) if item["kind"] == "Deployment"]
+    (init,) = deployment["spec"]["template"]["spec"]["initContainers"]
+    assert "--secret-id prod-gpt-oss-120b-gateway-key" in init["command"][-1]
+
+
+def test_a_weights_bucket_of_the_callers(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    own = s3.Bucket.from_bucket_arn(stack, "Own", "arn:aws-us-gov:s3:::weights")
+    endpoint(stack, delivery, weights_bucket=own)
+    assert "arn:aws-us-gov:s3:::weights/gpt-oss-120b/*" in json.dumps(statements(Template.from_stack(stack), "Server"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"certificate_arn": None}, "expected a certificate or plain_http=True: clients send the gateway's key"),
+        ({"subnets": []}, "subnets is empty"),
+        ({"cluster_name": cdk.Aws.STACK_NAME}, "cluster_name has a token, expected a plain value"),
+    ],
+)
+def test_fails_on(stack: cdk.Stack, delivery: KubectlDelivery, changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(FleetError, match=message):
+        endpoint(stack, delivery, **changed)
+
+
+def test_minimal_snapshot(stack: cdk.Stack, delivery: KubectlDelivery, snapshot_json: SnapshotAssertion) -> None:
+    endpoint(stack, delivery)
+    assert Template.from_stack(stack).to_json() == snapshot_json
+
+
+def test_maximal_snapshot(stack: cdk.Stack, delivery: KubectlDelivery, snapshot_json: SnapshotAssertion) -> None:
+    endpoint(
+        stack,
+        delivery,
+        serving=serving(
+            min_replicas=2, max_replicas=16, waiting_requests_per_replica=4, image="registry.example/vllm:1"
+        ),
+        client_cidrs=["10.0.0.0/16", "10.1.0.0/16"],
+        certificate_arn=None,
+        plain_http=True,
+        bedrock_region="us-west-2",
+        gateway_image="registry.example/litellm:1",
+    )
+    assert Template.from_stack(stack).to_json() == snapshot_json

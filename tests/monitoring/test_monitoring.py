@@ -1,0 +1,225 @@
+"""Dashboard and alarms of a cluster, and what EKS repairs by itself."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Match, Template
+from syrupy.assertion import SnapshotAssertion
+
+from helpers.common import resources_of
+from helpers.rehearsal_site import ENVIRONMENTS, synthesised
+from helpers.workloads import b300, h200, nodes, rack, trainium
+from tools.dashboard_picture import OUT, definition, picture
+from ultrafleet.kubernetes import PoolNodes
+from ultrafleet.monitoring import FleetAlarms, FleetDashboard
+from ultrafleet.monitoring.metrics import METRICS
+from ultrafleet.rules.node_repair import node_repair_config
+
+TOPIC = "arn:aws:sns:us-east-1:111122223333:fleet"
+
+
+def dashboard(stack: cdk.Stack, pools: list[PoolNodes], reservations: dict[str, list[str]]) -> dict[str, Any]:
+    FleetDashboard(stack, "Dashboard", cluster_name="prod", pools=pools, reservations=reservations)
+    return definition(Template.from_stack(stack).to_json())
+
+
+def alarms(stack: cdk.Stack, pools: list[PoolNodes], reservations: dict[str, list[str]], **options: Any) -> Template:
+    FleetAlarms(
+        stack,
+        "Alarms",
+        cluster_name="prod",
+        pools=pools,
+        reservations=reservations,
+        topic_arn=TOPIC,
+        **options,
+    )
+    return Template.from_stack(stack)
+
+
+def titles(body: dict[str, Any]) -> list[str]:
+    return [widget["properties"].get("title", "") for widget in body["widgets"]]
+
+
+def graph(body: dict[str, Any], title: str) -> dict[str, Any]:
+    (found,) = [widget["properties"] for widget in body["widgets"] if title in widget["properties"].get("title", "")]
+    return found  # type: ignore[no-any-return]
+
+
+class TestFleetDashboard:
+    def test_widgets_lie_beside_each_other_on_the_grid(self, stack: cdk.Stack) -> None:
+        pools = [rack(), rack("rack-b"), b300(), h200(), trainium()]
+        body = dashboard(stack, pools, {pool.pool_name: ["cr-1"] for pool in pools})
+        taken: set[tuple[int, int]] = set()
+        for widget in body["widgets"]:
+            cells = {
+                (x, y)
+                for x in range(widget["x"], widget["x"] + widget["width"])
+                for y in range(widget["y"], widget["y"] + widget["height"])
+            }
+            assert not cells & taken, widget["properties"]
+            assert all(0 <= x < 24 for x, _ in cells)
+            taken |= cells
+
+    def test_ready_nodes_stand_against_the_full_size(self, stack: cdk.Stack) -> None:
+        shown = graph(dashboard(stack, [rack(), b300()], {}), "Nodes ready")
+        assert shown["annotations"]["horizontal"] == [{"label": "accelerator nodes at full size", "value": 20}]
+        hidden = {entry[-1]["id"]: entry[1] for entry in shown["metrics"] if len(entry) > 1}
+        assert hidden == {"nodes": "cluster_node_count", "failed": "cluster_failed_node_count"}
+        assert shown["metrics"][-1] == [{"label": "ready", "id": "ready", "expression": "nodes - failed"}]
+
+    def test_a_pool_shows_what_is_reserved_and_used_of_each_of_its_reservations(self, stack: cdk.Stack) -> None:
+        shown = graph(dashboard(stack, [rack()], {"rack-a": ["cr-2", "cr-1"]}), "rack-a")
+        assert [(entry[1], entry[3]) for entry in shown["metrics"]] == [
+            ("TotalInstanceCount", "cr-1"),
+            ("UsedInstanceCount", "cr-1"),
+            ("TotalInstanceCount", "cr-2"),
+            ("UsedInstanceCount", "cr-2"),
+        ]
+        assert shown["annotations"]["horizontal"][0]["value"] == 18
+
+    def test_a_node_that_lost_a_gpu_is_below_the_line(self, stack: cdk.Stack) -> None:
+        shown = graph(dashboard(stack, [rack(), h200()], {}), "Fewest GPUs")
+        assert shown["annotations"]["horizontal"][0]["value"] == 4  # a rack's nodes have 4, H200s 8
+
+    @pytest.mark.parametrize(
+        ("pool", "shown", "hidden"), [(trainium(), "NeuronCores", "GPUs"), (h200(), "GPUs", "Neuron")]
+    )
+    def test_shows_the_accelerators_that_there_are(
+        self, stack: cdk.Stack, pool: PoolNodes, shown: str, hidden: str
+    ) -> None:
+        found = " ".join(titles(dashboard(stack, [pool], {})))
+        assert shown in found
+        assert hidden not in found
+
+    def test_a_hundred_pools_fit_what_cloudwatch_takes(self, stack: cdk.Stack) -> None:
+        pools = [rack(f"rack-{index:03}") for index in range(100)]
+        ids = {pool.pool_name: [f"cr-{pool.pool_name}-{n:017}" for n in range(4)] for pool in pools}
+        body = dashboard(stack, pools, ids)
+        assert len(body["widgets"]) <= 500
+        assert all(len(widget["properties"].get("metrics", [])) <= 500 for widget in body["widgets"])
+        assert len(json.dumps(body)) < 1_000_000
+        assert "40 pools more have alarms and no widget" in body["widgets"][-1]["properties"]["markdown"]
+
+    def test_reservations_that_are_only_known_at_deployment_are_filled_in(self, stack: cdk.Stack) -> None:
+        token = cdk.Fn.import_value("reservation")
+        body = dashboard(stack, [b300()], {"b300": [token]})
+        assert graph(body, "b300")["metrics"][0][3] == "imported"
+
+    def test_metrics_have_a_source(self) -> None:
+        assert all(metric.source for metric in METRICS.values())
+
+    def test_minimal_snapshot(self, stack: cdk.Stack, snapshot_json: SnapshotAssertion) -> None:
+        dashboard(stack, [nodes("small", "p5.4xlarge", 1, efa=0)], {})
+        assert Template.from_stack(stack).to_json() == snapshot_json
+
+    def test_maximal_snapshot(self, stack: cdk.Stack, snapshot_json: SnapshotAssertion) -> None:
+        dashboard(stack, [rack(), b300(), trainium()], {"rack-a": ["cr-1", "cr-2"], "b300": ["cr-3"], "trn": ["cr-4"]})
+        assert Template.from_stack(stack).to_json() == snapshot_json
+
+
+class TestFleetAlarms:
+    def test_every_alarm_goes_to_the_topic_and_says_what_to_do(self, stack: cdk.Stack) -> None:
+        template = alarms(stack, [rack(), h200()], {"rack-a": ["cr-1"], "h200": ["cr-2"]})
+        found = resources_of(template, "AWS::CloudWatch::Alarm").values()
+        assert len(found) == 6
+        for alarm in found:
+            assert alarm["Properties"]["AlarmActions"] == [TOPIC]
+            assert ":" in alarm["Properties"]["AlarmDescription"]
+            assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
+
+    def test_capacity_that_is_paid_for_and_unused(self, stack: cdk.Stack) -> None:
+        template = alarms(stack, [rack()], {"rack-a": ["cr-1", "cr-2"]}, unused_minutes=60)
+        template.has_resource_properties(
+            "AWS::CloudWatch::Alarm",
+            {
+                "EvaluationPeriods": 12,
+                "Threshold": 1,
+                "Metrics": Match.array_with(
+                    [
+                        Match.object_like({"Id": "unused", "Expression": "MAX(METRICS())", "ReturnData": True}),
+                    ]
+                ),
+            },
+        )
+
+    def test_an_alarm_looks_at_the_latest_reservations_only(self, stack: cdk.Stack) -> None:
+        template = alarms(stack, [rack()], {"rack-a": [f"cr-{index:02}" for index in range(30)]})
+        (unused,) = [
+            alarm["Properties"]["Metrics"]
+            for alarm in resources_of(template, "AWS::CloudWatch::Alarm").values()
+            if "Metrics" in alarm["Properties"]
+        ]
+        assert len(unused) == 10
+        assert unused[-2]["MetricStat"]["Metric"]["Dimensions"][0]["Value"] == "cr-29"
+
+    def test_pools_without_reservations_have_none_on_them(self, stack: cdk.Stack) -> None:
+        template = alarms(stack, [rack(), trainium()], {})
+        assert not [key for key in resources_of(template, "AWS::CloudWatch::Alarm") if "Unused" in key]
+
+    def test_a_lost_gpu(self, stack: cdk.Stack) -> None:
+        template = alarms(stack, [h200()], {})
+        template.has_resource_properties(
+            "AWS::CloudWatch::Alarm",
+            {
+                "MetricName": "node_gpu_limit",
+                "Threshold": 8,
+                "ComparisonOperator": "LessThanThreshold",
+                "Dimensions": [{"Name": "ClusterName", "Value": "prod"}],
+            },
+        )
+
+    def test_no_gpus_no_alarm_on_them(self, stack: cdk.Stack) -> None:
+        assert not [
+            key for key in resources_of(alarms(stack, [trainium()], {}), "AWS::CloudWatch::Alarm") if "Gpu" in key
+        ]
+
+    def test_a_drain_that_starts_is_told(self, stack: cdk.Stack) -> None:
+        alarms(stack, [rack()], {}).has_resource_properties(
+            "AWS::CloudWatch::Alarm", {"MetricName": "ServiceIntegrationsSucceeded", "EvaluationPeriods": 1}
+        )
+
+    def test_logical_ids_are_those_of_the_pools(self, stack: cdk.Stack) -> None:
+        other = cdk.Stack(cdk.App(), "Other")
+        first = alarms(stack, [rack("rack-a"), rack("rack-b")], {"rack-a": ["cr-1"], "rack-b": ["cr-2"]})
+        second = alarms(other, [rack("rack-b")], {"rack-b": ["cr-2"]})
+        assert set(resources_of(second, "AWS::CloudWatch::Alarm")) < set(resources_of(first, "AWS::CloudWatch::Alarm"))
+
+    def test_minimal_snapshot(self, stack: cdk.Stack, snapshot_json: SnapshotAssertion) -> None:
+        assert alarms(stack, [trainium()], {}).to_json() == snapshot_json
+
+    def test_maximal_snapshot(self, stack: cdk.Stack, snapshot_json: SnapshotAssertion) -> None:
+        made = alarms(stack, [rack(), h200()], {"rack-a": ["cr-1", "cr-2"], "h200": ["cr-3"]}, unused_minutes=45)
+        assert made.to_json() == snapshot_json
+
+
+class TestNodeRepair:
+    def overrides(self, *, ultraserver: bool) -> dict[str, str]:
+        config = node_repair_config(ultraserver=ultraserver)
+        return {item["NodeUnhealthyReason"]: item["RepairAction"] for item in config["NodeRepairConfigOverrides"]}
+
+    def test_a_rack_is_not_drained_for_a_fault_of_what_its_nodes_share(self) -> None:
+        racks = self.overrides(ultraserver=True)
+        assert {racks[reason] for reason in racks if "XID" not in reason} == {"NoAction"}
+        assert all("XID" in reason for reason in self.overrides(ultraserver=False))
+
+    def test_a_gpu_that_fell_off_the_bus_is_replaced_and_others_are_rebooted(self) -> None:
+        found = self.overrides(ultraserver=True)
+        assert found["NvidiaXID79Error"] == "Replace"
+        assert found["NvidiaXID94Error"] == "Reboot"
+
+    def test_one_node_at_a_time_and_none_when_many_are_ill(self) -> None:
+        config = node_repair_config(ultraserver=True)
+        assert config["MaxParallelNodesRepairedCount"] == 1
+        assert config["MaxUnhealthyNodeThresholdPercentage"] <= 20
+
+
+def test_the_picture_is_of_the_definition(tmp_path: Path) -> None:
+    _, stacks = synthesised((ENVIRONMENTS / "training.yaml").read_text(), "training")
+    (operate,) = [json.loads(stack.template) for stack in stacks if stack.name.endswith("-operate")]
+    picture(operate, tmp_path / "dashboard.svg")
+    assert (tmp_path / "dashboard.svg").read_bytes() == OUT.read_bytes(), (
+        "run make synth ENV=training && python tests/tools/dashboard_picture.py"
+    )

@@ -1,0 +1,250 @@
+"""Accelerator pools, and what both kinds of pool refuse of their nodes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_kms as kms
+from aws_cdk.assertions import Annotations, Match, Template
+from syrupy.assertion import SnapshotAssertion
+
+from helpers.fleet import (
+    GROUP,
+    LAUNCH_TEMPLATE,
+    NODE_GROUP,
+    START,
+    WEEK,
+    Site,
+    instance_block,
+    interfaces,
+    only,
+    user_data,
+)
+from ultrafleet.capacity import OnDemandCapacityReservation, PlacementGroup, PlacementStrategy
+from ultrafleet.catalog import InstanceType
+from ultrafleet.errors import FleetError
+from ultrafleet.layout import EfaIntent
+from ultrafleet.pools import NodeOptions
+
+
+class TestAcceleratorPool:
+    def test_on_demand_has_the_size_it_is_given(self, site: Site) -> None:
+        site.accelerator_pool(nodes=3)
+        group = only(site.stack, NODE_GROUP)
+        assert group["ScalingConfig"] == {"MinSize": 0, "MaxSize": 3, "DesiredSize": 3}
+        assert group["CapacityType"] == "ON_DEMAND"
+        assert "InstanceMarketOptions" not in only(site.stack, LAUNCH_TEMPLATE)["LaunchTemplateData"]
+        assert group["Tags"] == {}
+        Template.from_stack(site.stack).resource_count_is(GROUP, 0)
+
+    def test_on_a_block_it_begins_empty(self, site: Site) -> None:
+        site.accelerator_pool(blocks=[instance_block()])
+        group = only(site.stack, NODE_GROUP)
+        assert group["ScalingConfig"] == {"MinSize": 0, "MaxSize": 4, "DesiredSize": 0}
+        assert group["CapacityType"] == "CAPACITY_BLOCK"
+        assert group["Tags"]["ultrafleet:drain-lead-minutes"] == "60"
+        assert "Placement" not in only(site.stack, LAUNCH_TEMPLATE)["LaunchTemplateData"]
+
+    def test_a_smaller_later_block_keeps_the_size(self, site: Site) -> None:
+        # MaxSize must not follow the blocks: a changed ScalingConfig empties a running pool.
+        site.accelerator_pool(nodes=4, blocks=[instance_block(1, instance_count=2)])
+        assert only(site.stack, NODE_GROUP)["ScalingConfig"]["MaxSize"] == 4
+
+    def test_a_reservation_brings_its_placement_group(self, site: Site) -> None:
+        placement = PlacementGroup(site.stack, "Placement", strategy=PlacementStrategy.CLUSTER)
+        reservation = OnDemandCapacityReservation(
+            site.stack,
+            "Reservation",
+            instance_type=InstanceType.P6_B300_48XLARGE,
+            instance_count=2,
+            availability_zone="us-east-1a",
+            placement_group=placement,
+        )
+        site.accelerator_pool(instance_type=InstanceType.P6_B300_48XLARGE, nodes=2, reservation=reservation)
+        template = Template.from_stack(site.stack)
+        (placement_id,) = template.find_resources("AWS::EC2::PlacementGroup")
+        (reservation_id,) = template.find_resources("AWS::EC2::CapacityReservation")
+        data = only(site.stack, LAUNCH_TEMPLATE)["LaunchTemplateData"]
+        assert data["Placement"] == {"GroupName": {"Ref": placement_id}}
+        assert data["CapacityReservationSpecification"] == {
+            "CapacityReservationTarget": {"CapacityReservationId": {"Ref": reservation_id}}
+        }
+        assert only(site.stack, NODE_GROUP)["CapacityType"] == "ON_DEMAND"
+
+    def test_b300_has_seventeen_interfaces_and_no_efa_on_card_0(self, site: Site) -> None:
+        site.accelerator_pool(instance_type=InstanceType.P6_B300_48XLARGE)
+        found = interfaces(site.stack)
+        assert len(found) == 17
+        assert [item for item in found if item[0] == 0] == [(0, 0, "interface")]
+
+    def test_p5en_has_seventeen_interfaces(self, site: Site) -> None:
+        site.accelerator_pool()
+        assert len(interfaces(site.stack)) == 17
+
+    def test_an_x86_node_gets_no_boot_hook(self, site: Site) -> None:
+        site.accelerator_pool()
+        assert "cloud-boothook" not in user_data(site.stack)
+
+    def test_a_customer_key_lets_auto_scaling_in(self, site: Site) -> None:
+        site.accelerator_pool(options=NodeOptions(root_volume_key=kms.Key(site.stack, "Key")))
+        Template.from_stack(site.stack).has_resource_properties(
+            "AWS::KMS::Key",
+            {
+                "KeyPolicy": {
+                    "Statement": Match.array_with(
+                        [
+                            Match.object_like(
+                                {
+                                    "Action": "kms:CreateGrant",
+                                    "Condition": {"Bool": {"kms:GrantIsForAWSResource": "true"}},
+                                    "Principal": {"AWS": Match.any_value()},
+                                }
+                            )
+                        ]
+                    )
+                }
+            },
+        )
+
+    def test_an_imported_key_gets_a_warning(self, site: Site) -> None:
+        key = kms.Key.from_key_arn(site.stack, "Key", "arn:aws:kms:us-east-1:111122223333:key/1")
+        site.accelerator_pool(options=NodeOptions(root_volume_key=key))
+        Annotations.from_stack(site.stack).has_warning("/Test/Pool", Match.string_like_regexp("kms:CreateGrant"))
+
+    def test_minimal_snapshot(self, site: Site, snapshot_json: SnapshotAssertion) -> None:
+        site.accelerator_pool()
+        assert Template.from_stack(site.stack).to_json() == snapshot_json
+
+    def test_maximal_snapshot(self, site: Site, snapshot_json: SnapshotAssertion) -> None:
+        site.accelerator_pool(
+            blocks=[instance_block(1), instance_block(2, start=START + WEEK, end=START + 2 * WEEK)],
+            workload="inference",
+            launch_template_version=2,
+            drain_lead_minutes=75,
+            options=NodeOptions(efa_intent=EfaIntent.MAX_IP_BANDWIDTH, tags={"cost-centre": "42"}),
+        )
+        assert Template.from_stack(site.stack).to_json() == snapshot_json
+
+
+ACCELERATOR_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = [
+    (
+        "an UltraServer's type on demand",
+        lambda _: {"instance_type": InstanceType.TRN2U_48XLARGE},
+        "has instance type trn2u.48xlarge, expected one that is sold as single instances",
+    ),
+    (
+        "p6e on demand",
+        lambda _: {"instance_type": InstanceType.P6E_GB200_36XLARGE},
+        "it comes in whole UltraServers on capacity blocks, use UltraServerPool",
+    ),
+    (
+        "a placement group with a block",
+        lambda site: {
+            "blocks": [instance_block()],
+            "placement_group": PlacementGroup(site.stack, "Placement", strategy=PlacementStrategy.CLUSTER),
+        },
+        "has a placement group and capacity block cr-.*, expected no placement group with a block",
+    ),
+    (
+        "a placement group that is no cluster",
+        lambda site: {"placement_group": PlacementGroup(site.stack, "Placement", strategy=PlacementStrategy.SPREAD)},
+        "with strategy spread, expected cluster",
+    ),
+    (
+        "a block and a reservation",
+        lambda _: {
+            "blocks": [instance_block()],
+            "reservation": OnDemandCapacityReservation.from_capacity_reservation_id(
+                capacity_reservation_id="cr-00000000000000009",
+                instance_type=InstanceType.P5EN_48XLARGE,
+                instance_count=4,
+                availability_zone="us-east-1a",
+            ),
+        },
+        "expected one kind of capacity",
+    ),
+    (
+        "a reservation of another type",
+        lambda _: {
+            "reservation": OnDemandCapacityReservation.from_capacity_reservation_id(
+                capacity_reservation_id="cr-00000000000000009",
+                instance_type=InstanceType.P5_48XLARGE,
+                instance_count=4,
+                availability_zone="us-east-1a",
+            )
+        },
+        "got reservation of p5.48xlarge",
+    ),
+    (
+        "more nodes than reserved",
+        lambda _: {
+            "reservation": OnDemandCapacityReservation.from_capacity_reservation_id(
+                capacity_reservation_id="cr-00000000000000009",
+                instance_type=InstanceType.P5EN_48XLARGE,
+                instance_count=3,
+                availability_zone="us-east-1a",
+            )
+        },
+        "has 4 nodes, expected at most the 3 instances",
+    ),
+    (
+        "a reservation in another zone",
+        lambda _: {
+            "reservation": OnDemandCapacityReservation.from_capacity_reservation_id(
+                capacity_reservation_id="cr-00000000000000009",
+                instance_type=InstanceType.P5EN_48XLARGE,
+                instance_count=4,
+                availability_zone="us-east-1b",
+            )
+        },
+        "is in us-east-1a, expected us-east-1b",
+    ),
+    (
+        "a block that holds more",
+        lambda _: {"nodes": 3, "blocks": [instance_block()]},
+        "holds 4 instances, expected at most the 3",
+    ),
+    (
+        "a block of another type",
+        lambda _: {"blocks": [instance_block(instance_type=InstanceType.P5_48XLARGE)]},
+        "has p5en.48xlarge, got block cr-.* with 4 x p5.48xlarge",
+    ),
+    (
+        "a lead without a block",
+        lambda _: {"drain_lead_minutes": 60},
+        "has no capacity block, but drain_lead_minutes 60",
+    ),
+    ("a lead that is too short", lambda _: {"blocks": [instance_block()], "drain_lead_minutes": 49}, "expected 50 to"),
+    ("no nodes", lambda _: {"nodes": 0}, "has 0 nodes, expected 1 to 450"),
+    ("more than a node group takes", lambda _: {"nodes": 451}, "has 451 nodes, expected 1 to 450"),
+    ("a token as size", lambda _: {"nodes": cdk.Token.as_number({"Ref": "N"})}, "expected 1 to 450"),
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [(given, message) for _, given, message in ACCELERATOR_REFUSALS],
+    ids=[name for name, _, _ in ACCELERATOR_REFUSALS],
+)
+def test_fails_accelerator_pool(site: Site, given: Callable[[Site], dict[str, Any]], message: str) -> None:
+    with pytest.raises(FleetError, match=message):
+        site.accelerator_pool(**given(site))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_pods": 0}, "max_pods is 0, expected 1 to 250"),
+        ({"max_pods": 251}, "max_pods is 251, expected 1 to 250"),
+        ({"kubelet_config": {"maxPods": 5}}, "kubelet_config has maxPods 5, expected none"),
+    ],
+)
+def test_fails_node_options(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(FleetError, match=message):
+        NodeOptions(**options)
+
+
+def test_fails_user_data_that_ec2_does_not_take(site: Site) -> None:
+    with pytest.raises(FleetError, match=r"user data is .* bytes, expected at most 16,384"):
+        site.accelerator_pool(options=NodeOptions(kubelet_config={"x": "y" * 16384}))

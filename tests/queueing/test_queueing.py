@@ -1,0 +1,147 @@
+"""Kueue objects from pools: topologies, flavors, quotas, queues."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from helpers.workloads import b300, flavor_of, h200, nodes, rack, trainium
+from ultrafleet.errors import FleetError
+from ultrafleet.kubernetes import Taint
+from ultrafleet.queueing import PRIORITIES, Flavor, fleet_flavors, queue_manifests
+from ultrafleet.queueing.queues import kueue_configuration
+
+LAYER = "topology.k8s.aws/network-node-layer-{}"
+
+
+@pytest.mark.parametrize(
+    ("flavor", "levels"),
+    [
+        (flavor_of([rack()]), (LAYER.format(1), LAYER.format(2), "ultrafleet/ultraserver", "kubernetes.io/hostname")),
+        (flavor_of([h200()]), (*map(LAYER.format, (1, 2, 3)), "kubernetes.io/hostname")),
+        (flavor_of([b300()]), (*map(LAYER.format, (1, 2, 3, 4)), "kubernetes.io/hostname")),
+        (flavor_of([rack()], ultraserver_network_layers=0), ("ultrafleet/ultraserver", "kubernetes.io/hostname")),
+        (
+            flavor_of([rack()], ultraserver_network_layers=3),
+            (*map(LAYER.format, (1, 2, 3)), "ultrafleet/ultraserver", "kubernetes.io/hostname"),
+        ),
+    ],
+    ids=["rack", "three layers", "four layers", "no layers", "all layers"],
+)
+def test_a_topology_goes_from_the_network_over_the_ultraserver_to_the_node(
+    flavor: Flavor, levels: tuple[str, ...]
+) -> None:
+    (topology,) = [item for item in queue_manifests([flavor]) if item["kind"] == "Topology"]
+    assert tuple(level["nodeLabel"] for level in topology["spec"]["levels"]) == levels
+    assert flavor.manifest()["spec"]["topologyName"] == topology["metadata"]["name"]
+
+
+def test_layers_of_ultraservers_leave_single_instances_as_they_are() -> None:
+    single, racks = fleet_flavors([rack(), h200(workload="training")], ultraserver_network_layers=0)
+    assert len(single.levels) == 4
+    assert len(racks.levels) == 2
+
+
+def test_pools_of_one_kind_share_a_flavor() -> None:
+    (flavor,) = fleet_flavors([rack("rack-b"), rack("rack-a")])
+    assert [pool.pool_name for pool in flavor.pools] == ["rack-a", "rack-b"]
+    assert flavor.quotas == {
+        "nvidia.com/gpu": 144,
+        "vpc.amazonaws.com/efa": 144,
+        "nvidia.com/compute-domain-channel": 36,
+    }
+
+
+@pytest.mark.parametrize(("spare", "held", "per_rack"), [(0, 36, 18), (2, 32, 16), (17, 2, 1)])
+def test_spare_nodes_stay_free_in_every_ultraserver(spare: int, held: int, per_rack: int) -> None:
+    (flavor,) = fleet_flavors([rack("rack-a"), rack("rack-b")], spare_nodes_per_ultraserver=spare)
+    assert (flavor.nodes, flavor.nodes_per_ultraserver) == (held, per_rack)
+    assert flavor.quotas["nvidia.com/gpu"] == held * 4
+    assert flavor.quotas["nvidia.com/compute-domain-channel"] == held
+
+
+def test_spare_nodes_are_no_matter_of_single_instances() -> None:
+    (flavor,) = fleet_flavors([h200(count=1)], spare_nodes_per_ultraserver=2)
+    assert flavor.quotas == {"nvidia.com/gpu": 8, "vpc.amazonaws.com/efa": 16}
+
+
+def queue_of(workload: str, flavors: list[Flavor]) -> dict[str, Any]:
+    (queue,) = [
+        dict(item)
+        for item in queue_manifests(flavors)
+        if item["kind"] == "ClusterQueue" and item["metadata"]["name"] == workload
+    ]
+    return queue
+
+
+def test_a_queue_holds_the_flavors_of_its_workload_alone() -> None:
+    flavors = fleet_flavors([rack(), h200()])
+    for workload, expected in (("training", "training-u-p6e-gb200x72"), ("inference", "inference-p5en-48xlarge")):
+        (group,) = queue_of(workload, flavors)["spec"]["resourceGroups"]
+        assert [entry["name"] for entry in group["flavors"]] == [expected]
+
+
+def test_every_flavor_of_a_queue_states_every_resource() -> None:
+    (group,) = queue_of("training", fleet_flavors([rack(), trainium()]))["spec"]["resourceGroups"]
+    for entry in group["flavors"]:
+        assert [item["name"] for item in entry["resources"]] == group["coveredResources"]
+    trainium_quotas = {item["name"]: item["nominalQuota"] for item in group["flavors"][-1]["resources"]}
+    assert trainium_quotas == {
+        "aws.amazon.com/neuron": "64",
+        "vpc.amazonaws.com/efa": "64",
+        "nvidia.com/gpu": "0",
+        "nvidia.com/compute-domain-channel": "0",
+    }
+
+
+def test_inference_goes_before_training() -> None:
+    assert (
+        PRIORITIES["inference"] > PRIORITIES["training-urgent"] > PRIORITIES["training"] > PRIORITIES["opportunistic"]
+    )
+    values = {
+        item["metadata"]["name"]: item["value"]
+        for item in queue_manifests(fleet_flavors([rack()]))
+        if item["kind"] == "WorkloadPriorityClass"
+    }
+    assert values == PRIORITIES
+
+
+def test_channels_are_counted_where_there_are_any() -> None:
+    counted = yaml.safe_load(kueue_configuration(counts_channels=True))["resources"]
+    assert counted["deviceClassMappings"] == [
+        {
+            "name": "nvidia.com/compute-domain-channel",
+            "deviceClassNames": ["compute-domain-default-channel.nvidia.com"],
+        }
+    ]
+    assert "deviceClassMappings" not in yaml.safe_load(kueue_configuration(counts_channels=False))["resources"]
+
+
+@pytest.mark.parametrize("spare", [-1, 18])
+def test_fails_when_no_node_is_left(spare: int) -> None:
+    with pytest.raises(FleetError, match=rf"spare_nodes_per_ultraserver is {spare}, expected 0 to 17: pool rack-a has"):
+        fleet_flavors([rack()], spare_nodes_per_ultraserver=spare)
+
+
+@pytest.mark.parametrize(("layers", "most"), [(4, 3), (-1, 3)])
+def test_fails_on_layers_that_ec2_does_not_show(layers: int, most: int) -> None:
+    with pytest.raises(FleetError, match=rf"network_layers is {layers}, expected 0 to {most} for p6e-gb200.36xlarge"):
+        fleet_flavors([rack()], ultraserver_network_layers=layers)
+
+
+@pytest.mark.parametrize("label", ["ultrafleet/capacity", "ultrafleet/workload"])
+def test_fails_on_a_pool_whose_labels_would_count_it_elsewhere(label: str) -> None:
+    other = rack(labels={**rack().labels, label: "other"})
+    with pytest.raises(FleetError, match=rf"pool rack-a has the label {label} 'other', expected"):
+        fleet_flavors([other])
+
+
+def test_fails_on_a_workload_that_is_no_name() -> None:
+    with pytest.raises(FleetError, match="workload of pool rack-a is 'Research Lab', expected up to 30 lower-case"):
+        fleet_flavors([rack(workload="Research Lab")])
+
+
+def test_a_flavor_tolerates_the_taints_of_all_its_pools() -> None:
+    own = nodes("own", "p5en.48xlarge", 1, efa=16, taints=(Taint(key="team", value="a", effect="NO_EXECUTE"),))
+    (flavor,) = fleet_flavors([own, h200(workload="training")])
+    assert {item["key"] for item in flavor.manifest()["spec"]["tolerations"]} == {"team", "nvidia.com/gpu"}

@@ -1,0 +1,162 @@
+"""`ultrafleet local`: each shipped environment deployed, again, and destroyed by the CDK CLI on an embedded AWS."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+COMMAND = str(Path(sys.executable).with_name("ultrafleet"))
+PATH = os.pathsep.join([str(Path(sys.executable).parent), str(ROOT / "node_modules" / ".bin"), os.environ["PATH"]])
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("cdk", path=PATH) is None, reason="the CDK CLI is not installed: make setup installs it"
+)
+
+
+class Local:
+    """The command, with a folder of its own."""
+
+    def __init__(self, environment: str, folder: Path) -> None:
+        self.environment = environment
+        self._state = ["--state", str(folder / "state")]
+        self.output = folder / "cdk.out"
+
+    def arguments(self, word: str, *more: str) -> list[str]:
+        output = ["--output", str(self.output)] if word in {"deploy", "destroy"} else []
+        return [COMMAND, "local", word, self.environment, *more, *self._state, *output]
+
+    def __call__(self, word: str, *more: str) -> subprocess.CompletedProcess[str]:
+        variables = {**os.environ, "PATH": PATH}
+        return subprocess.run(
+            self.arguments(word, *more), cwd=ROOT, env=variables, capture_output=True, text=True, check=False
+        )
+
+    def status(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self("status", "--json").stdout)
+        return told
+
+    def client(self, service: str) -> Any:
+        port = json.loads((Path(self._state[1]) / f"{self.environment}.json").read_text())["port"]
+        region = {"dev": "us-east-2"}.get(self.environment, "us-east-1")
+        return boto3.client(
+            service,
+            endpoint_url=f"http://localhost:{port}",
+            region_name=region,
+            aws_access_key_id="any",
+            aws_secret_access_key="any",  # noqa: S106  # nothing checks it
+        )
+
+
+@pytest.fixture
+def local(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Local]:
+    made = Local(getattr(request, "param", "dev"), tmp_path)
+    yield made
+    made("stop")
+
+
+@pytest.mark.parametrize(
+    ("local", "pools"),
+    [
+        ("dev", {"h100": 1}),
+        ("training", {"rack-a": 18, "rack-b": 18, "b300": 2}),
+        ("inference", {"rack-c": 9, "h200": 4}),
+    ],
+    indirect=["local"],
+)
+def test_an_environment_from_bootstrap_to_destruction(local: Local, pools: dict[str, int]) -> None:
+    deployed = local("deploy")
+    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+    assert deployed.stdout.startswith("embedded AWS on http://localhost:")
+    assert "nothing of this leaves this machine" in deployed.stdout.splitlines()[0]
+
+    status = local.status()
+    assert set(status["stacks"].values()) == {"CREATE_COMPLETE"}
+    assert {pool["name"]: pool["running"] for pool in status["pools"]} == pools
+    told = json.loads(local("kubernetes", "--json").stdout)
+    counted = re.search(
+        r"read back: (\d+) of (\d+) resources; in the cluster are (\d+) objects and (\d+) ", deployed.stdout
+    )
+    assert counted is not None
+    all_found, all_there, objects, releases = map(int, counted.groups())
+    assert all_found == all_there > objects + releases
+    assert (len(told["objects"]), len(told["releases"])) == (objects, releases)
+    assert releases >= 3
+    listed = local("kubernetes").stdout
+    assert all(item["metadata"]["name"] in listed for item in told["objects"])
+    stacks = local.client("cloudformation").describe_stacks()["Stacks"]
+    assert {stack["StackStatus"] for stack in stacks} == {"CREATE_COMPLETE"}
+    assert local.client("eks").list_clusters()["clusters"] == [local.environment]
+    pages = local.client("ec2").get_paginator("describe_instances").paginate()
+    instances = [item for page in pages for reservation in page["Reservations"] for item in reservation["Instances"]]
+    assert len(instances) == sum(pools.values()) + 2  # system nodes
+
+    again = local("deploy")
+    assert again.returncode == 0, again.stdout + again.stderr
+    output = again.stdout + again.stderr
+    assert output.count("(no changes)") == len(stacks) - 1  # the bootstrap stack isn't deployed again
+
+    destroyed = local("destroy", "--purge")
+    assert destroyed.returncode == 0, destroyed.stdout + destroyed.stderr
+    assert set(local.status()["stacks"]) == {"CDKToolkit"}
+    assert [vpc for vpc in local.client("ec2").describe_vpcs()["Vpcs"] if not vpc["IsDefault"]] == []
+    assert local.client("logs").describe_log_groups()["logGroups"] == []
+
+
+def test_a_fault_ends_in_what_to_do_and_the_next_deployment_mends_it(local: Local) -> None:
+    failed = local("deploy", "--fault", "insufficient-capacity")
+    assert failed.returncode == 1
+    assert "InsufficientInstanceCapacity" in failed.stdout + failed.stderr
+    assert "what to do (insufficient-capacity): Name a capacity reservation" in failed.stdout
+    assert local.status()["stacks"]["dev-system"] == "ROLLBACK_COMPLETE"
+    assert local("clear").returncode == 0
+    mended = local("deploy")
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert local.status()["stacks"]["dev-system"] == "CREATE_COMPLETE"
+
+
+def test_a_deployment_that_is_killed_is_run_again(local: Local) -> None:
+    variables = {**os.environ, "PATH": PATH}
+    with subprocess.Popen(
+        local.arguments("deploy", "--fault", "slow"),
+        cwd=ROOT,
+        env=variables,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as deployment:
+        until = time.monotonic() + 120
+        while time.monotonic() < until:
+            told = local("status", "--json")
+            if told.returncode == 0 and "dev-cluster" in json.loads(told.stdout)["stacks"]:
+                break
+            time.sleep(0.2)
+        os.killpg(deployment.pid, signal.SIGKILL)
+    # Where nobody reaps it, the dead CLI still counts as a reader of its folder.
+    local.output = local.output.with_name("again")
+    assert local("clear").returncode == 0
+    assert set(local.status()["stacks"]) < {"CDKToolkit", "dev-network", "dev-cluster", "dev-system"}
+    again = local("deploy")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert set(local.status()["stacks"].values()) == {"CREATE_COMPLETE"}
+
+
+def test_fails_without_an_embedded_aws(local: Local) -> None:
+    told = local("status")
+    assert told.returncode == 2
+    assert "no embedded AWS runs for dev, expected one: `make deploy ENV=dev` starts it" in told.stderr
+
+
+def test_lists_the_faults() -> None:
+    told = subprocess.run([COMMAND, "local", "faults"], capture_output=True, text=True, check=True)
+    assert "block-payment-pending: the block was bought and is not paid yet" in told.stdout

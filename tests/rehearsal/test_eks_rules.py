@@ -1,0 +1,184 @@
+"""Why the embedded EKS refuses a cluster or a node group: each rule alone."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from ultrafleet.rehearsal import extension
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.eks import clusters, node_group_rules
+from ultrafleet.rehearsal.eks.state import Eks, NodeGroup
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+
+ACCOUNT, REGION = "111122223333", "us-east-1"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/node"
+Request = dict[str, Any]
+
+
+class Scene:
+    """A cluster in a VPC, and a request for a node group that EKS takes."""
+
+    def __init__(self, call: Calls) -> None:
+        self.call = call
+        self.vpc = call("ec2", "create_vpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        self.subnets = [self.subnet(f"10.0.{n}.0/24", f"us-east-1{zone}") for n, zone in enumerate("ab")]
+        self.create_cluster(self.cluster())
+
+    def subnet(self, cidr: str, zone: str, vpc: str | None = None) -> str:
+        made = self.call("ec2", "create_subnet", VpcId=vpc or self.vpc, CidrBlock=cidr, AvailabilityZone=zone)
+        return str(made["Subnet"]["SubnetId"])
+
+    def cluster(self, name: str = "training") -> Request:
+        return {"name": name, "roleArn": ROLE, "version": "1.34", "resourcesVpcConfig": {"subnetIds": self.subnets}}
+
+    def create_cluster(self, request: Request) -> None:
+        self.call("eks", "create_cluster", **request)
+
+    def template(self, **data: Any) -> dict[str, str]:
+        name = f"template-{len(self.call('ec2', 'describe_launch_templates')['LaunchTemplates'])}"
+        data = {"InstanceType": "p5.4xlarge", **data}
+        data = {key: value for key, value in data.items() if value is not None}
+        made = self.call("ec2", "create_launch_template", LaunchTemplateName=name, LaunchTemplateData=data)
+        return {"id": made["LaunchTemplate"]["LaunchTemplateId"], "version": "1"}
+
+    def group(self, **changed: Any) -> Request:
+        request = {
+            "clusterName": "training",
+            "nodegroupName": "pool",
+            "nodeRole": ROLE,
+            "subnets": self.subnets,
+            "amiType": "AL2023_x86_64_NVIDIA",
+            "capacityType": "ON_DEMAND",
+            "scalingConfig": {"minSize": 0, "maxSize": 2, "desiredSize": 0},
+            "launchTemplate": self.template() if "launchTemplate" not in changed else None,
+            **changed,
+        }
+        return {key: value for key, value in request.items() if value is not None}
+
+    def create_group(self, request: Request) -> None:
+        self.call("eks", "create_nodegroup", **request)
+
+    def fill_quota(self) -> Request:
+        eks = SIMULATED_ACCOUNT.part(Eks, ACCOUNT, REGION)
+        told = {
+            "nodegroupName": "x",
+            "status": "ACTIVE",
+            "scalingConfig": {"desiredSize": 0},
+            "capacityType": "ON_DEMAND",
+        }
+        groups = {f"pool-{number}": NodeGroup(told=told) for number in range(30)}
+        eks.cluster("training").node_groups.update(groups)
+        return self.group()
+
+    def named_twice(self) -> Request:
+        self.create_group(self.group())
+        return self.group()
+
+    def elsewhere(self) -> Request:
+        other = self.call("ec2", "create_vpc", CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+        return self.group(subnets=[self.subnet("10.1.0.0/24", "us-east-1a", other)])
+
+    def on_blocks(self, **data: Any) -> Request:
+        return self.group(capacityType="CAPACITY_BLOCK", launchTemplate=self.template(**data))
+
+
+MARKET = {"InstanceMarketOptions": {"MarketType": "capacity-block"}}
+TARGET = {
+    "CapacityReservationSpecification": {"CapacityReservationTarget": {"CapacityReservationId": "cr-0aaaaaaaaaaaaaaa1"}}
+}
+TAINTS = [{"key": f"k{number}", "value": "v", "effect": "NO_SCHEDULE"} for number in range(51)]
+
+GROUPS: dict[str, Callable[[Scene], Request]] = {
+    "name-taken": Scene.named_twice,
+    "group-quota": Scene.fill_quota,
+    "template-missing": lambda scene: scene.group(launchTemplate={**scene.template(), "version": "7"}),
+    "type-twice": lambda scene: scene.group(instanceTypes=["p5.4xlarge"]),
+    "type-unknown": lambda scene: scene.group(launchTemplate=scene.template(InstanceType="p99.mega")),
+    "profile-in-template": lambda scene: scene.group(launchTemplate=scene.template(IamInstanceProfile={"Name": "x"})),
+    "subnet-in-template": lambda scene: scene.group(
+        launchTemplate=scene.template(NetworkInterfaces=[{"DeviceIndex": 0, "SubnetId": scene.subnets[0]}])
+    ),
+    "hibernation-in-template": lambda scene: scene.group(
+        launchTemplate=scene.template(HibernationOptions={"Configured": True})
+    ),
+    "block-without-market": lambda scene: scene.on_blocks(**TARGET),
+    "market-without-block": lambda scene: scene.group(launchTemplate=scene.template(**MARKET, **TARGET)),
+    "block-without-target": lambda scene: scene.on_blocks(**MARKET),
+    "sizes": lambda scene: scene.group(scalingConfig={"minSize": 2, "maxSize": 1, "desiredSize": 0}),
+    "node-quota": lambda scene: scene.group(scalingConfig={"minSize": 0, "maxSize": 451, "desiredSize": 0}),
+    "subnet-missing": lambda scene: scene.group(subnets=[*scene.subnets, "subnet-0123456789abcdef0"]),
+    "subnet-elsewhere": Scene.elsewhere,
+    "ami-unknown": lambda scene: scene.group(amiType="AL2_x86_64_GPU"),
+    "ami-architecture": lambda scene: scene.group(amiType="AL2023_ARM_64_NVIDIA"),
+    "taint-quota": lambda scene: scene.group(taints=TAINTS),
+    "reserved-label": lambda scene: scene.group(labels={"eks.amazonaws.com/nodegroup": "mine"}),
+}
+CLUSTERS: dict[str, Callable[[Scene], Request]] = {
+    "cluster-name": Scene.cluster,
+    "cluster-version": lambda scene: {**scene.cluster("other"), "version": "1.19"},
+    "cluster-zones": lambda scene: {
+        **scene.cluster("other"),
+        "resourcesVpcConfig": {"subnetIds": [scene.subnets[0], scene.subnet("10.0.9.0/24", "us-east-1a")]},
+    },
+    "cluster-local-zone": lambda scene: {
+        **scene.cluster("other"),
+        "resourcesVpcConfig": {"subnetIds": [scene.subnets[0], scene.subnet("10.0.9.0/24", "us-east-1-dfw-2a")]},
+    },
+    "cluster-security-group": lambda scene: {
+        **scene.cluster("other"),
+        "resourcesVpcConfig": {"subnetIds": scene.subnets, "securityGroupIds": ["sg-0123456789abcdef0"]},
+    },
+}
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    extension.install()
+    with mock_aws():
+        SIMULATED_ACCOUNT.reset()
+        yield Scene(Calls(account_id=ACCOUNT, region=REGION))
+        SIMULATED_ACCOUNT.reset()
+
+
+def test_every_rule_has_a_case() -> None:
+    assert {rule.id for rule in node_group_rules.NODEGROUP_RULES} == set(GROUPS)
+    assert {rule.id for rule in clusters.CLUSTER_RULES} == set(CLUSTERS)
+    for rule in (*node_group_rules.NODEGROUP_RULES, *clusters.CLUSTER_RULES):
+        assert "(" in rule.source
+
+
+def test_a_good_request_is_taken(scene: Scene) -> None:
+    scene.create_group(scene.group())
+    scene.create_group({**scene.on_blocks(**MARKET, **TARGET), "nodegroupName": "rack"})
+    assert scene.call("eks", "list_nodegroups", clusterName="training")["nodegroups"] == ["pool", "rack"]
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_node_group_is_refused_by_one_rule_alone(scene: Scene, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = GROUPS[name](scene)
+    rules = node_group_rules.NODEGROUP_RULES
+    (rule,) = [rule for rule in rules if rule.id == name]
+    with pytest.raises(Refusal) as caught:
+        scene.create_group(request)
+    assert caught.value.code == rule.code
+    monkeypatch.setattr(node_group_rules, "NODEGROUP_RULES", [other for other in rules if other.id != name])
+    scene.create_group(request)
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_a_cluster_is_refused_by_one_rule_alone(scene: Scene, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = CLUSTERS[name](scene)
+    rules = clusters.CLUSTER_RULES
+    (rule,) = [rule for rule in rules if rule.id == name]
+    with pytest.raises(Refusal) as caught:
+        scene.create_cluster(request)
+    assert caught.value.code == rule.code
+    monkeypatch.setattr(clusters, "CLUSTER_RULES", [other for other in rules if other.id != name])
+    if name == "cluster-name":
+        # EC2 refuses a second security group of the cluster's name.
+        with pytest.raises(Refusal, match="already exists"):
+            scene.create_cluster(request)
+    else:
+        scene.create_cluster(request)

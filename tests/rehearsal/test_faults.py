@@ -1,0 +1,285 @@
+"""Every fault that can be injected: what it ends in, and that nothing is lost and a second deployment mends it."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from helpers.rehearsal_site import Content, Site, pool_of, site
+from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal.advice import advice_for
+from ultrafleet.rehearsal.assembly import StackFailedError
+from ultrafleet.rehearsal.audit import audit
+from ultrafleet.rehearsal.eks.nodes import Nodes
+from ultrafleet.rehearsal.faults import FAULTS
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
+from ultrafleet.rehearsal.stepfunctions.schedules import Schedules
+
+FAILS_A_DEPLOYMENT = {
+    "insufficient-capacity": "dev",
+    "vcpu-quota": "dev",
+    "reservation-capacity": "training",
+    "node-group-quota": "training",
+    "cluster-quota": "dev",
+    "vpc-quota": "dev",
+    "address-quota": "inference",
+    "ami-missing": "dev",
+    "access-denied": "training",
+    "log-group-taken": "dev",
+    "stack-fails": "inference",
+    "block-unknown": "training",
+}
+"""Fault -> environment whose first deployment it fails."""
+
+FAILS_A_NODE = {"subnet-full": "InsufficientFreeAddresses", "efa-rule-gone": "EfaSecurityGroupRule"}
+"""Fault of what stands already -> what EKS says of the pool."""
+
+KEEPS_A_POOL_DOWN = {
+    "block-payment-pending": "payment-pending",
+    "block-payment-failed": "payment-failed",
+    "block-unavailable": "unavailable",
+    "block-unlaunchable": "unlaunchable",
+    "block-elsewhere": "Availability Zone",
+}
+"""Fault of a block -> what the status says while the pool stays empty."""
+
+ON_ITS_OWN = {
+    "block-impaired", "block-short", "node-fails", "pool-deleted", "rollback-fails", "schedule-denied", "schedule-off",
+    "schedule-throttled", "template-deleted", "throttling",
+}  # fmt: skip
+IN_THE_COMMANDS_TESTS = {"slow"}
+
+
+def everything_stands(made: Site) -> bool:
+    return not [item for item in audit(made.environment.account, made.environment.region) if item.problem]
+
+
+def told(made: Site) -> list[str]:
+    status = made.director.status()
+    return [*status["trouble"], *(issue for pool in status["pools"] for issue in pool["issues"])]
+
+
+@pytest.fixture
+def training() -> Iterator[Site]:
+    """Training, deployed an hour before its blocks begin."""
+    with site("training") as made:
+        made.deploy()
+        yield made
+
+
+def test_every_fault_has_a_test_a_source_and_advice() -> None:
+    tested = {*FAILS_A_DEPLOYMENT, *FAILS_A_NODE, *KEEPS_A_POOL_DOWN, *ON_ITS_OWN, *IN_THE_COMMANDS_TESTS}
+    assert tested == set(FAULTS)
+    assert len(FAULTS) >= 20
+    for fault in FAULTS.values():
+        assert "(high)" in fault.source or "(medium" in fault.source
+        assert fault.advice.endswith(".")
+
+
+@pytest.mark.parametrize("name", FAILS_A_DEPLOYMENT)
+def test_a_deployment_that_fails_is_taken_back_and_mended_by_the_next(name: str) -> None:
+    with site(FAILS_A_DEPLOYMENT[name]) as made:
+        made.director.inject(name=name)
+        with pytest.raises(StackFailedError) as caught:
+            made.deploy()
+        assert caught.value.status == "ROLLBACK_COMPLETE"
+        assert FAULTS[name].shows in str(caught.value)
+        assert any(
+            line.startswith(f"what to do ({name})") for line in advice_for(caught.value.reasons, injected=[name])
+        )
+        failed = made.call("cloudformation", "list_stack_resources", StackName=caught.value.stack_name)
+        assert failed["StackResourceSummaries"] == []
+        made.director.clear()
+        made.deploy()
+        assert everything_stands(made)
+        made.director.bring_up()
+        for pool in made.environment.pools:
+            assert made.pool(pool.name).running == pool.max_nodes
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_a_failure_looks_like_is_recognised_without_an_injection(name: str) -> None:
+    fault = FAULTS[name]
+    if fault.shows:
+        assert any(fault.advice in line for line in advice_for([f"CREATE_FAILED {fault.shows}"]))
+
+
+@pytest.mark.parametrize(("name", "issue"), FAILS_A_NODE.items())
+def test_a_pool_that_can_not_launch_says_why_and_fills_when_it_can(training: Site, name: str, issue: str) -> None:
+    training.director.inject(name=name, pool="rack-a")
+    training.director.bring_up()
+    assert training.pool("rack-a").running == 0
+    assert training.pool("rack-a").status == "DEGRADED"
+    assert issue in str(told(training))
+    assert advice_for(told(training))
+    training.director.clear()
+    training.director.advance(hours=0.5)
+    assert training.pool("rack-a").running == 18
+    assert training.pool("rack-a").issues == ()
+
+
+@pytest.mark.parametrize(("name", "state"), KEEPS_A_POOL_DOWN.items())
+def test_a_pool_waits_for_its_block(training: Site, name: str, state: str) -> None:
+    training.director.inject(name=name, pool="rack-a")
+    training.director.bring_up()
+    assert training.pool("rack-a").running == 0
+    assert training.pool("rack-b").running == 18
+    assert state in str(told(training))
+    assert any(line.startswith(f"what to do ({name})") for line in advice_for(told(training)))
+    training.director.clear()
+    training.director.advance(hours=0.5)
+    assert training.pool("rack-a").running == 18
+
+
+def test_a_block_that_is_short_gives_what_there_is(training: Site) -> None:
+    training.director.inject(name="block-short", pool="rack-a")
+    training.director.bring_up()
+    assert training.pool("rack-a").running == 17
+    assert "holds 17 instances, the file says 18" in str(told(training))
+
+
+def test_nodes_run_on_while_the_interconnect_is_impaired(training: Site) -> None:
+    training.director.bring_up()
+    before = training.nodes("rack-a")
+    training.director.inject(name="block-impaired", pool="rack-a")
+    training.director.advance(hours=2)
+    assert training.nodes("rack-a") == before
+    assert "interconnect that is impaired" in str(told(training))
+
+
+def test_a_node_that_fails_is_replaced_within_its_block(training: Site) -> None:
+    training.director.bring_up()
+    before = training.nodes("rack-a")
+    training.director.inject(name="node-fails", pool="rack-a")
+    after = training.nodes("rack-a")
+    assert len(after) == 18
+    assert len(after - before) == 1
+    assert training.pool("rack-a").reservations == ("cr-0aaaaaaaaaaaaaaa1",)
+    training.director.advance(hours=2)
+    assert training.nodes("rack-a") == after
+
+
+def test_the_schedule_tells_of_a_right_that_it_lacks_and_goes_on_when_it_has_it(training: Site) -> None:
+    training.director.inject(name="schedule-denied")
+    training.director.bring_up()
+    assert training.pool("rack-a").running == 0
+    (queue,) = training.call("sqs", "list_queues")["QueueUrls"]
+    messages = training.call("sqs", "receive_message", QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+    told_of = {json.loads(message["Body"])["pool"] for message in messages}
+    assert told_of == {"rack-a", "rack-b"}
+    assert "AccessDenied" in messages[0]["Body"]
+    assert "schedule: pool rack-a: Eks.AccessDeniedException" in str(told(training))
+    training.director.clear()
+    training.director.advance(hours=0.5)
+    assert training.pool("rack-a").running == 18
+
+
+def test_the_schedule_outlasts_throttling(training: Site) -> None:
+    training.director.inject(name="schedule-throttled")
+    training.director.bring_up()
+    assert training.pool("rack-a").running == training.pool("rack-b").running == 18
+    runs = SIMULATED_ACCOUNT.part(Schedules, training.environment.account, training.environment.region).runs
+    assert {run.status for run in runs} == {"SUCCEEDED"}
+
+
+def test_cloudformation_outlasts_throttling() -> None:
+    with site("dev") as made:
+        made.director.inject(name="throttling")
+        made.deploy()
+        assert everything_stands(made)
+
+
+def test_without_the_schedule_an_ultraserver_is_killed(training: Site) -> None:
+    training.director.bring_up()
+    training.director.inject(name="schedule-off")
+    training.director.advance(to="2026-12-15T12:00:00Z")
+    assert training.director.status()["killed"] == 18
+
+
+def relabel(pool: str) -> Callable[[Content], None]:
+    return lambda content: pool_of(content, pool).update(node={"labels": {"team": "red"}})
+
+
+def test_a_way_back_that_fails_too_is_continued(training: Site) -> None:
+    training.director.bring_up()
+    before = training.nodes("rack-a")
+    training.director.inject(name="rollback-fails")
+    with pytest.raises(StackFailedError) as caught:
+        training.deploy(relabel("rack-a"))
+    assert caught.value.status == "UPDATE_ROLLBACK_FAILED"
+    training.director.clear()
+    training.call("cloudformation", "continue_update_rollback", StackName="training-pool-rack-a")
+    assert training.deploy()["training-pool-rack-a"] == "updated"
+    assert training.nodes("rack-a") == before
+    assert everything_stands(training)
+
+
+def test_a_pool_that_was_deleted_by_hand_is_made_again(training: Site) -> None:
+    training.director.inject(name="pool-deleted", pool="rack-a")
+    assert [item.type for item in audit("111122223333", "us-east-1") if item.problem] == ["AWS::EKS::Nodegroup"]
+    training.call("cloudformation", "delete_stack", StackName="training-pool-rack-a")
+    assert training.deploy()["training-pool-rack-a"] == "created"
+    assert everything_stands(training)
+
+
+def test_nodes_outlive_their_template_and_the_pool_is_made_again(training: Site) -> None:
+    training.director.bring_up()
+    before = training.nodes("rack-a")
+    training.director.inject(name="template-deleted", pool="rack-a")
+    training.director.advance(hours=1)
+    assert training.nodes("rack-a") == before
+    SIMULATED_ACCOUNT.part(Nodes, "111122223333", "us-east-1").fail_node(min(before))
+    training.director.advance(hours=1)
+    assert training.pool("rack-a").running == 17
+    assert "Ec2LaunchTemplateNotFound" in str(told(training))
+    training.call("cloudformation", "delete_stack", StackName="training-pool-rack-a")
+    training.deploy()
+    SIMULATED_ACCOUNT.advance(SIMULATED_ACCOUNT.now + timedelta(minutes=30))
+    assert training.pool("rack-a").running == 18
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        "name", ["subnet-full", "efa-rule-gone", "pool-deleted", "template-deleted", "schedule-off", "node-fails"]
+    )
+    def test_one_that_concerns_what_does_not_stand_yet(self, name: str) -> None:
+        with site("dev") as made, pytest.raises(FleetError, match="expected"):
+            made.director.inject(name=name)
+
+    def test_a_fault_that_is_not_known(self, training: Site) -> None:
+        with pytest.raises(FleetError, match="fault is 'flood', expected one of"):
+            training.director.inject(name="flood")
+
+    def test_a_pool_that_is_not_known(self, training: Site) -> None:
+        with pytest.raises(FleetError, match="pool is 'rack-z', expected one of rack-a, rack-b, b300"):
+            training.director.inject(name="node-fails", pool="rack-z")
+
+    def test_a_pool_without_blocks(self, training: Site) -> None:
+        with pytest.raises(FleetError, match="no pool b300 on a capacity block"):
+            training.director.inject(name="block-impaired", pool="b300")
+
+    def test_a_fault_twice(self, training: Site) -> None:
+        training.director.inject(name="throttling")
+        with pytest.raises(FleetError, match="fault throttling is injected already"):
+            training.director.inject(name="throttling")
+
+    def test_one_that_was_not_injected(self, training: Site) -> None:
+        with pytest.raises(FleetError, match="fault throttling is not injected"):
+            training.director.clear(name="throttling")
+
+    def test_a_node_of_an_empty_pool(self, training: Site) -> None:
+        with pytest.raises(FleetError, match="pool rack-a runs no node"):
+            training.director.inject(name="node-fails", pool="rack-a")
+
+    def test_time_only_passes(self, training: Site) -> None:
+        with pytest.raises(FleetError, match="time only passes"):
+            training.director.advance(to="2026-11-01T00:00:00Z")
+        with pytest.raises(FleetError, match="without an offset"):
+            training.director.advance(to="2026-12-02T00:00:00")
+        with pytest.raises(FleetError, match="expected one of them"):
+            training.director.advance()
+
+    def test_a_word_that_is_not_known(self, training: Site) -> None:
+        with pytest.raises(FleetError, match="word is 'dance'"):
+            training.director.dispatch("dance")

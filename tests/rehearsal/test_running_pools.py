@@ -1,0 +1,363 @@
+"""The guarantee: no edit of an environment takes running nodes away unless it says so.
+
+Every field of the models is edited once at least; a field that nobody edits here fails. Each pair of environments is
+synthesised and compared property by property with `ultrafleet.templates.template_changes`.
+"""
+
+import importlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, get_args
+
+import aws_cdk as cdk
+import pytest
+import yaml
+from pydantic import BaseModel
+from typer.testing import CliRunner
+
+from helpers.environment_edits import EDITS, Change, Edit, Verdict
+from stacks.fleet_stage import FleetStage
+from ultrafleet import cli
+from ultrafleet.environment import Environment, load_environment, load_environments
+from ultrafleet.policy import Template
+from ultrafleet.review import Revision, review_of
+from ultrafleet.review.hazard import Hazard, Level
+from ultrafleet.rules.deployment_hazards import LivePool, pool_hazards
+from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, GROUP_TAG, HOLD, LEAD_TAG, SCHEDULE_TAG
+from ultrafleet.templates.linking import linked
+from ultrafleet.templates.template_changes import ResourceChange, TemplateChanges, imports, template_changes
+from ultrafleet.templates.update_effects import type_effects
+
+ENVIRONMENTS = Path(__file__).parent.parent.parent / "stacks" / "environments"
+NODE_GROUP = "AWS::EKS::Nodegroup"
+DAY = date(2026, 11, 24)
+
+Where = tuple[str, str, str]
+"""Account, region and name of a stack: another one is another stack."""
+Fleet = Mapping[Where, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a deployment of an edited environment does."""
+
+    before: Fleet
+    after: Fleet
+    changes: Mapping[Where, TemplateChanges]
+
+    def refused(self, stack: Where) -> bool:
+        others = (template for name, template in self.before.items() if name != stack)
+        return self.changes[stack].refused({name for template in others for name in imports(template)})
+
+    def touching(self) -> Iterator[tuple[Where, ResourceChange]]:
+        """What touches a resource that a pool consists of or stands on."""
+        stands_on = _stands_on(self.before)
+        for stack, changes in self.changes.items():
+            for change in changes.resources:
+                if change.touches and (stack, change.logical_id) in stands_on:
+                    yield stack, change
+
+
+Synth = Callable[[str, Change | None], Fleet]
+
+
+@pytest.fixture(scope="module")
+def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
+    context = json.loads((ENVIRONMENTS.parent.parent / "cdk.json").read_text())["context"]
+    shipped: dict[str, Fleet] = {}
+
+    def run(name: str, change: Change | None) -> Fleet:
+        if change is None and name in shipped:
+            return shipped[name]
+        content = yaml.safe_load((ENVIRONMENTS / f"{name}.yaml").read_text())
+        if change is not None:
+            change(content)
+        path = tmp_path_factory.mktemp("environment") / f"{content.pop('NAME', name)}.yaml"
+        path.write_text(yaml.safe_dump(content))
+        app = cdk.App(context=context, analytics_reporting=False, builtin_cloud_formation_validation=False)
+        stage = FleetStage(app, environment=load_environment(path))
+        fleet = {
+            (stack.environment.account, stack.environment.region, stack.stack_name): deepcopy(stack.template)
+            for stack in stage.synth().stacks
+        }
+        if change is None:
+            shipped[name] = fleet
+        return fleet
+
+    return run
+
+
+@pytest.fixture
+def outcome(synth: Synth, request: pytest.FixtureRequest) -> Outcome:
+    edit: Edit = request.param
+
+    def both(content: dict[str, Any]) -> None:
+        if edit.before is not None:
+            edit.before(content)
+        edit.change(content)
+
+    before, after = synth(edit.environment, edit.before), synth(edit.environment, both)
+    # A stack that the app no longer has stays as it is: `cdk deploy` deletes none (CDK CLI reference, high).
+    changes = {stack: template_changes(before[stack], after[stack]) for stack in before.keys() & after.keys()}
+    return Outcome(before, after, changes)
+
+
+def edits(*verdicts: Verdict) -> pytest.MarkDecorator:
+    chosen = [edit for edit in EDITS if edit.verdict in verdicts]
+    return pytest.mark.parametrize(
+        ("edit", "outcome"), [pytest.param(edit, edit, id=edit.name) for edit in chosen], indirect=["outcome"]
+    )
+
+
+@edits(Verdict.UNTOUCHED)
+def test_an_edit_that_does_not_say_so_touches_no_running_pool(edit: Edit, outcome: Outcome) -> None:
+    assert edit.reason == ""
+    assert [str(change) for _, change in outcome.touching()] == []
+    assert [stack for stack in outcome.changes if outcome.refused(stack)] == []
+    # What leaves with its whole stack, and what only a team or the system nodes stand on, is told all the same.
+    assert {hazard.kind for hazard in _stopping(outcome)} <= {"pool-removed", "replaced"}
+    staying = {(*stack, name) for stack in outcome.after for name in outcome.after[stack]["Resources"]}
+    touched = {(*json.loads(key[0]), key[1]) for hazard in _stopping(outcome) for key in hazard.keys}
+    assert not {key for key in touched & staying if key[2].rpartition("-pool-")[1]}
+
+
+@edits(Verdict.REFUSED)
+def test_an_edit_that_would_replace_what_pools_stand_on_is_refused(edit: Edit, outcome: Outcome) -> None:
+    assert edit.reason
+    assert [stack for stack in outcome.changes if outcome.refused(stack)]
+    # Each in its own stack: they may be deployed one at a time.
+    assert [str(change) for stack, change in outcome.touching() if not outcome.refused(stack)] == []
+    refused = {stack for stack in outcome.changes if outcome.refused(stack)}
+    assert refused <= {tuple(json.loads(stack)) for hazard in _stopping(outcome) for stack in _stacks_of(hazard)}
+
+
+@edits(Verdict.HAZARD, Verdict.ORDER)
+def test_an_edit_that_takes_nodes_away_is_a_hazard_while_they_run(edit: Edit, outcome: Outcome) -> None:
+    assert edit.reason
+    touching = list(outcome.touching())
+    assert {name for _, change in touching for name in _touched(change)} == edit.touches
+    (stack,) = {stack for stack, _ in touching}
+    pool = stack[2].split("-pool-", 1)[1]
+
+    def hazards(*, running: int, roll: bool = False) -> list[str]:
+        before, after = _node_group(outcome.before[stack]), _node_group(outcome.after[stack])
+        return pool_hazards(
+            pool,
+            after,
+            _live(before, running=running, running_in=_blocks(outcome.before[stack])[:1]),
+            roll_running_nodes=roll,
+            blocks=_blocks(outcome.after[stack]),
+        )
+
+    running = _node_group(outcome.before[stack])["ScalingConfig"]["MaxSize"]
+    found = hazards(running=running)
+    if edit.verdict is Verdict.ORDER:
+        assert found == []
+    else:
+        assert len(found) >= 1
+        assert all(f"pool {pool} runs {running} nodes" in hazard for hazard in found)
+    assert hazards(running=0) == []
+    assert hazards(running=running, roll=True) == []
+    told = {hazard.subject.rpartition("/")[2] for hazard in review_of(*_revisions(outcome), day=DAY).hazards}
+    # A review knows that a pool which is asked for as many nodes as it could have had loses none.
+    assert (pool in told) is (_node_group(outcome.after[stack])["ScalingConfig"]["DesiredSize"] < running)
+
+
+def test_a_pool_that_is_held_may_change_what_the_schedule_reads() -> None:
+    synthesised = {
+        "AmiType": "A",
+        "CapacityType": "CAPACITY_BLOCK",
+        "LaunchTemplate": {"Version": "1"},
+        "ScalingConfig": {"MinSize": 0, "MaxSize": 18, "DesiredSize": 0},
+        "Tags": {GROUP_TAG: "a", LEAD_TAG: "90", SCHEDULE_TAG: FOLLOW_BLOCKS},
+    }
+    live = _live(synthesised, running=18, running_in=["cr-1"])
+
+    def hazards(blocks: list[str] | None = None, **tags: str) -> list[str]:
+        tagged = {**synthesised, "Tags": {**synthesised["Tags"], **tags}}
+        return pool_hazards("rack-a", tagged, live, roll_running_nodes=False, blocks=blocks)
+
+    assert len(hazards([], **{GROUP_TAG: "b", LEAD_TAG: "120"})) == 3
+    assert hazards([], **{GROUP_TAG: "b", LEAD_TAG: "120", SCHEDULE_TAG: HOLD}) == []
+    assert hazards(["cr-1", "cr-2"], **{LEAD_TAG: "80"}) == []
+    assert hazards(None) == []
+
+
+def test_the_command_tells_the_rule_which_blocks_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    preflight = importlib.import_module("ultrafleet.cli.preflight")  # the package's `preflight` is the function
+    asked: list[dict[str, Any]] = []
+
+    def record(*_: Any, **given: Any) -> list[str]:
+        asked.append(given)
+        return []
+
+    monkeypatch.setattr(preflight, "pool_hazards", record)
+    monkeypatch.setattr(preflight, "_synthesised_node_group", lambda *_: {})
+    monkeypatch.setattr(preflight, "_live_pool", lambda *_: LivePool(node_group=None, latest_version=None))
+    result = CliRunner().invoke(cli.app, ["preflight", "inference", "--environments", str(ENVIRONMENTS)])
+    assert result.exit_code == 0, result.output
+    assert [sorted(given["blocks"]) for given in asked] == [["cr-0cccccccccccccc01"], ["cr-0cccccccccccccc02"]]
+
+
+def test_every_field_is_edited() -> None:
+    assert {edit.field for edit in EDITS} == {
+        f"{model.__name__}.{name}" for model in _models(Environment) for name in _own_fields(model)
+    }
+
+
+def test_the_edits_are_of_the_shipped_environments() -> None:
+    shipped = {environment.name for environment in load_environments(ENVIRONMENTS)}
+    assert {edit.environment for edit in EDITS} == shipped
+
+
+def test_every_type_of_the_templates_is_classified(synth: Synth) -> None:
+    for name in {edit.environment for edit in EDITS}:
+        for template in synth(name, None).values():
+            for resource in template["Resources"].values():
+                type_effects(resource["Type"])
+
+
+def test_a_pool_stands_on_its_subnet_its_role_and_its_cluster(synth: Synth) -> None:
+    fleet = synth("training", None)
+    types = {fleet[stack]["Resources"][logical_id]["Type"] for stack, logical_id in _stands_on(fleet)}
+    assert types >= {
+        "AWS::EC2::LaunchTemplate",
+        "AWS::EC2::PlacementGroup",
+        "AWS::EC2::CapacityReservation",
+        "AWS::EC2::SecurityGroup",
+        "AWS::EC2::SecurityGroupEgress",
+        "AWS::EC2::SecurityGroupIngress",
+        "AWS::EC2::Subnet",
+        "AWS::EC2::VPC",
+        "AWS::EKS::Cluster",
+        "AWS::EKS::Nodegroup",
+        "AWS::IAM::Role",
+        "AWS::ResourceGroups::Group",
+        "AWS::Scheduler::Schedule",
+        "AWS::StepFunctions::StateMachine",
+    }
+
+
+def _revisions(outcome: Outcome) -> tuple[Revision, Revision]:
+    return _revision("before", outcome.before), _revision("after", outcome.after)
+
+
+def _revision(label: str, fleet: Fleet) -> Revision:
+    named = {json.dumps(stack): Template(name=stack[2], content=content) for stack, content in fleet.items()}
+    places = {name: "/".join(json.loads(name)[:2]) for name in named}
+    return Revision(label=label, stacks=dict(zip(named, linked(list(named.values())), strict=True)), places=places)
+
+
+def _stopping(outcome: Outcome) -> list[Hazard]:
+    """What a review of the edit says that stops something."""
+    return [hazard for hazard in review_of(*_revisions(outcome), day=DAY).hazards if hazard.level is Level.STOPS]
+
+
+def _stacks_of(hazard: Hazard) -> list[str]:
+    # An export in use is about a stack, and about no resource of it.
+    return [key[0] for key in hazard.keys] or [hazard.subject.rpartition("/")[0]]
+
+
+def _touched(change: ResourceChange) -> list[str]:
+    kind = change.resource_type.rpartition("::")[2]
+    touching = [found.path for found in change.properties if found.effect.touches_nodes]
+    return [f"{kind} {what}" for what in touching or [change.fate]]
+
+
+def _models(model: type[BaseModel]) -> set[type[BaseModel]]:
+    """The model and all that its fields mention."""
+    inner = {found for field in model.model_fields.values() for found in _mentioned(field.annotation)}
+    return {model}.union(*(_models(found) for found in inner))
+
+
+def _mentioned(annotation: Any) -> set[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {annotation}
+    return {found for argument in get_args(annotation) for found in _mentioned(argument)}
+
+
+def _own_fields(model: type[BaseModel]) -> list[str]:
+    """Fields that hold a value or a list; a single model's fields are its own."""
+    return [
+        name
+        for name, field in model.model_fields.items()
+        if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel))
+    ]
+
+
+def _stands_on(fleet: Fleet) -> set[tuple[Where, str]]:
+    """Resources of all pools, of the schedule that sizes them, and whatever they refer to, across stacks."""
+    exported = {
+        (stack[:2], output["Export"]["Name"]): (stack, output["Value"])
+        for stack, template in fleet.items()
+        for output in template.get("Outputs", {}).values()
+        if "Export" in output
+    }
+    found: set[tuple[Where, str]] = set()
+    todo = [
+        (stack, logical_id)
+        for stack, template in fleet.items()
+        for logical_id, resource in template["Resources"].items()
+        if "-pool-" in stack[2] or resource["Type"].split("::")[1] in {"Scheduler", "StepFunctions"}
+    ]
+    while todo:
+        stack, logical_id = todo.pop()
+        if (stack, logical_id) in found:
+            continue
+        found.add((stack, logical_id))
+        resources = fleet[stack]["Resources"]
+        values = [(stack, resources[logical_id].get("Properties", {}))]
+        values += [exported[stack[:2], name] for name in imports(resources[logical_id])]
+        todo += [(at, name) for at, value in values for name in _references(value) if name in fleet[at]["Resources"]]
+        # Rules of a security group are resources of their own, which refer to it.
+        todo += [
+            (stack, name)
+            for name, resource in resources.items()
+            if resource["Type"].startswith("AWS::EC2::SecurityGroup") and logical_id in set(_references(resource))
+        ]
+    return found
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key == "Ref":
+                yield item
+            elif key == "Fn::GetAtt":
+                yield item[0] if isinstance(item, list) else item.split(".")[0]
+            elif key == "Fn::Sub":
+                yield from re.findall(r"\$\{(\w+)", item if isinstance(item, str) else item[0])
+            yield from _references(item)
+
+
+def _node_group(template: Mapping[str, Any]) -> dict[str, Any]:
+    (found,) = [item["Properties"] for item in template["Resources"].values() if item["Type"] == NODE_GROUP]
+    return found  # type: ignore[no-any-return]
+
+
+def _blocks(template: Mapping[str, Any]) -> list[str]:
+    return re.findall(r"capacity-reservation/(cr-\w+)", json.dumps(template))
+
+
+def _live(synthesised: Mapping[str, Any], *, running: int, running_in: list[str]) -> LivePool:
+    """The node group as EKS describes it after a deployment and the schedule's work."""
+    sizes = synthesised["ScalingConfig"]
+    return LivePool(
+        node_group={
+            "amiType": synthesised["AmiType"],
+            "capacityType": synthesised["CapacityType"],
+            "launchTemplate": {"version": synthesised["LaunchTemplate"]["Version"]},
+            "scalingConfig": {"minSize": sizes["MinSize"], "maxSize": sizes["MaxSize"], "desiredSize": running},
+            "tags": synthesised["Tags"],
+        },
+        latest_version=1,
+        running_in=frozenset(running_in) if running else frozenset(),
+    )

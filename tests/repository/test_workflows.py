@@ -1,0 +1,200 @@
+"""The workflows that post a review: their scripts run here, with stand-ins for the hosts' commands.
+
+What a host itself does (events, permissions, artifacts, how it shows a comment) can't be run offline.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from helpers.review_fleet import stacks
+from helpers.review_scenarios import SCENARIOS
+from ultrafleet.review.sections import MARKER
+
+ROOT = Path(__file__).parent.parent.parent
+BIN = ROOT / ".venv" / "bin"
+GITHUB: dict[Any, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "fleet-review.yml").read_text())
+GITLAB: dict[str, Any] = yaml.safe_load((ROOT / "docs" / "ci" / "gitlab-ci.yml").read_text())["fleet review"]
+SYNTH = "cp -R ../SIDE/. ."
+"""Stands in for the synthesis: what it would have written is there."""
+
+pytestmark = pytest.mark.skipif(not (BIN / "ultrafleet").exists(), reason="needs the set-up of this repository")
+
+
+def templates(folder: Path, scenario: str | None) -> None:
+    content = stacks()
+    if scenario is not None:
+        SCENARIOS[scenario].edit(content)
+    (folder / "cdk.out").mkdir(parents=True)
+    for name, template in content.items():
+        (folder / "cdk.out" / f"{name}.template.json").write_text(json.dumps(template))
+
+
+def fake(folder: Path, name: str, script: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/usr/bin/env bash\n{script}")
+    (folder / name).chmod(0o755)
+
+
+def shell(script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """As a runner does: bash, and the first failure ends it."""
+    return subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script],  # noqa: S607 - the runner's bash
+        cwd=folder,
+        env={**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+class TestGitHub:
+    def step(self, job: str, name: str) -> str:
+        (found,) = [step["run"] for step in GITHUB["jobs"][job]["steps"] if step.get("name") == name]
+        return str(found)
+
+    def test_what_runs_the_pull_request_may_not_write(self) -> None:
+        assert GITHUB["permissions"] == {}
+        assert GITHUB["jobs"]["review"]["permissions"] == {"contents": "read"}
+        checkouts = [step for step in GITHUB["jobs"]["review"]["steps"] if "checkout" in step.get("uses", "")]
+        assert [step["with"]["persist-credentials"] for step in checkouts] == [False, False]
+
+    def test_what_may_write_runs_nothing_of_the_pull_request(self) -> None:
+        steps = GITHUB["jobs"]["comment"]["steps"]
+        assert [step["uses"].split("@")[0] for step in steps if "uses" in step] == ["actions/download-artifact"]
+        assert not [step for step in steps if "head" in step.get("run", "").replace("| head -n 1", "")]
+
+    def test_no_expression_is_pasted_into_a_script(self) -> None:
+        # A branch may be named like a command.
+        for job in GITHUB["jobs"].values():
+            assert not [step for step in job["steps"] if "${{" in step.get("run", "")]
+
+    @pytest.fixture
+    def reviewed(self, tmp_path: Path) -> Path:
+        templates(tmp_path / "base", None)
+        templates(tmp_path / "head", "the endpoint is opened")
+        environment = {**GITHUB["env"], "ULTRAFLEET": "ultrafleet", "ADDRESS": "https://x/raw", "PLACE": "pr-7/abc"}
+        fake(tmp_path / "head", "ultrafleet", f'exec {BIN / "ultrafleet"} "$@"\n')
+        done = shell(self.step("review", "review"), tmp_path, **environment, GITHUB_STEP_SUMMARY=str(tmp_path / "sum"))
+        assert done.returncode == 0, done.stderr
+        return tmp_path
+
+    def test_reviews(self, reviewed: Path) -> None:
+        text = (reviewed / "review" / "review.md").read_text()
+        assert text.startswith(MARKER)
+        assert "endpoint-opened" in text
+        assert 'src="https://x/raw/fleet-review-pictures/pr-7/abc/review-light.svg"' in text
+        assert (reviewed / "sum").read_text() == text
+        assert (reviewed / "review" / "review-dark.svg").exists()
+
+    def test_fails_on_errors_of_the_policy_after_it_has_reviewed(self, reviewed: Path) -> None:
+        done = shell(self.step("review", "policy"), reviewed)
+        assert (done.returncode, "[public-endpoint]" in done.stdout) == (1, True)
+        (reviewed / "review" / "check.exit").unlink()
+        assert shell(self.step("review", "policy"), reviewed).returncode == 0
+
+    def test_takes_acknowledgements(self, reviewed: Path) -> None:
+        item = {"rule": "public-endpoint", "resource": "Fleet", "reason": "r", "owner": "o", "until": "2999-01-01"}
+        (reviewed / "head" / "acknowledgements.yaml").write_text(yaml.safe_dump([item]))
+        (reviewed / "review" / "check.exit").unlink()
+        environment = {**GITHUB["env"], "ULTRAFLEET": "ultrafleet", "ADDRESS": "https://x/raw", "PLACE": "pr-7/abc"}
+        shell(self.step("review", "review"), reviewed, **environment, GITHUB_STEP_SUMMARY=str(reviewed / "sum"))
+        assert "Acknowledged (1)" in (reviewed / "review" / "review.md").read_text()
+        assert not (reviewed / "review" / "check.exit").exists()
+
+    @pytest.mark.parametrize(
+        ("known", "method", "path"), [("", "POST", "issues/7/comments"), ("99", "PATCH", "issues/comments/99")]
+    )
+    def test_posts_one_comment_and_updates_it(self, tmp_path: Path, known: str, method: str, path: str) -> None:
+        (tmp_path / "review").mkdir()
+        (tmp_path / "review" / "review.md").write_text(f"{MARKER}\ntext")
+        fake(tmp_path / "bin", "gh", f'echo "$*" >> calls\ncase "$*" in *--jq*) echo "{known}";; esac\n')
+        done = shell(self.step("comment", "comment"), tmp_path, GITHUB_REPOSITORY="o/r", NUMBER="7")
+        assert done.returncode == 0, done.stderr
+        asked, posted = (tmp_path / "calls").read_text().splitlines()
+        assert MARKER in asked
+        assert "repos/o/r/issues/7/comments" in asked
+        assert posted == f"api --method {method} repos/o/r/{path} --field body=@review/review.md --silent"
+
+    def test_pictures_go_to_their_branch(self, tmp_path: Path) -> None:
+        hub = tmp_path / "hub" / "o" / "r"
+        hub.mkdir(parents=True)
+        subprocess.run(["git", "init", "--quiet", "--bare", str(hub)], check=True)  # noqa: S607 - git
+        script = self.step("comment", "pictures").replace(
+            'address="https://x-access-token:$GH_TOKEN@${GITHUB_SERVER_URL#https://}/$GITHUB_REPOSITORY"',
+            f'address="{hub}"',
+        )
+        assert str(hub) in script
+        for number, sha in (("7", "abc"), ("8", "def")):
+            run = tmp_path / sha
+            (run / "review").mkdir(parents=True)
+            (run / "review" / "review-light.svg").write_text("<svg/>")
+            done = shell(script, run, PICTURES="pictures-branch", NUMBER=number, SHA=sha, GH_TOKEN="t")  # noqa: S106 - a stand-in
+            assert done.returncode == 0, done.stderr
+        listed = subprocess.run(
+            ["git", "ls-tree", "-r", "--name-only", "pictures-branch"],  # noqa: S607 - git
+            cwd=hub,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        assert listed.split() == ["pr-7/abc/review-light.svg", "pr-8/def/review-light.svg"]
+
+    def test_no_pictures_are_no_failure(self, tmp_path: Path) -> None:
+        (tmp_path / "review").mkdir()
+        script = self.step("comment", "pictures").replace("https://x-access-token:$GH_TOKEN@", "")
+        environment = {"GITHUB_SERVER_URL": "https:///nowhere", "GITHUB_REPOSITORY": "o/r", "GH_TOKEN": "t"}
+        done = shell(script, tmp_path, PICTURES="b", NUMBER="7", SHA="a", **environment)
+        assert done.returncode == 0, done.stderr
+
+
+class TestGitLab:
+    CURL = """echo "$*" >> calls
+case "$*" in *--data-urlencode*) ;; *) cat known;; esac
+"""
+
+    def run(self, tmp_path: Path, known: str, **environment: str) -> list[str]:
+        templates(tmp_path / "base", None)
+        templates(tmp_path, "a rack is added")
+        fake(tmp_path / "bin", "curl", self.CURL)
+        (tmp_path / "known").write_text(known)
+        variables = {
+            **GITLAB["variables"],
+            "ULTRAFLEET": str(BIN / "ultrafleet"),
+            "CI_PROJECT_URL": "https://gitlab.example/o/r",
+            "CI_JOB_ID": "5",
+            "CI_API_V4_URL": "https://gitlab.example/api/v4",
+            "CI_PROJECT_ID": "3",
+            "CI_MERGE_REQUEST_IID": "7",
+            **environment,
+        }
+        # The first three lines get the base and synthesise, which stands here already.
+        done = shell("\n".join(GITLAB["script"][3:]), tmp_path, **variables)
+        assert done.returncode == 0, done.stderr
+        return (tmp_path / "calls").read_text().splitlines() if (tmp_path / "calls").exists() else []
+
+    def test_reviews_without_a_token(self, tmp_path: Path) -> None:
+        assert self.run(tmp_path, "[]") == []
+        text = (tmp_path / "review" / "review.md").read_text()
+        assert 'src="https://gitlab.example/o/r/-/jobs/5/artifacts/raw/review/review-light.svg"' in text
+        assert GITLAB["artifacts"]["paths"] == ["review"]
+
+    @pytest.mark.parametrize(
+        ("known", "ending"),
+        [
+            ([{"id": 1, "body": "hello"}], "--request POST"),
+            ([{"id": 1, "body": "hello"}, {"id": 9, "body": f"{MARKER}\nold"}], "--request PUT"),
+        ],
+    )
+    def test_posts_one_note_and_updates_it(self, tmp_path: Path, known: list[Any], ending: str) -> None:
+        asked, posted = self.run(tmp_path, json.dumps(known), FLEET_REVIEW_TOKEN="secret")  # noqa: S106 - a stand-in
+        notes = "https://gitlab.example/api/v4/projects/3/merge_requests/7/notes"
+        assert asked.endswith(f"{notes}?per_page=100")
+        assert ending in posted
+        assert posted.endswith(notes if "POST" in ending else f"{notes}/9")
+        assert "--data-urlencode body@review/review.md" in posted

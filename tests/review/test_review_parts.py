@@ -1,0 +1,292 @@
+"""The parts of a review that are logic by themselves: text that fits, IAM, security groups, addresses, blocks."""
+
+import random
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.review_fleet import A_DATA, Stacks, both, of, put, revision
+from ultrafleet.policy import Template
+from ultrafleet.review import iam, review_of, security_groups
+from ultrafleet.review.markdown import Section, code, fitted, safe, table, whole
+from ultrafleet.review.picture import MOST_BOXES, picture
+from ultrafleet.review.sections import sections
+from ultrafleet.templates.revision import Revision
+
+DAY = date(2026, 11, 24)
+
+lines = st.lists(st.text(alphabet="ab é→🔴", min_size=1, max_size=60), max_size=30)
+parts = st.lists(
+    st.builds(Section, title=st.just("title"), lead=st.just(("lead",)), lines=lines.map(tuple), folded=st.booleans()),
+    min_size=1,
+    max_size=6,
+)
+
+
+class TestFitted:
+    @given(parts, st.integers(2_000, 6_000))
+    def test_never_exceeds_its_size(self, sections: list[Section], most: int) -> None:
+        text = fitted(sections, most, elsewhere="elsewhere")
+        assert len(text.encode()) <= most
+        assert text.count("<details>") == text.count("</details>")
+
+    @given(parts)
+    def test_is_whole_where_there_is_room(self, sections: list[Section]) -> None:
+        assert fitted(sections, 100_000, elsewhere="elsewhere") == whole(sections)
+
+    def test_says_how_much_is_missing_and_keeps_room_for_what_follows(self) -> None:
+        long = Section(title="long", lines=tuple("x" * 50 for _ in range(1000)))
+        short = Section(title="short", lines=tuple(f"line {n}" for n in range(10)))
+        text = fitted([long, short], 10_000, elsewhere="see it")
+        shown = text.count("x" * 50)
+        assert f"*{1000 - shown:,} more: see it*" in text
+        assert 50 < shown < 1000
+        assert "line 9" in text
+
+
+class TestSafe:
+    @given(st.text(max_size=80))
+    def test_nothing_is_a_tag_a_mention_or_a_cell(self, text: str) -> None:
+        outside = "".join(part for place, part in enumerate(safe(text).split("`")) if place % 2 == 0)
+        assert "<" not in outside
+        assert "@\u200b".join(outside.split("@\u200b")) == outside
+        assert "\n" not in safe(text)
+
+    def test_code_stays_code(self) -> None:
+        assert safe("a *b* `c*d` <i>") == r"a \*b\* `c*d` &lt;i\>"
+        assert code("a|b`c\nd") == "`a/b'c d`"
+        assert table(("a", "b"), [("1", "2")], right=(1,)) == ["| a | b |", "| --- | --: |", "| 1 | 2 |"]
+
+
+def statement(**stated: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/*", **stated}
+
+
+class TestIam:
+    @pytest.mark.parametrize(
+        ("wide", "narrow"),
+        [
+            (statement(), statement()),
+            (statement(Action="s3:*"), statement(Action=["s3:GetObject", "S3:PutObject"])),
+            (statement(Action="*", Resource="*"), statement(Action="iam:PassRole")),
+            (statement(Resource=["arn:aws:s3:::a/*", "arn:aws:s3:::b/*"]), statement(Resource="arn:aws:s3:::b/c")),
+            (statement(), statement(Condition={"Bool": {"a": "true"}})),
+            (
+                statement(Condition={"StringEquals": {"k": ["a", "b"]}}),
+                statement(Condition={"StringEquals": {"k": "a", "l": "c"}}),
+            ),
+            (statement(NotAction="iam:*", Action=None), statement(NotAction="iam:*", Action=None)),
+            (statement(Principal="*"), statement(Principal="*")),
+        ],
+    )
+    def test_covers(self, wide: dict[str, Any], narrow: dict[str, Any]) -> None:
+        assert iam.covers(wide, narrow)
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            (statement(), statement(Action="s3:PutObject")),
+            (statement(), statement(Resource="*")),
+            (statement(Action="s3:Get*"), statement(Action="s3:*")),
+            (statement(Condition={"Bool": {"a": "true"}}), statement()),
+            (
+                statement(Condition={"StringEquals": {"k": "a"}}),
+                statement(Condition={"StringEquals": {"k": ["a", "b"]}}),
+            ),
+            (statement(), statement(NotAction="iam:*", Action=None)),
+            (statement(Principal={"AWS": "1"}), statement(Principal={"AWS": ["1", "2"]})),
+        ],
+    )
+    def test_tells_what_is_wider(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+        assert not iam.covers(old, new)
+        assert list(iam.widened({"Role": ([old], set())}, {"Role": ([new], set())}))
+
+    def test_tells_what_is_no_longer_denied(self) -> None:
+        deny = statement(Effect="Deny")
+        told = list(iam.widened({"Role": ([deny], set())}, {"Role": ([], set())}))
+        assert told == [("Role", "no longer denied: s3:GetObject on arn:aws:s3:::a/*")]
+
+    def test_tells_managed_policies(self) -> None:
+        told = list(iam.widened({"R": ([], {"a/Read"})}, {"R": ([], {"a/Read", "a/Write"})}))
+        assert told == [("R", "managed policy Write")]
+
+    def test_a_policy_of_its_own_belongs_to_its_role(self) -> None:
+        content = {
+            "Resources": {
+                "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": []}}},
+                "Policy": {
+                    "Type": "AWS::IAM::Policy",
+                    "Properties": {"Roles": [{"Ref": "Role"}], "PolicyDocument": {"Statement": [statement()]}},
+                },
+            }
+        }
+        assert iam.grants(Template(name="t", content=content))["Role"][0] == [statement()]
+
+
+TCP: dict[str, Any] = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
+
+
+class TestSecurityGroups:
+    def passages(self, *rules: dict[str, Any]) -> dict[str, set[security_groups.SecurityGroupRule]]:
+        group = {"Type": "AWS::EC2::SecurityGroup", "Properties": {"SecurityGroupIngress": list(rules)}}
+        return security_groups.passages(Template(name="t", content={"Resources": {"Group": group}}))
+
+    @pytest.mark.parametrize(
+        ("old", "new", "wider"),
+        [
+            ({**TCP, "CidrIp": "10.0.0.0/8"}, {**TCP, "CidrIp": "10.1.0.0/16"}, False),
+            ({**TCP, "CidrIp": "10.1.0.0/16"}, {**TCP, "CidrIp": "10.0.0.0/8"}, True),
+            ({**TCP, "CidrIp": "10.0.0.0/8"}, {**TCP, "CidrIp": "10.0.0.0/8", "FromPort": 442}, True),
+            ({**TCP, "CidrIp": "10.0.0.0/8", "ToPort": 500}, {**TCP, "CidrIp": "10.0.0.0/8"}, False),
+            ({"IpProtocol": "-1", "CidrIp": "10.0.0.0/8"}, {**TCP, "CidrIp": "10.0.0.0/8"}, False),
+            ({**TCP, "CidrIp": "10.0.0.0/8"}, {"IpProtocol": "-1", "CidrIp": "10.0.0.0/8"}, True),
+            ({**TCP, "CidrIp": "0.0.0.0/0"}, {**TCP, "CidrIpv6": "::/0"}, True),
+            ({**TCP, "IpProtocol": 6, "CidrIp": "10.0.0.0/8"}, {**TCP, "CidrIp": "10.0.0.0/8"}, False),
+            ({**TCP, "SourceSecurityGroupId": "sg-1"}, {**TCP, "SourceSecurityGroupId": "sg-2"}, True),
+        ],
+    )
+    def test_tell_what_is_wider(self, old: dict[str, Any], new: dict[str, Any], *, wider: bool) -> None:
+        assert bool(list(security_groups.widened(self.passages(old), self.passages(new)))) is wider
+
+    def test_say_it_for_people(self) -> None:
+        told = {str(passage) for passage in self.passages({**TCP, "CidrIp": "10.0.0.0/8"})["Group"]}
+        # What states no way out has all of them.
+        assert told == {"tcp 443 from 10.0.0.0/8", "everything to 0.0.0.0/0", "everything to ::/0"}
+
+
+class TestBlocks:
+    def hazards(self, end: datetime) -> set[tuple[str, str]]:
+        block = {"id": "cr-0aaaaaaaaaaaaaaa1", "start": "2026-11-01T11:30:00Z", "end": end.isoformat()}
+        edit = put("racks", "Metadata", "ultrafleet:rack-a", value={"blocks": [block]})
+        review = review_of(revision("base", edit), revision("head", edit), day=DAY)
+        return {(hazard.kind, hazard.subject) for hazard in review.hazards}
+
+    def test_that_end_without_successor_are_told(self) -> None:
+        now = datetime(2026, 11, 24, tzinfo=UTC)
+        assert self.hazards(now + timedelta(days=10)) == {("block-without-successor", "fleet/rack-a")}
+        assert self.hazards(now - timedelta(days=1)) == {("block-over", "fleet/rack-a")}
+        assert self.hazards(now + timedelta(days=15)) == set()
+
+    def test_that_end_earlier_are_told(self) -> None:
+        def block(end: str) -> Any:
+            item = {"id": "cr-0aaaaaaaaaaaaaaa1", "start": "2026-12-01T11:30:00Z", "end": end}
+            return put("racks", "Metadata", "ultrafleet:rack-a", value={"blocks": [item]})
+
+        base = revision("base", block("2027-02-01T11:30:00Z"))
+        review = review_of(base, revision("head", block("2027-01-01T11:30:00Z")), day=DAY)
+        assert {hazard.kind for hazard in review.hazards} == {"block-shortened"}
+        assert review.costs[1].usd_remaining < review.costs[0].usd_remaining
+
+    def test_that_nobody_can_read_are_left_out(self) -> None:
+        edit = put("racks", "Metadata", "ultrafleet:rack-a", value={"blocks": ["x", {"id": 1}, {"start": "later"}]})
+        review = review_of(revision("base", edit), revision("head", edit), day=DAY)
+        assert review.costs[1].without_end == ("fleet/rack-a",)
+
+
+LATEST = {"Fn::GetAtt": ["RackALaunch", "LatestVersionNumber"]}
+NEW_DATA = of("racks", *A_DATA, "UserData", value="TUlNRS1WZXJzaW9uOiAxLjAK")
+
+
+class TestOtherGroups:
+    """Auto Scaling groups and compute node groups, which roll by their own rules."""
+
+    def scaled(self, version: object, policy: dict[str, Any] | None) -> Any:
+        def edit(content: Stacks) -> None:
+            resources = content["racks"]["Resources"]
+            resources["RackA"] = {
+                "Type": "AWS::AutoScaling::AutoScalingGroup",
+                "Properties": {
+                    "AutoScalingGroupName": "rack-a",
+                    "MinSize": "0",
+                    "MaxSize": "18",
+                    "VPCZoneIdentifier": ["subnet-1"],
+                    "LaunchTemplate": {"LaunchTemplateId": {"Ref": "RackALaunch"}, "Version": version},
+                },
+                **({"UpdatePolicy": policy} if policy else {}),
+            }
+
+        return edit
+
+    @pytest.mark.parametrize(
+        ("version", "policy", "told"),
+        [
+            (LATEST, {"AutoScalingRollingUpdate": {}}, ("stops", "pool-rolled")),
+            (LATEST, {"AutoScalingReplacingUpdate": {"WillReplace": True}}, ("stops", "pool-replaced")),
+            (LATEST, {"AutoScalingReplacingUpdate": {"WillReplace": False}}, ("look", "template-version")),
+            (LATEST, None, ("look", "template-version")),
+            ("$Latest", None, ("look", "template-version")),
+            ("3", None, ("look", "template-version")),
+        ],
+    )
+    def test_a_new_version(self, version: object, policy: dict[str, Any] | None, told: tuple[str, str] | None) -> None:
+        base = self.scaled(version, policy)
+        review = review_of(revision("base", base), revision("head", both(base, NEW_DATA)), day=DAY)
+        found = {(hazard.level.value, hazard.kind) for hazard in review.hazards}
+        assert found == ({told} if told else set())
+
+    def test_a_smaller_size(self) -> None:
+        base = self.scaled("1", None)
+        smaller = of("racks", "RackA", "MaxSize", value="9")
+        review = review_of(revision("base", base), revision("head", both(base, smaller)), day=DAY)
+        assert {hazard.kind for hazard in review.hazards} == {"pool-scaled-down"}
+
+
+def test_a_large_fleet_is_drawn_together() -> None:
+    def many(count: int) -> Revision:
+        def edit(content: Stacks) -> None:
+            resources = content["h200"]["Resources"]
+            for number in range(count):
+                group = {
+                    **resources["H200"],
+                    "Properties": {**resources["H200"]["Properties"], "NodegroupName": f"p{number}"},
+                }
+                resources[f"Pool{number}"] = group
+
+        return revision("many", edit)
+
+    few, more = review_of(many(1), many(2), day=DAY), review_of(many(MOST_BOXES), many(MOST_BOXES + 5), day=DAY)
+    assert picture(few.pools, "light").count("<title>") == 1 + len(few.pools)
+    assert picture(more.pools, "light").count("<title>") < 10
+    assert "5 pools" in picture(more.pools, "dark")
+
+
+JUNK: list[Any] = [
+    None,
+    0,
+    "x",
+    [],
+    {},
+    {"Ref": "Nope"},
+    {"Fn::If": ["C", 1]},
+    {"Fn::Sub": {}},
+    [1],
+    1.5,
+    "10.0.0.0/33",
+]
+
+
+def damaged(value: Any, chance: random.Random, depth: int = 0) -> None:
+    """Put something odd, or nothing, in one place of JSON."""
+    if not isinstance(value, dict | list) or not value:
+        return
+    key: Any = chance.choice(list(value)) if isinstance(value, dict) else chance.randrange(len(value))
+    if depth > 1 and chance.random() < 0.25:
+        value[key] = chance.choice(JUNK)
+    else:
+        damaged(value[key], chance, depth + 1)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_odd_templates_are_reviewed_all_the_same(seed: int) -> None:
+    chance = random.Random(seed)
+
+    def damage(content: Stacks) -> None:
+        for _ in range(4):
+            damaged(content[chance.choice(list(content))]["Resources"], chance)
+
+    review = review_of(revision("base"), revision("head", damage), day=DAY)
+    assert whole(sections(review))
+    assert picture(review.pools, "dark").startswith("<?xml")

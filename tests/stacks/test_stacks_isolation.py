@@ -1,0 +1,255 @@
+"""What an edit of an environment changes, and what it must not: record 2 as a test.
+
+Each case synthesises a pair of environments and compares their templates, property by property.
+"""
+
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+import yaml
+
+from stacks.fleet_stage import FleetStage
+from ultrafleet.environment import load_environment
+from ultrafleet.rules import user_data
+
+ENVIRONMENTS = Path(__file__).parent.parent.parent / "stacks" / "environments"
+
+Templates = dict[str, dict[str, Any]]
+Edit = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture
+def synth(tmp_path: Path, cdk_context: dict[str, Any]) -> Callable[..., Templates]:
+    """Templates of an edited copy of a shipped environment, by stack."""
+
+    def run(edit: Edit | None = None, *, name: str = "training") -> Templates:
+        content = yaml.safe_load((ENVIRONMENTS / f"{name}.yaml").read_text())
+        if edit is not None:
+            edit(content)
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(content))
+        app = cdk.App(context=cdk_context, analytics_reporting=False, builtin_cloud_formation_validation=False)
+        stage = FleetStage(app, environment=load_environment(path))
+        return {stack.stack_name: deepcopy(stack.template) for stack in stage.synth().stacks}
+
+    return run
+
+
+def differences(before: object, after: object, path: str = "") -> set[str]:
+    """Paths at which two JSON values differ, down to the smallest object that does."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return {
+            found
+            for key in {*before, *after}
+            for found in (
+                differences(before[key], after[key], f"{path}/{key}")
+                if key in before and key in after
+                else {f"{path}/{key}"}
+            )
+        }
+    return set() if before == after else {path}
+
+
+def changes(before: Templates, after: Templates) -> dict[str, set[str]]:
+    """What changed, by stack; a stack that is new or gone has the path ''."""
+    return {
+        stack: found
+        for stack in {*before, *after}
+        if (found := differences(before[stack], after[stack]) if stack in before and stack in after else {""})
+    }
+
+
+def logical_id(template: dict[str, Any], resource_type: str) -> str:
+    (found,) = [key for key, value in template["Resources"].items() if value["Type"] == resource_type]
+    return str(found)
+
+
+def pool(content: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = [item for item in content["pools"] if item["name"] == name]
+    return found  # type: ignore[no-any-return]
+
+
+def besides(found: dict[str, set[str]], *expected: str) -> dict[str, set[str]]:
+    """Changes but for those that have to be, and on which no node stands.
+
+    "queue": quotas, which are what the pools hold. "operate": the dashboard, and alarms on pools and reservations.
+    """
+    if "queue" in expected:
+        (quota,) = found.pop("training-kubernetes")
+        assert quota.startswith("/Resources/PlatformClusterQueuetraining")
+        assert quota.endswith("/Properties/Manifest")
+    if "operate" in expected:
+        for path in found.pop("training-operate"):
+            assert path.startswith(("/Resources/Dashboard", "/Resources/AlarmsUnused")), path
+    return found
+
+
+def date(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def test_a_block_appended_changes_the_members_of_the_pools_group_alone(synth: Callable[..., Templates]) -> None:
+    def edit(content: dict[str, Any]) -> None:
+        pool(content, "rack-b")["blocks"].append(
+            {
+                "capacity_reservation_id": "cr-0bbbbbbbbbbbbbbb2",
+                "availability_zone": "us-east-1-dfw-2a",
+                "start": date("2027-01-26T11:30:00+00:00"),
+                "end": date("2027-02-02T11:30:00+00:00"),
+            }
+        )
+
+    before = synth()
+    group = logical_id(before["training-pool-rack-b"], "AWS::ResourceGroups::Group")
+    assert besides(changes(before, synth(edit)), "operate") == {
+        "training-pool-rack-b": {f"/Resources/{group}/Properties/Resources", said_of_blocks("rack-b")}
+    }
+
+
+def said_of_blocks(pool_name: str) -> str:
+    """What a template says of a pool's blocks to its readers: CloudFormation doesn't deploy it by itself."""
+    return f"/Metadata/ultrafleet:{pool_name}/blocks"
+
+
+def test_a_block_that_ended_and_is_removed_changes_the_group_alone(synth: Callable[..., Templates]) -> None:
+    before = synth()
+    group = logical_id(before["training-pool-rack-a"], "AWS::ResourceGroups::Group")
+    after = synth(lambda content: pool(content, "rack-a")["blocks"].pop(0))
+    assert besides(changes(before, after), "operate") == {
+        "training-pool-rack-a": {f"/Resources/{group}/Properties/Resources", said_of_blocks("rack-a")}
+    }
+
+
+def test_an_extension_changes_no_resource(synth: Callable[..., Templates]) -> None:
+    def edit(content: dict[str, Any]) -> None:
+        pool(content, "rack-b")["blocks"][-1]["end"] = date("2027-02-09T11:30:00+00:00")
+
+    assert changes(synth(), synth(edit)) == {"training-pool-rack-b": {said_of_blocks("rack-b")}}
+
+
+def test_a_label_changes_the_labels_of_the_node_group_alone(synth: Callable[..., Templates]) -> None:
+    before = synth()
+    group = logical_id(before["training-pool-rack-a"], "AWS::EKS::Nodegroup")
+    after = synth(lambda content: pool(content, "rack-a").update(node={"labels": {"team": "post-training"}}))
+    assert changes(before, after) == {"training-pool-rack-a": {f"/Resources/{group}/Properties/Labels/team"}}
+
+
+def test_an_instance_tag_changes_tags_and_the_unpinned_template(synth: Callable[..., Templates]) -> None:
+    before = synth()
+    template = before["training-pool-rack-a"]
+    node_group = logical_id(template, "AWS::EKS::Nodegroup")
+    launch_template = logical_id(template, "AWS::EC2::LaunchTemplate")
+    after = synth(lambda content: pool(content, "rack-a").update(node={"tags": {"team": "post-training"}}))
+    assert changes(before, after) == {
+        "training-pool-rack-a": {
+            f"/Resources/{node_group}/Properties/Tags/team",
+            f"/Resources/{launch_template}/Properties/LaunchTemplateData/TagSpecifications",
+        }
+    }
+
+
+def test_a_pool_added_changes_no_other_stack(synth: Callable[..., Templates]) -> None:
+    def edit(content: dict[str, Any]) -> None:
+        added = deepcopy(pool(content, "rack-b"))
+        added["name"] = "rack-aa"
+        added["blocks"][0]["capacity_reservation_id"] = "cr-0ddddddddddddddd1"
+        content["pools"].insert(0, added)
+
+    assert besides(changes(synth(), synth(edit)), "queue", "operate") == {"training-pool-rack-aa": {""}}
+
+
+def test_a_pool_removed_changes_no_other_stack(synth: Callable[..., Templates]) -> None:
+    after = synth(lambda content: content["pools"].remove(pool(content, "rack-a")))
+    assert besides(changes(synth(), after), "queue", "operate") == {"training-pool-rack-a": {""}}
+
+
+def test_a_pool_renamed_is_one_gone_and_one_new(synth: Callable[..., Templates]) -> None:
+    after = synth(lambda content: pool(content, "rack-a").update(name="rack-z"))
+    found = besides(changes(synth(), after), "operate")
+    assert found == {"training-pool-rack-a": {""}, "training-pool-rack-z": {""}}
+
+
+def test_a_changed_vpc_stack_changes_no_other_stack(synth: Callable[..., Templates]) -> None:
+    def edit(content: dict[str, Any]) -> None:
+        content["network"]["flow_logs"] = False
+        content["network"]["subnets"].append(
+            {"name": "later", "kind": "accelerator", "availability_zone": "us-east-1-dfw-2a", "cidr": "10.64.96.0/20"}
+        )
+
+    assert set(changes(synth(), synth(edit))) == {"training-network"}
+
+
+def test_a_library_upgrade_that_changes_user_data_makes_a_version_that_no_node_runs(
+    synth: Callable[..., Templates], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = synth()
+    monkeypatch.setattr(user_data, "_BOUNDARY", "NEWER")
+    found = changes(before, synth())
+    pools = {stack for stack in before if "-pool-" in stack}
+    assert set(found) == pools
+    for stack in pools:
+        launch_template = logical_id(before[stack], "AWS::EC2::LaunchTemplate")
+        assert found[stack] == {
+            f"/Resources/{launch_template}/Properties/LaunchTemplateData/UserData/Fn::Base64/Fn::Join"
+        }
+
+
+def test_a_generation_changes_the_pinned_version_alone(synth: Callable[..., Templates]) -> None:
+    before = synth()
+    group = logical_id(before["training-pool-rack-a"], "AWS::EKS::Nodegroup")
+    after = synth(lambda content: pool(content, "rack-a").update(launch_template_version=2))
+    version = f"/Resources/{group}/Properties/LaunchTemplate/Version"
+    found = changes(before, after)["training-pool-rack-a"]
+    assert version in found
+    assert {path for path in found if path.startswith("/Resources/")} == {version}
+
+
+def test_hold_changes_a_tag_alone(synth: Callable[..., Templates]) -> None:
+    before = synth()
+    group = logical_id(before["training-pool-rack-a"], "AWS::EKS::Nodegroup")
+    after = synth(lambda content: pool(content, "rack-a").update(hold=True))
+    assert changes(before, after) == {
+        "training-pool-rack-a": {f"/Resources/{group}/Properties/Tags/ultrafleet:schedule"}
+    }
+
+
+def test_the_order_of_the_file_does_not_matter(synth: Callable[..., Templates]) -> None:
+    def edit(content: dict[str, Any]) -> None:
+        content["pools"].reverse()
+        content["network"]["subnets"].reverse()
+
+    found = changes(synth(), synth(edit))
+    # Lists of subnets follow the file; EKS reads them as sets.
+    assert [path for paths in found.values() for path in paths if "Subnet" not in path.rsplit("/", 1)[1]] == []
+
+
+@pytest.mark.parametrize("name", ["dev", "training", "inference"])
+def test_every_import_has_its_export_and_nothing_is_weak(synth: Callable[..., Templates], name: str) -> None:
+    templates = synth(name=name)
+    text = json.dumps(templates)
+    assert "Fn::GetStackOutput" not in text
+    exported = {
+        output["Export"]["Name"]
+        for template in templates.values()
+        for output in template.get("Outputs", {}).values()
+        if "Export" in output
+    }
+    imported = set(_imports(templates))
+    assert imported
+    assert imported <= exported
+
+
+def _imports(value: object) -> list[str]:
+    if isinstance(value, dict):
+        if "Fn::ImportValue" in value:
+            return [value["Fn::ImportValue"]]
+        return [found for item in value.values() for found in _imports(item)]
+    if isinstance(value, list):
+        return [found for item in value for found in _imports(item)]
+    return []
