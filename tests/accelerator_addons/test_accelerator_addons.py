@@ -201,7 +201,7 @@ def test_a_version_of_the_caller_is_installed() -> None:
 
 
 def test_the_page_names_every_version_and_rule() -> None:
-    page = (Path(__file__).parent.parent.parent / "docs" / "constructs" / "platform.md").read_text()
+    page = (Path(__file__).parent.parent.parent / "docs" / "constructs" / "cluster-addons.md").read_text()
     for chart in VersionTable.of().charts.values():
         assert f"| {chart.name} | {chart.version} | {chart.source} |" in page
     for rule in VERSION_RULES:

@@ -23,7 +23,7 @@ def blocks(page: str) -> list[str]:
     return [part.split("```")[0] for part in (PAGES / f"{page}.md").read_text().split("```python\n")[1:]]
 
 
-@pytest.mark.parametrize("page", ["platform", "training", "inference", "delivery", "operate"])
+@pytest.mark.parametrize("page", ["cluster-addons", "training", "inference", "delivery", "monitoring"])
 def test_examples_run(page: str, stack: cdk.Stack, site: Site) -> None:
     delivery = KubectlAccess.from_service_token(stack, "Elsewhere", cluster_name="prod", service_token=SERVICE_TOKEN)
     names: dict[str, Any] = {

@@ -132,7 +132,7 @@ class TypeEffects:
 @cache
 def update_effects() -> Mapping[str, TypeEffects]:
     """The table, by resource type."""
-    content = json.loads(files("ultrafleet.rules").joinpath("data", "update_effects.json").read_text("utf-8"))
+    content = json.loads(files("ultrafleet.templates").joinpath("data", "update_effects.json").read_text("utf-8"))
     return {name: _read(entry) for name, entry in content["types"].items()}
 
 
