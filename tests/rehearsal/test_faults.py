@@ -281,5 +281,5 @@ class TestRefusals:
             training.director.advance()
 
     def test_a_word_that_is_not_known(self, training: Site) -> None:
-        with pytest.raises(FleetError, match="word is 'dance'"):
+        with pytest.raises(FleetError, match="command is 'dance'"):
             training.director.dispatch("dance")

@@ -147,7 +147,7 @@ def _versions(stated: Any) -> list[dict[str, Any]]:
 
 @every_type
 def test_a_property_is_classified_once(resource_type: str) -> None:
-    content = json.loads((ROOT / "constructs/ultrafleet/rules/data/update_effects.json").read_text())
+    content = json.loads((ROOT / "constructs/ultrafleet/templates/data/update_effects.json").read_text())
     entry = content["types"][resource_type]
     paths = [path for rule in entry["rules"] for path in rule["paths"]]
     paths += [*entry["create_only"], *entry["conditional_create_only"], *entry["read_only"]]

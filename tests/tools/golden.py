@@ -87,7 +87,7 @@ def golden(template: str) -> str:
 
 def goldens() -> dict[Path, str]:
     """What the folder has to hold."""
-    from rehearsal_site import ENVIRONMENTS, synthesised  # noqa: PLC0415 - a neighbour of the tests, not of this tool
+    from helpers.rehearsal_site import ENVIRONMENTS, synthesised  # noqa: PLC0415 - a neighbour of the tests, not of this tool
 
     return {
         GOLDEN / f"{stack.name}.yaml": golden(stack.template)

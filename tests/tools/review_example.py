@@ -41,7 +41,7 @@ def change(content: dict[str, Any]) -> None:
 
 def revision(label: str, content: dict[str, Any]) -> Revision:
     """The training environment's templates."""
-    from rehearsal_site import synthesised  # noqa: PLC0415 - a neighbour of the tests, not of this tool
+    from helpers.rehearsal_site import synthesised  # noqa: PLC0415 - a neighbour of the tests, not of this tool
 
     _, stacks = synthesised(yaml.safe_dump(content), "training")
     templates = [

@@ -146,7 +146,7 @@ def type_effects(resource_type: str) -> TypeEffects:
     if found is None:
         raise FleetError(
             f"resource type {resource_type} is not classified, expected one of {len(update_effects())} that are: add "
-            "it to rules/data/update_effects.json, every property with its source"
+            "it to templates/data/update_effects.json, every property with its source"
         )
     return found
 
@@ -165,7 +165,7 @@ def effect_of(resource_type: str, path: str, *, effects: Callable[[str], TypeEff
                 return table.otherwise
             raise FleetError(
                 f"property {path} of {resource_type} is not classified, expected an effect with its source: add it to "
-                "rules/data/update_effects.json"
+                "templates/data/update_effects.json"
             )
         tried = tried.rpartition("/")[0]
     return table.entries[tried]
