@@ -266,7 +266,7 @@ def _stacks_of(hazard: Hazard) -> list[str]:
 def _touched(change: ResourceChange) -> list[str]:
     kind = change.resource_type.rpartition("::")[2]
     touching = [found.path for found in change.properties if found.effect.touches_nodes]
-    return [f"{kind} {what}" for what in touching or [change.fate]]
+    return [f"{kind} {what}" for what in touching or [change.action]]
 
 
 def _models(model: type[BaseModel]) -> set[type[BaseModel]]:

@@ -23,7 +23,7 @@ MAX_TEMPLATE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
-class Template:
+class TemplateSize:
     """A synthesised template."""
 
     stack: str
@@ -31,7 +31,7 @@ class Template:
     size_bytes: int
 
 
-def read_templates(assembly: Path, environment: str) -> list[Template]:
+def read_templates(assembly: Path, environment: str) -> list[TemplateSize]:
     """The templates of one environment in a cloud assembly.
 
     Raises:
@@ -49,9 +49,9 @@ def read_templates(assembly: Path, environment: str) -> list[Template]:
     return [_read_template(folder / stack["templateFile"], stack["stackName"]) for stack in stacks]
 
 
-def _read_template(path: Path, stack: str) -> Template:
+def _read_template(path: Path, stack: str) -> TemplateSize:
     content = path.read_bytes()
-    return Template(stack=stack, resources=len(json.loads(content)["Resources"]), size_bytes=len(content))
+    return TemplateSize(stack=stack, resources=len(json.loads(content)["Resources"]), size_bytes=len(content))
 
 
 def summary(
@@ -73,7 +73,7 @@ def summary(
         _warn_about_blocks(loaded, as_of.replace(tzinfo=UTC))
 
 
-def _stacks(templates: Mapping[str, Sequence[Template]]) -> Table:
+def _stacks(templates: Mapping[str, Sequence[TemplateSize]]) -> Table:
     limits = f"stacks (CloudFormation takes {MAX_RESOURCES} resources and {MAX_TEMPLATE_BYTES:,} bytes in each)"
     table = _table(limits, "environment", stacks="right", resources="right", most="left", bytes="right", largest="left")
     for environment, found in templates.items():

@@ -31,8 +31,8 @@ class Pool:
         name: its name.
         place: account and region, where they are known.
         cluster: its cluster's name, or the stack's where it has none.
-        instance_type: type of its nodes, or "unknown".
-        kind: the same from the catalog, where that knows it.
+        instance_type_name: type of its nodes, or "unknown".
+        instance_type: the same from the catalog, where that knows it.
         nodes: its largest size; None where only a deployment knows it.
         ultraservers: whole UltraServers in it.
         ultraserver_type: their type.
@@ -52,8 +52,8 @@ class Pool:
     name: str
     place: str
     cluster: str
-    instance_type: str
-    kind: InstanceType | None
+    instance_type_name: str
+    instance_type: InstanceType | None
     nodes: int | None
     ultraservers: int
     ultraserver_type: UltraServerType | None
@@ -76,9 +76,9 @@ class Pool:
     @property
     def accelerators(self) -> int | None:
         """GPUs or Trainium chips at full size; None where that isn't known."""
-        if self.kind is None or self.kind.accelerator_count is None or self.nodes is None:
+        if self.instance_type is None or self.instance_type.accelerator_count is None or self.nodes is None:
             return None
-        return self.kind.accelerator_count * self.nodes
+        return self.instance_type.accelerator_count * self.nodes
 
     @property
     def usd_per_hour(self) -> float | None:
@@ -95,16 +95,17 @@ class Pool:
         if self.ultraserver_type is not None:
             price = self.ultraserver_type.capacity_block_usd_per_hour
             return price * self.ultraservers if price is not None else None
-        price = self.kind.capacity_block_usd_per_hour if self.kind is not None else None
+        price = self.instance_type.capacity_block_usd_per_hour if self.instance_type is not None else None
         return price * self.nodes if price is not None else None
 
     @property
     def _usd_per_node_hour(self) -> float | None:
         """Share of one node in the price of an UltraServer, or its own."""
-        sold = [item for item in self.kind.ultraserver_types if item.capacity_block_usd_per_hour] if self.kind else []
+        types = self.instance_type.ultraserver_types if self.instance_type is not None else ()
+        sold = [item for item in types if item.capacity_block_usd_per_hour]
         if sold and sold[0].instance_count:
             return (sold[0].capacity_block_usd_per_hour or 0.0) / sold[0].instance_count
-        return self.kind.capacity_block_usd_per_hour if self.kind is not None else None
+        return self.instance_type.capacity_block_usd_per_hour if self.instance_type is not None else None
 
     def remaining_hours(self, window: BlockWindow, as_of: datetime) -> float:
         """Hours that a block has left."""
@@ -113,7 +114,7 @@ class Pool:
     @property
     def price_date(self) -> str | None:
         """Month of the price."""
-        sold = self.ultraserver_type or self.kind
+        sold = self.ultraserver_type or self.instance_type
         return sold.price_date if sold is not None and self.usd_per_hour is not None else None
 
 
@@ -224,8 +225,8 @@ def _pool(group: NodeGroup, kind: InstanceType | None, stacks: Mapping[int, str]
         name=group.name,
         place=place,
         cluster=_cluster(stack, group),
-        instance_type=str(kind) if kind else (named[0] if named else "unknown"),
-        kind=kind,
+        instance_type_name=str(kind) if kind else (named[0] if named else "unknown"),
+        instance_type=kind,
         nodes=nodes,
         ultraservers=count,
         ultraserver_type=ultraserver,

@@ -23,12 +23,12 @@ def launch_hazards(compared: Comparison, before: Pool, after: Pool, change: Chan
         or any(item.effect is Effect.ROLLS_NODES or item.effect.replaces for item in change.of.properties)
         or bool(by_policy(change))
     )
-    if before.instance_type != after.instance_type:
+    if before.instance_type_name != after.instance_type_name:
         yield of_pool(
             Level.STOPS if replaced or before.launch_template != after.launch_template else Level.LOOK,
             "pool-type-changed",
             after,
-            f"its instance type changes, {before.instance_type} → {after.instance_type}: a block, its reservation and "
+            f"its instance type changes, {before.instance_type_name} → {after.instance_type_name}: a block, its reservation and "
             "its layout are of one type, make a pool with a new name beside it",
         )
     if after.launch_template is None or before.launch_template != after.launch_template:

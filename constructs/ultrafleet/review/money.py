@@ -8,7 +8,7 @@ from ultrafleet.templates.block_metadata import BlockWindow
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
+class BlockCost:
     """Sums of the prices that are known.
 
     Attributes:
@@ -26,9 +26,9 @@ class Cost:
     without_end: tuple[str, ...]
 
 
-def cost(fleet: Fleet, as_of: datetime) -> Cost:
+def cost(fleet: Fleet, as_of: datetime) -> BlockCost:
     """What a fleet costs from a day on."""
-    return Cost(
+    return BlockCost(
         usd_per_hour=sum(pool.usd_per_hour or 0.0 for pool in fleet.pools),
         usd_remaining=sum(usd_remaining(pool, as_of) or 0.0 for pool in fleet.pools),
         price_dates=tuple(sorted({pool.price_date for pool in fleet.pools if pool.price_date})),

@@ -117,7 +117,7 @@ def _boxes(pools: Sequence[MarkedPool], most: int | None) -> list[_Box]:
     alike: dict[tuple[State, str], list[MarkedPool]] = defaultdict(list)
     for one in pools:
         if id(one) not in drawn:
-            alike[one.state, one.pool.instance_type].append(one)
+            alike[one.state, one.pool.instance_type_name].append(one)
     order = list(State)
     boxes = [_box(one) for one in alone] + [_shared(state, kind, own) for (state, kind), own in alike.items()]
     return boxes if most is None else sorted(boxes, key=lambda box: order.index(box.state))
@@ -132,7 +132,7 @@ def _box(one: MarkedPool) -> _Box:
     return _Box(
         title=pool.name,
         notes=(
-            pool.instance_type,
+            pool.instance_type_name,
             f"{nodes} node{'' if nodes == '1' else 's'}",
             f"block ends {last.end:%Y-%m-%d}" if last is not None else (pool.zone or ""),
         ),

@@ -35,7 +35,7 @@ def pool_hazards(compared: Comparison) -> Iterator[Hazard]:
 
 def size(pool: Pool) -> str:
     """`18 p6e-gb200.36xlarge`."""
-    return f"{'?' if pool.nodes is None else pool.nodes} {pool.instance_type}"
+    return f"{'?' if pool.nodes is None else pool.nodes} {pool.instance_type_name}"
 
 
 def _removed(compared: Comparison, pool: Pool) -> Iterator[Hazard]:

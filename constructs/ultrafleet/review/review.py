@@ -11,7 +11,7 @@ from ultrafleet.review.findings import PolicyChange, policy_change
 from ultrafleet.review.hazard import Hazard
 from ultrafleet.review.hazards import hazards
 from ultrafleet.review.limits import Limit, limits
-from ultrafleet.review.money import Cost, cost
+from ultrafleet.review.money import BlockCost, cost
 from ultrafleet.review.pool_states import MarkedPool, marked
 from ultrafleet.review.resource_changes import Owned, plain_changes
 from ultrafleet.templates.revision import Revision
@@ -34,7 +34,7 @@ class Review:
 
     compared: Comparison
     pools: tuple[MarkedPool, ...]
-    costs: tuple[Cost, Cost]
+    costs: tuple[BlockCost, BlockCost]
     hazards: tuple[Hazard, ...]
     policy: PolicyChange
     limits: tuple[Limit, ...]

@@ -153,7 +153,7 @@ def _pool(one: MarkedPool) -> tuple[str, ...]:
     return (
         code(one.pool.title),
         _STATES[one.state],
-        _both(["" if side is None else side.instance_type for side in sides]),
+        _both(["" if side is None else side.instance_type_name for side in sides]),
         _both(["" if side is None else "?" if side.nodes is None else str(side.nodes) for side in sides]),
         _both(["" if side is None else racks(side) if side.ultraserver_type else "-" for side in sides]),
         _both(["" if side is None else _usd(side.usd_per_hour, 2) for side in sides]),

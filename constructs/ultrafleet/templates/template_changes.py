@@ -38,7 +38,7 @@ class ResourceChange:
     Attributes:
         logical_id: its logical id.
         resource_type: its type.
-        fate: what becomes of it.
+        action: what becomes of it.
         properties: what differs, with its effects; only where it is changed.
         refused: CloudFormation refuses the update because of it and rolls the stack back: it would have to replace a
             resource that keeps its name (CloudFormation user guide, custom-named resources, high), to change its type,
