@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from helpers.rehearsal_site import ENVIRONMENTS, Content, pool_of, remove_pool, site, synthesised, without_workloads
 from ultrafleet.cli import app
-from ultrafleet.rehearsal.scenario import BlockOutcome, live, scenarios_of
+from ultrafleet.rehearsal.scenario import BlockOutcome, run_scenario, scenarios_of
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 from ultrafleet.rehearsal.stepfunctions.schedules import Schedules
 from ultrafleet.rules.block_clock import TICK_MINUTES
@@ -21,7 +21,7 @@ CAPACITY = {"rack-a": 18, "rack-b": 18, "rack-c": 9, "h200": 4}
 def lived(environment: str, life: str) -> list[BlockOutcome]:
     loaded, stacks = synthesised((ENVIRONMENTS / f"{environment}.yaml").read_text(), environment)
     (wanted,) = [item for item in scenarios_of(loaded) if item.name == life]
-    return live(loaded, stacks, wanted)
+    return run_scenario(loaded, stacks, wanted)
 
 
 @pytest.mark.parametrize("life", ["planned", "extended", "mid-block"])
@@ -73,7 +73,7 @@ def test_a_block_that_is_over_when_the_environment_is_deployed_is_left_out() -> 
     with site("inference", follow) as made:
         loaded, stacks = made.environment, made.stacks
     (late,) = [life for life in scenarios_of(loaded) if life.name == "mid-block"]
-    (block,) = live(loaded, stacks, late)
+    (block,) = run_scenario(loaded, stacks, late)
     assert block.reservation_id == "cr-0cccccccccccccc03"
     assert block.killed == 0
 
