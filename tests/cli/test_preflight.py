@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from helpers.rehearsal_site import Site, site
 from ultrafleet.cli import app
-from ultrafleet.rules.deployment_hazards import LivePool, pool_hazards
+from ultrafleet.templates.preflight import LivePool, preflight_problems
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -45,7 +45,7 @@ NEXT = synthesised(LaunchTemplate={"Version": "2"})
 
 
 def hazards(template: dict[str, Any], pool: LivePool, *, roll: bool = False) -> list[str]:
-    return pool_hazards("rack-a", template, pool, roll_running_nodes=roll)
+    return preflight_problems("rack-a", template, pool, roll_running_nodes=roll)
 
 
 def test_nothing_changed_is_no_hazard() -> None:
@@ -78,11 +78,54 @@ def test_other_sizes_on_running_nodes() -> None:
     assert hazards(template, live(running=0)) == []
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [("AmiType", "amiType"), ("CapacityType", "capacityType")])
-def test_create_only_properties_even_when_empty(ours: str, theirs: str) -> None:
-    (hazard,) = hazards(synthesised(**{ours: "OTHER"}), live(running=0), roll=True)
-    assert f"has {theirs}" in hazard
+@pytest.mark.parametrize("name", ["AmiType", "CapacityType"])
+def test_create_only_properties_even_when_empty(name: str) -> None:
+    (hazard,) = hazards(synthesised(**{name: "OTHER"}), live(running=0), roll=True)
+    assert f"has {name} " in hazard
+    assert "expected OTHER as synthesised" in hazard
     assert "make a pool with a new name" in hazard
+
+
+@pytest.mark.parametrize(
+    ("name", "ours", "theirs"),
+    [
+        ("Subnets", ["subnet-1"], ["subnet-2"]),
+        ("InstanceTypes", ["p5.48xlarge"], ["p5en.48xlarge"]),
+        ("DiskSize", 200, 100),
+    ],
+)
+def test_every_property_that_the_classification_calls_create_only(name: str, ours: Any, theirs: Any) -> None:
+    answer = f"{name[0].lower()}{name[1:]}"
+    (hazard,) = hazards(synthesised(**{name: ours}), live(running=0, **{answer: theirs}))
+    assert f"has {name} {theirs}, expected {ours} as synthesised" in hazard
+    assert hazards(synthesised(**{name: ours}), live(**{answer: ours})) == []
+
+
+def test_a_release_that_rolls_running_nodes() -> None:
+    template = synthesised(ReleaseVersion="1.35.2-20261101")
+    (hazard,) = hazards(template, live(releaseVersion="1.35.1-20261001"))
+    assert "runs 18 nodes with ReleaseVersion 1.35.1-20261001, expected none while it becomes 1.35.2-20261101" in hazard
+    assert hazards(template, live(running=0, releaseVersion="1.35.1-20261001")) == []
+
+
+def test_what_only_a_deployment_can_compare_is_not_compared() -> None:
+    template = synthesised(
+        LaunchTemplate={"Id": {"Ref": "Launch"}, "Version": "1"},
+        NodeRole={"Fn::ImportValue": "role"},
+        Subnets=[{"Fn::ImportValue": "subnet"}],
+        Tags={"team": "ml"},
+    )
+    described = {
+        "launchTemplate": {"id": "lt-1", "name": "dev-rack-a", "version": "1"},
+        "nodeRole": "arn:aws:iam::111122223333:role/nodes",
+        "subnets": ["subnet-1"],
+        "tags": {"team": "ml", "aws:cloudformation:stack-name": "dev-pool-rack-a"},
+        "version": "1.35",
+        "releaseVersion": "1.35.1-20261001",
+    }
+    assert hazards(template, live(**described)) == []
+    (hazard,) = hazards({**template, "LaunchTemplate": {"Id": {"Ref": "Launch"}, "Version": "2"}}, live(**described))
+    assert "of launch template version 1" in hazard
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from ultrafleet.environment import Environment, load_environment, load_environme
 from ultrafleet.policy import Template
 from ultrafleet.review import Revision, review_of
 from ultrafleet.review.hazard import Hazard, Level
-from ultrafleet.rules.deployment_hazards import LivePool, pool_hazards
+from ultrafleet.templates.preflight import LivePool, preflight_problems
 from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, GROUP_TAG, HOLD, LEAD_TAG, SCHEDULE_TAG
 from ultrafleet.templates.linking import linked
 from ultrafleet.templates.template_changes import ResourceChange, TemplateChanges, imports, template_changes
@@ -146,7 +146,7 @@ def test_an_edit_that_takes_nodes_away_is_a_hazard_while_they_run(edit: Edit, ou
 
     def hazards(*, running: int, roll: bool = False) -> list[str]:
         before, after = _node_group(outcome.before[stack]), _node_group(outcome.after[stack])
-        return pool_hazards(
+        return preflight_problems(
             pool,
             after,
             _live(before, running=running, running_in=_blocks(outcome.before[stack])[:1]),
@@ -180,7 +180,7 @@ def test_a_pool_that_is_held_may_change_what_the_schedule_reads() -> None:
 
     def hazards(blocks: list[str] | None = None, **tags: str) -> list[str]:
         tagged = {**synthesised, "Tags": {**synthesised["Tags"], **tags}}
-        return pool_hazards("rack-a", tagged, live, roll_running_nodes=False, blocks=blocks)
+        return preflight_problems("rack-a", tagged, live, roll_running_nodes=False, blocks=blocks)
 
     assert len(hazards([], **{GROUP_TAG: "b", LEAD_TAG: "120"})) == 3
     assert hazards([], **{GROUP_TAG: "b", LEAD_TAG: "120", SCHEDULE_TAG: HOLD}) == []
@@ -196,7 +196,7 @@ def test_the_command_tells_the_rule_which_blocks_there_are(monkeypatch: pytest.M
         asked.append(given)
         return []
 
-    monkeypatch.setattr(preflight, "pool_hazards", record)
+    monkeypatch.setattr(preflight, "preflight_problems", record)
     monkeypatch.setattr(preflight, "_synthesised_node_group", lambda *_: {})
     monkeypatch.setattr(preflight, "_live_pool", lambda *_: LivePool(node_group=None, latest_version=None))
     result = CliRunner().invoke(cli.app, ["preflight", "inference", "--environments", str(ENVIRONMENTS)])

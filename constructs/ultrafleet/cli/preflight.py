@@ -1,4 +1,4 @@
-"""`ultrafleet preflight`: asks AWS what runs, before a deployment. The only word of the command that does."""
+"""`ultrafleet preflight`: compares a deployment with what runs. The only subcommand that calls AWS."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import typer
 
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.errors import FleetError
-from ultrafleet.rules.deployment_hazards import LivePool, pool_hazards
+from ultrafleet.templates.preflight import LivePool, preflight_problems
 
 
 def preflight(
@@ -26,7 +26,7 @@ def preflight(
     hazards = [
         hazard
         for pool in loaded.pools
-        for hazard in pool_hazards(
+        for hazard in preflight_problems(
             pool.name,
             _synthesised_node_group(assembly, loaded, pool.name),
             _live_pool(loaded, pool.name),
