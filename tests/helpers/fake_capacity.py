@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ultrafleet.rehearsal.stepfunctions.language import Execution, Machine, StatesError
+from ultrafleet.rehearsal.stepfunctions.engine.interpreter import Execution, Machine, StatesError
 from ultrafleet.rules.block_clock import BlockState
 from ultrafleet.rules.schedule_tags import group_schedule_tags, reservation_schedule_tags
 from ultrafleet.schedule import state_machine_definition

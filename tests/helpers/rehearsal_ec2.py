@@ -13,8 +13,8 @@ import moto
 from ultrafleet.catalog import InstanceType
 from ultrafleet.layout import Interface, efa_layout
 from ultrafleet.rehearsal import ec2 as rehearsal_ec2
-from ultrafleet.rehearsal.ec2.launch import LaunchRequest
-from ultrafleet.rehearsal.ec2.reservations import Reservations
+from ultrafleet.rehearsal.ec2.rules.launch_request import LaunchRequest
+from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 ACCOUNT = "123456789012"

@@ -14,11 +14,11 @@ import yaml
 
 from stacks.fleet_stage import FleetStage
 from ultrafleet.environment import Environment, load_environment
-from ultrafleet.rehearsal.assembly import AssemblyStack, deploy_assembly, read_assembly
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.embedded import embedded_aws
-from ultrafleet.rehearsal.pool_view import PoolView, pool_instances, pool_views
-from ultrafleet.rehearsal.simulation import Simulation
+from ultrafleet.rehearsal.scenarios.assembly import AssemblyStack, deploy_assembly, read_assembly
+from ultrafleet.rehearsal.scenarios.embedded import embedded_aws
+from ultrafleet.rehearsal.scenarios.pool_view import PoolView, pool_instances, pool_views
+from ultrafleet.rehearsal.scenarios.simulation import Simulation
 
 ROOT = Path(__file__).parent.parent.parent
 ENVIRONMENTS = ROOT / "stacks" / "environments"

@@ -9,9 +9,9 @@ from moto import mock_aws
 
 from ultrafleet.rehearsal import extension
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.cloudformation import schemas
+from ultrafleet.rehearsal.cloudformation.engine import schemas
 from ultrafleet.rehearsal.cloudformation.providers import PROVIDERS
-from ultrafleet.rehearsal.fault_injection import answers
+from ultrafleet.rehearsal.scenarios.faults.injection import answers
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 ACCOUNT, REGION = "111122223333", "us-east-1"

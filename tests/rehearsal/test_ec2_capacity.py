@@ -19,10 +19,9 @@ from helpers.rehearsal_ec2 import (
     Scene,
     embedded_account,
 )
-from ultrafleet.rehearsal.ec2.instances import Lifetimes
-from ultrafleet.rehearsal.ec2.launch import launch, running, terminate
-from ultrafleet.rehearsal.ec2.reclaim import Reclaim
-from ultrafleet.rehearsal.ec2.reservations import PAYMENT_TIME
+from ultrafleet.rehearsal.ec2.engine.launch import launch
+from ultrafleet.rehearsal.ec2.state.instances import Lifetimes, running, terminate
+from ultrafleet.rehearsal.ec2.state.reservations import PAYMENT_TIME
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 from ultrafleet.rules.block_clock import validate_block_window
 
@@ -71,7 +70,7 @@ def test_seeding_again_extends_and_keeps_the_id(scene: Scene) -> None:
     SIMULATED_ACCOUNT.advance(END + timedelta(hours=1))
     assert _reservation(scene, ULTRASERVER)["EndDate"] == later
     assert _state(scene, ULTRASERVER) == "active"
-    assert SIMULATED_ACCOUNT.part(Reclaim, ACCOUNT, REGION).killed == []
+    assert scene.reservations.reclaimed == []
     assert len(running(ACCOUNT, REGION, {})) == 1
 
 
@@ -339,12 +338,11 @@ def test_an_override_ends(scene: Scene) -> None:
 def test_instances_are_taken_before_the_end(scene: Scene, reservation: str, minutes: int) -> None:
     doomed = launch(scene.p6e() if reservation == ULTRASERVER else scene.p5en())
     stays = launch(scene.p6_b300())
-    reclaim = SIMULATED_ACCOUNT.part(Reclaim, ACCOUNT, REGION)
     moment = END - timedelta(minutes=minutes)
     SIMULATED_ACCOUNT.advance(moment - timedelta(seconds=1))
-    assert reclaim.killed == []
+    assert scene.reservations.reclaimed == []
     SIMULATED_ACCOUNT.advance(END)
-    assert reclaim.killed == [(moment, doomed, reservation)]
+    assert scene.reservations.reclaimed == [(moment, doomed, reservation)]
     assert [one.id for one in running(ACCOUNT, REGION, {})] == [stays]
     lifetime = SIMULATED_ACCOUNT.part(Lifetimes, ACCOUNT, REGION).by_id[doomed]
     assert (lifetime.terminated, lifetime.reason) == (moment, "The Capacity Block is ending")
@@ -356,7 +354,7 @@ def test_who_leaves_in_time_is_not_killed(scene: Scene) -> None:
     SIMULATED_ACCOUNT.advance(END - timedelta(minutes=61))
     terminate(ACCOUNT, REGION, [gone], reason="drained")
     SIMULATED_ACCOUNT.advance(END)
-    assert SIMULATED_ACCOUNT.part(Reclaim, ACCOUNT, REGION).killed == []
+    assert scene.reservations.reclaimed == []
 
 
 def test_time_stops_at_every_change_of_a_block(scene: Scene) -> None:

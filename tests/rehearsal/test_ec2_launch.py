@@ -12,12 +12,12 @@ import pytest
 from helpers.rehearsal_ec2 import ACCOUNT, DALLAS, END, NOW, P5EN_BLOCK, REGION, ULTRASERVER, Scene, embedded_account
 from ultrafleet.catalog import InstanceType
 from ultrafleet.layout import Interface, efa_layout
-from ultrafleet.rehearsal.ec2 import launch_rules
-from ultrafleet.rehearsal.ec2.groups import ReservationGroups
-from ultrafleet.rehearsal.ec2.instances import Lifetimes
-from ultrafleet.rehearsal.ec2.launch import LaunchRequest, launch, running, terminate
-from ultrafleet.rehearsal.ec2.launch_request import facts_of
-from ultrafleet.rehearsal.ec2.launch_rules import LAUNCH_RULES, check, settled
+from ultrafleet.rehearsal.ec2.engine.launch import launch
+from ultrafleet.rehearsal.ec2.rules import launch as launch_rules
+from ultrafleet.rehearsal.ec2.rules.launch import LAUNCH_RULES, check, settled
+from ultrafleet.rehearsal.ec2.rules.launch_request import LaunchRequest, facts_of
+from ultrafleet.rehearsal.ec2.state.instances import Lifetimes, running, terminate
+from ultrafleet.rehearsal.ec2.state.reservation_groups import ReservationGroups
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 GROUP_ARN = f"arn:aws:resource-groups:{REGION}:{ACCOUNT}:group/blocks"

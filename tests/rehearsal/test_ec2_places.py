@@ -8,8 +8,9 @@ from botocore.exceptions import ClientError
 
 from helpers.rehearsal_ec2 import ACCOUNT, DALLAS, P5EN_BLOCK, REGION, ULTRASERVER, Scene, embedded_account
 from ultrafleet.catalog import InstanceType
-from ultrafleet.rehearsal.ec2.launch import launch, terminate
-from ultrafleet.rehearsal.ec2.zones import ZoneGroups
+from ultrafleet.rehearsal.ec2.engine.launch import launch
+from ultrafleet.rehearsal.ec2.state.instances import terminate
+from ultrafleet.rehearsal.ec2.state.zones import ZoneGroups
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 

@@ -8,8 +8,9 @@ from moto import mock_aws
 
 from ultrafleet.rehearsal import extension
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.eks import clusters, node_group_rules
-from ultrafleet.rehearsal.eks.state import Eks, StoredNodeGroup
+from ultrafleet.rehearsal.eks.api import clusters
+from ultrafleet.rehearsal.eks.rules import node_groups as node_group_rules
+from ultrafleet.rehearsal.eks.state import Eks, NodeGroupRecord
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
@@ -68,7 +69,7 @@ class Scene:
             "scalingConfig": {"desiredSize": 0},
             "capacityType": "ON_DEMAND",
         }
-        groups = {f"pool-{number}": StoredNodeGroup(told=told) for number in range(30)}
+        groups = {f"pool-{number}": NodeGroupRecord(told=told) for number in range(30)}
         eks.cluster("training").node_groups.update(groups)
         return self.group()
 

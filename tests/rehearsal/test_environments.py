@@ -12,9 +12,9 @@ from typer.testing import CliRunner, Result
 from helpers.rehearsal_site import Content, Site, pool_of, site, without_workloads
 from ultrafleet.cli import app
 from ultrafleet.layout import efa_layout
-from ultrafleet.rehearsal.advice import advice_for
-from ultrafleet.rehearsal.assembly import StackFailedError, destroy_assembly
-from ultrafleet.rehearsal.audit import audit, purge, retained
+from ultrafleet.rehearsal.scenarios.advice import advice_for
+from ultrafleet.rehearsal.scenarios.assembly import StackFailedError, destroy_assembly
+from ultrafleet.rehearsal.scenarios.audit import audit, purge, retained
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 POOLS = {"dev": {"h100": 1}, "training": {"rack-a": 18, "rack-b": 18, "b300": 2}, "inference": {"rack-c": 9, "h200": 4}}

@@ -8,13 +8,13 @@ import pytest
 
 from helpers.rehearsal_site import Content, Site, pool_of, site
 from ultrafleet.errors import FleetError
-from ultrafleet.rehearsal.advice import advice_for
-from ultrafleet.rehearsal.assembly import StackFailedError
-from ultrafleet.rehearsal.audit import audit
-from ultrafleet.rehearsal.eks.nodes import Nodes
-from ultrafleet.rehearsal.faults import FAULTS
+from ultrafleet.rehearsal.eks.clock import Nodes
+from ultrafleet.rehearsal.scenarios.advice import advice_for
+from ultrafleet.rehearsal.scenarios.assembly import StackFailedError
+from ultrafleet.rehearsal.scenarios.audit import audit
+from ultrafleet.rehearsal.scenarios.faults.fault_list import FAULTS
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
-from ultrafleet.rehearsal.stepfunctions.schedules import Schedules
+from ultrafleet.rehearsal.stepfunctions.clock import Schedules
 
 FAILS_A_DEPLOYMENT = {
     "insufficient-capacity": "dev",

@@ -10,10 +10,10 @@ from helpers.manifests import delivered_objects, delivered_releases
 from helpers.rehearsal_site import Site, site
 from helpers.workload_edits import argo_cd
 from ultrafleet.rehearsal import extension
-from ultrafleet.rehearsal.assembly import StackFailedError
 from ultrafleet.rehearsal.kubernetes import KubernetesApi, Release
-from ultrafleet.rehearsal.kubernetes.api import object_key
-from ultrafleet.rehearsal.kubernetes.kubectl import cluster_facts
+from ultrafleet.rehearsal.kubernetes.rules.kubectl import cluster_facts
+from ultrafleet.rehearsal.kubernetes.state import object_key
+from ultrafleet.rehearsal.scenarios.assembly import StackFailedError
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 CLUSTER: Mapping[str, Any] = {"version": "1.35", "addons": [], "capabilities": []}

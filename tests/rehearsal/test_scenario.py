@@ -9,9 +9,9 @@ from typer.testing import CliRunner, Result
 
 from helpers.rehearsal_site import ENVIRONMENTS, Content, pool_of, remove_pool, site, synthesised, without_workloads
 from ultrafleet.cli import app
-from ultrafleet.rehearsal.scenario import BlockOutcome, run_scenario, scenarios_of
+from ultrafleet.rehearsal.scenarios.scenario import BlockOutcome, run_scenario, scenarios_of
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
-from ultrafleet.rehearsal.stepfunctions.schedules import Schedules
+from ultrafleet.rehearsal.stepfunctions.clock import Schedules
 from ultrafleet.rules.block_clock import TICK_MINUTES
 
 CAPACITY = {"rack-a": 18, "rack-b": 18, "rack-c": 9, "h200": 4}
@@ -128,7 +128,7 @@ def test_the_command_reports_and_fails_when_nodes_are_lost(tmp_path: Path, monke
     assert "cr-0cccccccccccccc01" in told.output
     assert "15 min" in told.output
     # Nodes that take an hour to evict are still there when EC2 comes.
-    monkeypatch.setattr("ultrafleet.rehearsal.eks.nodes.EVICTION", timedelta(minutes=60))
+    monkeypatch.setattr("ultrafleet.rehearsal.eks.clock.EVICTION", timedelta(minutes=60))
     lost = rehearse(*arguments, "--json")
     assert lost.exit_code == 1
     assert "EC2 took 13 nodes from pools that the schedule should have emptied" in lost.output

@@ -10,11 +10,11 @@ from moto import mock_aws
 from helpers.rehearsal_site import Site, site
 from ultrafleet.rehearsal import extension
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.ec2.reservations import Reservations
+from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal, SimulatedAccount
-from ultrafleet.rehearsal.stepfunctions.integrations import SdkIntegrations
-from ultrafleet.rehearsal.stepfunctions.language import StatesError
-from ultrafleet.rehearsal.stepfunctions.schedules import Schedules
+from ultrafleet.rehearsal.stepfunctions.clock import Schedules
+from ultrafleet.rehearsal.stepfunctions.engine.interpreter import StatesError
+from ultrafleet.rehearsal.stepfunctions.engine.sdk_integrations import SdkIntegrations
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 NOW = datetime(2026, 12, 1, tzinfo=UTC)

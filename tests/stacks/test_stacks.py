@@ -12,7 +12,7 @@ import yaml
 from stacks.fleet_stage import FleetStage
 from ultrafleet.environment import load_environment
 from ultrafleet.errors import FleetError
-from ultrafleet.rehearsal.cloudformation.template import references
+from ultrafleet.rehearsal.cloudformation.engine.template import references
 
 ENVIRONMENTS = Path(__file__).parent.parent.parent / "stacks" / "environments"
 NAMES = ["dev", "inference", "training"]

@@ -15,7 +15,7 @@ from ultrafleet.environment import Environment, load_environments
 from ultrafleet.errors import FleetError
 
 if TYPE_CHECKING:
-    from ultrafleet.rehearsal.remote import EmbeddedAws
+    from ultrafleet.rehearsal.scenarios.remote import EmbeddedAws
 
 local = typer.Typer(
     help="Rehearse deployments against an embedded AWS on localhost; nothing of it reaches AWS.", no_args_is_help=True
@@ -169,7 +169,7 @@ def advance(
 def faults(as_json: Json = False) -> None:
     """List the faults that can be injected, what they are based on, and what to do."""
     _needs_rehearsal()
-    from ultrafleet.rehearsal.faults import FAULTS  # noqa: PLC0415
+    from ultrafleet.rehearsal.scenarios.faults.fault_list import FAULTS  # noqa: PLC0415
 
     if as_json:
         print(
@@ -226,7 +226,7 @@ def _needs_rehearsal() -> None:
 
 
 def _embedded_aws(environment: str, state: Path) -> "EmbeddedAws":
-    from ultrafleet.rehearsal.remote import EmbeddedAws  # noqa: PLC0415  # only who rehearses needs it
+    from ultrafleet.rehearsal.scenarios.remote import EmbeddedAws  # noqa: PLC0415  # only who rehearses needs it
 
     return EmbeddedAws(environment, folder=state)
 
@@ -247,7 +247,7 @@ def _cdk(arguments: list[str], variables: dict[str, str]) -> bool:
 
 def _advise(aws: "EmbeddedAws", environment: Environment, variables: dict[str, str]) -> None:
     """Say what to do about failed stacks: for faults that were injected, and for what looks like one."""
-    from ultrafleet.rehearsal.advice import failure_reasons  # noqa: PLC0415
+    from ultrafleet.rehearsal.scenarios.advice import failure_reasons  # noqa: PLC0415
 
     reasons = failure_reasons(environment, endpoint=aws.endpoint, variables=variables)
     for line in _advice(reasons, aws.ask("status")["faults"]):
@@ -280,7 +280,7 @@ def _show(aws: "EmbeddedAws", environment: Environment) -> None:
 
 
 def _advice(reasons: list[str], injected: list[str]) -> list[str]:
-    from ultrafleet.rehearsal.advice import advice_for  # noqa: PLC0415
+    from ultrafleet.rehearsal.scenarios.advice import advice_for  # noqa: PLC0415
 
     return advice_for(reasons, injected=injected)
 

@@ -17,7 +17,7 @@ from ultrafleet.environment import load_environments
 from ultrafleet.errors import FleetError
 
 if TYPE_CHECKING:
-    from ultrafleet.rehearsal.scenario import BlockOutcome, Scenario
+    from ultrafleet.rehearsal.scenarios.scenario import BlockOutcome, Scenario
 
 _WIDTH = 130
 
@@ -43,8 +43,8 @@ def rehearse(
             f"{environment} has no capacity block, expected one: nothing ends there, `make deploy` shows what comes up"
         )
     try:
-        from ultrafleet.rehearsal.assembly import read_assembly  # noqa: PLC0415  # needs the extra
-        from ultrafleet.rehearsal.scenario import live_all, scenarios_of  # noqa: PLC0415
+        from ultrafleet.rehearsal.scenarios.assembly import read_assembly  # noqa: PLC0415  # needs the extra
+        from ultrafleet.rehearsal.scenarios.scenario import live_all, scenarios_of  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise FleetError(f"{error.name} is not installed, expected it: pip install 'ultrafleet[rehearsal]'") from error
     lives = {item.name: item for item in scenarios_of(loaded)}

@@ -11,7 +11,7 @@ from moto.core.responses import ActionResult, BaseResponse
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.iam.models import get_account_id_from
 
-from ultrafleet.rehearsal import ec2, eks, resource_groups
+from ultrafleet.rehearsal import ec2, eks
 from ultrafleet.rehearsal.cloudformation import api as cloudformation
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
@@ -25,7 +25,6 @@ def install() -> None:
     cloudformation.install()
     # The CDK CLI asks the audit trail why a stack failed; moto doesn't know the call.
     setattr(CloudTrailResponse, "lookup_events", lambda _: ActionResult({"Events": []}))  # noqa: B010  # moto has no such name
-    resource_groups.install()
     ec2.install()
     eks.install()
     call_action = BaseResponse.call_action

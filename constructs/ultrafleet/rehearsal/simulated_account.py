@@ -43,13 +43,14 @@ class SimulatedAccount:
     """One account's AWS. Times are UTC and pass only when somebody lets them."""
 
     def __init__(self) -> None:
+        self._clocks: list[Actor] = []
         self.reset()
 
     def reset(self, now: datetime | None = None) -> None:
         """Forget everything; moto's own backends are reset by their owner."""
         self.now = now or datetime.now(UTC).replace(second=0, microsecond=0)
         self._parts: dict[tuple[type[Any], str, str], Any] = {}
-        self._actors: list[Actor] = []
+        self._actors: list[Actor] = list(self._clocks)
         self.checks: list[FaultCheck] = []
         self.changes = 0
         """Counts the calls that may change something, so that one who looks again and again can rest."""
@@ -65,6 +66,11 @@ class SimulatedAccount:
     def parts(self, kind: type[Part]) -> list[Part]:
         """All states of a kind."""
         return [part for (its_kind, _, _), part in self._parts.items() if its_kind is kind]
+
+    def add_clock(self, clock: Actor) -> None:
+        """Let a service's clock act from now on, for every account and also after a reset; before other actors."""
+        self._clocks.append(clock)
+        self._actors.insert(len(self._clocks) - 1, clock)
 
     def register(self, actor: Actor) -> None:
         """Let an actor act from now on; actors act in the order of their registration."""

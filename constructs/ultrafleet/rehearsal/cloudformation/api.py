@@ -7,10 +7,10 @@ from moto.cloudformation.responses import CloudFormationResponse
 from moto.cloudformation.utils import get_stack_from_s3_url
 from moto.core.responses import ActionResult
 
-from ultrafleet.rehearsal.cloudformation.operations import Operation
-from ultrafleet.rehearsal.cloudformation.stack import Stack
-from ultrafleet.rehearsal.cloudformation.stacks import ChangeSet, Stacks
-from ultrafleet.rehearsal.cloudformation.template import parse_template
+from ultrafleet.rehearsal.cloudformation.engine.operation import Operation
+from ultrafleet.rehearsal.cloudformation.engine.stacks import Stacks
+from ultrafleet.rehearsal.cloudformation.engine.template import parse_template
+from ultrafleet.rehearsal.cloudformation.state import ChangeSet, Stack
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 Handler = Callable[[CloudFormationResponse], ActionResult]

@@ -1,30 +1,37 @@
-"""The EC2 of the embedded AWS: capacity, placement, topology, and launches that are refused as EC2 refuses them."""
+"""EC2 of the embedded AWS: capacity, placement, topology, and launches that are refused as EC2 refuses them."""
 
-from ultrafleet.rehearsal.ec2 import (
+from functools import cache
+
+from ultrafleet.rehearsal.ec2 import clock
+from ultrafleet.rehearsal.ec2.api import (
     blocks,
-    instance_types,
-    instances,
-    interfaces,
     placement_groups,
-    reservation_api,
+    reservations,
+    resource_groups,
     run_instances,
     topology,
-    zones,
 )
+from ultrafleet.rehearsal.ec2.api import zones as zone_operations
+from ultrafleet.rehearsal.ec2.engine import interfaces
+from ultrafleet.rehearsal.ec2.state import instance_types, instances, zones
 
 
+@cache
 def install() -> None:
-    """Add all of it to moto; a second time changes nothing."""
+    """Add all of it to moto; a second call does nothing."""
     for part in (
         zones,
+        zone_operations,
         instance_types,
         instances,
         interfaces,
-        reservation_api,
+        reservations,
         placement_groups,
         blocks,
         topology,
         run_instances,
+        resource_groups,
+        clock,
     ):
         part.install()
 

@@ -1,6 +1,6 @@
-"""The EKS of the embedded AWS: clusters, and node groups whose nodes really launch, drain, roll and fail."""
+"""EKS of the embedded AWS: clusters, and node groups whose nodes really launch, drain, roll and fail."""
 
-from ultrafleet.rehearsal.eks import access, addons, clusters, node_groups, responses
+from ultrafleet.rehearsal.eks.api import access, addons, clusters, node_groups, operations
 
 __all__ = ["install"]
 
@@ -8,5 +8,5 @@ _OPERATIONS = (access, addons, clusters, node_groups)  # importing them adds the
 
 
 def install() -> None:
-    """Put them in the place of moto's EKS; a second time changes nothing."""
-    responses.install()
+    """Answer EKS operations in the place of moto's EKS; a second time changes nothing."""
+    operations.install()

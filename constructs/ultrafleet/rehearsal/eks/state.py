@@ -9,7 +9,7 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 
 @dataclass(kw_only=True)
-class StoredNodeGroup:
+class NodeGroupRecord:
     """A managed node group.
 
     Attributes:
@@ -38,11 +38,11 @@ class StoredNodeGroup:
 
 
 @dataclass(kw_only=True)
-class StoredCluster:
+class ClusterRecord:
     """A cluster and what belongs to it."""
 
     told: dict[str, Any]
-    node_groups: dict[str, StoredNodeGroup] = field(default_factory=dict)
+    node_groups: dict[str, NodeGroupRecord] = field(default_factory=dict)
     addons: dict[str, dict[str, Any]] = field(default_factory=dict)
     access_entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     access_policies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -70,9 +70,9 @@ class Eks:
     def __init__(self, account_id: str, region: str) -> None:
         self.account_id = account_id
         self.region = region
-        self.clusters: dict[str, StoredCluster] = {}
+        self.clusters: dict[str, ClusterRecord] = {}
 
-    def cluster(self, name: str) -> StoredCluster:
+    def cluster(self, name: str) -> ClusterRecord:
         """The cluster of that name.
 
         Raises:
@@ -82,7 +82,7 @@ class Eks:
             raise Refusal("ResourceNotFoundException", f"No cluster found for name: {name}.")
         return self.clusters[name]
 
-    def node_group(self, cluster: str, name: str) -> StoredNodeGroup:
+    def node_group(self, cluster: str, name: str) -> NodeGroupRecord:
         """The node group of that name.
 
         Raises:
@@ -93,7 +93,7 @@ class Eks:
             raise Refusal("ResourceNotFoundException", f"No node group found for name: {name}.")
         return groups[name]
 
-    def node_groups(self) -> list[StoredNodeGroup]:
+    def node_groups(self) -> list[NodeGroupRecord]:
         """Those of every cluster."""
         return [group for cluster in self.clusters.values() for group in cluster.node_groups.values()]
 

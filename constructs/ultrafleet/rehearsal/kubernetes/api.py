@@ -2,37 +2,16 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from ultrafleet.rehearsal.kubernetes.kinds import groups_of_addons, groups_of_chart, is_built_in, is_cluster_scoped
+from ultrafleet.rehearsal.kubernetes.rules.kinds import (
+    groups_of_addons,
+    groups_of_chart,
+    is_built_in,
+)
+from ultrafleet.rehearsal.kubernetes.rules.objects import check_immutable
+from ultrafleet.rehearsal.kubernetes.state import ClusterContent, ObjectKey, Release, object_key
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
-
-ObjectKey = tuple[str, str, str, str]
-"""API version, kind, namespace ("" for objects of the cluster), name."""
-
-_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Release:
-    """A Helm release."""
-
-    name: str
-    namespace: str
-    chart: str
-    repository: str
-    version: str
-    values: Mapping[str, Any]
-
-
-@dataclass
-class ClusterContent:
-    """What is in one cluster."""
-
-    objects: dict[ObjectKey, dict[str, Any]] = field(default_factory=dict)
-    releases: dict[tuple[str, str], Release] = field(default_factory=dict)
-    namespaces: set[str] = field(default_factory=lambda: set(_NAMESPACES))
 
 
 class KubernetesApi:
@@ -71,7 +50,7 @@ class KubernetesApi:
             )
         known = content.objects.get(key)
         if known is not None:
-            _check_immutable(known, manifest)
+            check_immutable(known, manifest)
         content.objects[key] = copy.deepcopy(dict(manifest))
         if kind == "Namespace":
             content.namespaces.add(name)
@@ -148,40 +127,3 @@ class KubernetesApi:
                 "are installed first",
                 rule="kind-is-known",
             )
-
-
-def object_key(manifest: Mapping[str, Any]) -> ObjectKey:
-    """Key of an object; one without a namespace is in `default`, unless its kind is the cluster's."""
-    version, kind, metadata = manifest["apiVersion"], manifest["kind"], manifest["metadata"]
-    namespace = "" if is_cluster_scoped(version, kind) else metadata.get("namespace", "default")
-    return version, kind, namespace, metadata["name"]
-
-
-def _check_immutable(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Fields that an API server doesn't let anybody change.
-
-    Source: the published CustomResourceDefinition of ComputeDomain; Kubernetes API, PersistentVolume, Job, Service
-    and RoleBinding (high).
-    """
-    paths = {
-        "ComputeDomain": ("spec",),
-        "PersistentVolume": ("spec", "csi"),
-        "PersistentVolumeClaim": ("spec", "volumeName"),
-        "Job": ("spec", "template"),
-        "RoleBinding": ("roleRef",),
-        "ClusterRoleBinding": ("roleRef",),
-        "Service": ("spec", "loadBalancerClass"),
-    }.get(str(wanted["kind"]))
-    if paths is None:
-        return
-    before: Any = known
-    after: Any = wanted
-    for part in paths:
-        before, after = (before or {}).get(part), (after or {}).get(part)
-    if before != after:
-        name = wanted["metadata"]["name"]
-        raise Refusal(
-            "Invalid",
-            f'The {wanted["kind"]} "{name}" is invalid: {".".join(paths)}: Invalid value: field is immutable',
-            rule="immutable-field",
-        )

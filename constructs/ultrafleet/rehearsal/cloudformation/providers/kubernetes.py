@@ -13,8 +13,9 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
     ResourceContext,
     provides,
 )
-from ultrafleet.rehearsal.kubernetes.api import KubernetesApi, ObjectKey, Release, object_key
-from ultrafleet.rehearsal.kubernetes.kubectl import cluster_facts
+from ultrafleet.rehearsal.kubernetes.api import KubernetesApi
+from ultrafleet.rehearsal.kubernetes.rules.kubectl import cluster_facts
+from ultrafleet.rehearsal.kubernetes.state import ObjectKey, Release, object_key
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 

@@ -16,7 +16,7 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
 )
 from ultrafleet.rehearsal.cloudformation.providers.vpc import raise_problem
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
-from ultrafleet.rehearsal.stepfunctions.schedules import Schedules
+from ultrafleet.rehearsal.stepfunctions.clock import Schedules
 
 
 @provides

@@ -1,0 +1,1 @@
+"""Stack operations: templates, intrinsic functions, creation, update, deletion and rollback."""

@@ -1,0 +1,137 @@
+"""A stack: its template, the resources that came of it, and what happened to them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from ultrafleet.rehearsal.cloudformation.providers.base import PhysicalResource
+
+
+@dataclass(kw_only=True)
+class Resource:
+    """A resource of a stack.
+
+    Attributes:
+        properties: resolved, as its service was given them.
+        policies: `DeletionPolicy` and `UpdateReplacePolicy` as the template has them.
+    """
+
+    logical_id: str
+    type: str
+    properties: Mapping[str, Any]
+    policies: Mapping[str, str]
+    made: PhysicalResource
+    status: str = "CREATE_COMPLETE"
+    reason: str | None = None
+    changed: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def kept(self) -> bool:
+        """It stays when the stack lets go of it."""
+        return self.policies.get("DeletionPolicy") in {"Retain", "RetainExceptOnCreate"}
+
+    @property
+    def kept_on_replacement(self) -> bool:
+        """It stays when another takes its place."""
+        return self.policies.get("UpdateReplacePolicy") == "Retain"
+
+    @property
+    def kept_on_failed_creation(self) -> bool:
+        """It stays even when the operation that made it is rolled back, which only `Retain` says."""
+        return self.policies.get("DeletionPolicy") == "Retain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One line of a stack's history. Its time is the wall clock's: tools wait for events newer than their call."""
+
+    event_id: str
+    logical_id: str
+    physical_id: str
+    type: str
+    status: str
+    reason: str | None
+    time: datetime
+
+
+@dataclass(kw_only=True)
+class Stack:
+    """A stack.
+
+    Attributes:
+        resources: logical id -> what stands.
+        outputs: key -> value, and the name under which it is exported.
+        operation: counts the operations; part of generated names.
+        to_undo: what a failed rollback left to be taken back.
+    """
+
+    stack_id: str
+    name: str
+    region: str
+    account_id: str
+    status: str
+    body: str = ""
+    template: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
+    resolved_parameters: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    resources: dict[str, Resource] = field(default_factory=dict)
+    outputs: dict[str, tuple[Any, str | None]] = field(default_factory=dict)
+    imports: set[str] = field(default_factory=set)
+    events: list[Event] = field(default_factory=list)
+    capabilities: list[str] = field(default_factory=list)
+    role_arn: str | None = None
+    description: str | None = None
+    reason: str | None = None
+    termination_protection: bool = False
+    policy: str | None = None
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    updated: datetime | None = None
+    deleted: datetime | None = None
+    operation: int = 0
+    to_undo: list[Callable[[], None]] = field(default_factory=list)
+
+    def record(self, status: str, reason: str | None = None) -> None:
+        """The stack's status changes."""
+        self.status, self.reason = status, reason
+        self._event(self.name, self.stack_id, "AWS::CloudFormation::Stack", status, reason)
+
+    def record_resource(
+        self, logical_id: str, resource_type: str, physical_id: str, status: str, reason: str | None = None
+    ) -> None:
+        """A resource's status changes."""
+        resource = self.resources.get(logical_id)
+        if resource is not None and resource.made.physical_id == physical_id:
+            resource.status, resource.reason, resource.changed = status, reason, datetime.now(UTC)
+        self._event(logical_id, physical_id, resource_type, status, reason)
+
+    def _event(self, logical_id: str, physical_id: str, resource_type: str, status: str, reason: str | None) -> None:
+        self.events.append(
+            Event(
+                event_id=f"{logical_id}-{status}-{len(self.events):06d}",
+                logical_id=logical_id,
+                physical_id=physical_id,
+                type=resource_type,
+                status=status,
+                reason=reason,
+                time=datetime.now(UTC),
+            )
+        )
+
+
+@dataclass(kw_only=True)
+class ChangeSet:
+    """What a stack would become."""
+
+    id: str
+    name: str
+    kind: str
+    stack: Stack
+    wanted: Stack
+    changes: list[dict[str, Any]]
+    status: str = "CREATE_COMPLETE"
+    execution_status: str = "AVAILABLE"
+    reason: str | None = None
+    description: str | None = None
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))

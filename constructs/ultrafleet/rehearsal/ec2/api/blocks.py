@@ -1,0 +1,223 @@
+"""Capacity blocks: buying them, extending them, and what EC2 says of them."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from moto.ec2.utils import random_id
+
+from ultrafleet.catalog import CapacityBlockRules
+from ultrafleet.rehearsal.ec2.api.operations import add_operation, filtered, page
+from ultrafleet.rehearsal.ec2.engine.block_offerings import duration_of, instances_wanted, offered, ultraserver_wanted
+from ultrafleet.rehearsal.ec2.state.block_sales import BlockSales, Extension, Wanted, fee_of
+from ultrafleet.rehearsal.ec2.state.moto_backend import put_tags, specified_tags, tags_of
+from ultrafleet.rehearsal.ec2.state.reservations import (
+    PAYMENT_TIME,
+    CapacityReservation,
+    Reservations,
+    new_reservation_id,
+)
+from ultrafleet.rehearsal.ec2.state.zones import zone_id
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+from ultrafleet.rules.zones import is_local_zone
+
+_BLOCK_FILTERS: Final = (
+    "availability-zone",
+    "capacity-block-id",
+    "create-date",
+    "end-date",
+    "start-date",
+    "state",
+    "ultraserver-type",
+)
+_STATUS_FILTERS: Final = ("interconnect-status",)
+
+
+def install() -> None:
+    """Add the operations to moto's EC2."""
+    add_operation("DescribeCapacityBlockOfferings", describe_offerings)
+    add_operation("PurchaseCapacityBlock", purchase)
+    add_operation("DescribeCapacityBlocks", describe_blocks)
+    add_operation("DescribeCapacityBlockStatus", describe_status)
+    add_operation("DescribeCapacityBlockExtensionOfferings", describe_extension_offerings)
+    add_operation("PurchaseCapacityBlockExtension", purchase_extension)
+
+
+def describe_offerings(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
+    """DescribeCapacityBlockOfferings."""
+    known = SIMULATED_ACCOUNT.part(BlockSales, account_id, region).offerings
+    found, token = page(offered(account_id, region, params), params)
+    known |= {offering.id: offering for offering in found}
+    return {"CapacityBlockOfferings": [offering.answer() for offering in found], "NextToken": token}
+
+
+def purchase(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
+    """PurchaseCapacityBlock: one block for each UltraServer (EC2 user guide, high)."""
+    offering = SIMULATED_ACCOUNT.part(BlockSales, account_id, region).offerings.get(params["CapacityBlockOfferingId"])
+    if offering is None:
+        # EC2 API reference, error codes (high)
+        raise Refusal(
+            "InvalidCapacityBlockOfferingIdNotFound",
+            "The Capacity Block offering ID cannot be found for this account.",
+        )
+    if offering.start < SIMULATED_ACCOUNT.now:
+        raise Refusal("InvalidCapacityBlockOfferingIdExpired", "The Capacity Block offering ID is no longer available.")
+    reservations = SIMULATED_ACCOUNT.part(Reservations, account_id, region)
+    made = [
+        reservations.add(
+            CapacityReservation(
+                id=new_reservation_id(),
+                instance_type=offering.wanted.instance_type,
+                instance_count=offering.wanted.instance_count,
+                availability_zone=offering.availability_zone,
+                start=offering.start,
+                end=offering.end,
+                created=SIMULATED_ACCOUNT.now,
+                platform=params["InstancePlatform"],
+                match_criteria="targeted",
+                block_id=str(random_id("cbr")),
+                ultraserver_type=offering.wanted.ultraserver_type,
+                paid=SIMULATED_ACCOUNT.now + PAYMENT_TIME,
+            ),
+            tags=specified_tags(params, "capacity-reservation"),
+        )
+        for _ in range(offering.wanted.blocks)
+    ]
+    for block in made:
+        put_tags(account_id, region, str(block.block_id), specified_tags(params, "capacity-block"))
+    del SIMULATED_ACCOUNT.part(BlockSales, account_id, region).offerings[offering.id]
+    answers = [reservations.answer(block) for block in made]
+    return {
+        "CapacityReservation": answers[0],
+        "CapacityReservations": answers,
+        "CapacityBlocks": [_block_answer(reservations, block) for block in made],
+    }
+
+
+def describe_blocks(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
+    """DescribeCapacityBlocks."""
+    reservations = SIMULATED_ACCOUNT.part(Reservations, account_id, region)
+    answers = [_block_answer(reservations, block) for block in _blocks(reservations, params)]
+    found, token = page(filtered(answers, params, _BLOCK_FILTERS), params)
+    return {"CapacityBlocks": found, "NextToken": token}
+
+
+def describe_status(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
+    """DescribeCapacityBlockStatus."""
+    reservations = SIMULATED_ACCOUNT.part(Reservations, account_id, region)
+    answers = [_status_answer(reservations, block) for block in _blocks(reservations, params)]
+    found, token = page(filtered(answers, params, _STATUS_FILTERS), params)
+    return {"CapacityBlockStatuses": found, "NextToken": token}
+
+
+def describe_extension_offerings(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
+    """DescribeCapacityBlockExtensionOfferings."""
+    block = SIMULATED_ACCOUNT.part(Reservations, account_id, region).get(params["CapacityReservationId"])
+    duration = duration_of(int(params["CapacityBlockExtensionDurationHours"]))
+    if block.end is None or not _extensible(block, block.end, duration):
+        return {"CapacityBlockExtensionOfferings": []}
+    extension = Extension(
+        id=str(random_id("cbe")), capacity_reservation_id=block.id, start=block.end, end=block.end + duration
+    )
+    SIMULATED_ACCOUNT.part(BlockSales, account_id, region).extensions[extension.id] = extension
+    answer = _extension_answer(block, extension) | {"StartDate": block.start, "Tenancy": block.tenancy}
+    return {"CapacityBlockExtensionOfferings": [answer]}
+
+
+def purchase_extension(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
+    """PurchaseCapacityBlockExtension: the end moves at once, the reservation id stays (EC2 user guide, high)."""
+    sales = SIMULATED_ACCOUNT.part(BlockSales, account_id, region)
+    block = SIMULATED_ACCOUNT.part(Reservations, account_id, region).get(params["CapacityReservationId"])
+    extension = sales.extensions.get(params["CapacityBlockExtensionOfferingId"])
+    if extension is None or extension.capacity_reservation_id != block.id or extension.start != block.end:
+        # Code inferred from the one for offerings.
+        raise Refusal(
+            "InvalidCapacityBlockExtensionOfferingIdNotFound",
+            "The Capacity Block extension offering ID cannot be found for this account.",
+        )
+    if not _extensible(block, extension.start, extension.duration):
+        raise Refusal("InvalidParameterValue", "The Capacity Block can't be extended so late before its end.")
+    block.end = extension.end
+    del sales.extensions[extension.id]
+    answer = _extension_answer(block, extension)
+    answer |= {
+        "CapacityReservationId": block.id,
+        "CapacityBlockExtensionStatus": "payment-pending",
+        "CapacityBlockExtensionPurchaseDate": SIMULATED_ACCOUNT.now,
+    }
+    return {"CapacityBlockExtensions": [answer]}
+
+
+def _extensible(block: CapacityReservation, end: datetime, duration: timedelta) -> bool:
+    """EC2 user guide, Capacity Blocks for ML: from 56 days to 1 hour before the end, 182 days in total (high)."""
+    if not block.is_block or block.state(SIMULATED_ACCOUNT.now) not in ("scheduled", "active"):
+        return False
+    left = end - SIMULATED_ACCOUNT.now
+    if not CapacityBlockRules.LATEST_EXTENSION <= left <= CapacityBlockRules.EARLIEST_EXTENSION:
+        return False
+    return end + duration - block.start <= CapacityBlockRules.MAX_DURATION
+
+
+def _blocks(reservations: Reservations, params: dict[str, Any]) -> list[CapacityReservation]:
+    found = {block.block_id: block for block in reservations.by_id.values() if block.is_block}
+    wanted = params.get("CapacityBlockIds")
+    if not wanted:
+        return list(found.values())
+    missing = [one for one in wanted if one not in found]
+    if missing:
+        # Code and message inferred.
+        raise Refusal("InvalidCapacityBlockId.NotFound", f"The Capacity Block ID '{missing[0]}' does not exist")
+    return [found[one] for one in wanted]
+
+
+def _block_answer(reservations: Reservations, block: CapacityReservation) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "CapacityBlockId": block.block_id,
+        "AvailabilityZone": block.availability_zone,
+        "AvailabilityZoneId": zone_id(block.availability_zone),
+        "CapacityReservationIds": [block.id],
+        "StartDate": block.start,
+        "EndDate": block.end,
+        "CreateDate": block.created,
+        "State": block.state(SIMULATED_ACCOUNT.now),
+        "Tags": tags_of(reservations.account_id, reservations.region, str(block.block_id)),
+    }
+    return answer | ({"UltraserverType": block.ultraserver_type} if block.ultraserver_type else {})
+
+
+def _status_answer(reservations: Reservations, block: CapacityReservation) -> dict[str, Any]:
+    free = reservations.available(block)
+    capacity = {
+        "TotalCapacity": block.instance_count,
+        "TotalAvailableCapacity": free,
+        "TotalUnavailableCapacity": block.instance_count - free,
+    }
+    return {
+        "CapacityBlockId": block.block_id,
+        "InterconnectStatus": block.interconnect,
+        **capacity,
+        "CapacityReservationStatuses": [{"CapacityReservationId": block.id, **capacity}],
+    }
+
+
+def _extension_answer(block: CapacityReservation, extension: Extension) -> dict[str, Any]:
+    wanted = _wanted(block)
+    answer: dict[str, Any] = {
+        "CapacityBlockExtensionOfferingId": extension.id,
+        "InstanceType": block.instance_type,
+        "InstanceCount": block.instance_count,
+        "AvailabilityZone": block.availability_zone,
+        "AvailabilityZoneId": zone_id(block.availability_zone),
+        "CapacityBlockExtensionStartDate": extension.start,
+        "CapacityBlockExtensionEndDate": extension.end,
+        "CapacityBlockExtensionDurationHours": int(extension.duration / timedelta(hours=1)),
+        "CurrencyCode": "USD",
+        "ZoneType": "local-zone" if is_local_zone(block.availability_zone) else "availability-zone",
+    }
+    fee = fee_of(wanted, extension.duration)
+    return answer | ({"UpfrontFee": fee} if fee is not None else {})
+
+
+def _wanted(block: CapacityReservation) -> Wanted:
+    if block.ultraserver_type is not None:
+        return ultraserver_wanted(block.ultraserver_type, 1)
+    return instances_wanted(block.instance_type, block.instance_count)

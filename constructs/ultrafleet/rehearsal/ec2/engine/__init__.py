@@ -1,0 +1,1 @@
+"""Launches and the sale of capacity blocks."""

@@ -1,0 +1,150 @@
+"""Capacity blocks for sale: which windows EC2 offers, and at what price.
+
+Windows follow the documented rules (EC2 user guide, Capacity Blocks for ML, high): a start from 30 minutes to 8 weeks
+ahead at any time of day, an end at 11:30 UTC, 1 to 14 days or whole weeks up to 182 days. What real EC2 has for sale at
+a moment nobody knows: here the soonest window and the ones of the next days are always for sale in every zone that the
+catalog names.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
+from moto.ec2.utils import random_id
+
+from ultrafleet.catalog import CapacityBlockRules, UltraServerType
+from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal.ec2.state.block_sales import Offering, Wanted
+from ultrafleet.rehearsal.ec2.state.instance_types import catalog_type
+from ultrafleet.rehearsal.ec2.state.moto_backend import moment
+from ultrafleet.rehearsal.ec2.state.zones import ZoneGroups, local_zones
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+from ultrafleet.rules.zones import region_of_zone
+
+_DAY: Final = timedelta(days=1)
+_DAYS_BY_THE_DAY: Final = 14
+_WEEK: Final = 7
+_LATER_STARTS: Final = 3
+
+
+def wanted_of(params: dict[str, Any]) -> Wanted:
+    """What DescribeCapacityBlockOfferings asks for.
+
+    Raises:
+        Refusal: a type that isn't sold in blocks, both kinds or neither, or a count out of range.
+    """
+    server, instance = params.get("UltraserverType"), params.get("InstanceType")
+    if bool(server) == bool(instance):
+        raise Refusal("InvalidParameterCombination", "Specify either InstanceType or UltraserverType.")
+    if server:
+        return ultraserver_wanted(server, int(params.get("UltraserverCount") or 1))
+    return instances_wanted(str(instance), int(params.get("InstanceCount") or 1))
+
+
+def ultraserver_wanted(name: str, count: int) -> Wanted:
+    """A number of UltraServers.
+
+    Raises:
+        Refusal: no UltraServer of that name, or one of which too little is known.
+    """
+    try:
+        entry = UltraServerType.of(name)
+    except FleetError:
+        entry = None
+    if entry is None or entry.instance_type is None or entry.instance_type.name is None or not entry.instance_count:
+        raise Refusal("InvalidParameterValue", f"Invalid value '{name}' for UltraserverType.")
+    if count < 1:
+        raise Refusal("InvalidParameterValue", f"Invalid value '{count}' for UltraserverCount.")
+    return Wanted(
+        instance_type=entry.instance_type.name,
+        instance_count=entry.instance_count,
+        blocks=count,
+        ultraserver_type=name,
+        usd_per_hour=entry.capacity_block_usd_per_hour,
+    )
+
+
+def instances_wanted(name: str, count: int) -> Wanted:
+    """A number of single instances.
+
+    Raises:
+        Refusal: a type that isn't sold so, or a count that no block holds.
+    """
+    entry = catalog_type(name)
+    sold = entry is not None and (entry.purchase_options is None or "capacity-block" in entry.purchase_options)
+    if entry is None or not sold or entry.is_ultraserver_member:
+        raise Refusal("InvalidParameterValue", f"The instance type '{name}' is not supported for Capacity Blocks.")
+    if not 1 <= count <= CapacityBlockRules.MAX_INSTANCES:
+        raise Refusal("InvalidParameterValue", f"Invalid value '{count}' for InstanceCount.")
+    price = entry.capacity_block_usd_per_hour
+    return Wanted(
+        instance_type=name,
+        instance_count=count,
+        blocks=1,
+        ultraserver_type=None,
+        usd_per_hour=None if price is None else price * count,
+    )
+
+
+def duration_of(hours: int) -> timedelta:
+    """Duration of a block or of an extension.
+
+    Raises:
+        Refusal: not a number of days that EC2 sells.
+    """
+    days, rest = divmod(hours, 24)
+    by_the_week = days % _WEEK == 0 and days <= CapacityBlockRules.MAX_DURATION.days
+    if rest or days < 1 or not (days <= _DAYS_BY_THE_DAY or by_the_week):
+        raise Refusal(
+            "InvalidParameterValue",
+            f"Invalid value '{hours}' for CapacityDurationHours: 1 to 14 days by the day, or multiples of 7 days up "
+            f"to {CapacityBlockRules.MAX_DURATION.days}.",
+        )
+    return timedelta(hours=hours)
+
+
+def offered(account_id: str, region: str, params: dict[str, Any]) -> list[Offering]:
+    """Blocks for sale that a DescribeCapacityBlockOfferings call asks for."""
+    wanted = wanted_of(params)
+    duration = duration_of(int(params["CapacityDurationHours"]))
+    not_before = moment(params.get("StartDateRange"))
+    not_after = moment(params.get("EndDateRange"))
+    return [
+        Offering(id=str(random_id("cbo")), wanted=wanted, availability_zone=zone, start=start, end=end)
+        for zone in _zones(account_id, region, wanted)
+        for start, end in _windows(duration, not_before)
+        if not_after is None or end <= not_after
+    ]
+
+
+def _windows(duration: timedelta, not_before: datetime | None) -> Iterator[tuple[datetime, datetime]]:
+    soonest = SIMULATED_ACCOUNT.now + CapacityBlockRules.EARLIEST_START
+    first = max(soonest, not_before or soonest).astimezone(UTC)
+    latest = SIMULATED_ACCOUNT.now + CapacityBlockRules.LATEST_START
+    at_end_time = _next_end_time(first)
+    starts = {first, *(at_end_time + _DAY * later for later in range(_LATER_STARTS))}
+    for start in sorted(starts):
+        if start <= latest:
+            yield start, _next_end_time(start + duration)
+
+
+def _next_end_time(after: datetime) -> datetime:
+    """The first 11:30 UTC at or after a moment: a block that starts at another time lasts a part of a day longer."""
+    found = datetime.combine(after.date(), CapacityBlockRules.END_TIME_UTC, UTC)
+    return found if found >= after else found + _DAY
+
+
+def _zones(account_id: str, region: str, wanted: Wanted) -> list[str]:
+    groups = SIMULATED_ACCOUNT.part(ZoneGroups, account_id, region)
+    server = UltraServerType.of(wanted.ultraserver_type) if wanted.ultraserver_type else None
+    entry = catalog_type(wanted.instance_type)
+    named = (server.zones if server else None) or (entry.zones if entry else None) or ()
+    here = [zone for zone in named if region_of_zone(zone) == region]
+    if not named and (server is None or server.region in (None, region)):
+        offerings = INSTANCE_TYPE_OFFERINGS["availability-zone"].get(region, [])
+        here = sorted({item["Location"] for item in offerings if item["InstanceType"] == wanted.instance_type})
+        if not here and server is not None and server.region == region:
+            here = [f"{region}a"]
+    closed = {zone.name for zone in local_zones(region) if not groups.is_opted_in(zone.name)}
+    return [zone for zone in here if zone not in closed]

@@ -1,0 +1,1 @@
+"""Reasons for which EC2 refuses to launch an instance."""

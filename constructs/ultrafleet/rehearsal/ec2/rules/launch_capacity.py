@@ -1,0 +1,153 @@
+"""Reasons to refuse a launch that lie in the capacity: markets, reservations, blocks and placement groups."""
+
+from typing import Final
+
+from ultrafleet.rehearsal.ec2.rules.launch_request import CAPACITY_BLOCK, LaunchFacts
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
+
+_PENDING: Final = ("scheduled", "payment-pending", "pending", "assessing", "delayed")
+_MARKET: Final = "The market type (purchasing) option is not valid. Choose a different market type and try again"
+_NO_ROOM: Final = (
+    "The requested reservation does not have sufficient compatible and available capacity for this request."
+)
+
+
+def block_without_target(facts: LaunchFacts) -> str | None:
+    """The market of capacity blocks, and no reservation named."""
+    if facts.market == CAPACITY_BLOCK and not facts.target_id and not facts.target_group_arn:
+        return "You must specify a Capacity Reservation target when the market type is capacity-block."
+    return None
+
+
+def unknown(facts: LaunchFacts) -> str | None:
+    """There is no such reservation."""
+    if facts.target_id and facts.reservation is None:
+        return f"The capacity reservation ID '{facts.target_id}' does not exist"
+    return None
+
+
+def group_unknown(facts: LaunchFacts) -> str | None:
+    """There is no such resource group."""
+    if facts.target_group_arn and not facts.target_group_exists:
+        return f"The Capacity Reservation resource group '{facts.target_group_arn}' does not exist."
+    return None
+
+
+def block_market_missing(facts: LaunchFacts) -> str | None:
+    """A capacity block is no on-demand capacity."""
+    is_block = facts.reservation is not None and facts.reservation.is_block
+    return _MARKET if is_block and facts.market != CAPACITY_BLOCK else None
+
+
+def block_market_without_block(facts: LaunchFacts) -> str | None:
+    """An on-demand reservation is no capacity block."""
+    on_demand = facts.reservation is not None and not facts.reservation.is_block
+    return _MARKET if on_demand and facts.market == CAPACITY_BLOCK else None
+
+
+def sold_in_blocks_only(facts: LaunchFacts) -> str | None:
+    """The type can't be had on demand."""
+    options = facts.catalog_type.purchase_options if facts.catalog_type is not None else None
+    named = facts.target_id or facts.reservation is not None or facts.market == CAPACITY_BLOCK
+    if options is None or "on-demand" in options or named:
+        return None
+    return _MARKET
+
+
+def placement_group_with_block(facts: LaunchFacts) -> str | None:
+    """Blocks place their instances themselves."""
+    if facts.placement_group_name and facts.market == CAPACITY_BLOCK:
+        return "Placement groups are not supported with Capacity Blocks."
+    return None
+
+
+def placement_group_outside_reservation(facts: LaunchFacts) -> str | None:
+    """A cluster group, and a reservation elsewhere."""
+    group, reservation = facts.placement_group, facts.reservation
+    if group is None or group.strategy != "cluster" or reservation is None or reservation.is_block:
+        return None
+    if reservation.placement_group_arn is not None:
+        return None
+    return (
+        f"We currently do not have sufficient {facts.request.instance_type} capacity in the placement group "
+        f"'{group.name}': the targeted Capacity Reservation was not created in it."
+    )
+
+
+def none_left(facts: LaunchFacts) -> str | None:
+    """No reservation of the group fits, and on demand isn't what was asked for."""
+    searched = facts.target_group_arn is not None and facts.target_group_exists
+    bound = facts.market == CAPACITY_BLOCK or facts.preference == "capacity-reservations-only"
+    return _NO_ROOM if searched and bound and facts.reservation is None else None
+
+
+def pending(facts: LaunchFacts) -> str | None:
+    """The reservation isn't active yet."""
+    return "Your Capacity Block is not active yet." if _state(facts) in _PENDING else None
+
+
+def over(facts: LaunchFacts) -> str | None:
+    """The reservation isn't active any more, or never was."""
+    state = _state(facts)
+    if state is None or state == "active" or state in _PENDING:
+        return None
+    return f"The Capacity Reservation is in the '{state}' state. Instances can be launched into active ones only."
+
+
+def unlaunchable(facts: LaunchFacts) -> str | None:
+    """The reservation is active and takes no instance."""
+    broken = facts.reservation is not None and not facts.reservation.launchable
+    return "The Capacity Reservation is unlaunchable." if broken else None
+
+
+def reclaimed(facts: LaunchFacts) -> str | None:
+    """The block is about to end."""
+    reservation = facts.reservation
+    if reservation is None or reservation.reclaim_start is None or reservation.state(SIMULATED_ACCOUNT.now) != "active":
+        return None
+    late = SIMULATED_ACCOUNT.now >= reservation.reclaim_start
+    return f"The Capacity Block ends at {reservation.end:%Y-%m-%dT%H:%M:%SZ}." if late else None
+
+
+def other_zone(facts: LaunchFacts) -> str | None:
+    """The subnet is in another zone."""
+    reservation = facts.reservation
+    if reservation is None or facts.zone is None or facts.zone == reservation.availability_zone:
+        return None
+    return _NO_ROOM
+
+
+def other_type(facts: LaunchFacts) -> str | None:
+    """The reservation holds another type."""
+    reservation = facts.reservation
+    return None if reservation is None or reservation.instance_type == facts.request.instance_type else _NO_ROOM
+
+
+def other_platform(facts: LaunchFacts) -> str | None:
+    """The image is of another platform."""
+    return None if facts.reservation is None or facts.reservation.platform == facts.platform else _NO_ROOM
+
+
+def other_tenancy(facts: LaunchFacts) -> str | None:
+    """The reservation has another tenancy."""
+    return None if facts.reservation is None or facts.reservation.tenancy == facts.tenancy else _NO_ROOM
+
+
+def full(facts: LaunchFacts) -> str | None:
+    """Every instance of the reservation runs."""
+    return _NO_ROOM if _state(facts) == "active" and facts.reservation_room < 1 else None
+
+
+def not_its_placement_group(facts: LaunchFacts) -> str | None:
+    """The reservation was made in a placement group, and the request doesn't name that."""
+    reservation = facts.reservation
+    if reservation is None or reservation.placement_group_arn is None:
+        return None
+    group = facts.placement_group
+    same = group is not None and group.arn == reservation.placement_group_arn
+    # An unknown group is refused for being unknown.
+    return None if same or (facts.placement_group_name and group is None) else _NO_ROOM
+
+
+def _state(facts: LaunchFacts) -> str | None:
+    return None if facts.reservation is None else facts.reservation.state(SIMULATED_ACCOUNT.now)

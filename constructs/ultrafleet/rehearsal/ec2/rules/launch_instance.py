@@ -1,0 +1,145 @@
+"""Reasons to refuse a launch that lie in the instance itself: its type, network, image and user data."""
+
+from typing import Any, Final
+
+from ultrafleet.rehearsal.ec2.rules.launch_request import LaunchFacts
+from ultrafleet.rehearsal.ec2.state.instance_types import architectures, is_known
+from ultrafleet.rules.user_data import MAX_USER_DATA_BYTES
+
+_LIMITS: Final = ("efa-maximum", "efa-on-ena-only-card", "interface-maximum", "interfaces-per-card")
+_SEVERAL_INTERFACES: Final = (
+    "The associatePublicIPAddress parameter cannot be specified when launching with multiple network interfaces."
+)
+
+
+def type_unknown(facts: LaunchFacts) -> str | None:
+    """EC2 has no such type."""
+    name = facts.request.instance_type
+    return None if is_known(name) else f"Invalid value '{name}' for InstanceType."
+
+
+def subnet_unknown(facts: LaunchFacts) -> str | None:
+    """There is no such subnet."""
+    return None if facts.subnet is not None else f"The subnet ID '{facts.request.subnet_id}' does not exist"
+
+
+def type_not_in_zone(facts: LaunchFacts) -> str | None:
+    """The catalog names the zones of the type, and this is none of them."""
+    entry = facts.catalog_type
+    zones = entry.zones if entry is not None else None
+    if zones is None or facts.zone is None or facts.zone in zones:
+        return None
+    return (
+        f"Your requested instance type ({facts.request.instance_type}) is not supported in your requested Availability "
+        f"Zone ({facts.zone}). Please retry your request by not specifying an Availability Zone or choosing "
+        f"{', '.join(zones)}."
+    )
+
+
+def efa_unsupported(facts: LaunchFacts) -> str | None:
+    """EFA on a type that has none."""
+    if _has_no_efa(facts) and any(interface.at.is_efa for interface in facts.interfaces):
+        return f"EFA interfaces are not supported on {facts.request.instance_type}"
+    return None
+
+
+def interface_limit(facts: LaunchFacts) -> str | None:
+    """More interfaces than the type or a card takes."""
+    found = [item for item in facts.layout_violations() if item.rule in _LIMITS]
+    return None if not found or _has_no_efa(facts) else found[0].message
+
+
+def interface_layout(facts: LaunchFacts) -> str | None:
+    """Interfaces at places or of types that the instance type doesn't take."""
+    found = [item for item in facts.layout_violations() if item.rule not in _LIMITS]
+    return found[0].message if found else None
+
+
+def public_ip_with_many_interfaces(facts: LaunchFacts) -> str | None:
+    """EC2 gives an address only to a single interface."""
+    several = len(facts.interfaces) > 1 and any(interface.public_ip for interface in facts.interfaces)
+    return _SEVERAL_INTERFACES if several else None
+
+
+def groups_beside_interfaces(facts: LaunchFacts) -> str | None:
+    """Security groups of the instance and of its interfaces."""
+    if facts.names_interfaces and facts.instance_groups:
+        return "Network interfaces and an instance-level security groups may not be specified on the same request"
+    return None
+
+
+def security_group_unknown(facts: LaunchFacts) -> str | None:
+    """There is no such security group."""
+    missing = [group_id for group_id, group in facts.groups.items() if group is None]
+    return f"The security group '{missing[0]}' does not exist" if missing else None
+
+
+def security_group_of_another_vpc(facts: LaunchFacts) -> str | None:
+    """The subnet is in another VPC."""
+    if facts.subnet is None:
+        return None
+    for group_id, group in facts.groups.items():
+        if group is not None and group.vpc_id != facts.subnet.vpc_id:
+            return f"Security group {group_id} and subnet {facts.subnet.id} belong to different networks."
+    return None
+
+
+def efa_security_group(facts: LaunchFacts) -> str | None:
+    """No group of an EFA interface lets its members reach one another."""
+    for interface in facts.interfaces:
+        known = [facts.groups[one] for one in interface.groups if facts.groups[one] is not None]
+        if not interface.at.is_efa or len(known) < len(interface.groups):
+            continue
+        if not any(_reaches_itself(group, group.ingress_rules, group.egress_rules) for group in known):
+            return (
+                f"the EFA interface at card {interface.at.card} device {interface.at.device} has security groups "
+                f"{', '.join(interface.groups) or 'none'}, expected one that allows all traffic from and to itself"
+            )
+    return None
+
+
+def user_data_too_long(facts: LaunchFacts) -> str | None:
+    """More user data than EC2 takes."""
+    too_long = facts.user_data_bytes > MAX_USER_DATA_BYTES
+    return f"User data is limited to {MAX_USER_DATA_BYTES} bytes" if too_long else None
+
+
+def ami_architecture(facts: LaunchFacts) -> str | None:
+    """The image is for other processors."""
+    known, image = architectures(facts.request.instance_type), facts.request.ami_architecture
+    if not known or image in known:
+        return None
+    return (
+        f"The architecture '{','.join(known)}' of the specified instance type does not match the architecture "
+        f"'{image}' of the specified AMI. Specify an instance type and an AMI that have matching architectures, and "
+        "try again. You can use 'describe-instance-types' or 'describe-images' to discover the architecture of the "
+        "instance type or AMI."
+    )
+
+
+def subnet_full(facts: LaunchFacts) -> str | None:
+    """Fewer free addresses than interfaces with one."""
+    if facts.subnet is None or facts.addresses <= facts.subnet.available_ip_address_count:
+        return None
+    return (
+        f"There are not enough free addresses in subnet '{facts.subnet.id}' to satisfy the requested number of "
+        "instances."
+    )
+
+
+def placement_group_unknown(facts: LaunchFacts) -> str | None:
+    """There is no such placement group."""
+    if facts.placement_group_name and facts.placement_group is None:
+        return f"The Placement Group '{facts.placement_group_name}' is unknown."
+    return None
+
+
+def _has_no_efa(facts: LaunchFacts) -> bool:
+    return any(item.rule == "efa-maximum" and "at most 0" in item.message for item in facts.layout_violations())
+
+
+def _reaches_itself(group: Any, *directions: Any) -> bool:
+    return all(
+        any(rule.ip_protocol == "-1" and (rule.source_group or {}).get("GroupId") == group.id for rule in rules)
+        for rules in directions
+    )

@@ -1,0 +1,207 @@
+"""What somebody wants to launch, and what EC2 knows when it decides."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from moto.ec2.exceptions import InvalidSubnetIdError
+
+from ultrafleet.catalog import InstanceType, InstanceTypeFacts
+from ultrafleet.layout import Interface, Violation, layout_violations
+from ultrafleet.rehearsal.ec2.state.instance_types import catalog_type, network_limits
+from ultrafleet.rehearsal.ec2.state.moto_backend import backend
+from ultrafleet.rehearsal.ec2.state.placement_groups import PlacementGroup, PlacementGroups
+from ultrafleet.rehearsal.ec2.state.reservation_groups import group_exists, group_members
+from ultrafleet.rehearsal.ec2.state.reservations import CapacityReservation, Reservations
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
+
+CAPACITY_BLOCK = "capacity-block"
+"""Market type, and reservation type, of capacity blocks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchRequest:
+    """One instance to launch.
+
+    Attributes:
+        account_id: whose.
+        region: where.
+        template: LaunchTemplateData of the resolved version, as the EC2 API spells it.
+        instance_type: type; the template's or what stands in its place.
+        subnet_id: subnet of its interfaces.
+        ami_architecture: architecture of the image that it boots.
+        tags: put on the instance, beside those of the template's TagSpecifications.
+    """
+
+    account_id: str
+    region: str
+    template: Mapping[str, Any]
+    instance_type: str
+    subnet_id: str
+    ami_architecture: Literal["arm64", "x86_64"]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedInterface:
+    """A network interface of a request.
+
+    Attributes:
+        at: card, device and type.
+        groups: its security groups.
+        description: its description.
+        public_ip: whether it asks for a public address.
+    """
+
+    at: Interface
+    groups: tuple[str, ...]
+    description: str = ""
+    public_ip: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchFacts:
+    """A request with everything it names looked up; None is what there isn't.
+
+    Attributes:
+        request: the request.
+        interfaces: its interfaces; the primary one that EC2 adds, where the template has none.
+        names_interfaces: whether the template has interfaces.
+        instance_groups: security groups that the template gives the whole instance.
+        groups: security groups by id, as moto keeps them.
+        subnet: the subnet, as moto keeps it.
+        market: market type of the request.
+        target_id: capacity reservation that it targets.
+        target_group_arn: resource group of reservations that it targets.
+        target_group_exists: whether there is that resource group.
+        preference: capacity reservation preference.
+        candidates: reservations that it could run in without naming one: the group's, or the open ones.
+        reservation: reservation that it would run in.
+        reservation_room: instances that could still be launched into it.
+        placement_group_name: placement group that it names.
+        placement_group: that group.
+        tenancy: `default` or `dedicated`.
+        platform: `Linux/UNIX`, ...
+        user_data_bytes: size of the user data, decoded.
+    """
+
+    request: LaunchRequest
+    interfaces: tuple[WantedInterface, ...]
+    names_interfaces: bool
+    instance_groups: tuple[str, ...]
+    groups: Mapping[str, Any]
+    subnet: Any
+    market: str | None
+    target_id: str | None
+    target_group_arn: str | None
+    target_group_exists: bool
+    preference: str | None
+    candidates: tuple[CapacityReservation, ...]
+    reservation: CapacityReservation | None
+    reservation_room: int
+    placement_group_name: str | None
+    placement_group: PlacementGroup | None
+    tenancy: str
+    platform: str
+    user_data_bytes: int
+
+    @property
+    def catalog_type(self) -> InstanceType | None:
+        """The catalog's entry of the type."""
+        return catalog_type(self.request.instance_type)
+
+    @property
+    def zone(self) -> str | None:
+        """Zone of the subnet."""
+        return None if self.subnet is None else str(self.subnet.availability_zone)
+
+    @property
+    def addresses(self) -> int:
+        """IPv4 addresses of the subnet that the launch takes."""
+        return sum(interface.at.takes_ip for interface in self.interfaces)
+
+    def layout_violations(self) -> list[Violation]:
+        """What the library's validator says of the interfaces."""
+        entry = self.catalog_type
+        if entry is None:
+            limits = network_limits(self.request.instance_type)
+            entry = InstanceType.of(self.request.instance_type, facts=InstanceTypeFacts(**limits))
+        return layout_violations(entry, [interface.at for interface in self.interfaces])
+
+
+def facts_of(request: LaunchRequest) -> LaunchFacts:
+    """Look up what a request names."""
+    template, store = request.template, backend(request.account_id, request.region)
+    instance_groups = tuple(template.get("SecurityGroupIds") or ())
+    names = template.get("NetworkInterfaces") or ()
+    primary = WantedInterface(at=Interface(0, 0, "interface"), groups=instance_groups)
+    interfaces = tuple(_interface(item) for item in names) or (primary,)
+    wanted_groups = {group for interface in interfaces for group in interface.groups} | set(instance_groups)
+    specification = template.get("CapacityReservationSpecification") or {}
+    target = specification.get("CapacityReservationTarget") or {}
+    reservations = SIMULATED_ACCOUNT.part(Reservations, request.account_id, request.region)
+    reservation = reservations.by_id.get(target.get("CapacityReservationId") or "")
+    placement = template.get("Placement") or {}
+    group_name = placement.get("GroupName") or placement.get("GroupId")
+    group_arn = target.get("CapacityReservationResourceGroupArn")
+    preference = specification.get("CapacityReservationPreference")
+    if group_arn:
+        members = group_members(request.account_id, request.region, group_arn)
+        candidates = tuple(reservations.by_id[one] for one in members if one in reservations.by_id)
+    elif target or preference == "none":
+        candidates = ()
+    else:
+        candidates = tuple(item for item in reservations.by_id.values() if item.match_criteria == "open")
+    return LaunchFacts(
+        request=request,
+        interfaces=interfaces,
+        names_interfaces=bool(names),
+        instance_groups=instance_groups,
+        groups={one: store.get_security_group_from_id(one) for one in sorted(wanted_groups)},
+        subnet=_subnet(store, request.subnet_id),
+        market=(template.get("InstanceMarketOptions") or {}).get("MarketType"),
+        target_id=target.get("CapacityReservationId"),
+        target_group_arn=group_arn,
+        target_group_exists=group_exists(request.account_id, request.region, group_arn) if group_arn else False,
+        preference=preference,
+        candidates=candidates,
+        reservation=reservation,
+        reservation_room=0 if reservation is None else reservations.available(reservation),
+        placement_group_name=group_name,
+        placement_group=SIMULATED_ACCOUNT.part(PlacementGroups, request.account_id, request.region).find(
+            group_name or ""
+        ),
+        tenancy=placement.get("Tenancy") or "default",
+        platform=_platform(store, template.get("ImageId")),
+        user_data_bytes=_size(template.get("UserData")),
+    )
+
+
+def _interface(item: Mapping[str, Any]) -> WantedInterface:
+    return WantedInterface(
+        at=Interface(
+            int(item.get("NetworkCardIndex") or 0),
+            int(item.get("DeviceIndex") or 0),
+            item.get("InterfaceType") or "interface",
+        ),
+        groups=tuple(item.get("Groups") or ()),
+        description=item.get("Description") or "",
+        public_ip=str(item.get("AssociatePublicIpAddress", "false")).lower() == "true",
+    )
+
+
+def _subnet(store: Any, subnet_id: str) -> Any:
+    try:
+        return store.get_subnet(subnet_id)
+    except InvalidSubnetIdError:
+        return None
+
+
+def _platform(store: Any, image_id: str | None) -> str:
+    image = store.amis.get(image_id or "")
+    return "Windows" if image is not None and str(image.platform).lower() == "windows" else "Linux/UNIX"
+
+
+def _size(user_data: Any) -> int:
+    return len(base64.b64decode(str(user_data))) if user_data else 0

@@ -1,0 +1,107 @@
+"""Capacity blocks and extensions that EC2 offered."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from ultrafleet.rules.zones import is_local_zone
+
+_CURRENCY: Final = "USD"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a block should hold.
+
+    Attributes:
+        instance_type: type of the instances.
+        instance_count: instances of one block.
+        blocks: blocks to buy together; more than one only for UltraServers.
+        ultraserver_type: UltraServer, or None for single instances.
+        usd_per_hour: price of one block, or None where no source states it.
+    """
+
+    instance_type: str
+    instance_count: int
+    blocks: int
+    ultraserver_type: str | None
+    usd_per_hour: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offering:
+    """A block for sale.
+
+    Attributes:
+        id: `cbo-…`.
+        wanted: what it holds.
+        availability_zone: zone it is in.
+        start: when it would start.
+        end: when it would end.
+    """
+
+    id: str
+    wanted: Wanted
+    availability_zone: str
+    start: datetime
+    end: datetime
+
+    def answer(self) -> dict[str, Any]:
+        """As the API describes it; without a fee where no source states the price."""
+        minutes = int((self.end - self.start).total_seconds()) // 60
+        answer: dict[str, Any] = {
+            "CapacityBlockOfferingId": self.id,
+            "InstanceType": self.wanted.instance_type,
+            "AvailabilityZone": self.availability_zone,
+            "InstanceCount": self.wanted.instance_count * self.wanted.blocks,
+            "StartDate": self.start,
+            "EndDate": self.end,
+            "CapacityBlockDurationHours": minutes // 60,
+            "CapacityBlockDurationMinutes": minutes,
+            "CurrencyCode": _CURRENCY,
+            "Tenancy": "default",
+            "ZoneType": "local-zone" if is_local_zone(self.availability_zone) else "availability-zone",
+        }
+        if self.wanted.ultraserver_type is not None:
+            answer |= {"UltraserverType": self.wanted.ultraserver_type, "UltraserverCount": self.wanted.blocks}
+        fee = fee_of(self.wanted, self.end - self.start)
+        return answer | ({"UpfrontFee": fee} if fee is not None else {})
+
+
+def fee_of(wanted: Wanted, duration: timedelta) -> str | None:
+    """Fee in USD as the API spells it, or None where the price is unknown."""
+    if wanted.usd_per_hour is None:
+        return None
+    return f"{wanted.usd_per_hour * wanted.blocks * (duration / timedelta(hours=1)):.4f}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extension:
+    """A later end that EC2 offers for a block.
+
+    Attributes:
+        id: `cbe-…`.
+        capacity_reservation_id: the block's reservation.
+        start: end of the block without it.
+        end: end of the block with it.
+    """
+
+    id: str
+    capacity_reservation_id: str
+    start: datetime
+    end: datetime
+
+    @property
+    def duration(self) -> timedelta:
+        """How much longer the block lasts."""
+        return self.end - self.start
+
+
+class BlockSales:
+    """Offerings that an account and region was shown."""
+
+    def __init__(self, account_id: str, region: str) -> None:
+        self.account_id = account_id
+        self.region = region
+        self.offerings: dict[str, Offering] = {}
+        self.extensions: dict[str, Extension] = {}

@@ -1,0 +1,132 @@
+"""Instance types that moto's captured answers lack, put there from the catalog."""
+
+from typing import Any
+
+from moto.ec2.models.instance_types import (
+    INSTANCE_TYPE_OFFERINGS,
+    INSTANCE_TYPES,
+    InstanceTypeBackend,
+)
+from moto.ec2.models.instance_types import InstanceType as MotoInstanceType
+
+from ultrafleet.catalog import InstanceType, NetworkCard, UltraServerType
+from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal.ec2.state.zones import zone_id
+from ultrafleet.rules.zones import region_of_zone
+
+_MIB = 1024
+
+
+def install() -> None:
+    """Let DescribeInstanceTypes and DescribeInstanceTypeOfferings know what the catalog knows, once."""
+    for entry in InstanceType.all():
+        if entry.name is None:
+            continue
+        if entry.name not in INSTANCE_TYPES:
+            INSTANCE_TYPES[entry.name] = _description(entry)
+            InstanceTypeBackend.instance_types.append(MotoInstanceType(entry.name))
+        for zone_name in entry.zones or ():
+            _offer(entry.name, region_of_zone(zone_name), zone_name)
+    for server in UltraServerType.all():
+        if server.region and server.instance_type is not None and server.instance_type.name is not None:
+            _offer(server.instance_type.name, server.region, None)
+
+
+def catalog_type(name: str) -> InstanceType | None:
+    """The catalog's entry of a type, or None: it knows accelerated types only."""
+    try:
+        found = InstanceType.of(name)
+    except FleetError:
+        return None
+    return found if found.name is not None else None
+
+
+def is_known(name: str) -> bool:
+    """Whether EC2 has a type of that name, as far as the catalog and moto's captured answers say."""
+    return name in INSTANCE_TYPES or catalog_type(name) is not None
+
+
+def architectures(name: str) -> tuple[str, ...]:
+    """Processor architectures of a type; none where they are unknown."""
+    entry = catalog_type(name)
+    if entry is not None and entry.architecture is not None:
+        return (entry.architecture,)
+    found = INSTANCE_TYPES.get(name, {}).get("ProcessorInfo", {}).get("SupportedArchitectures", [])
+    return tuple(found)
+
+
+def _offer(name: str, region: str, zone_name: str | None) -> None:
+    places = [("region", region)]
+    if zone_name is not None:
+        places += [("availability-zone", zone_name), ("availability-zone-id", zone_id(zone_name))]
+    for location_type, location in places:
+        offerings = INSTANCE_TYPE_OFFERINGS[location_type].setdefault(region, [])
+        offering = {"InstanceType": name, "Location": location, "LocationType": location_type}
+        if offering not in offerings:
+            offerings.append(offering)
+
+
+def _description(entry: InstanceType) -> dict[str, Any]:
+    """As far as facts are known; what nobody states is left out."""
+    found: dict[str, Any] = {
+        "InstanceType": entry.name,
+        "CurrentGeneration": True,
+        "BareMetal": False,
+        "Hypervisor": "nitro",
+        "SupportedUsageClasses": list(entry.purchase_options or ()),
+        "SupportedVirtualizationTypes": ["hvm"],
+        "SupportedRootDeviceTypes": ["ebs"],
+        "InstanceStorageSupported": entry.nvme_count is not None,
+    }
+    if entry.vcpus is not None:
+        found["VCpuInfo"] = {"DefaultVCpus": entry.vcpus}
+    if entry.memory_gib is not None:
+        found["MemoryInfo"] = {"SizeInMiB": entry.memory_gib * _MIB}
+    if entry.architecture is not None:
+        found["ProcessorInfo"] = {"SupportedArchitectures": [entry.architecture]}
+    if entry.placement_group_strategies is not None:
+        found["PlacementGroupInfo"] = {"SupportedStrategies": list(entry.placement_group_strategies)}
+    if entry.nvme_count is not None and entry.nvme_size_gb is not None:
+        disk = {"Count": entry.nvme_count, "SizeInGB": entry.nvme_size_gb, "Type": "ssd"}
+        found["InstanceStorageInfo"] = {"Disks": [disk], "TotalSizeInGB": entry.nvme_count * entry.nvme_size_gb}
+    if entry.accelerator_kind == "nvidia":
+        found["GpuInfo"] = {
+            "Gpus": [{"Name": entry.accelerator_name, "Manufacturer": "NVIDIA", "Count": entry.accelerator_count}]
+        }
+    found["NetworkInfo"] = _network(entry)
+    return found
+
+
+def _network(entry: InstanceType) -> dict[str, Any]:
+    cards = entry.network_cards or ()
+    efa = entry.max_efa_interfaces or max(entry.documented_efa_interface_counts or (0,))
+    found: dict[str, Any] = {"EnaSupport": "required", "EfaSupported": bool(efa), "DefaultNetworkCardIndex": 0}
+    if efa:
+        found["EfaInfo"] = {"MaximumEfaInterfaces": efa}
+    if entry.max_network_interfaces is not None:
+        found["MaximumNetworkInterfaces"] = entry.max_network_interfaces
+    if entry.ipv4_per_interface is not None:
+        found["Ipv4AddressesPerInterface"] = entry.ipv4_per_interface
+    if cards:
+        found |= {"MaximumNetworkCards": len(cards), "NetworkCards": [_card(card) for card in cards]}
+    return found
+
+
+def _card(card: NetworkCard) -> dict[str, Any]:
+    found: dict[str, Any] = {"NetworkCardIndex": card.index}
+    if card.max_interfaces is not None:
+        found["MaximumNetworkInterfaces"] = card.max_interfaces
+    if card.baseline_gbps is not None:
+        found["BaselineBandwidthInGbps"] = card.baseline_gbps
+    return found
+
+
+def network_limits(name: str) -> dict[str, int]:
+    """What moto's captured answers say of a type's interfaces, by the names of the catalog's facts."""
+    found = INSTANCE_TYPES.get(name, {}).get("NetworkInfo", {})
+    limits: dict[str, int] = {}
+    if "MaximumNetworkInterfaces" in found:
+        limits["max_network_interfaces"] = found["MaximumNetworkInterfaces"]
+    if "EfaSupported" in found:
+        limits["max_efa_interfaces"] = found.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0)
+    return limits

@@ -1,0 +1,1 @@
+"""EKS operations, in the place of moto's."""

@@ -1,0 +1,179 @@
+"""Clusters."""
+
+import copy
+import hashlib
+from typing import Any, Final
+
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.eks.api.operations import operation, page
+from ultrafleet.rehearsal.eks.rules.clusters import CLUSTER_RULES, VERSIONS, ClusterFacts
+from ultrafleet.rehearsal.eks.state import ClusterRecord, Eks
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+
+_CONFIGS: Final = (
+    "accessConfig", "computeConfig", "controlPlaneScalingConfig", "deletionProtection", "kubernetesNetworkConfig",
+    "logging", "remoteNetworkConfig", "resourcesVpcConfig", "storageConfig", "upgradePolicy", "zonalShiftConfig",
+)  # fmt: skip
+
+
+@operation
+def create_cluster(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
+    """CreateCluster; it is active at once."""
+    call = Calls(account_id=eks.account_id, region=eks.region)
+    vpc_config = params.get("resourcesVpcConfig") or {}
+    subnets = call("ec2", "describe_subnets", SubnetIds=vpc_config.get("subnetIds") or [])["Subnets"]
+    facts = ClusterFacts(eks=eks, params=params, subnets=subnets, call=call)
+    for rule in CLUSTER_RULES:
+        message = rule.refuses(facts)
+        if message is not None:
+            raise Refusal(rule.code, message, rule=rule.id)
+    name = params["name"]
+    vpc_id = subnets[0]["VpcId"]
+    unique = hashlib.sha256(f"{eks.account_id}/{eks.region}/{name}".encode()).hexdigest()[:32].upper()
+    told: dict[str, Any] = {
+        **{key: copy.deepcopy(params[key]) for key in (*_CONFIGS, "roleArn", "encryptionConfig") if key in params},
+        "name": name,
+        "arn": eks.arn("cluster", name),
+        "createdAt": SIMULATED_ACCOUNT.now,
+        "version": params.get("version") or VERSIONS[-1],
+        "endpoint": f"https://{unique}.gr7.{eks.region}.eks.amazonaws.com",
+        "identity": {"oidc": {"issuer": f"https://oidc.eks.{eks.region}.amazonaws.com/id/{unique}"}},
+        "status": "ACTIVE",
+        "certificateAuthority": {"data": "LS0tLS1CRUdJTi0="},
+        "platformVersion": "eks.1",
+        "tags": params.get("tags") or {},
+        "health": {"issues": []},
+        "resourcesVpcConfig": {
+            **vpc_config,
+            "vpcId": vpc_id,
+            "clusterSecurityGroupId": _cluster_security_group(call, name, vpc_id),
+        },
+    }
+    told.setdefault("deletionProtection", False)
+    eks.clusters[name] = ClusterRecord(told=told)
+    return {"cluster": told}
+
+
+def _cluster_security_group(call: Calls, name: str, vpc_id: str) -> str:
+    """The group that EKS makes: its members reach one another, and everything outside (EKS user guide, high)."""
+    group_id: str = call(
+        "ec2",
+        "create_security_group",
+        GroupName=f"eks-cluster-sg-{name}-{hashlib.sha256(name.encode()).hexdigest()[:9]}",
+        Description="EKS created security group applied to ENI that is attached to EKS Control Plane master nodes",
+        VpcId=vpc_id,
+    )["GroupId"]
+    permission = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group_id}]}]
+    call("ec2", "authorize_security_group_ingress", GroupId=group_id, IpPermissions=permission)
+    return group_id
+
+
+@operation
+def describe_cluster(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
+    """DescribeCluster."""
+    return {"cluster": eks.cluster(params["name"]).told}
+
+
+@operation
+def list_clusters(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
+    """ListClusters."""
+    return page("clusters", sorted(eks.clusters), params)
+
+
+@operation
+def update_cluster_config(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
+    """UpdateClusterConfig: one kind of change in a call."""
+    cluster = eks.cluster(params["name"])
+    given = [key for key in _CONFIGS if params.get(key) is not None]
+    if len(given) != 1:
+        raise Refusal(
+            "InvalidParameterException", f"Only one type of update can be allowed, got {', '.join(given) or 'none'}"
+        )
+    key = given[0]
+    if isinstance(params[key], dict):
+        cluster.told[key] = {**cluster.told.get(key, {}), **params[key]}
+    else:
+        cluster.told[key] = params[key]
+    return {"update": cluster.update("ConfigUpdate")}
+
+
+@operation
+def update_cluster_version(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
+    """UpdateClusterVersion: one minor version at a time."""
+    cluster = eks.cluster(params["name"])
+    old, new = cluster.told["version"], params["version"]
+    if new not in VERSIONS or int(new.split(".")[1]) != int(old.split(".")[1]) + 1:
+        raise Refusal("InvalidParameterException", f"Unsupported Kubernetes minor version update from {old} to {new}")
+    cluster.told["version"] = new
+    return {"update": cluster.update("VersionUpdate")}
+
+
+@operation
+def delete_cluster(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
+    """DeleteCluster, without node groups and unprotected."""
+    cluster = eks.cluster(params["name"])
+    if cluster.node_groups:
+        raise Refusal("ResourceInUseException", "Cluster has nodegroups attached")
+    if cluster.told["deletionProtection"]:
+        raise Refusal(
+            "InvalidRequestException",
+            "The cluster cannot be deleted while it has deletion protection enabled. Disable it first.",
+        )
+    call = Calls(account_id=eks.account_id, region=eks.region)
+    call("ec2", "delete_security_group", GroupId=cluster.told["resourcesVpcConfig"]["clusterSecurityGroupId"])
+    del eks.clusters[params["name"]]
+    return {"cluster": {**cluster.told, "status": "DELETING"}}
+
+
+@operation
+def describe_update(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
+    """DescribeUpdate."""
+    updates = eks.cluster(params["name"]).updates
+    if params["updateId"] not in updates:
+        raise Refusal("ResourceNotFoundException", f"No update found for ID: {params['updateId']}")
+    return {"update": updates[params["updateId"]]}
+
+
+@operation
+def list_updates(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
+    """ListUpdates."""
+    return page("updateIds", list(eks.cluster(params["name"]).updates), params)
+
+
+def _tagged(eks: Eks, arn: str) -> dict[str, str]:
+    """Tags of whatever has an ARN."""
+    for cluster in eks.clusters.values():
+        things = [
+            (cluster.told, "arn"),
+            *((group.told, "nodegroupArn") for group in cluster.node_groups.values()),
+            *((addon, "addonArn") for addon in cluster.addons.values()),
+            *((entry, "accessEntryArn") for entry in cluster.access_entries.values()),
+            *((association, "associationArn") for association in cluster.associations.values()),
+        ]
+        for told, key in things:
+            if told[key] == arn:
+                found: dict[str, str] = told.setdefault("tags", {})
+                return found
+    raise Refusal("NotFoundException", f"No resource found for ARN: {arn}")
+
+
+@operation
+def tag_resource(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
+    """TagResource."""
+    _tagged(eks, params["resourceArn"]).update(params["tags"])
+    return {}
+
+
+@operation
+def untag_resource(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
+    """UntagResource."""
+    tags = _tagged(eks, params["resourceArn"])
+    for key in params["tagKeys"]:
+        tags.pop(key, None)
+    return {}
+
+
+@operation
+def list_tags_for_resource(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
+    """ListTagsForResource."""
+    return {"tags": _tagged(eks, params["resourceArn"])}

@@ -1,0 +1,203 @@
+"""Nodes of managed node groups: launched one by one, drained, replaced, repaired."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal, cast
+
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.ec2.engine.launch import launch
+from ultrafleet.rehearsal.ec2.rules.launch_request import LaunchRequest
+from ultrafleet.rehearsal.ec2.state.instances import Instance, running, terminate
+from ultrafleet.rehearsal.ec2.state.reservations import Reservations
+from ultrafleet.rehearsal.eks.rules.node_groups import ARCHITECTURES, template_data
+from ultrafleet.rehearsal.eks.state import ClusterRecord, Eks, NodeGroupRecord
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+from ultrafleet.rules.block_clock import EVICTION_MINUTES
+
+EVICTION: Final = timedelta(minutes=EVICTION_MINUTES)
+"""A node that has to go is evicted for up to so long; here always for all of it."""
+OWN_SCALE_DOWN: Final = timedelta(minutes=40)
+"""So long before a block's end EKS empties a group by itself (EKS user guide, Capacity Blocks, high)."""
+_RETRY: Final = timedelta(minutes=5)
+"""How often EC2 Auto Scaling tries a failed launch again is not documented (low)."""
+_ISSUES: Final = {
+    "InsufficientFreeAddressesInSubnet": "InsufficientFreeAddresses",
+    "VcpuLimitExceeded": "InstanceLimitExceeded",
+    "InstanceLimitExceeded": "InstanceLimitExceeded",
+    "InvalidLaunchTemplateId.NotFound": "Ec2LaunchTemplateNotFound",
+    "InvalidSubnetID.NotFound": "Ec2SubnetNotFound",
+    "InvalidGroup.NotFound": "Ec2SecurityGroupNotFound",
+    "UnauthorizedOperation": "AccessDenied",
+}
+"""EC2's error -> EKS's issue; others are AsgInstanceLaunchFailures (EKS API, Issue, high; which is which, medium)."""
+
+
+class Nodes:
+    """The nodes of an account and a region, as time passes."""
+
+    def __init__(self, account_id: str, region: str) -> None:
+        self._eks = SIMULATED_ACCOUNT.part(Eks, account_id, region)
+        self._reservations = SIMULATED_ACCOUNT.part(Reservations, account_id, region)
+        self._call = Calls(account_id=account_id, region=region)
+        SIMULATED_ACCOUNT.register(self)
+
+    # Time
+
+    def next_moment(self, after: datetime) -> datetime | None:
+        """When the next node is gone, the next launch is tried, or EKS empties a group by itself."""
+        groups = self._eks.node_groups()
+        moments = [gone for group in groups for gone, _ in group.draining]
+        moments += [group.next_try for group in groups if group.next_try is not None]
+        if any(group.is_on_blocks and group.desired for group in groups):
+            ends = [r.end for r in self._reservations.by_id.values() if r.end is not None and r.is_block]
+            moments += [end - OWN_SCALE_DOWN for end in ends]
+        return min((moment for moment in moments if moment > after), default=None)
+
+    def act(self, now: datetime) -> None:
+        """Do what is due."""
+        for cluster in list(self._eks.clusters.values()):
+            for group in list(cluster.node_groups.values()):
+                self._drain(group, now)
+                if group.wants_deletion:
+                    self._forget(cluster, group)
+                    continue
+                self._scale_down_by_itself(cluster, group, now)
+                self.fill(cluster, group)
+
+    def _drain(self, group: NodeGroupRecord, now: datetime) -> None:
+        gone = [instance for moment, instance in group.draining if moment <= now]
+        terminate(self._eks.account_id, self._eks.region, gone, reason="EKS: the node group was made smaller")
+        group.draining = [(moment, instance) for moment, instance in group.draining if moment > now]
+        if group.told["status"] == "UPDATING" and not group.draining:
+            group.told["status"] = "ACTIVE"
+
+    def _forget(self, cluster: ClusterRecord, group: NodeGroupRecord) -> None:
+        if not group.draining:
+            del cluster.node_groups[group.told["nodegroupName"]]
+
+    def _scale_down_by_itself(self, cluster: ClusterRecord, group: NodeGroupRecord, now: datetime) -> None:
+        if not group.is_on_blocks or not group.desired:
+            return
+        used = {instance.reservation_id for instance in self.of(cluster, group)}
+        ends = [self._reservations.by_id[item].end for item in used if item in self._reservations.by_id]
+        if any(end is not None and end - OWN_SCALE_DOWN <= now < end for end in ends):
+            self.resize(cluster, group, {"desiredSize": 0})
+
+    # Sizes
+
+    def of(self, cluster: ClusterRecord, group: NodeGroupRecord) -> list[Instance]:
+        """Instances of a group."""
+        return running(self._eks.account_id, self._eks.region, _identity(cluster, group))
+
+    def resize(self, cluster: ClusterRecord, group: NodeGroupRecord, scaling: dict[str, int]) -> None:
+        """Set sizes: what is missing is launched at once, what is too much is evicted and then goes."""
+        group.told["scalingConfig"] = {**group.told["scalingConfig"], **scaling}
+        leaving = {instance for _, instance in group.draining}
+        staying = sorted(
+            (item for item in self.of(cluster, group) if item.id not in leaving),
+            key=lambda item: (item.launched, item.id),
+        )
+        surplus = staying[group.desired :]
+        if surplus:
+            group.draining += [(SIMULATED_ACCOUNT.now + EVICTION, instance.id) for instance in surplus]
+            group.told["status"] = "UPDATING"
+        self.fill(cluster, group)
+
+    def fill(self, cluster: ClusterRecord, group: NodeGroupRecord) -> None:
+        """Launch what is missing, and note what stands against it."""
+        if group.told["status"] in {"DELETING", "CREATE_FAILED"}:
+            return
+        leaving = {instance for _, instance in group.draining}
+        missing = group.desired - len([item for item in self.of(cluster, group) if item.id not in leaving])
+        if missing <= 0:
+            group.next_try = None
+            group.told["health"] = {"issues": []}
+            if group.told["status"] == "DEGRADED":
+                group.told["status"] = "ACTIVE"
+            return
+        if group.next_try is not None and SIMULATED_ACCOUNT.now < group.next_try:
+            return
+        try:
+            for _ in range(missing):
+                self._launch(cluster, group)
+        except Refusal as refusal:
+            group.next_try = SIMULATED_ACCOUNT.now + _RETRY
+            group.told["health"] = {"issues": [_issue(refusal, cluster, group)]}
+            if group.told["status"] == "ACTIVE":
+                group.told["status"] = "DEGRADED"
+            return
+        self.fill(cluster, group)
+
+    def _launch(self, cluster: ClusterRecord, group: NodeGroupRecord) -> str:
+        told = group.told
+        template, problem = template_data(self._call, told.get("launchTemplate"))
+        if problem:
+            raise Refusal("InvalidLaunchTemplateId.NotFound", problem)
+        if not template.get("NetworkInterfaces") and not template.get("SecurityGroupIds"):
+            # Without groups of its own, a node gets the cluster's (EKS user guide, launch templates, high).
+            template = {**template, "SecurityGroupIds": [cluster.told["resourcesVpcConfig"]["clusterSecurityGroupId"]]}
+        types = [template["InstanceType"]] if "InstanceType" in template else told.get("instanceTypes") or ["t3.medium"]
+        request = LaunchRequest(
+            account_id=self._eks.account_id,
+            region=self._eks.region,
+            template=template,
+            instance_type=types[0],  # where EKS could choose, the first
+            subnet_id=self._subnet(cluster, group),
+            ami_architecture=cast("Literal['arm64', 'x86_64']", ARCHITECTURES.get(told["amiType"], "x86_64")),
+            tags={**_identity(cluster, group), f"kubernetes.io/cluster/{cluster.told['name']}": "owned"},
+        )
+        return str(launch(request))
+
+    def _subnet(self, cluster: ClusterRecord, group: NodeGroupRecord) -> str:
+        """The subnet with the fewest of the group's nodes."""
+        used = Counter(instance.subnet_id for instance in self.of(cluster, group))
+        return str(min(group.told["subnets"], key=lambda subnet: used[subnet]))
+
+    # Replacing
+
+    def roll(self, cluster: ClusterRecord, group: NodeGroupRecord) -> None:
+        """Replace every node, as a new version of the group asks for."""
+        for instance in self.of(cluster, group):
+            group.rolled.append((SIMULATED_ACCOUNT.now, instance.id))
+            terminate(self._eks.account_id, self._eks.region, [instance.id], reason="EKS: the node group was updated")
+        group.draining = []
+        self.fill(cluster, group)
+
+    def fail_node(self, instance_id: str) -> None:
+        """A node fails: with repair enabled EKS replaces it, within the same reservation; without, it stays broken."""
+        for cluster in self._eks.clusters.values():
+            for group in cluster.node_groups.values():
+                if instance_id not in {instance.id for instance in self.of(cluster, group)}:
+                    continue
+                if not (group.told.get("nodeRepairConfig") or {}).get("enabled"):
+                    return
+                group.repaired.append((SIMULATED_ACCOUNT.now, instance_id))
+                terminate(self._eks.account_id, self._eks.region, [instance_id], reason="EKS: the node was repaired")
+                self.fill(cluster, group)
+
+    def delete(self, cluster: ClusterRecord, group: NodeGroupRecord) -> None:
+        """Evict every node, and forget the group when the last is gone."""
+        group.wants_deletion = True
+        group.told["status"] = "DELETING"
+        leaving = {instance for _, instance in group.draining}
+        group.draining += [
+            (SIMULATED_ACCOUNT.now + EVICTION, instance.id)
+            for instance in self.of(cluster, group)
+            if instance.id not in leaving
+        ]
+        self._forget(cluster, group)
+
+
+def _identity(cluster: ClusterRecord, group: NodeGroupRecord) -> dict[str, str]:
+    return {"eks:cluster-name": cluster.told["name"], "eks:nodegroup-name": group.told["nodegroupName"]}
+
+
+def _issue(refusal: Refusal, cluster: ClusterRecord, group: NodeGroupRecord) -> dict[str, Any]:
+    """A launch that was refused, as EKS's health tells it."""
+    kind = "Capacity Block" if group.is_on_blocks else "On-Demand"
+    message = f"Could not launch {kind} Instances. {refusal.code} - {refusal.message} Launching EC2 instance failed."
+    return {
+        "code": _ISSUES.get(refusal.code, "AsgInstanceLaunchFailures"),
+        "message": message,
+        "resourceIds": [f"eks-{cluster.told['name']}-{group.told['nodegroupName']}"],
+    }

@@ -1,0 +1,1 @@
+"""Reasons for which EKS refuses a cluster or a node group."""

@@ -1,0 +1,100 @@
+"""Reasons for which EKS refuses a cluster."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.eks.state import Eks
+
+VERSIONS: Final = ("1.31", "1.32", "1.33", "1.34", "1.35")
+"""Kubernetes versions that EKS offered in 2026-11, extended support included (EKS user guide, low: it moves)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterFacts:
+    """What EKS knows when somebody asks for a cluster."""
+
+    eks: Eks
+    params: dict[str, Any]
+    subnets: list[dict[str, Any]]
+    call: Calls
+
+    @property
+    def vpc_config(self) -> dict[str, Any]:
+        """As it was asked for."""
+        found: dict[str, Any] = self.params.get("resourcesVpcConfig") or {}
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterRule:
+    """A reason to refuse a cluster: AWS's code, its source, and the message where it refuses."""
+
+    id: str
+    code: str
+    source: str
+    refuses: Callable[[ClusterFacts], str | None]
+
+
+def _name_taken(facts: ClusterFacts) -> str | None:
+    name = facts.params["name"]
+    return f"Cluster already exists with name: {name}" if name in facts.eks.clusters else None
+
+
+def _version_unknown(facts: ClusterFacts) -> str | None:
+    version = facts.params.get("version")
+    return f"unsupported Kubernetes version {version}" if version and version not in VERSIONS else None
+
+
+def _too_few_zones(facts: ClusterFacts) -> str | None:
+    zones = {subnet["AvailabilityZone"] for subnet in facts.subnets}
+    return "Subnets specified must be in at least two different AZs" if len(zones) < 2 else None  # noqa: PLR2004
+
+
+def _local_zone(facts: ClusterFacts) -> str | None:
+    for subnet in facts.subnets:
+        zone = subnet["AvailabilityZone"]
+        if zone.removeprefix(facts.eks.region) not in {"a", "b", "c", "d", "e", "f"}:
+            return (
+                f"Cannot create cluster because {zone}, the targeted availability zone, does not support EKS clusters"
+            )
+    return None
+
+
+def _unknown_security_group(facts: ClusterFacts) -> str | None:
+    wanted = facts.vpc_config.get("securityGroupIds") or []
+    known = {group["GroupId"] for group in facts.call("ec2", "describe_security_groups")["SecurityGroups"]}
+    missing = [group for group in wanted if group not in known]
+    return f"The security group ID '{missing[0]}' does not exist" if missing else None
+
+
+CLUSTER_RULES: Final[list[ClusterRule]] = [
+    ClusterRule(
+        id="cluster-name", code="ResourceInUseException", source="EKS API, CreateCluster (high)", refuses=_name_taken
+    ),
+    ClusterRule(
+        id="cluster-version",
+        code="InvalidParameterException",
+        source="EKS API, CreateCluster (medium: the wording)",
+        refuses=_version_unknown,
+    ),
+    ClusterRule(
+        id="cluster-zones",
+        code="InvalidParameterException",
+        source="EKS user guide, VPC and subnet requirements (high)",
+        refuses=_too_few_zones,
+    ),
+    ClusterRule(
+        id="cluster-local-zone",
+        code="UnsupportedAvailabilityZoneException",
+        source="EKS user guide, VPC and subnet requirements: no subnets in Local Zones (high)",
+        refuses=_local_zone,
+    ),
+    ClusterRule(
+        id="cluster-security-group",
+        code="InvalidParameterException",
+        source="EKS API, VpcConfigRequest (high)",
+        refuses=_unknown_security_group,
+    ),
+]

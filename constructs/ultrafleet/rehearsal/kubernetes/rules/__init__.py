@@ -1,0 +1,1 @@
+"""Reasons for which a cluster refuses an object."""

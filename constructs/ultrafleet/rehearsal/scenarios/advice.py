@@ -1,0 +1,53 @@
+"""What to do about a deployment that failed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import boto3
+from botocore.exceptions import ClientError
+
+from ultrafleet.environment import Environment
+from ultrafleet.rehearsal.scenarios.assembly import reasons_of
+from ultrafleet.rehearsal.scenarios.faults.fault_list import FAULTS
+
+_NEW_NAME: Final = (
+    "the change needs another node group, and a pool's keeps its name so that nothing replaces it by accident: give "
+    "the pool a new name, which makes another beside it, and remove the old one."
+)
+_BY_DESIGN: Final = {
+    "custom-named resource requires replacing": _NEW_NAME,
+    "NodeGroup already exists": _NEW_NAME,
+    "is in use by": "a stack still imports the value: remove the pool that uses it first, and change what it stood on "
+    "in the next deployment.",
+}
+"""What CloudFormation refuses because the library wants it so; a part of the message -> what to do."""
+
+
+def failure_reasons(environment: Environment, *, endpoint: str, variables: Mapping[str, str]) -> list[str]:
+    """Why resources failed in the last operation of each stack of an environment, as CloudFormation tells it."""
+    client = boto3.client(
+        "cloudformation",
+        endpoint_url=endpoint,
+        region_name=environment.region,
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+    )
+    found = []
+    for stack in client.describe_stacks()["Stacks"]:
+        try:
+            events = client.describe_stack_events(StackName=stack["StackName"])["StackEvents"]
+        except ClientError:
+            continue
+        found += [f"{stack['StackName']}: {reason}" for reason in reasons_of(events)]
+    return found
+
+
+def advice_for(reasons: Sequence[str], *, injected: Iterable[str] = ()) -> list[str]:
+    """What to do, a line each: about the faults that were injected, else about what the reasons look like."""
+    known = [FAULTS[name] for name in injected]
+    if not known:
+        known = [fault for fault in FAULTS.values() if fault.shows and any(fault.shows in reason for reason in reasons)]
+    by_design = [
+        f"what to do: {advice}" for part, advice in _BY_DESIGN.items() if any(part in reason for reason in reasons)
+    ]
+    return by_design + [f"what to do ({fault.name}): {fault.advice}" for fault in known]

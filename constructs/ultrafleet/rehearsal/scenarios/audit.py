@@ -1,0 +1,111 @@
+"""Whether every resource of every stack is really there: asked of the service that made it, not of CloudFormation."""
+
+from dataclasses import dataclass
+
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.cloudformation.engine.stacks import Stacks
+from ultrafleet.rehearsal.cloudformation.providers import PROVIDERS
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audited:
+    """One resource.
+
+    Attributes:
+        problem: why it was not found; "" where it was.
+    """
+
+    stack: str
+    logical_id: str
+    type: str
+    physical_id: str
+    problem: str = ""
+
+
+def audit(account_id: str, region: str) -> list[Audited]:
+    """Describe each resource of each stack by its own service's call.
+
+    A resource of a template that no stack has, because something left it out, is found missing too.
+    """
+    call = Calls(account_id=account_id, region=region)
+    found = []
+    stacks = SIMULATED_ACCOUNT.part(Stacks, account_id, region)
+    for stack in stacks.live:
+        scope = stacks.scope(stack)
+        for logical_id, described in stack.template.get("Resources", {}).items():
+            if "Condition" in described and not scope.condition(described["Condition"]):
+                continue
+            resource = stack.resources.get(logical_id)
+            problem, physical_id = "", ""
+            if resource is None:
+                problem = "the stack does not have it"
+            else:
+                physical_id = resource.made.physical_id
+                try:
+                    PROVIDERS[resource.type].read(call, resource.made, resource.properties)
+                except Refusal as refusal:
+                    problem = f"{refusal.code}: {refusal.message}"
+            found.append(
+                Audited(
+                    stack=stack.name,
+                    logical_id=logical_id,
+                    type=described["Type"],
+                    physical_id=physical_id,
+                    problem=problem,
+                )
+            )
+    return found
+
+
+def retained(account_id: str, region: str) -> list[Audited]:
+    """What stacks let go of and left standing on purpose, as far as it still stands."""
+    call = Calls(account_id=account_id, region=region)
+    found = []
+    for stack_name, resource in SIMULATED_ACCOUNT.part(Stacks, account_id, region).retained:
+        try:
+            PROVIDERS[resource.type].read(call, resource.made, resource.properties)
+        except Refusal:
+            continue
+        found.append(
+            Audited(
+                stack=stack_name,
+                logical_id=resource.logical_id,
+                type=resource.type,
+                physical_id=resource.made.physical_id,
+            )
+        )
+    return found
+
+
+def purge(account_id: str, region: str) -> list[Audited]:
+    """Delete what was left standing on purpose; what could not be deleted is returned with the problem."""
+    call = Calls(account_id=account_id, region=region)
+    stacks = SIMULATED_ACCOUNT.part(Stacks, account_id, region)
+    left = list(reversed(stacks.retained))
+    problems: dict[str, str] = {}
+    # What one refers to goes after it; the order is only known for one stack, so try until nothing more goes.
+    while left:
+        problems = {}
+        remaining = []
+        for stack_name, resource in left:
+            try:
+                PROVIDERS[resource.type].delete(call, resource.made, resource.properties)
+            except Refusal as refusal:
+                if not refusal.code.endswith(("NotFound", "NotFoundException", "NoSuchEntity")):
+                    problems[resource.made.physical_id] = f"{refusal.code}: {refusal.message}"
+                    remaining.append((stack_name, resource))
+        if len(remaining) == len(left):
+            break
+        left = remaining
+    stacks.retained = list(reversed(left))
+    return [
+        Audited(
+            stack=stack_name,
+            logical_id=resource.logical_id,
+            type=resource.type,
+            physical_id=resource.made.physical_id,
+            problem=problems[resource.made.physical_id],
+        )
+        for stack_name, resource in left
+    ]

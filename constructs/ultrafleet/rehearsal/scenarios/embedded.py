@@ -1,0 +1,42 @@
+"""The embedded AWS in this process: boto3 calls with `Calls` go to it, and nothing goes to the network."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from moto import mock_aws
+from moto.core.models import MockAWS
+
+from ultrafleet.environment import Environment
+from ultrafleet.rehearsal import extension
+from ultrafleet.rehearsal.scenarios.purchases import make_purchases
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
+
+
+def _mock() -> MockAWS:
+    # The bootstrap stack's roles have AWS's own policies attached.
+    return mock_aws(config={"core": {"reset_boto3_session": False}, "iam": {"load_aws_managed_policies": True}})
+
+
+def start(environment: Environment, *, now: datetime) -> None:
+    """Turn this process's AWS into the environment's account, empty but for what was bought; for good."""
+    extension.install()
+    extension.set_default_account(environment.account)
+    _mock().start()
+    SIMULATED_ACCOUNT.reset(now)
+    make_purchases(environment)
+
+
+@contextmanager
+def embedded_aws(environment: Environment, *, now: datetime) -> Iterator[None]:
+    """The same for a while: what was deployed is forgotten at the end."""
+    extension.install()
+    extension.set_default_account(environment.account)
+    with _mock():
+        SIMULATED_ACCOUNT.reset(now)
+        make_purchases(environment)
+        try:
+            yield
+        finally:
+            SIMULATED_ACCOUNT.reset()
+            extension.set_default_account(None)

@@ -1,0 +1,54 @@
+"""A fault to inject: what AWS may do to a deployment, and what its users do then."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ultrafleet.environment import Environment
+from ultrafleet.errors import FleetError
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaultTarget:
+    """What a fault is injected into.
+
+    Attributes:
+        environment: the environment whose account it is.
+        pool: name of a pool, for faults that concern one.
+    """
+
+    environment: Environment
+    pool: str | None = None
+
+    @property
+    def pool_name(self) -> str:
+        """The pool; where none was named, the first that the fault can concern."""
+        if self.pool is not None:
+            names = [pool.name for pool in self.environment.pools]
+            if self.pool not in names:
+                raise FleetError(f"pool is {self.pool!r}, expected one of {', '.join(names)}")
+            return self.pool
+        return self.environment.pools[0].name
+
+
+Undo = Callable[[], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One fault.
+
+    Attributes:
+        name: how it is called from the command line.
+        summary: what goes wrong.
+        shows: what AWS says of it, as far as it always says the same: a part of the message.
+        advice: what to do.
+        source: document that describes the behaviour, with the confidence.
+        inject: makes it so from now on; returns what ends it.
+    """
+
+    name: str
+    summary: str
+    shows: str
+    advice: str
+    source: str
+    inject: Callable[[FaultTarget], Undo] = field(repr=False)

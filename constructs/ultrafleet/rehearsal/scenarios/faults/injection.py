@@ -1,0 +1,246 @@
+"""Ways to inject a fault: a call that answers with an error, a state that EC2 gives a block, a thing that is gone."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.ec2.state.reservations import Reservations
+from ultrafleet.rehearsal.eks.clock import Nodes
+from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget, Undo
+from ultrafleet.rehearsal.scenarios.pool_view import pool_instances
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+
+Injection = Callable[[FaultTarget], Undo]
+
+
+def answers(
+    service: str,
+    action: str,
+    code: str,
+    message: str,
+    *,
+    times: int | None = None,
+    about: str = "",
+    of_pool: bool = False,
+) -> Injection:
+    """A call that AWS answers with an error.
+
+    Args:
+        service: as in an IAM action, `eks`.
+        action: as in an IAM action, `CreateNodegroup`.
+        code: the service's error code.
+        message: what the service says.
+        times: how many calls; None: all, until the fault is cleared.
+        about: the call must be about a type of resource (CloudFormation) that begins so.
+        of_pool: only calls about the target's pool.
+    """
+
+    def inject(target: FaultTarget) -> Undo:
+        left = [times]
+
+        def check(its_service: str, its_action: str, what: dict[str, Any]) -> None:
+            if (its_service, its_action) != (service, action) or left[0] == 0:
+                return
+            if about and not str(what.get("type", "")).startswith(about):
+                return
+            if of_pool and target.pool_name not in str(what):
+                return
+            if left[0] is not None:
+                left[0] -= 1
+            raise Refusal(code, message)
+
+        SIMULATED_ACCOUNT.checks.append(check)
+        return lambda: SIMULATED_ACCOUNT.checks.remove(check)
+
+    return inject
+
+
+def slow(seconds: float) -> Injection:
+    """CloudFormation takes its time for every resource, on the wall clock: long enough to kill who waits for it."""
+
+    def inject(_: FaultTarget) -> Undo:
+        def check(service: str, action: str, _: dict[str, Any]) -> None:
+            if (service, action) == ("cloudformation", "Resource"):
+                time.sleep(seconds)
+
+        SIMULATED_ACCOUNT.checks.append(check)
+        return lambda: SIMULATED_ACCOUNT.checks.remove(check)
+
+    return inject
+
+
+def block_is(*, state: str | None = None, interconnect: str | None = None) -> Injection:
+    """A state of every block of the target's pool."""
+
+    def inject(target: FaultTarget) -> Undo:
+        ids = _blocks(target)
+        reservations = _reservations(target)
+        for reservation_id in ids:
+            reservations.override(reservation_id, state=state, interconnect=interconnect)
+
+        def undo() -> None:
+            for reservation_id in ids:
+                reservations.override(reservation_id)
+
+        return undo
+
+    return inject
+
+
+def block_has(**facts: Any) -> Injection:  # attributes of a reservation
+    """The block that was bought isn't what the file says."""
+
+    def inject(target: FaultTarget) -> Undo:
+        reservation = _reservations(target).by_id[_blocks(target)[0]]
+        before = {name: getattr(reservation, name) for name in facts}
+        for name, value in facts.items():
+            setattr(reservation, name, value)
+
+        def undo() -> None:
+            for name, value in before.items():
+                setattr(reservation, name, value)
+
+        return undo
+
+    return inject
+
+
+def block_is_short(target: FaultTarget) -> Undo:
+    """The block holds one instance less than the file says."""
+    reservation = _reservations(target).by_id[_blocks(target)[0]]
+    return block_has(instance_count=reservation.instance_count - 1)(target)
+
+
+def block_is_unknown(target: FaultTarget) -> Undo:
+    """The account doesn't have the block: its id is another account's or was mistyped."""
+    reservations, reservation_id = _reservations(target), _blocks(target)[0]
+    reservation = reservations.by_id.pop(reservation_id)
+    reservations.withheld.add(reservation_id)
+
+    def undo() -> None:
+        reservations.withheld.discard(reservation_id)
+        reservations.by_id[reservation_id] = reservation
+
+    return undo
+
+
+def subnet_is_full(target: FaultTarget) -> Undo:
+    """Somebody else's interfaces hold every address of the pool's subnet."""
+    environment = target.environment
+    pool = next(pool for pool in environment.pools if pool.name == target.pool_name)
+    name = f"{environment.name}-network-{pool.subnet}"
+    call = _call(target)
+    subnets = call("ec2", "describe_subnets", Filters=[{"Name": "tag:Name", "Values": [name]}])["Subnets"]
+    if not subnets:
+        raise FleetError(f"subnet {name} does not exist yet, expected it: deploy {environment.name} first")
+    subnet_id = subnets[0]["SubnetId"]
+    from moto.ec2.models import ec2_backends  # noqa: PLC0415
+
+    subnet = ec2_backends[environment.account][environment.region].get_subnet(subnet_id)
+    before = subnet._available_ip_addresses  # moto has no other way
+    subnet._available_ip_addresses = 0
+
+    def undo() -> None:
+        subnet._available_ip_addresses = before
+
+    return undo
+
+
+def efa_rule_is_gone(target: FaultTarget) -> Undo:
+    """Somebody took the rule out by which the EFA security group reaches itself."""
+    call = _call(target)
+    exports = {item["Name"]: item["Value"] for item in call("cloudformation", "list_exports")["Exports"]}
+    name = f"{target.environment.name}-efa-security-group-id"
+    if name not in exports:
+        raise FleetError(f"export {name} does not exist yet, expected it: deploy {target.environment.name} first")
+    group_id = exports[name]
+    (group,) = call("ec2", "describe_security_groups", GroupIds=[group_id])["SecurityGroups"]
+    permission = [
+        {"IpProtocol": rule["IpProtocol"], "UserIdGroupPairs": [pair]}
+        for rule in group["IpPermissionsEgress"]
+        for pair in rule.get("UserIdGroupPairs", [])
+        if pair["GroupId"] == group_id
+    ]
+    call("ec2", "revoke_security_group_egress", GroupId=group_id, IpPermissions=permission)
+
+    def undo() -> None:
+        call("ec2", "authorize_security_group_egress", GroupId=group_id, IpPermissions=permission)
+
+    return undo
+
+
+def log_group_is_taken(target: FaultTarget) -> Undo:
+    """A log group of the cluster's name stands already."""
+    call, name = _call(target), f"/aws/eks/{target.environment.name}/cluster"
+    call("logs", "create_log_group", logGroupName=name)
+
+    def undo() -> None:
+        call("logs", "delete_log_group", logGroupName=name)
+
+    return undo
+
+
+def pool_is_gone(target: FaultTarget) -> Undo:
+    """Somebody deleted the pool's node group by hand."""
+    call = _call(target)
+    call("eks", "delete_nodegroup", clusterName=target.environment.name, nodegroupName=target.pool_name)
+    return _nothing
+
+
+def node_fails(target: FaultTarget) -> Undo:
+    """The hardware under a node of the pool fails."""
+    account, region = target.environment.account, target.environment.region
+    instances = pool_instances(target.environment, target.pool_name, _call(target))
+    if not instances:
+        raise FleetError(f"pool {target.pool_name} runs no node, expected one to fail: let its block begin first")
+    SIMULATED_ACCOUNT.part(Nodes, account, region).fail_node(min(instance["InstanceId"] for instance in instances))
+    return _nothing
+
+
+def template_is_gone(target: FaultTarget) -> Undo:
+    """Somebody deleted the pool's launch template by hand."""
+    name = f"{target.environment.name}-{target.pool_name}"
+    _call(target)("ec2", "delete_launch_template", LaunchTemplateName=name)
+    return _nothing
+
+
+def schedule_is_off(target: FaultTarget) -> Undo:
+    """Somebody disabled the schedule."""
+    call = _call(target)
+    schedules = call("scheduler", "list_schedules")["Schedules"]
+    if not schedules:
+        raise FleetError(f"there is no schedule yet, expected one: deploy {target.environment.name} first")
+
+    def set_state(state: str) -> None:
+        for schedule in schedules:
+            found = call("scheduler", "get_schedule", Name=schedule["Name"])
+            given = {key: found[key] for key in ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")}
+            call("scheduler", "update_schedule", **given, State=state)
+
+    set_state("DISABLED")
+    return lambda: set_state("ENABLED")
+
+
+def _nothing() -> None:
+    """Nothing ends it but a deployment."""
+
+
+def _blocks(target: FaultTarget) -> list[str]:
+    """Reservation ids of the blocks of the target's pool."""
+    named = target.pool
+    pools = [pool for pool in target.environment.pools if pool.capacity_blocks and named in {None, pool.name}]
+    if not pools:
+        raise FleetError(
+            f"{target.environment.name} has no pool {named or ''} on a capacity block, expected one: name another pool"
+        )
+    return [block.capacity_reservation_id for block in pools[0].capacity_blocks]
+
+
+def _reservations(target: FaultTarget) -> Reservations:
+    return SIMULATED_ACCOUNT.part(Reservations, target.environment.account, target.environment.region)
+
+
+def _call(target: FaultTarget) -> Calls:
+    return Calls(account_id=target.environment.account, region=target.environment.region)

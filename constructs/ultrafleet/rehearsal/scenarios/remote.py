@@ -1,0 +1,152 @@
+"""The embedded AWS in a process of its own, seen from the command: started, asked, stopped."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from ultrafleet.errors import FleetError
+
+_START_SECONDS: Final = 60
+
+
+class EmbeddedAws:
+    """A server for one environment.
+
+    Args:
+        environment: name of the environment.
+        folder: where its port, its process and its log are kept.
+    """
+
+    def __init__(self, environment: str, *, folder: Path) -> None:
+        self.environment = environment
+        self._file = folder / f"{environment}.json"
+        self._log = folder / f"{environment}.log"
+
+    @property
+    def port(self) -> int:
+        """Port that it listens on.
+
+        Raises:
+            FleetError: it isn't running.
+        """
+        try:
+            return int(json.loads(self._file.read_text())["port"])
+        except (OSError, ValueError, KeyError) as error:
+            raise FleetError(
+                f"no embedded AWS runs for {self.environment}, expected one: `make deploy ENV={self.environment}` "
+                "starts it"
+            ) from error
+
+    @property
+    def endpoint(self) -> str:
+        """Where AWS's APIs are."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it answers."""
+        try:
+            return bool(self.ask("ping") == self.environment)
+        except FleetError:
+            return False
+
+    def start(self, *, environments: Path, now: datetime, port: int | None = None) -> None:
+        """Start it and wait until it answers.
+
+        Raises:
+            FleetError: it doesn't start.
+        """
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        wanted = port or _free_port()
+        command = [
+            sys.executable, "-m", "ultrafleet.rehearsal.scenarios.server", self.environment,
+            "--environments", str(environments.resolve()), "--port", str(wanted), "--now", now.isoformat(),
+        ]  # fmt: skip
+        with self._log.open("w") as log:
+            process = subprocess.Popen(  # noqa: S603  # our own module
+                command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+        self._file.write_text(json.dumps({"port": wanted, "pid": process.pid}))
+        give_up = time.monotonic() + _START_SECONDS
+        while not self.is_running:
+            if process.poll() is not None or time.monotonic() > give_up:
+                self._file.unlink(missing_ok=True)
+                raise FleetError(f"the embedded AWS did not start, expected it on port {wanted}: read {self._log}")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Stop it; what was deployed is forgotten."""
+        try:
+            self.ask("stop")
+        except FleetError:
+            self._kill()
+        self._file.unlink(missing_ok=True)
+
+    def ask(self, word: str, **given: Any) -> Any:  # JSON
+        """Say a word to the rehearsal's director.
+
+        Raises:
+            FleetError: it doesn't run, or can't do it.
+        """
+        request = urllib.request.Request(  # localhost
+            f"http://127.0.0.1:{self.port}/_rehearsal",
+            data=json.dumps({"word": word, **given}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            body = error.read()
+            try:
+                message = json.loads(body)["error"]
+            except (ValueError, KeyError):
+                message = f"the embedded AWS failed, expected an answer: read {self._log}"
+            raise FleetError(message) from error
+        except OSError as error:
+            raise FleetError(
+                f"the embedded AWS of {self.environment} does not answer, expected it on port {self.port}: stop it "
+                f"with `make stop ENV={self.environment}` and deploy again"
+            ) from error
+
+    def variables(self, *, account: str, region: str) -> dict[str, str]:
+        """Environment variables by which a tool talks to it and to nothing else."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))}
+        return {
+            **kept,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            # By a number, so that buckets aren't looked up as names below localhost, which not every system knows.
+            "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.port}",
+            "AWS_ACCESS_KEY_ID": account,
+            "AWS_SECRET_ACCESS_KEY": "rehearsal",
+            "AWS_REGION": region,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "CDK_HOME": str((self._file.parent / "cdk").resolve()),
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+            "NO_PROXY": "localhost,127.0.0.1",
+            "no_proxy": "localhost,127.0.0.1",
+        }
+
+    def _kill(self) -> None:
+        try:
+            os.kill(int(json.loads(self._file.read_text())["pid"]), signal.SIGTERM)
+        except (OSError, ValueError, KeyError):
+            return
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

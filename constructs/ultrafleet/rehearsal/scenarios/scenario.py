@@ -1,0 +1,261 @@
+"""The life of an environment on a virtual clock: what its blocks cost, what they gave, and what EC2 took away."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from multiprocessing import get_context
+from typing import Final
+
+from ultrafleet.environment import Environment
+from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.ec2.state.instances import Lifetime, Lifetimes
+from ultrafleet.rehearsal.ec2.state.reservations import Reservations
+from ultrafleet.rehearsal.scenarios.assembly import AssemblyStack, StackFailedError, deploy_assembly
+from ultrafleet.rehearsal.scenarios.embedded import embedded_aws
+from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget
+from ultrafleet.rehearsal.scenarios.faults.injection import schedule_is_off
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+from ultrafleet.rules.capacity_block import CapacityBlock
+
+_BEFORE: Final = timedelta(hours=1)
+_AFTER: Final = timedelta(hours=1)
+_MID_BLOCK: Final = timedelta(days=1, hours=5, minutes=17)
+_EXTENSION_DAYS: Final = 7
+_EXTENDED_BEFORE_END: Final = timedelta(days=1)
+
+Event = tuple[datetime, Callable[[], None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockOutcome:
+    """What came of one block.
+
+    Attributes:
+        pool: its pool.
+        reservation_id: `cr-…`.
+        nodes: instances that it holds.
+        begins: when it, or the rehearsal, began.
+        end: when it ended, extensions included.
+        up: when all of its instances ran at once; None: never.
+        gone: when the last of them was gone; None: none ever ran.
+        reclaim: when EC2 begins to take instances back.
+        paid_node_hours: from `begins` to `end`.
+        used_node_hours: of its instances.
+        killed: instances that EC2 took.
+    """
+
+    pool: str
+    reservation_id: str
+    nodes: int
+    begins: datetime
+    end: datetime
+    up: datetime | None
+    gone: datetime | None
+    reclaim: datetime
+    paid_node_hours: float
+    used_node_hours: float
+    killed: int
+
+    @property
+    def minutes_before_reclaim(self) -> float | None:
+        """How long before EC2's reclaim the last node was gone; negative: after it began."""
+        return None if self.gone is None else (self.reclaim - self.gone) / timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A way to live.
+
+    Attributes:
+        name: how the command calls it.
+        summary: what happens.
+        scheduled: False: the schedule is removed, people set the sizes when a block begins, and EKS's own scale-down
+            is all that empties a pool.
+        deployed: when the environment is deployed for the first time.
+        extended: blocks without a successor are extended by a week, a day before their end.
+    """
+
+    name: str
+    summary: str
+    scheduled: bool
+    deployed: datetime
+    extended: bool = False
+
+
+def scenarios_of(environment: Environment) -> list[Scenario]:
+    """The lives that are worth a rehearsal, for an environment with blocks."""
+    first = min(block.start for pool in environment.pools for block in pool.capacity_blocks)
+    return [
+        Scenario(
+            name="planned",
+            summary="deployed an hour before the first block; blocks follow one another as the file says",
+            scheduled=True,
+            deployed=first - _BEFORE,
+        ),
+        Scenario(
+            name="extended",
+            summary="the last block of each pool is extended by a week, a day before its end; the file isn't told",
+            scheduled=True,
+            deployed=first - _BEFORE,
+            extended=True,
+        ),
+        Scenario(
+            name="mid-block",
+            summary="deployed for the first time when the first block is a day old",
+            scheduled=True,
+            deployed=first + _MID_BLOCK,
+        ),
+        Scenario(
+            name="eks",
+            summary="the schedule removed: sizes set by hand when a block begins, and EKS's own scale-down 40 minutes "
+            "before its end",
+            scheduled=False,
+            deployed=first - _BEFORE,
+        ),
+    ]
+
+
+def run_scenario(environment: Environment, stacks: Sequence[AssemblyStack], life: Scenario) -> list[BlockOutcome]:
+    """Deploy an environment to an embedded AWS and live to the end of its last block; blocks over before are left out.
+
+    Raises:
+        StackFailedError: a stack could not be deployed.
+    """
+    with embedded_aws(environment, now=life.deployed):
+        call = Calls(account_id=environment.account, region=environment.region)
+        deploy_assembly(list(stacks), call)
+        events: list[Event] = []
+        if life.extended:
+            events += [_extension(call, pool.capacity_blocks[-1]) for pool in environment.pools if pool.capacity_blocks]
+        if not life.scheduled:
+            schedule_is_off(FaultTarget(environment=environment))
+            events += _sizes_by_hand(environment, call)
+        for moment, happen in sorted(events, key=lambda event: event[0]):
+            SIMULATED_ACCOUNT.advance(moment)
+            happen()
+        reservations = SIMULATED_ACCOUNT.part(Reservations, environment.account, environment.region)
+        SIMULATED_ACCOUNT.advance(max(r.end for r in reservations.by_id.values() if r.end is not None) + _AFTER)
+        return [
+            _block_life(environment, pool.name, block, life.deployed)
+            for pool in environment.pools
+            for block in pool.capacity_blocks
+            if block.end > life.deployed
+        ]
+
+
+def live_all(
+    environment: Environment, stacks: Sequence[AssemblyStack], lives: Sequence[Scenario]
+) -> Iterator[list[BlockOutcome]]:
+    """Live several lives, side by side in processes of their own; what came of them in their order.
+
+    Raises:
+        FleetError: a stack could not be deployed.
+    """
+    if len(lives) == 1:
+        yield _lived(environment, stacks, lives[0])
+        return
+    workers = min(len(lives), os.cpu_count() or 1)
+    # Spawned, not forked: what this process holds of botocore and its threads isn't for others.
+    with ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(partial(_lived, environment, stacks), lives)
+
+
+def _lived(environment: Environment, stacks: Sequence[AssemblyStack], life: Scenario) -> list[BlockOutcome]:
+    try:
+        return run_scenario(environment, stacks, life)
+    except StackFailedError as error:
+        raise FleetError(f"{error}, expected it to deploy: `make deploy ENV={environment.name}` shows it") from error
+
+
+def _extension(call: Calls, block: CapacityBlock) -> Event:
+    def extend() -> None:
+        offerings = call(
+            "ec2",
+            "describe_capacity_block_extension_offerings",
+            CapacityReservationId=block.capacity_reservation_id,
+            CapacityBlockExtensionDurationHours=_EXTENSION_DAYS * 24,
+        )["CapacityBlockExtensionOfferings"]
+        call(
+            "ec2",
+            "purchase_capacity_block_extension",
+            CapacityReservationId=block.capacity_reservation_id,
+            CapacityBlockExtensionOfferingId=offerings[0]["CapacityBlockExtensionOfferingId"],
+        )
+
+    return block.end - _EXTENDED_BEFORE_END, extend
+
+
+def _sizes_by_hand(environment: Environment, call: Calls) -> list[Event]:
+    """What people do who have no schedule: set the size when a block is there."""
+
+    def size(pool: str, nodes: int) -> Callable[[], None]:
+        def update() -> None:
+            scaling = {"minSize": 0, "maxSize": nodes, "desiredSize": nodes}
+            call(
+                "eks",
+                "update_nodegroup_config",
+                clusterName=environment.name,
+                nodegroupName=pool,
+                scalingConfig=scaling,
+            )
+
+        def patiently() -> None:
+            for _ in range(12):
+                try:
+                    update()
+                except Refusal:  # another update is under way
+                    SIMULATED_ACCOUNT.advance(SIMULATED_ACCOUNT.now + timedelta(minutes=5))
+                else:
+                    return
+
+        return patiently
+
+    return [
+        (block.start, size(pool.name, block.instance_count))
+        for pool in environment.pools
+        for block in pool.capacity_blocks
+    ]
+
+
+def _block_life(environment: Environment, pool: str, block: CapacityBlock, deployed: datetime) -> BlockOutcome:
+    account, region, block_id = environment.account, environment.region, block.capacity_reservation_id
+    reservations = SIMULATED_ACCOUNT.part(Reservations, account, region)
+    reservation = reservations.by_id[block_id]
+    end, reclaim = reservation.end, reservation.reclaim_start
+    if end is None or reclaim is None:
+        raise AssertionError(f"{block_id} is a block and has no end")
+    mine = [
+        item
+        for item in SIMULATED_ACCOUNT.part(Lifetimes, account, region).by_id.values()
+        if item.reservation_id == block_id
+    ]
+    begins = max(block.start, deployed)
+    return BlockOutcome(
+        pool=pool,
+        reservation_id=block_id,
+        nodes=block.instance_count,
+        begins=begins,
+        end=end,
+        up=_up(mine, block.instance_count),
+        gone=max((item.terminated or end for item in mine), default=None),
+        reclaim=reclaim,
+        paid_node_hours=block.instance_count * max(timedelta(0), end - begins) / timedelta(hours=1),
+        used_node_hours=sum(((item.terminated or end) - item.launched) / timedelta(hours=1) for item in mine),
+        killed=len({instance for _, instance, killed_in in reservations.reclaimed if killed_in == block_id}),
+    )
+
+
+def _up(lifetimes: Sequence[Lifetime], nodes: int) -> datetime | None:
+    """When as many instances ran at once for the first time."""
+    changes = [(item.launched, 1) for item in lifetimes]
+    changes += [(item.terminated, -1) for item in lifetimes if item.terminated is not None]
+    running = 0
+    for moment, change in sorted(changes):
+        running += change
+        if running == nodes:
+            return moment
+    return None

@@ -1,0 +1,83 @@
+"""The embedded AWS as a server on localhost: AWS's APIs by moto, and `/_rehearsal` for who runs the rehearsal."""
+
+import argparse
+import json
+import os
+import threading
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from ultrafleet.environment import Environment, load_environments
+from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal.scenarios import embedded
+from ultrafleet.rehearsal.scenarios.simulation import Simulation
+
+PATH: Final = "/_rehearsal"
+HOST: Final = "127.0.0.1"
+
+StartResponse = Callable[..., object]
+
+
+class Application:
+    """moto's application, and the rehearsal's own words."""
+
+    def __init__(self, director: Simulation) -> None:
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._director = director
+        self._lock = threading.Lock()
+        self.stopped = threading.Event()
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        if environ.get("PATH_INFO") != PATH:
+            answer: Iterable[bytes] = self._moto(environ, start_response)
+            return answer
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        status, told = self._told(json.loads(environ["wsgi.input"].read(length) or b"{}"))
+        body = json.dumps(told).encode()
+        start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    def _told(self, asked: dict[str, Any]) -> tuple[str, Any]:
+        word = asked.pop("word", "")
+        if word == "stop":
+            self.stopped.set()
+            return "200 OK", {}
+        try:
+            with self._lock:
+                return "200 OK", self._director.dispatch(word, **asked)
+        except FleetError as error:
+            return "400 Bad Request", {"error": str(error)}
+
+
+def serve(*, environment: str, environments: Path, port: int, now: datetime) -> None:
+    """Serve an environment's account until it is told to stop."""
+    # What this process calls is itself, whatever its caller's AWS is.
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+
+    def read() -> Environment:
+        (loaded,) = load_environments(environments, only=environment)
+        return loaded
+
+    embedded.start(read(), now=now)
+    application = Application(Simulation(read(), read_again=read))
+    server = make_server(HOST, port, application, threaded=True, request_handler=MotoRequestHandler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    application.stopped.wait()
+    server.shutdown()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("environment")
+    parser.add_argument("--environments", type=Path, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--now", type=datetime.fromisoformat, required=True)
+    serve(**vars(parser.parse_args()))

@@ -1,0 +1,213 @@
+"""Directs a rehearsal: lets time pass, injects faults, and tells what stands."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from ultrafleet.environment import Environment
+from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.cloudformation.engine.stacks import Stacks
+from ultrafleet.rehearsal.ec2.state.reservations import Reservations
+from ultrafleet.rehearsal.kubernetes import KubernetesApi
+from ultrafleet.rehearsal.scenarios import audit
+from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget, Undo
+from ultrafleet.rehearsal.scenarios.faults.fault_list import fault_named
+from ultrafleet.rehearsal.scenarios.pool_view import pool_views
+from ultrafleet.rehearsal.scenarios.purchases import make_purchases
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+from ultrafleet.rehearsal.stepfunctions.clock import Schedules
+
+SETTLING = timedelta(minutes=30)
+"""Longer than a tick of the schedule and whatever EKS needs to launch."""
+
+
+class Simulation:
+    """One rehearsal of one environment; the embedded AWS is in this process."""
+
+    def __init__(self, environment: Environment, *, read_again: Callable[[], Environment] | None = None) -> None:
+        self.environment = environment
+        self._read_again = read_again
+        self._injected: dict[str, Undo] = {}
+
+    def dispatch(self, command: str, **given: Any) -> Any:  # JSON
+        """Do what a command of the command asks; answers and arguments are JSON.
+
+        Raises:
+            FleetError: there is no such command, or it can't be done.
+        """
+        commands: dict[str, Callable[..., Any]] = {
+            "ping": lambda: self.environment.name,
+            "prepare": self.prepare,
+            "status": self.status,
+            "advance": self.advance,
+            "bring_up": self.bring_up,
+            "inject": self.inject,
+            "clear": self.clear,
+            "audit": lambda: [asdict(item) for item in audit.audit(self.environment.account, self.environment.region)],
+            "kubernetes": self.kubernetes,
+            "retained": lambda: [asdict(item) for item in self._retained()],
+            "purge": lambda: [asdict(item) for item in audit.purge(self.environment.account, self.environment.region)],
+            "unprotect": self.unprotect,
+            "delete_stack": self.delete_stack,
+        }
+        if command not in commands:
+            raise FleetError(f"command is {command!r}, expected one of {', '.join(commands)}")
+        return commands[command](**given)
+
+    def prepare(self) -> None:
+        """Read the environment's file again: new blocks are bought, moved ends are extensions."""
+        if self._read_again is not None:
+            self.environment = self._read_again()
+        make_purchases(self.environment)
+
+    def status(self) -> dict[str, Any]:
+        """What stands."""
+        stacks = SIMULATED_ACCOUNT.part(Stacks, self.environment.account, self.environment.region)
+        reservations = SIMULATED_ACCOUNT.part(Reservations, self.environment.account, self.environment.region)
+        return {
+            "now": SIMULATED_ACCOUNT.now.isoformat(),
+            "stacks": {stack.name: stack.status for stack in stacks.live},
+            "pools": [asdict(view) for view in pool_views(self.environment)],
+            "trouble": [*self._trouble_of_blocks(), *self._trouble_of_the_schedule()],
+            "reservations": {
+                reservation.id: {
+                    "state": reservation.state(SIMULATED_ACCOUNT.now),
+                    "start": reservation.start.isoformat(),
+                    "end": reservation.end and reservation.end.isoformat(),
+                    "interconnect": reservation.interconnect,
+                    "launchable": reservation.launchable,
+                }
+                for reservation in reservations.by_id.values()
+            },
+            "killed": len(reservations.reclaimed),
+            "faults": sorted(self._injected),
+        }
+
+    def kubernetes(self) -> dict[str, Any]:
+        """What deployments brought into the environment's cluster."""
+        api = SIMULATED_ACCOUNT.part(KubernetesApi, self.environment.account, self.environment.region)
+        content = api.content(self.environment.name)
+        return {
+            "objects": list(content.objects.values()),
+            "releases": [asdict(release) for release in content.releases.values()],
+        }
+
+    def _trouble_of_the_schedule(self) -> list[str]:
+        """What the last run of the schedule could not do: what it sent to the dead-letter queue, or its own failure."""
+        runs = SIMULATED_ACCOUNT.part(Schedules, self.environment.account, self.environment.region).runs
+        if not runs:
+            return []
+        last = runs[-1]
+        told = [f"schedule: {last.error}: {last.cause}"] if last.status != "SUCCEEDED" else []
+        letters = [json.loads(given["MessageBody"]) for action, given in last.writes if action == "SendMessage"]
+        return told + [f"schedule: pool {item['pool']}: {item['error']}: {item['cause']}" for item in letters]
+
+    def _trouble_of_blocks(self) -> list[str]:
+        """What is wrong with blocks, a line each."""
+        reservations = SIMULATED_ACCOUNT.part(Reservations, self.environment.account, self.environment.region)
+        told = []
+        for pool in self.environment.pools:
+            for block in pool.capacity_blocks:
+                name = f"pool {pool.name}: block {block.capacity_reservation_id}"
+                found = reservations.by_id.get(block.capacity_reservation_id)
+                if found is None:
+                    told.append(f"{name} does not exist in this account")
+                    continue
+                state = found.state(SIMULATED_ACCOUNT.now)
+                if state not in {"scheduled", "active", "expired"}:
+                    told.append(f"{name} is {state}")
+                if found.interconnect != "ok":
+                    told.append(f"{name} has an interconnect that is {found.interconnect}")
+                if not found.launchable:
+                    told.append(f"{name} is unlaunchable")
+                if found.instance_count != block.instance_count:
+                    told.append(f"{name} holds {found.instance_count} instances, the file says {block.instance_count}")
+                if found.availability_zone != block.availability_zone:
+                    told.append(
+                        f"{name} is in Availability Zone {found.availability_zone}, the file says "
+                        f"{block.availability_zone}"
+                    )
+        return told
+
+    def advance(self, *, to: str | None = None, hours: float | None = None) -> str:
+        """Let time pass.
+
+        Args:
+            to: until then, in ISO 8601.
+            hours: so long.
+        """
+        if (to is None) == (hours is None):
+            raise FleetError("neither or both of a moment and a number of hours are given, expected one of them")
+        until = datetime.fromisoformat(to) if to is not None else SIMULATED_ACCOUNT.now + timedelta(hours=hours or 0)
+        if until.tzinfo is None:
+            raise FleetError(f"moment is {to} without an offset, expected one: write {to}Z")
+        if until < SIMULATED_ACCOUNT.now:
+            raise FleetError(
+                f"moment is {until.isoformat()}, expected one after "
+                f"{SIMULATED_ACCOUNT.now.isoformat()}: time only passes"
+            )
+        SIMULATED_ACCOUNT.advance(until)
+        return SIMULATED_ACCOUNT.now.isoformat()
+
+    def bring_up(self) -> str:
+        """Let time pass until the first block of each pool has begun that isn't over."""
+        begins = []
+        for pool in self.environment.pools:
+            later = [block.start for block in pool.capacity_blocks if block.end > SIMULATED_ACCOUNT.now]
+            begins += later[:1]
+        SIMULATED_ACCOUNT.advance(max([SIMULATED_ACCOUNT.now, *begins]) + SETTLING)
+        return SIMULATED_ACCOUNT.now.isoformat()
+
+    def inject(self, *, name: str, pool: str | None = None) -> None:
+        """Inject a fault, until it is cleared."""
+        fault = fault_named(name)
+        if name in self._injected:
+            raise FleetError(f"fault {name} is injected already, expected another: clear it first")
+        try:
+            self._injected[name] = fault.inject(FaultTarget(environment=self.environment, pool=pool))
+        except Refusal as refusal:
+            raise FleetError(
+                f"fault {name} can't be injected ({refusal.message}), expected what it concerns to stand: deploy "
+                f"{self.environment.name} first"
+            ) from refusal
+
+    def clear(self, *, name: str | None = None) -> None:
+        """End a fault, or all of them."""
+        for injected in [name] if name is not None else list(self._injected):
+            if injected not in self._injected:
+                raise FleetError(
+                    f"fault {injected} is not injected, expected one of {', '.join(self._injected) or '(none)'}"
+                )
+            self._injected.pop(injected)()
+
+    def delete_stack(self, *, name: str) -> None:
+        """Delete a stack.
+
+        Raises:
+            FleetError: it could not be deleted.
+        """
+        call = Calls(account_id=self.environment.account, region=self.environment.region)
+        call("cloudformation", "delete_stack", StackName=name)
+        stack = SIMULATED_ACCOUNT.part(Stacks, self.environment.account, self.environment.region).named(name)
+        if stack is not None:
+            raise FleetError(f"stack {name} is {stack.status}, expected it to be gone: {stack.reason}")
+
+    def unprotect(self) -> list[str]:
+        """Take off what protects a production environment from deletion, as its owner would; what was taken off."""
+        call = Calls(account_id=self.environment.account, region=self.environment.region)
+        lifted = []
+        for stack in SIMULATED_ACCOUNT.part(Stacks, self.environment.account, self.environment.region).live:
+            if stack.termination_protection:
+                stack.termination_protection = False
+                lifted.append(f"termination protection of stack {stack.name}")
+        for name in call("eks", "list_clusters")["clusters"]:
+            if call("eks", "describe_cluster", name=name)["cluster"].get("deletionProtection"):
+                call("eks", "update_cluster_config", name=name, deletionProtection=False)
+                lifted.append(f"deletion protection of cluster {name}")
+        return lifted
+
+    def _retained(self) -> list[audit.Audited]:
+        return audit.retained(self.environment.account, self.environment.region)

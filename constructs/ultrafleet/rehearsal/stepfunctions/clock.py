@@ -1,0 +1,139 @@
+"""EventBridge Scheduler: fires rates, and runs the state machines that are their targets."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from moto.scheduler.models import Schedule, scheduler_backends
+from moto.stepfunctions.models import stepfunctions_backends
+
+from ultrafleet.rehearsal.ec2.state.reservations import Reservations
+from ultrafleet.rehearsal.eks.state import Eks
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
+from ultrafleet.rehearsal.stepfunctions.engine.interpreter import Machine
+from ultrafleet.rehearsal.stepfunctions.engine.sdk_integrations import SdkIntegrations
+from ultrafleet.rules.schedule_tags import LEAD_TAG
+
+_RATE: Final = re.compile(r"rate\((\d+) minutes?\)")
+_QUIET_RUNS: Final = 12
+"""After so many runs in a row during which nothing changed anywhere, runs that would do the same are left out."""
+_QUIET_STEP: Final = timedelta(hours=24)
+_AROUND: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One execution."""
+
+    moment: datetime
+    machine: str
+    status: str
+    error: str
+    cause: str
+    writes: list[tuple[str, dict[str, Any]]]
+
+
+class Schedules:
+    """The schedules of an account and a region, with minutes as their finest rate."""
+
+    skip_quiet = True
+    """Leave out runs while nothing changes; a test shows that this changes nothing either."""
+
+    def __init__(self, account_id: str, region: str) -> None:
+        self.account_id = account_id
+        self.region = region
+        self.runs: list[Run] = []
+        self._quiet = 0
+        self._changes = -1
+        self._next: datetime | None = None
+        SIMULATED_ACCOUNT.register(self)
+
+    def next_moment(self, after: datetime) -> datetime | None:
+        """When the next schedule fires."""
+        rates = [rate for schedule in self._enabled() if (rate := _rate(schedule))]
+        if not rates:
+            return None
+        if self._changes != SIMULATED_ACCOUNT.changes:
+            self._quiet = 0
+        step = min(rates)
+        moment = _following(after, step)
+        if self.skip_quiet and self._quiet >= _QUIET_RUNS and not self._is_busy(after):
+            moment = _following(after + _QUIET_STEP - step, step)
+            moment = min([moment, *(_following(start, step) for start, _ in self._busy() if start > after)])
+        self._next = moment
+        return moment
+
+    def act(self, now: datetime) -> None:
+        """Run what fires at this moment."""
+        for schedule in self._enabled():
+            rate = _rate(schedule)
+            if rate is not None and _following(now - timedelta(seconds=1), rate) == now:
+                self._fire(schedule, now)
+
+    def _fire(self, schedule: Schedule, now: datetime) -> None:
+        before = SIMULATED_ACCOUNT.changes
+        arn = schedule.target["Arn"]
+        if ":states:" not in arn:
+            return
+        backend = stepfunctions_backends[self.account_id][self.region]
+        machine = next((machine for machine in backend.state_machines if machine.arn == arn), None)
+        if machine is None:
+            self.runs.append(_failed(now, arn, "States.StateMachineDoesNotExist", arn))
+            return
+        calls = SdkIntegrations(account_id=self.account_id, region=self.region, role_arn=machine.roleArn)
+        execution = Machine(json.loads(machine.definition), calls).run(start=now)
+        self.runs.append(
+            Run(
+                moment=now,
+                machine=machine.name,
+                status=execution.status,
+                error=execution.error,
+                cause=execution.cause,
+                writes=calls.writes,
+            )
+        )
+        self._quiet = self._quiet + 1 if SIMULATED_ACCOUNT.changes == before == self._changes else 0
+        self._changes = SIMULATED_ACCOUNT.changes
+
+    def _is_busy(self, moment: datetime) -> bool:
+        return any(start <= moment <= end for start, end in self._busy())
+
+    def _busy(self) -> list[tuple[datetime, datetime]]:
+        """Times around which a machine may find something to do: a block begins, or comes near its end."""
+        reservations = SIMULATED_ACCOUNT.part(Reservations, self.account_id, self.region).by_id.values()
+        lead = self._longest_lead() + _AROUND
+        return [
+            window
+            for reservation in reservations
+            for window in (
+                (reservation.start - _AROUND, reservation.start + _AROUND),
+                *([(reservation.end - lead, reservation.end + _AROUND)] if reservation.end else []),
+            )
+        ]
+
+    def _longest_lead(self) -> timedelta:
+        groups = SIMULATED_ACCOUNT.part(Eks, self.account_id, self.region).node_groups()
+        tags = [group.told.get("tags", {}).get(LEAD_TAG, "") for group in groups]
+        minutes = [int(value) for value in tags if value.isdigit()]
+        return timedelta(minutes=max(minutes, default=0))
+
+    def _enabled(self) -> list[Schedule]:
+        groups = scheduler_backends[self.account_id][self.region].schedule_groups.values()
+        return [s for group in groups for s in group.schedules.values() if s.state == "ENABLED"]
+
+
+def _failed(moment: datetime, machine: str, error: str, cause: str) -> Run:
+    return Run(moment=moment, machine=machine, status="FAILED", error=error, cause=cause, writes=[])
+
+
+def _rate(schedule: Schedule) -> timedelta | None:
+    match = _RATE.fullmatch(schedule.schedule_expression)
+    return timedelta(minutes=int(match[1])) if match else None
+
+
+def _following(after: datetime, step: timedelta) -> datetime:
+    """First multiple of a step, counted from the epoch, later than a moment."""
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    return epoch + ((after - epoch) // step + 1) * step

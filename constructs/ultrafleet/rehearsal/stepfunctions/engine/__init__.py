@@ -1,0 +1,1 @@
+"""Interpreter of Amazon States Language and its AWS SDK integrations."""
