@@ -1,0 +1,79 @@
+"""EC2 Capacity Blocks: their rules, from `data/capacity_blocks.json`."""
+
+from collections.abc import Iterator
+from datetime import time, timedelta
+from typing import Any, Final
+
+from ultrafleet.catalog.fact_file import Facts
+from ultrafleet.catalog.source import Fact
+
+_FACTS: Final = Facts("capacity_blocks")
+
+NO_PLACEMENT_GROUP: Final = _FACTS.text("capacity-block/no-placement-group")
+"""The placement rule, as a clause for messages."""
+PLACEMENT_GROUP_LAUNCH: Final = _FACTS.text("capacity-block/placement-group-launch")
+"""What a launch with a placement group and a block does."""
+END_RULE: Final = _FACTS.text("capacity-block/end-time-utc")
+"""Time of day at which every block ends, `HH:MM` in UTC."""
+
+
+def facts() -> Iterator[tuple[str, Fact[Any]]]:
+    """Every fact of capacity blocks by its id."""
+    return _FACTS.items()
+
+
+def fact(fact_id: str) -> Fact[Any]:
+    """Fact of capacity blocks.
+
+    Args:
+        fact_id: such as `capacity-block/max-instances`.
+
+    Raises:
+        FleetError: there is none of that id.
+    """
+    return _FACTS[fact_id]
+
+
+def _count(name: str) -> int:
+    return _FACTS.integer(f"capacity-block/{name}").value
+
+
+def _minutes(name: str) -> timedelta:
+    return timedelta(minutes=_count(f"{name}-minutes"))
+
+
+class CapacityBlockRules:
+    """Values of the rules that hold for every capacity block; `fact` has the source of each."""
+
+    END_TIME_UTC: Final = time.fromisoformat(END_RULE.value)
+    """Time of day at which every block ends; it may start at any."""
+    MAX_DURATION: Final = timedelta(days=_count("max-duration-days"))
+    """Longest total, extensions included."""
+    MAX_DAILY_DURATION: Final = timedelta(days=_count("max-daily-duration-days"))
+    """Longest duration that is sold by the day; beyond, it is sold by the week."""
+    MAX_INSTANCES: Final = _count("max-instances")
+    """Instances of one block; not explicit for UltraServers."""
+    MAX_INSTANCES_ON_A_DATE: Final = _count("max-instances-on-a-date")
+    """Instances on blocks in the whole organisation on one date; not explicit for UltraServers."""
+    EARLIEST_START: Final = _minutes("earliest-start")
+    """How soon after the purchase a block may start."""
+    LATEST_START: Final = timedelta(weeks=_count("latest-start-weeks"))
+    """How far ahead a block may start."""
+    LATEST_EXTENSION: Final = _minutes("latest-extension")
+    """How long before its end a block can be extended at the latest."""
+    EARLIEST_EXTENSION: Final = timedelta(days=_count("earliest-extension-days"))
+    """How long before its end a block can be extended at the earliest."""
+    ULTRASERVER_RECLAIM: Final = _minutes("ultraserver-reclaim")
+    """How long before the end EC2 begins to terminate the instances of an UltraServer."""
+    ULTRASERVER_TERMINATION_DUTY: Final = _minutes("p6e-gb200-termination-duty")
+    """How long before the end the user must have terminated the instances of a P6e-GB200 block."""
+    INSTANCE_RECLAIM: Final = _minutes("instance-reclaim")
+    """How long before the end EC2 begins to terminate single instances."""
+    EVENT_BEFORE_RECLAIM: Final = _minutes("event-before-reclaim")
+    """How long before that it sends an EventBridge event."""
+    PAYMENT_FAILS_AFTER: Final = timedelta(hours=_count("payment-failed-hours"))
+    """How long after the purchase a block whose payment doesn't succeed becomes `payment-failed`."""
+    EKS_SCALE_DOWN: Final = _minutes("eks-scale-down")
+    """How long before the end EKS scales a managed node group down by itself."""
+    EKS_EVICTION: Final = _minutes("eks-eviction")
+    """How long EKS evicts at most when a node group shrinks, before it terminates."""

@@ -1,0 +1,159 @@
+"""Fact files: `data/eks.json`, `data/limits.json` and `data/capacity_blocks.json`, one fact an entry, with its source.
+
+A fact that has a `guard` may be written in its file alone: a test reads the guards and looks for literal twins in the
+rest of the library (tests/catalog/test_single_home.py).
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from ultrafleet.catalog.source import Confidence, Fact, Source
+from ultrafleet.errors import FleetError
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceText(_Strict):
+    """Document that facts of the file come from."""
+
+    text: str
+    address: str | None = None
+
+
+class Guard(_Strict):
+    """Where a literal counts as a second home of the fact.
+
+    Attributes:
+        where: `anywhere`: the literal itself, wherever it is. `beside`: only where `words` match the name it is
+            assigned, passed or compared to, or the text it is in. `phrase`: a text in which `words` match.
+        words: regular expression, without regard to case; none for `anywhere`.
+        spellings: other spellings of the value in texts, such as `16 KiB` for 16384.
+    """
+
+    where: Literal["anywhere", "beside", "phrase"]
+    words: str | None = None
+    spellings: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _words_are_stated_where_read(self) -> Self:
+        if (self.words is None) is not (self.where == "anywhere"):
+            raise FleetError(f"guard {self.where} has words {self.words!r}, expected words for beside and phrase alone")
+        if self.words is not None:
+            re.compile(self.words)
+        return self
+
+
+class FactEntry(_Strict):
+    """One fact of a file, as written."""
+
+    id: str
+    value: str | int | bool | None
+    source: str | None = None
+    confidence: Confidence | None = None
+    as_of: str | None = None
+    note: str | None = None
+    guard: Guard | None = None
+
+    @model_validator(mode="after")
+    def _known_or_explained(self) -> Self:
+        stated = (self.source, self.confidence, self.as_of)
+        if self.value is None and self.note is None:
+            raise FleetError(f"fact {self.id} has neither a value nor a note, expected one: say why it is unknown")
+        if self.value is not None and None in stated:
+            raise FleetError(f"fact {self.id} lacks source, confidence or as_of, expected all three: state them")
+        return self
+
+
+class FactFile(_Strict):
+    """A file of facts, validated: each id once, each source named."""
+
+    sources: Mapping[str, SourceText]
+    facts: tuple[FactEntry, ...]
+
+    @model_validator(mode="after")
+    def _ids_and_sources(self) -> Self:
+        seen: set[str] = set()
+        for entry in self.facts:
+            if entry.id in seen:
+                raise FleetError(f"fact {entry.id} is stated twice, expected once: remove one")
+            seen.add(entry.id)
+            if entry.source is not None and entry.source not in self.sources:
+                raise FleetError(
+                    f"fact {entry.id} names source {entry.source!r}, expected one of {', '.join(self.sources)}"
+                )
+        return self
+
+    def items(self) -> Iterator[tuple[str, Fact[Any]]]:
+        """Every fact by its id, in the order of the file."""
+        for entry in self.facts:
+            yield entry.id, self._fact(entry)
+
+    def _fact(self, entry: FactEntry) -> Fact[Any]:
+        source = None
+        if entry.source is not None and entry.confidence is not None:
+            named = self.sources[entry.source]
+            source = Source(text=named.text, confidence=entry.confidence, address=named.address)
+        return Fact(value=entry.value, source=source, as_of=entry.as_of, note=entry.note)
+
+
+@cache
+def fact_file(name: str) -> FactFile:
+    """File of facts in `catalog/data`, read once.
+
+    Args:
+        name: without folder and suffix, such as `limits`.
+    """
+    text = (files("ultrafleet.catalog") / "data" / f"{name}.json").read_text(encoding="utf-8")
+    return FactFile.model_validate(json.loads(text))
+
+
+class Facts:
+    """Facts of one file by id, with their types checked where they are read."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._facts = dict(fact_file(name).items())
+
+    def items(self) -> Iterator[tuple[str, Fact[Any]]]:
+        """Every fact by its id, in the order of the file."""
+        yield from self._facts.items()
+
+    def __getitem__(self, fact_id: str) -> Fact[Any]:
+        """Fact of that id.
+
+        Raises:
+            FleetError: the file has none.
+        """
+        if fact_id not in self._facts:
+            raise FleetError(f"fact {fact_id!r} is not in {self._name}.json, expected an id that is: correct it")
+        return self._facts[fact_id]
+
+    def integer(self, fact_id: str) -> Fact[int]:
+        """Fact whose value is a whole number.
+
+        Raises:
+            FleetError: there is none of that id, or its value is no number.
+        """
+        return self._of_type(fact_id, int)
+
+    def text(self, fact_id: str) -> Fact[str]:
+        """Fact whose value is a text.
+
+        Raises:
+            FleetError: there is none of that id, or its value is no text.
+        """
+        return self._of_type(fact_id, str)
+
+    def _of_type(self, fact_id: str, kind: type) -> Fact[Any]:
+        fact = self[fact_id]
+        if type(fact.value) is not kind:
+            raise FleetError(f"fact {fact_id} is {fact.value!r}, expected {kind.__name__}: correct {self._name}.json")
+        return fact
