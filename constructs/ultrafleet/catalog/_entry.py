@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ultrafleet.catalog._data import Fact
+from ultrafleet.catalog.source import Fact
 from ultrafleet.errors import UnknownFactError
 
 
@@ -12,9 +12,9 @@ class CatalogEntry:
 
     _name: str | None
     _family: str
-    _facts: Mapping[str, Fact]
+    _facts: Mapping[str, Fact[Any]]
 
-    def __init__(self, name: str | None, family: str, facts: Mapping[str, Fact]) -> None:
+    def __init__(self, name: str | None, family: str, facts: Mapping[str, Fact[Any]]) -> None:
         self.__dict__.update(_name=name, _family=family, _facts=dict(facts))
 
     @property
@@ -27,11 +27,11 @@ class CatalogEntry:
         """Family, for types without a name the only handle."""
         return self._family
 
-    def fact(self, name: str) -> Fact:
+    def fact(self, name: str) -> Fact[Any]:
         """A fact with its source; its value is None where no source states it, and its note may say why."""
         return self._facts.get(name, Fact(None))
 
-    def facts(self) -> Mapping[str, Fact]:
+    def facts(self) -> Mapping[str, Fact[Any]]:
         """All facts that a source states, by name."""
         return {name: fact for name, fact in self._facts.items() if fact.value is not None}
 

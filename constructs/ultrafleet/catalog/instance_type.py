@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import difflib
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ultrafleet.catalog._data import Confidence, Fact, InstanceEntry, InstanceValues, catalog_data, entry_facts
+from ultrafleet.catalog._data import catalog_data, entry_facts, fact_names, stated_facts
 from ultrafleet.catalog._entry import CatalogEntry
-from ultrafleet.catalog.network_card import NetworkCard
+from ultrafleet.catalog.network_card import Fabric, NetworkCard
+from ultrafleet.catalog.source import CALLER, Fact, Source
+from ultrafleet.catalog.type_facts import InstanceTypeFacts
 from ultrafleet.errors import FleetError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ultrafleet.catalog.ultraserver_type import UltraServerType
 
-InstanceTypeFacts = InstanceValues
-"""Facts to state of a type that the catalog doesn't know; all optional, None is unknown."""
-
-
-class InstanceType(CatalogEntry):
+class InstanceType(CatalogEntry, InstanceTypeFacts):
     """An EC2 instance type with accelerators.
 
-    Facts are attributes (`InstanceType.P5_48XLARGE.vcpus`), None where no source states them; `fact(name)` gives the
-    source and the confidence, `require(name, instead=...)` refuses where it is unknown.
+    Facts are attributes (`InstanceType.P5_48XLARGE.vcpus`; their names are those of `InstanceTypeFacts`), None where no
+    source states them; `fact(name)` gives the source and the confidence, `require(name, instead=...)` refuses where it
+    is unknown.
     """
 
     P4D_24XLARGE: ClassVar[InstanceType]
@@ -35,67 +33,51 @@ class InstanceType(CatalogEntry):
     P5EN_48XLARGE: ClassVar[InstanceType]
     P6_B200_48XLARGE: ClassVar[InstanceType]
     P6_B300_48XLARGE: ClassVar[InstanceType]
-    P6E_GB200_36XLARGE: ClassVar[InstanceType]
-    P6E_GB300_36XLARGE: ClassVar[InstanceType]
-    P6E_GB300R_36XLARGE: ClassVar[InstanceType]
     TRN1_32XLARGE: ClassVar[InstanceType]
     TRN1N_32XLARGE: ClassVar[InstanceType]
     TRN2_3XLARGE: ClassVar[InstanceType]
     TRN2_48XLARGE: ClassVar[InstanceType]
     TRN2U_48XLARGE: ClassVar[InstanceType]
+    P6E_GB200_36XLARGE: ClassVar[InstanceType]
+    P6E_GB300_36XLARGE: ClassVar[InstanceType]
+    P6E_GB300R_36XLARGE: ClassVar[InstanceType]
+    DL2Q_24XLARGE: ClassVar[InstanceType]
+    G4DN_12XLARGE: ClassVar[InstanceType]
+    G4DN_16XLARGE: ClassVar[InstanceType]
+    G4DN_8XLARGE: ClassVar[InstanceType]
+    G4DN_METAL: ClassVar[InstanceType]
+    G5_12XLARGE: ClassVar[InstanceType]
+    G5_16XLARGE: ClassVar[InstanceType]
+    G5_24XLARGE: ClassVar[InstanceType]
+    G5_48XLARGE: ClassVar[InstanceType]
+    G5_8XLARGE: ClassVar[InstanceType]
+    G6_12XLARGE: ClassVar[InstanceType]
+    G6_16XLARGE: ClassVar[InstanceType]
+    G6_24XLARGE: ClassVar[InstanceType]
+    G6_48XLARGE: ClassVar[InstanceType]
+    G6_8XLARGE: ClassVar[InstanceType]
+    G6E_12XLARGE: ClassVar[InstanceType]
+    G6E_16XLARGE: ClassVar[InstanceType]
+    G6E_24XLARGE: ClassVar[InstanceType]
+    G6E_48XLARGE: ClassVar[InstanceType]
+    G6E_8XLARGE: ClassVar[InstanceType]
+    G7_12XLARGE: ClassVar[InstanceType]
+    G7_24XLARGE: ClassVar[InstanceType]
+    G7_48XLARGE: ClassVar[InstanceType]
+    G7_8XLARGE: ClassVar[InstanceType]
+    G7E_12XLARGE: ClassVar[InstanceType]
+    G7E_24XLARGE: ClassVar[InstanceType]
+    G7E_48XLARGE: ClassVar[InstanceType]
+    G7E_8XLARGE: ClassVar[InstanceType]
+    GR6_8XLARGE: ClassVar[InstanceType]
+    INF1_24XLARGE: ClassVar[InstanceType]
+    P3DN_24XLARGE: ClassVar[InstanceType]
     TRN3_GEN1: ClassVar[InstanceType]
     """Trn3 Gen1 UltraServer member; AWS has published no name."""
     TRN3_GEN2: ClassVar[InstanceType]
     """Trn3 Gen2 UltraServer member; AWS has published no name."""
 
-    accelerator_name: str | None
-    """Accelerator, as its maker names it."""
-    accelerator_kind: str | None
-    """`nvidia` or `neuron`."""
-    accelerator_count: int | None
-    """Accelerators of an instance."""
-    accelerator_memory_gib: float | None
-    """Memory of one accelerator in GiB, where the source counts so."""
-    accelerator_memory_gb: int | None
-    """Memory of one accelerator in GB (10^9), where the source counts so."""
-    vcpus: int | None
-    """vCPUs."""
-    memory_gib: int | None
-    """Main memory in GiB."""
-    architecture: str | None
-    """`x86_64` or `arm64`."""
-    nvme_count: int | None
-    """NVMe disks of the instance store."""
-    nvme_size_gb: int | None
-    """Size of one of them in GB."""
-    max_network_interfaces: int | None
-    """Interfaces of an instance."""
-    max_efa_interfaces: int | None
-    """EFA interfaces of an instance, as the API says."""
-    documented_efa_interface_counts: tuple[int, ...] | None
-    """Numbers of EFA interfaces that the EC2 guide describes, where it doesn't say a maximum."""
-    published_efa_layout: bool | None
-    """Whether the EC2 guide publishes a layout, or a rule that gives one."""
-    efa_bandwidth_gbps: int | None
-    """EFA bandwidth of an instance in Gbit/s."""
-    ipv4_per_interface: int | None
-    """IPv4 addresses of an interface."""
-    nvlink_domain_accelerators: int | None
-    """Accelerators in one NVLink (or NeuronLink) domain; for P6e-GB200 it depends on the UltraServer."""
-    purchase_options: tuple[str, ...] | None
-    """Ways to buy it: `on-demand`, `spot`, `capacity-block`."""
-    supports_on_demand_capacity_reservation: bool | None
-    """Whether AWS documents on-demand capacity reservations for it."""
-    placement_group_strategies: tuple[str, ...] | None
-    """Placement group strategies that the API allows."""
-    zones: tuple[str, ...] | None
-    """Zones that documents name. Others may exist."""
-    capacity_block_usd_per_hour: float | None
-    """Price of an instance on a capacity block, USD an hour."""
-    price_date: str | None
-    """Month of that price."""
-
-    FACTS: ClassVar[tuple[str, ...]] = tuple(InstanceValues.model_fields)
+    FACTS: ClassVar[tuple[str, ...]] = fact_names(InstanceTypeFacts)
     """Names of all facts, known or not."""
 
     _network_cards: tuple[NetworkCard, ...] | None
@@ -106,8 +88,7 @@ class InstanceType(CatalogEntry):
         *,
         facts: InstanceTypeFacts | None = None,
         network_cards: Sequence[NetworkCard] | None = None,
-        source: str = "caller",
-        confidence: Confidence = Confidence.HIGH,
+        source: Source = CALLER,
     ) -> InstanceType:
         """The type of that name; with facts, a type of your own.
 
@@ -115,8 +96,7 @@ class InstanceType(CatalogEntry):
             name: API name, such as `p5.48xlarge`; or the family of a type that has none.
             facts: what you know of a type. Default: the catalog's facts.
             network_cards: its cards, in the order of their indexes. Default: unknown, or the catalog's.
-            source: where your facts come from.
-            confidence: how well they are known.
+            source: where your facts come from, and how well they are known. Default: the caller, high.
 
         Raises:
             FleetError: the catalog doesn't know the name and no facts were passed, or the indexes of the cards are not
@@ -132,9 +112,7 @@ class InstanceType(CatalogEntry):
                 )
             return known[name]
         base = known.get(name)
-        stated = {
-            key: Fact(getattr(facts, key), source, confidence) for key in (facts.model_fields_set if facts else ())
-        }
+        stated = stated_facts(facts, source)
         cards = _checked(name, network_cards) if network_cards is not None else (base.network_cards if base else None)
         if base is not None:
             return InstanceType(base.name, base.family, {**base._facts, **stated}, cards)  # noqa: SLF001 - of one class
@@ -146,7 +124,11 @@ class InstanceType(CatalogEntry):
         return tuple(_load().values())
 
     def __init__(
-        self, name: str | None, family: str, facts: Mapping[str, Fact], network_cards: tuple[NetworkCard, ...] | None
+        self,
+        name: str | None,
+        family: str,
+        facts: Mapping[str, Fact[Any]],
+        network_cards: tuple[NetworkCard, ...] | None,
     ) -> None:
         super().__init__(name, family, facts)
         self.__dict__.update({fact_name: self.fact(fact_name).value for fact_name in self.FACTS})
@@ -158,45 +140,42 @@ class InstanceType(CatalogEntry):
         return self._network_cards
 
     @property
-    def ultraserver_types(self) -> tuple[UltraServerType, ...]:
-        """UltraServers that it is a member of."""
-        from ultrafleet.catalog.ultraserver_type import UltraServerType  # noqa: PLC0415 - they name each other
-
-        return tuple(found for found in UltraServerType.all() if found.instance_type == self)
+    def fabrics(self) -> tuple[Fabric, ...]:
+        """Fabrics that its cards can join: EFA before RoCE; none where the cards are not known."""
+        cards = self._network_cards or ()
+        known = {
+            Fabric.EFA: any(card.takes_efa_only for card in cards),
+            Fabric.ROCE: any(card.takes_secondary for card in cards),
+        }
+        return tuple(fabric for fabric, has in known.items() if has)
 
     @property
     def is_ultraserver_member(self) -> bool:
-        """Whether it comes in whole UltraServers.
-
-        P6e-GB300 in its second spelling is taken to, like the first, and so is Trn3, whose members have no name yet.
-        """
-        return bool(self.ultraserver_types) or self.name is None or self.family == "p6e-gb300r"
+        """Whether it comes in whole UltraServers only, as far as a source states it."""
+        return bool(self.sold_in_ultraservers)
 
 
 @cache
 def _load() -> Mapping[str, InstanceType]:
-    data = catalog_data()
-    return {str(found): found for entry in data.instance_types for found in [_from_entry(entry, data.sources)]}
-
-
-def _from_entry(entry: InstanceEntry, sources: Mapping[str, str]) -> InstanceType:
-    cards = None
-    table = entry.network_cards
-    if table is not None:
-        cards = tuple(
-            NetworkCard(
-                index=index,
-                **run.model_dump(exclude={"indexes"}),
-                source=sources[table.source],
-                confidence=table.confidence,
-                note=table.note,
-                additional_ena_source=sources[table.additional_ena_source] if table.additional_ena_source else None,
-                additional_ena_confidence=table.additional_ena_confidence,
-            )
-            for run in table.cards
-            for index in run.range
+    entries = [
+        InstanceType(
+            entry.name,
+            entry.family,
+            entry_facts(entry),
+            entry.network_cards.network_cards() if entry.network_cards is not None else None,
         )
-    return InstanceType(entry.name, entry.family, entry_facts(entry, sources), cards)
+        for entry in catalog_data().instance_types
+    ]
+    return {str(entry): entry for entry in entries}
+
+
+def other_type_names() -> Mapping[str, Fact[str]]:
+    """Real accelerated instance types of which the catalog has no facts, by name; the note says why."""
+    return {
+        name: Fact(name, names.resolve(), note=names.note)
+        for names in catalog_data().other_names
+        for name in names.names
+    }
 
 
 def _checked(name: str, cards: Sequence[NetworkCard]) -> tuple[NetworkCard, ...]:

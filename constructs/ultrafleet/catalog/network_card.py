@@ -1,12 +1,26 @@
-"""One network card of an instance type."""
+"""Network cards of an instance type, and the fabrics that they join."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
 
-from ultrafleet.catalog._data import Confidence
+from pydantic import ConfigDict
+
+from ultrafleet.catalog.source import CALLER, Source
 from ultrafleet.errors import FleetError
 
-INTERFACE_TYPES = ("interface", "efa", "efa-only")
-"""Spellings of the EC2 API."""
+INTERFACE_TYPES = ("interface", "efa", "efa-only", "secondary")
+"""Spellings of the EC2 API: ENA; ENA and EFA; EFA alone; RoCE, on a subnet of a secondary network."""
+
+
+class Fabric(StrEnum):
+    """A network between accelerators of different nodes."""
+
+    EFA = "efa"
+    """Elastic Fabric Adapter."""
+    ROCE = "roce"
+    """RDMA over converged Ethernet: secondary interfaces on a secondary network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,23 +29,24 @@ class NetworkCard:
 
     Attributes:
         index: network card index.
-        interface_types: what an interface on it may be: `interface` (ENA), `efa` (ENA and EFA), `efa-only`.
-        max_interfaces: interfaces it takes; 0 for cards that take none of these.
+        interface_types: what an interface on it may be: `interface` (ENA), `efa` (ENA and EFA), `efa-only`, or
+            `secondary` (RoCE).
+        max_interfaces: ordinary interfaces it takes; 0 for cards that take none, or secondary ones alone.
         baseline_gbps: baseline bandwidth that DescribeInstanceTypes reports.
         ena_bandwidth_gbps: IP bandwidth.
         efa_bandwidth_gbps: EFA bandwidth.
         physical_nic_group: cards of one group share a physical NIC and its bandwidth.
         accelerators: accelerators it serves, numbered from 0.
         additional_ena_interface: whether it may carry an ENA interface at device 1 for more IP bandwidth.
-        source: where the table comes from.
-        confidence: how well it is known.
-        note: what a reader should know of the table.
-        additional_ena_source: where `additional_ena_interface` comes from, if not from `source`.
-        additional_ena_confidence: how well that is known.
+        source: where the card comes from. Default: the caller.
+        note: what a reader should know of it.
+        other_sources: where single values come from, by their names. Default: all from `source`.
 
     Raises:
         FleetError: the index is negative, or an interface type is none of the API's.
     """
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     index: int
     interface_types: tuple[str, ...] | None = None
@@ -42,11 +57,9 @@ class NetworkCard:
     physical_nic_group: str | None = None
     accelerators: tuple[int, ...] | None = None
     additional_ena_interface: bool | None = None
-    source: str = "caller"
-    confidence: Confidence = Confidence.HIGH
+    source: Source = CALLER
     note: str | None = None
-    additional_ena_source: str | None = None
-    additional_ena_confidence: Confidence | None = None
+    other_sources: Mapping[str, Source] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.index < 0:
@@ -58,7 +71,16 @@ class NetworkCard:
                 f"{', '.join(INTERFACE_TYPES)}: correct it"
             )
 
+    def source_of(self, value: str) -> Source:
+        """Source of one value of the card, such as `max_interfaces`."""
+        return self.other_sources.get(value, self.source)
+
     @property
     def takes_efa_only(self) -> bool:
         """Whether EFA-only interfaces are known to be allowed."""
         return self.interface_types is not None and "efa-only" in self.interface_types
+
+    @property
+    def takes_secondary(self) -> bool:
+        """Whether secondary interfaces are known to be allowed."""
+        return self.interface_types is not None and "secondary" in self.interface_types

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 Value_co = TypeVar("Value_co", covariant=True)
 
@@ -34,6 +34,10 @@ class Source:
 
     def __str__(self) -> str:
         return f"{self.text} ({self.confidence})"
+
+
+CALLER: Final = Source("caller")
+"""The caller of the library, who states facts of types of their own."""
 
 
 @dataclass(frozen=True)

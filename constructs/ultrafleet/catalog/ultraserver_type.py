@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import difflib
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ultrafleet.catalog._data import Confidence, Fact, UltraServerValues, catalog_data, entry_facts
+from ultrafleet.catalog._data import catalog_data, entry_facts, fact_names, stated_facts
 from ultrafleet.catalog._entry import CatalogEntry
 from ultrafleet.catalog.instance_type import InstanceType
+from ultrafleet.catalog.source import CALLER, Fact, Source
+from ultrafleet.catalog.type_facts import UltraServerTypeFacts
 from ultrafleet.errors import FleetError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-UltraServerTypeFacts = UltraServerValues
-"""Facts to state of an UltraServer that the catalog doesn't know; all optional, None is unknown."""
 
-
-class UltraServerType(CatalogEntry):
+class UltraServerType(CatalogEntry, UltraServerTypeFacts):
     """An EC2 UltraServer: instances in one NVLink or NeuronLink domain, sold as one capacity block.
 
     The EC2 API takes its type as a plain string, so names are open: see `of`.
@@ -34,22 +33,7 @@ class UltraServerType(CatalogEntry):
     TRN3_GEN2: ClassVar[UltraServerType]
     """AWS has published no name."""
 
-    instance_count: int | None
-    """Instances in it."""
-    accelerator_count: int | None
-    """Accelerators in it: one NVLink or NeuronLink domain."""
-    efa_bandwidth_gbps: int | None
-    """EFA bandwidth of all its instances together in Gbit/s."""
-    zones: tuple[str, ...] | None
-    """Zones that documents name. Others may exist."""
-    region: str | None
-    """Region, where documents name no zone."""
-    capacity_block_usd_per_hour: float | None
-    """Price of the whole UltraServer on a capacity block, USD an hour."""
-    price_date: str | None
-    """Month of that price."""
-
-    FACTS: ClassVar[tuple[str, ...]] = tuple(UltraServerValues.model_fields)
+    FACTS: ClassVar[tuple[str, ...]] = fact_names(UltraServerTypeFacts)
     """Names of all facts, known or not."""
 
     _instance_type: InstanceType | None
@@ -60,8 +44,7 @@ class UltraServerType(CatalogEntry):
         *,
         instance_type: InstanceType | None = None,
         facts: UltraServerTypeFacts | None = None,
-        source: str = "caller",
-        confidence: Confidence = Confidence.HIGH,
+        source: Source = CALLER,
     ) -> UltraServerType:
         """The UltraServer of that name; with facts, one of your own.
 
@@ -69,8 +52,7 @@ class UltraServerType(CatalogEntry):
             name: API name, such as `u-p6e-gb200x72`; or the family of one that has none.
             instance_type: its members. Default: the catalog's.
             facts: what you know of it. Default: the catalog's facts.
-            source: where your facts come from.
-            confidence: how well they are known.
+            source: where your facts come from, and how well they are known. Default: the caller, high.
 
         Raises:
             FleetError: the catalog doesn't know the name and nothing was passed.
@@ -85,9 +67,7 @@ class UltraServerType(CatalogEntry):
                     "it, or pass UltraServerType.of(name, instance_type=..., facts=UltraServerTypeFacts(...))"
                 )
             return base
-        stated = {
-            key: Fact(getattr(facts, key), source, confidence) for key in (facts.model_fields_set if facts else ())
-        }
+        stated = stated_facts(facts, source)
         if base is not None:
             facts_of_both = {**base._facts, **stated}  # noqa: SLF001 - of one class
             return UltraServerType(base.name, base.family, facts_of_both, instance_type or base.instance_type)
@@ -98,8 +78,13 @@ class UltraServerType(CatalogEntry):
         """Every UltraServer of the catalog."""
         return tuple(_load().values())
 
+    @staticmethod
+    def with_members(instance_type: InstanceType) -> tuple[UltraServerType, ...]:
+        """UltraServers of the catalog whose members are of that type."""
+        return tuple(found for found in _load().values() if found.instance_type == instance_type)
+
     def __init__(
-        self, name: str | None, family: str, facts: Mapping[str, Fact], instance_type: InstanceType | None
+        self, name: str | None, family: str, facts: Mapping[str, Fact[Any]], instance_type: InstanceType | None
     ) -> None:
         super().__init__(name, family, facts)
         self.__dict__.update({fact_name: self.fact(fact_name).value for fact_name in self.FACTS})
@@ -113,15 +98,14 @@ class UltraServerType(CatalogEntry):
 
 @cache
 def _load() -> Mapping[str, UltraServerType]:
-    data = catalog_data()
     entries = [
         UltraServerType(
             entry.name,
             entry.family,
-            entry_facts(entry, data.sources),
+            entry_facts(entry),
             InstanceType.of(entry.instance_type) if entry.instance_type else None,
         )
-        for entry in data.ultraserver_types
+        for entry in catalog_data().ultraserver_types
     ]
     return {str(entry): entry for entry in entries}
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ultrafleet.environment import Environment, load_environments
-from ultrafleet.environment.facts import FleetCost, blocks_over, fleet_facts
+from ultrafleet.environment.facts import FleetCost, blocks_over, fleet_cost, fleet_facts
 from ultrafleet.errors import FleetError
 
 MAX_RESOURCES = 500
@@ -58,7 +58,10 @@ def summary(
     environment: Annotated[str | None, typer.Argument(help="name of one environment; default: all")] = None,
     environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
     assembly: Annotated[Path, typer.Option(help="folder that cdk synth wrote")] = Path("cdk.out"),
-    as_of: Annotated[datetime | None, typer.Option(help="warn about blocks that are over at this UTC date")] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(help="warn about blocks that are over at this UTC date; prices are stale by it, default: today"),
+    ] = None,
 ) -> None:
     """Show what was synthesised: stacks against CloudFormation's limits, the fleet, its IPs and its price."""
     loaded = load_environments(environments, only=environment)
@@ -66,9 +69,11 @@ def summary(
     console = Console(width=max(120, Console().width), highlight=False)
     console.print(_stacks({item.name: read_templates(assembly, item.name) for item in loaded}))
     console.print(_fleets(loaded))
+    console.print(_prices(loaded))
     console.print(_subnets(loaded))
+    day = (as_of or datetime.now(UTC)).date()
     for item in loaded:
-        _print_unknown_prices(console, item.name, fleet_facts(item).cost)
+        _print_price_notes(console, item.name, fleet_cost(item), day)
     if as_of is not None:
         _warn_about_blocks(loaded, as_of.replace(tzinfo=UTC))
 
@@ -123,11 +128,35 @@ def _price(cost: FleetCost) -> str:
     return f"{known} + unknown" if cost.usd_per_hour else "unknown"
 
 
-def _print_unknown_prices(console: Console, environment: str, cost: FleetCost) -> None:
-    if cost.unknown:
+def _prices(environments: Iterable[Environment]) -> Table:
+    table = _table("public prices", "environment", "pool", "region", "type", "bought as")
+    for name in ("USD an hour each", "number", "USD an hour", "price of"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for environment in environments:
+        for pool in fleet_cost(environment).pools:
+            known = pool.price.value is not None
+            table.add_row(
+                environment.name,
+                pool.pool_name,
+                environment.region,
+                pool.sold,
+                pool.purchase_option.value,
+                f"{pool.price.value:,.3f}" if known else "not public",
+                str(pool.count),
+                f"{pool.usd_per_hour:,.2f}" if known else "unknown",
+                pool.price.as_of or "-",
+            )
+    return table
+
+
+def _print_price_notes(console: Console, environment: str, cost: FleetCost, day: date) -> None:
+    for pool in cost.pools:
+        if pool.price.value is None:
+            console.print(f"{environment}: pool {pool.pool_name}: {pool.price.note}")
+    for pool in cost.stale(day):
         console.print(
-            f"{environment}: no source states the price of {', '.join(cost.unknown)}: on-demand prices are not in the "
-            "catalog"
+            f"{environment}: pool {pool.pool_name}: the price of {pool.sold} is stale: of {pool.price.as_of}, "
+            f"more than a quarter before {day.isoformat()}"
         )
 
 

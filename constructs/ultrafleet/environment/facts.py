@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
+from ultrafleet.catalog import Fact, PurchaseOption, is_stale, price
 from ultrafleet.environment.models import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.layout import Interface, efa_layout
 from ultrafleet.rules.block_clock import block_is_over
@@ -14,18 +15,57 @@ PoolSettings = UltraServerPoolSettings | AcceleratorPoolSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class FleetCost:
-    """Capacity of an environment at full size, in USD an hour.
+class PoolPrice:
+    """Price of a pool's capacity at full size.
 
     Attributes:
-        usd_per_hour: sum over the pools whose price is known.
-        price_dates: when those prices were current.
-        unknown: pools whose price no source states.
+        pool_name: name of the pool.
+        sold: instance type or UltraServer type that is paid for.
+        purchase_option: how it is bought.
+        count: how many of them.
+        price: USD an hour of one; None where no public price is known, with a note that says why.
     """
 
-    usd_per_hour: float
-    price_dates: tuple[str, ...]
-    unknown: tuple[str, ...]
+    pool_name: str
+    sold: str
+    purchase_option: PurchaseOption
+    count: int
+    price: Fact[float | None]
+
+    @property
+    def usd_per_hour(self) -> float | None:
+        """USD an hour of all of them."""
+        return None if self.price.value is None else self.price.value * self.count
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetCost:
+    """Capacity of an environment at full size.
+
+    Attributes:
+        pools: price of each pool, in the file's order.
+    """
+
+    pools: tuple[PoolPrice, ...]
+
+    @property
+    def usd_per_hour(self) -> float:
+        """USD an hour: sum over the pools whose price is known."""
+        return sum(pool.usd_per_hour or 0.0 for pool in self.pools)
+
+    @property
+    def price_dates(self) -> tuple[str, ...]:
+        """Days or months at which those prices held."""
+        return tuple(sorted({pool.price.as_of for pool in self.pools if pool.price.as_of is not None}))
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Pools without a known public price."""
+        return tuple(pool.pool_name for pool in self.pools if pool.usd_per_hour is None)
+
+    def stale(self, day: date) -> tuple[PoolPrice, ...]:
+        """Pools whose price is more than a quarter old on a day."""
+        return tuple(pool for pool in self.pools if pool.price.as_of is not None and is_stale(pool.price.as_of, day))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +101,7 @@ def fleet_facts(environment: Environment) -> FleetFacts:
         ultraservers=sum(isinstance(pool, UltraServerPoolSettings) for pool in environment.pools),
         accelerators=accelerators,
         nodes=sum(pool.max_nodes for pool in environment.pools),
-        cost=_cost(environment.pools),
+        cost=fleet_cost(environment),
         subnets=tuple(ip_budgets(environment)),
     )
 
@@ -101,18 +141,19 @@ def blocks_over(environment: Environment, as_of: datetime) -> list[tuple[PoolSet
     ]
 
 
-def _cost(pools: Sequence[PoolSettings]) -> FleetCost:
-    total = 0.0
-    dates: set[str] = set()
-    unknown = []
-    for pool in pools:
-        # The catalog's prices are those of capacity blocks; nothing here states a price on demand.
-        sold = pool.ultraserver if isinstance(pool, UltraServerPoolSettings) else pool.instance
-        count = 1 if isinstance(pool, UltraServerPoolSettings) else pool.max_nodes
-        price = sold.capacity_block_usd_per_hour if pool.blocks else None
-        if price is None:
-            unknown.append(pool.name)
-            continue
-        total += price * count
-        dates.add(str(sold.price_date))
-    return FleetCost(usd_per_hour=total, price_dates=tuple(sorted(dates)), unknown=tuple(unknown))
+def fleet_cost(environment: Environment) -> FleetCost:
+    """Price of each pool in the environment's region, by the way its capacity is bought."""
+    return FleetCost(pools=tuple(_price(pool, environment.region) for pool in environment.pools))
+
+
+def _price(pool: PoolSettings, region: str) -> PoolPrice:
+    whole = isinstance(pool, UltraServerPoolSettings)
+    sold = pool.ultraserver if isinstance(pool, UltraServerPoolSettings) else pool.instance
+    option = PurchaseOption.CAPACITY_BLOCK if pool.blocks else PurchaseOption.ON_DEMAND
+    return PoolPrice(
+        pool_name=pool.name,
+        sold=str(sold),
+        purchase_option=option,
+        count=1 if whole else pool.max_nodes,
+        price=price(sold, option, region),
+    )

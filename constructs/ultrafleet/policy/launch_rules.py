@@ -5,7 +5,7 @@ import binascii
 import re
 from collections.abc import Iterator, Mapping
 
-from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog import InstanceType, other_type_names
 from ultrafleet.layout import layout_violations
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.templates.intrinsics import Unknown, text_of
@@ -16,8 +16,6 @@ from ultrafleet.templates.template import Template
 _USER_DATA_BYTES = 16_384
 _DYNAMIC = ("{{resolve:", base64.b64encode(b"{{resolve:").decode()[:12])
 _HOLE = re.compile(rb"\$\{(AWS::\w+|\xe2\x80\xa6)\}")
-_WITHOUT_EFA = {"trn1.2xlarge"}
-"""Real types of the catalog's families that it leaves out (botocore, InstanceType, high)."""
 _FAMILIES = {item.name.split(".")[0] for item in InstanceType.all() if item.name}
 
 
@@ -53,7 +51,7 @@ def _instance_type(template: Template) -> Iterator[Problem]:
     named += [(group.logical_id, name) for group in groups(template) for name in group.type_names]
     for logical_id, name in dict.fromkeys(pair for pair in named if isinstance(pair[1], str)):
         family = name.split(".")[0]
-        if family in _FAMILIES and known_type(name) is None and name not in _WITHOUT_EFA:
+        if family in _FAMILIES and known_type(name) is None and name not in other_type_names():
             yield Problem(
                 logical_id,
                 f"instance type is {name}, expected one that is known of {family}: "

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.catalog import Fact, InstanceType, PurchaseOption, UltraServerType, price
+from ultrafleet.errors import FleetError
 from ultrafleet.rules.schedule_tags import HOLD, SCHEDULE_TAG
+from ultrafleet.rules.zones import region_of_zone
 from ultrafleet.templates.block_metadata import BLOCKS_PREFIX, BlockWindow, read_block_windows
 from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import as_int
@@ -92,20 +94,39 @@ class Pool:
         per_node = self._usd_per_node_hour
         if sizes and per_node is not None:
             return per_node * max(sizes)
-        if self.ultraserver_type is not None:
-            price = self.ultraserver_type.capacity_block_usd_per_hour
-            return price * self.ultraservers if price is not None else None
-        price = self.instance_type.capacity_block_usd_per_hour if self.instance_type is not None else None
-        return price * self.nodes if price is not None else None
+        if self._sold is None:
+            return None
+        each = self._price(self._sold).value
+        return each * (self.ultraservers or self.nodes) if each is not None else None
 
     @property
     def _usd_per_node_hour(self) -> float | None:
         """Share of one node in the price of an UltraServer, or its own."""
-        types = self.instance_type.ultraserver_types if self.instance_type is not None else ()
-        sold = [item for item in types if item.capacity_block_usd_per_hour]
-        if sold and sold[0].instance_count:
-            return (sold[0].capacity_block_usd_per_hour or 0.0) / sold[0].instance_count
-        return self.instance_type.capacity_block_usd_per_hour if self.instance_type is not None else None
+        if self.instance_type is None:
+            return None
+        for item in UltraServerType.with_members(self.instance_type):
+            whole = self._price(item).value
+            if whole is not None and item.instance_count:
+                return whole / item.instance_count
+        return self._price(self.instance_type).value
+
+    @property
+    def region(self) -> str | None:
+        """Region of its stack or of its zone, where either is known."""
+        _, _, region = self.place.partition("/")
+        if region or self.zone is None:
+            return region or None
+        try:
+            return region_of_zone(self.zone)
+        except FleetError:
+            return None
+
+    @property
+    def _sold(self) -> UltraServerType | InstanceType | None:
+        return self.ultraserver_type or self.instance_type
+
+    def _price(self, sold: UltraServerType | InstanceType) -> Fact[float | None]:
+        return price(sold, PurchaseOption.CAPACITY_BLOCK, self.region)
 
     def remaining_hours(self, window: BlockWindow, as_of: datetime) -> float:
         """Hours that a block has left."""
@@ -113,9 +134,8 @@ class Pool:
 
     @property
     def price_date(self) -> str | None:
-        """Month of the price."""
-        sold = self.ultraserver_type or self.instance_type
-        return sold.price_date if sold is not None and self.usd_per_hour is not None else None
+        """Day or month at which the price held."""
+        return self._price(self._sold).as_of if self._sold is not None and self.usd_per_hour is not None else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,7 +268,7 @@ def _ultraservers(kind: InstanceType | None, nodes: int | None) -> tuple[UltraSe
     if kind is None or not nodes:
         return None, 0
     counts = sorted(
-        ((item.instance_count, item) for item in kind.ultraserver_types if item.instance_count),
+        ((item.instance_count, item) for item in UltraServerType.with_members(kind) if item.instance_count),
         key=lambda pair: -pair[0],
     )
     for count, ultraserver in counts:

@@ -12,10 +12,10 @@ class BlockCost:
     """Sums of the prices that are known.
 
     Attributes:
-        usd_per_hour: of all blocks at full size, in the month of the prices.
+        usd_per_hour: of all blocks at full size, at the dates of the prices.
         usd_remaining: from a day to the end of each block.
-        price_dates: months of the prices.
-        without_price: pools whose price nobody states: those that aren't on blocks, and types without a price.
+        price_dates: days or months of the prices.
+        without_price: pools without a known price: those that aren't on blocks, and types without a public price.
         without_end: pools on blocks whose templates don't say when the blocks end.
     """
 

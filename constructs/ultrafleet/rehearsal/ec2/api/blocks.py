@@ -18,7 +18,7 @@ from ultrafleet.rehearsal.ec2.state.reservations import (
 )
 from ultrafleet.rehearsal.ec2.state.zones import zone_id
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
-from ultrafleet.rules.zones import is_local_zone
+from ultrafleet.rules.zones import is_local_zone, region_of_zone
 
 _BLOCK_FILTERS: Final = (
     "availability-zone",
@@ -218,6 +218,7 @@ def _extension_answer(block: CapacityReservation, extension: Extension) -> dict[
 
 
 def _wanted(block: CapacityReservation) -> Wanted:
+    region = region_of_zone(block.availability_zone)
     if block.ultraserver_type is not None:
-        return ultraserver_wanted(block.ultraserver_type, 1)
-    return instances_wanted(block.instance_type, block.instance_count)
+        return ultraserver_wanted(block.ultraserver_type, 1, region)
+    return instances_wanted(block.instance_type, block.instance_count, region)

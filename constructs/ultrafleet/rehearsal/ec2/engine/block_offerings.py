@@ -13,7 +13,7 @@ from typing import Any, Final
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 from moto.ec2.utils import random_id
 
-from ultrafleet.catalog import CapacityBlockRules, UltraServerType
+from ultrafleet.catalog import CapacityBlockRules, PurchaseOption, UltraServerType, price
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.ec2.state.block_sales import Offering, Wanted
 from ultrafleet.rehearsal.ec2.state.instance_types import catalog_type
@@ -28,7 +28,7 @@ _WEEK: Final = 7
 _LATER_STARTS: Final = 3
 
 
-def wanted_of(params: dict[str, Any]) -> Wanted:
+def wanted_of(params: dict[str, Any], region: str) -> Wanted:
     """What DescribeCapacityBlockOfferings asks for.
 
     Raises:
@@ -38,11 +38,11 @@ def wanted_of(params: dict[str, Any]) -> Wanted:
     if bool(server) == bool(instance):
         raise Refusal("InvalidParameterCombination", "Specify either InstanceType or UltraserverType.")
     if server:
-        return ultraserver_wanted(server, int(params.get("UltraserverCount") or 1))
-    return instances_wanted(str(instance), int(params.get("InstanceCount") or 1))
+        return ultraserver_wanted(server, int(params.get("UltraserverCount") or 1), region)
+    return instances_wanted(str(instance), int(params.get("InstanceCount") or 1), region)
 
 
-def ultraserver_wanted(name: str, count: int) -> Wanted:
+def ultraserver_wanted(name: str, count: int, region: str) -> Wanted:
     """A number of UltraServers.
 
     Raises:
@@ -61,11 +61,11 @@ def ultraserver_wanted(name: str, count: int) -> Wanted:
         instance_count=entry.instance_count,
         blocks=count,
         ultraserver_type=name,
-        usd_per_hour=entry.capacity_block_usd_per_hour,
+        usd_per_hour=price(name, PurchaseOption.CAPACITY_BLOCK, region).value,
     )
 
 
-def instances_wanted(name: str, count: int) -> Wanted:
+def instances_wanted(name: str, count: int, region: str) -> Wanted:
     """A number of single instances.
 
     Raises:
@@ -77,13 +77,13 @@ def instances_wanted(name: str, count: int) -> Wanted:
         raise Refusal("InvalidParameterValue", f"The instance type '{name}' is not supported for Capacity Blocks.")
     if not 1 <= count <= CapacityBlockRules.MAX_INSTANCES:
         raise Refusal("InvalidParameterValue", f"Invalid value '{count}' for InstanceCount.")
-    price = entry.capacity_block_usd_per_hour
+    each = price(name, PurchaseOption.CAPACITY_BLOCK, region).value
     return Wanted(
         instance_type=name,
         instance_count=count,
         blocks=1,
         ultraserver_type=None,
-        usd_per_hour=None if price is None else price * count,
+        usd_per_hour=None if each is None else each * count,
     )
 
 
@@ -106,7 +106,7 @@ def duration_of(hours: int) -> timedelta:
 
 def offered(account_id: str, region: str, params: dict[str, Any]) -> list[Offering]:
     """Blocks for sale that a DescribeCapacityBlockOfferings call asks for."""
-    wanted = wanted_of(params)
+    wanted = wanted_of(params, region)
     duration = duration_of(int(params["CapacityDurationHours"]))
     not_before = moment(params.get("StartDateRange"))
     not_after = moment(params.get("EndDateRange"))
