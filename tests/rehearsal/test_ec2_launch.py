@@ -11,6 +11,7 @@ import pytest
 
 from helpers.rehearsal_ec2 import ACCOUNT, DALLAS, END, NOW, P5EN_BLOCK, REGION, ULTRASERVER, Scene, embedded_account
 from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog.source import Source
 from ultrafleet.layout import Interface, efa_layout
 from ultrafleet.rehearsal.ec2.engine.launch import launch
 from ultrafleet.rehearsal.ec2.rules import launch as launch_rules
@@ -317,7 +318,8 @@ def test_only_its_rule_refuses_a_bad_launch(case: Case, scene: Scene, monkeypatc
 def test_every_rule_has_a_case_and_a_source() -> None:
     assert {case.rule for case in CASES} == {rule.id for rule in LAUNCH_RULES}
     assert len({rule.id for rule in LAUNCH_RULES}) == len(LAUNCH_RULES)
-    assert all("high" in rule.source or "medium" in rule.source or "inferred" in rule.source for rule in LAUNCH_RULES)
+    assert set(launch_rules.REASONS) == {rule.id for rule in LAUNCH_RULES}
+    assert all(isinstance(rule.source, Source) for rule in LAUNCH_RULES)
 
 
 def _layout(shown: Mapping[str, Any]) -> list[Interface]:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
+from ultrafleet.catalog.source import Source
 from ultrafleet.rehearsal import extension
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.eks.api import clusters
+from ultrafleet.rehearsal.eks.rules import clusters
 from ultrafleet.rehearsal.eks.rules import node_groups as node_group_rules
 from ultrafleet.rehearsal.eks.state import Eks, NodeGroupRecord
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
@@ -147,7 +148,9 @@ def test_every_rule_has_a_case() -> None:
     assert {rule.id for rule in node_group_rules.NODEGROUP_RULES} == set(GROUPS)
     assert {rule.id for rule in clusters.CLUSTER_RULES} == set(CLUSTERS)
     for rule in (*node_group_rules.NODEGROUP_RULES, *clusters.CLUSTER_RULES):
-        assert "(" in rule.source
+        assert isinstance(rule.source, Source)
+    assert set(node_group_rules.REASONS) == set(GROUPS)
+    assert set(clusters.REASONS) == set(CLUSTERS)
 
 
 def test_a_good_request_is_taken(scene: Scene) -> None:

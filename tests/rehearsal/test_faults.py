@@ -7,12 +7,14 @@ from datetime import timedelta
 import pytest
 
 from helpers.rehearsal_site import Content, Site, pool_of, site
+from ultrafleet.catalog.source import Source
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.eks.clock import Nodes
 from ultrafleet.rehearsal.scenarios.advice import advice_for
 from ultrafleet.rehearsal.scenarios.assembly import StackFailedError
 from ultrafleet.rehearsal.scenarios.audit import audit
 from ultrafleet.rehearsal.scenarios.faults.fault_list import FAULTS
+from ultrafleet.rehearsal.scenarios.faults.injections import INJECTIONS
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 from ultrafleet.rehearsal.stepfunctions.clock import Schedules
 
@@ -70,10 +72,10 @@ def training() -> Iterator[Site]:
 
 def test_every_fault_has_a_test_a_source_and_advice() -> None:
     tested = {*FAILS_A_DEPLOYMENT, *FAILS_A_NODE, *KEEPS_A_POOL_DOWN, *ON_ITS_OWN, *IN_THE_COMMANDS_TESTS}
-    assert tested == set(FAULTS)
+    assert tested == set(FAULTS) == set(INJECTIONS)
     assert len(FAULTS) >= 20
     for fault in FAULTS.values():
-        assert "(high)" in fault.source or "(medium" in fault.source
+        assert isinstance(fault.source, Source)
         assert fault.advice.endswith(".")
 
 

@@ -27,9 +27,9 @@ from ultrafleet.environment import Environment, load_environment, load_environme
 from ultrafleet.policy import Template
 from ultrafleet.review import Revision, review_of
 from ultrafleet.review.hazard import Hazard, Level
-from ultrafleet.templates.preflight import LivePool, preflight_problems
 from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, GROUP_TAG, HOLD, LEAD_TAG, SCHEDULE_TAG
 from ultrafleet.templates.linking import linked
+from ultrafleet.templates.preflight import LivePool, preflight_problems
 from ultrafleet.templates.template_changes import ResourceChange, TemplateChanges, imports, template_changes
 from ultrafleet.templates.update_effects import type_effects
 

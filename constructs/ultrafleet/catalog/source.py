@@ -26,14 +26,35 @@ class Source:
         text: document and section, or what was inferred from what.
         confidence: how well the statement is known by it.
         address: its web address, where one is known.
+        also: sources of the statement's other parts, where they are known less or more well.
     """
 
     text: str
     confidence: Confidence = Confidence.HIGH
     address: str | None = None
+    also: "tuple[Source, ...]" = ()
 
     def __str__(self) -> str:
-        return f"{self.text} ({self.confidence})"
+        return "; ".join(f"{part.text} ({part.confidence})" for part in self.parts)
+
+    @property
+    def parts(self) -> "tuple[Source, ...]":
+        """This source and those of the statement's other parts."""
+        return (self, *self.also)
+
+    @property
+    def weakest(self) -> Confidence:
+        """Confidence of the part that is known least: a statement is verified when all of it is."""
+        return max((part.confidence for part in self.parts), key=list(Confidence).index)
+
+    @property
+    def keys(self) -> dict[str, str | None]:
+        """Keys of JSON output: source, confidence (of the part that is known least) and address."""
+        return {
+            "source": str(self) if self.also else self.text,
+            "confidence": self.weakest.value,
+            "address": self.address,
+        }
 
 
 CALLER: Final = Source("caller")

@@ -13,6 +13,7 @@ from rich.table import Table
 from ultrafleet.cli._cdk import run_cdk
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal.scenarios.faults import FAULTS
 
 if TYPE_CHECKING:
     from ultrafleet.rehearsal.scenarios.remote import EmbeddedAws
@@ -168,16 +169,10 @@ def advance(
 @local.command()
 def faults(as_json: Json = False) -> None:
     """List the faults that can be injected, what they are based on, and what to do."""
-    _needs_rehearsal()
-    from ultrafleet.rehearsal.scenarios.faults.fault_list import FAULTS  # noqa: PLC0415
-
     if as_json:
         print(
             json.dumps(
-                [
-                    {"name": f.name, "summary": f.summary, "advice": f.advice, "source": f.source}
-                    for f in FAULTS.values()
-                ],
+                [{"name": f.name, "summary": f.summary, "advice": f.advice, **f.source.keys} for f in FAULTS.values()],
                 indent=2,
             )
         )

@@ -1,14 +1,15 @@
 """What the embedded AWS knows beside moto: the time, the faults that were injected, and who acts when time passes."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from moto.core.exceptions import ServiceException
 
+from ultrafleet.rehearsal.refusals import RefusalRule
+
 Part = TypeVar("Part")
+Facts = TypeVar("Facts")
 
 
 class Refusal(ServiceException):
@@ -23,6 +24,25 @@ class Refusal(ServiceException):
     def __init__(self, code: str, message: str, *, rule: str = "") -> None:
         super().__init__(code, message)
         self.rule = rule
+
+
+def refuse_first(
+    rules: Iterable[RefusalRule], reasons: Mapping[str, Callable[[Facts], str | None]], facts: Facts
+) -> None:
+    """Ask rules in their order.
+
+    Args:
+        rules: the rules.
+        reasons: AWS's message where the rule of that id refuses, else None.
+        facts: what they decide by.
+
+    Raises:
+        Refusal: of the first rule that refuses.
+    """
+    for rule in rules:
+        message = reasons[rule.id](facts)
+        if message is not None:
+            raise Refusal(rule.code, message, rule=rule.id)
 
 
 class Actor(Protocol):

@@ -15,6 +15,7 @@ from ultrafleet.rehearsal.kubernetes import KubernetesApi
 from ultrafleet.rehearsal.scenarios import audit
 from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget, Undo
 from ultrafleet.rehearsal.scenarios.faults.fault_list import fault_named
+from ultrafleet.rehearsal.scenarios.faults.injections import INJECTIONS
 from ultrafleet.rehearsal.scenarios.pool_view import pool_views
 from ultrafleet.rehearsal.scenarios.purchases import make_purchases
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
@@ -167,7 +168,7 @@ class Simulation:
         if name in self._injected:
             raise FleetError(f"fault {name} is injected already, expected another: clear it first")
         try:
-            self._injected[name] = fault.inject(FaultTarget(environment=self.environment, pool=pool))
+            self._injected[name] = INJECTIONS[fault.name](FaultTarget(environment=self.environment, pool=pool))
         except Refusal as refusal:
             raise FleetError(
                 f"fault {name} can't be injected ({refusal.message}), expected what it concerns to stand: deploy "

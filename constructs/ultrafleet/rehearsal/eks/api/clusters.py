@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.eks.api.operations import operation, page
-from ultrafleet.rehearsal.eks.rules.clusters import CLUSTER_RULES, VERSIONS, ClusterFacts
+from ultrafleet.rehearsal.eks.rules.clusters import VERSIONS, ClusterFacts, check
 from ultrafleet.rehearsal.eks.state import ClusterRecord, Eks
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
@@ -23,10 +23,7 @@ def create_cluster(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     vpc_config = params.get("resourcesVpcConfig") or {}
     subnets = call("ec2", "describe_subnets", SubnetIds=vpc_config.get("subnetIds") or [])["Subnets"]
     facts = ClusterFacts(eks=eks, params=params, subnets=subnets, call=call)
-    for rule in CLUSTER_RULES:
-        message = rule.refuses(facts)
-        if message is not None:
-            raise Refusal(rule.code, message, rule=rule.id)
+    check(facts)
     name = params["name"]
     vpc_id = subnets[0]["VpcId"]
     unique = hashlib.sha256(f"{eks.account_id}/{eks.region}/{name}".encode()).hexdigest()[:32].upper()

@@ -1,11 +1,13 @@
 """Reasons for which EKS refuses a cluster."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.eks.state import Eks
+from ultrafleet.rehearsal.refusals import CLUSTER_REFUSALS, RefusalRule
+from ultrafleet.rehearsal.simulated_account import refuse_first
 
 VERSIONS: Final = ("1.31", "1.32", "1.33", "1.34", "1.35")
 """Kubernetes versions that EKS offered in 2026-11, extended support included (EKS user guide, low: it moves)."""
@@ -25,16 +27,6 @@ class ClusterFacts:
         """As it was asked for."""
         found: dict[str, Any] = self.params.get("resourcesVpcConfig") or {}
         return found
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusterRule:
-    """A reason to refuse a cluster: AWS's code, its source, and the message where it refuses."""
-
-    id: str
-    code: str
-    source: str
-    refuses: Callable[[ClusterFacts], str | None]
 
 
 def _name_taken(facts: ClusterFacts) -> str | None:
@@ -69,32 +61,19 @@ def _unknown_security_group(facts: ClusterFacts) -> str | None:
     return f"The security group ID '{missing[0]}' does not exist" if missing else None
 
 
-CLUSTER_RULES: Final[list[ClusterRule]] = [
-    ClusterRule(
-        id="cluster-name", code="ResourceInUseException", source="EKS API, CreateCluster (high)", refuses=_name_taken
-    ),
-    ClusterRule(
-        id="cluster-version",
-        code="InvalidParameterException",
-        source="EKS API, CreateCluster (medium: the wording)",
-        refuses=_version_unknown,
-    ),
-    ClusterRule(
-        id="cluster-zones",
-        code="InvalidParameterException",
-        source="EKS user guide, VPC and subnet requirements (high)",
-        refuses=_too_few_zones,
-    ),
-    ClusterRule(
-        id="cluster-local-zone",
-        code="UnsupportedAvailabilityZoneException",
-        source="EKS user guide, VPC and subnet requirements: no subnets in Local Zones (high)",
-        refuses=_local_zone,
-    ),
-    ClusterRule(
-        id="cluster-security-group",
-        code="InvalidParameterException",
-        source="EKS API, VpcConfigRequest (high)",
-        refuses=_unknown_security_group,
-    ),
-]
+CLUSTER_RULES: Final[list[RefusalRule]] = [*CLUSTER_REFUSALS]
+"""Every reason to refuse, in the order in which they are asked."""
+
+REASONS: Final[Mapping[str, Callable[[ClusterFacts], str | None]]] = {
+    "cluster-name": _name_taken,
+    "cluster-version": _version_unknown,
+    "cluster-zones": _too_few_zones,
+    "cluster-local-zone": _local_zone,
+    "cluster-security-group": _unknown_security_group,
+}
+"""AWS's message where the rule of that id refuses a cluster, else None."""
+
+
+def check(facts: ClusterFacts) -> None:
+    """Raise the Refusal of the first rule that refuses."""
+    refuse_first(CLUSTER_RULES, REASONS, facts)

@@ -7,7 +7,8 @@ from typing import Any, Final
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.ec2.state.instance_types import architectures, is_known
 from ultrafleet.rehearsal.eks.state import ClusterRecord, Eks
-from ultrafleet.rehearsal.simulated_account import Refusal
+from ultrafleet.rehearsal.refusals import NODE_GROUP_REFUSALS, RefusalRule
+from ultrafleet.rehearsal.simulated_account import Refusal, refuse_first
 
 ARCHITECTURES: Final[Mapping[str, str]] = {
     "AL2023_x86_64_STANDARD": "x86_64",
@@ -59,16 +60,6 @@ class NodeGroupFacts:
     def is_on_blocks(self) -> bool:
         """Whether capacity blocks are asked for."""
         return bool(self.params.get("capacityType") == "CAPACITY_BLOCK")
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodeGroupRule:
-    """A reason to refuse: AWS's code, its source, and the message where it refuses."""
-
-    id: str
-    code: str
-    source: str
-    refuses: Callable[[NodeGroupFacts], str | None]
 
 
 def _name_taken(facts: NodeGroupFacts) -> str | None:
@@ -187,46 +178,36 @@ def _reserved_label(facts: NodeGroupFacts) -> str | None:
     return f"Label {wrong[0]} uses a reserved prefix" if wrong else None
 
 
-_API: Final = "EKS API, CreateNodegroup (high)"
-_TEMPLATES: Final = "EKS user guide, launch templates (high)"
-_BLOCKS: Final = "EKS user guide, managed node groups with Capacity Blocks (high); the wording is ours"
+NODEGROUP_RULES: Final[list[RefusalRule]] = [*NODE_GROUP_REFUSALS]
+"""Every reason to refuse, in the order in which they are asked."""
 
-
-def _rule(
-    name: str, refuses: Callable[[NodeGroupFacts], str | None], source: str, code: str = "InvalidParameterException"
-) -> NodeGroupRule:
-    return NodeGroupRule(id=name, code=code, source=source, refuses=refuses)
-
-
-NODEGROUP_RULES: Final[list[NodeGroupRule]] = [
-    _rule("name-taken", _name_taken, _API, "ResourceInUseException"),
-    _rule("group-quota", _too_many, "EKS user guide, service quotas (high)", "ResourceLimitExceededException"),
-    _rule("template-missing", _template_missing, _TEMPLATES),
-    _rule("type-twice", _type_twice, _TEMPLATES),
-    _rule("type-unknown", _type_unknown, _API),
-    _rule("profile-in-template", _profile_in_template, _TEMPLATES),
-    _rule("subnet-in-template", _subnet_in_template, _TEMPLATES),
-    _rule("hibernation-in-template", _hibernation_in_template, _TEMPLATES),
-    _rule("block-without-market", _block_without_market, _BLOCKS),
-    _rule("market-without-block", _market_without_block, _BLOCKS),
-    _rule("block-without-target", _block_without_target, _BLOCKS),
-    _rule("sizes", _sizes, "EKS API, NodegroupScalingConfig (high)"),
-    _rule("node-quota", _too_large, "EKS user guide, service quotas (high)", "ResourceLimitExceededException"),
-    _rule("subnet-missing", _subnet_missing, _API),
-    _rule("subnet-elsewhere", _subnet_elsewhere, "EKS user guide, VPC and subnet requirements (high)"),
-    _rule("ami-unknown", _ami_unknown, "EKS API, AMITypes (high)"),
-    _rule("ami-architecture", _ami_architecture, "EKS API, CreateNodegroup (high)"),
-    _rule("taint-quota", _too_many_taints, "EKS user guide, node taints (medium)"),
-    _rule("reserved-label", _reserved_label, "EKS API, CreateNodegroup: labels (medium)"),
-]
+REASONS: Final[Mapping[str, Callable[[NodeGroupFacts], str | None]]] = {
+    "name-taken": _name_taken,
+    "group-quota": _too_many,
+    "template-missing": _template_missing,
+    "type-twice": _type_twice,
+    "type-unknown": _type_unknown,
+    "profile-in-template": _profile_in_template,
+    "subnet-in-template": _subnet_in_template,
+    "hibernation-in-template": _hibernation_in_template,
+    "block-without-market": _block_without_market,
+    "market-without-block": _market_without_block,
+    "block-without-target": _block_without_target,
+    "sizes": _sizes,
+    "node-quota": _too_large,
+    "subnet-missing": _subnet_missing,
+    "subnet-elsewhere": _subnet_elsewhere,
+    "ami-unknown": _ami_unknown,
+    "ami-architecture": _ami_architecture,
+    "taint-quota": _too_many_taints,
+    "reserved-label": _reserved_label,
+}
+"""AWS's message where the rule of that id refuses a node group, else None."""
 
 
 def check(facts: NodeGroupFacts) -> None:
     """Raise the Refusal of the first rule that refuses."""
-    for rule in NODEGROUP_RULES:
-        message = rule.refuses(facts)
-        if message is not None:
-            raise Refusal(rule.code, message, rule=rule.id)
+    refuse_first(NODEGROUP_RULES, REASONS, facts)
 
 
 def template_data(call: Calls, named: Mapping[str, Any] | None) -> tuple[dict[str, Any], str]:

@@ -1,8 +1,9 @@
 """A fault to inject: what AWS may do to a deployment, and what its users do then."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from ultrafleet.catalog.source import Source
 from ultrafleet.environment import Environment
 from ultrafleet.errors import FleetError
 
@@ -42,13 +43,11 @@ class Fault:
         summary: what goes wrong.
         shows: what AWS says of it, as far as it always says the same: a part of the message.
         advice: what to do.
-        source: document that describes the behaviour, with the confidence.
-        inject: makes it so from now on; returns what ends it.
+        source: document that describes the behaviour.
     """
 
     name: str
     summary: str
     shows: str
     advice: str
-    source: str
-    inject: Callable[[FaultTarget], Undo] = field(repr=False)
+    source: Source

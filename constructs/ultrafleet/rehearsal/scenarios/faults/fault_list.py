@@ -1,17 +1,32 @@
-"""The faults that can be injected, by name."""
+"""Faults that can be injected, by name: what AWS may do to a deployment, and what its users do then.
+
+Texts alone, so that they can be listed without the rehearsal's extra; `injections.py` makes them so.
+"""
 
 from typing import Final
 
+from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.errors import FleetError
-from ultrafleet.rehearsal.ec2.state.reservations import UNLAUNCHABLE
-from ultrafleet.rehearsal.scenarios.faults import injection as inject
 from ultrafleet.rehearsal.scenarios.faults.fault import Fault
 
-_EC2_ERRORS: Final = "EC2 API, Error codes (high)"
-_EC2_BLOCKS: Final = "EC2 user guide, Capacity Blocks for ML (high)"
-_EC2_RESERVATIONS: Final = "EC2 user guide, Capacity Reservations (high)"
-_EKS_QUOTAS: Final = "EKS user guide, service quotas (high)"
-_CFN_TROUBLE: Final = "CloudFormation user guide, Troubleshooting (high)"
+_EC2_ERRORS: Final = Source(
+    "EC2 API, Error codes", address="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html"
+)
+_EC2_BLOCKS: Final = Source(
+    "EC2 user guide, Capacity Blocks for ML",
+    address="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-capacity-blocks.html",
+)
+_EC2_RESERVATIONS: Final = Source(
+    "EC2 user guide, Capacity Reservations",
+    address="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-capacity-reservations.html",
+)
+_EKS_QUOTAS: Final = Source(
+    "EKS user guide, service quotas", address="https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html"
+)
+_CFN_TROUBLE: Final = Source(
+    "CloudFormation user guide, Troubleshooting",
+    address="https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html",
+)
 
 _AGAIN: Final = "Nothing is lost: the stack went back. Deploy again when it is mended."
 
@@ -23,13 +38,6 @@ _FAULTS: Final = (
         shows="InsufficientInstanceCapacity",
         advice="Name a capacity reservation or a block in the pool, or another zone; deploy again later for the same.",
         source=_EC2_ERRORS,
-        inject=inject.answers(
-            "ec2",
-            "RunInstances",
-            "InsufficientInstanceCapacity",
-            "We currently do not have sufficient capacity in the Availability Zone you requested. Our system will be "
-            "working on provisioning additional capacity.",
-        ),
     ),
     Fault(
         name="vcpu-quota",
@@ -37,26 +45,13 @@ _FAULTS: Final = (
         shows="VcpuLimitExceeded",
         advice="Ask for more of 'Running On-Demand P instances' in Service Quotas, in vCPUs. Blocks don't count.",
         source=_EC2_ERRORS,
-        inject=inject.answers(
-            "ec2",
-            "RunInstances",
-            "VcpuLimitExceeded",
-            "You have requested more vCPU capacity than your current vCPU limit allows for the instance bucket that "
-            "the specified instance type belongs to.",
-        ),
     ),
     Fault(
         name="reservation-capacity",
         summary="EC2 can't make the on-demand capacity reservation",
         shows="InsufficientInstanceCapacity",
         advice=f"Ask for fewer instances or another zone in capacity_reservations. {_AGAIN}",
-        source="EC2 API, CreateCapacityReservation (high)",
-        inject=inject.answers(
-            "ec2",
-            "CreateCapacityReservation",
-            "InsufficientInstanceCapacity",
-            "Insufficient capacity to fulfil the capacity reservation.",
-        ),
+        source=Source("EC2 API, CreateCapacityReservation"),
     ),
     Fault(
         name="block-payment-pending",
@@ -65,7 +60,6 @@ _FAULTS: Final = (
         advice="Nothing to deploy: the pool comes up by itself when EC2 says active. After 12 hours without payment "
         "the block is gone: see `aws ec2 describe-capacity-blocks`.",
         source=_EC2_BLOCKS,
-        inject=inject.block_is(state="payment-pending"),
     ),
     Fault(
         name="block-payment-failed",
@@ -73,15 +67,13 @@ _FAULTS: Final = (
         shows="payment-failed",
         advice="Buy another block, and name its reservation id in the pool's blocks in the place of this one.",
         source=_EC2_BLOCKS,
-        inject=inject.block_is(state="payment-failed"),
     ),
     Fault(
         name="block-unavailable",
         summary="EC2 can't deliver the block",
         shows="unavailable",
         advice="Ask AWS Support about the block; the pool comes up by itself if EC2 says active again.",
-        source="EC2 API, CapacityBlock.State (high)",
-        inject=inject.block_is(state="unavailable"),
+        source=Source("EC2 API, CapacityBlock.State"),
     ),
     Fault(
         name="block-impaired",
@@ -89,16 +81,14 @@ _FAULTS: Final = (
         shows="impaired",
         advice="Nodes run on. To have it repaired: hold the pool, wait until every node is gone, open a support case; "
         "EC2 repairs only an empty block.",
-        source="EC2 API, DescribeCapacityBlockStatus, and EC2 user guide, Capacity Blocks (high)",
-        inject=inject.block_is(interconnect="impaired"),
+        source=Source("EC2 API, DescribeCapacityBlockStatus, and EC2 user guide, Capacity Blocks"),
     ),
     Fault(
         name="block-unlaunchable",
         summary="the block is active and EC2 can launch nothing into it",
         shows="unlaunchable",
         advice="Open a support case with the block's id. EKS tries again by itself, and the pool fills when EC2 can.",
-        source="EC2 API, CapacityReservation.LaunchStatus (high)",
-        inject=inject.block_is(state=UNLAUNCHABLE),
+        source=Source("EC2 API, CapacityReservation.LaunchStatus"),
     ),
     Fault(
         name="block-unknown",
@@ -107,7 +97,6 @@ _FAULTS: Final = (
         advice="Correct capacity_reservation_id: `aws ec2 describe-capacity-reservations` in the environment's account "
         f"shows it (cr-, not cbr-). {_AGAIN}",
         source=_EC2_ERRORS,
-        inject=inject.block_is_unknown,
     ),
     Fault(
         name="block-elsewhere",
@@ -115,7 +104,6 @@ _FAULTS: Final = (
         shows="Availability Zone",
         advice="Name the block's zone, and a subnet there, in the pool: `aws ec2 describe-capacity-reservations`.",
         source=_EC2_RESERVATIONS,
-        inject=inject.block_has(availability_zone="us-east-1c"),
     ),
     Fault(
         name="block-short",
@@ -123,7 +111,6 @@ _FAULTS: Final = (
         shows="",
         advice="The pool comes up with what there is. Correct instance_count, or ask AWS Support why one is missing.",
         source=_EC2_RESERVATIONS,
-        inject=inject.block_is_short,
     ),
     # Quotas
     Fault(
@@ -132,12 +119,6 @@ _FAULTS: Final = (
         shows="ResourceLimitExceededException",
         advice=f"Ask for more 'Managed node groups per cluster' in Service Quotas, or remove a pool. {_AGAIN}",
         source=_EKS_QUOTAS,
-        inject=inject.answers(
-            "eks",
-            "CreateNodegroup",
-            "ResourceLimitExceededException",
-            "Nodegroups per cluster limit exceeded. Cluster can have a maximum of 30 nodegroups.",
-        ),
     ),
     Fault(
         name="cluster-quota",
@@ -145,9 +126,6 @@ _FAULTS: Final = (
         shows="ResourceLimitExceededException",
         advice=f"Ask for more 'Clusters' in Service Quotas, or delete one. {_AGAIN}",
         source=_EKS_QUOTAS,
-        inject=inject.answers(
-            "eks", "CreateCluster", "ResourceLimitExceededException", "Cluster limit exceeded for account."
-        ),
     ),
     Fault(
         name="vpc-quota",
@@ -155,7 +133,6 @@ _FAULTS: Final = (
         shows="VpcLimitExceeded",
         advice=f"Ask for more 'VPCs per Region' in Service Quotas, or delete one. {_AGAIN}",
         source=_EC2_ERRORS,
-        inject=inject.answers("ec2", "CreateVpc", "VpcLimitExceeded", "The maximum number of VPCs has been reached."),
     ),
     # Network
     Fault(
@@ -164,7 +141,6 @@ _FAULTS: Final = (
         shows="InsufficientFreeAddressesInSubnet",
         advice="Free addresses, or give the pool a subnet of its own: `ultrafleet summary` tells what a pool takes.",
         source=_EC2_ERRORS,
-        inject=inject.subnet_is_full,
     ),
     Fault(
         name="efa-rule-gone",
@@ -172,8 +148,7 @@ _FAULTS: Final = (
         shows="EfaSecurityGroupRule",
         advice="Put the rule back: protocol -1 from the group to itself, in both directions. CloudFormation doesn't "
         "see that it is gone: `aws cloudformation detect-stack-drift` does.",
-        source="EC2 user guide, EFA security group (high); that the launch is refused is the embedded AWS's own",
-        inject=inject.efa_rule_is_gone,
+        source=Source("EC2 user guide, EFA security group; that the launch is refused is the embedded AWS's own"),
     ),
     Fault(
         name="address-quota",
@@ -181,9 +156,6 @@ _FAULTS: Final = (
         shows="AddressLimitExceeded",
         advice=f"Ask for more 'EC2-VPC Elastic IPs' in Service Quotas, or release one. {_AGAIN}",
         source=_EC2_ERRORS,
-        inject=inject.answers(
-            "ec2", "AllocateAddress", "AddressLimitExceeded", "The maximum number of addresses has been reached."
-        ),
     ),
     # Images and names
     Fault(
@@ -191,13 +163,7 @@ _FAULTS: Final = (
         summary="EKS has no image of the AMI type for the Kubernetes version",
         shows="Requested AMI",
         advice=f"Choose a kubernetes_version that has the image: the EKS guide lists them by AMI type. {_AGAIN}",
-        source="EKS user guide, optimized AMIs, and EKS API, CreateNodegroup (medium: the wording)",
-        inject=inject.answers(
-            "eks",
-            "CreateNodegroup",
-            "InvalidParameterException",
-            "Requested AMI for this version 1.34 is not supported",
-        ),
+        source=Source("EKS user guide, optimized AMIs, and EKS API, CreateNodegroup: the wording", Confidence.MEDIUM),
     ),
     Fault(
         name="log-group-taken",
@@ -205,7 +171,6 @@ _FAULTS: Final = (
         shows="log group already exists",
         advice=f"Delete /aws/eks/NAME/cluster if its logs are not needed, or import it: `cdk import`. {_AGAIN}",
         source=_CFN_TROUBLE,
-        inject=inject.log_group_is_taken,
     ),
     # Rights, rates, and CloudFormation itself
     Fault(
@@ -213,14 +178,7 @@ _FAULTS: Final = (
         summary="the role that CloudFormation deploys with may not create node groups",
         shows="not authorized",
         advice=f"Allow eks:CreateNodegroup to the execution role of `cdk bootstrap`. {_AGAIN}",
-        source="IAM user guide, access denied error messages (high)",
-        inject=inject.answers(
-            "eks",
-            "CreateNodegroup",
-            "AccessDeniedException",
-            "User: arn:aws:sts::111122223333:assumed-role/cdk-hnb659fds-cfn-exec-role/AWSCloudFormation is not "
-            "authorized to perform: eks:CreateNodegroup",
-        ),
+        source=Source("IAM user guide, access denied error messages"),
     ),
     Fault(
         name="schedule-denied",
@@ -228,29 +186,21 @@ _FAULTS: Final = (
         shows="AccessDenied",
         advice="The dead-letter queue and its alarm tell of it. Give the state machine's role "
         "eks:UpdateNodegroupConfig back, and empty the pool by hand if its block ends soon.",
-        source="Step Functions developer guide, AWS SDK integrations (high)",
-        inject=inject.answers(
-            "eks",
-            "UpdateNodegroupConfig",
-            "AccessDeniedException",
-            "User is not authorized to perform: eks:UpdateNodegroupConfig",
-        ),
+        source=Source("Step Functions developer guide, AWS SDK integrations"),
     ),
     Fault(
         name="throttling",
         summary="EKS throttles for a while",
         shows="",
         advice="Nothing: CloudFormation and the schedule try again.",
-        source="EKS API, ThrottlingException (high)",
-        inject=inject.answers("eks", "CreateNodegroup", "ThrottlingException", "Rate exceeded", times=2),
+        source=Source("EKS API, ThrottlingException"),
     ),
     Fault(
         name="schedule-throttled",
         summary="EKS throttles the schedule for a while",
         shows="",
         advice="Nothing: the state machine tries again, and the next one runs five minutes later.",
-        source="EKS API, ThrottlingException (high)",
-        inject=inject.answers("eks", "UpdateNodegroupConfig", "ThrottlingException", "Rate exceeded", times=6),
+        source=Source("EKS API, ThrottlingException"),
     ),
     Fault(
         name="stack-fails",
@@ -258,9 +208,6 @@ _FAULTS: Final = (
         shows="Internal Failure",
         advice=f"Deploy again. {_AGAIN}",
         source=_CFN_TROUBLE,
-        inject=inject.answers(
-            "cloudformation", "Resource", "InternalFailure", "Internal Failure", about="AWS::EKS::Nodegroup", times=1
-        ),
     ),
     Fault(
         name="rollback-fails",
@@ -268,17 +215,13 @@ _FAULTS: Final = (
         shows="ROLLBACK_FAILED",
         advice="Mend what it names, then `aws cloudformation continue-update-rollback --stack-name NAME`, then deploy.",
         source=_CFN_TROUBLE,
-        inject=inject.answers(
-            "eks", "UpdateNodegroupConfig", "ServerException", "These errors are usually caused by a server-side issue."
-        ),
     ),
     Fault(
         name="slow",
         summary="every resource takes its time, so that a deployment can be interrupted",
         shows="",
         advice="Interrupt and run the deployment again: CloudFormation goes on without it, and the CLI waits for it.",
-        source="CloudFormation user guide, stack operations (high)",
-        inject=inject.slow(0.3),
+        source=Source("CloudFormation user guide, stack operations"),
     ),
     # What breaks, and what people do by hand
     Fault(
@@ -287,8 +230,7 @@ _FAULTS: Final = (
         shows="",
         advice="Nothing: EKS's node repair replaces it within the same reservation. On an UltraServer the new node is "
         "another part of the same rack.",
-        source="EKS user guide, node auto repair (high); EC2 user guide, Capacity Blocks (high)",
-        inject=inject.node_fails,
+        source=Source("EKS user guide, node auto repair; EC2 user guide, Capacity Blocks"),
     ),
     Fault(
         name="template-deleted",
@@ -296,16 +238,14 @@ _FAULTS: Final = (
         shows="Ec2LaunchTemplateNotFound",
         advice="Nodes run on, and none can be launched. Remove the pool from the file and delete its stack, then put "
         "it back and deploy.",
-        source="EKS API, Issue (high)",
-        inject=inject.template_is_gone,
+        source=Source("EKS API, Issue"),
     ),
     Fault(
         name="pool-deleted",
         summary="somebody deleted a pool's node group by hand",
         shows="",
         advice="Remove the pool from the file and deploy, which forgets it; then put it back and deploy.",
-        source="CloudFormation user guide, drift (high)",
-        inject=inject.pool_is_gone,
+        source=Source("CloudFormation user guide, drift"),
     ),
     Fault(
         name="schedule-off",
@@ -313,8 +253,7 @@ _FAULTS: Final = (
         shows="",
         advice="Enable it: the alarm NotRunning tells within 15 minutes. EKS's own scale-down comes too late for an "
         "UltraServer.",
-        source="EKS user guide, managed node groups with Capacity Blocks (high)",
-        inject=inject.schedule_is_off,
+        source=Source("EKS user guide, managed node groups with Capacity Blocks"),
     ),
 )
 

@@ -1,0 +1,89 @@
+"""How each fault of `fault_list.py` is injected, by its name."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from ultrafleet.rehearsal.ec2.state.reservations import UNLAUNCHABLE
+from ultrafleet.rehearsal.scenarios.faults import injection as inject
+
+INJECTIONS: Final[Mapping[str, inject.Injection]] = {
+    "insufficient-capacity": inject.answers(
+        "ec2",
+        "RunInstances",
+        "InsufficientInstanceCapacity",
+        "We currently do not have sufficient capacity in the Availability Zone you requested. Our system will be "
+        "working on provisioning additional capacity.",
+    ),
+    "vcpu-quota": inject.answers(
+        "ec2",
+        "RunInstances",
+        "VcpuLimitExceeded",
+        "You have requested more vCPU capacity than your current vCPU limit allows for the instance bucket that "
+        "the specified instance type belongs to.",
+    ),
+    "reservation-capacity": inject.answers(
+        "ec2",
+        "CreateCapacityReservation",
+        "InsufficientInstanceCapacity",
+        "Insufficient capacity to fulfil the capacity reservation.",
+    ),
+    "block-payment-pending": inject.block_is(state="payment-pending"),
+    "block-payment-failed": inject.block_is(state="payment-failed"),
+    "block-unavailable": inject.block_is(state="unavailable"),
+    "block-impaired": inject.block_is(interconnect="impaired"),
+    "block-unlaunchable": inject.block_is(state=UNLAUNCHABLE),
+    "block-unknown": inject.block_is_unknown,
+    "block-elsewhere": inject.block_has(availability_zone="us-east-1c"),
+    "block-short": inject.block_is_short,
+    "node-group-quota": inject.answers(
+        "eks",
+        "CreateNodegroup",
+        "ResourceLimitExceededException",
+        "Nodegroups per cluster limit exceeded. Cluster can have a maximum of 30 nodegroups.",
+    ),
+    "cluster-quota": inject.answers(
+        "eks", "CreateCluster", "ResourceLimitExceededException", "Cluster limit exceeded for account."
+    ),
+    "vpc-quota": inject.answers("ec2", "CreateVpc", "VpcLimitExceeded", "The maximum number of VPCs has been reached."),
+    "subnet-full": inject.subnet_is_full,
+    "efa-rule-gone": inject.efa_rule_is_gone,
+    "address-quota": inject.answers(
+        "ec2", "AllocateAddress", "AddressLimitExceeded", "The maximum number of addresses has been reached."
+    ),
+    "ami-missing": inject.answers(
+        "eks",
+        "CreateNodegroup",
+        "InvalidParameterException",
+        "Requested AMI for this version 1.34 is not supported",
+    ),
+    "log-group-taken": inject.log_group_is_taken,
+    "access-denied": inject.answers(
+        "eks",
+        "CreateNodegroup",
+        "AccessDeniedException",
+        "User: arn:aws:sts::111122223333:assumed-role/cdk-hnb659fds-cfn-exec-role/AWSCloudFormation is not "
+        "authorized to perform: eks:CreateNodegroup",
+    ),
+    "schedule-denied": inject.answers(
+        "eks",
+        "UpdateNodegroupConfig",
+        "AccessDeniedException",
+        "User is not authorized to perform: eks:UpdateNodegroupConfig",
+    ),
+    "throttling": inject.answers("eks", "CreateNodegroup", "ThrottlingException", "Rate exceeded", times=2),
+    "schedule-throttled": inject.answers(
+        "eks", "UpdateNodegroupConfig", "ThrottlingException", "Rate exceeded", times=6
+    ),
+    "stack-fails": inject.answers(
+        "cloudformation", "Resource", "InternalFailure", "Internal Failure", about="AWS::EKS::Nodegroup", times=1
+    ),
+    "rollback-fails": inject.answers(
+        "eks", "UpdateNodegroupConfig", "ServerException", "These errors are usually caused by a server-side issue."
+    ),
+    "slow": inject.slow(0.3),
+    "node-fails": inject.node_fails,
+    "template-deleted": inject.template_is_gone,
+    "pool-deleted": inject.pool_is_gone,
+    "schedule-off": inject.schedule_is_off,
+}
+"""Makes the fault so from then on; returns what ends it."""
