@@ -37,24 +37,24 @@ OPEN_TO_THE_OFFICE = both(
 ACCESS_SCENARIOS: dict[str, Scenario] = {
     "a subnet shrinks": Scenario(
         edit=put("network", "Parameters", "Bits", "Default", value="26"),
-        hazards=frozenset({("stops", "subnet-shrunk", SUBNET), ("stops", "export-in-use", "network/subnet-a")}),
+        hazards=frozenset({("blocking", "subnet-shrunk", SUBNET), ("blocking", "export-in-use", "network/subnet-a")}),
         changed=EVERY,
         says=("4,091 → 59 addresses", "40 nodes at full size", "| 40 | 59 | 19 |"),
     ),
     "a volume's encryption is dropped": Scenario(
         edit=of("racks", *A_DATA, "BlockDeviceMappings", 0, "Ebs", "Encrypted", value=False),
-        hazards=ROLLED_A | {("opens", "encryption-dropped", "racks/RackALaunch (AWS::EC2::LaunchTemplate)")},
+        hazards=ROLLED_A | {("security", "encryption-dropped", "racks/RackALaunch (AWS::EC2::LaunchTemplate)")},
         changed=A,
         says=("**volume-encryption**",),
     ),
     "a cluster's encryption is dropped": Scenario(
         edit=of("cluster", "Fleet", "EncryptionConfig", value=None),
-        hazards=frozenset({("opens", "encryption-dropped", CLUSTER), ("stops", "refused", CLUSTER)}),
+        hazards=frozenset({("security", "encryption-dropped", CLUSTER), ("blocking", "refused", CLUSTER)}),
         changed=frozenset(),
     ),
     "a group is widened": Scenario(
         edit=of("network", "Efa", "SecurityGroupIngress", value=[EVERYBODY]),
-        hazards=frozenset({("opens", "security-group-widened", "network/Efa")}),
+        hazards=frozenset({("security", "security-group-widened", "network/Efa")}),
         changed=frozenset(),
         says=("tcp 22 from 0.0.0.0/0", "**open-to-everybody**"),
     ),
@@ -62,7 +62,7 @@ ACCESS_SCENARIOS: dict[str, Scenario] = {
         edit=of(
             "cluster", "Role", "Policies", 0, "PolicyDocument", "Statement", 0, "Action", value=["s3:Get*", "s3:Put*"]
         ),
-        hazards=frozenset({("opens", "iam-widened", "cluster/Role")}),
+        hazards=frozenset({("security", "iam-widened", "cluster/Role")}),
         changed=frozenset(),
         says=("s3:Put",),
     ),
@@ -77,41 +77,41 @@ ACCESS_SCENARIOS: dict[str, Scenario] = {
             "Principal",
             value={"AWS": "arn:aws:iam::999999999999:root"},
         ),
-        hazards=frozenset({("opens", "iam-widened", "cluster/Role (trust)")}),
+        hazards=frozenset({("security", "iam-widened", "cluster/Role (trust)")}),
         changed=frozenset(),
     ),
     "the endpoint is opened": Scenario(
         edit=of("cluster", "Fleet", "ResourcesVpcConfig", "EndpointPublicAccess", value=True),
-        hazards=frozenset({("opens", "endpoint-opened", CLUSTER)}),
+        hazards=frozenset({("security", "endpoint-opened", CLUSTER)}),
         changed=frozenset(),
         says=("**public-endpoint**",),
     ),
     "the endpoint is no longer said to be closed": Scenario(
         edit=of("cluster", "Fleet", "ResourcesVpcConfig", "EndpointPublicAccess", value=None),
-        hazards=frozenset({("opens", "endpoint-opened", CLUSTER)}),
+        hazards=frozenset({("security", "endpoint-opened", CLUSTER)}),
         changed=frozenset(),
     ),
     "deletion protection is off": Scenario(
         edit=of("cluster", "Fleet", "DeletionProtection", value=False),
-        hazards=frozenset({("opens", "deletion-protection-off", CLUSTER)}),
+        hazards=frozenset({("security", "deletion-protection-off", CLUSTER)}),
         changed=frozenset(),
     ),
     "a bucket is no longer retained": Scenario(
         edit=put("cluster", "Resources", "Checkpoints", "DeletionPolicy", value="Delete"),
-        hazards=frozenset({("opens", "deletion-protection-off", BUCKET)}),
+        hazards=frozenset({("security", "deletion-protection-off", BUCKET)}),
         says=("DeletionPolicy `Retain` → `Delete`",),
     ),
     "a retained bucket leaves": Scenario(
         edit=put("cluster", "Resources", "Checkpoints", value=None),
-        hazards=frozenset({("look", "retained", BUCKET)}),
+        hazards=frozenset({("notice", "retained", BUCKET)}),
     ),
     "a bucket that nothing retains leaves": Scenario(
         edit=lambda content: content["network"]["Resources"].pop("Bucket"),
-        hazards=frozenset({("stops", "data-removed", "network/Bucket (AWS::S3::Bucket)")}),
+        hazards=frozenset({("blocking", "data-removed", "network/Bucket (AWS::S3::Bucket)")}),
     ),
     "IMDSv1 is accepted": Scenario(
         edit=of("racks", *A_DATA, "MetadataOptions", "HttpTokens", value="optional"),
-        hazards=ROLLED_A | {("opens", "imds-v1", "racks/RackALaunch (AWS::EC2::LaunchTemplate)")},
+        hazards=ROLLED_A | {("security", "imds-v1", "racks/RackALaunch (AWS::EC2::LaunchTemplate)")},
         changed=A,
     ),
     "the cluster has other subnets": Scenario(
@@ -120,20 +120,20 @@ ACCESS_SCENARIOS: dict[str, Scenario] = {
     ),
     "an export goes": Scenario(
         edit=put("network", "Outputs", "Subnet", value=None),
-        hazards=frozenset({("stops", "export-in-use", "network/subnet-a")}),
+        hazards=frozenset({("blocking", "export-in-use", "network/subnet-a")}),
     ),
     "a resource becomes another type": Scenario(
         edit=put("cluster", "Resources", "Checkpoints", "Type", value="AWS::S3::AccessPoint"),
-        hazards=frozenset({("stops", "refused", "cluster/Checkpoints (AWS::S3::Bucket)")}),
+        hazards=frozenset({("blocking", "refused", "cluster/Checkpoints (AWS::S3::Bucket)")}),
     ),
     "an access entry is wider": Scenario(
         edit=of("cluster", "Entry", "AccessPolicies", value=ADMIN_OF_THE_CLUSTER),
-        hazards=frozenset({("opens", "iam-widened", "cluster/Entry")}),
+        hazards=frozenset({("security", "iam-widened", "cluster/Entry")}),
         says=("AmazonEKSClusterAdminPolicy on the whole cluster",),
     ),
     "an endpoint of the network has no policy any more": Scenario(
         edit=of("network", "S3", "PolicyDocument", value=None),
-        hazards=frozenset({("opens", "iam-widened", "network/S3 (policy)")}),
+        hazards=frozenset({("security", "iam-widened", "network/S3 (policy)")}),
     ),
     "a role that is elsewhere may do more": Scenario(
         edit=put(
@@ -148,7 +148,7 @@ ACCESS_SCENARIOS: dict[str, Scenario] = {
                 },
             },
         ),
-        hazards=frozenset({("opens", "iam-widened", "network/nodes")}),
+        hazards=frozenset({("security", "iam-widened", "network/nodes")}),
     ),
     "a bucket gets a policy": Scenario(
         edit=put(
@@ -165,7 +165,7 @@ ACCESS_SCENARIOS: dict[str, Scenario] = {
                 },
             },
         ),
-        hazards=frozenset({("opens", "iam-widened", "cluster/Open (policy)")}),
+        hazards=frozenset({("security", "iam-widened", "cluster/Open (policy)")}),
     ),
     "a new group lets everybody in": Scenario(
         edit=put(
@@ -181,11 +181,11 @@ ACCESS_SCENARIOS: dict[str, Scenario] = {
                 },
             },
         ),
-        hazards=frozenset({("opens", "security-group-widened", "network/Web")}),
+        hazards=frozenset({("security", "security-group-widened", "network/Web")}),
     ),
     "a rule of a group goes": Scenario(
         edit=put("network", "Resources", "Out", value=None),
-        hazards=frozenset({("look", "removed", "network/Out (AWS::EC2::SecurityGroupEgress)")}),
+        hazards=frozenset({("notice", "removed", "network/Out (AWS::EC2::SecurityGroupEgress)")}),
         says=("**efa-security-group**",),
     ),
     "the endpoint is closed, and its networks with it": Scenario(
@@ -196,35 +196,35 @@ ACCESS_SCENARIOS: dict[str, Scenario] = {
     ),
     "more networks reach the endpoint": Scenario(
         edit=of("cluster", "Fleet", "ResourcesVpcConfig", "PublicAccessCidrs", value=["10.0.0.0/8", "192.0.2.0/24"]),
-        hazards=frozenset({("opens", "endpoint-opened", CLUSTER)}),
+        hazards=frozenset({("security", "endpoint-opened", CLUSTER)}),
         says=("192.0.2.0/24",),
     ),
     "the cluster is a minor version newer": Scenario(
         edit=of("cluster", "Fleet", "Version", value="1.35"),
-        hazards=frozenset({("look", "cluster-version", CLUSTER)}),
+        hazards=frozenset({("notice", "cluster-version", CLUSTER)}),
     ),
     "the cluster skips a version": Scenario(
-        edit=of("cluster", "Fleet", "Version", value="1.36"), hazards=frozenset({("stops", "refused", CLUSTER)})
+        edit=of("cluster", "Fleet", "Version", value="1.36"), hazards=frozenset({("blocking", "refused", CLUSTER)})
     ),
     "the cluster goes back": Scenario(
-        edit=of("cluster", "Fleet", "Version", value="1.33"), hazards=frozenset({("stops", "refused", CLUSTER)})
+        edit=of("cluster", "Fleet", "Version", value="1.33"), hazards=frozenset({("blocking", "refused", CLUSTER)})
     ),
     "a file system is smaller": Scenario(
         edit=of("network", "Scratch", "StorageCapacity", value=2400),
-        hazards=frozenset({("stops", "refused", "network/Scratch (AWS::FSx::FileSystem)")}),
+        hazards=frozenset({("blocking", "refused", "network/Scratch (AWS::FSx::FileSystem)")}),
     ),
     "a namespace goes": Scenario(
         edit=put("cluster", "Resources", "Namespace", value=None),
-        hazards=frozenset({("stops", "data-removed", "cluster/Namespace (Custom::AWSCDK-EKS-KubernetesResource)")}),
-        says=("Namespace is deleted, with all that is in it",),
+        hazards=frozenset({("blocking", "data-removed", "cluster/Namespace (Custom::AWSCDK-EKS-KubernetesResource)")}),
+        says=("Namespace is deleted, with everything in it",),
     ),
     "a chart goes": Scenario(
         edit=put("cluster", "Resources", "Chart", value=None),
-        hazards=frozenset({("look", "uninstalled", "cluster/Chart (Custom::AWSCDK-EKS-HelmChart)")}),
+        hazards=frozenset({("notice", "uninstalled", "cluster/Chart (Custom::AWSCDK-EKS-HelmChart)")}),
     ),
     "a schedule goes": Scenario(
         edit=put("cluster", "Resources", "Emptied", value=None),
-        hazards=frozenset({("look", "schedule-changed", "cluster/Emptied (AWS::Scheduler::Schedule)")}),
+        hazards=frozenset({("notice", "schedule-changed", "cluster/Emptied (AWS::Scheduler::Schedule)")}),
     ),
 }
 

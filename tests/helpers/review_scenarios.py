@@ -21,6 +21,7 @@ from helpers.review_fleet import (
     pool,
     put,
 )
+from helpers.review_rule_scenarios import RULE_BEFORE, RULE_SCENARIOS
 
 
 def rack_added(content: Stacks) -> None:
@@ -41,6 +42,7 @@ NAMED_VERSION = of("racks", "RackA", "LaunchTemplate", "Version", value="7")
 
 SCENARIOS: dict[str, Scenario] = {
     **ACCESS_SCENARIOS,
+    **RULE_SCENARIOS,
     "nothing": Scenario(edit=lambda _: None, says=("None found.", "0 of 3 pools change")),
     "a rack is added": Scenario(
         edit=rack_added,
@@ -50,17 +52,17 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "a rack is removed": Scenario(
         edit=rack_removed,
-        hazards=frozenset({("stops", "pool-removed", RACK_B)}),
+        hazards=frozenset({("blocking", "pool-removed", RACK_B)}),
         more=(-1, -72, -18, -761.904),
         changed=B,
         says=("🔴 removed", "-1,023,999"),
     ),
     "a stack is no longer there": Scenario(
         edit=lambda content: content.pop("racks"),
-        hazards=frozenset({("stops", "pool-removed", RACK_A), ("stops", "pool-removed", RACK_B)}),
+        hazards=frozenset({("blocking", "pool-removed", RACK_A), ("blocking", "pool-removed", RACK_B)}),
         more=(-2, -144, -36, -1523.808),
         changed=RACKS,
-        says=("with its stack, which no deployment deletes",),
+        says=("its stack is no longer among the templates", "no deployment deletes a stack"),
     ),
     "a pool's type is another": Scenario(
         edit=both(
@@ -69,9 +71,9 @@ SCENARIOS: dict[str, Scenario] = {
         ),
         hazards=frozenset(
             {
-                ("stops", "pool-type-changed", H200),
-                ("stops", "pool-rolled", H200),
-                ("stops", "replaced", RESERVED),
+                ("blocking", "pool-type-changed", H200),
+                ("blocking", "pool-rolled", H200),
+                ("blocking", "replaced", RESERVED),
             }
         ),
         changed=frozenset({H200}),
@@ -84,13 +86,13 @@ SCENARIOS: dict[str, Scenario] = {
         ),
         hazards=frozenset(
             {
-                ("stops", "pool-replaced", H200),
-                ("stops", "pool-type-changed", H200),
+                ("blocking", "pool-replaced", H200),
+                ("blocking", "pool-type-changed", H200),
             }
         ),
         more=(0, 32, 0, 0.0),
         changed=frozenset({H200}),
-        says=("CloudFormation would have to replace it and refuses: AmiType",),
+        says=("the update is refused and the stack rolls back: AmiType can't be updated in place",),
     ),
     "a label is another": Scenario(
         edit=of("racks", "RackA", "Labels", "pool", value="first"),
@@ -99,9 +101,9 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "a pool's orders to the schedule go": Scenario(
         edit=of("racks", "RackA", "Tags", value={"team": "ml"}),
-        hazards=frozenset({("look", "schedule-orders", RACK_A)}),
+        hazards=frozenset({("notice", "schedule-orders", RACK_A)}),
         changed=A,
-        says=("the block schedule no longer sizes it",),
+        says=("the block schedule no longer scales the pool",),
     ),
     "a reservation is swapped": Scenario(
         edit=of(
@@ -111,7 +113,7 @@ SCENARIOS: dict[str, Scenario] = {
             "CapacityReservationTarget",
             value={"CapacityReservationId": "cr-0fffffffffffffff1"},
         ),
-        hazards=ROLLED_A | {("stops", "reservation-moved", RACK_A)},
+        hazards=ROLLED_A | {("blocking", "reservation-moved", RACK_A)},
         changed=A,
         says=("cr-0aaaaaaaaaaaaaaa1 → cr-0fffffffffffffff1",),
     ),
@@ -123,7 +125,7 @@ SCENARIOS: dict[str, Scenario] = {
             "CapacityReservationTarget",
             value={"CapacityReservationId": "cr-0fffffffffffffff1"},
         ),
-        hazards=frozenset({("look", "reservation-moved", RACK_A), ("look", "template-version", RACK_A)}),
+        hazards=frozenset({("notice", "reservation-moved", RACK_A), ("notice", "template-version", RACK_A)}),
         changed=A,
         says=("once the pool names the new version",),
     ),
@@ -138,7 +140,7 @@ SCENARIOS: dict[str, Scenario] = {
             of("racks", *A_DATA, "CapacityReservationSpecification", value=None),
             of("racks", *A_DATA, "InstanceMarketOptions", value=None),
         ),
-        hazards=ROLLED_A | {("stops", "reservation-dropped", RACK_A)},
+        hazards=ROLLED_A | {("blocking", "reservation-dropped", RACK_A)},
         changed=A,
     ),
     "a reservation made here is cancelled": Scenario(
@@ -148,27 +150,27 @@ SCENARIOS: dict[str, Scenario] = {
         ),
         hazards=frozenset(
             {
-                ("stops", "pool-rolled", H200),
-                ("stops", "reservation-dropped", H200),
-                ("stops", "reservation-dropped", RESERVED),
+                ("blocking", "pool-rolled", H200),
+                ("blocking", "reservation-dropped", H200),
+                ("blocking", "reservation-dropped", RESERVED),
             }
         ),
         changed=frozenset({H200}),
     ),
     "a reservation made here is smaller": Scenario(
         edit=of("h200", "Reserved", "InstanceCount", value=2),
-        hazards=frozenset({("stops", "reservation-lowered", RESERVED)}),
+        hazards=frozenset({("blocking", "reservation-lowered", RESERVED)}),
         changed=frozenset({H200}),
     ),
     "user data is another": Scenario(
         edit=of("racks", *A_DATA, "UserData", value="TUlNRS1WZXJzaW9uOiAxLjAK"),
         hazards=ROLLED_A,
         changed=A,
-        says=("every node is restarted",),
+        says=("a rolling update replaces every node",),
     ),
     "a pool has fewer nodes": Scenario(
         edit=of("racks", "RackA", "ScalingConfig", "MaxSize", value=9),
-        hazards=frozenset({("stops", "pool-scaled-down", RACK_A)}),
+        hazards=frozenset({("blocking", "pool-scaled-down", RACK_A)}),
         more=(0, -36, -9, -380.952),
         changed=A,
         says=("from 18 to 9 nodes", "1 u-p6e-gb200x72 → 1 u-p6e-gb200x36"),
@@ -177,27 +179,27 @@ SCENARIOS: dict[str, Scenario] = {
         edit=both(
             of("h200", "H200", "ScalingConfig", "DesiredSize", value=1),
         ),
-        hazards=frozenset({("stops", "pool-scaled-down", H200)}),
+        hazards=frozenset({("blocking", "pool-scaled-down", H200)}),
         changed=frozenset({H200}),
         says=("ScalingConfig/DesiredSize goes from 4 to 1",),
     ),
     "a pool's resource has another name": Scenario(
-        edit=rack_renamed, hazards=frozenset({("stops", "pool-replaced", RACK_A)}), changed=A
+        edit=rack_renamed, hazards=frozenset({("blocking", "pool-replaced", RACK_A)}), changed=A
     ),
     "a pool moves to another subnet": Scenario(
         edit=of("racks", "RackA", "Subnets", value=["subnet-9"]),
-        hazards=frozenset({("stops", "pool-replaced", RACK_A)}),
+        hazards=frozenset({("blocking", "pool-replaced", RACK_A)}),
         changed=A,
     ),
     "a pool without a name moves to another subnet": Scenario(
         edit=of("racks", "RackB", "Subnets", value=["subnet-9"]),
-        hazards=frozenset({("stops", "pool-replaced", "fleet/RackB")}),
+        hazards=frozenset({("blocking", "pool-replaced", "fleet/RackB")}),
         changed=frozenset({"fleet/RackB"}),
-        says=("its nodes are terminated when the new pool is there",),
+        says=("its nodes are terminated once the new group exists",),
     ),
     "taints are others": Scenario(
         edit=of("racks", "RackA", "Taints", value=[{"Key": "x", "Effect": "NO_EXECUTE"}]),
-        hazards=frozenset({("look", "taints", RACK_A)}),
+        hazards=frozenset({("notice", "taints", RACK_A)}),
         changed=A,
     ),
     "a volume is larger": Scenario(
@@ -217,9 +219,9 @@ SCENARIOS: dict[str, Scenario] = {
         ),
         hazards=frozenset(
             {
-                ("stops", "pool-rolled", RACK_B),
-                ("stops", "reservation-moved", RACK_B),
-                ("look", "reservation-shared", RACK_A),
+                ("blocking", "pool-rolled", RACK_B),
+                ("blocking", "reservation-moved", RACK_B),
+                ("notice", "reservation-shared", RACK_A),
             }
         ),
         changed=B,
@@ -244,6 +246,7 @@ SCENARIOS: dict[str, Scenario] = {
 
 BEFORE: dict[str, Edit] = {
     **ACCESS_BEFORE,
+    **RULE_BEFORE,
     "a reservation is swapped in a version that the pool doesn't name": NAMED_VERSION,
     "a pool names another version": NAMED_VERSION,
     "a pool's desired size is smaller": of("h200", "H200", "ScalingConfig", "DesiredSize", value=4),

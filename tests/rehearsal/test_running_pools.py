@@ -206,7 +206,7 @@ def test_the_command_tells_the_rule_which_blocks_there_are(monkeypatch: pytest.M
 
 def test_every_field_is_edited() -> None:
     assert {edit.field for edit in EDITS} == {
-        f"{model.__name__}.{name}" for model in _models(Environment) for name in _own_fields(model)
+        f"{model.__name__.removesuffix('Settings')}.{name}" for model in _models(Environment) for name in _own_fields(model)
     }
 
 
@@ -255,7 +255,7 @@ def _revision(label: str, fleet: Fleet) -> Revision:
 
 def _stopping(outcome: Outcome) -> list[Hazard]:
     """What a review of the edit says that stops something."""
-    return [hazard for hazard in review_of(*_revisions(outcome), day=DAY).hazards if hazard.level is Level.STOPS]
+    return [hazard for hazard in review_of(*_revisions(outcome), day=DAY).hazards if hazard.level is Level.BLOCKING]
 
 
 def _stacks_of(hazard: Hazard) -> list[str]:

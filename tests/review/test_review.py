@@ -1,7 +1,11 @@
-"""Changes with known answers, told as what they are and as nothing else."""
+"""Changes with known answers: each is reported as what it is and as nothing else, and each rule is needed for one."""
 
 import json
+import re
+from collections import Counter
+from collections.abc import Iterable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +14,8 @@ from helpers.review_fleet import Edit, Stacks, both, revision
 from helpers.review_scenarios import BEFORE, SCENARIOS
 from ultrafleet.review import Review, review_of
 from ultrafleet.review.blast_radius import blast_radius
+from ultrafleet.review.hazard import Hazard, HazardRule, Level
+from ultrafleet.review.hazards import HAZARD_RULES, hazards
 from ultrafleet.review.markdown import whole
 from ultrafleet.review.pool_states import State
 from ultrafleet.review.sections import sections
@@ -22,10 +28,14 @@ def reviewed(name: str) -> Review:
     return review_of(revision("base", before), revision("head", both(before, scenario.edit)), day=DAY)
 
 
+def told(found: Iterable[Hazard]) -> set[tuple[str, str, str]]:
+    return {(item.level.value, item.kind, item.subject) for item in found}
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_tells(name: str) -> None:
     scenario, review = SCENARIOS[name], reviewed(name)
-    assert {(item.level.value, item.kind, item.subject) for item in review.hazards} == scenario.hazards
+    assert told(review.hazards) == scenario.hazards
     assert {one.pool.title for one in review.pools if one.state is not State.UNCHANGED} == scenario.changed
     base, head = review.compared.base_fleet, review.compared.head_fleet
     more = (
@@ -38,6 +48,36 @@ def test_tells(name: str) -> None:
     text = whole(sections(review))
     for words in scenario.says:
         assert words in text
+
+
+@pytest.mark.parametrize("rule", HAZARD_RULES, ids=lambda rule: rule.id)
+def test_a_scenario_fails_without_the_rule(rule: HazardRule) -> None:
+    needing = [name for name, scenario in SCENARIOS.items() if rule.id in {kind for _, kind, _ in scenario.hazards}]
+    assert needing, f"no scenario expects {rule.id}: add one to tests/helpers/review_rule_scenarios.py"
+    rest = tuple(other for other in HAZARD_RULES if other is not rule)
+    assert told(hazards(reviewed(needing[0]).compared, rest)) != SCENARIOS[needing[0]].hazards
+
+
+def test_every_rule_says_what_it_is_for() -> None:
+    assert [name for name, count in Counter(rule.id for rule in HAZARD_RULES).items() if count > 1] == []
+    for rule in HAZARD_RULES:
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", rule.id)
+        assert min(len(rule.protects_from), len(rule.remedy), len(rule.source.text)) > 10, rule.id
+
+
+def test_a_hazard_is_at_most_as_high_as_its_rule() -> None:
+    order = list(Level)
+    for name in SCENARIOS:
+        for hazard in reviewed(name).hazards:
+            assert order.index(hazard.level) >= order.index(hazard.rule.level), (name, hazard.kind)
+
+
+def test_only_a_registered_rule_makes_a_hazard() -> None:
+    package = Path(hazards.__code__.co_filename).parent
+    making = [path.name for path in sorted(package.glob("*.py")) if re.search(r"\bHazard\(", path.read_text())]
+    assert making == ["hazard.py"]
+    rules = sum(len(re.findall(r"\bHazardRule\(", path.read_text())) for path in package.glob("*.py"))
+    assert rules == len(HAZARD_RULES), "a rule is in no RULES that ultrafleet.review.hazards registers"
 
 
 def queues(cluster: str, weight: int) -> dict[str, Any]:

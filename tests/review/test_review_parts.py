@@ -213,12 +213,12 @@ class TestOtherGroups:
     @pytest.mark.parametrize(
         ("version", "policy", "told"),
         [
-            (LATEST, {"AutoScalingRollingUpdate": {}}, ("stops", "pool-rolled")),
-            (LATEST, {"AutoScalingReplacingUpdate": {"WillReplace": True}}, ("stops", "pool-replaced")),
-            (LATEST, {"AutoScalingReplacingUpdate": {"WillReplace": False}}, ("look", "template-version")),
-            (LATEST, None, ("look", "template-version")),
-            ("$Latest", None, ("look", "template-version")),
-            ("3", None, ("look", "template-version")),
+            (LATEST, {"AutoScalingRollingUpdate": {}}, ("blocking", "pool-rolled")),
+            (LATEST, {"AutoScalingReplacingUpdate": {"WillReplace": True}}, ("blocking", "pool-replaced")),
+            (LATEST, {"AutoScalingReplacingUpdate": {"WillReplace": False}}, ("notice", "template-version")),
+            (LATEST, None, ("notice", "template-version")),
+            ("$Latest", None, ("notice", "template-version")),
+            ("3", None, ("notice", "template-version")),
         ],
     )
     def test_a_new_version(self, version: object, policy: dict[str, Any] | None, told: tuple[str, str] | None) -> None:

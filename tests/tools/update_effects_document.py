@@ -37,10 +37,12 @@ _MEANINGS = {
 _INTRODUCTION = """\
 # What an update does
 
-Written from `constructs/ultrafleet/templates/data/update_effects.json` by `python tests/tools/update_effects_document.py`.
-Change the table, not this page. `tests/templates/test_update_effects.py` compares the table with CloudFormation's resource
-schemas: a property that nobody classified fails, and so does a create-only one that is not said to replace.
-`tests/rehearsal/test_running_pools.py` edits every field of an environment file and shows which edits touch running nodes.
+Written from `constructs/ultrafleet/templates/data/update_effects.json` by
+`python tests/tools/update_effects_document.py`. Change the table, not this page.
+`tests/templates/test_update_effects.py` compares the table with CloudFormation's resource schemas: a property that
+isn't classified fails, and so does a create-only one that isn't said to replace.
+`tests/rehearsal/test_running_pools.py` edits every field of an environment file and shows which edits touch running
+nodes.
 
 Nothing here was measured in an AWS account; the last column says who says so, and how well it is known.
 

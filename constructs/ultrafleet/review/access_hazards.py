@@ -1,11 +1,14 @@
-"""Who may do or reach more: IAM, security groups, access to clusters."""
+"""Hazards of access: IAM, security groups and access entries of clusters that allow more than before."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 
+from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.review import iam, security_groups
 from ultrafleet.review.comparison import Comparison
-from ultrafleet.review.hazard import Hazard, Level
+from ultrafleet.review.exposure import permissions_boundaries
+from ultrafleet.review.hazard import HazardRule, Level, Occurrence
 from ultrafleet.templates.template import Resource, Template
 
 _ENTRY: Final = "AWS::EKS::AccessEntry"
@@ -14,35 +17,44 @@ _ABOUT: Final = {
     "AWS::SNS::TopicPolicy": ("Topics",),
     "AWS::SQS::QueuePolicy": ("Queues",),
 }
-"""Policies that stand beside what they are about."""
+"""Resource policies that are resources of their own, with the property that names what they are about."""
 
 
-def access_hazards(compared: Comparison) -> Iterator[Hazard]:
-    """What is widened, stack by stack."""
-    for stack, later in compared.head.stacks.items():
-        template = compared.base.stacks.get(stack)
-        if template is not None:
-            yield from _of_stack(stack, template, later)
+def _stacks(compared: Comparison) -> Iterator[tuple[str, Template, Template]]:
+    """Stacks of both sides, before and after."""
+    for stack, after in compared.head.stacks.items():
+        before = compared.base.stacks.get(stack)
+        if before is not None:
+            yield stack, before, after
 
 
-def _of_stack(stack: str, template: Template, later: Template) -> Iterator[Hazard]:
-    before, after = iam.grants(template), iam.grants(later)
-    # A role that is elsewhere had other rights already; one that is new here is read as a whole.
-    known = {holder for holder in after.keys() - before.keys() if not _is_new(_name(holder), template, later)}
-    elsewhere: iam.Grants = {holder: ([], set()) for holder in known}
-    for holder, what in iam.widened({**elsewhere, **before}, after):
-        yield _hazard("iam-widened", stack, holder, f"IAM is widened: {what}")
-    was, is_now = security_groups.passages(template), security_groups.passages(later)
-    for group, passage in security_groups.widened(was, is_now):
-        yield _hazard("security-group-widened", stack, group, f"the security group is widened: {passage}")
-    for group, passage in security_groups.opened(was, is_now):
-        yield _hazard("security-group-widened", stack, group, f"a new security group lets everybody in: {passage}")
-    for entry in later.of_type(_ENTRY):
-        old = template.resources.get(entry.logical_id)
-        added = _rights(entry) - _rights(old) if old is not None else set()
-        for policy, scope in sorted(added):
-            message = f"access to the cluster is widened: {policy.rpartition('/')[2]} on {scope}"
-            yield _hazard("iam-widened", stack, entry.logical_id, message)
+def _iam(compared: Comparison) -> Iterator[Occurrence]:
+    for stack, template, later in _stacks(compared):
+        before, after = iam.grants(template), iam.grants(later)
+        # A role that is elsewhere had other permissions already; one that is new here is read as a whole.
+        known = {holder for holder in after.keys() - before.keys() if not _is_new(_name(holder), template, later)}
+        elsewhere: iam.Grants = {holder: ([], set()) for holder in known}
+        for holder, what in iam.widened({**elsewhere, **before}, after):
+            yield _occurrence(stack, holder, f"IAM permissions are wider: {what}")
+
+
+def _access_entries(compared: Comparison) -> Iterator[Occurrence]:
+    for stack, template, later in _stacks(compared):
+        for entry in later.of_type(_ENTRY):
+            old = template.resources.get(entry.logical_id)
+            added = _rights(entry) - _rights(old) if old is not None else set()
+            for policy, scope in sorted(added):
+                message = f"access to the cluster is wider: {policy.rpartition('/')[2]} on {scope}"
+                yield _occurrence(stack, entry.logical_id, message)
+
+
+def _security_groups(compared: Comparison) -> Iterator[Occurrence]:
+    for stack, template, later in _stacks(compared):
+        was, is_now = security_groups.passages(template), security_groups.passages(later)
+        for group, rule in security_groups.widened(was, is_now):
+            yield _occurrence(stack, group, f"the security group allows more: {rule}")
+        for group, rule in security_groups.opened(was, is_now):
+            yield _occurrence(stack, group, f"a new security group allows access from anywhere: {rule}")
 
 
 def _rights(entry: Resource) -> set[tuple[str, str]]:
@@ -53,7 +65,7 @@ def _rights(entry: Resource) -> set[tuple[str, str]]:
             scope = item.get("AccessScope")
             names = _list(scope.get("Namespaces")) if isinstance(scope, Mapping) else []
             found |= {(iam.text(item.get("PolicyArn")), name) for name in map(iam.text, names or ["the whole cluster"])}
-    return found | {("a group of Kubernetes", iam.text(name)) for name in entry.items("KubernetesGroups")}
+    return found | {("a Kubernetes group", iam.text(name)) for name in entry.items("KubernetesGroups")}
 
 
 def _list(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
@@ -75,7 +87,25 @@ def _name(holder: str) -> str:
     return holder.split(" ", maxsplit=1)[0]
 
 
-def _hazard(kind: str, stack: str, holder: str, message: str) -> Hazard:
-    return Hazard(
-        level=Level.OPENS, kind=kind, subject=f"{stack}/{holder}", message=message, keys=((stack, _name(holder)),)
-    )
+def _occurrence(stack: str, holder: str, message: str) -> Occurrence:
+    return Occurrence(subject=f"{stack}/{holder}", message=message, keys=((stack, _name(holder)),))
+
+
+RULES: Final = (
+    HazardRule(
+        id="iam-widened",
+        level=Level.SECURITY,
+        protects_from="principals that are allowed more than before",
+        source=Source("IAM user guide, policy evaluation logic; compared statement by statement", Confidence.MEDIUM),
+        remedy="allow only the actions and resources that are needed",
+        check=lambda compared: chain(_iam(compared), _access_entries(compared), permissions_boundaries(compared)),
+    ),
+    HazardRule(
+        id="security-group-widened",
+        level=Level.SECURITY,
+        protects_from="networks or groups that reach more ports than before",
+        source=Source("EC2 user guide, security groups"),
+        remedy="allow only the peers and ports that are needed",
+        check=_security_groups,
+    ),
+)

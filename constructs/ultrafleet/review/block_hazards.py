@@ -1,63 +1,94 @@
-"""Blocks that end, with nothing that follows them."""
+"""Hazards of capacity blocks: those that end, and those that no other block follows."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
 from ultrafleet.catalog import CapacityBlockRules
+from ultrafleet.catalog.source import Source
 from ultrafleet.review.comparison import Comparison
-from ultrafleet.review.fleet import Fleet, Pool, names
-from ultrafleet.review.hazard import Hazard, Level, of_pool
+from ultrafleet.review.fleet import Pool
+from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_pool
+from ultrafleet.review.pool_change import PoolChange, of_pools
 from ultrafleet.templates.block_metadata import BlockWindow
 
 NOTICE: Final = timedelta(days=14)
-"""How long before a pool's last block ends a review speaks of it (ours: time to find and pay another)."""
+"""How long before a pool's last block ends a review reports it (ours: time to find and buy another)."""
 
 
-def block_hazards(compared: Comparison) -> Iterator[Hazard]:
-    """Pools whose last block ends soon or is over, as far as templates say when blocks run."""
-    lasts = {pool.key: _last(pool).capacity_reservation_id for pool in compared.base_fleet.pools if pool.windows}
+def _last_blocks(compared: Comparison) -> Iterator[tuple[Pool, BlockWindow, timedelta]]:
+    """Pools that follow blocks, with the last of them and the time until it ends."""
     for pool in compared.head_fleet.pools:
-        if not pool.windows or pool.held:
-            continue
-        last = _last(pool)
-        left = last.end - compared.as_of
-        until = f"{last.capacity_reservation_id} ends {last.end:%Y-%m-%d %H:%M} UTC"
-        known = {window.capacity_reservation_id for window in pool.windows}
-        lost = lasts.get(pool.key, last.capacity_reservation_id) not in known
-        if left <= timedelta(0):
-            message = f"its last block is over ({until}): it stays empty, add a block or remove it"
-            yield of_pool(Level.LOOK, "block-over", pool, message)
-        elif left <= NOTICE or lost:
-            yield of_pool(
-                Level.LOOK,
-                "block-without-successor",
-                pool,
-                f"its last block ends in {left.days} day{'' if left.days == 1 else 's'} without successor ({until}): "
-                f"extend it (EC2 takes that from {CapacityBlockRules.EARLIEST_EXTENSION.days} days to "
-                "one hour before), or add one",
-            )
-    yield from _shared(compared)
+        if pool.windows and not pool.held:
+            last = _last(pool)
+            yield pool, last, last.end - compared.as_of
 
 
 def _last(pool: Pool) -> BlockWindow:
     return max(pool.windows, key=lambda window: window.end)
 
 
-def _shared(compared: Comparison) -> Iterator[Hazard]:
-    """Reservations that several pools name: a block doesn't hold them all."""
-    before, after = (_users(fleet) for fleet in (compared.base_fleet, compared.head_fleet))
-    for reservation, pools in after.items():
-        if len(pools) > max(1, len(before.get(reservation, ()))):
-            message = f"{reservation} is named by {names(pools)}: a block holds one of them, give each its own"
-            yield of_pool(Level.LOOK, "reservation-shared", pools[0], message, *pools[1:])
+def _end(block: BlockWindow) -> str:
+    return f"{block.capacity_reservation_id} ends {block.end:%Y-%m-%d %H:%M} UTC"
 
 
-def _users(fleet: Fleet) -> dict[str, list[Pool]]:
-    found: dict[str, list[Pool]] = defaultdict(list)
-    for pool in fleet.pools:
-        for reservation in pool.reservations:
-            if pool.on_blocks and reservation.startswith("cr-"):
-                found[reservation].append(pool)
-    return found
+def _over(compared: Comparison) -> Iterator[Occurrence]:
+    for pool, last, left in _last_blocks(compared):
+        if left <= timedelta(0):
+            yield of_pool(
+                pool, f"its last block has ended ({_end(last)}): it stays empty, add a block or remove the pool"
+            )
+
+
+def _without_successor(compared: Comparison) -> Iterator[Occurrence]:
+    lasts = {pool.key: _last(pool).capacity_reservation_id for pool in compared.base_fleet.pools if pool.windows}
+    for pool, last, left in _last_blocks(compared):
+        known = {window.capacity_reservation_id for window in pool.windows}
+        lost = lasts.get(pool.key, last.capacity_reservation_id) not in known
+        if left > timedelta(0) and (left <= NOTICE or lost):
+            yield of_pool(
+                pool,
+                f"its last block ends in {left.days} day{'' if left.days == 1 else 's'} and none follows "
+                f"({_end(last)}): extend it (EC2 accepts that from {CapacityBlockRules.EARLIEST_EXTENSION.days} days "
+                "to one hour before), or add a block",
+            )
+
+
+def _shortened(pool: PoolChange) -> Iterator[Occurrence]:
+    before = {item.capacity_reservation_id: item for item in pool.before.windows}
+    for window in pool.after.windows:
+        was = before.get(window.capacity_reservation_id)
+        if was is not None and window.end < was.end:
+            yield of_pool(
+                pool.after,
+                f"the stated end of {window.capacity_reservation_id} is earlier, {was.end:%Y-%m-%d %H:%M} → "
+                f"{window.end:%Y-%m-%d %H:%M} UTC: compare it with the reservation's EndDate",
+            )
+
+
+RULES: Final = (
+    HazardRule(
+        id="block-over",
+        level=Level.NOTICE,
+        protects_from="a pool that stays empty because all of its blocks have ended",
+        source=Source("EC2 user guide, Capacity Blocks for ML: a block ends at its end date"),
+        remedy="add a block or remove the pool",
+        check=_over,
+    ),
+    HazardRule(
+        id="block-without-successor",
+        level=Level.NOTICE,
+        protects_from="nodes that are terminated at the end of a block while work remains",
+        source=Source("EC2 user guide, extend Capacity Blocks"),
+        remedy="extend the block, or add another that follows it",
+        check=_without_successor,
+    ),
+    HazardRule(
+        id="block-shortened",
+        level=Level.NOTICE,
+        protects_from="a block schedule that drains the pool before the block really ends",
+        source=Source("decision record 6: the block schedule drains by the stated end"),
+        remedy="state the reservation's EndDate",
+        check=of_pools(_shortened),
+    ),
+)

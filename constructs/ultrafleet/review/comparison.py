@@ -1,4 +1,4 @@
-"""Two revisions side by side, with everything that a review asks of them."""
+"""Comparison of two revisions: stacks, resources and pools that change, and which pools depend on them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -14,6 +14,19 @@ from ultrafleet.templates.revision import Revision
 from ultrafleet.templates.template import Resource
 
 _NOBODY = Users(queues=frozenset(), teams=frozenset())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ChangedResource:
+    """A resource that changes and is no node group of a pool.
+
+    Attributes:
+        change: what happens to it.
+        pools: pools of the head that depend on it, in the order of the fleet.
+    """
+
+    change: Change
+    pools: tuple[Pool, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,6 +67,20 @@ class Comparison:
     def changes(self) -> dict[Key, Change]:
         """Resources that change."""
         return {change.key: change for stack in self.stacks for change in stack.changes}
+
+    @cached_property
+    def changed_resources(self) -> tuple[ChangedResource, ...]:
+        """Resources that change in stacks of the head, but for groups of pools, by stack and logical id."""
+        staying = self.head_fleet.by_key()
+        return tuple(
+            ChangedResource(
+                change=change, pools=tuple(pool for pool in self.pools_on(change.key) if pool.key in staying)
+            )
+            for stack in self.stacks
+            if not stack.is_gone
+            for change in stack.changes
+            if change.key not in self.titles
+        )
 
     @cached_property
     def pools(self) -> list[tuple[Pool | None, Pool | None]]:

@@ -1,13 +1,15 @@
-"""What a change opens, or no longer protects: endpoints, encryption, public access, protection from deletion."""
+"""Hazards of exposure: endpoints, public access, encryption and protection from deletion that a change removes."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
+from ultrafleet.catalog.source import Source
 from ultrafleet.review import iam
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Key
-from ultrafleet.review.hazard import Hazard, Level
+from ultrafleet.review.hazard import HazardRule, Level, Occurrence
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import is_true
 from ultrafleet.templates.template import Resource
@@ -18,108 +20,153 @@ _EVERYWHERE: Final = "0.0.0.0/0"
 _NAMES: Final = ("DeviceName", "Key", "Name", "Id")
 
 
-@dataclass(frozen=True)
-class _Guard:
-    """A kind of hazard, with what the guarding property's loss is called."""
+_ENCRYPTION: Final = "encryption is turned off"
+_OWN_KEY: Final = "the customer managed key is removed, at most an AWS owned key encrypts it"
+_DELETION: Final = "deletion protection is turned off"
+_PUBLIC: Final = "it becomes public"
+_MAY_BE_PUBLIC: Final = "public access is no longer blocked"
 
-    kind: str
-    told: str
+
+@dataclass(frozen=True, kw_only=True)
+class _Guards:
+    """Properties by which one kind of exposure is seen, each with a message.
+
+    Attributes:
+        true_protects: properties that protect while they are true.
+        presence_protects: properties that protect while they are stated.
+        value_protects: properties that protect while they have a value.
+        true_opens: properties that open while they are true.
+        value_opens: properties that open while they have a value.
+    """
+
+    true_protects: Mapping[str, str] = field(default_factory=dict)
+    presence_protects: Mapping[str, str] = field(default_factory=dict)
+    value_protects: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    true_opens: Mapping[str, str] = field(default_factory=dict)
+    value_opens: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def check(self, compared: Comparison) -> Iterator[Occurrence]:
+        """What a change opens or no longer protects, resource by resource."""
+        for key, before, after in _changed(compared):
+            was, now = dict(_leaves(_defaults(before))), dict(_leaves(_defaults(after)))
+            for path in dict.fromkeys((*was, *now)):
+                old, new = was.get(path), now.get(path)
+                lost = self._lost(path[-1], old, new) if _parent_stays(path, now) else None
+                message = self._opened(path[-1], old, new) or lost
+                if message is not None:
+                    values = f"{'/'.join(path)}: {_shown(old)} → {_shown(new)}"
+                    yield _occurrence(key, after, f"{message} ({values})")
+
+    def _lost(self, name: str, before: Any, after: Any) -> str | None:  # noqa: ANN401 - JSON
+        if isinstance(after, Unknown):
+            return None
+        if name in self.true_protects and is_true(before) and not is_true(after):
+            return self.true_protects[name]
+        if name in self.presence_protects and before and not after:
+            return self.presence_protects[name]
+        return self.value_protects.get((name, before)) if isinstance(before, str) and before != after else None
+
+    def _opened(self, name: str, before: Any, after: Any) -> str | None:  # noqa: ANN401 - JSON
+        if name in self.true_opens and is_true(after) and not is_true(before):
+            return self.true_opens[name]
+        return self.value_opens.get((name, after)) if isinstance(after, str) and before != after else None
 
 
-_ENCRYPTION: Final = _Guard("encryption-dropped", "encryption is dropped")
-_OWN_KEY: Final = _Guard("encryption-dropped", "the key of its own is dropped, at most AWS's encrypts it")
-_DELETION: Final = _Guard("deletion-protection-off", "deletion protection is off")
-_PUBLIC: Final = _Guard("made-public", "it is public")
-_MAY_BE_PUBLIC: Final = _Guard("made-public", "nothing keeps it from being made public")
-
-_TRUE_PROTECTS: Final = {
-    "AtRestEncryptionEnabled": _ENCRYPTION,
-    "BlockPublicAcls": _MAY_BE_PUBLIC,
-    "BlockPublicPolicy": _MAY_BE_PUBLIC,
-    "DeletionProtection": _DELETION,
-    "DeletionProtectionEnabled": _DELETION,
-    "DisableApiTermination": _DELETION,
-    "EndpointPrivateAccess": _Guard("endpoint-opened", "nodes and people no longer reach the Kubernetes API privately"),
-    "EnableKeyRotation": _Guard("encryption-dropped", "the key is no longer rotated"),
-    "Encrypted": _ENCRYPTION,
-    "IgnorePublicAcls": _MAY_BE_PUBLIC,
-    "RestrictPublicBuckets": _MAY_BE_PUBLIC,
-    "SSEEnabled": _ENCRYPTION,
-    "SqsManagedSseEnabled": _ENCRYPTION,
-    "StorageEncrypted": _ENCRYPTION,
-    "TransitEncryptionEnabled": _ENCRYPTION,
-    "deletion_protection.enabled": _DELETION,
-}
-"""Properties that protect while they are true."""
-_PRESENCE_PROTECTS: Final = {
-    "BucketEncryption": _ENCRYPTION,
-    "EncryptionConfig": _ENCRYPTION,
-    "EncryptionConfiguration": _ENCRYPTION,
-    "KmsKeyArn": _OWN_KEY,
-    "KmsKeyId": _OWN_KEY,
-    "KmsMasterKeyId": _OWN_KEY,
-    "PermissionsBoundary": _Guard("iam-widened", "the permissions boundary is gone"),
-    "PublicAccessBlockConfiguration": _MAY_BE_PUBLIC,
-}
-"""Properties that protect while they are there."""
-_TRUE_OPENS: Final = {
-    "AssociatePublicIpAddress": _Guard("made-public", "instances get public addresses"),
-    "EndpointPublicAccess": _Guard("endpoint-opened", "the Kubernetes API is reachable from the internet"),
-    "MapPublicIpOnLaunch": _Guard("made-public", "what starts in the subnet gets a public address"),
-    "PubliclyAccessible": _PUBLIC,
-}
-_VALUE_PROTECTS: Final = {
-    ("HttpTokens", "required"): _Guard("imds-v1", "IMDSv1 is accepted: any request from a pod gets the node's rights"),
-    ("AuthType", "AWS_IAM"): _PUBLIC,
-}
-_VALUE_OPENS: Final = {("Scheme", "internet-facing"): _Guard("endpoint-opened", "the load balancer faces the internet")}
+_ENCRYPTION_GUARDS: Final = _Guards(
+    true_protects={
+        "AtRestEncryptionEnabled": _ENCRYPTION,
+        "EnableKeyRotation": "the key is no longer rotated",
+        "Encrypted": _ENCRYPTION,
+        "SSEEnabled": _ENCRYPTION,
+        "SqsManagedSseEnabled": _ENCRYPTION,
+        "StorageEncrypted": _ENCRYPTION,
+        "TransitEncryptionEnabled": _ENCRYPTION,
+    },
+    presence_protects={
+        "BucketEncryption": _ENCRYPTION,
+        "EncryptionConfig": _ENCRYPTION,
+        "EncryptionConfiguration": _ENCRYPTION,
+        "KmsKeyArn": _OWN_KEY,
+        "KmsKeyId": _OWN_KEY,
+        "KmsMasterKeyId": _OWN_KEY,
+    },
+)
+_DELETION_GUARDS: Final = _Guards(
+    true_protects={
+        "DeletionProtection": _DELETION,
+        "DeletionProtectionEnabled": _DELETION,
+        "DisableApiTermination": _DELETION,
+        "deletion_protection.enabled": _DELETION,
+    }
+)
+_PUBLIC_GUARDS: Final = _Guards(
+    true_protects={
+        "BlockPublicAcls": _MAY_BE_PUBLIC,
+        "BlockPublicPolicy": _MAY_BE_PUBLIC,
+        "IgnorePublicAcls": _MAY_BE_PUBLIC,
+        "RestrictPublicBuckets": _MAY_BE_PUBLIC,
+    },
+    presence_protects={"PublicAccessBlockConfiguration": _MAY_BE_PUBLIC},
+    value_protects={("AuthType", "AWS_IAM"): _PUBLIC},
+    true_opens={
+        "AssociatePublicIpAddress": "instances get public IP addresses",
+        "MapPublicIpOnLaunch": "instances launched in the subnet get public IP addresses",
+        "PubliclyAccessible": _PUBLIC,
+    },
+)
+_ENDPOINT_GUARDS: Final = _Guards(
+    true_protects={"EndpointPrivateAccess": "the Kubernetes API is no longer reachable privately from the VPC"},
+    true_opens={"EndpointPublicAccess": "the Kubernetes API is reachable from the internet"},
+    value_opens={("Scheme", "internet-facing"): "the load balancer is internet-facing"},
+)
+_IMDS_GUARDS: Final = _Guards(
+    value_protects={
+        ("HttpTokens", "required"): "IMDSv1 is accepted: a request from any pod gets the node's credentials"
+    }
+)
+_BOUNDARY_GUARDS: Final = _Guards(presence_protects={"PermissionsBoundary": "the permissions boundary is removed"})
 
 
 _ALONE: Final = ("MetadataOptions",)
-"""Parts whose loss is the loss of what protects in them."""
+"""Objects whose removal is the removal of what protects in them."""
 
 
-def exposure_hazards(compared: Comparison) -> Iterator[Hazard]:
-    """What is opened, resource by resource."""
+def _changed(compared: Comparison) -> Iterator[tuple[Key, Resource, Resource]]:
+    """Resources on both sides that differ."""
     for key, before, after in compared.resources():
         if before.raw != after.raw or before.properties != after.properties:
-            yield from _policies(key, before, after)
-            yield from _properties(key, before, after)
-            if before.type == after.type == _CLUSTER:
-                yield from _cluster(key, before, after)
+            yield key, before, after
 
 
-def _properties(key: Key, before: Resource, after: Resource) -> Iterator[Hazard]:
-    was, now = dict(_leaves(_defaults(before))), dict(_leaves(_defaults(after)))
-    for path in dict.fromkeys((*was, *now)):
-        old, new = was.get(path), now.get(path)
-        lost = _lost(path, old, new) if _parent_stays(path, now) else None
-        guard = _opened(path, old, new) or lost
-        if guard is not None:
-            told = f"{guard.told} ({'/'.join(path)}: {_shown(old)} → {_shown(new)})"
-            yield _hazard(guard, key, after, told)
+def _policies(compared: Comparison) -> Iterator[Occurrence]:
+    for key, before, after in _changed(compared):
+        for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
+            was, now = before.raw.get(attribute), after.raw.get(attribute)
+            if was in _KEPT and now not in _KEPT:
+                told = f"{attribute} {was} → {now or 'none'}: CloudFormation deletes what it retained"
+                yield _occurrence(key, after, f"{_DELETION} ({told})")
 
 
-def _policies(key: Key, before: Resource, after: Resource) -> Iterator[Hazard]:
-    for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
-        was, now = before.raw.get(attribute), after.raw.get(attribute)
-        if was in _KEPT and now not in _KEPT:
-            told = f"{attribute} {was} → {now or 'none'}: what CloudFormation kept, it now deletes"
-            yield _hazard(_DELETION, key, after, f"{_DELETION.told} ({told})")
+def _public_networks(compared: Comparison) -> Iterator[Occurrence]:
+    """Networks that newly reach a public endpoint; where none is stated, all do."""
+    for key, before, after in _changed(compared):
+        if before.type != _CLUSTER or after.type != _CLUSTER:
+            continue
+        sides = (before, after)
+        if not all(is_true(_defaults(side)["ResourcesVpcConfig"].get("EndpointPublicAccess")) for side in sides):
+            continue  # that it opens at all is reported as such
+        was, now = (
+            {iam.text(item) for item in side.items("ResourcesVpcConfig", "PublicAccessCidrs")} or {_EVERYWHERE}
+            for side in sides
+        )
+        if now - was and _EVERYWHERE not in was:
+            message = f"the Kubernetes API is reachable from more networks: {', '.join(sorted(now - was))}"
+            yield _occurrence(key, after, message)
 
 
-def _cluster(key: Key, before: Resource, after: Resource) -> Iterator[Hazard]:
-    """Networks that reach a public endpoint; none stated is all."""
-    if not all(is_true(_defaults(side)["ResourcesVpcConfig"].get("EndpointPublicAccess")) for side in (before, after)):
-        return  # opening it at all is reported as that
-    networks = [
-        {iam.text(item) for item in side.items("ResourcesVpcConfig", "PublicAccessCidrs")} or {_EVERYWHERE}
-        for side in (before, after)
-    ]
-    added = sorted(networks[1] - networks[0])
-    if added and _EVERYWHERE not in networks[0]:
-        guard = _Guard("endpoint-opened", "")
-        yield _hazard(guard, key, after, f"the Kubernetes API is reachable from more networks: {', '.join(added)}")
+def permissions_boundaries(compared: Comparison) -> Iterator[Occurrence]:
+    """Permissions boundaries that are removed."""
+    return _BOUNDARY_GUARDS.check(compared)
 
 
 def _defaults(resource: Resource) -> Mapping[str, Any]:
@@ -155,30 +202,55 @@ def _parent_stays(path: _Path, now: Mapping[_Path, Any]) -> bool:
     return len(path) == 1 or path[:-1] in now or (path[-2] in _ALONE and path[:-2] in now)
 
 
-def _lost(path: _Path, before: Any, after: Any) -> _Guard | None:  # noqa: ANN401 - JSON
-    name = path[-1]
-    if isinstance(after, Unknown):
-        return None
-    if name in _TRUE_PROTECTS and is_true(before) and not is_true(after):
-        return _TRUE_PROTECTS[name]
-    if name in _PRESENCE_PROTECTS and before and not after:
-        return _PRESENCE_PROTECTS[name]
-    return _VALUE_PROTECTS.get((name, before)) if isinstance(before, str) and before != after else None
-
-
-def _opened(path: _Path, before: Any, after: Any) -> _Guard | None:  # noqa: ANN401 - JSON
-    name = path[-1]
-    if name in _TRUE_OPENS and is_true(after) and not is_true(before):
-        return _TRUE_OPENS[name]
-    return _VALUE_OPENS.get((name, after)) if isinstance(after, str) and before != after else None
-
-
 def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
     if value is None:
         return "none"
     return iam.text(value) if not isinstance(value, Mapping | list) else "stated"
 
 
-def _hazard(guard: _Guard, key: Key, resource: Resource, message: str) -> Hazard:
-    subject = f"{key[0]}/{key[1]} ({resource.type})"
-    return Hazard(level=Level.OPENS, kind=guard.kind, subject=subject, message=message, keys=(key,))
+def _occurrence(key: Key, resource: Resource, message: str) -> Occurrence:
+    return Occurrence(subject=f"{key[0]}/{key[1]} ({resource.type})", message=message, keys=(key,))
+
+
+RULES: Final = (
+    HazardRule(
+        id="endpoint-opened",
+        level=Level.SECURITY,
+        protects_from="a Kubernetes API or load balancer that more networks reach",
+        source=Source("EKS user guide, cluster API server endpoint; Elastic Load Balancing user guide, scheme"),
+        remedy="keep the endpoint private, or state the networks that need it",
+        check=lambda compared: chain(_ENDPOINT_GUARDS.check(compared), _public_networks(compared)),
+    ),
+    HazardRule(
+        id="made-public",
+        level=Level.SECURITY,
+        protects_from="data or instances that are reachable from the internet",
+        source=Source("S3 user guide, block public access; VPC user guide, public IPv4 addresses; Lambda, AuthType"),
+        remedy="keep public access blocked, and instances without public addresses",
+        check=_PUBLIC_GUARDS.check,
+    ),
+    HazardRule(
+        id="encryption-dropped",
+        level=Level.SECURITY,
+        protects_from="data at rest or in transit without encryption, or without its own key",
+        source=Source("user guides of the services, encryption at rest; KMS developer guide, key rotation"),
+        remedy="keep encryption and its key",
+        check=_ENCRYPTION_GUARDS.check,
+    ),
+    HazardRule(
+        id="imds-v1",
+        level=Level.SECURITY,
+        protects_from="pods that get the node's credentials from the instance metadata service",
+        source=Source("EC2 user guide, instance metadata options: HttpTokens"),
+        remedy="state `HttpTokens: required`",
+        check=_IMDS_GUARDS.check,
+    ),
+    HazardRule(
+        id="deletion-protection-off",
+        level=Level.SECURITY,
+        protects_from="resources that a mistake deletes",
+        source=Source("CloudFormation user guide, DeletionPolicy and UpdateReplacePolicy attributes"),
+        remedy="keep the protection until the resource is to be deleted",
+        check=lambda compared: chain(_DELETION_GUARDS.check(compared), _policies(compared)),
+    ),
+)

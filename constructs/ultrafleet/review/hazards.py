@@ -1,25 +1,43 @@
-"""All hazards, the worst first."""
+"""Registry of hazards: every rule, and all hazards of a change."""
 
 from typing import Final
 
-from ultrafleet.review.access_hazards import access_hazards
-from ultrafleet.review.block_hazards import block_hazards
+from ultrafleet.review import (
+    access_hazards,
+    block_hazards,
+    cluster_hazards,
+    exposure,
+    launch_hazards,
+    network_hazards,
+    pool_hazards,
+    reservation_hazards,
+    resource_hazards,
+)
 from ultrafleet.review.comparison import Comparison
-from ultrafleet.review.exposure import exposure_hazards
-from ultrafleet.review.hazard import Hazard, Level
-from ultrafleet.review.pool_hazards import pool_hazards
-from ultrafleet.review.resource_hazards import resource_hazards
+from ultrafleet.review.hazard import Hazard, HazardRule, Level
+
+HAZARD_RULES: Final[tuple[HazardRule, ...]] = (
+    *pool_hazards.RULES,
+    *launch_hazards.RULES,
+    *reservation_hazards.RULES,
+    *resource_hazards.RULES,
+    *network_hazards.RULES,
+    *exposure.RULES,
+    *access_hazards.RULES,
+    *cluster_hazards.RULES,
+    *block_hazards.RULES,
+)
+"""Every rule, in the order in which they are documented and reported."""
 
 _ORDER: Final = list(Level)
 
 
-def hazards(compared: Comparison) -> list[Hazard]:
-    """What may go wrong, by level, then in the order of pools and resources."""
-    found = [
-        *pool_hazards(compared),
-        *resource_hazards(compared),
-        *exposure_hazards(compared),
-        *access_hazards(compared),
-        *block_hazards(compared),
-    ]
+def hazards(compared: Comparison, rules: tuple[HazardRule, ...] = HAZARD_RULES) -> list[Hazard]:
+    """Hazards of a change, by level, then by rule, then in the order of pools and resources.
+
+    Args:
+        compared: both revisions.
+        rules: rules that are applied. Default: all.
+    """
+    found = [hazard for rule in rules for hazard in rule.hazards(compared)]
     return sorted(dict.fromkeys(found), key=lambda hazard: _ORDER.index(hazard.level))

@@ -1,20 +1,18 @@
-"""What a change does to pools that run, or may run."""
+"""Hazards of pools: what a change does to groups of nodes that run, or may run."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
+from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.review.changes import Change
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Pool, racks
-from ultrafleet.review.hazard import Hazard, Level, of_pool
-from ultrafleet.review.iam import text
-from ultrafleet.review.launch_hazards import by_policy, launch_hazards, reservation_hazards, will_replace
+from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_pool
+from ultrafleet.review.pool_change import PoolChange, of_pools, shown
 from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, GROUP_TAG, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP
 from ultrafleet.templates.template_changes import ChangeAction
-from ultrafleet.templates.update_effects import Effect
 
 _DESIRED: Final = {
     NODE_GROUP: ("ScalingConfig", "DesiredSize"),
@@ -24,232 +22,291 @@ _DESIRED: Final = {
 _ORDERS: Final = (GROUP_TAG, RESERVATION_TAG, LEAD_TAG)
 
 
-def pool_hazards(compared: Comparison) -> Iterator[Hazard]:
-    """Hazards of pools, in the order of the fleet."""
-    for before, after in compared.pools:
-        if before is not None and after is None:
-            yield from _removed(compared, before)
-        elif before is not None and after is not None:
-            yield from _changed(compared, before, after)
-
-
-def size(pool: Pool) -> str:
+def _size(pool: Pool) -> str:
     """`18 p6e-gb200.36xlarge`."""
     return f"{'?' if pool.nodes is None else pool.nodes} {pool.instance_type_name}"
 
 
-def _removed(compared: Comparison, pool: Pool) -> Iterator[Hazard]:
-    if compared.stack_is_gone(pool.key[0]):
-        yield of_pool(
-            Level.STOPS,
-            "pool-removed",
-            pool,
-            f"it is removed with its stack, which no deployment deletes: {size(pool)} run on and cost until somebody "
-            f"deletes stack {pool.key[0]}, and then they are terminated; drain it first",
-        )
-        return
-    change = compared.changes.get(pool.key)
-    if change is not None and change.of.action is ChangeAction.LEFT:
-        yield of_pool(
-            Level.LOOK, "pool-retained", pool, f"it leaves the stack and is retained: {size(pool)} run on, unmanaged"
-        )
-        return
-    yield of_pool(
-        Level.STOPS,
-        "pool-removed",
-        pool,
-        f"it is removed: {size(pool)} are terminated, with what runs on them; drain it first{_paid(pool)}",
-    )
+def _leaving(compared: Comparison) -> Iterator[tuple[Pool, bool]]:
+    """Pools that the head doesn't have, and whether their DeletionPolicy retains them."""
+    for before, after in compared.pools:
+        if before is not None and after is None:
+            change = compared.changes.get(before.key)
+            in_stack = not compared.stack_is_gone(before.key[0])
+            yield before, in_stack and change is not None and change.of.action is ChangeAction.LEFT
+
+
+def _removed(compared: Comparison) -> Iterator[Occurrence]:
+    for pool, retained in _leaving(compared):
+        if compared.stack_is_gone(pool.key[0]):
+            yield of_pool(
+                pool,
+                f"its stack is no longer among the templates, and no deployment deletes a stack: {_size(pool)} keep "
+                f"running and incur cost until you delete stack {pool.key[0]}, which terminates them; drain the pool "
+                "first",
+            )
+        elif not retained:
+            yield of_pool(
+                pool,
+                f"CloudFormation deletes the node group: {_size(pool)} are terminated with the workloads on them; "
+                f"drain the pool first{_paid(pool)}",
+            )
 
 
 def _paid(pool: Pool) -> str:
-    """What a pool that goes leaves behind."""
+    """Blocks that a removed pool leaves unused."""
     blocks = [name for name in pool.reservations if pool.on_blocks and name.startswith("cr-")]
-    return f"; {', '.join(blocks)} stays paid until its end" if blocks else ""
+    return f"; {', '.join(blocks)} is billed until its end" if blocks else ""
 
 
-def _changed(compared: Comparison, before: Pool, after: Pool) -> Iterator[Hazard]:
+def _retained(compared: Comparison) -> Iterator[Occurrence]:
+    for pool, retained in _leaving(compared):
+        if retained:
+            message = f"its DeletionPolicy retains the node group: {_size(pool)} keep running outside of any stack"
+            yield of_pool(pool, message)
+
+
+def _replaced(pool: PoolChange) -> Iterator[Occurrence]:
+    before, after, update = pool.before, pool.after, pool.update
     if before.key != after.key:
         yield of_pool(
-            Level.STOPS,
-            "pool-replaced",
             after,
-            f"its resource is another one ({_named(before)} → {_named(after)}): a new pool is made and the old one "
-            "deleted; EKS and EC2 refuse two of one name, so that the deployment fails while the old one is there",
+            f"its logical id changes ({'/'.join(before.key)} → {'/'.join(after.key)}): CloudFormation creates a new "
+            "node group before it deletes the old one; EKS and EC2 refuse a second one of the same name, so that the "
+            "deployment fails while the old one exists",
             before,
         )
-    change = compared.changes.get(after.key)
-    group_changes = change is not None and change.of.action is ChangeAction.CHANGED
-    if change is not None and group_changes:
-        yield from _replaced(after, change)
-        yield from _rolled(compared, after, change)
-        yield from _by_orders(before, after, change)
-        unknown = [item.path for item in change.of.properties if item.effect is Effect.UNCLASSIFIED]
-        if change.type == COMPUTE_NODE_GROUP and set(unknown) - {"Tags", "ScalingConfiguration"}:
-            yield of_pool(
-                Level.LOOK,
-                "unclassified",
-                after,
-                f"{_listed(unknown)} changes: whether PCS replaces nodes for it, nobody classified, see its user guide",
-            )
-        if "Taints" in change.paths:
-            yield of_pool(
-                Level.LOOK,
-                "taints",
-                after,
-                "its taints change: pods that don't tolerate a NO_EXECUTE one are evicted, and new ones may not fit",
-            )
-    yield from _smaller(before, after, change)
-    yield from launch_hazards(compared, before, after, change)
-    yield from reservation_hazards(before, after, change)
-    yield from _queues(compared, before, after)
-
-
-def _replaced(pool: Pool, change: Change) -> Iterator[Hazard]:
-    paths = [item.path for item in change.of.properties if item.effect.replaces]
-    refused = [item.path for item in change.of.properties if item.effect is Effect.REFUSED]
-    if change.of.refused:
-        why = f"{_listed(paths)} can't be changed and the pool keeps its name" if paths else _told(refused)
-        yield of_pool(
-            Level.STOPS,
-            "pool-replaced",
-            pool,
-            f"CloudFormation would have to replace it and refuses: {why}; the stack rolls back, make a pool with a new "
-            "name instead",
+    if update.refused:
+        why = (
+            f"{_listed(update.replaced)} can't be updated in place and the pool keeps its name"
+            if update.replaced
+            else f"{_listed(update.unchangeable)} can't be updated"
+            if update.unchangeable
+            else "its resource type changes"
         )
-    elif paths:
         yield of_pool(
-            Level.STOPS,
-            "pool-replaced",
-            pool,
-            f"it is replaced: {_listed(paths)} can't be changed in place; its nodes are terminated when the new pool "
-            "is there, and one block doesn't hold both",
+            after,
+            f"the update is refused and the stack rolls back: {why}; create a pool with a new name instead",
+        )
+    elif update.replaced:
+        yield of_pool(
+            after,
+            f"the node group is replaced ({_listed(update.replaced)} can't be updated in place): its nodes are "
+            "terminated once the new group exists, and one capacity block doesn't have room for both",
+        )
+    elif pool.by_update_policy and pool.will_replace:
+        yield of_pool(
+            after,
+            f"its UpdatePolicy replaces the Auto Scaling group ({_listed(pool.by_update_policy)}): a new group is "
+            "created and the old one deleted with its nodes; one capacity block doesn't have room for both",
         )
 
 
-def _told(refused: list[str]) -> str:
-    return f"{_listed(refused)} can't be changed" if refused else "its type is another"
-
-
-def _rolled(compared: Comparison, pool: Pool, change: Change) -> Iterator[Hazard]:
-    if change.of.refused:
+def _rolled(pool: PoolChange) -> Iterator[Occurrence]:
+    update = pool.update
+    if update.refused or (pool.by_update_policy and pool.will_replace):
         return
-    paths = [item.path for item in change.of.properties if item.effect is Effect.ROLLS_NODES]
-    by_own_policy = by_policy(change)
-    if by_own_policy and will_replace(change):
-        yield of_pool(
-            Level.STOPS,
-            "pool-replaced",
-            pool,
-            f"its UpdatePolicy replaces the whole group ({_listed(by_own_policy)}): a new one is made, and the old one "
-            "is deleted with its nodes; one block doesn't hold both",
-        )
-        return
-    paths += by_own_policy
+    paths = (*update.rolled, *(pool.by_update_policy if pool.updated is not None else ()))
     if paths:
-        template = compared.changes.get(pool.launch_template) if pool.launch_template is not None else None
+        key = pool.after.launch_template
+        template = pool.compared.changes.get(key) if key is not None else None
         inside = _differing(template) if template is not None and template.before is not None else []
-        changes = "; ".join([*(f"{path}: {_values(change, path)}" for path in paths), *inside])
+        changes = "; ".join([*(f"{path}: {pool.values(path)}" for path in paths), *inside])
         yield of_pool(
-            Level.STOPS,
-            "pool-rolled",
-            pool,
-            f"every node is restarted ({changes}): EKS or Auto Scaling replaces them, some at a time, and jobs on them "
-            "stop; deploy it between two jobs",
+            pool.after,
+            f"a rolling update replaces every node ({changes}): EKS or Auto Scaling terminates them a few at a time "
+            "and jobs on them fail; deploy it between two jobs",
         )
 
 
 def _differing(template: Change) -> list[str]:
-    """What a launch template says otherwise."""
+    """Members of a launch template's data that differ."""
     before, after = (side if isinstance(side, dict) else {} for side in template.get("LaunchTemplateData"))
     return [str(key) for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
 
 
-def _by_orders(before: Pool, after: Pool, change: Change) -> Iterator[Hazard]:
-    if after.held and not before.held:
-        yield of_pool(Level.STOPS, "pool-held", after, "it is put on hold: the schedule empties it within five minutes")
-    paths = [tag for tag in _ORDERS if f"Tags/{tag}" in change.paths]
-    if paths and not after.held:
-        told = ", ".join(f"{tag} {_values(change, f'Tags/{tag}')}" for tag in paths)
-        yield of_pool(
-            Level.LOOK if paths == [LEAD_TAG] else Level.STOPS,
-            "schedule-orders",
-            after,
-            f"its orders to the block schedule change ({told}): it may be emptied within five minutes",
-        )
-    orders = change.get("Tags", SCHEDULE_TAG)
-    if orders[0] == FOLLOW_BLOCKS and orders[1] is None:
-        yield of_pool(
-            Level.LOOK, "schedule-orders", after, "the block schedule no longer sizes it: nothing empties it in time"
-        )
+def _held(pool: PoolChange) -> Iterator[Occurrence]:
+    if pool.updated is not None and pool.after.held and not pool.before.held:
+        yield of_pool(pool.after, "it is put on hold: the block schedule scales it to zero within five minutes")
 
 
-def _smaller(before: Pool, after: Pool, change: Change | None) -> Iterator[Hazard]:
-    if before.nodes is not None and after.nodes is not None and after.nodes < before.nodes:
-        yield of_pool(
-            Level.STOPS,
-            "pool-scaled-down",
-            after,
-            f"it is scaled down from {before.nodes} to {after.nodes} nodes"
-            + (f" ({racks(before)} → {racks(after)})" if before.ultraserver_type or after.ultraserver_type else "")
-            + ": nodes above that are terminated, whatever runs on them; drain them first",
-        )
+def _orders(pool: PoolChange) -> Iterator[Occurrence]:
+    if pool.updated is None:
         return
-    if change is None or change.after is None or change.before is None or change.of.action is not ChangeAction.CHANGED:
+    tags = [tag for tag in _ORDERS if f"Tags/{tag}" in pool.updated.paths]
+    if tags and not pool.after.held:
+        told = ", ".join(f"{tag} {pool.values(f'Tags/{tag}')}" for tag in tags)
+        yield of_pool(
+            pool.after,
+            f"tags that the block schedule reads change ({told}): it may scale the pool to zero within five minutes",
+            level=Level.NOTICE if tags == [LEAD_TAG] else None,
+        )
+    before, after = pool.updated.get("Tags", SCHEDULE_TAG)
+    if before == FOLLOW_BLOCKS and after is None:
+        yield of_pool(
+            pool.after,
+            f"tag {SCHEDULE_TAG} is removed: the block schedule no longer scales the pool, and EC2 terminates its "
+            "nodes when the block ends",
+            level=Level.NOTICE,
+        )
+
+
+def _fewer_nodes(pool: PoolChange) -> bool:
+    before, after = pool.before.nodes, pool.after.nodes
+    return before is not None and after is not None and after < before
+
+
+def _desired(pool: PoolChange) -> tuple[int | None, int | None]:
+    """Desired size before and after, as far as the templates state it."""
+    change = pool.updated
+    if change is None:
+        return None, None
+    before, after = (as_int(value) for value in change.get(*_DESIRED[change.type]))
+    return before, after
+
+
+def _lowers_desired(pool: PoolChange) -> bool:
+    before, after = _desired(pool)
+    return before is not None and after is not None and after < before
+
+
+def _scaled_down(pool: PoolChange) -> Iterator[Occurrence]:
+    before, after = pool.before, pool.after
+    if _fewer_nodes(pool):
+        servers = f" ({racks(before)} → {racks(after)})" if before.ultraserver_type or after.ultraserver_type else ""
+        yield of_pool(
+            after,
+            f"its maximum size goes from {before.nodes} to {after.nodes} nodes{servers}: nodes above that are "
+            "terminated with the workloads on them; drain them first",
+        )
+    elif pool.updated is not None and _lowers_desired(pool):
+        path, sizes = "/".join(_DESIRED[pool.updated.type]), _desired(pool)
+        yield of_pool(after, f"{path} goes from {sizes[0]} to {sizes[1]}: nodes above that are terminated")
+
+
+def _resized(pool: PoolChange) -> Iterator[Occurrence]:
+    change = pool.updated
+    if change is None or change.type != NODE_GROUP or _fewer_nodes(pool) or _lowers_desired(pool):
         return
-    path = _DESIRED[change.type]
-    wanted = [as_int(side.get(*path)) for side in (change.before, change.after)]
-    if wanted[0] is not None and wanted[1] is not None and wanted[1] < wanted[0]:
+    wanted = _desired(pool)[1]
+    # As many as it could have had: none of them goes.
+    loses = wanted is None or pool.before.nodes is None or wanted < pool.before.nodes
+    if pool.update.sizes and loses:
+        desired = shown(change.get(*_DESIRED[NODE_GROUP])[1])
+        sizes = [path for path in change.paths if path.startswith("ScalingConfig/")]
         yield of_pool(
-            Level.STOPS,
-            "pool-scaled-down",
-            after,
-            f"{'/'.join(path)} goes from {wanted[0]} to {wanted[1]}: nodes above that are terminated",
-        )
-    elif (
-        change.type == NODE_GROUP
-        and any(item.effect is Effect.RESIZES for item in _sizes(change))
-        # As many as it could have had: none of them goes.
-        and (wanted[1] is None or before.nodes is None or wanted[1] < before.nodes)
-    ):
-        yield of_pool(
-            Level.STOPS,
-            "pool-resized",
-            after,
-            f"{_listed([item.path for item in _sizes(change)])} changes, and CloudFormation sends DesiredSize "
-            f"{_shown(change.after.get(*path))} with it: what runs more nodes loses them until its schedule acts",
+            pool.after,
+            f"{_listed(sizes)} changes, and CloudFormation sends DesiredSize {desired} with it: a pool with more nodes "
+            "loses them until the block schedule scales it again",
         )
 
 
-def _sizes(change: Change) -> list[Any]:
-    return [item for item in change.of.properties if item.path.startswith("ScalingConfig/")]
+def _unclassified(pool: PoolChange) -> Iterator[Occurrence]:
+    if pool.updated is not None and pool.updated.type == COMPUTE_NODE_GROUP:
+        unknown = pool.update.unclassified
+        if set(unknown) - {"Tags", "ScalingConfiguration"}:
+            message = (
+                f"{_listed(unknown)} changes: whether PCS replaces nodes for it isn't classified, see its user guide"
+            )
+            yield of_pool(pool.after, message)
 
 
-def _queues(compared: Comparison, before: Pool, after: Pool) -> Iterator[Hazard]:
-    was, is_now = compared.users(before.key)[0], compared.users(after.key)[1]
-    lost = sorted(was.queues - is_now.queues)
-    if lost:
+def _taints(pool: PoolChange) -> Iterator[Occurrence]:
+    if pool.updated is not None and "Taints" in pool.updated.paths:
         yield of_pool(
-            Level.LOOK, "queue-lost", after, f"queue {', '.join(lost)} no longer places jobs on it: labels must match"
+            pool.after,
+            "its taints change: NO_EXECUTE evicts pods that don't tolerate it, and new pods may not be scheduled",
         )
 
 
-def _values(change: Change, path: str) -> str:
-    before, after = (_shown(value) for value in change.get(*path.split("/")))
-    return f"{before} → {after}" if before != after else after
-
-
-def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
-    if value is None:
-        return "none"
-    if isinstance(value, Unknown):
-        return "(the new one)" if value.attribute == "LatestVersionNumber" else "(known at deployment)"
-    return "(another)" if isinstance(value, dict | list) else text(value)
-
-
-def _listed(paths: list[str]) -> str:
+def _listed(paths: tuple[str, ...] | list[str]) -> str:
     return ", ".join(paths)
 
 
-def _named(pool: Pool) -> str:
-    return "/".join(pool.key)
+RULES: Final = (
+    HazardRule(
+        id="pool-removed",
+        level=Level.BLOCKING,
+        protects_from="nodes that are terminated with the jobs on them, and a capacity block that is billed unused",
+        source=Source("CloudFormation user guide, DeletionPolicy attribute: without one the resource is deleted"),
+        remedy="drain the pool first; to keep its nodes, state `DeletionPolicy: Retain` in an earlier deployment",
+        check=_removed,
+    ),
+    HazardRule(
+        id="pool-replaced",
+        level=Level.BLOCKING,
+        protects_from="nodes that are terminated because their group can't be updated in place, and refused updates",
+        source=Source(
+            "CloudFormation schemas, create-only properties; CloudFormation user guide, custom-named resources and "
+            "UpdatePolicy attribute"
+        ),
+        remedy="create a pool with a new name beside it, move the jobs, and remove the old one",
+        check=of_pools(_replaced),
+    ),
+    HazardRule(
+        id="pool-rolled",
+        level=Level.BLOCKING,
+        protects_from="jobs that fail because a rolling update replaces every node",
+        source=Source(
+            "EKS user guide, managed node update behavior; CloudFormation user guide, UpdatePolicy attribute"
+        ),
+        remedy="deploy it while no job runs on the pool",
+        check=of_pools(_rolled),
+    ),
+    HazardRule(
+        id="pool-scaled-down",
+        level=Level.BLOCKING,
+        protects_from="nodes that are terminated with the jobs on them because a size gets smaller",
+        source=Source("EKS API reference, UpdateNodegroupConfig; Auto Scaling user guide, scale in"),
+        remedy="drain the nodes first",
+        check=of_pools(_scaled_down),
+    ),
+    HazardRule(
+        id="pool-resized",
+        level=Level.BLOCKING,
+        protects_from="nodes that are terminated because CloudFormation sends all sizes when one of them changes",
+        source=Source("containers-roadmap #1259, eksctl #3532", Confidence.MEDIUM),
+        remedy="change sizes while the pool is empty, or state as DesiredSize what is running",
+        check=of_pools(_resized),
+    ),
+    HazardRule(
+        id="pool-held",
+        level=Level.BLOCKING,
+        protects_from="jobs that fail because the block schedule scales a pool on hold to zero",
+        source=Source("decision record 6: the block schedule reads the tag within five minutes"),
+        remedy="wait for the jobs to end before the pool is put on hold",
+        check=of_pools(_held),
+    ),
+    HazardRule(
+        id="schedule-orders",
+        level=Level.BLOCKING,
+        protects_from="a block schedule that counts other blocks, drains earlier, or no longer scales the pool",
+        source=Source("decision record 6: the block schedule reads the tags within five minutes"),
+        remedy="put the pool on hold until it is empty, then change the tags",
+        check=of_pools(_orders),
+    ),
+    HazardRule(
+        id="taints",
+        level=Level.NOTICE,
+        protects_from="pods that are evicted from running nodes, or no longer scheduled on new ones",
+        source=Source("Kubernetes documentation, taints and tolerations; EKS API reference, UpdateNodegroupConfig"),
+        remedy="give the workloads a toleration first",
+        check=of_pools(_taints),
+    ),
+    HazardRule(
+        id="pool-retained",
+        level=Level.NOTICE,
+        protects_from="nodes that no stack manages and that keep incurring cost",
+        source=Source("CloudFormation user guide, DeletionPolicy attribute"),
+        remedy="delete the node group yourself, or import it into a stack",
+        check=_retained,
+    ),
+    HazardRule(
+        id="unclassified",
+        level=Level.NOTICE,
+        protects_from="nodes of AWS PCS that may be replaced by an update whose effect isn't classified",
+        source=Source("none: PCS's update behavior isn't classified here", Confidence.LOW),
+        remedy="read the AWS PCS user guide on the property before merging",
+        check=of_pools(_unclassified),
+    ),
+)

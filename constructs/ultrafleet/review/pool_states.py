@@ -1,4 +1,4 @@
-"""How each pool fares in a change, in one word."""
+"""State of each pool in a change: unchanged, changed, added, removed, or with a blocking hazard."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,10 +9,10 @@ from ultrafleet.review.hazard import REFUSED, Hazard, Level
 
 
 class State(StrEnum):
-    """How a pool fares: the worst that holds."""
+    """State of a pool: the worst that applies."""
 
     HAZARD = "hazard"
-    """Something stops, of itself or of what it stands on."""
+    """A blocking hazard of itself or of a resource that it depends on."""
     REMOVED = "removed"
     ADDED = "added"
     CHANGED = "changed"
@@ -21,12 +21,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class MarkedPool:
-    """A pool and how it fares.
+    """A pool and its state.
 
     Attributes:
         before: as it is; None where it is added.
         after: as it will be; None where it goes.
-        state: how it fares.
+        state: its state.
     """
 
     before: Pool | None
@@ -35,18 +35,18 @@ class MarkedPool:
 
     @property
     def pool(self) -> Pool:
-        """The one that it will be, or else was."""
+        """The pool after the change, or before it if it is removed."""
         return next(side for side in (self.after, self.before) if side is not None)
 
 
 def marked(compared: Comparison, hazards: list[Hazard]) -> list[MarkedPool]:
     """Every pool with its state, in the order of the fleet.
 
-    A pool changes with what is its own. What several pools share changes none of them by itself; it is told in the
-    blast radius, and as a hazard where it stops something.
+    A pool changes with resources of its own. A resource that several pools share changes none of them by itself; it is
+    in the blast radius, and a hazard where it blocks something.
     """
-    stopping = [hazard for hazard in hazards if hazard.level is Level.STOPS]
-    # What CloudFormation refuses it takes back: only a pool that it is about doesn't become what it should.
+    stopping = [hazard for hazard in hazards if hazard.level is Level.BLOCKING]
+    # CloudFormation rolls back what it refuses: of the pools, only the subject itself is in danger.
     worried = [key for hazard in stopping if hazard.kind != REFUSED for key in hazard.keys]
     in_danger = {pool.key for pool in compared.pools_on(*worried)} | {key for one in stopping for key in one.keys}
     changed = {pool.key for change in compared.changes.values() if (pool := compared.owner(change)) is not None}

@@ -1,4 +1,4 @@
-"""The parts of a review, in Markdown: the important first."""
+"""Sections of a review, in Markdown, the most important first."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -18,12 +18,12 @@ MARKER: Final = "<!-- ultrafleet review -->"
 """First line of every review, by which a comment is found again."""
 
 _LEVELS: Final = {
-    Level.STOPS: ("🔴", "to stop for", "Stops nodes, loses data, or fails the deployment"),
-    Level.OPENS: ("🟠", "to question", "Opens what was closed, or protects less"),
-    Level.LOOK: ("🟡", "to know", "To know before it is merged"),
+    Level.BLOCKING: ("🔴", "Blocking: nodes, data or the deployment itself are lost"),
+    Level.SECURITY: ("🟠", "Security: more access, or less protection"),
+    Level.NOTICE: ("🟡", "Notices: read before merging"),
 }
 _SIGNS: Final = {Severity.ERROR: "🔴", Severity.WARNING: "🟠", Severity.UNKNOWN: "⚪"}
-_PLURALS: Final = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.UNKNOWN: "that can't be told"}
+_PLURALS: Final = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.UNKNOWN: "unknown"}
 _STATES: Final = {
     State.HAZARD: "🔴 hazard",
     State.REMOVED: "🔴 removed",
@@ -31,7 +31,7 @@ _STATES: Final = {
     State.CHANGED: "🟡 changed",
 }
 _SUBJECTS: Final = 8
-"""Subjects of one hazard that are named; the others are in the parts about pools."""
+"""Subjects of one hazard that are named; the others are in the sections about pools."""
 
 
 def sections(review: Review, pictures: tuple[str, str] | None = None) -> list[Section]:
@@ -61,7 +61,7 @@ def _head(review: Review) -> Iterator[str]:
     yield f"## Fleet review: {code(base.label)} → {code(head.label)}"
     yield ""
     counts = {level: sum(hazard.level is level for hazard in review.hazards) for level in Level}
-    told = [f"{_LEVELS[level][0]} **{counts[level]} {_LEVELS[level][1]}**" for level in Level if counts[level]]
+    told = [f"{_LEVELS[level][0]} **{_count(level, counts[level])}**" for level in Level if counts[level]]
     touched = sum(one.state is not State.UNCHANGED for one in review.pools)
     told.append(f"{touched:,} of {len(review.pools):,} pools change" if review.pools else "no accelerator pools")
     errors = sum(finding.severity is Severity.ERROR for finding in review.policy.new)
@@ -69,17 +69,22 @@ def _head(review: Review) -> Iterator[str]:
     yield f"{' · '.join(told)} · as of {review.compared.day}"
     for side, revision in (("base", base), ("head", head)):
         if not revision.stacks:
-            yield f"\n⚠ The {side} holds no template: everything is {'new' if side == 'base' else 'gone'}."
+            yield f"\n⚠ The {side} holds no template: every resource is {'new' if side == 'base' else 'removed'}."
     for line in (*base.unread.values(), *head.unread.values()):
         yield f"\n⚠ Not reviewed: {safe(line)}"
 
 
+def _count(level: Level, count: int) -> str:
+    """`1 blocking`, `2 notices`."""
+    return f"{count:,} {level}{'s' if level is Level.NOTICE and count != 1 else ''}"
+
+
 def _hazards(review: Review) -> Iterator[str]:
-    """What is said of several resources stands once."""
+    """Hazards by level; one message for all subjects that have it."""
     if not review.hazards:
         yield "None found."
     for level, own in groupby(review.hazards, key=lambda hazard: hazard.level):
-        sign, _, title = _LEVELS[level]
+        sign, title = _LEVELS[level]
         yield from (f"**{sign} {title}**", "")
         together: dict[tuple[str, str], list[str]] = defaultdict(list)
         for hazard in own:
@@ -102,29 +107,29 @@ def _fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
     sure = not any(pool.nodes is None for pool in (*before.pools, *after.pools))
     told = [(name, *_counted(old, new, 0, sure=sure)) for name, old, new in rows]
     months = ", ".join(sorted({*was.price_dates, *now.price_dates}))
-    per_hour = f"USD an hour on capacity blocks{f' (prices of {months})' if months else ''}"
+    per_hour = f"USD per hour for capacity blocks{f' (prices of {months})' if months else ''}"
     money = [
         (per_hour, was.usd_per_hour, now.usd_per_hour, 2),
-        (f"USD until the blocks end, from {compared.day}", was.usd_remaining, now.usd_remaining, 0),
+        (f"USD from {compared.day} to the end of the blocks", was.usd_remaining, now.usd_remaining, 0),
     ]
     ends = sure and not was.without_end and not now.without_end
     told += [(name, *_counted(old, new, digits, sure=sure if digits else ends)) for name, old, new, digits in money]
     yield from table(("", "before", "after", ""), told, right=(1, 2, 3))
     notes = (
-        ("without a price that anybody states, or no whole UltraServer", now.without_price),
-        ("on blocks whose end no template states", now.without_end),
-        ("whose accelerators can't be counted", after.uncounted),
+        ("no published price, or not a whole UltraServer", now.without_price),
+        ("no end of their block in a template", now.without_end),
+        ("unknown number of accelerators", after.uncounted),
     )
-    stated = [f"{_titles(titles)} {what}" for what, titles in notes if titles]
+    stated = [f"{_titles(titles)} ({what})" for what, titles in notes if titles]
     if stated:
         yield f"\nNot counted: {'; '.join(stated)}."
     strays = tuple(dict.fromkeys((*before.strays, *after.strays)))
     if strays:
-        yield f"\n⚠ Metadata of blocks that name no pool, can't be read, or aren't the pool's own: {_titles(strays)}."
+        yield f"\n⚠ Block metadata that can't be read, or matches no pool or reservation: {_titles(strays)}."
     if pictures is not None and review.pools:
         light, dark = pictures
         yield f'\n<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
-        yield f'<img alt="The fleet, with what changes marked" src="{light}"></picture>'
+        yield f'<img alt="The fleet, with changed pools marked" src="{light}"></picture>'
 
 
 def _counted(before: float, after: float, digits: int, *, sure: bool) -> tuple[str, str, str]:
@@ -140,12 +145,12 @@ def _titles(titles: tuple[str, ...]) -> str:
 
 
 def _pools(review: Review) -> Iterator[Section]:
-    """Pools that change, one by one."""
+    """A table of the pools that change."""
     rows = [_pool(one) for one in review.pools if one.state is not State.UNCHANGED]
     if rows:
-        columns = ("pool", "", "type", "nodes", "UltraServers", "USD an hour")
+        columns = ("pool", "", "type", "nodes", "UltraServers", "USD per hour")
         head, rule, *lines = table(columns, rows, right=(3, 4, 5))
-        yield Section(title="Pools that change", lead=(head, rule), lines=tuple(lines))
+        yield Section(title="Changed pools", lead=(head, rule), lines=tuple(lines))
 
 
 def _pool(one: MarkedPool) -> tuple[str, ...]:
@@ -172,7 +177,7 @@ def _usd(value: float | None, digits: int) -> str:
 
 
 def _blocks(review: Review) -> Iterator[Section]:
-    """The blocks of pools that change: when they run, and what is left of their price."""
+    """A table of the blocks of changed pools: when they run, and what remains of their price."""
     rows = []
     for one in review.pools:
         sides = [_windows(review, side) for side in (one.before, one.after)]
@@ -182,8 +187,8 @@ def _blocks(review: Review) -> Iterator[Section]:
             was, now = sides[0].get(block, ("", "")), sides[1].get(block, ("", ""))
             rows.append((code(block), code(one.pool.title), _both((was[0], now[0])), _both((was[1], now[1]))))
     if rows:
-        title = "Capacity blocks of pools that change"
-        columns = ("block", "pool", "runs (UTC)", f"USD left from {review.compared.day}")
+        title = "Capacity blocks of changed pools"
+        columns = ("block", "pool", "runs (UTC)", f"USD remaining from {review.compared.day}")
         head, rule, *lines = table(columns, rows, right=(3,))
         yield Section(title=title, lead=(head, rule), lines=tuple(lines))
 
@@ -203,10 +208,10 @@ def _policy(review: Review) -> Iterator[Section]:
     policy = review.policy
     resolved = [f"- ✅ {_finding(finding)}" for finding in policy.resolved]
     lines = [f"- {_SIGNS[finding.severity]} {_finding(finding)}" for finding in policy.new]
-    lines += ["", f"**Mended ({len(resolved)})**", "", *resolved] if resolved else []
+    lines += ["", f"**Resolved ({len(resolved)})**", "", *resolved] if resolved else []
     kept = ", ".join(f"{policy.kept[severity]} {_PLURALS[severity]}" for severity in Severity if policy.kept[severity])
     lead = [
-        f"{len(policy.new)} new, {len(policy.resolved)} mended" + (f"; as before: {kept}" if kept else "") + ".",
+        f"{len(policy.new)} new, {len(policy.resolved)} resolved" + (f"; unchanged: {kept}" if kept else "") + ".",
         "",
     ]
     if lines or kept:
@@ -265,7 +270,7 @@ def _touched(review: Review) -> Iterator[Section]:
         for touched in review.touched
     ]
     if rows:
-        columns = ("changes of", "touch pools", "UltraServers", "queues", "teams")
+        columns = ("changed resources", "pools affected", "UltraServers", "queues", "teams")
         head, rule, *lines = table(columns, rows, right=(2,))
         yield Section(title="Blast radius", lead=(head, rule), lines=tuple(lines))
 
@@ -276,8 +281,8 @@ def _few(names: list[str]) -> str:
 
 
 def _changes(review: Review) -> Iterator[Section]:
-    """A closed part for the pools and one for the stacks."""
-    for title, are_pools in (("Resource changes of pools", True), ("Resource changes of stacks", False)):
+    """A folded section for the pools and one for the stacks."""
+    for title, are_pools in (("Resource changes by pool", True), ("Resource changes by stack", False)):
         own = [owned for owned in review.changes if owned.are_pools is are_pools]
         lines: list[str] = []
         for owned in own:

@@ -102,11 +102,12 @@ def _resized(
     if not update.sizes:
         return []
     ours, theirs = synthesised["ScalingConfig"], group["scalingConfig"]
-    return [
+    message = (
         f"{nodes} with sizes {theirs['minSize']} to {theirs['maxSize']}, expected the same, got {ours['MinSize']} to "
-        f"{ours['MaxSize']}: CloudFormation would send the desired size {ours['DesiredSize']} with them, keep the sizes "
-        "or say roll_running_nodes: true"
-    ]
+        f"{ours['MaxSize']}: CloudFormation would send the desired size {ours['DesiredSize']} with them, keep the "
+        "sizes or say roll_running_nodes: true"
+    )
+    return [message]
 
 
 def _sized_by_the_schedule(
@@ -115,8 +116,8 @@ def _sized_by_the_schedule(
     """Orders that change, by which the block schedule may empty the pool within five minutes."""
     ours, theirs = synthesised.get("Tags", {}), group.get("tags", {})
     found = [
-        f"{nodes} with {tag} {theirs.get(tag, '(none)')}, expected the same, got {ours.get(tag, '(none)')}: the schedule "
-        f"would count other blocks and may empty the pool, {_ROLL}"
+        f"{nodes} with {tag} {theirs.get(tag, '(none)')}, expected the same, got {ours.get(tag, '(none)')}: the "
+        f"schedule would count other blocks and may empty the pool, {_ROLL}"
         for tag in (GROUP_TAG, RESERVATION_TAG)
         if tag in update.schedule_tags
     ]

@@ -1,0 +1,135 @@
+"""Hazards of clusters: the cluster itself, what is uninstalled from it, and queues that no longer reach a pool."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from ultrafleet.catalog.source import Confidence, Source
+from ultrafleet.review.changes import Change
+from ultrafleet.review.comparison import ChangedResource, Comparison
+from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_change, of_pool, used_by
+from ultrafleet.review.pool_change import PoolChange, of_pools
+from ultrafleet.review.workloads import MANIFESTS, items_of
+from ultrafleet.templates.launch import as_int
+from ultrafleet.templates.template_changes import ChangeAction
+
+CLUSTER: Final = "AWS::EKS::Cluster"
+CHART: Final = "Custom::AWSCDK-EKS-HelmChart"
+_HOLDS_OBJECTS: Final = ("CustomResourceDefinition", "Namespace")
+
+
+def _removed(compared: Comparison) -> Iterator[Occurrence]:
+    base = compared.base_fleet.by_key()
+    for item in compared.changed_resources:
+        if item.change.type == CLUSTER and item.change.of.action is ChangeAction.REMOVED:
+            pools = [pool for pool in compared.pools_on(item.change.key) if pool.key in base]
+            yield of_change(item.change, f"the cluster is deleted{used_by(pools)}")
+
+
+def version_change(item: ChangedResource) -> tuple[int, int] | None:
+    """Minor Kubernetes version of a cluster before and after; None where it isn't known to change."""
+    change = item.change
+    if change.type != CLUSTER or change.of.action is not ChangeAction.CHANGED or "Version" not in change.paths:
+        return None
+    before, after = (_minor(value) for value in change.get("Version"))
+    return None if before is None or after is None else (before, after)
+
+
+def _minor(version: Any) -> int | None:  # noqa: ANN401 - JSON
+    parts = str(version).split(".")
+    return as_int(parts[1]) if len(parts) > 1 else None
+
+
+def versions(change: Change) -> str:
+    """`Version 1.34 → 1.35`."""
+    return f"Version {' → '.join(map(str, change.get('Version')))}"
+
+
+def _upgraded(compared: Comparison) -> Iterator[Occurrence]:
+    for item in compared.changed_resources:
+        minor = version_change(item)
+        if minor is not None and minor[1] == minor[0] + 1:
+            message = f"{versions(item.change)}: the control plane is upgraded, node groups keep their version"
+            yield of_change(item.change, message)
+
+
+def refused_versions(compared: Comparison) -> Iterator[Occurrence]:
+    """Versions that EKS refuses: more than one minor version up, and any down."""
+    for item in compared.changed_resources:
+        minor = version_change(item)
+        if minor is not None and minor[1] > minor[0] + 1:
+            message = f"{versions(item.change)}: EKS refuses it, expected one minor version at a time"
+            yield of_change(item.change, message)
+        elif minor is not None and minor[1] < minor[0]:
+            message = f"{versions(item.change)}: EKS refuses to downgrade, except shortly after an upgrade"
+            yield of_change(item.change, message)
+
+
+def _uninstalled(compared: Comparison) -> Iterator[Occurrence]:
+    for item in compared.changed_resources:
+        change = item.change
+        if change.of.action is not ChangeAction.REMOVED:
+            continue
+        if change.type == CHART:
+            release = change.get("Release")[0] or change.get("Chart")[0]
+            yield of_change(change, f"Helm release {release} is uninstalled")
+        elif change.type in MANIFESTS and not kinds_with_content(change):
+            kinds = sorted({str(one.get("kind")) for one in items_of(change.before)})
+            yield of_change(change, f"{', '.join(kinds)} is deleted")
+
+
+def kinds_with_content(change: Change) -> list[str]:
+    """Kinds of Kubernetes objects in a manifest that take what is in them with them when they are deleted."""
+    return sorted({str(item.get("kind")) for item in items_of(change.before) if _has_content(item)})
+
+
+def _has_content(item: Mapping[str, Any]) -> bool:
+    """Whether more is deleted with an object: what is in it, or the volume that was provisioned for it."""
+    spec = item.get("spec")
+    provisioned = isinstance(spec, Mapping) and not spec.get("volumeName")
+    return item.get("kind") in _HOLDS_OBJECTS or (item.get("kind") == "PersistentVolumeClaim" and provisioned)
+
+
+def _queue_lost(pool: PoolChange) -> Iterator[Occurrence]:
+    before, after = pool.compared.users(pool.before.key)[0], pool.compared.users(pool.after.key)[1]
+    lost = sorted(before.queues - after.queues)
+    if lost:
+        message = (
+            f"cluster queue {', '.join(lost)} no longer schedules workloads on it: its flavor's labels don't match"
+        )
+        yield of_pool(pool.after, message)
+
+
+RULES: Final = (
+    HazardRule(
+        id="cluster-removed",
+        level=Level.BLOCKING,
+        protects_from="a cluster that is deleted with every workload on it",
+        source=Source("CloudFormation user guide, DeletionPolicy attribute: without one the resource is deleted"),
+        remedy="keep the cluster until its node groups are gone; set deletion protection",
+        check=_removed,
+    ),
+    HazardRule(
+        id="cluster-version",
+        level=Level.NOTICE,
+        protects_from="workloads and add-ons that the new Kubernetes version doesn't support",
+        source=Source("EKS user guide, update an existing cluster to a new Kubernetes version"),
+        remedy="read the version's release notes and check the add-ons first; an upgrade can't be undone",
+        check=_upgraded,
+    ),
+    HazardRule(
+        id="uninstalled",
+        level=Level.NOTICE,
+        protects_from="controllers and objects that workloads need and that leave the cluster",
+        source=Source("AWS CDK, aws-eks: deleting a HelmChart or KubernetesManifest removes it from the cluster"),
+        remedy="check that no workload needs it",
+        check=_uninstalled,
+    ),
+    HazardRule(
+        id="queue-lost",
+        level=Level.NOTICE,
+        protects_from="a pool that no queue schedules workloads on",
+        source=Source("Kueue documentation, ResourceFlavor nodeLabels", Confidence.HIGH),
+        remedy="change the flavor's node labels with the pool's labels",
+        check=of_pools(_queue_lost),
+    ),
+)

@@ -1,0 +1,158 @@
+"""Hazards of capacity reservations: those that pools leave, and those that a change cancels or makes smaller."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import chain
+from typing import Final
+
+from ultrafleet.catalog.source import Source
+from ultrafleet.review.comparison import Comparison
+from ultrafleet.review.fleet import Fleet, Pool, names
+from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_change, of_pool, used_by
+from ultrafleet.review.pool_change import PoolChange, of_pools
+from ultrafleet.templates.launch import as_int
+from ultrafleet.templates.template_changes import ChangeAction
+
+_RESERVATION: Final = "AWS::EC2::CapacityReservation"
+
+
+def _left(pool: PoolChange) -> tuple[list[str], list[str]]:
+    """Reservations that the pool no longer names, and those that it newly names."""
+    before, after = pool.before.reservations, pool.after.reservations
+    return [item for item in before if item not in after], [item for item in after if item not in before]
+
+
+def _when(pool: PoolChange) -> tuple[Level | None, str]:
+    """Level and moment: a pool that names its version by number keeps it, whatever its launch template says now."""
+    keeps = (
+        pool.change is None
+        and not (pool.before.by_group and pool.after.by_group)
+        and pool.before.launch_template == pool.after.launch_template
+        and str(pool.after.launch_version).isdecimal()
+    )
+    return (Level.NOTICE, ", once the pool names the new version") if keeps else (None, "")
+
+
+def _moved(pool: PoolChange) -> Iterator[Occurrence]:
+    dropped, added = _left(pool)
+    if dropped and added:
+        level, when = _when(pool)
+        yield of_pool(
+            pool.after,
+            f"its reservation changes, {', '.join(dropped)} → {', '.join(added)}{when}: the block schedule no longer "
+            "counts instances in the first, and no longer drains them before its end",
+            level=level,
+        )
+
+
+def _dropped(pool: PoolChange) -> Iterator[Occurrence]:
+    dropped, added = _left(pool)
+    if dropped and not added:
+        level, when = _when(pool)
+        yield of_pool(
+            pool.after,
+            f"it no longer targets reservation {', '.join(dropped)}{when}: no instance is launched into it, and it is "
+            "billed for as long as it exists",
+            level=level,
+        )
+
+
+def _cancelled(compared: Comparison) -> Iterator[Occurrence]:
+    for item in compared.changed_resources:
+        change = item.change
+        if change.type == _RESERVATION and change.of.action is ChangeAction.REMOVED:
+            count, name = (change.get(key)[0] for key in ("InstanceCount", "InstanceType"))
+            yield of_change(
+                change,
+                f"the reservation of {count} {name} is cancelled: its capacity returns to EC2, and a new reservation "
+                f"isn't guaranteed to get it{used_by(item.pools)}",
+            )
+
+
+def _lowered(compared: Comparison) -> Iterator[Occurrence]:
+    for item in compared.changed_resources:
+        if item.change.type == _RESERVATION and item.change.of.action is ChangeAction.CHANGED:
+            before, after = (as_int(value) for value in item.change.get("InstanceCount"))
+            if before is not None and after is not None and after < before:
+                yield of_change(
+                    item.change,
+                    f"InstanceCount goes from {before} to {after}: the capacity above that returns to "
+                    f"EC2{used_by(item.pools)}",
+                )
+
+
+def _end(compared: Comparison) -> Iterator[Occurrence]:
+    for item in compared.changed_resources:
+        change = item.change
+        if change.type == _RESERVATION and change.of.action is ChangeAction.CHANGED and "EndDate" in change.paths:
+            before, after = change.get("EndDate")
+            if after is not None:
+                message = f"EndDate of the reservation changes, {before or 'none'} → {after}{used_by(item.pools)}"
+                yield of_change(change, message)
+
+
+def _shared(compared: Comparison) -> Iterator[Occurrence]:
+    before, after = (_users(fleet) for fleet in (compared.base_fleet, compared.head_fleet))
+    for reservation, pools in after.items():
+        if len(pools) > max(1, len(before.get(reservation, ()))):
+            message = (
+                f"{names(pools)} target the same reservation {reservation}, which has room for one of them: give each "
+                "its own"
+            )
+            yield of_pool(pools[0], message, *pools[1:])
+
+
+def _users(fleet: Fleet) -> dict[str, list[Pool]]:
+    """Pools by the capacity block that they target."""
+    found: dict[str, list[Pool]] = defaultdict(list)
+    for pool in fleet.pools:
+        for reservation in pool.reservations:
+            if pool.on_blocks and reservation.startswith("cr-"):
+                found[reservation].append(pool)
+    return found
+
+
+RULES: Final = (
+    HazardRule(
+        id="reservation-moved",
+        level=Level.BLOCKING,
+        protects_from="instances in a reservation that the block schedule no longer counts or drains",
+        source=Source("decision record 6: the block schedule counts the blocks that the pool names"),
+        remedy="keep the old reservation until it is over, and add the new one beside it",
+        check=of_pools(_moved),
+    ),
+    HazardRule(
+        id="reservation-dropped",
+        level=Level.BLOCKING,
+        protects_from="reserved capacity that is billed unused, or returned to EC2",
+        source=Source(
+            "EC2 user guide, Capacity Reservations: unused capacity is billed; a cancelled reservation is released"
+        ),
+        remedy="keep the reservation until nothing needs its capacity",
+        check=lambda compared: chain(of_pools(_dropped)(compared), _cancelled(compared)),
+    ),
+    HazardRule(
+        id="reservation-lowered",
+        level=Level.BLOCKING,
+        protects_from="capacity that returns to EC2 and may not be available again",
+        source=Source("EC2 user guide, modify a Capacity Reservation"),
+        remedy="lower the count only when the capacity is no longer needed",
+        check=_lowered,
+    ),
+    HazardRule(
+        id="reservation-end",
+        level=Level.NOTICE,
+        protects_from="a reservation that expires on another day than its users expect",
+        source=Source("EC2 user guide, modify a Capacity Reservation"),
+        remedy="compare the end with the jobs that are planned",
+        check=_end,
+    ),
+    HazardRule(
+        id="reservation-shared",
+        level=Level.NOTICE,
+        protects_from="pools that compete for the instances of one capacity block",
+        source=Source("EC2 user guide, Capacity Blocks for ML: instances launch up to the block's instance count"),
+        remedy="give each pool its own block",
+        check=_shared,
+    ),
+)

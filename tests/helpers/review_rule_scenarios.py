@@ -1,0 +1,202 @@
+"""Changes of a fleet for rules that the other scenarios don't reach: sizes, holds, blocks, clusters, queues."""
+
+import json
+from typing import Any
+
+from helpers.review_fleet import H200, RACK_A, A, Edit, Scenario, Stacks, both, of, put
+
+BLOCK_A = "cr-0aaaaaaaaaaaaaaa1"
+FOLLOWS = {"ultrafleet:schedule": "capacity-blocks", "ultrafleet:drain-lead-minutes": "90"}
+SYSTEM = "h200/System (AWS::EKS::Nodegroup)"
+
+
+def blocks(*windows: tuple[str, str, str]) -> Edit:
+    """The blocks that the template states for rack-a."""
+    stated = [{"id": block, "start": f"{start}T11:30:00Z", "end": f"{end}T11:30:00Z"} for block, start, end in windows]
+    return put("racks", "Metadata", "ultrafleet:rack-a", value={"blocks": stated})
+
+
+def system_nodes(version: str) -> Edit:
+    """A node group without accelerators."""
+    group = {
+        "Type": "AWS::EKS::Nodegroup",
+        "Properties": {
+            "ClusterName": "fleet",
+            "NodegroupName": "system",
+            "NodeRole": "arn:aws:iam::111122223333:role/nodes",
+            "Subnets": ["subnet-1"],
+            "InstanceTypes": ["m7i.large"],
+            "ReleaseVersion": version,
+            "ScalingConfig": {"MinSize": 2, "MaxSize": 4, "DesiredSize": 2},
+        },
+    }
+    return put("h200", "Resources", "System", value=group)
+
+
+def queue(label: str) -> Edit:
+    """A cluster queue for nodes with a label."""
+    objects = [
+        {"kind": "ResourceFlavor", "metadata": {"name": "h200"}, "spec": {"nodeLabels": {"pool": label}}},
+        {
+            "kind": "ClusterQueue",
+            "metadata": {"name": "training"},
+            "spec": {"resourceGroups": [{"flavors": [{"name": "h200"}]}]},
+        },
+    ]
+    manifest = {
+        "Type": "Custom::AWSCDK-EKS-KubernetesResource",
+        "Properties": {"ClusterName": "fleet", "Manifest": json.dumps(objects)},
+    }
+    return put("h200", "Resources", "Queue", value=manifest)
+
+
+def compute_nodes(subnet: str) -> Edit:
+    """rack-a as a compute node group of AWS PCS."""
+
+    def edit(content: Stacks) -> None:
+        content["racks"]["Resources"]["RackA"] = {
+            "Type": "AWS::PCS::ComputeNodeGroup",
+            "Properties": {
+                "ClusterId": "fleet",
+                "Name": "rack-a",
+                "AmiId": "ami-1",
+                "CustomLaunchTemplate": {"TemplateId": {"Ref": "RackALaunch"}, "Version": "1"},
+                "IamInstanceProfileArn": "arn:aws:iam::111122223333:instance-profile/AWSPCS-a",
+                "InstanceConfigs": [{"InstanceType": "p6e-gb200.36xlarge"}],
+                "PurchaseOption": "CAPACITY_BLOCK",
+                "ScalingConfiguration": {"MinInstanceCount": 0, "MaxInstanceCount": 18},
+                "SlurmConfiguration": {"SlurmCustomSettings": [{"ParameterName": "Weight", "ParameterValue": subnet}]},
+                "SubnetIds": ["subnet-1"],
+            },
+        }
+
+    return edit
+
+
+CLUSTER_OF_ITS_OWN: dict[str, Any] = {
+    "Type": "AWS::EKS::Cluster",
+    "Properties": {
+        "Name": "old",
+        "DeletionProtection": True,
+        "EncryptionConfig": [{"Resources": ["secrets"], "Provider": {"KeyArn": "arn:aws:kms:::key/1"}}],
+        "ResourcesVpcConfig": {
+            "SubnetIds": ["subnet-1", "subnet-2"],
+            "EndpointPublicAccess": False,
+            "EndpointPrivateAccess": True,
+        },
+        "RoleArn": "arn:aws:iam::111122223333:role/a",
+        "Version": "1.34",
+    },
+}
+
+RULE_SCENARIOS: dict[str, Scenario] = {
+    "a pool's sizes change while more nodes may run": Scenario(
+        edit=of("h200", "H200", "ScalingConfig", "MinSize", value=1),
+        hazards=frozenset({("blocking", "pool-resized", H200)}),
+        changed=frozenset({H200}),
+        says=("CloudFormation sends DesiredSize 2 with it",),
+    ),
+    "a pool is put on hold": Scenario(
+        edit=of("racks", "RackA", "Tags", value={**FOLLOWS, "ultrafleet:schedule": "hold"}),
+        hazards=frozenset({("blocking", "pool-held", RACK_A)}),
+        changed=A,
+    ),
+    "a pool's nodes are drained earlier": Scenario(
+        edit=of("racks", "RackA", "Tags", value={**FOLLOWS, "ultrafleet:drain-lead-minutes": "120"}),
+        hazards=frozenset({("notice", "schedule-orders", RACK_A)}),
+        changed=A,
+        says=("ultrafleet:drain-lead-minutes 90 → 120",),
+    ),
+    "a retained pool leaves": Scenario(
+        edit=put("h200", "Resources", "H200", value=None),
+        hazards=frozenset({("notice", "pool-retained", H200)}),
+        more=(0, -32, -4, 0.0),
+        changed=frozenset({H200}),
+    ),
+    "a compute node group of PCS has other settings": Scenario(
+        edit=compute_nodes("2"), hazards=frozenset({("notice", "unclassified", RACK_A)}), changed=A
+    ),
+    "a reservation made here ends": Scenario(
+        edit=of("h200", "Reserved", "EndDate", value="2027-06-01T00:00:00Z"),
+        hazards=frozenset({("notice", "reservation-end", "h200/Reserved (AWS::EC2::CapacityReservation)")}),
+        changed=frozenset({H200}),
+        says=("none → 2027-06-01",),
+    ),
+    "a stack without pools is no longer there": Scenario(
+        edit=lambda content: content.pop("extra"), hazards=frozenset({("notice", "stack-left", "extra")})
+    ),
+    "nodes without accelerators get a release": Scenario(
+        edit=system_nodes("1.35.2-20261101"),
+        hazards=frozenset({("notice", "nodes-rolled", SYSTEM)}),
+        changed=frozenset({H200}),
+        says=("ReleaseVersion",),
+    ),
+    "an empty subnet has another range of the same size": Scenario(
+        edit=of("h200", "Spare", "CidrBlock", value="10.0.64.0/20"),
+        hazards=frozenset({("notice", "subnet-moved", "h200/Spare (AWS::EC2::Subnet)")}),
+        changed=frozenset({H200}),
+    ),
+    "a subnet gives out public addresses": Scenario(
+        edit=of("network", "Subnet", "MapPublicIpOnLaunch", value=True),
+        hazards=frozenset({("security", "made-public", "network/Subnet (AWS::EC2::Subnet)")}),
+        says=("instances launched in the subnet get public IP addresses",),
+    ),
+    "a cluster goes": Scenario(
+        edit=put("network", "Resources", "Old", value=None),
+        hazards=frozenset({("blocking", "cluster-removed", "network/Old (AWS::EKS::Cluster)")}),
+    ),
+    "a queue's flavor has other labels": Scenario(
+        edit=queue("other"),
+        hazards=frozenset({("notice", "queue-lost", H200)}),
+        changed=frozenset({H200}),
+        says=("cluster queue training no longer schedules workloads on it",),
+    ),
+    "a pool's only block has ended": Scenario(
+        edit=lambda _: None,
+        hazards=frozenset({("notice", "block-over", RACK_A)}),
+        says=("ends 2026-11-20 11:30 UTC",),
+    ),
+    "a pool's last block is taken out": Scenario(
+        edit=blocks((BLOCK_A, "2026-12-01", "2027-01-26")),
+        hazards=frozenset({("notice", "block-without-successor", RACK_A)}),
+    ),
+    "a block is said to end earlier": Scenario(
+        edit=blocks((BLOCK_A, "2026-12-01", "2027-01-12")),
+        hazards=frozenset({("notice", "block-shortened", RACK_A)}),
+        says=("2027-01-26 11:30 → 2027-01-12 11:30 UTC",),
+    ),
+}
+
+RULE_BEFORE: dict[str, Edit] = {
+    "a pool's sizes change while more nodes may run": of("h200", "H200", "ScalingConfig", "DesiredSize", value=2),
+    "a pool is put on hold": of("racks", "RackA", "Tags", value=FOLLOWS),
+    "a pool's nodes are drained earlier": of("racks", "RackA", "Tags", value=FOLLOWS),
+    "a retained pool leaves": put("h200", "Resources", "H200", "DeletionPolicy", value="Retain"),
+    "a compute node group of PCS has other settings": compute_nodes("1"),
+    "a stack without pools is no longer there": put(
+        "extra", value={"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {}}}}
+    ),
+    "nodes without accelerators get a release": system_nodes("1.35.1-20261001"),
+    "an empty subnet has another range of the same size": put(
+        "h200",
+        "Resources",
+        "Spare",
+        value={"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": "vpc-1", "CidrBlock": "10.0.32.0/20"}},
+    ),
+    "a cluster goes": put("network", "Resources", "Old", value=CLUSTER_OF_ITS_OWN),
+    "a queue's flavor has other labels": queue("h200"),
+    "a pool's only block has ended": blocks((BLOCK_A, "2026-11-01", "2026-11-20")),
+    "a pool's last block is taken out": both(
+        of(
+            "racks",
+            "RackALaunch",
+            "LaunchTemplateData",
+            "CapacityReservationSpecification",
+            "CapacityReservationTarget",
+            value={"CapacityReservationResourceGroupArn": {"Fn::ImportValue": "blocks"}},
+        ),
+        blocks((BLOCK_A, "2026-12-01", "2027-01-26"), ("cr-0aaaaaaaaaaaaaaa2", "2027-01-26", "2027-03-01")),
+    ),
+    "a block is said to end earlier": blocks((BLOCK_A, "2026-12-01", "2027-01-26")),
+}
+"""Edits of the base that come before those of the scenario."""

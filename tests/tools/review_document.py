@@ -1,0 +1,139 @@
+"""Writes docs/review.md: how to review a change, and every hazard from its rule."""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from ultrafleet.review.hazard import Level
+from ultrafleet.review.hazards import HAZARD_RULES
+
+PAGE: Final = Path(__file__).parent.parent.parent / "docs" / "review.md"
+
+_HEAD: Final = """# Reviews of pull requests
+
+    .venv/bin/ultrafleet review BASE HEAD [--out review.md]
+
+shows what a change of CloudFormation templates does to the fleet that they describe: nodes that are lost, access that
+is widened, costs, limits, and the pools, queues and teams that are affected. BASE and HEAD are two folders of templates
+(such as `cdk.out`), two files, or two git revisions; templates of any author work. A stack is identified by the name
+that the cloud assembly gives it, else by its file name; two single files are compared whatever their names are.
+
+| | dark |
+|---|---|
+| ![the comment](review/comment-light.png) | ![the same, dark](review/comment-dark.png) |
+
+The comment as it looks with GitHub's stylesheet (markdown-it, github-markdown-css, Chromium), by hand and of an older
+wording; [as Markdown](review/example.md), with its picture ([light](review/example-light.svg),
+[dark](review/example-dark.svg)). The Markdown and its picture are made from the shipped training environment by
+`tests/tools/review_example.py`, and a test holds them to it.
+
+## Options
+
+| option | what it does |
+|---|---|
+| `--out FILE` | file of the comment; two pictures, and `FILE-whole` for a cut comment. Default: standard output |
+| `--path DIR` | folder of templates in git revisions. Default: every template of the revision |
+| `--as-of DATE` | day from which costs are counted, and of acknowledgements. Default: today, UTC |
+| `--acknowledgements FILE` | findings of the policy that are accepted: see [policy](policy.md#acknowledgements) |
+| `--parameter NAME=VALUE` | value of a template parameter, in both |
+| `--pictures URL` | address of the pictures. Default: beside the comment |
+
+The same input gives the same bytes on the same day, so a review can be kept under test. A comment has at most 65,535
+bytes (GitHub accepts 65,536 characters); lines that are cut are counted, and the other file has them all. Exit 0 after
+a review, whatever it found, 2 for input that can't be used. To fail a build, use [`ultrafleet check`](policy.md).
+
+## Sections
+
+1. **Hazards**, by level; one message for all pools or resources that have it. [Each of them](#hazards) has a rule.
+
+   | | level | hazards |
+   |---|---|---|
+"""
+
+_SIGNS: Final = {Level.BLOCKING: "🔴", Level.SECURITY: "🟠", Level.NOTICE: "🟡"}
+_MEANINGS: Final = {
+    Level.BLOCKING: "blocking: nodes, data or the deployment itself are lost",
+    Level.SECURITY: "security: more access, or less protection",
+    Level.NOTICE: "notice: read before merging",
+}
+
+_TAIL: Final = """
+2. **Fleet**: UltraServers, accelerators, nodes, USD per hour and until the blocks end, before → after; a picture; the
+   pools and blocks that change. Prices are those of the [catalog](catalog.md); pools without a published one are named.
+3. **Policy**: findings of [`ultrafleet check`](policy.md) that are new, those that are resolved, and those that are
+   acknowledged, with reason and owner.
+4. **Limits**: resources, bytes, node groups, nodes, IP addresses: used, and left.
+5. **Blast radius**: which pools, UltraServers, queues and teams depend on the changed resources.
+6. **Resource changes**, folded: by pool, then by stack; equal changes of several pools once.
+
+## Sources of the review
+
+Which property replaces a resource, rolls or resizes its nodes: [update effects](update-effects.md) for the types that
+this library makes, as in `ultrafleet preflight`, and CloudFormation's own schemas (create-only properties), as cfn-lint
+ships them, for all others: install `ultrafleet[rehearsal]` for those. Values behind parameters, mappings and conditions
+are compared, not the functions: a new default that makes a pool smaller is seen, and another way to write the same
+value is no change.
+
+CloudFormation has no property for the time at which a block runs. The library's pools state it in their template's
+`Metadata`; any template may:
+
+    Metadata:
+      ultrafleet:rack-a:                     # the node group's name, or its logical id
+        blocks:
+          - { id: cr-0aaaaaaaaaaaaaaa1, instances: 18, start: "2026-12-01T11:30:00Z", end: "2026-12-15T11:30:00Z" }
+
+A pool whose last block ends within 14 days is reported, and so is metadata that names no pool or can't be read.
+
+Queues and teams are read from the Kubernetes objects that templates apply to a cluster (CDK's kubectl layer).
+
+A review reads templates and calls no AWS API: `ultrafleet preflight` compares with what runs. IAM is compared statement
+by statement: one that several older ones allow only together is reported, although nothing is wider.
+
+## In a pull request
+
+[`.github/workflows/fleet-review.yml`](../.github/workflows/fleet-review.yml) synthesises base and head, and keeps one
+comment up to date. Copy it, and set its three commands. The job that runs the pull request's code may only read; the
+one that may write runs none of it. It puts the pictures on a branch of their own, `fleet-review-pictures`, because a
+comment can't carry one; an empty `PICTURES` leaves them out. Accepted findings come from `acknowledgements.yaml`, if
+there is one. A pull request from a fork gets the review in its run's summary and as an artifact, and no comment: its
+token may not write.
+
+[`docs/ci/gitlab-ci.yml`](ci/gitlab-ci.yml) does the same for merge requests, with a project access token.
+
+The scripts of both are run by `make test`, with stand-ins for `gh` and `curl`. What the hosts do with them (events,
+permissions, artifacts, how they show a picture) was not tried on either.
+
+## Golden templates
+
+`tests/golden` holds the templates of the shipped environments as a reviewer wants to read them: YAML with short
+intrinsics, JSON and scripts inside of text laid out. `make test` fails when they drift, and names the command:
+`make golden`. Commit what it writes; the diff is the change. They can be reviewed, too:
+`ultrafleet review main HEAD --path tests/golden`.
+
+## Hazards
+
+A hazard may have a lower level than its heading's, such as a notice for a launch template whose new version no pool
+uses yet. Made from the rules by `tests/tools/review_document.py`.
+"""
+
+
+def document() -> str:
+    """The page."""
+    table = "".join(
+        f"   | {_SIGNS[level]} | {_MEANINGS[level]} | "
+        + ", ".join(f"`{rule.id}`" for rule in HAZARD_RULES if rule.level is level)
+        + " |\n"
+        for level in Level
+    )
+    rules = (
+        f"\n### `{rule.id}`\n\n"
+        f"{_SIGNS[rule.level]} *{rule.level}* · protects from: {rule.protects_from}.\n\n"
+        f"Instead: {rule.remedy}.\n\nSource: {rule.source}.\n"
+        for rule in HAZARD_RULES
+    )
+    return "".join([_HEAD, table, _TAIL, *rules])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(document())
+    sys.stdout.write(f"{PAGE}\n")
