@@ -64,7 +64,7 @@ class TestInput:
         content = deepcopy(stacks())
         content["racks"].setdefault("Metadata", {})["ultrafleet:rack-z"] = {"blocks": []}
         base, head = write(tmp_path / "base", stacks()), write(tmp_path / "head", content)
-        assert "⚠ Metadata of blocks that name no pool" in run(str(base), str(head)).stdout
+        assert "⚠ Block metadata that can't be read, or matches no pool" in run(str(base), str(head)).stdout
         assert "⚠ Metadata" not in run(str(base), str(base)).stdout
 
     def test_json_and_yaml_of_one_template_are_the_same(self, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ class TestInput:
         assert "holds no template" not in text
         (repository / "empty").mkdir()
         text = run("empty", "golden").stdout
-        assert "⚠ The base holds no template: everything is new." in text
+        assert "⚠ The base holds no template: every resource is new." in text
         assert "| UltraServers | 0 | 3 | +3 |" in text
 
     def test_what_looks_like_a_template_and_cannot_be_read_is_told(self, sides: tuple[str, str]) -> None:
@@ -177,7 +177,7 @@ class TestAssembly:
     def test_another_account_is_another_stack(self, tmp_path: Path) -> None:
         one, two = self.assembly(tmp_path / "base", "1/us-east-1"), self.assembly(tmp_path / "head", "2/us-east-1")
         text = run(one, two).stdout
-        assert "with its stack, which no deployment deletes" in text
+        assert "its stack is no longer among the templates" in text
         assert "🟢 added" in text
 
 
@@ -224,7 +224,7 @@ class TestOutput:
         assert len(comment) <= MOST_BYTES < len(rest)
         text = comment.decode()
         assert "more: see `out-whole.md`" in text
-        for part in ("### Hazards", "### Fleet", "### Pools that change", "<details><summary>Resource changes"):
+        for part in ("### Hazards", "### Fleet", "### Changed pools", "<details><summary>Resource changes"):
             assert part in text
         assert text.count("<details>") == text.count("</details>")
         assert "fleet/rack-399" in rest
