@@ -7,6 +7,7 @@ from constructs import Construct
 from stacks import exports
 from stacks.environment_stack import EnvironmentStack
 from ultrafleet.capacity import PlacementGroup, PlacementStrategy
+from ultrafleet.catalog.eks import AddonName
 from ultrafleet.cluster import ClusterAddons, ManagedAddon, SystemPool, access_entries, add_access_entry
 from ultrafleet.environment import Environment
 
@@ -66,6 +67,6 @@ def _needed_addons(environment: Environment) -> list[str]:
     if environment.kubernetes.delivery == "none":
         return []
     return [
-        *(["aws-fsx-csi-driver"] if any(team.file_system for team in environment.teams) else []),
-        *(["amazon-cloudwatch-observability"] if environment.kubernetes.dashboard else []),
+        *([AddonName.FSX_CSI_DRIVER] if any(team.file_system for team in environment.teams) else []),
+        *([AddonName.CLOUDWATCH_OBSERVABILITY] if environment.kubernetes.dashboard else []),
     ]

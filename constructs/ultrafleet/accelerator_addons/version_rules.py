@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ultrafleet.accelerator_addons.versions import NVIDIA_DRIVER, VersionTable
+from ultrafleet.catalog import eks
 from ultrafleet.errors import FleetError
-from ultrafleet.kubernetes.pool_nodes import PoolNodes, is_grace
+from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
 Version = tuple[int, int, int]
 
@@ -29,7 +30,7 @@ class RuntimeFacts:
     @property
     def has_grace(self) -> bool:
         """Whether there are GB200 or GB300 nodes."""
-        return any(is_grace(pool.instance_type) for pool in self.pools)
+        return any(pool.instance_type.is_grace for pool in self.pools)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +54,8 @@ def _kubernetes(need: tuple[int, int], concerns: Callable[[RuntimeFacts], bool],
     def finding(facts: RuntimeFacts) -> str | None:
         if not concerns(facts) or facts.kubernetes_version >= need:
             return None
-        got = ".".join(map(str, facts.kubernetes_version))
-        return f"kubernetes_version is {got}, expected {need[0]}.{need[1]} or newer: raise it"
+        got = eks.spelled(facts.kubernetes_version)
+        return f"kubernetes_version is {got}, expected {eks.spelled(need)} or newer: raise it"
 
     return VersionRule(
         id=f"kubernetes-{need[0]}-{need[1]}",
@@ -116,9 +117,9 @@ def _efa_types(facts: RuntimeFacts) -> str | None:
 
 
 VERSION_RULES: tuple[VersionRule, ...] = (
-    _kubernetes((1, 33), lambda facts: facts.has_grace, "P6e nodes don't join older clusters"),
+    _kubernetes(eks.P6E_MINIMUM_VERSION, lambda facts: facts.has_grace, "P6e nodes don't join older clusters"),
     _kubernetes(
-        (1, 34),
+        eks.RESOURCE_CLAIMS_MINIMUM_VERSION,
         lambda facts: "dra-driver-nvidia-gpu" in facts.installed,
         "older clusters have no resource.k8s.io/v1, which ComputeDomains are claimed with",
     ),

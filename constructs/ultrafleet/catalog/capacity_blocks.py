@@ -34,6 +34,15 @@ def fact(fact_id: str) -> Fact[Any]:
     return _FACTS[fact_id]
 
 
+def in_minutes(length: timedelta) -> int:
+    """Whole minutes of a rule's length of time, for messages and arithmetic.
+
+    Args:
+        length: such as `CapacityBlockRules.EKS_EVICTION`.
+    """
+    return int(length.total_seconds()) // 60
+
+
 def _count(name: str) -> int:
     return _FACTS.integer(f"capacity-block/{name}").value
 

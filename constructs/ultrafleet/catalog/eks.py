@@ -43,6 +43,15 @@ def _minor(version: str) -> KubernetesMinor:
     return int(major), int(minor)
 
 
+def spelled(version: KubernetesMinor) -> str:
+    """Kubernetes version as EKS spells it.
+
+    Args:
+        version: major and minor.
+    """
+    return ".".join(map(str, version))
+
+
 def _date(fact_id: str) -> date | None:
     value = _FACTS[fact_id].value
     return None if value is None else date.fromisoformat(value)
@@ -140,16 +149,6 @@ def al2023_ami_type(*, architecture: str | None, accelerator: str | None) -> Ami
     return None
 
 
-def is_grace_blackwell(*, accelerator: str | None, architecture: str | None) -> bool:
-    """GB200 or GB300 node: NVIDIA GPUs beside Arm CPUs, NVLink across the nodes of an UltraServer.
-
-    Args:
-        accelerator: kind of the instance type's accelerators.
-        architecture: of its CPUs.
-    """
-    return (accelerator, architecture) == ("nvidia", "arm64")
-
-
 class AddonName(StrEnum):
     """EKS managed add-on, as EKS spells it; `ADDON_NAMES` has those of the catalog that the library doesn't install."""
 
@@ -193,6 +192,13 @@ ACCELERATED_HARDWARE_READY: Final = _FACTS.text("eks/node-monitoring/condition")
 """Condition of a node that accelerator faults are reported with."""
 NODE_MONITORING_REASONS: Final = _names("eks/node-monitoring/reason/")
 """Reasons that the node monitoring agent reports accelerator faults with, as node repair takes them."""
+FABRIC_REASONS: Final = tuple(
+    _FACTS.text(f"eks/node-monitoring/reason/{name}").value
+    for name in ("NvidiaNVLinkError", "NvidiaFabricError", "FabricManagerNotRunning")
+)
+"""Reasons that nodes of an UltraServer report of what they share: NVLink and its fabric."""
+REPAIR_WAIT_MINUTES: Final = _FACTS.integer("eks/node-monitoring/repair-wait-minutes").value
+"""How long EKS waits before it repairs a node whose accelerators are faulty."""
 
 
 def xid_reason(code: int) -> str:

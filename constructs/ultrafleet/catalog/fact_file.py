@@ -32,19 +32,21 @@ class Guard(_Strict):
     """Where a literal counts as a second home of the fact.
 
     Attributes:
-        where: `anywhere`: the literal itself, wherever it is. `beside`: only where `words` match the name it is
-            assigned, passed or compared to, or the text it is in. `phrase`: a text in which `words` match.
-        words: regular expression, without regard to case; none for `anywhere`.
+        where: `literal`: where the literal is the value. `text`: there, and in a text that isn't prose. `anywhere`:
+            there, and in docstrings and comments. `beside`: a literal or a text that isn't prose, where `words` match
+            the name that the literal is assigned, passed or compared to, or the text. `phrase`: any text in which
+            `words` match.
+        words: regular expression, without regard to case; for `beside` and `phrase` alone.
         spellings: other spellings of the value in texts, such as `16 KiB` for 16384.
     """
 
-    where: Literal["anywhere", "beside", "phrase"]
+    where: Literal["literal", "text", "anywhere", "beside", "phrase"]
     words: str | None = None
     spellings: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _words_are_stated_where_read(self) -> Self:
-        if (self.words is None) is not (self.where == "anywhere"):
+        if (self.words is not None) is not (self.where in {"beside", "phrase"}):
             raise FleetError(f"guard {self.where} has words {self.words!r}, expected words for beside and phrase alone")
         if self.words is not None:
             re.compile(self.words)

@@ -150,6 +150,11 @@ class InstanceType(CatalogEntry, InstanceTypeFacts):
         return tuple(fabric for fabric, has in known.items() if has)
 
     @property
+    def is_grace(self) -> bool:
+        """It is a GB200 or GB300 node: NVIDIA GPUs beside Arm CPUs, NVLink across the nodes of an UltraServer."""
+        return (self.accelerator_kind, self.architecture) == ("nvidia", "arm64")
+
+    @property
     def is_ultraserver_member(self) -> bool:
         """Whether it comes in whole UltraServers only, as far as a source states it."""
         return bool(self.sold_in_ultraservers)

@@ -28,6 +28,12 @@ NODE_GROUPS_PER_CLUSTER_MAXIMUM: Final = _FACTS.integer("limit/eks/node-groups-p
 """Managed node groups of a cluster, whatever the quota."""
 TAINTS_PER_NODE_GROUP: Final = _FACTS.integer("limit/eks/taints-per-node-group")
 """Taints of a managed node group."""
+CONTROL_PLANE_ZONES: Final = _FACTS.integer("limit/eks/control-plane-zones")
+"""Zones that a control plane's subnets are in, at least."""
+INSTANCES_PER_TOPOLOGY_CALL: Final = _FACTS.integer("limit/ec2/instance-topology-instances-per-call")
+"""Instances that DescribeInstanceTopology tells of in one call."""
+RESERVATIONS_PER_TOPOLOGY_CALL: Final = _FACTS.integer("limit/ec2/instance-topology-reservations-per-call")
+"""Reservations that DescribeCapacityReservationTopology tells of in one call."""
 NETWORK_ADDRESS_USAGE: Final = _FACTS.integer("limit/vpc/network-address-usage")
 """Network Address Usage of a VPC, by default."""
 NETWORK_ADDRESS_USAGE_MAXIMUM: Final = _FACTS.integer("limit/vpc/network-address-usage-maximum")

@@ -12,14 +12,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ultrafleet.catalog.limits import STACK_RESOURCES, TEMPLATE_BYTES
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.environment.facts import FleetCost, blocks_over, fleet_cost, fleet_facts
 from ultrafleet.errors import FleetError
-
-MAX_RESOURCES = 500
-"""Resources in a CloudFormation stack (CloudFormation quotas, high)."""
-MAX_TEMPLATE_BYTES = 1_000_000
-"""Bytes of a template in S3 (CloudFormation quotas, high)."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +75,10 @@ def summary(
 
 
 def _stacks(templates: Mapping[str, Sequence[TemplateSize]]) -> Table:
-    limits = f"stacks (CloudFormation takes {MAX_RESOURCES} resources and {MAX_TEMPLATE_BYTES:,} bytes in each)"
-    table = _table(limits, "environment", stacks="right", resources="right", most="left", bytes="right", largest="left")
+    title = (
+        f"stacks (CloudFormation takes {STACK_RESOURCES.value} resources and {TEMPLATE_BYTES.value:,} bytes in each)"
+    )
+    table = _table(title, "environment", stacks="right", resources="right", most="left", bytes="right", largest="left")
     for environment, found in templates.items():
         most = max(found, key=lambda template: template.resources)
         largest = max(found, key=lambda template: template.size_bytes)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ultrafleet.catalog.eks import AddonName
 from ultrafleet.errors import FleetError
 
 
@@ -21,8 +22,6 @@ class AddonFacts:
         statements: statements allowed beside them: actions, resources and perhaps conditions. A resource is "*", or an
             ARN after "arn:<partition>:" with "{region}" and "{account}".
         configuration: values that this library sets.
-        minimum_version: oldest version that works here.
-        minimum_reason: why.
     """
 
     before_nodes: bool = False
@@ -31,8 +30,6 @@ class AddonFacts:
     managed_policies: tuple[str, ...] = ()
     statements: tuple[Mapping[str, Any], ...] = ()
     configuration: Mapping[str, Any] = field(default_factory=dict)
-    minimum_version: tuple[int, int, int] | None = None
-    minimum_reason: str = ""
 
 
 _GPU_TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
@@ -40,43 +37,39 @@ _GPU_TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoS
 ADDONS: Mapping[str, AddonFacts] = {
     # Prefixes of 16 addresses instead of single ones: fewer API calls and more pods a node. Tolerates all taints
     # (chart template of amazon-vpc-cni-k8s, high). Role: EKS user guide recommends one of its own (high).
-    "vpc-cni": AddonFacts(
+    AddonName.VPC_CNI: AddonFacts(
         before_nodes=True,
         service_account="aws-node",
         managed_policies=("AmazonEKS_CNI_Policy",),
         configuration={"env": {"ENABLE_PREFIX_DELEGATION": "true", "WARM_PREFIX_TARGET": "1"}},
-        minimum_version=(1, 18, 5),
-        minimum_reason="efa-only interfaces need it",
     ),
-    "kube-proxy": AddonFacts(before_nodes=True),
+    AddonName.KUBE_PROXY: AddonFacts(before_nodes=True),
     # hostNetwork, so it runs before there is pod networking; tolerates all taints from 1.2.0 on
     # (chart values; amazon-vpc-cni-k8s #2780; high).
-    "eks-pod-identity-agent": AddonFacts(
+    AddonName.POD_IDENTITY_AGENT: AddonFacts(
         before_nodes=True,
-        minimum_version=(1, 2, 0),
-        minimum_reason="older ones don't tolerate the taints of accelerator nodes",
     ),
-    "coredns": AddonFacts(),
+    AddonName.COREDNS: AddonFacts(),
     # The agent tolerates all taints, its DCGM server none, and runs on amd64 only (chart values at 1.7.0, high).
-    "eks-node-monitoring-agent": AddonFacts(configuration={"dcgmAgent": {"tolerations": [_GPU_TOLERATION]}}),
-    "amazon-cloudwatch-observability": AddonFacts(
+    AddonName.NODE_MONITORING_AGENT: AddonFacts(configuration={"dcgmAgent": {"tolerations": [_GPU_TOLERATION]}}),
+    AddonName.CLOUDWATCH_OBSERVABILITY: AddonFacts(
         namespace="amazon-cloudwatch",
         service_account="cloudwatch-agent",
         managed_policies=("CloudWatchAgentServerPolicy",),
     ),
     # V2 acts on volumes and snapshots that the driver made, not on every volume of the account
     # (aws-ebs-csi-driver #2918, high). The node pods of EBS, EFS and FSx tolerate all taints (chart values, high).
-    "aws-ebs-csi-driver": AddonFacts(
+    AddonName.EBS_CSI_DRIVER: AddonFacts(
         service_account="ebs-csi-controller-sa",
         managed_policies=("AmazonEBSCSIDriverPolicyV2",),
     ),
-    "aws-efs-csi-driver": AddonFacts(
+    AddonName.EFS_CSI_DRIVER: AddonFacts(
         service_account="efs-csi-controller-sa",
         managed_policies=("service-role/AmazonEFSCSIDriverPolicy",),
     ),
     # The driver's own documented policy without its S3 part, instead of AmazonFSxFullAccess (aws-fsx-csi-driver,
     # docs/install.md, high that it is documented, medium that it is enough for every volume).
-    "aws-fsx-csi-driver": AddonFacts(
+    AddonName.FSX_CSI_DRIVER: AddonFacts(
         service_account="fsx-csi-controller-sa",
         statements=(
             {
@@ -97,15 +90,21 @@ ADDONS: Mapping[str, AddonFacts] = {
         ),
     ),
     # Buckets are the workload's affair: it brings its own Pod Identity, so the driver has no role here.
-    "aws-mountpoint-s3-csi-driver": AddonFacts(configuration={"node": {"tolerateAllTaints": True}}),
-    "metrics-server": AddonFacts(),
-    "cert-manager": AddonFacts(),
-    "kube-state-metrics": AddonFacts(),
-    "prometheus-node-exporter": AddonFacts(),
+    AddonName.MOUNTPOINT_S3_CSI_DRIVER: AddonFacts(configuration={"node": {"tolerateAllTaints": True}}),
+    AddonName.METRICS_SERVER: AddonFacts(),
+    AddonName.CERT_MANAGER: AddonFacts(),
+    AddonName.KUBE_STATE_METRICS: AddonFacts(),
+    AddonName.PROMETHEUS_NODE_EXPORTER: AddonFacts(),
 }
-"""Names as EKS spells them (EKS user guide, high)."""
+"""What the library sets of each add-on that it installs."""
 
-ALWAYS = ("eks-pod-identity-agent", "vpc-cni", "kube-proxy", "coredns", "eks-node-monitoring-agent")
+ALWAYS = (
+    AddonName.POD_IDENTITY_AGENT,
+    AddonName.VPC_CNI,
+    AddonName.KUBE_PROXY,
+    AddonName.COREDNS,
+    AddonName.NODE_MONITORING_AGENT,
+)
 """Add-ons that every fleet has."""
 
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)-eksbuild\.\d+")
@@ -133,8 +132,7 @@ class ManagedAddon:
     service_account_role_arns: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
-        facts = ADDONS.get(self.name)
-        if facts is None:
+        if self.name not in ADDONS:
             raise FleetError(
                 f"the add-on {self.name!r} is not known, expected one of {', '.join(sorted(ADDONS))}: correct the name"
             )
@@ -147,10 +145,11 @@ class ManagedAddon:
                 f"version of {self.name} is {self.version!r}, expected the add-on's spelling, "
                 "vMAJOR.MINOR.PATCH-eksbuild.N: take it from `aws eks describe-addon-versions`"
             )
-        if facts.minimum_version and tuple(int(part) for part in match.groups()) < facts.minimum_version:
-            oldest = ".".join(str(part) for part in facts.minimum_version)
+        name = AddonName(self.name)
+        if name.minimum_version is not None and tuple(int(part) for part in match.groups()) < name.minimum_version:
+            oldest = ".".join(str(part) for part in name.minimum_version)
             raise FleetError(
-                f"version of {self.name} is {self.version!r}, expected v{oldest} or newer: {facts.minimum_reason}"
+                f"version of {self.name} is {self.version!r}, expected v{oldest} or newer: {name.minimum_reason}"
             )
 
     @property

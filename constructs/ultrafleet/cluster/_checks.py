@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Sequence
 
+from ultrafleet.catalog.limits import CONTROL_PLANE_ZONES
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.zones import is_local_zone
 
@@ -15,7 +16,7 @@ CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "sch
 SCORING_STRATEGIES = ("MostAllocated", "LeastAllocated")
 """Values of the scheduler's `ScoringStrategy.Type` (EKS user guide, high)."""
 
-_MINIMUM_ZONES = 2  # an EKS control plane spans at least two (EKS user guide, network requirements, high)
+_MINIMUM_ZONES = CONTROL_PLANE_ZONES.value
 _PRIVATE_BLOCKS = tuple(ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 _SERVICE_PREFIXES = range(12, 25)  # /12 to /24 (EKS API, serviceIpv4Cidr, high)
 

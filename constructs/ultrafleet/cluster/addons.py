@@ -8,6 +8,7 @@ from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from ultrafleet.catalog.eks import AddonName
 from ultrafleet.cluster._addon_catalog import ManagedAddon, select
 from ultrafleet.cluster.system_pool import SystemPool
 from ultrafleet.errors import FleetError
@@ -137,7 +138,7 @@ class ClusterAddons(Construct):
         """Network add-ons, then the system pool, then the rest."""
         first = [self.addons[addon.name] for addon in selected if addon.facts.before_nodes]
         # A node's CNI gets its credentials from the node's agent: the association alone would leave it without.
-        self.addons["vpc-cni"].add_resource_dependency(self.addons["eks-pod-identity-agent"])
+        self.addons[AddonName.VPC_CNI].add_resource_dependency(self.addons[AddonName.POD_IDENTITY_AGENT])
         if system_pool is not None:
             for addon in first:
                 system_pool.nodegroup.add_resource_dependency(addon)

@@ -11,10 +11,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from ultrafleet.catalog import eks as eks_facts
 from ultrafleet.cluster import _checks
 from ultrafleet.cluster.access import ClusterAccess, access_entries, add_access_entry
 from ultrafleet.errors import FleetError
-from ultrafleet.rules.kubernetes_version import RECOMMENDED_KUBERNETES_VERSION, parse_kubernetes_version
+from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 from ultrafleet.rules.names import validate_cluster_name
 
 _API_PORT = 443
@@ -46,7 +47,8 @@ class FleetCluster(Construct):
         scope: parent.
         id: construct id.
         cluster_name: 1 to 100 letters, digits, "-" or "_"; a plain value.
-        kubernetes_version: "major.minor", 1.33 or newer; 1.34 is recommended and 1.33 gets a warning.
+        kubernetes_version: "major.minor", no older than P6e nodes need. A version without `resource.k8s.io/v1`, and one
+            that the catalog doesn't know, get a warning.
         vpc: VPC of the control plane's network interfaces.
         control_plane_subnets: subnets in at least two availability zones, none of them a Local Zone.
         api_access_cidrs: IPv4 networks that may reach the private endpoint on port 443, beside the nodes; plain values.
@@ -69,7 +71,7 @@ class FleetCluster(Construct):
             but not a creation that failed: what has a fixed name would stand in the way of the next one.
 
     Raises:
-        FleetError: a version below 1.33 or misspelt, a Local Zone, fewer than two zones, an endpoint open to every
+        FleetError: a version too old for P6e or misspelt, a Local Zone, fewer than two zones, an endpoint open to every
             address without saying so, an unknown tier, log type or strategy, a malformed name or CIDR, a principal
             named twice, a token where a plain value is needed.
     """
@@ -233,10 +235,18 @@ class FleetCluster(Construct):
                 raise FleetError(f"{name} has a token, expected a plain value: names and logical ids are made of it")
 
     def _warn_about_version(self, version: tuple[int, int]) -> None:
-        if version < RECOMMENDED_KUBERNETES_VERSION:
+        newest = eks_facts.KUBERNETES_VERSIONS[-1]
+        if version < eks_facts.RESOURCE_CLAIMS_MINIMUM_VERSION:
             cdk.Annotations.of(self).add_warning_v2(
                 "ultrafleet:kubernetes-version",
-                f"kubernetes_version is {version[0]}.{version[1]}, which has no resource.k8s.io/v1: use 1.34 or newer",
+                f"kubernetes_version is {eks_facts.spelled(version)}, which has no resource.k8s.io/v1: use "
+                f"{eks_facts.spelled(eks_facts.RESOURCE_CLAIMS_MINIMUM_VERSION)} or newer",
+            )
+        elif version > newest.parsed:
+            cdk.Annotations.of(self).add_warning_v2(
+                "ultrafleet:kubernetes-version-unknown",
+                f"kubernetes_version is {eks_facts.spelled(version)}, expected at most {newest.name}: "
+                "the catalog knows no newer one, nothing was tried with it and the rehearsal refuses it",
             )
 
 

@@ -9,13 +9,14 @@ from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from ultrafleet.catalog.eks import AmiType
 from ultrafleet.cluster.node_role import create_node_role
 from ultrafleet.errors import FleetError
 
 _DEFAULT_INSTANCE_TYPES = ("m7i.xlarge", "m6i.xlarge")
 _AMI_TYPES = {
-    ec2.InstanceArchitecture.X86_64: "AL2023_x86_64_STANDARD",
-    ec2.InstanceArchitecture.ARM_64: "AL2023_ARM_64_STANDARD",
+    ec2.InstanceArchitecture.X86_64: AmiType.AL2023_X86_64_STANDARD,
+    ec2.InstanceArchitecture.ARM_64: AmiType.AL2023_ARM_64_STANDARD,
 }
 _HOP_LIMITS = range(1, 65)  # EC2 API, HttpPutResponseHopLimit (high)
 
@@ -155,7 +156,7 @@ def _ami_type(instance_types: Sequence[str]) -> str:
     if len(set(architectures.values())) > 1:
         got = ", ".join(f"{name} {architecture.name.lower()}" for name, architecture in architectures.items())
         raise FleetError(f"instance_types is {got}, expected one architecture: a node group has one image")
-    return _AMI_TYPES[next(iter(architectures.values()))]
+    return str(_AMI_TYPES[next(iter(architectures.values()))])
 
 
 def _check_sizes(min_size: int, desired_size: int, max_size: int) -> None:

@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
+from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
 from ultrafleet.environment.fields import (
     Account,
     FileInterface,
@@ -59,7 +61,7 @@ class SystemNodesSettings(Settings):
 class ClusterSettings(Settings):
     """The environment's EKS cluster."""
 
-    kubernetes_version: str = "1.34"
+    kubernetes_version: str = DEFAULT_KUBERNETES_VERSION
     admin_role_arns: list[str] = []
     api_access_cidrs: list[str] = []
     """Networks of people that may reach the private API endpoint."""
@@ -240,8 +242,8 @@ class AcceleratorPoolSettings(_PoolSettings):
             if self.placement_group is not None:
                 raise FleetError(
                     f"placement_group is {self.placement_group} together with block "
-                    f"{self.blocks[0].capacity_reservation_id}, expected none: EC2 takes no placement group with a "
-                    "capacity block, leave it out"
+                    f"{self.blocks[0].capacity_reservation_id}, expected none ({NO_PLACEMENT_GROUP.value}): "
+                    "leave it out"
                 )
         return self
 

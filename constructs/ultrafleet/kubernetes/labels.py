@@ -15,7 +15,8 @@ def pool_labels(
 ) -> dict[str, str]:
     """Labels of a pool's nodes.
 
-    `nvidia.com/gpu.present` is set by the AMI only from kubelet 1.35 (EKS user guide, high), so the node group sets it.
+    The AMI of older kubelets doesn't set `nvidia.com/gpu.present` (fact
+    `eks/gpu-present-label/minimum-kubernetes-version`), so the node group sets it.
     """
     return {
         POOL_LABEL: pool_name,

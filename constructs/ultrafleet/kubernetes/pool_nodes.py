@@ -7,11 +7,6 @@ from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.kubernetes.taint import Taint
 
 
-def is_grace(instance_type: InstanceType) -> bool:
-    """Whether it is a GB200 or GB300 node: NVIDIA GPUs beside Arm CPUs, NVLink across the nodes of an UltraServer."""
-    return instance_type.accelerator_kind == "nvidia" and instance_type.architecture == "arm64"
-
-
 @dataclass(frozen=True, kw_only=True)
 class PoolNodes:
     """Nodes of one pool at full size, as Kubernetes sees them.

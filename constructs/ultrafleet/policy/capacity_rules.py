@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
 from ultrafleet.errors import FleetError
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.rules.capacity_block import validate_reservation_id
@@ -92,7 +93,7 @@ def _reservation_id(template: Template) -> Iterator[Problem]:
 
 
 def _placement(template: Template) -> Iterator[Problem]:
-    why = "expected none: a block places its instances itself, take it out"
+    why = f"expected none ({NO_PLACEMENT_GROUP.value}): take it out"
     for launch in launches(template):
         group = launch.get("Placement", "GroupName") or launch.get("Placement", "GroupId")
         if launch.is_for_block:
@@ -100,7 +101,7 @@ def _placement(template: Template) -> Iterator[Problem]:
             yield from must_not_be_stated(launch.resource.logical_id, "a placement group", group, told)
     for scaled in groups(template, AUTO_SCALING_GROUP):
         if scaled.is_for_block:
-            told = f"PlacementGroup is stated for a capacity block, {why}"
+            told = f"PlacementGroup is stated beside a capacity block, {why}"
             yield from must_not_be_stated(
                 scaled.logical_id, "PlacementGroup", scaled.resource.get("PlacementGroup"), told
             )

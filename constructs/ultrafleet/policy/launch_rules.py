@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ultrafleet.catalog import InstanceType, other_type_names
+from ultrafleet.catalog.limits import USER_DATA_BYTES
 from ultrafleet.layout import layout_violations
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.templates.intrinsics import Unknown, text_of
@@ -13,7 +14,6 @@ from ultrafleet.templates.launch import is_true, known_type, launches
 from ultrafleet.templates.node_group import groups, types_launched
 from ultrafleet.templates.template import Template
 
-_USER_DATA_BYTES = 16_384
 _DYNAMIC = ("{{resolve:", base64.b64encode(b"{{resolve:").decode()[:12])
 _HOLE = re.compile(rb"\$\{(AWS::\w+|\xe2\x80\xa6)\}")
 _FAMILIES = {item.name.split(".")[0] for item in InstanceType.all() if item.name}
@@ -112,10 +112,10 @@ def _ssh_key(template: Template) -> Iterator[Problem]:
 def _user_data(template: Template) -> Iterator[Problem]:
     for launch in launches(template):
         text = user_data(launch.get("UserData"))
-        if text is not None and len(text) > _USER_DATA_BYTES:
+        if text is not None and len(text) > USER_DATA_BYTES.value:
             yield Problem(
                 launch.resource.logical_id,
-                f"UserData has {len(text)} bytes, expected at most {_USER_DATA_BYTES}: fetch the rest from S3",
+                f"UserData has {len(text)} bytes, expected at most {USER_DATA_BYTES.value}: fetch the rest from S3",
             )
 
 

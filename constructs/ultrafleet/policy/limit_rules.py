@@ -4,18 +4,17 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from ultrafleet.catalog import limits
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import NODE_GROUP, groups
 from ultrafleet.templates.template import Template
 
-MAX_RESOURCES: Final = 500
-MAX_BYTES: Final = 1_000_000
-MAX_OUTPUTS: Final = 200
-MAX_PARAMETERS: Final = 200
-MAX_NODE_GROUPS: Final = 30
-MAX_NODES: Final = 450
-_GROUP_RULES: Final = 60
+MAX_RESOURCES: Final = limits.STACK_RESOURCES.value
+MAX_BYTES: Final = limits.TEMPLATE_BYTES.value
+MAX_NODE_GROUPS: Final = limits.NODE_GROUPS_PER_CLUSTER.value
+MAX_NODES: Final = limits.NODES_PER_NODE_GROUP.value
+_GROUP_RULES: Final = limits.SECURITY_GROUP_RULES.value
 
 
 def _stack(template: Template) -> Iterator[Problem]:
@@ -27,10 +26,10 @@ def _stack(template: Template) -> Iterator[Problem]:
             "", f"the template has {template.size_bytes:,} bytes, expected at most {MAX_BYTES:,}: split the stack"
         )
 
-    for section, most in (("Outputs", MAX_OUTPUTS), ("Parameters", MAX_PARAMETERS)):
+    for section, most in (("Outputs", limits.STACK_OUTPUTS), ("Parameters", limits.STACK_PARAMETERS)):
         stated = len(template.content.get(section) or ())
-        if stated > most:
-            yield Problem("", f"there are {stated} {section}, expected at most {most}: split the stack")
+        if stated > most.value:
+            yield Problem("", f"there are {stated} {section}, expected at most {most.value}: split the stack")
 
 
 def _unread(template: Template) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ultrafleet.catalog import UltraServerType
+from ultrafleet.catalog.eks import AmiType
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import architecture_of, as_int, known_type
@@ -13,8 +14,6 @@ from ultrafleet.templates.template import Template
 _BLOCK = "CAPACITY_BLOCK"
 _REGION = r"[a-z]{2}(-[a-z]+)+-\d"
 _PLAIN_IMAGE = re.compile(r"/eks/optimized-ami/.*/standard/")
-_WITH_DRIVERS = {"NVIDIA": ("AL2_x86_64_GPU",), "NEURON": ("AL2_x86_64_GPU", "BOTTLEROCKET_x86_64")}
-"""Images with a driver that their name doesn't tell (EKS user guide, optimized images for accelerators, high)."""
 _ARCHITECTURES = {"arm64": ("arm64", "aarch64"), "x86_64": ("x86_64", "amd64")}
 
 
@@ -116,15 +115,20 @@ def _of_ami_type(group: NodeGroup, name: str, ami: str) -> Iterator[Problem]:
     elif kind is not None and kind.is_ultraserver_member and architecture == "arm64" and "BOTTLEROCKET" in ami:
         yield Problem(
             group.logical_id,
-            f"AmiType is {ami} for {name}, expected AL2023_ARM_64_NVIDIA: Bottlerocket doesn't list GB200",
+            f"AmiType is {ami} for {name}, expected {AmiType.AL2023_ARM_64_NVIDIA}: Bottlerocket doesn't list GB200",
             Severity.WARNING,
         )
-    elif accelerator and accelerator not in ami and ami not in _WITH_DRIVERS.get(accelerator, ()):
+    elif accelerator and accelerator not in ami and not _has_driver(ami, accelerator):
         yield Problem(
             group.logical_id,
             f"AmiType is {ami} for {name}, expected one with {accelerator}: without its driver, nodes count no "
             "accelerators",
         )
+
+
+def _has_driver(ami: str, accelerator: str) -> bool:
+    """The image has the accelerator's driver, whether its name tells that or not."""
+    return ami in set(AmiType) and accelerator.lower() in AmiType(ami).accelerators
 
 
 def _one_subnet(template: Template) -> Iterator[Problem]:
@@ -225,7 +229,7 @@ RULES = (
         severity=Severity.ERROR,
         protects_from="nodes that don't boot, or have no driver",
         source="EKS API, AmiType; catalog, architecture; of other types: EC2 user guide, naming conventions (high)",
-        remedy="AL2023_ARM_64_NVIDIA for GB200, AL2023_x86_64_NVIDIA or _NEURON elsewhere",
+        remedy=f"{AmiType.AL2023_ARM_64_NVIDIA} for GB200, {AmiType.AL2023_X86_64_NVIDIA} or _NEURON elsewhere",
         check=_architecture,
     ),
     Rule(

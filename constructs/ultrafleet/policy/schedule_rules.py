@@ -8,10 +8,10 @@ from datetime import UTC, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ultrafleet.catalog import CapacityBlockRules
+from ultrafleet.catalog.capacity_blocks import CapacityBlockRules, in_minutes
 from ultrafleet.errors import FleetError
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
-from ultrafleet.rules.block_clock import least_drain_lead_minutes, validate_drain_lead_minutes
+from ultrafleet.rules.block_clock import EVICTION_MINUTES, least_drain_lead_minutes, validate_drain_lead_minutes
 from ultrafleet.rules.schedule_tags import LEAD_TAG, SCHEDULE_TAG
 from ultrafleet.templates.intrinsics import text_of
 from ultrafleet.templates.launch import as_int
@@ -99,8 +99,9 @@ def _late(resource: Resource, moment: time, *, ultraserver: bool) -> Iterator[Pr
     if 0 <= left < least:
         yield Problem(
             resource.logical_id,
-            f"it empties the pool at {moment:%H:%M} UTC, {left} minutes before 11:30, when every block ends, expected "
-            f"at least {least}: EC2 terminates before the end and EKS evicts for up to 15 minutes, move it earlier",
+            f"it empties the pool at {moment:%H:%M} UTC, {left} minutes before {end:%H:%M}, when every block ends, "
+            f"expected at least {least}: EC2 terminates before the end and EKS evicts for up to {EVICTION_MINUTES} "
+            "minutes, move it earlier",
         )
 
 
@@ -118,7 +119,8 @@ def _nobody_empties(template: Template) -> Iterator[Problem]:
             yield Problem(
                 group.logical_id,
                 "nothing in the template empties it before its block ends, expected a schedule: EC2 terminates an "
-                "UltraServer's instances from 60 minutes before, and EKS's own scale-down comes at 40",
+                f"UltraServer's instances from {in_minutes(CapacityBlockRules.ULTRASERVER_RECLAIM)} minutes before, "
+                f"and EKS's own scale-down comes at {in_minutes(CapacityBlockRules.EKS_SCALE_DOWN)}",
             )
 
 

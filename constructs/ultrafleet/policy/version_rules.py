@@ -3,40 +3,36 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from ultrafleet.catalog import eks
+from ultrafleet.catalog.eks import AddonName
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
-from ultrafleet.rules.kubernetes_version import MINIMUM_KUBERNETES_VERSION
 from ultrafleet.templates.cluster import clusters
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import launches
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, NODE_GROUP, groups
 from ultrafleet.templates.template import Template
 
-_CNI = "vpc-cni"
+_CNI = AddonName.VPC_CNI
+_EFA_ONLY_SINCE = _CNI.minimum_version or ()
+_EFA_ONLY = ".".join(map(str, _EFA_ONLY_SINCE))
 _CNI_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
-_EFA_ONLY_SINCE = (1, 18, 5)
 _RELEASE = re.compile(r"\d+\.\d+\.\d+-(\d{8})")
-_DRIVER_580_SINCE = 20251103
-_LAST_WITH_AL2 = (1, 32)
 
 
 def _grace(template: Template, *types: str) -> list[str]:
     """Logical ids of groups with Grace nodes."""
-    return [
-        group.logical_id
-        for group in groups(template, *types)
-        if any(kind.architecture == "arm64" and kind.accelerator_kind == "nvidia" for kind in group.types)
-    ]
+    return [group.logical_id for group in groups(template, *types) if any(kind.is_grace for kind in group.types)]
 
 
 def _kubernetes(template: Template) -> Iterator[Problem]:
     racks = _grace(template, NODE_GROUP, AUTO_SCALING_GROUP)
-    needed = ".".join(map(str, MINIMUM_KUBERNETES_VERSION))
+    needed = eks.spelled(eks.P6E_MINIMUM_VERSION)
     holders = [*clusters(template), *(template.resources[name] for name in racks)] if racks else []
     for holder in holders:
         logical_id, version = holder.logical_id, holder.get("Version")
         parsed = _version(version)
         if parsed is not None:
-            if parsed < MINIMUM_KUBERNETES_VERSION:
+            if parsed < eks.P6E_MINIMUM_VERSION:
                 yield Problem(logical_id, f"Version is {version} with P6e nodes, expected {needed} or newer: raise it")
         elif version is not None:
             yield cannot_tell(logical_id, "Version", "known at deployment")
@@ -48,11 +44,11 @@ def _release(template: Template) -> Iterator[Problem]:
         if isinstance(release, Unknown):
             yield cannot_tell(logical_id, "ReleaseVersion", release.reason)
         dated = _RELEASE.fullmatch(release) if isinstance(release, str) else None
-        if dated and int(dated.group(1)) < _DRIVER_580_SINCE:
+        if dated and int(dated.group(1)) < eks.P6E_FIRST_AMI_RELEASE:
             yield Problem(
                 logical_id,
-                f"ReleaseVersion is {release} with P6e nodes, expected one of {_DRIVER_580_SINCE} or later: it has no "
-                "driver for GB200, raise it",
+                f"ReleaseVersion is {release} with P6e nodes, expected one of {eks.P6E_FIRST_AMI_RELEASE} or later: it "
+                "has no driver for GB200, raise it",
             )
 
 
@@ -64,11 +60,12 @@ def _amazon_linux_2(template: Template) -> Iterator[Problem]:
             continue
         stated = group.resource.get("Version")
         newest = max((parsed for version in (stated, *versions) if (parsed := _version(version))), default=None)
-        refused = newest is not None and newest > _LAST_WITH_AL2
+        refused = newest is not None and newest > eks.AMAZON_LINUX_2_LAST_VERSION
         yield Problem(
             group.logical_id,
             f"AmiType is {ami}{f' with Kubernetes {newest[0]}.{newest[1]}' if refused and newest else ''}, expected an "
-            "AL2023 or Bottlerocket one: Amazon Linux 2 ends at 1.32 and gets no more images, make a new node group",
+            f"AL2023 or Bottlerocket one: Amazon Linux 2 ends at {eks.spelled(eks.AMAZON_LINUX_2_LAST_VERSION)} and "
+            "gets no more images, make a new node group",
             None if refused else Severity.WARNING,
         )
 
@@ -92,7 +89,7 @@ def _cni(template: Template) -> Iterator[Problem]:
         if addon.get("AddonName") == _CNI and parsed and tuple(map(int, parsed.groups())) < _EFA_ONLY_SINCE:
             yield Problem(
                 addon.logical_id,
-                f"AddonVersion is {version} with efa-only interfaces, expected v1.18.5 or newer: raise it",
+                f"AddonVersion is {version} with efa-only interfaces, expected v{_EFA_ONLY} or newer: raise it",
             )
 
 
@@ -102,7 +99,7 @@ RULES = (
         severity=Severity.ERROR,
         protects_from="P6e nodes that don't join",
         source="EKS user guide, P6e (high)",
-        remedy="Version 1.33 or newer",
+        remedy=f"Version {eks.spelled(eks.P6E_MINIMUM_VERSION)} or newer",
         check=_kubernetes,
     ),
     Rule(

@@ -9,6 +9,7 @@ from constructs import Construct
 from ultrafleet.capacity.on_demand_reservation import OnDemandReservation
 from ultrafleet.capacity.placement_group import PlacementGroup, PlacementStrategy
 from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
 from ultrafleet.errors import FleetError
 from ultrafleet.pools.block_capacity import block_pool_shape
 from ultrafleet.pools.launch_template import on_demand_target
@@ -149,7 +150,7 @@ def _validate_capacity(
         if blocks:
             raise FleetError(
                 f"pool {pool_name} has a placement group and capacity block {blocks[0].capacity_reservation_id}, "
-                "expected no placement group with a block (EC2 refuses it or strands capacity): leave it out"
+                f"expected no placement group ({NO_PLACEMENT_GROUP.value}): leave it out"
             )
         if placement_group.strategy is not PlacementStrategy.CLUSTER:
             raise FleetError(

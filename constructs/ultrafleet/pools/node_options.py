@@ -7,8 +7,8 @@ from enum import StrEnum
 from aws_cdk import aws_kms as kms
 
 from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog.eks import al2023_ami_type
 from ultrafleet.errors import FleetError, UnknownFactError
-from ultrafleet.kubernetes.pool_nodes import is_grace
 from ultrafleet.kubernetes.taint import Taint, accelerator_taint
 from ultrafleet.layout import EfaIntent, Interface, efa_layout, layout_violations
 
@@ -106,18 +106,14 @@ class NodeOptions:
         if self.ami_type is not None:
             return self.ami_type
         architecture: str = instance_type.require("architecture", instead="pass ami_type")
-        match (instance_type.accelerator_kind, architecture):
-            case ("nvidia", "arm64"):
-                return "AL2023_ARM_64_NVIDIA"
-            case ("nvidia", "x86_64"):
-                return "AL2023_x86_64_NVIDIA"
-            case ("neuron", "x86_64"):
-                return "AL2023_x86_64_NEURON"
-            case (kind, _):
-                raise UnknownFactError(
-                    f"no AMI type is known for {kind} on {architecture} ({instance_type}), expected nvidia on arm64 or "
-                    "x86_64, or neuron on x86_64: pass ami_type"
-                )
+        kind = instance_type.accelerator_kind
+        ami_type = al2023_ami_type(architecture=architecture, accelerator=kind) if kind is not None else None
+        if ami_type is None:
+            raise UnknownFactError(
+                f"no AMI type is known for {kind} on {architecture} ({instance_type}), expected nvidia on arm64 or "
+                "x86_64, or neuron on x86_64: pass ami_type"
+            )
+        return str(ami_type)
 
     def wants_raid0(self, instance_type: InstanceType) -> bool:
         """Whether nodeadm joins the NVMe disks.
@@ -134,13 +130,13 @@ class NodeOptions:
         """Whether the boot hook for EFA GPUDirect is written: on Grace Blackwell."""
         if self.grdma_pci_topo_check_override is not None:
             return self.grdma_pci_topo_check_override
-        return is_grace(instance_type)
+        return instance_type.is_grace
 
     def wants_imex_masked(self, instance_type: InstanceType) -> bool:
         """Whether the host's IMEX service is masked: where NVLink spans nodes, and jobs bring ComputeDomains."""
         if self.mask_imex is not None:
             return self.mask_imex
-        return is_grace(instance_type)
+        return instance_type.is_grace
 
     def derived_taints(self, instance_type: InstanceType) -> Sequence[Taint]:
         """The accelerator's usual taint, unless the caller chose others."""

@@ -11,6 +11,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.catalog.limits import NODES_PER_NODE_GROUP
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.labels import pool_labels
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
@@ -21,8 +22,6 @@ from ultrafleet.rules.ip_budget import PoolIpDemand, node_ip_demand, subnet_ip_b
 from ultrafleet.rules.names import NAME_RULE, is_name
 from ultrafleet.rules.node_repair import node_repair_config
 from ultrafleet.tokens import is_token
-
-_MAX_NODES = 450  # a managed node group, default quota (EKS user guide, high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,9 +173,10 @@ def _validate(
             f"launch_template_version of pool {pool_name} is {launch_template_version}, expected a whole number "
             "from 1: it is the version of the launch template that the nodes run, pass 1 for a new pool"
         )
-    if is_token(shape.max_size) or not 1 <= shape.max_size <= _MAX_NODES:
+    if is_token(shape.max_size) or not 1 <= shape.max_size <= NODES_PER_NODE_GROUP.value:
         raise FleetError(
-            f"pool {pool_name} has {shape.max_size} nodes, expected 1 to {_MAX_NODES}: split it into several pools"
+            f"pool {pool_name} has {shape.max_size} nodes, expected 1 to {NODES_PER_NODE_GROUP.value}: split it into "
+            "several pools"
         )
     zone = shared.zone
     if zone is None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ultrafleet.catalog import CapacityBlockRules
+from ultrafleet.catalog.capacity_blocks import END_RULE, CapacityBlockRules, in_minutes
 from ultrafleet.errors import FleetError
 
-EVICTION_MINUTES: Final = 15
-"""EKS evicts for up to this long when a node group shrinks, ignoring disruption budgets (EKS user guide, high)."""
+EVICTION_MINUTES: Final = in_minutes(CapacityBlockRules.EKS_EVICTION)
+"""How long EKS evicts at most when a node group shrinks; disruption budgets are ignored then."""
 TICK_MINUTES: Final = 5
 """How often the schedule looks; a drain begins up to this much late, so it is part of the least lead."""
 
@@ -20,7 +20,7 @@ _MAX_LEAD_MINUTES: Final = 24 * 60
 
 def _reclaim_minutes(*, ultraserver: bool) -> int:
     reclaim = CapacityBlockRules.ULTRASERVER_RECLAIM if ultraserver else CapacityBlockRules.INSTANCE_RECLAIM
-    return int(reclaim.total_seconds()) // 60
+    return in_minutes(reclaim)
 
 
 def least_drain_lead_minutes(*, ultraserver: bool) -> int:
@@ -66,7 +66,7 @@ def validate_block_window(start: datetime, end: datetime) -> None:
         )
     if end.astimezone(UTC).time() != CapacityBlockRules.END_TIME_UTC:
         raise FleetError(
-            f"end is {end.isoformat()}, expected 11:30 UTC, when every capacity block ends: "
+            f"end is {end.isoformat()}, expected {END_RULE.value} UTC, when every capacity block ends: "
             "copy EndDate from `aws ec2 describe-capacity-reservations`"
         )
     longest = CapacityBlockRules.MAX_DURATION + timedelta(days=1)

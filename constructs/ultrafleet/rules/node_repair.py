@@ -2,18 +2,18 @@
 
 from typing import Any
 
-_HARDWARE = "AcceleratedHardwareReady"
-_WAIT_MINUTES = 10
-"""As long as EKS waits for accelerators by itself (EKS user guide, node auto repair, medium)."""
+from ultrafleet.catalog.eks import ACCELERATED_HARDWARE_READY, FABRIC_REASONS, REPAIR_WAIT_MINUTES, xid_reason
 
-_REBOOT = ("48", "63", "64", "94", "95", "119", "120")
+_WAIT_MINUTES = REPAIR_WAIT_MINUTES
+
+_REBOOT = (48, 63, 64, 94, 95, 119, 120)
 """Memory errors that a reset of the GPU mends, and a hung GPU System Processor (NVIDIA, XID errors, high; that a reboot
 is the way to reset them here: ours)."""
 
-_REPLACE = ("79",)
+_REPLACE = (79,)
 """The GPU has fallen off the bus (NVIDIA, XID errors, high)."""
 
-_FABRIC = ("NvidiaNVLinkError", "NvidiaFabricError", "FabricManagerNotRunning")
+_FABRIC = FABRIC_REASONS
 """Faults that nodes of an UltraServer report of what they share. Replacing the one that says so mends nothing, and the
 next says so then: people decide (ours)."""
 
@@ -29,8 +29,8 @@ def node_repair_config(*, ultraserver: bool) -> dict[str, Any]:
     Args:
         ultraserver: whether NVLink joins the pool's nodes.
     """
-    overrides = [(f"NvidiaXID{code}Error", "Reboot") for code in _REBOOT]
-    overrides += [(f"NvidiaXID{code}Error", "Replace") for code in _REPLACE]
+    overrides = [(xid_reason(code), "Reboot") for code in _REBOOT]
+    overrides += [(xid_reason(code), "Replace") for code in _REPLACE]
     if ultraserver:
         overrides += [(reason, "NoAction") for reason in _FABRIC]
     return {
@@ -39,7 +39,7 @@ def node_repair_config(*, ultraserver: bool) -> dict[str, Any]:
         "MaxUnhealthyNodeThresholdPercentage": 20,
         "NodeRepairConfigOverrides": [
             {
-                "NodeMonitoringCondition": _HARDWARE,
+                "NodeMonitoringCondition": ACCELERATED_HARDWARE_READY,
                 "NodeUnhealthyReason": reason,
                 "MinRepairWaitTimeMins": _WAIT_MINUTES,
                 "RepairAction": action,

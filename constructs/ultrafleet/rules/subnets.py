@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from ultrafleet.catalog.limits import CONTROL_PLANE_ZONES
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.ip_budget import parse_cidr
 from ultrafleet.rules.zones import is_local_zone, region_of_zone, validate_zone
 
-_CONTROL_PLANE_ZONES: Final = 2
+_CONTROL_PLANE_ZONES: Final = CONTROL_PLANE_ZONES.value
 
 
 class SubnetKind(StrEnum):

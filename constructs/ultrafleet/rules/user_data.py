@@ -7,10 +7,8 @@ endpoint) into this document because the launch template names no image.
 import json
 from dataclasses import dataclass
 
+from ultrafleet.catalog.limits import USER_DATA_BYTES
 from ultrafleet.errors import FleetError
-
-MAX_USER_DATA_BYTES = 16 * 1024
-"""EC2 takes 16 KB of user data, counted before base64 (EC2 user guide, high)."""
 
 _BOUNDARY = "ULTRAFLEET"
 
@@ -67,9 +65,10 @@ class NodeUserData:
         header = f'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="{_BOUNDARY}"\n\n'
         document = header + "".join(parts) + f"--{_BOUNDARY}--\n"
         size = len(document.encode())
-        if size > MAX_USER_DATA_BYTES:
+        if size > USER_DATA_BYTES.value:
             raise FleetError(
-                f"user data is {size:,} bytes, expected at most {MAX_USER_DATA_BYTES:,}: pass a smaller kubelet_config"
+                f"user data is {size:,} bytes, expected at most {USER_DATA_BYTES.value:,}: pass a smaller "
+                "kubelet_config"
             )
         return document
 

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, cast
 
+from ultrafleet.catalog import CapacityBlockRules
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.ec2.engine.launch import launch
 from ultrafleet.rehearsal.ec2.rules.launch_request import LaunchRequest
@@ -12,12 +13,11 @@ from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.eks.rules.node_groups import ARCHITECTURES, template_data
 from ultrafleet.rehearsal.eks.state import ClusterRecord, Eks, NodeGroupRecord
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
-from ultrafleet.rules.block_clock import EVICTION_MINUTES
 
-EVICTION: Final = timedelta(minutes=EVICTION_MINUTES)
-"""A node that has to go is evicted for up to so long; here always for all of it."""
-OWN_SCALE_DOWN: Final = timedelta(minutes=40)
-"""So long before a block's end EKS empties a group by itself (EKS user guide, Capacity Blocks, high)."""
+EVICTION: Final = CapacityBlockRules.EKS_EVICTION
+"""How long EKS evicts a node that has to go; here always for all of it."""
+OWN_SCALE_DOWN: Final = CapacityBlockRules.EKS_SCALE_DOWN
+"""How long before a block's end EKS empties a group by itself."""
 _RETRY: Final = timedelta(minutes=5)
 """How often EC2 Auto Scaling tries a failed launch again is not documented (low)."""
 _ISSUES: Final = {

@@ -9,6 +9,7 @@ from functools import partial
 from multiprocessing import get_context
 from typing import Final
 
+from ultrafleet.catalog.capacity_blocks import CapacityBlockRules, in_minutes
 from ultrafleet.environment import Environment
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.calls import Calls
@@ -111,8 +112,8 @@ def scenarios_of(environment: Environment) -> list[Scenario]:
         ),
         Scenario(
             name="eks",
-            summary="the schedule removed: sizes set by hand when a block begins, and EKS's own scale-down 40 minutes "
-            "before its end",
+            summary="the schedule removed: sizes set by hand when a block begins, and EKS's own scale-down "
+            f"{in_minutes(CapacityBlockRules.EKS_SCALE_DOWN)} minutes before its end",
             scheduled=False,
             deployed=first - _BEFORE,
         ),

@@ -7,6 +7,7 @@ shares the lower ones is closer. Instances of one block share all of them.
 import hashlib
 from typing import Any, Final
 
+from ultrafleet.catalog.limits import INSTANCES_PER_TOPOLOGY_CALL, RESERVATIONS_PER_TOPOLOGY_CALL
 from ultrafleet.rehearsal.ec2.api.operations import add_operation, filtered, page
 from ultrafleet.rehearsal.ec2.state.instance_types import catalog_type
 from ultrafleet.rehearsal.ec2.state.instances import Lifetimes
@@ -16,8 +17,8 @@ from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.ec2.state.zones import zone_id
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
-_INSTANCES_A_CALL: Final = 100
-_RESERVATIONS_A_CALL: Final = 10
+_INSTANCES_A_CALL: Final = INSTANCES_PER_TOPOLOGY_CALL.value
+_RESERVATIONS_A_CALL: Final = RESERVATIONS_PER_TOPOLOGY_CALL.value
 _FILTERS: Final = ("availability-zone", "instance-type", "zone-id")
 
 

@@ -1,9 +1,8 @@
 """Capacity blocks for sale: which windows EC2 offers, and at what price.
 
-Windows follow the documented rules (EC2 user guide, Capacity Blocks for ML, high): a start from 30 minutes to 8 weeks
-ahead at any time of day, an end at 11:30 UTC, 1 to 14 days or whole weeks up to 182 days. What real EC2 has for sale at
-a moment nobody knows: here the soonest window and the ones of the next days are always for sale in every zone that the
-catalog names.
+Windows follow the catalog's rules of capacity blocks: how far ahead they start, when they end, how long they last. What
+real EC2 has for sale at a moment is not known: here the soonest window and the ones of the next days are always for
+sale in every zone that the catalog names.
 """
 
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 from ultrafleet.rules.zones import region_of_zone
 
 _DAY: Final = timedelta(days=1)
-_DAYS_BY_THE_DAY: Final = 14
+_DAYS_BY_THE_DAY: Final = CapacityBlockRules.MAX_DAILY_DURATION.days
 _WEEK: Final = 7
 _LATER_STARTS: Final = 3
 
@@ -98,8 +97,8 @@ def duration_of(hours: int) -> timedelta:
     if rest or days < 1 or not (days <= _DAYS_BY_THE_DAY or by_the_week):
         raise Refusal(
             "InvalidParameterValue",
-            f"Invalid value '{hours}' for CapacityDurationHours: 1 to 14 days by the day, or multiples of 7 days up "
-            f"to {CapacityBlockRules.MAX_DURATION.days}.",
+            f"Invalid value '{hours}' for CapacityDurationHours: 1 to {_DAYS_BY_THE_DAY} days by the day, or multiples "
+            f"of {_WEEK} days up to {CapacityBlockRules.MAX_DURATION.days}.",
         )
     return timedelta(hours=hours)
 

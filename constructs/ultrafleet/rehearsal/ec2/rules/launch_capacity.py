@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
 from ultrafleet.rehearsal.ec2.rules.launch_request import CAPACITY_BLOCK, LaunchFacts
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
@@ -55,9 +56,9 @@ def sold_in_blocks_only(facts: LaunchFacts) -> str | None:
 
 
 def placement_group_with_block(facts: LaunchFacts) -> str | None:
-    """Blocks place their instances themselves."""
+    """The placement rule of capacity blocks."""
     if facts.placement_group_name and facts.market == CAPACITY_BLOCK:
-        return "Placement groups are not supported with Capacity Blocks."
+        return f"{NO_PLACEMENT_GROUP.value}."
     return None
 
 

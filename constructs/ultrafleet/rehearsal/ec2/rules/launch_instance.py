@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
+from ultrafleet.catalog.limits import USER_DATA_BYTES
 from ultrafleet.rehearsal.ec2.rules.launch_request import LaunchFacts
 from ultrafleet.rehearsal.ec2.state.instance_types import architectures, is_known
-from ultrafleet.rules.user_data import MAX_USER_DATA_BYTES
 
 _LIMITS: Final = ("efa-maximum", "efa-on-ena-only-card", "interface-maximum", "interfaces-per-card")
 _SEVERAL_INTERFACES: Final = (
@@ -100,8 +100,8 @@ def efa_security_group(facts: LaunchFacts) -> str | None:
 
 def user_data_too_long(facts: LaunchFacts) -> str | None:
     """More user data than EC2 takes."""
-    too_long = facts.user_data_bytes > MAX_USER_DATA_BYTES
-    return f"User data is limited to {MAX_USER_DATA_BYTES} bytes" if too_long else None
+    too_long = facts.user_data_bytes > USER_DATA_BYTES.value
+    return f"User data is limited to {USER_DATA_BYTES.value} bytes" if too_long else None
 
 
 def ami_architecture(facts: LaunchFacts) -> str | None:

@@ -2,22 +2,13 @@
 
 import json
 import uuid
-from typing import Any, Final
+from typing import Any
 
+from ultrafleet.catalog.eks import ADDON_NAMES
 from ultrafleet.rehearsal.eks.api.access import associate
 from ultrafleet.rehearsal.eks.api.operations import operation, page
 from ultrafleet.rehearsal.eks.state import ClusterRecord, Eks
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
-
-ADDONS: Final = frozenset(
-    {
-        "adot", "amazon-cloudwatch-observability", "amazon-guardduty", "aws-ebs-csi-driver", "aws-efs-csi-driver",
-        "aws-fsx-csi-driver", "aws-mountpoint-s3-csi-driver", "aws-network-flow-monitoring-agent", "cert-manager",
-        "coredns", "eks-node-monitoring-agent", "eks-pod-identity-agent", "external-dns", "kube-proxy",
-        "kube-state-metrics", "metrics-server", "prometheus-node-exporter", "snapshot-controller", "vpc-cni",
-    }
-)  # fmt: skip
-"""Add-ons of AWS and of the community (EKS user guide, AWS add-ons, medium: the list grows)."""
 
 
 def _addon(cluster: ClusterRecord, params: dict[str, Any]) -> dict[str, Any]:
@@ -44,7 +35,7 @@ def create_addon(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     cluster, name = eks.cluster(params["name"]), params["addonName"]
     if name in cluster.addons:
         raise Refusal("ResourceInUseException", f"Addon already exists: {name}")
-    if name not in ADDONS:
+    if name not in ADDON_NAMES:
         raise Refusal("InvalidParameterException", f"Addon {name} specified is not supported")
     _check_configuration(params)
     arn = eks.arn("addon", cluster.told["name"], name, str(uuid.uuid4()))

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from ultrafleet.catalog.eks import AmiType
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.eks.api.access import grant_nodes
 from ultrafleet.rehearsal.eks.api.operations import operation, page
@@ -59,7 +60,7 @@ def _told(eks: Eks, cluster: ClusterRecord, params: Mapping[str, Any]) -> dict[s
         "modifiedAt": SIMULATED_ACCOUNT.now,
         "status": "ACTIVE",
         "capacityType": params.get("capacityType") or "ON_DEMAND",
-        "amiType": params.get("amiType") or "AL2023_x86_64_STANDARD",
+        "amiType": params.get("amiType") or str(AmiType.AL2023_X86_64_STANDARD),
         "scalingConfig": scaling,
         "health": {"issues": []},
         "resources": {"autoScalingGroups": [{"name": f"eks-{name}-{uuid.uuid4()}"}]},

@@ -4,13 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ultrafleet.catalog.eks import KUBERNETES_VERSIONS
+from ultrafleet.catalog.limits import CONTROL_PLANE_ZONES
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.eks.state import Eks
 from ultrafleet.rehearsal.refusals import CLUSTER_REFUSALS, RefusalRule
 from ultrafleet.rehearsal.simulated_account import refuse_first
 
-VERSIONS: Final = ("1.31", "1.32", "1.33", "1.34", "1.35")
-"""Kubernetes versions that EKS offered in 2026-11, extended support included (EKS user guide, low: it moves)."""
+VERSIONS: Final = tuple(version.name for version in KUBERNETES_VERSIONS)
+"""Kubernetes versions that EKS offers, extended support included: all that the catalog knows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ def _version_unknown(facts: ClusterFacts) -> str | None:
 
 def _too_few_zones(facts: ClusterFacts) -> str | None:
     zones = {subnet["AvailabilityZone"] for subnet in facts.subnets}
-    return "Subnets specified must be in at least two different AZs" if len(zones) < 2 else None  # noqa: PLR2004
+    return "Subnets specified must be in at least two different AZs" if len(zones) < CONTROL_PLANE_ZONES.value else None
 
 
 def _local_zone(facts: ClusterFacts) -> str | None:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ultrafleet.catalog import limits
+from ultrafleet.catalog.eks import AmiType
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.ec2.state.instance_types import architectures, is_known
 from ultrafleet.rehearsal.eks.state import ClusterRecord, Eks
@@ -11,20 +13,12 @@ from ultrafleet.rehearsal.refusals import NODE_GROUP_REFUSALS, RefusalRule
 from ultrafleet.rehearsal.simulated_account import Refusal, refuse_first
 
 ARCHITECTURES: Final[Mapping[str, str]] = {
-    "AL2023_x86_64_STANDARD": "x86_64",
-    "AL2023_x86_64_NVIDIA": "x86_64",
-    "AL2023_x86_64_NEURON": "x86_64",
-    "AL2023_ARM_64_STANDARD": "arm64",
-    "AL2023_ARM_64_NVIDIA": "arm64",
-    "BOTTLEROCKET_x86_64": "x86_64",
-    "BOTTLEROCKET_x86_64_NVIDIA": "x86_64",
-    "BOTTLEROCKET_ARM_64": "arm64",
-    "BOTTLEROCKET_ARM_64_NVIDIA": "arm64",
+    str(ami_type): ami_type.architecture for ami_type in AmiType if ami_type.is_made
 }
-"""AMI types whose images EKS still makes (EKS API, AMITypes, high)."""
-_MOST_GROUPS: Final = 30
-_MOST_NODES: Final = 450
-_MOST_TAINTS: Final = 50
+"""AMI types whose images EKS still makes."""
+_MOST_GROUPS: Final = limits.NODE_GROUPS_PER_CLUSTER.value
+_MOST_NODES: Final = limits.NODES_PER_NODE_GROUP.value
+_MOST_TAINTS: Final = limits.TAINTS_PER_NODE_GROUP.value
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Which API groups a cluster knows: its own, and those that charts, add-ons and capabilities bring."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from ultrafleet.catalog.eks import RESOURCE_CLAIMS_MINIMUM_VERSION, AddonName
 from ultrafleet.kubernetes.kinds import API_GROUPS_OF_CHARTS
 
 _BUILT_IN = frozenset(
@@ -12,8 +13,8 @@ _BUILT_IN = frozenset(
     }
 )  # fmt: skip
 
-_SINCE = {"resource.k8s.io/v1": (1, 34)}
-"""Versions that came with a version of Kubernetes (EKS user guide, high)."""
+_SINCE = {"resource.k8s.io/v1": RESOURCE_CLAIMS_MINIMUM_VERSION}
+"""API versions that came with a version of Kubernetes."""
 
 _OTHER_CHARTS = {
     "aws-load-balancer-controller": ("elbv2.k8s.aws",),
@@ -21,7 +22,7 @@ _OTHER_CHARTS = {
     "gpu-operator": ("nvidia.com", "nfd.k8s-sigs.io"),
 }
 
-_ADDONS = {"cert-manager": "cert-manager.io"}
+_ADDONS: Mapping[str, str] = {AddonName.CERT_MANAGER: "cert-manager.io"}
 _CAPABILITIES = {"ARGOCD": "argoproj.io"}
 
 _CLUSTER_SCOPED = frozenset(

@@ -5,6 +5,7 @@ Texts alone, so that they can be listed without the rehearsal's extra; `injectio
 
 from typing import Final
 
+from ultrafleet.catalog.capacity_blocks import CapacityBlockRules, in_minutes
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.scenarios.faults.fault import Fault
@@ -57,8 +58,9 @@ _FAULTS: Final = (
         name="block-payment-pending",
         summary="the block was bought and is not paid yet",
         shows="payment-pending",
-        advice="Nothing to deploy: the pool comes up by itself when EC2 says active. After 12 hours without payment "
-        "the block is gone: see `aws ec2 describe-capacity-blocks`.",
+        advice="Nothing to deploy: the pool comes up by itself when EC2 says active. After "
+        f"{in_minutes(CapacityBlockRules.PAYMENT_FAILS_AFTER) // 60} hours without payment the block is gone: "
+        "see `aws ec2 describe-capacity-blocks`.",
         source=_EC2_BLOCKS,
     ),
     Fault(
