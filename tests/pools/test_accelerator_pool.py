@@ -144,7 +144,7 @@ ACCELERATOR_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = 
             "blocks": [instance_block()],
             "placement_group": PlacementGroup(site.stack, "Placement", strategy=PlacementStrategy.CLUSTER),
         },
-        "has a placement group and capacity block cr-.*, expected no placement group .EC2 takes no placement group with",
+        "has a placement group and capacity block cr-.*, expected no placement group .EC2 takes no",
     ),
     (
         "a placement group that is no cluster",

@@ -5,7 +5,7 @@ from datetime import time, timedelta
 from typing import Any, Final
 
 from ultrafleet.catalog.fact_file import Facts
-from ultrafleet.catalog.source import Fact
+from ultrafleet.catalog.source import Fact, Source
 
 _FACTS: Final = Facts("capacity_blocks")
 
@@ -32,6 +32,18 @@ def fact(fact_id: str) -> Fact[Any]:
         FleetError: there is none of that id.
     """
     return _FACTS[fact_id]
+
+
+def source(fact_id: str) -> Source:
+    """Source of a fact that has a value.
+
+    Args:
+        fact_id: such as `capacity-block/max-instances`.
+
+    Raises:
+        FleetError: there is none of that id, or its value is unknown.
+    """
+    return _FACTS.source(fact_id)
 
 
 def in_minutes(length: timedelta) -> int:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Final, Literal
 
 from ultrafleet.catalog.fact_file import Facts
-from ultrafleet.catalog.source import Fact
+from ultrafleet.catalog.source import Fact, Source
 
 _FACTS: Final = Facts("eks")
 
@@ -30,6 +30,18 @@ def fact(fact_id: str) -> Fact[Any]:
         FleetError: there is none of that id.
     """
     return _FACTS[fact_id]
+
+
+def source(fact_id: str) -> Source:
+    """Source of a fact that has a value.
+
+    Args:
+        fact_id: such as `eks/ami-type/AL2023_ARM_64_NVIDIA`.
+
+    Raises:
+        FleetError: there is none of that id, or its value is unknown.
+    """
+    return _FACTS.source(fact_id)
 
 
 def _names(prefix: str) -> tuple[str, ...]:

@@ -138,6 +138,17 @@ class Facts:
             raise FleetError(f"fact {fact_id!r} is not in {self._name}.json, expected an id that is: correct it")
         return self._facts[fact_id]
 
+    def source(self, fact_id: str) -> Source:
+        """Source of a fact that has a value.
+
+        Raises:
+            FleetError: there is none of that id, or its value is unknown.
+        """
+        source = self[fact_id].source
+        if source is None:
+            raise FleetError(f"fact {fact_id} has no source, expected a fact with a value: name another")
+        return source
+
     def integer(self, fact_id: str) -> Fact[int]:
         """Fact whose value is a whole number.
 

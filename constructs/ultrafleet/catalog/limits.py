@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ultrafleet.catalog.fact_file import Facts
-from ultrafleet.catalog.source import Fact
+from ultrafleet.catalog.source import Fact, Source
 
 _FACTS: Final = Facts("limits")
 
@@ -55,3 +55,15 @@ def fact(fact_id: str) -> Fact[Any]:
         FleetError: there is none of that id.
     """
     return _FACTS[fact_id]
+
+
+def source(fact_id: str) -> Source:
+    """Source of a fact that has a value.
+
+    Args:
+        fact_id: such as `limit/eks/nodes-per-node-group`.
+
+    Raises:
+        FleetError: there is none of that id, or its value is unknown.
+    """
+    return _FACTS.source(fact_id)

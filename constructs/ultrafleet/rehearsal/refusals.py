@@ -4,9 +4,10 @@ Texts alone, so that they can be listed without the rehearsal's extra; the funct
 by the same id. `errors` is the page of error codes in the EC2 API reference.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from ultrafleet.catalog import capacity_blocks, limits
 from ultrafleet.catalog.source import Confidence, Source
 
 _MEDIUM: Final = Confidence.MEDIUM
@@ -71,9 +72,8 @@ RESERVATION_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="reservation-reclaim",
         code="InvalidCapacityReservationState.Unavailable",
-        source=Source(
-            "EC2 user guide, Capacity Blocks for ML: terminated from 60 or 30 minutes before the end",
-            address=_BLOCK_GUIDE,
+        source=replace(
+            capacity_blocks.source("capacity-block/instance-reclaim-minutes"),
             also=(_inferred("that a launch is refused then, code and message inferred"),),
         ),
     ),
@@ -176,7 +176,9 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="user-data-too-long",
         code="InvalidParameterValue",
-        source=Source("EC2 user guide: 16 KB before base64; message as commonly reported"),
+        source=replace(
+            limits.source("limit/ec2/user-data-bytes"), also=(Source("errors: message as commonly reported"),)
+        ),
     ),
     RefusalRule(
         id="ami-architecture",
@@ -228,10 +230,12 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="placement-group-with-block",
         code="InvalidParameterCombination",
-        source=Source(
-            "EC2 user guide, Capacity Blocks for ML: no placement group",
-            address=_BLOCK_GUIDE,
-            also=(_inferred("that EC2 refuses it, code and message inferred"),),
+        source=replace(
+            capacity_blocks.source("capacity-block/no-placement-group"),
+            also=(
+                capacity_blocks.source("capacity-block/placement-group-launch"),
+                _inferred("code and message inferred"),
+            ),
         ),
     ),
     RefusalRule(

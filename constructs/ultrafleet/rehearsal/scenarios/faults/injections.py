@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
+from ultrafleet.catalog.limits import NODE_GROUPS_PER_CLUSTER
 from ultrafleet.rehearsal.ec2.state.reservations import UNLAUNCHABLE
 from ultrafleet.rehearsal.scenarios.faults import injection as inject
 
@@ -39,7 +41,8 @@ INJECTIONS: Final[Mapping[str, inject.Injection]] = {
         "eks",
         "CreateNodegroup",
         "ResourceLimitExceededException",
-        "Nodegroups per cluster limit exceeded. Cluster can have a maximum of 30 nodegroups.",
+        "Nodegroups per cluster limit exceeded. Cluster can have a maximum of "
+        f"{NODE_GROUPS_PER_CLUSTER.value} nodegroups.",
     ),
     "cluster-quota": inject.answers(
         "eks", "CreateCluster", "ResourceLimitExceededException", "Cluster limit exceeded for account."
@@ -54,7 +57,7 @@ INJECTIONS: Final[Mapping[str, inject.Injection]] = {
         "eks",
         "CreateNodegroup",
         "InvalidParameterException",
-        "Requested AMI for this version 1.34 is not supported",
+        f"Requested AMI for this version {DEFAULT_KUBERNETES_VERSION} is not supported",
     ),
     "log-group-taken": inject.log_group_is_taken,
     "access-denied": inject.answers(
