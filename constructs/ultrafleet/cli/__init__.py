@@ -23,29 +23,36 @@ from ultrafleet.errors import FleetError
 
 app = typer.Typer(
     name="ultrafleet",
-    help="EC2 UltraServer fleets: catalog, EFA layouts, summaries.",
-    add_completion=False,
-    pretty_exceptions_enable=False,  # a fault of ours is reported with a plain traceback
-    rich_markup_mode=None,
+    help="Plan, review, rehearse and operate EC2 UltraServer fleets on EKS.\n\n"
+    "It reads environment files, cloud assemblies and CloudFormation templates; only `preflight` calls AWS.",
+    epilog="Example: ultrafleet review main HEAD --path tests/golden\n\n"
+    "Completion: ultrafleet --install-completion\n\n"
+    "Exit codes: 0 no finding, 1 findings, 2 unusable input.",
+    pretty_exceptions_enable=False,  # an error of the program itself is reported with a plain traceback
+    rich_markup_mode="rich",
 )
-app.command()(types)
-app.command()(layout)
-app.command()(summary)
-app.command()(preflight)
-app.command()(rehearse)
-app.command()(acceptance)
-app.command()(check)
-app.command()(review)
-app.add_typer(network, name="network")
-app.add_typer(job, name="job")
-app.add_typer(local, name="local")
+
+_FACTS, _PLAN, _REVIEW, _REHEARSE, _OPERATE = "Facts", "Plan", "Review", "Rehearse", "Operate"
+app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet types --json")(types)
+app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet layout p6-b300.48xlarge")(layout)
+app.add_typer(network, name="network", rich_help_panel=_PLAN)
+app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet summary training")(summary)
+app.command(rich_help_panel=_REVIEW, epilog="Example: ultrafleet check cdk.out")(check)
+app.command(rich_help_panel=_REVIEW, epilog="Example: ultrafleet review main HEAD --path tests/golden")(review)
+app.command(rich_help_panel=_REVIEW, epilog="Example: ultrafleet preflight training")(preflight)
+app.command(rich_help_panel=_REHEARSE, epilog="Example: ultrafleet rehearse training")(rehearse)
+app.add_typer(local, name="local", rich_help_panel=_REHEARSE, epilog="Example: ultrafleet local deploy dev")
+app.add_typer(job, name="job", rich_help_panel=_OPERATE)
+app.command(
+    rich_help_panel=_OPERATE, epilog="Example: ultrafleet acceptance nccl.log --path efa --min-bus-bandwidth-gbs 40"
+)(acceptance)
 
 UNUSABLE_INPUT = 2
-"""Exit code for input that can't be used; 1 is left for findings."""
+"""Exit code of unusable input; 1 is left for findings."""
 
 
 def main() -> None:
-    """Run the command: one line on stderr and exit 2 for whatever it can't use."""
+    """Run the command; unusable input is one line on stderr and exit code 2."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a terminal that isn't UTF-8 is no error
     try:
@@ -63,13 +70,13 @@ def main() -> None:
     except OSError as error:
         _drop_output()
         _refuse(f"can't read or write ({error}), expected files and an output that can be used: name others")
-    except Exception:  # noqa: BLE001 - a fault of ours is no finding, which exit 1 would say
+    except Exception:  # noqa: BLE001 - exit code 1 would mean a finding
         traceback.print_exc()
         sys.exit(UNUSABLE_INPUT)
 
 
 def _drop_output() -> None:
-    # What stands in the buffer would fail again when Python exits.
+    # Python writes the buffer again when it exits, and would fail again.
     if sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

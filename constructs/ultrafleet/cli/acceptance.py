@@ -7,21 +7,28 @@ from typing import Annotated
 import typer
 
 from ultrafleet.acceptance.command import judge_file, told
+from ultrafleet.cli._completion import instance_types
 from ultrafleet.errors import FleetError
 
 
 def acceptance(
-    log: Annotated[str, typer.Argument(help="what nccl-tests printed: a file, or - for standard input")],
+    log: Annotated[str, typer.Argument(help="output of nccl-tests: a file, or - for standard input")],
     *,
     path: Annotated[str, typer.Option(help="nvlink: all nodes of an UltraServer; efa: between nodes without NVLink")],
-    instance_type: Annotated[str | None, typer.Option(help="type of the nodes, for the published floor")] = None,
-    min_bus_bandwidth_gbs: Annotated[
-        float | None, typer.Option(help="a floor of your own, in GB/s of bus bandwidth")
+    instance_type: Annotated[
+        str | None,
+        typer.Option(help="instance type of the nodes, for its published floor", autocompletion=instance_types),
     ] = None,
-    ranks: Annotated[int | None, typer.Option(help="accelerators that had to take part")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
+    min_bus_bandwidth_gbs: Annotated[
+        float | None, typer.Option(help="minimum bus bandwidth in GB/s, instead of the published floor")
+    ] = None,
+    ranks: Annotated[int | None, typer.Option(help="number of accelerators that had to take part")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Judge an nccl-tests log: exit 0 passed, 1 failed, 2 unusable input."""
+    """Judge the bus bandwidth in an nccl-tests log.
+
+    Exit code 0: passed, 1: failed, 2: unusable input.
+    """
     try:
         verdict = judge_file(
             log, path=path, instance_type=instance_type, min_bus_bandwidth_gbs=min_bus_bandwidth_gbs, ranks=ranks

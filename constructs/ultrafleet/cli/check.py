@@ -28,13 +28,18 @@ _UNUSABLE = 2
 def check(
     paths: Annotated[list[Path], typer.Argument(help="templates, or folders of them, such as cdk.out")],
     *,
-    parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of a template parameter")] = None,
-    acknowledgements: Annotated[Path | None, typer.Option(help="YAML file of findings that are accepted")] = None,
-    as_of: Annotated[datetime | None, typer.Option(help="day for acknowledgements; default: today, UTC")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
-    as_sarif: Annotated[bool, typer.Option("--sarif", help="as SARIF 2.1.0")] = False,
+    parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of a template parameter; repeatable")] = None,
+    acknowledgements: Annotated[Path | None, typer.Option(help="YAML file of accepted findings")] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option(help="date at which acknowledgements are judged; default: today, UTC")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    as_sarif: Annotated[bool, typer.Option("--sarif", help="print SARIF 2.1.0")] = False,
 ) -> None:
-    """Hold templates to the rules of accelerated fleets: exit 0 clean, 1 errors found, 2 unusable input."""
+    """Check CloudFormation templates against the policy for accelerated fleets.
+
+    Exit code 0: no errors, 1: errors found, 2: unusable input.
+    """
     if as_json and as_sarif:
         typer.echo("error: --json and --sarif are both stated, expected one of them: take one out", err=True)
         raise typer.Exit(_UNUSABLE)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 import yaml
 
+from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import Environment, load_environment
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
 from ultrafleet.errors import FleetError
@@ -17,33 +18,46 @@ from ultrafleet.jobs.training_jobs import jobset, torchrun_command, train_job
 from ultrafleet.kubernetes.manifest import Manifest
 from ultrafleet.queueing.flavors import Flavor, fleet_flavors
 
-job = typer.Typer(help="Jobs as YAML, for `kubectl create -f -`.", no_args_is_help=True)
+job = typer.Typer(
+    help="Write training and acceptance jobs as YAML, for kubectl.",
+    no_args_is_help=True,
+    epilog="Example: ultrafleet job accept training rack-a | kubectl replace --force -f -",
+)
 
-EnvironmentName = Annotated[str, typer.Argument(help="environment, as its file is called")]
-Folder = Annotated[Path, typer.Option("--environments", help="folder of the environment files")]
+EnvironmentName = Annotated[str, typer.Argument(help="name of the environment", autocompletion=environment_names)]
+Folder = Annotated[Path, typer.Option("--environments", help="folder of environment files")]
 _FOLDER = Path("stacks/environments")
 
 
-@job.command()
+@job.command(
+    epilog="Example: ultrafleet job train training pretraining run-1 train.py --image IMAGE --ultraservers 1"
+    " | kubectl create -f -"
+)
 def train(
     environment: EnvironmentName,
-    team: Annotated[str, typer.Argument(help="team that runs it")],
+    team: Annotated[str, typer.Argument(help="team that runs the job")],
     name: Annotated[str, typer.Argument(help="name of the job")],
     script: Annotated[list[str], typer.Argument(help="program and arguments, run by torchrun on every accelerator")],
     *,
-    image: Annotated[str, typer.Option(help="image for the nodes' architecture")],
-    ultraservers: Annotated[int | None, typer.Option(help="whole UltraServers, without their spare nodes")] = None,
-    nodes: Annotated[int | None, typer.Option(help="nodes, of one UltraServer or of single instances")] = None,
+    image: Annotated[str, typer.Option(help="container image, built for the nodes' architecture")],
+    ultraservers: Annotated[
+        int | None, typer.Option(help="number of whole UltraServers, without their spare nodes")
+    ] = None,
+    nodes: Annotated[
+        int | None, typer.Option(help="number of nodes, of one UltraServer or of single instances")
+    ] = None,
     capacity: Annotated[
         str | None, typer.Option(help="UltraServer type or instance type; needed where the queue has several")
     ] = None,
-    kind: Annotated[Literal["jobset", "trainjob"], typer.Option(help="what it is")] = "jobset",
-    priority: Annotated[str, typer.Option(help="priority class")] = "training",
-    lustre_path: Annotated[str | None, typer.Option(help="where the team's file system is mounted")] = None,
-    env: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, once for each")] = None,
+    kind: Annotated[Literal["jobset", "trainjob"], typer.Option(help="Kubernetes kind of the job")] = "jobset",
+    priority: Annotated[str, typer.Option(help="Kubernetes priority class")] = "training",
+    lustre_path: Annotated[
+        str | None, typer.Option(help="path at which the team's Lustre file system is mounted")
+    ] = None,
+    env: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of an environment variable; repeatable")] = None,
     environments: Folder = _FOLDER,
 ) -> None:
-    """A training job of a team, with a ComputeDomain of its own where NVLink spans nodes."""
+    """Write a team's training job, with its own ComputeDomain where NVLink spans nodes."""
     fleet = load_environment(environments / f"{environment}.yaml")
     found = next((item for item in fleet.teams if item.name == team), None)
     if found is None:
@@ -54,7 +68,7 @@ def train(
     flavor = _flavor(fleet, found.workload, capacity)
     if (ultraservers is None) is (nodes is None):
         raise FleetError(
-            f"ultraservers is {ultraservers} and nodes {nodes}, expected one of them: how big is it to be?"
+            f"ultraservers is {ultraservers} and nodes {nodes}, expected exactly one: pass --ultraservers or --nodes"
         )
     placement = some_nodes(flavor, nodes) if nodes is not None else whole_ultraservers(flavor, ultraservers or 0)
     pool = flavor.pools[0]
@@ -72,15 +86,17 @@ def train(
     _print(jobset(made) if kind == "jobset" else train_job(made))
 
 
-@job.command()
+@job.command(epilog="Example: ultrafleet job accept training rack-a | kubectl replace --force -f -")
 def accept(
     environment: EnvironmentName,
     pool: Annotated[str, typer.Argument(help="pool to test")],
     *,
-    image: Annotated[str | None, typer.Option(help="image with nccl-tests. Default: the environment's")] = None,
+    image: Annotated[
+        str | None, typer.Option(help="container image with nccl-tests; default: the environment's")
+    ] = None,
     environments: Folder = _FOLDER,
 ) -> None:
-    """The acceptance job of a pool, to run it again: `kubectl replace --force -f -`."""
+    """Write a pool's acceptance job, to run it again."""
     fleet = load_environment(environments / f"{environment}.yaml")
     settings = fleet.kubernetes.acceptance
     chosen = image or (settings.image if settings else None)

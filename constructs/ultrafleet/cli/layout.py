@@ -1,4 +1,4 @@
-"""`ultrafleet layout`: the interfaces of a type, or the faults of a layout from elsewhere."""
+"""`ultrafleet layout`: network interfaces of an instance type, or violations of a given layout."""
 
 import dataclasses
 import json
@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from ultrafleet.catalog import InstanceType
+from ultrafleet.cli._completion import instance_types
 from ultrafleet.errors import FleetError
 from ultrafleet.layout import EfaIntent, Interface, Violation, efa_layout, layout_violations
 
@@ -18,18 +20,23 @@ _INTENTS = ", ".join(intent.value for intent in EfaIntent)
 
 
 def layout(
-    instance_type: Annotated[str | None, typer.Argument(metavar="TYPE", help="instance type")] = None,
+    instance_type: Annotated[
+        str | None, typer.Argument(metavar="TYPE", help="instance type", autocompletion=instance_types)
+    ] = None,
     intent: Annotated[str | None, typer.Option(help=f"one of {_INTENTS}; default: ip_saving")] = None,
     validate: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help='check {"instance_type": "…", "interfaces": [[card, device, "type"], …]} instead; - is stdin',
+            help=escape('check {"instance_type": "…", "interfaces": [[card, device, "type"], …]} instead; - is stdin'),
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Show the network interfaces of TYPE, or check a layout from elsewhere (exit 0: valid, 1: faults)."""
+    """Show an instance type's network interfaces, or validate a layout.
+
+    Exit code 0: valid, 1: violations, 2: unusable input.
+    """
     if (instance_type is None) == (validate is None):
         raise FleetError("got both or neither of TYPE and --validate FILE, expected one: pass one of them")
     if validate is not None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ultrafleet.cli._cdk import run_cdk
+from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.scenarios.faults import FAULTS
@@ -22,7 +23,9 @@ local = typer.Typer(
     help="Rehearse deployments against an embedded AWS on localhost; nothing of it reaches AWS.", no_args_is_help=True
 )
 
-Name = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="name of the environment")]
+Name = Annotated[
+    str, typer.Argument(metavar="ENVIRONMENT", help="name of the environment", autocompletion=environment_names)
+]
 Environments = Annotated[Path, typer.Option(help="folder of environment files")]
 Json = Annotated[bool, typer.Option("--json", help="as JSON")]
 State = Annotated[Path, typer.Option(help="folder that holds the port and the log of the embedded AWS")]

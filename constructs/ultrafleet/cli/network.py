@@ -1,4 +1,4 @@
-"""`ultrafleet network plan`: CIDRs for the subnets of an environment that state none."""
+"""`ultrafleet network plan`: CIDRs for the subnets of an environment that have none."""
 
 import json
 import math
@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import Environment, load_environment, load_environments
 from ultrafleet.environment.facts import pool_ip_demand
 from ultrafleet.errors import FleetError
@@ -18,23 +19,35 @@ from ultrafleet.rules.subnets import SubnetKind, SubnetSpec
 SYSTEM_MAX_PODS: Final = 110
 """Pods of a system node: what EKS gives types below 30 vCPUs with prefix delegation (EKS user guide, high)."""
 
-network = typer.Typer(rich_markup_mode=None)
+network = typer.Typer(
+    help="Propose CIDRs for an environment's subnets.",
+    no_args_is_help=True,
+    epilog="Example: ultrafleet network plan training",
+)
 
 
 @network.callback()
 def _group() -> None:
-    """Subnets of an environment."""
+    pass  # without it `plan` would be the command itself
 
 
-@network.command()
+@network.command(epilog="Example: ultrafleet network plan training --headroom 2")
 def plan(
-    environment: Annotated[str | None, typer.Argument(metavar="ENV", help="one environment; default: all")] = None,
+    environment: Annotated[
+        str | None,
+        typer.Argument(metavar="ENV", help="name of one environment; default: all", autocompletion=environment_names),
+    ] = None,
     environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
-    file: Annotated[Path | None, typer.Option(help="an environment file elsewhere, instead of ENV")] = None,
-    headroom: Annotated[float, typer.Option(help="addresses for each one that the pools take now")] = HEADROOM,
+    file: Annotated[Path | None, typer.Option(help="path of one environment file, instead of ENV")] = None,
+    headroom: Annotated[
+        float, typer.Option(help="IP addresses planned for each one that the pools take now")
+    ] = HEADROOM,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Propose CIDRs for subnets that have none; stated ones stay. Prints the lines of network.subnets."""
+    """Propose CIDRs for subnets that have none; given CIDRs are kept.
+
+    Prints the lines of `network.subnets`.
+    """
     if file is not None and environment is not None:
         raise FleetError(f"got ENV {environment} and --file {file}, expected one of them: leave one out")
     if not math.isfinite(headroom):

@@ -7,19 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
+from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.errors import FleetError
 from ultrafleet.templates.preflight import LivePool, preflight_problems
 
 
 def preflight(
-    environment: Annotated[str, typer.Argument(help="name of the environment")],
+    environment: Annotated[str, typer.Argument(help="name of the environment", autocompletion=environment_names)],
     environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
-    assembly: Annotated[Path, typer.Option(help="folder that cdk synth wrote")] = Path("cdk.out"),
+    assembly: Annotated[Path, typer.Option(help="cloud assembly, the output of cdk synth")] = Path("cdk.out"),
 ) -> None:
-    """Compare what was synthesised with what runs; exit 1 where a deployment would take nodes away.
+    """Ask AWS whether a deployment would take running nodes away.
 
-    Reads eks:DescribeNodegroup, ec2:DescribeLaunchTemplates and ec2:DescribeInstances with your credentials, in the
+    Exit code 0: no node is taken, 1: nodes would be taken, 2: unusable input.
+
+    Calls eks:DescribeNodegroup, ec2:DescribeLaunchTemplates and ec2:DescribeInstances with your credentials, in the
     environment's region.
     """
     (loaded,) = load_environments(environments, only=environment)

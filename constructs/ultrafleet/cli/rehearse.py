@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ultrafleet.cli._cdk import run_cdk
+from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import load_environments
 from ultrafleet.errors import FleetError
 
@@ -23,7 +24,7 @@ _WIDTH = 130
 
 
 def rehearse(
-    environment: Annotated[str, typer.Argument(help="name of the environment")],
+    environment: Annotated[str, typer.Argument(help="name of the environment", autocompletion=environment_names)],
     environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
     assembly: Annotated[
         Path | None, typer.Option(help="folder that cdk synth wrote. Default: the app of this folder is synthesised")

@@ -18,19 +18,28 @@ MOST_BYTES: Final = 65_535
 
 
 def review(
-    base: Annotated[str, typer.Argument(help="as it is: a folder of templates, a template, or a git revision")],
-    head: Annotated[str, typer.Argument(help="as it will be: the same")],
+    base: Annotated[
+        str, typer.Argument(help="before the change: a folder of templates, a template, or a git revision")
+    ],
+    head: Annotated[str, typer.Argument(help="after the change: the same kinds")],
     *,
-    out: Annotated[Path | None, typer.Option(help="file for the comment; pictures go beside it")] = None,
-    path: Annotated[str | None, typer.Option(help="folder of templates in git revisions; default: all of them")] = None,
-    parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of a template parameter")] = None,
-    acknowledgements: Annotated[Path | None, typer.Option(help="YAML file of findings that are accepted")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="file to write the comment to, its pictures beside it; default: standard output")
+    ] = None,
+    path: Annotated[
+        str | None, typer.Option(help="folder of templates in the git revisions; default: all folders")
+    ] = None,
+    parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of a template parameter; repeatable")] = None,
+    acknowledgements: Annotated[Path | None, typer.Option(help="YAML file of accepted findings")] = None,
     as_of: Annotated[
         datetime | None, typer.Option(help="day from which costs are counted; default: today, UTC")
     ] = None,
-    pictures: Annotated[str, typer.Option(help="address under which the pictures will be seen")] = "",
+    pictures: Annotated[str, typer.Option(help="URL prefix of the pictures in the comment")] = "",
 ) -> None:
-    """Tell what a change does to the fleet: hazards, costs, limits, and whom it touches. Exit 2: unusable input."""
+    """Compare two revisions of templates: hazards, cost, limits, affected pools.
+
+    Writes a Markdown comment for a pull request. Exit code 2: unusable input.
+    """
     given = parameters_of(parameter or [])
     sides = [read_revision(side, under=path, parameters=given) for side in (base, head)]
     refuse_unknown_parameters(given, [template for side in sides for template in side.stacks.values()])

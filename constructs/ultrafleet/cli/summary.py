@@ -1,4 +1,4 @@
-"""`ultrafleet summary`: what was synthesised, in one table for each question."""
+"""`ultrafleet summary`: stack sizes, fleet, IP addresses and price of a cloud assembly."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ultrafleet.catalog.limits import STACK_RESOURCES, TEMPLATE_BYTES
+from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.environment.facts import FleetCost, blocks_over, fleet_cost, fleet_facts
 from ultrafleet.errors import FleetError
@@ -51,15 +52,17 @@ def _read_template(path: Path, stack: str) -> TemplateSize:
 
 
 def summary(
-    environment: Annotated[str | None, typer.Argument(help="name of one environment; default: all")] = None,
+    environment: Annotated[
+        str | None, typer.Argument(help="name of one environment; default: all", autocompletion=environment_names)
+    ] = None,
     environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
-    assembly: Annotated[Path, typer.Option(help="folder that cdk synth wrote")] = Path("cdk.out"),
+    assembly: Annotated[Path, typer.Option(help="cloud assembly, the output of cdk synth")] = Path("cdk.out"),
     as_of: Annotated[
         datetime | None,
         typer.Option(help="warn about blocks that are over at this UTC date; prices are stale by it, default: today"),
     ] = None,
 ) -> None:
-    """Show what was synthesised: stacks against CloudFormation's limits, the fleet, its IPs and its price."""
+    """Summarise a cloud assembly: stack sizes, fleet, IP addresses, price."""
     loaded = load_environments(environments, only=environment)
     # A report goes to logs as often as to screens: wide enough for its columns, whoever reads it.
     console = Console(width=max(120, Console().width), highlight=False)

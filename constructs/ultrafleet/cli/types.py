@@ -29,7 +29,10 @@ def types(
     region: Annotated[str, typer.Option(help="region of the prices")] = "us-east-1",
     as_json: Annotated[bool, typer.Option("--json", help="print every fact with its source and confidence")] = False,
 ) -> None:
-    """Show the instance types and UltraServers that the catalog knows; "-" is unknown."""
+    """List instance types and UltraServers with their hardware and prices.
+
+    A dash means that the fact is unknown.
+    """
     if as_json:
         json.dump(_as_json(region), sys.stdout, indent=2)
         print()
