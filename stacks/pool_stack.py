@@ -68,6 +68,7 @@ class PoolStack(EnvironmentStack):
                 drain_lead_minutes=pool.drain_lead_minutes,
                 hold=pool.hold,
                 capacity_target=CapacityTarget(pool.capacity_target),
+                fabric=pool.chosen_fabric,
                 options=options,
             )
         else:
@@ -89,6 +90,7 @@ class PoolStack(EnvironmentStack):
                 drain_lead_minutes=pool.drain_lead_minutes,
                 hold=pool.hold,
                 capacity_target=CapacityTarget(pool.capacity_target),
+                fabric=pool.chosen_fabric,
                 options=options,
             )
         cdk.CfnOutput(

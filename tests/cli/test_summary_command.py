@@ -43,12 +43,18 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_shows_stacks_fleet_ips_and_price(assembly: Path) -> None:
-    result = run("--assembly", str(assembly))
+    result = run("--assembly", str(assembly), "--as-of", "2026-11-25")
     assert result.returncode == 0, result.stderr
     stacks, fleet = (line.split() for line in result.stdout.splitlines() if line.split()[:2] == ["training", "2"])
     assert stacks[2:6] == ["9", "7", "in", "training-s1"]
-    assert fleet[2:] == ["160", "38", "1,523.81", "+", "unknown", "2026-10"]
-    assert "no source states the price of b300" in result.stdout
+    assert fleet[2:] == ["160", "38", "1,808.64", "2026-09-19,", "2026-10"]
+    (b300,) = [line.split() for line in result.stdout.splitlines() if line.split()[:2] == ["training", "b300"]]
+    assert b300[2:] == ["us-east-1", "p6-b300.48xlarge", "on-demand", "142.416", "2", "284.83", "2026-09-19"]
+    (h100,) = [line for line in result.stdout.splitlines() if line.startswith("dev: pool h100")]
+    assert h100 == (
+        "dev: pool h100: the price of p5.4xlarge is stale: of 2025-11, more than a quarter before 2026-11-25"
+    )
+    assert "training: pool" not in result.stdout
     (dallas,) = [line.split() for line in result.stdout.splitlines() if line.split()[:2] == ["training", "dallas"]]
     assert dallas[2:] == ["us-east-1-dfw-2a", "10.64.32.0/19", "3,456", "4,704"]
     assert result.stderr == ""

@@ -37,7 +37,7 @@ class TestTypes:
         assert "u-p6e-gb200x72" in result.stdout
         assert "…" not in result.stdout
         lines = result.stdout.splitlines()
-        assert max(map(len, lines)) <= 150
+        assert max(map(len, lines)) <= 155
         # A cell that wraps would give a line without a type.
         tables = [line.split("  ")[0].strip() for line in lines if line.startswith(" ") and line.strip(" ─")]
         entries = [*InstanceType.all(), *UltraServerType.all()]
@@ -55,14 +55,30 @@ class TestTypes:
         (gb200,) = [item for item in content["instance_types"] if item["name"] == "p6e-gb200.36xlarge"]
         assert gb200["facts"]["vcpus"]["value"] == 144
         assert gb200["facts"]["vcpus"]["source"]
-        nothing = {"value": None, "source": None, "confidence": None}
+        assert gb200["facts"]["max_efa_interfaces"] == {
+            "value": 16,
+            "source": "NVIDIA/aicr issue #1256, quoting DescribeInstanceTypes",
+            "confidence": "medium",
+            "address": "https://github.com/NVIDIA/aicr/issues/1256",
+            "as_of": "2026-08-25",
+            "note": "the EC2 guide describes 4 and 8; the 16 of aws-parallelcluster are legal",
+        }
+        nothing = {"value": None, "source": None, "confidence": None, "address": None, "as_of": None}
         assert gb200["facts"]["boot_modes"] == {**nothing, "note": None}
-        assert gb200["facts"]["efa_generation"] == {
+        assert gb200["facts"]["nvlink_domain_accelerators"] == {
             **nothing,
-            "note": "AWS sources disagree: v3 on the EFA page, v4 on the product page",
+            "note": "36 or 72: that of the UltraServer it is part of",
         }
         assert len(gb200["network_cards"]) == 17
+        assert gb200["network_cards"][1]["other_sources"]["max_interfaces"]["confidence"] == "medium"
         assert {item["family"] for item in content["ultraserver_types"]} >= {"trn3 Gen1 UltraServer"}
+
+    def test_prices_are_those_of_a_region(self) -> None:
+        content = json.loads(run("types", "--json", "--region", "us-west-1").stdout)
+        (p5en,) = [item for item in content["instance_types"] if item["name"] == "p5en.48xlarge"]
+        on_demand = p5en["prices"]["on-demand"]
+        assert (on_demand["value"], on_demand["region"], on_demand["as_of"]) == (79.12, "us-west-1", "2025-11")
+        assert "public ones in us-west-1" in run("types", "--region", "us-west-1").stdout
 
     @pytest.mark.parametrize(("arguments", "first"), [("types", b"instance types"), ("types --json", b"{")])
     def test_a_closed_pipe_is_no_error(self, arguments: str, first: bytes) -> None:
@@ -105,6 +121,21 @@ class TestLayout:
         result = run("layout", "p6e-gb200.36xlarge", "--intent", "efa_8", "--json")
         assert len(json.loads(result.stdout)) == 9
 
+    @pytest.mark.parametrize(
+        ("fabric", "expected"),
+        [
+            ("efa", [[0, 0, "interface"], [0, 1, "efa-only"]]),
+            ("roce", [[0, 0, "interface"], *([card, 0, "secondary"] for card in range(1, 9))]),
+        ],
+    )
+    def test_fabric(self, fabric: str, expected: list[list[object]]) -> None:
+        command = ("layout", "p6e-gb300r.36xlarge", "--fabric", fabric)
+        assert json.loads(run(*command, "--json").stdout) == expected
+        lines = run(*command).stdout.splitlines()
+        assert all("  medium  " in line for line in lines[1 : len(expected) + 1])
+        assert lines[-1].startswith(f"layout on {fabric}: ")
+        assert "(medium)" in lines[-1]
+
     def test_a_table_for_people(self) -> None:
         assert "5 interfaces, 4 EFA, 1 with an IP address" in run("layout", "p6e-gb200.36xlarge").stdout
 
@@ -113,7 +144,10 @@ class TestLayout:
         [
             (["p5.47xlarge"], "instance type is 'p5.47xlarge', expected one that the catalog knows (p5.4xlarge,"),
             (["p6e-gb300.36xlarge"], "no EFA layout of p6e-gb300.36xlarge is published"),
-            (["p6e-gb300r.36xlarge"], "no EFA layout of p6e-gb300r.36xlarge is published"),
+            (["p6e-gb300r.36xlarge"], "p6e-gb300r.36xlarge has 2 fabrics, efa and roce, expected one of them"),
+            (["p5.48xlarge", "--fabric", "roce"], "p5.48xlarge has no fabric roce, expected efa"),
+            (["p5.48xlarge", "--fabric", "ib"], "fabric is 'ib', expected efa or roce"),
+            (["--validate", "x.json", "--fabric", "efa"], "got --fabric efa with --validate"),
             (["trn3 Gen1 UltraServer"], "no EFA layout of trn3 Gen1 UltraServer is published"),
             (["p4d.24xlarge", "--intent", "max_ip_bandwidth"], "has no layout for the intent max_ip_bandwidth"),
             (["p4d.24xlarge", "--intent", "fastest"], "intent is 'fastest', expected one of ip_saving"),

@@ -3,7 +3,7 @@
 # ruff: noqa: E501 - the table of refusals has one in each line
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ultrafleet.environment import EnvironmentFileError, load_environment, load_environments
-from ultrafleet.environment.facts import blocks_over, fleet_facts
+from ultrafleet.environment.facts import blocks_over, fleet_cost, fleet_facts
 
 FOLDER = Path(__file__).parent.parent.parent / "stacks" / "environments"
 
@@ -47,8 +47,8 @@ class TestFacts:
     @pytest.mark.parametrize(
         ("name", "ultraservers", "accelerators", "nodes", "usd", "unknown"),
         [
-            ("dev", 0, 1, 1, 0, ("h100",)),
-            ("training", 2, 2 * 72 + 2 * 8, 2 * 18 + 2, 2 * 761.904, ("b300",)),
+            ("dev", 0, 1, 1, 6.88, ()),
+            ("training", 2, 2 * 72 + 2 * 8, 2 * 18 + 2, 2 * 761.904 + 2 * 142.416, ()),
             ("inference", 1, 36 + 4 * 8, 9 + 4, 380.952 + 4 * 63.158, ()),
         ],
     )
@@ -60,6 +60,20 @@ class TestFacts:
         assert facts.cost.usd_per_hour == pytest.approx(usd)
         assert facts.cost.unknown == unknown
         assert all(subnet.free >= 0 for subnet in facts.subnets)
+
+    def test_prices_are_of_the_region_and_the_way_of_buying(self) -> None:
+        rack_a, _, b300 = fleet_cost(load_environment(FOLDER / "training.yaml")).pools
+        assert (rack_a.sold, rack_a.purchase_option, rack_a.price.as_of) == (
+            "u-p6e-gb200x72",
+            "capacity-block",
+            "2026-10",
+        )
+        assert (b300.sold, b300.purchase_option, b300.count) == ("p6-b300.48xlarge", "on-demand", 2)
+
+    def test_prices_are_stale_after_a_quarter(self) -> None:
+        dev = fleet_cost(load_environment(FOLDER / "dev.yaml"))
+        assert [pool.pool_name for pool in dev.stale(date(2026, 11, 25))] == ["h100"]
+        assert dev.stale(date(2026, 1, 1)) == ()
 
     def test_blocks_that_are_over(self) -> None:
         training = load_environment(FOLDER / "training.yaml")

@@ -259,6 +259,7 @@ def _pool_edits(kind: str, environment: str, pool: str) -> list[Edit]:
             f"{kind}.drain_lead_minutes", environment, put(*at, drain_lead_minutes=600), H, "the schedule's lead", LEAD
         ),
         edit(f"{kind}.hold", environment, put(*at, hold=True), Verdict.ORDER, "keeps the pool empty", SCHEDULE),
+        edit(f"{kind}.fabric", environment, put(*at, fabric="efa")),
         edit(
             f"{kind}.capacity_target",
             environment,

@@ -10,9 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ultrafleet.catalog import InstanceType, NetworkCard
+from ultrafleet.catalog import Fabric, InstanceType, NetworkCard
+from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.errors import FleetError, UnknownFactError
-from ultrafleet.layout import EfaIntent, Interface, available_intents, efa_layout, layout_violations
+from ultrafleet.layout import (
+    EfaIntent,
+    Interface,
+    available_intents,
+    efa_layout,
+    fabric_layout,
+    fabric_of,
+    layout_violations,
+)
 
 REFERENCE = (
     Path(os.environ.get("ULTRAFLEET_REFERENCE", Path(__file__).parent.parent.parent.parent / "shared" / "reference"))
@@ -48,11 +57,27 @@ IP_SAVING: dict[str, list[tuple[int, int, str]]] = {
     "p6-b200.48xlarge": [PRIMARY, (0, 1, "efa-only"), *efa_only(*range(1, 8))],
     "p6-b300.48xlarge": [PRIMARY, *efa_only(*range(1, 17))],
     "p6e-gb200.36xlarge": [PRIMARY, *efa_only(1, 5, 9, 13)],
+    "p6e-gb300r.36xlarge": [PRIMARY, (0, 1, "efa-only")],
     "trn1.32xlarge": [PRIMARY, (0, 1, "efa-only"), *efa_only(*range(1, 8))],
     "trn1n.32xlarge": [PRIMARY, (0, 1, "efa-only"), *efa_only(*range(1, 16))],
     "trn2.3xlarge": [PRIMARY, (0, 1, "efa-only")],
     "trn2.48xlarge": [PRIMARY, (0, 1, "efa-only"), *efa_only(*range(1, 16))],
     "trn2u.48xlarge": [PRIMARY, (0, 1, "efa-only"), *efa_only(*range(1, 16))],
+}
+# By the guide's general rule: EFA cards of G, inference and older types.
+IP_SAVING |= {
+    name: [PRIMARY, (0, 1, "efa-only"), *efa_only(*range(1, cards))]
+    for cards, names in {
+        1: (
+            "dl2q.24xlarge g4dn.12xlarge g4dn.16xlarge g4dn.8xlarge g4dn.metal g5.12xlarge g5.16xlarge g5.24xlarge "
+            "g5.48xlarge g5.8xlarge g6.12xlarge g6.16xlarge g6.24xlarge g6.48xlarge g6.8xlarge g6e.12xlarge "
+            "g6e.16xlarge g6e.8xlarge g7.12xlarge g7.24xlarge g7.8xlarge g7e.12xlarge g7e.8xlarge gr6.8xlarge "
+            "inf1.24xlarge p3dn.24xlarge"
+        ),
+        2: "g6e.24xlarge g7.48xlarge g7e.24xlarge",
+        4: "g6e.48xlarge g7e.48xlarge",
+    }.items()
+    for name in names.split()
 }
 ADDITIONAL_ENA = {
     "p5.48xlarge": range(4, 29, 4),
@@ -111,7 +136,6 @@ class TestDerivation:
         "instance_type",
         [
             InstanceType.P6E_GB300_36XLARGE,
-            InstanceType.P6E_GB300R_36XLARGE,
             InstanceType.TRN3_GEN1,
             InstanceType.TRN3_GEN2,
         ],
@@ -119,7 +143,7 @@ class TestDerivation:
     )
     @pytest.mark.parametrize("intent", EfaIntent)
     def test_fails_without_a_published_layout(self, instance_type: InstanceType, intent: EfaIntent) -> None:
-        with pytest.raises(UnknownFactError, match=r"is published by AWS, .*: pass interfaces of your own"):
+        with pytest.raises(UnknownFactError, match=r"is published, .*: pass interfaces of your own"):
             efa_layout(instance_type, intent)
 
     @pytest.mark.parametrize(
@@ -167,7 +191,8 @@ class TestDerivation:
                 widest = available_intents(instance_type)[-1]
                 assert list(efa_layout(instance_type, widest)) == _triples(published["max_bandwidth"])
             compared += 1
-        assert compared == len(IP_SAVING)
+        # The table has none of the types to which the general rule was applied.
+        assert compared == sum(item.fact("published_efa_layout").note is None for item in PUBLISHED) + 1
 
 
 def _triples(rows: list[dict[str, Any]]) -> list[tuple[int, int, str]]:
@@ -219,8 +244,8 @@ class TestRules:
         assert rules("p6-b300.48xlarge", *b300) == []
         assert "efa-maximum" in rules("p6-b300.48xlarge", (0, 0, "efa"), *efa_only(*range(1, 17)))
 
-    def test_sixteen_efa_on_gb200_are_more_than_the_guide_describes(self) -> None:
-        assert rules("p6e-gb200.36xlarge", PRIMARY, *efa_only(*range(1, 17))) == ["efa-maximum"]
+    def test_gb200_takes_the_sixteen_efa_interfaces_of_the_api(self) -> None:
+        assert rules("p6e-gb200.36xlarge", PRIMARY, *efa_only(*range(1, 17))) == []
         assert rules("p6e-gb200.36xlarge", PRIMARY, *efa_only(2, 4, 6, 8, 10, 12, 14, 16)) == []
 
     def test_interface_maximum(self) -> None:
@@ -241,14 +266,20 @@ class TestRules:
     @pytest.mark.parametrize("device", [-1, 2, 99])
     def test_device_index(self, device: int) -> None:
         assert rules("p5.48xlarge", PRIMARY, (1, device, "efa-only")) == ["device-index"]
-        # Where nobody states how many interfaces a card takes, AWS documents devices 0 and 1.
-        assert rules("p6e-gb200.36xlarge", PRIMARY, (1, device, "efa-only")) == ["device-index"]
+        # Where no source states how many interfaces a card takes, AWS documents devices 0 and 1.
+        assert rules("p6e-gb300.36xlarge", PRIMARY, (1, device, "efa-only")) == ["device-index"]
 
     def test_says_every_fault_at_once(self) -> None:
         everything_efa = [(card, 0 if card == 0 else 1, "efa") for card in range(17)]
         found = rules("p6e-gb200.36xlarge", *everything_efa)
-        assert sorted(set(found)) == ["efa-maximum", "efa-on-ena-only-card", "interface-type-not-allowed"]
-        assert len(found) == 10
+        # Odd cards take one interface, at device 0, and no `efa`.
+        assert sorted(set(found)) == [
+            "device-index",
+            "efa-maximum",
+            "efa-on-ena-only-card",
+            "interface-type-not-allowed",
+        ]
+        assert len(found) == 18
 
     def test_messages_say_what_to_change(self) -> None:
         (found,) = layout_violations(InstanceType.P6_B300_48XLARGE, [Interface(0, 0, "efa")])
@@ -259,9 +290,64 @@ class TestRules:
         )
 
 
+SECONDARY = [(card, 0, "secondary") for card in range(1, 9)]
+
+
+class TestFabrics:
+    def test_gb300r_on_each(self) -> None:
+        gb300r = InstanceType.P6E_GB300R_36XLARGE
+        assert list(fabric_layout(gb300r, fabric=Fabric.EFA)) == [PRIMARY, (0, 1, "efa-only")]
+        assert list(fabric_layout(gb300r, fabric=Fabric.ROCE)) == [PRIMARY, *SECONDARY]
+
+    def test_a_type_with_two_needs_one_stated(self) -> None:
+        with pytest.raises(FleetError, match=r"p6e-gb300r\.36xlarge has 2 fabrics, efa and roce, expected one of them"):
+            fabric_layout(InstanceType.P6E_GB300R_36XLARGE)
+
+    @pytest.mark.parametrize("instance_type", [item for item in PUBLISHED if len(item.fabrics) == 1], ids=str)
+    def test_a_type_with_one_needs_none(self, instance_type: InstanceType) -> None:
+        assert fabric_layout(instance_type) == fabric_layout(instance_type, fabric=Fabric.EFA)
+        with pytest.raises(FleetError, match=f"{instance_type} has no fabric roce, expected efa: pass a fabric"):
+            fabric_layout(instance_type, fabric=Fabric.ROCE)
+
+    def test_fails_for_what_is_no_fabric_or_of_unknown_cards(self) -> None:
+        with pytest.raises(FleetError, match="fabric is 'ib', expected efa or roce"):
+            fabric_of(InstanceType.P5_48XLARGE, "ib")
+        with pytest.raises(UnknownFactError, match=r"no source says that p6e-gb300\.36xlarge has the fabric roce"):
+            fabric_layout(InstanceType.P6E_GB300_36XLARGE, fabric=Fabric.ROCE)
+
+    def test_fails_for_an_intent_that_roce_lacks(self) -> None:
+        with pytest.raises(FleetError, match="no layout for the intent efa_8 on roce, expected ip_saving"):
+            fabric_layout(InstanceType.P6E_GB300R_36XLARGE, fabric=Fabric.ROCE, intent=EfaIntent.EFA_8)
+
+    def test_secondary_interfaces_take_no_address_of_the_subnet_and_are_no_efa(self) -> None:
+        secondary = Interface(1, 0, "secondary")
+        assert (secondary.takes_ip, secondary.is_efa, secondary.is_secondary) == (False, False, True)
+
+    def test_rules_of_secondary_interfaces(self) -> None:
+        assert rules("p6e-gb300r.36xlarge", PRIMARY, *SECONDARY) == []
+        assert rules("p6e-gb300r.36xlarge", PRIMARY, (1, 1, "secondary")) == ["device-index"]
+        assert rules("p6e-gb300r.36xlarge", PRIMARY, (0, 1, "secondary")) == [
+            "device-index",
+            "interface-type-not-allowed",
+        ]
+        assert rules("p5.48xlarge", PRIMARY, (1, 0, "secondary")) == ["interface-type-not-allowed"]
+
+    def test_launch_templates_have_none(self) -> None:
+        layout = [Interface(*PRIMARY), Interface(1, 0, "secondary")]
+        found = layout_violations(InstanceType.P6E_GB300R_36XLARGE, layout, allowed=NETWORK_INTERFACE_TYPES)
+        assert [item.rule for item in found] == ["interface-type"]
+
+
+# aws-parallelcluster: 3.14 (pull request 6930) and 3.16, EFA on p6e-gb200: odd cards take one interface, even ones two.
+PARALLELCLUSTER_3_14 = [PRIMARY, *((card, *((0, "efa-only") if card % 2 else (1, "efa"))) for card in range(1, 17))]
+PARALLELCLUSTER_3_16 = [PRIMARY, *((card, 0 if card % 2 else 1, "efa-only") for card in range(1, 17))]
+
+
 @pytest.mark.parametrize(
     ("name", "interfaces"),
     [
+        ("p6e-gb200.36xlarge", PARALLELCLUSTER_3_14),
+        ("p6e-gb200.36xlarge", PARALLELCLUSTER_3_16),
         ("p5.4xlarge", [(0, 0, "efa")]),
         ("p4d.24xlarge", [(0, 0, "efa"), (1, 1, "efa"), (2, 1, "efa"), (3, 1, "efa")]),
         ("p5.48xlarge", [PRIMARY, (1, 0, "efa-only"), (1, 1, "interface")]),

@@ -10,8 +10,10 @@ from pydantic import ConfigDict
 from ultrafleet.catalog.source import CALLER, Source
 from ultrafleet.errors import FleetError
 
-INTERFACE_TYPES = ("interface", "efa", "efa-only", "secondary")
-"""Spellings of the EC2 API: ENA; ENA and EFA; EFA alone; RoCE, on a subnet of a secondary network."""
+NETWORK_INTERFACE_TYPES = ("interface", "efa", "efa-only")
+"""Types of `NetworkInterfaces` in launches and launch templates: ENA; ENA and EFA; EFA alone."""
+INTERFACE_TYPES = (*NETWORK_INTERFACE_TYPES, "secondary")
+"""The same, and that of `SecondaryInterfaces`: RoCE, on a subnet of a secondary network."""
 
 
 class Fabric(StrEnum):

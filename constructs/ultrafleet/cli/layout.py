@@ -11,12 +11,21 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog import Fabric, InstanceType
 from ultrafleet.cli._completion import instance_types
 from ultrafleet.errors import FleetError
-from ultrafleet.layout import EfaIntent, Interface, Violation, efa_layout, layout_violations
+from ultrafleet.layout import (
+    EfaIntent,
+    Interface,
+    Violation,
+    fabric_layout,
+    fabric_of,
+    layout_fact,
+    layout_violations,
+)
 
 _INTENTS = ", ".join(intent.value for intent in EfaIntent)
+_FABRICS = ", ".join(fabric.value for fabric in Fabric)
 
 
 def layout(
@@ -24,6 +33,10 @@ def layout(
         str | None, typer.Argument(metavar="TYPE", help="instance type", autocompletion=instance_types)
     ] = None,
     intent: Annotated[str | None, typer.Option(help=f"one of {_INTENTS}; default: ip_saving")] = None,
+    fabric: Annotated[
+        str | None,
+        typer.Option(help=f"one of {_FABRICS}; default: that of the type, of a type with two it has to be stated"),
+    ] = None,
     validate: Annotated[
         str | None,
         typer.Option(
@@ -44,9 +57,19 @@ def layout(
             raise FleetError(
                 f"got --intent {_one_line(intent)} with --validate, expected none: a layout is checked as it is"
             )
+        if fabric is not None:
+            raise FleetError(
+                f"got --fabric {_one_line(fabric)} with --validate, expected none: a layout is checked as it is"
+            )
         _check(validate, as_json=as_json)
         return
-    _show(efa_layout(InstanceType.of(str(instance_type)), _intent(intent)), as_json=as_json)
+    kind = InstanceType.of(str(instance_type))
+    wanted = fabric_of(kind, fabric)
+    interfaces = fabric_layout(kind, fabric=wanted, intent=_intent(intent))
+    if as_json:
+        print(json.dumps(interfaces))
+    else:
+        _show(kind, wanted, interfaces)
 
 
 def _intent(name: str | None) -> EfaIntent:
@@ -58,15 +81,19 @@ def _intent(name: str | None) -> EfaIntent:
         raise FleetError(f"intent is {name!r}, expected one of {_INTENTS}: pass another --intent") from None
 
 
-def _show(interfaces: Sequence[Interface], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(interfaces))
-        return
-    print("card  device  type")
+def _show(instance_type: InstanceType, fabric: Fabric, interfaces: Sequence[Interface]) -> None:
+    cards = {card.index: card for card in instance_type.network_cards or ()}
+    print("card  device  type       confidence  source")
     for interface in interfaces:
-        print(f"{interface.card:4}  {interface.device:6}  {interface.interface_type}")
+        source = cards[interface.card].source_of("interface_types")
+        at = f"{interface.card:4}  {interface.device:6}  {interface.interface_type:9}"
+        print(f"{at}  {source.confidence:10}  {source.text}")
     addresses = sum(interface.takes_ip for interface in interfaces)
-    print(f"{len(interfaces)} interfaces, {sum(i.is_efa for i in interfaces)} EFA, {addresses} with an IP address")
+    secondary = sum(interface.is_secondary for interface in interfaces)
+    own = f", {secondary} secondary with an address of a secondary subnet each" if secondary else ""
+    print(f"{len(interfaces)} interfaces, {sum(i.is_efa for i in interfaces)} EFA, {addresses} with an IP address{own}")
+    fact = layout_fact(instance_type, fabric)
+    print(f"layout on {fabric.value}: {fact.source}{f'; {fact.note}' if fact.note else ''}")
 
 
 def _check(file: str, *, as_json: bool) -> None:

@@ -130,8 +130,8 @@ def _price(cost: FleetCost) -> str:
 
 
 def _prices(environments: Iterable[Environment]) -> Table:
-    table = _table("public prices", "environment", "pool", "region", "type", "bought as")
-    for name in ("USD an hour each", "number", "USD an hour", "price of"):
+    table = _table("public prices in USD an hour", "environment", "pool", "region", "type", "bought as")
+    for name in ("each", "number", "in all", "price of"):
         table.add_column(name, justify="right", no_wrap=True)
     for environment in environments:
         for pool in fleet_cost(environment).pools:

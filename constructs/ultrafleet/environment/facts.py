@@ -1,12 +1,10 @@
 """What an environment amounts to: UltraServers, accelerators, nodes, IPs and money."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from ultrafleet.catalog import Fact, PurchaseOption, is_stale, price
 from ultrafleet.environment.models import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
-from ultrafleet.layout import Interface, efa_layout
 from ultrafleet.rules.block_clock import block_is_over
 from ultrafleet.rules.capacity_block import CapacityBlock
 from ultrafleet.rules.ip_budget import PoolIpDemand, SubnetIpBudget, node_ip_demand, subnet_ip_budget
@@ -119,15 +117,11 @@ def ip_budgets(environment: Environment) -> list[SubnetIpBudget]:
 
 def pool_ip_demand(pool: PoolSettings) -> PoolIpDemand:
     """IPs that a pool takes at full size."""
-    if pool.node.interfaces is not None:
-        layout: Sequence[Interface] = [Interface(*interface) for interface in pool.node.interfaces]
-    else:
-        layout = efa_layout(pool.instance, pool.node.intent)
     return PoolIpDemand(
         pool_name=pool.name,
         nodes=pool.max_nodes,
         per_node=node_ip_demand(
-            ip_interfaces=sum(interface.takes_ip for interface in layout),
+            ip_interfaces=sum(interface.takes_ip for interface in pool.layout(pool.instance)),
             max_pods=pool.node.max_pods,
             ipv4_per_interface=pool.instance.ipv4_per_interface,
         ),

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.catalog import Fabric, InstanceType, UltraServerType
 from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
 from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
 from ultrafleet.environment.fields import (
@@ -19,8 +19,9 @@ from ultrafleet.environment.fields import (
 )
 from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 from ultrafleet.errors import FleetError
-from ultrafleet.layout import EfaIntent
+from ultrafleet.layout import EfaIntent, Interface, fabric_layout
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
+from ultrafleet.rules.fabric import launchable_fabric
 from ultrafleet.rules.zones import region_of_zone
 
 
@@ -143,7 +144,26 @@ class _PoolSettings(Settings):
     drain_lead_minutes: int | None = None
     hold: bool = False
     capacity_target: Literal["resource_group", "reservation"] = "resource_group"
+    fabric: Literal["efa", "roce"] | None = None
+    """Network between the nodes of different instances. Default: the only one that the type has."""
     node: NodeSettings = NodeSettings()
+
+    @property
+    def chosen_fabric(self) -> Fabric | None:
+        """The fabric, where the file states it."""
+        return Fabric(self.fabric) if self.fabric is not None else None
+
+    def layout(self, instance_type: InstanceType) -> tuple[Interface, ...]:
+        """Network interfaces of a node: the file's own, or those of the type on the pool's fabric.
+
+        Raises:
+            FleetError: the fabric can't be launched, or the type hasn't it or has two.
+            UnknownFactError: a layout is needed that no source publishes, and the file states none.
+        """
+        if self.node.interfaces is not None:
+            return tuple(Interface(*interface) for interface in self.node.interfaces)
+        fabric = launchable_fabric(self.name, instance_type, self.chosen_fabric)
+        return fabric_layout(instance_type, fabric=fabric, intent=self.node.intent)
 
 
 class UltraServerPoolSettings(_PoolSettings):
@@ -186,6 +206,7 @@ class UltraServerPoolSettings(_PoolSettings):
     @model_validator(mode="after")
     def _blocks_fit(self) -> Self:
         validate_block_sequence(self.name, self.capacity_blocks)
+        _check_fabric(self, self.instance)
         return self
 
 
@@ -237,6 +258,7 @@ class AcceleratorPoolSettings(_PoolSettings):
                 f"instance_type is {self.instance_type}, expected one that is sold as single instances: it comes in "
                 "whole UltraServers, make the pool's kind ultraserver"
             )
+        _check_fabric(self, self.instance)
         if self.blocks:
             validate_block_sequence(self.name, self.capacity_blocks)
             if self.placement_group is not None:
@@ -358,6 +380,11 @@ class Environment(Settings):
                         f"{', '.join(sorted(known)) or '(none)'}"
                     )
                 use(pool.capacity_reservation, pool.name)
+
+
+def _check_fabric(pool: _PoolSettings, instance_type: InstanceType) -> None:
+    if pool.fabric is not None or pool.node.interfaces is None:
+        launchable_fabric(pool.name, instance_type, pool.chosen_fabric)
 
 
 def _check_unique(where: str, names: list[str]) -> None:

@@ -4,7 +4,6 @@ from ultrafleet.environment.models import AcceleratorPoolSettings, Environment, 
 from ultrafleet.kubernetes.labels import pool_labels
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.kubernetes.taint import accelerator_taint
-from ultrafleet.layout import Interface, efa_layout
 
 
 def environment_pool_nodes(environment: Environment) -> list[PoolNodes]:
@@ -18,11 +17,7 @@ def environment_pool_nodes(environment: Environment) -> list[PoolNodes]:
 
 def _nodes(pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> PoolNodes:
     ultraserver = pool.ultraserver if isinstance(pool, UltraServerPoolSettings) else None
-    interfaces = (
-        tuple(Interface(*interface) for interface in pool.node.interfaces)
-        if pool.node.interfaces is not None
-        else efa_layout(pool.instance, pool.node.intent)
-    )
+    interfaces = pool.layout(pool.instance)
     labels = pool_labels(pool.name, pool.instance, workload=pool.workload, ultraserver_type=ultraserver)
     return PoolNodes(
         pool_name=pool.name,

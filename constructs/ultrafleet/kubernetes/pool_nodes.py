@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ultrafleet.catalog import InstanceType, UltraServerType
-from ultrafleet.kubernetes.taint import Taint
+from ultrafleet.kubernetes.taint import Taint, accelerator_resource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +45,14 @@ class PoolNodes:
 
     @property
     def accelerator_resource(self) -> str:
-        """Extended resource that counts them: of NVIDIA's and Neuron's device plugins (their documents, high)."""
-        return "nvidia.com/gpu" if self.instance_type.accelerator_kind == "nvidia" else "aws.amazon.com/neuron"
+        """Extended resource that counts them.
+
+        Raises:
+            UnknownFactError: none is known for the kind of accelerator.
+        """
+        return accelerator_resource(
+            self.instance_type, instead="use an instance type with NVIDIA or Neuron accelerators"
+        )
 
     @property
     def has_multi_node_nvlink(self) -> bool:

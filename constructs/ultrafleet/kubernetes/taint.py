@@ -1,9 +1,11 @@
 """A taint of nodes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from ultrafleet.catalog import InstanceType
+from ultrafleet.errors import UnknownFactError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +23,33 @@ class Taint:
         return {"key": self.key, "operator": "Equal", "value": self.value, "effect": effect}
 
 
+ACCELERATOR_RESOURCES: Final[Mapping[str, str]] = {"nvidia": "nvidia.com/gpu", "neuron": "aws.amazon.com/neuron"}
+"""Extended resource of each kind of accelerator: of NVIDIA's and Neuron's device plugins (their documents, high)."""
+
+
 def accelerator_taint(instance_type: InstanceType) -> Taint:
-    """The accelerator's usual taint (EKS and Neuron documents, high), so that nothing else lands on its nodes."""
-    key = "nvidia.com/gpu" if instance_type.accelerator_kind == "nvidia" else "aws.amazon.com/neuron"
-    return Taint(key=key, value="true")
+    """The accelerator's usual taint (EKS and Neuron documents, high), so that nothing else lands on its nodes.
+
+    Raises:
+        UnknownFactError: no usual taint is known for the kind of accelerator.
+    """
+    return Taint(key=accelerator_resource(instance_type, instead="pass taints"), value="true")
+
+
+def accelerator_resource(instance_type: InstanceType, *, instead: str) -> str:
+    """The extended resource that counts a type's accelerators.
+
+    Args:
+        instance_type: the type.
+        instead: what the user may pass instead, as an imperative.
+
+    Raises:
+        UnknownFactError: none is known for the kind of accelerator.
+    """
+    kind: str = instance_type.require("accelerator_kind", instead=instead)
+    if kind not in ACCELERATOR_RESOURCES:
+        raise UnknownFactError(
+            f"no Kubernetes resource is known for {kind} ({instance_type}), expected "
+            f"{' or '.join(ACCELERATOR_RESOURCES)}: {instead}"
+        )
+    return ACCELERATOR_RESOURCES[kind]

@@ -1,7 +1,17 @@
-"""EFA layouts: derived from the cards of an instance type, and checked against them. No aws_cdk here."""
+"""Layouts of network interfaces: derived from the cards of a type, and checked against them. No aws_cdk here."""
 
-from ultrafleet.layout.derive import available_intents, efa_layout
+from ultrafleet.layout.derive import available_intents, efa_layout, fabric_layout, fabric_of, layout_fact
 from ultrafleet.layout.interface import EfaIntent, Interface
 from ultrafleet.layout.validate import Violation, layout_violations
 
-__all__ = ["EfaIntent", "Interface", "Violation", "available_intents", "efa_layout", "layout_violations"]
+__all__ = [
+    "EfaIntent",
+    "Interface",
+    "Violation",
+    "available_intents",
+    "efa_layout",
+    "fabric_layout",
+    "fabric_of",
+    "layout_fact",
+    "layout_violations",
+]

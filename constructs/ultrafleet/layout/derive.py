@@ -1,13 +1,14 @@
-"""EFA layouts, derived from the card table of an instance type.
+"""Layouts of EFA and RoCE, derived from the card table of an instance type.
 
-The rule is the EC2 user guide's (efa-acc-inst-types, high): the primary interface, card 0 device 0, is an ENA
+The rule of EFA is the EC2 user guide's (efa-acc-inst-types, high): the primary interface, card 0 device 0, is an ENA
 interface; where card 0 does EFA, an EFA-only interface at card 0 device 1; on every other card an EFA-only interface
-at device 0, and an ENA interface at device 1 where more IP bandwidth is wanted.
+at device 0, and an ENA interface at device 1 where more IP bandwidth is wanted. That of RoCE is the guide's too
+(secondary-networks, high): the primary interface, and a secondary interface at device 0 of every card that takes one.
 """
 
 from collections.abc import Sequence
 
-from ultrafleet.catalog import InstanceType, NetworkCard
+from ultrafleet.catalog import Fabric, Fact, InstanceType, NetworkCard
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.layout.interface import EfaIntent, Interface
 
@@ -15,22 +16,82 @@ _PRIMARY = Interface(0, 0, "interface")
 _EFA_8 = 8
 
 
+def fabric_layout(
+    instance_type: InstanceType, *, fabric: Fabric | None = None, intent: EfaIntent = EfaIntent.IP_SAVING
+) -> tuple[Interface, ...]:
+    """Network interfaces of an instance type on a fabric, by card and device.
+
+    Args:
+        instance_type: a type whose layout is published.
+        fabric: the fabric. Default: the one that the type has; a type with two needs it stated.
+        intent: what the layout is for. On RoCE there is `ip_saving` alone.
+
+    Raises:
+        FleetError: the type hasn't the fabric, or no layout for the intent; or it has two fabrics, and none is stated.
+        UnknownFactError: no source publishes a layout of the type, or what its cards take is unknown.
+    """
+    if fabric_of(instance_type, fabric) is Fabric.ROCE:
+        return _roce_layout(instance_type, _known(intent))
+    return efa_layout(instance_type, intent)
+
+
+def fabric_of(instance_type: InstanceType, fabric: Fabric | str | None = None) -> Fabric:
+    """The fabric of an instance type that is meant.
+
+    Args:
+        instance_type: the type.
+        fabric: the fabric asked for. Default: the only one of the type; EFA where its cards are not known.
+
+    Raises:
+        FleetError: there is no such fabric, the type hasn't it, or it has two and none is stated.
+        UnknownFactError: the cards of the type are not known, and RoCE is asked for.
+    """
+    has = instance_type.fabrics
+    names = " or ".join(has)
+    if fabric is None:
+        if len(has) > 1:
+            raise FleetError(
+                f"{instance_type} has {len(has)} fabrics, {' and '.join(has)}, expected one of them to be stated: pass "
+                "fabric (--fabric), which belongs to the pool and not to the type"
+            )
+        return has[0] if has else Fabric.EFA
+    try:
+        wanted = Fabric(fabric)
+    except ValueError:
+        raise FleetError(
+            path="fabric", got=repr(fabric), expected=" or ".join(Fabric), remedy="pass another fabric"
+        ) from None
+    if wanted in has or (not has and wanted is Fabric.EFA):
+        return wanted
+    if not has:
+        raise UnknownFactError(
+            f"no source says that {instance_type} has the fabric {wanted.value}, expected a type whose cards are "
+            "known: state its network_cards"
+        )
+    raise FleetError(f"{instance_type} has no fabric {wanted.value}, expected {names}: pass a fabric that it has")
+
+
+def layout_fact(instance_type: InstanceType, fabric: Fabric) -> Fact[bool | None]:
+    """The fact that a layout rests on: that it is published, and by whom."""
+    return instance_type.fact("published_roce_layout" if fabric is Fabric.ROCE else "published_efa_layout")
+
+
 def efa_layout(instance_type: InstanceType, intent: EfaIntent = EfaIntent.IP_SAVING) -> tuple[Interface, ...]:
     """Network interfaces of an instance type, by card and device.
 
     Args:
-        instance_type: a type with a layout published by AWS.
+        instance_type: a type whose layout, or a rule that gives it, is published.
         intent: what the layout is for.
 
     Raises:
         FleetError: the type has no layout for the intent, or there is no such intent.
-        UnknownFactError: AWS publishes no layout for the type, or what its cards take is unknown.
+        UnknownFactError: no source publishes a layout of the type, or what its cards take is unknown.
     """
     intent = _known(intent)
     cards = instance_type.network_cards
     if cards is None or not instance_type.published_efa_layout:
         raise UnknownFactError(
-            f"no EFA layout of {instance_type} is published by AWS, expected a type that has one: "
+            f"no EFA layout of {instance_type} is published, expected a type that has one: "
             "pass interfaces of your own, which are checked against what is known"
         )
     untyped = [card.index for card in cards if card.interface_types is None]
@@ -53,8 +114,22 @@ def efa_layout(instance_type: InstanceType, intent: EfaIntent = EfaIntent.IP_SAV
     return tuple(sorted(layout))
 
 
+def _roce_layout(instance_type: InstanceType, intent: EfaIntent) -> tuple[Interface, ...]:
+    if not instance_type.published_roce_layout:
+        raise UnknownFactError(
+            f"no RoCE layout of {instance_type} is published, expected a type that has one: pass another fabric"
+        )
+    if intent is not EfaIntent.IP_SAVING:
+        raise FleetError(
+            f"{instance_type} has no layout for the intent {intent.value} on roce, expected "
+            f"{EfaIntent.IP_SAVING.value}: pass another intent"
+        )
+    cards = instance_type.network_cards or ()
+    return (_PRIMARY, *(Interface(card.index, 0, "secondary") for card in cards if card.takes_secondary))
+
+
 def available_intents(instance_type: InstanceType) -> tuple[EfaIntent, ...]:
-    """Intents that the type has a layout for; none where AWS publishes none."""
+    """Intents that the type has a layout for; none where none is published."""
     cards = instance_type.network_cards
     if cards is None or not instance_type.published_efa_layout:
         return ()

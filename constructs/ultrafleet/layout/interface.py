@@ -22,7 +22,7 @@ class Interface(NamedTuple):
     Attributes:
         card: network card index.
         device: device index on the card.
-        interface_type: `interface` (ENA), `efa` (ENA and EFA) or `efa-only`.
+        interface_type: `interface` (ENA), `efa` (ENA and EFA), `efa-only`, or `secondary` (RoCE).
     """
 
     card: int
@@ -31,10 +31,15 @@ class Interface(NamedTuple):
 
     @property
     def takes_ip(self) -> bool:
-        """Whether it takes an IP address of the subnet: EFA-only interfaces take none."""
-        return self.interface_type != "efa-only"
+        """Whether it takes an IP address of the node's subnet: `efa-only` takes none, `secondary` of another subnet."""
+        return self.interface_type not in {"efa-only", "secondary"}
 
     @property
     def is_efa(self) -> bool:
         """Whether it is an EFA interface."""
         return self.interface_type in {"efa", "efa-only"}
+
+    @property
+    def is_secondary(self) -> bool:
+        """Whether it is an interface of a secondary network: RoCE."""
+        return self.interface_type == "secondary"

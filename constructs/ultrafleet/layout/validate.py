@@ -29,12 +29,16 @@ class Violation:
     message: str
 
 
-def layout_violations(instance_type: InstanceType, interfaces: Sequence[Interface]) -> list[Violation]:
+def layout_violations(
+    instance_type: InstanceType, interfaces: Sequence[Interface], *, allowed: Sequence[str] = INTERFACE_TYPES
+) -> list[Violation]:
     """Every rule that a layout breaks, as far as the facts of the type are known.
 
     Args:
         instance_type: the type; rules whose facts are unknown for it are not applied.
         interfaces: the layout, in any order.
+        allowed: interface types that may be stated where the layout is from. Default: all; `NetworkInterfaces` of
+            launch templates take `NETWORK_INTERFACE_TYPES`.
     """
     layout = sorted(Interface(*interface) for interface in interfaces)
     cards = {card.index: card for card in instance_type.network_cards or ()}
@@ -46,7 +50,7 @@ def layout_violations(instance_type: InstanceType, interfaces: Sequence[Interfac
         *_interfaces_a_card(cards, layout),
     ]
     for interface in layout:
-        found += _of_interface(instance_type, cards, interface)
+        found += _of_interface(instance_type, cards, interface, allowed)
     return sorted(
         found,
         key=lambda item: (
@@ -104,7 +108,7 @@ def _maxima(instance_type: InstanceType, layout: Sequence[Interface]) -> Iterato
     efa = sum(interface.is_efa for interface in layout)
     most, why = instance_type.max_efa_interfaces, "the API's maximum"
     if most is None and instance_type.documented_efa_interface_counts is not None:
-        # Nobody states a maximum: more than the documents describe is not known to launch.
+        # No source states a maximum: more than the documents describe is not known to launch.
         most, why = max(instance_type.documented_efa_interface_counts), "the most that the EC2 guide describes"
     if most is not None and efa > most:
         yield Violation(
@@ -115,18 +119,20 @@ def _maxima(instance_type: InstanceType, layout: Sequence[Interface]) -> Iterato
             f"{efa - most}",
         )
     maximum = instance_type.max_network_interfaces
-    if maximum is not None and len(layout) > maximum:
+    ordinary = sum(not interface.is_secondary for interface in layout)
+    if maximum is not None and ordinary > maximum:
         yield Violation(
             rule="interface-maximum",
             card=None,
             device=None,
-            message=f"there are {len(layout)} interfaces, expected at most {maximum} on {instance_type}: remove "
-            f"{len(layout) - maximum}",
+            message=f"there are {ordinary} interfaces, expected at most {maximum} on {instance_type}: remove "
+            f"{ordinary - maximum}",
         )
 
 
 def _interfaces_a_card(cards: dict[int, NetworkCard], layout: Sequence[Interface]) -> Iterator[Violation]:
-    for index, count in sorted(Counter(interface.card for interface in layout).items()):
+    ordinary = (interface.card for interface in layout if not interface.is_secondary)
+    for index, count in sorted(Counter(ordinary).items()):
         maximum = cards[index].max_interfaces if index in cards else None
         if maximum is not None and count > maximum:
             yield Violation(
@@ -138,16 +144,16 @@ def _interfaces_a_card(cards: dict[int, NetworkCard], layout: Sequence[Interface
 
 
 def _of_interface(
-    instance_type: InstanceType, cards: dict[int, NetworkCard], interface: Interface
+    instance_type: InstanceType, cards: dict[int, NetworkCard], interface: Interface, allowed: Sequence[str]
 ) -> Iterator[Violation]:
     card, device, interface_type = interface
-    if interface_type not in INTERFACE_TYPES:
+    if interface_type not in allowed:
         yield Violation(
             rule="interface-type",
             card=card,
             device=device,
             message=f"card {card} device {device} has type {interface_type!r}, expected one of "
-            f"{', '.join(INTERFACE_TYPES)}: correct it",
+            f"{', '.join(allowed)}: correct it",
         )
     if card < 0 or (cards and card not in cards):
         yield Violation(
@@ -159,8 +165,10 @@ def _of_interface(
         )
     known = cards.get(card)
     yield from _device(known, interface)
-    if known is None or known.interface_types is None or interface_type not in INTERFACE_TYPES:
+    if known is None or known.interface_types is None or interface_type not in allowed:
         return
+    if known.max_interfaces == 0 and not interface.is_secondary:
+        return  # the card takes no ordinary interface, which another rule says
     if interface.is_efa and not {"efa", "efa-only"}.intersection(known.interface_types):
         yield Violation(
             rule="efa-on-ena-only-card",
@@ -181,6 +189,8 @@ def _of_interface(
 
 def _device(card: NetworkCard | None, interface: Interface) -> Iterator[Violation]:
     stated = card.max_interfaces if card is not None else None
+    if interface.is_secondary:
+        stated = 1  # at device 0 (EC2 user guide, secondary-networks, high)
     if stated == 0:
         return  # the card takes no interface at all, which another rule says
     limit = stated if stated is not None else _DOCUMENTED_DEVICES

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from ultrafleet.catalog import InstanceType, other_type_names
 from ultrafleet.catalog.limits import USER_DATA_BYTES
+from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.layout import layout_violations
 from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.templates.intrinsics import Unknown, text_of
@@ -29,7 +30,9 @@ def _efa_layout(template: Template) -> Iterator[Problem]:
             yield cannot_tell(logical_id, "the instance type, and so the layout", kind.reason)
         elif layout is not None:
             messages = [
-                violation.message for kind in types.get(logical_id, ()) for violation in layout_violations(kind, layout)
+                violation.message
+                for kind in types.get(logical_id, ())
+                for violation in layout_violations(kind, layout, allowed=NETWORK_INTERFACE_TYPES)
             ]
             yield from (Problem(logical_id, message) for message in dict.fromkeys(messages))
 

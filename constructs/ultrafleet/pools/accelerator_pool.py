@@ -8,7 +8,7 @@ from constructs import Construct
 
 from ultrafleet.capacity.on_demand_reservation import OnDemandReservation
 from ultrafleet.capacity.placement_group import PlacementGroup, PlacementStrategy
-from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog import Fabric, InstanceType
 from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
 from ultrafleet.errors import FleetError
 from ultrafleet.pools.block_capacity import block_pool_shape
@@ -44,6 +44,8 @@ class AcceleratorPool(NodePool):
         drain_lead_minutes: with blocks: how long before a block's end the pool is emptied. Default 60, at least 50.
         hold: with blocks: keep the pool empty.
         capacity_target: with blocks: what the launch template points at.
+        fabric: network between the nodes of different instances. Default: the only one that the type has; P6e-GB300
+            has EFA and RoCE, and CloudFormation launches nodes on EFA alone.
         options: what the nodes are like.
 
     Raises:
@@ -72,6 +74,7 @@ class AcceleratorPool(NodePool):
         drain_lead_minutes: int | None = None,
         hold: bool = False,
         capacity_target: CapacityTarget = CapacityTarget.RESOURCE_GROUP,
+        fabric: Fabric | None = None,
         options: NodeOptions | None = None,
     ) -> None:
         super().__init__(scope, id)
@@ -116,6 +119,7 @@ class AcceleratorPool(NodePool):
             security_groups=security_groups,
             node_role=node_role,
             launch_template_version=launch_template_version,
+            fabric=fabric,
             options=options or NodeOptions(),
         )
 

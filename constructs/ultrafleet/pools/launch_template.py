@@ -13,6 +13,7 @@ def launch_template_data(
     *,
     instance_type: InstanceType,
     options: NodeOptions,
+    interfaces: Sequence[Interface],
     security_group_ids: Sequence[str],
     name_tag: str,
     capacity: Mapping[str, Any],
@@ -25,12 +26,12 @@ def launch_template_data(
     Args:
         instance_type: type of the nodes.
         options: what the caller chose.
+        interfaces: network interfaces of a node.
         security_group_ids: on every interface; the cluster's own among them, since EKS adds it to no custom template.
         name_tag: `Name` tag of instances, volumes and interfaces.
         capacity: the properties that say what capacity is launched into, `{}` for plain on-demand.
         root_volume_key_arn: customer key of the root volume. Default: the AWS-managed key.
     """
-    interfaces = options.layout(instance_type)
     user_data = NodeUserData(
         max_pods=options.max_pods,
         raid0_instance_store=options.wants_raid0(instance_type),

@@ -6,11 +6,12 @@ from enum import StrEnum
 
 from aws_cdk import aws_kms as kms
 
-from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog import Fabric, InstanceType
 from ultrafleet.catalog.eks import al2023_ami_type
+from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.kubernetes.taint import Taint, accelerator_taint
-from ultrafleet.layout import EfaIntent, Interface, efa_layout, layout_violations
+from ultrafleet.layout import EfaIntent, Interface, fabric_layout, layout_violations
 
 DEFAULT_MAX_PODS = 64
 """Room for some twenty daemon pods and the jobs of a node; the subnet's IP budget grows with it."""
@@ -46,7 +47,7 @@ class NodeOptions:
         root_volume_key: customer key of the root volume. Default: the AWS-managed key, which needs no grant. A key
             created in this app gets the grants that Auto Scaling's service-linked role needs; for an imported one
             its owner must add them.
-        raid0_instance_store: join the NVMe disks for containerd and the kubelet. Default: if the type has any.
+        raid0_instance_store: join the NVMe disks for containerd and the kubelet. Default: unless the type has none.
         grdma_pci_topo_check_override: see `NodeUserData`. Default: on GB200 and GB300.
         mask_imex: see `NodeUserData`. Default: on GB200 and GB300.
         kubelet_config: more fields of the KubeletConfiguration.
@@ -82,16 +83,20 @@ class NodeOptions:
                 "which the IP budget reads too"
             )
 
-    def layout(self, instance_type: InstanceType) -> tuple[Interface, ...]:
+    def layout(self, instance_type: InstanceType, fabric: Fabric | None = None) -> tuple[Interface, ...]:
         """The network interfaces of a node.
+
+        Args:
+            instance_type: type of the node.
+            fabric: fabric of its pool. Default: the only one of the type. A layout of the caller's own needs none.
 
         Raises:
             FleetError: the caller's layout breaks a rule.
             UnknownFactError: none is published and the caller passed none.
         """
         if self.interfaces is None:
-            return efa_layout(instance_type, self.efa_intent)
-        violations = layout_violations(instance_type, self.interfaces)
+            return fabric_layout(instance_type, fabric=fabric, intent=self.efa_intent)
+        violations = layout_violations(instance_type, self.interfaces, allowed=NETWORK_INTERFACE_TYPES)
         if violations:
             listed = "; ".join(violation.message for violation in violations)
             raise FleetError(f"interfaces for {instance_type} break {len(violations)} rules: {listed}")
@@ -116,15 +121,13 @@ class NodeOptions:
         return str(ami_type)
 
     def wants_raid0(self, instance_type: InstanceType) -> bool:
-        """Whether nodeadm joins the NVMe disks.
+        """Whether nodeadm joins the NVMe disks: where the type has any, or where no source says that it has none.
 
-        Raises:
-            UnknownFactError: nobody states whether the type has any.
+        Where there are none the AMI skips it (awslabs/amazon-eks-ami, setup-local-disks, high).
         """
         if self.raid0_instance_store is not None:
             return self.raid0_instance_store
-        count: int = instance_type.require("nvme_count", instead="pass raid0_instance_store")
-        return count > 0
+        return instance_type.nvme_count != 0
 
     def wants_grdma_override(self, instance_type: InstanceType) -> bool:
         """Whether the boot hook for EFA GPUDirect is written: on Grace Blackwell."""

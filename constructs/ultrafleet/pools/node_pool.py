@@ -10,14 +10,17 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.catalog import Fabric, InstanceType, UltraServerType
 from ultrafleet.catalog.limits import NODES_PER_NODE_GROUP
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.labels import pool_labels
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
+from ultrafleet.layout import Interface
 from ultrafleet.pools.launch_template import launch_template_data
 from ultrafleet.pools.node_options import NodeOptions
 from ultrafleet.pools.resolved_references import ClusterReference, ResolvedReferences, read_shared, role_arn
+from ultrafleet.pools.uncertain_facts import uncertain_facts
+from ultrafleet.rules.fabric import launchable_fabric
 from ultrafleet.rules.ip_budget import PoolIpDemand, node_ip_demand, subnet_ip_budget
 from ultrafleet.rules.names import NAME_RULE, is_name
 from ultrafleet.rules.node_repair import node_repair_config
@@ -82,16 +85,18 @@ class NodePool(Construct):
         security_groups: Sequence[ec2.ISecurityGroup],
         node_role: iam.IRole | None,
         launch_template_version: int,
+        fabric: Fabric | None,
         options: NodeOptions,
     ) -> None:
         shared = read_shared(cluster, subnet, security_groups)
-        _validate(pool_name, shape, shared, launch_template_version, options)
+        interfaces = _interfaces(pool_name, shape, fabric, options)
+        _validate(pool_name, shape, shared, launch_template_version, options, interfaces)
         key = options.root_volume_key
         if key is not None:
             _let_auto_scaling_use(self, key)
         self.pool_name = pool_name
         self.instance_type = shape.instance_type
-        self.kubernetes_nodes = pool_nodes(pool_name, shape, options)
+        self.kubernetes_nodes = pool_nodes(pool_name, shape, options, interfaces)
         self.node_role = node_role if node_role is not None else _new_node_role(self)
         self.launch_template = cdk.CfnResource(
             self,
@@ -102,6 +107,7 @@ class NodePool(Construct):
                 "LaunchTemplateData": launch_template_data(
                     instance_type=shape.instance_type,
                     options=options,
+                    interfaces=interfaces,
                     security_group_ids=shared.security_group_ids,
                     name_tag=f"{shared.cluster_name}-{pool_name}",
                     capacity=shape.capacity,
@@ -110,6 +116,12 @@ class NodePool(Construct):
             },
         )
         self.launch_template_id = self.launch_template.ref
+        rests_on = uncertain_facts(shape.instance_type, shape.ultraserver_type)
+        if rests_on:
+            cdk.Annotations.of(self).add_info_v2(
+                "ultrafleet:uncertain-facts",
+                f"pool {pool_name} rests on facts that are not certain: {'; '.join(rests_on)}",
+            )
         # CfnResource in CloudFormation's words and not CfnNodegroup: a third of the time, and the validation of the
         # template checks the same schema.
         self.node_group = cdk.CfnResource(
@@ -147,7 +159,14 @@ class NodePool(Construct):
         return self.launch_template.get_att("LatestVersionNumber").to_string()
 
 
-def pool_nodes(pool_name: str, shape: PoolShape, options: NodeOptions) -> PoolNodes:
+def _interfaces(pool_name: str, shape: PoolShape, fabric: Fabric | None, options: NodeOptions) -> tuple[Interface, ...]:
+    """Network interfaces of a node: the caller's own, or those of the type on the pool's fabric."""
+    if options.interfaces is not None and fabric is None:
+        return options.layout(shape.instance_type)
+    return options.layout(shape.instance_type, launchable_fabric(pool_name, shape.instance_type, fabric))
+
+
+def pool_nodes(pool_name: str, shape: PoolShape, options: NodeOptions, interfaces: Sequence[Interface]) -> PoolNodes:
     """What Kubernetes sees of a pool's nodes: the labels and taints are the ones that its node group gets."""
     derived = pool_labels(
         pool_name, shape.instance_type, workload=shape.workload, ultraserver_type=shape.ultraserver_type
@@ -159,13 +178,18 @@ def pool_nodes(pool_name: str, shape: PoolShape, options: NodeOptions) -> PoolNo
         nodes=shape.max_size,
         labels={**derived, **options.labels},
         taints=tuple(options.derived_taints(shape.instance_type)),
-        efa_interfaces=sum(interface.is_efa for interface in options.layout(shape.instance_type)),
+        efa_interfaces=sum(interface.is_efa for interface in interfaces),
         ultraserver_type=shape.ultraserver_type,
     )
 
 
 def _validate(
-    pool_name: str, shape: PoolShape, shared: ResolvedReferences, launch_template_version: int, options: NodeOptions
+    pool_name: str,
+    shape: PoolShape,
+    shared: ResolvedReferences,
+    launch_template_version: int,
+    options: NodeOptions,
+    interfaces: Sequence[Interface],
 ) -> None:
     validate_pool_name(pool_name)
     if is_token(launch_template_version) or launch_template_version < 1:
@@ -190,12 +214,11 @@ def _validate(
             "pass a subnet of that zone"
         )
     if shared.cidr is not None and not is_token(shared.cidr):
-        layout = options.layout(shape.instance_type)
         demand = PoolIpDemand(
             pool_name=pool_name,
             nodes=shape.max_size,
             per_node=node_ip_demand(
-                ip_interfaces=sum(interface.takes_ip for interface in layout),
+                ip_interfaces=sum(interface.takes_ip for interface in interfaces),
                 max_pods=options.max_pods,
                 ipv4_per_interface=shape.instance_type.ipv4_per_interface,
             ),

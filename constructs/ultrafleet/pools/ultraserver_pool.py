@@ -6,7 +6,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ultrafleet.catalog import UltraServerType
+from ultrafleet.catalog import Fabric, UltraServerType
 from ultrafleet.errors import FleetError
 from ultrafleet.pools.block_capacity import block_pool_shape
 from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
@@ -38,6 +38,8 @@ class UltraServerPool(NodePool):
             an UltraServer from 60 minutes before the end, and eviction takes up to 15.
         hold: keep the pool empty, whatever its blocks do.
         capacity_target: what the launch template points at.
+        fabric: network between the nodes of different instances. Default: the only one that the type has; P6e-GB300
+            has EFA and RoCE, and CloudFormation launches nodes on EFA alone.
         options: what the nodes are like.
 
     Raises:
@@ -66,6 +68,7 @@ class UltraServerPool(NodePool):
         drain_lead_minutes: int | None = None,
         hold: bool = False,
         capacity_target: CapacityTarget = CapacityTarget.RESOURCE_GROUP,
+        fabric: Fabric | None = None,
         options: NodeOptions | None = None,
     ) -> None:
         super().__init__(scope, id)
@@ -95,5 +98,6 @@ class UltraServerPool(NodePool):
             security_groups=security_groups,
             node_role=node_role,
             launch_template_version=launch_template_version,
+            fabric=fabric,
             options=options or NodeOptions(),
         )

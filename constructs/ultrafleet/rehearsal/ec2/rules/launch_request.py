@@ -8,6 +8,7 @@ from typing import Any, Literal
 from moto.ec2.exceptions import InvalidSubnetIdError
 
 from ultrafleet.catalog import InstanceType, InstanceTypeFacts
+from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.layout import Interface, Violation, layout_violations
 from ultrafleet.rehearsal.ec2.state.instance_types import catalog_type, network_limits
 from ultrafleet.rehearsal.ec2.state.moto_backend import backend
@@ -127,7 +128,8 @@ class LaunchFacts:
         if entry is None:
             limits = network_limits(self.request.instance_type)
             entry = InstanceType.of(self.request.instance_type, facts=InstanceTypeFacts(**limits))
-        return layout_violations(entry, [interface.at for interface in self.interfaces])
+        at = [interface.at for interface in self.interfaces]
+        return layout_violations(entry, at, allowed=NETWORK_INTERFACE_TYPES)
 
 
 def facts_of(request: LaunchRequest) -> LaunchFacts:

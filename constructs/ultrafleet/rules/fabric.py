@@ -1,0 +1,37 @@
+"""Fabric of a pool: which of a type's fabrics a launch template can give its nodes."""
+
+from typing import Final
+
+from ultrafleet.catalog import Confidence, Fabric, InstanceType, Source
+from ultrafleet.errors import FleetError
+from ultrafleet.layout import fabric_of
+
+NO_SECONDARY_INTERFACES: Final = Source(
+    "cfn-lint, CDK 2.276.0: AWS::EC2::LaunchTemplate has no SecondaryInterfaces", Confidence.HIGH
+)
+"""Why CloudFormation can't launch nodes on RoCE."""
+
+
+def launchable_fabric(pool_name: str, instance_type: InstanceType, fabric: Fabric | str | None) -> Fabric:
+    """The fabric of a pool whose nodes a CloudFormation launch template launches.
+
+    Args:
+        pool_name: name of the pool.
+        instance_type: type of its nodes.
+        fabric: the fabric asked for. Default: the only one of the type.
+
+    Raises:
+        FleetError: it is RoCE, the type hasn't it, or the type has two and none is stated.
+        UnknownFactError: the cards of the type are not known, and RoCE is asked for.
+    """
+    try:
+        chosen = fabric_of(instance_type, fabric)
+    except FleetError as error:
+        raise error.within(f"pool {pool_name}") from None
+    if chosen is Fabric.ROCE:
+        raise FleetError(
+            f"pool {pool_name} has fabric roce, expected efa: launch templates of CloudFormation have no "
+            "SecondaryInterfaces, which RoCE needs; pass fabric efa, or launch RoCE nodes beside the pool through the "
+            "EC2 API or Terraform"
+        )
+    return chosen
