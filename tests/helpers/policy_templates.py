@@ -69,6 +69,8 @@ def efa_only(cards: Iterable[int], *, on_first: bool = True) -> list[tuple[int, 
 
 GRACE, X86, NEURON = "AL2023_ARM_64_NVIDIA", "AL2023_x86_64_NVIDIA", "AL2023_x86_64_NEURON"
 P6E = "p6e-gb200.36xlarge"
+# Odd cards take one interface, even ones two.
+SIXTEEN_EFA_ONLY = [(0, 0, ENA), *((card, 0 if card % 2 else 1, "efa-only") for card in range(1, 17))]
 SELF = {"Fn::GetAtt": ["Nodes", "GroupId"]}
 GROUP = {
     "Nodes": {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "nodes", "VpcId": "vpc-1"}},
@@ -90,6 +92,16 @@ GOOD: dict[str, dict[str, Any]] = {
     "P6e by eight EFA": {
         "Launch": launch(P6E, efa_only(range(1, 16, 2), on_first=False), block=CR),
         "Rack": node_group(GRACE, 9, **BLOCK),
+    },
+    "P6e by sixteen efa-only (ParallelCluster 3.16)": {
+        "Launch": launch(P6E, SIXTEEN_EFA_ONLY, block=CR),
+        "Rack": node_group(GRACE, 18, **BLOCK),
+    },
+    "P6e by sixteen EFA (ParallelCluster 3.14, pull request 6930)": {
+        "Launch": launch(
+            P6E, [(0, 0, ENA), *((c, *((0, "efa-only") if c % 2 else (1, "efa"))) for c in range(1, 17))], block=CR
+        ),
+        "Rack": node_group(GRACE, 18, **BLOCK),
     },
     "P6e with its security group": {
         **GROUP,
@@ -183,10 +195,6 @@ BAD: dict[str, tuple[dict[str, Any], set[str]]] = {
     ),
     "one EFA a card on B300 (the same)": (
         {"Launch": launch("p6-b300.48xlarge", one_efa_a_card(17)), "Pool": node_group(X86, 2)},
-        {"efa-layout"},
-    ),
-    "16 efa-only on P6e (ParallelCluster 3.16)": (
-        {"Launch": launch(P6E, efa_only(range(1, 17), on_first=False), block=CR)},
         {"efa-layout"},
     ),
     "a placement group for EFA with a block (terraform-aws-eks #3730, eksctl #7949)": (

@@ -8,7 +8,7 @@ import pytest
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks as eks_v1
 from aws_cdk import aws_kms as kms
-from aws_cdk.assertions import Match, Template
+from aws_cdk.assertions import Annotations, Match, Template
 from syrupy.assertion import SnapshotAssertion
 
 from helpers.fleet import (
@@ -25,7 +25,7 @@ from helpers.fleet import (
     ultraserver_block,
     user_data,
 )
-from ultrafleet.catalog import InstanceType, InstanceTypeFacts, UltraServerType
+from ultrafleet.catalog import Fabric, InstanceType, InstanceTypeFacts, UltraServerType
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.layout import EfaIntent, Interface
 from ultrafleet.pools import CapacityTarget, ImportedCluster, NodeOptions, Taint
@@ -316,11 +316,38 @@ def test_fails_ultraserver_pool(site: Site, given: Callable[[Site], dict[str, An
         site.ultraserver_pool(**given(site))
 
 
-def test_fails_gb300_without_a_layout(site: Site) -> None:
-    gb300 = UltraServerType.U_P6E_GB300X72
-    with pytest.raises(UnknownFactError, match=r"no EFA layout of p6e-gb300\.36xlarge is published"):
-        site.ultraserver_pool(
-            ultraserver_type=gb300,
-            blocks=[ultraserver_block(ultraserver=gb300)],
-            options=NodeOptions(raid0_instance_store=True),
-        )
+GB300 = UltraServerType.U_P6E_GB300X72
+
+
+class TestGb300:
+    def test_on_efa_it_launches_and_says_what_it_rests_on(self, site: Site) -> None:
+        site.ultraserver_pool(ultraserver_type=GB300, blocks=[ultraserver_block(ultraserver=GB300)], fabric=Fabric.EFA)
+        assert interfaces(site.stack) == [(0, 0, "interface"), (0, 1, "efa-only")]
+        group = only(site.stack, NODE_GROUP)
+        assert (group["AmiType"], group["ScalingConfig"]["MaxSize"]) == ("AL2023_ARM_64_NVIDIA", 18)
+        (told,) = Annotations.from_stack(site.stack).find_info("*", Match.any_value())
+        text = str(told.entry.data)
+        assert "published_efa_layout of p6e-gb300r.36xlarge is True, by NVIDIA/aicr" in text
+        assert "instance_count of u-p6e-gb300x72 is 18, by pulumi-labs" in text
+        assert "(low)" in text
+        assert "nvme_count of p6e-gb300r.36xlarge is not known" in text
+
+    def test_facts_that_are_certain_are_not_mentioned(self, site: Site) -> None:
+        site.ultraserver_pool()
+        assert Annotations.from_stack(site.stack).find_info("*", Match.any_value()) == []
+
+    @pytest.mark.parametrize(
+        ("fabric", "message"),
+        [
+            (None, "pool rack-a: p6e-gb300r.36xlarge has 2 fabrics, efa and roce, expected one of them"),
+            (Fabric.ROCE, "pool rack-a has fabric roce, expected efa: launch templates of CloudFormation have no"),
+        ],
+    )
+    def test_fails_without_a_fabric_that_can_be_launched(self, site: Site, fabric: Fabric | None, message: str) -> None:
+        with pytest.raises(FleetError, match=message):
+            site.ultraserver_pool(ultraserver_type=GB300, blocks=[ultraserver_block(ultraserver=GB300)], fabric=fabric)
+
+    def test_fails_in_the_spelling_of_which_no_layout_is_published(self, site: Site) -> None:
+        other = UltraServerType.of("u-p6e-gb300x72", instance_type=InstanceType.P6E_GB300_36XLARGE)
+        with pytest.raises(UnknownFactError, match=r"no EFA layout of p6e-gb300\.36xlarge is published"):
+            site.ultraserver_pool(ultraserver_type=other, blocks=[ultraserver_block(ultraserver=other)])
