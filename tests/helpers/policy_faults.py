@@ -59,9 +59,9 @@ def add(resources: dict[str, Any], logical_id: str, kind: str, **properties: Any
 LAUNCH = {"LaunchTemplateId": {"Ref": "Template"}, "Version": "1"}
 
 FAULTS: dict[str, tuple[Edit, str, str]] = {
-    "every card of a P6e": (
+    "device 1 on the odd cards of a P6e, which take one interface": (
         lambda r: data(r).update(
-            NetworkInterfaces=interfaces((0, 0, "interface"), *((n, 0, "efa-only") for n in range(1, 17)))
+            NetworkInterfaces=interfaces((0, 0, "interface"), *((n, 1, "efa-only") for n in (1, 5, 9, 13)))
         ),
         "efa-layout",
         "error",
