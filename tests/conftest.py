@@ -1,7 +1,10 @@
 """What several test files share."""
 
+import gc
 import json
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import aws_cdk as cdk
@@ -11,9 +14,29 @@ from syrupy.extensions.json import JSONSnapshotExtension
 
 from helpers.common import SERVICE_TOKEN
 from helpers.fleet import Site
+from helpers.once import FOLDER
 from ultrafleet.delivery import KubectlAccess, KubectlDelivery
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder of what is made once for the whole run, before any worker is started."""
+    if FOLDER not in os.environ:
+        folder = TemporaryDirectory(prefix="ultrafleet-tests-")
+        os.environ[FOLDER] = folder.name
+
+        def clean() -> None:
+            del os.environ[FOLDER]
+            folder.cleanup()
+
+        config.add_cleanup(clean)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what was imported: it stays to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

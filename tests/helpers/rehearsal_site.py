@@ -1,6 +1,7 @@
 """A shipped environment, perhaps edited, on the embedded AWS of this process."""
 
 import json
+import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,8 @@ from typing import Any
 import aws_cdk as cdk
 import yaml
 
+from helpers import aws_state
+from helpers.once import once
 from stacks.fleet_stage import FleetStage
 from ultrafleet.environment import Environment, load_environment
 from ultrafleet.rehearsal.calls import Calls
@@ -27,9 +30,24 @@ Content = dict[str, Any]
 Edit = Callable[[Content], object]
 
 
+_DEPLOYMENTS: dict[str, bytes] = {}
+
+
+def _deployment(key: str, deploy: Callable[[], bytes]) -> bytes:
+    if key not in _DEPLOYMENTS:
+        _DEPLOYMENTS[key] = once(key, deploy)
+    return _DEPLOYMENTS[key]
+
+
 @cache
 def synthesised(content: str, name: str) -> tuple[Environment, tuple[AssemblyStack, ...]]:
     """An environment and its stacks, from the text of its file."""
+    made = once(f"synth {name} {content}", lambda: pickle.dumps(_synthesise(content, name)))
+    found: tuple[Environment, tuple[AssemblyStack, ...]] = pickle.loads(made)  # noqa: S301  # our own
+    return found
+
+
+def _synthesise(content: str, name: str) -> tuple[Environment, tuple[AssemblyStack, ...]]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.yaml"
         path.write_text(content)
@@ -103,6 +121,28 @@ def site(name: str, edit: Edit | None = None, *, now: datetime | None = None) ->
     starts = [block.start for pool in made.environment.pools for block in pool.capacity_blocks]
     begin = min(starts) - timedelta(hours=1) if starts else datetime(2026, 11, 23, tzinfo=UTC)
     with embedded_aws(made.environment, now=now or begin):
+        yield made
+        aws_state.forget()
+
+
+@contextmanager
+def deployed(name: str, edit: Edit | None = None, *, up: bool = False) -> Iterator[Site]:
+    """The same with every stack deployed, for a test alone: it may change whatever it likes.
+
+    Args:
+        name: of the environment.
+        edit: of its file.
+        up: its pools run, half an hour after their blocks began.
+    """
+    with site(name, edit) as made:
+
+        def deploy() -> bytes:
+            made.deploy()
+            if up:
+                made.director.bring_up()
+            return aws_state.save()
+
+        aws_state.restore(_deployment(f"deployed {up} {name} {made.text}", deploy))
         yield made
 
 

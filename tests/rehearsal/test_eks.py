@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from helpers.rehearsal_site import Site, site, without_workloads
+from helpers.rehearsal_site import Site, deployed, without_workloads
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 CLUSTER = {"clusterName": "inference"}
@@ -17,17 +17,14 @@ ROLE = "arn:aws:iam::444455556666:role/people"
 @pytest.fixture
 def up() -> Iterator[Site]:
     """Inference, with its pools up."""
-    with site("inference", without_workloads) as made:
-        made.deploy()
-        made.director.bring_up()
+    with deployed("inference", without_workloads, up=True) as made:
         yield made
 
 
 @pytest.fixture(scope="class")
 def standing() -> Iterator[Site]:
     """Inference, for tests that leave it as it is."""
-    with site("inference", without_workloads) as made:
-        made.deploy()
+    with deployed("inference", without_workloads) as made:
         yield made
 
 
@@ -144,8 +141,7 @@ class TestClusters:
 
 class TestClusterLife:
     def test_refuse_deletion_while_they_are_protected(self) -> None:
-        with site("inference", without_workloads) as made:
-            made.deploy()
+        with deployed("inference", without_workloads) as made:
             for name in made.call("eks", "list_nodegroups", **CLUSTER)["nodegroups"]:
                 made.call("eks", "delete_nodegroup", **CLUSTER, nodegroupName=name)
             SIMULATED_ACCOUNT.advance(SIMULATED_ACCOUNT.now + timedelta(minutes=15))
@@ -153,8 +149,7 @@ class TestClusterLife:
                 made.call("eks", "delete_cluster", name="inference")
 
     def test_take_the_next_minor_version(self) -> None:
-        with site("dev", without_workloads) as made:
-            made.deploy()
+        with deployed("dev", without_workloads) as made:
             update = made.call("eks", "update_cluster_version", name="dev", version="1.35")["update"]
             assert made.call("eks", "describe_cluster", name="dev")["cluster"]["version"] == "1.35"
             found = made.call("eks", "describe_update", name="dev", updateId=update["id"])["update"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from helpers.rehearsal_site import Content, Site, pool_of, site, without_workloads
+from helpers.rehearsal_site import Content, Site, deployed, pool_of, without_workloads
 from ultrafleet.cli import app
 from ultrafleet.layout import efa_layout
 from ultrafleet.rehearsal.scenarios.advice import advice_for
@@ -23,17 +23,13 @@ POOLS = {"dev": {"h100": 1}, "training": {"rack-a": 18, "rack-b": 18, "b300": 2}
 @pytest.fixture(params=list(POOLS))
 def up(request: pytest.FixtureRequest) -> Iterator[Site]:
     """Each shipped environment, deployed, with its pools up."""
-    with site(request.param) as made:
-        made.deploy()
-        made.director.bring_up()
+    with deployed(request.param, up=True) as made:
         yield made
 
 
 @pytest.fixture
 def training() -> Iterator[Site]:
-    with site("training") as made:
-        made.deploy()
-        made.director.bring_up()
+    with deployed("training", up=True) as made:
         yield made
 
 
@@ -147,8 +143,7 @@ class TestEdits:
             pool.update(instance_type="p5e.48xlarge", launch_template_version=2)
             pool["blocks"][0]["capacity_reservation_id"] = "cr-0eeeeeeeeeeeeeee1"
 
-        with site("inference") as made:
-            made.deploy()
+        with deployed("inference") as made:
             done = made.deploy(other)
             # The queue counts another type, the model there asks for it, and another reservation is watched.
             changed = {name.removeprefix("inference-") for name, what in done.items() if what != "unchanged"}
@@ -203,8 +198,7 @@ def test_a_pool_that_would_need_another_node_group_is_refused() -> None:
         pool.update(instance_type="trn2.48xlarge")
         pool["blocks"][0]["capacity_reservation_id"] = "cr-0eeeeeeeeeeeeeee1"
 
-    with site("inference", without_workloads) as made:
-        made.deploy()
+    with deployed("inference", without_workloads) as made:
         with pytest.raises(StackFailedError) as caught:
             made.deploy(on_arm)
         assert caught.value.status == "UPDATE_ROLLBACK_COMPLETE"

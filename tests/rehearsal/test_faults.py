@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from helpers.rehearsal_site import Content, Site, pool_of, site
+from helpers.rehearsal_site import Content, Site, deployed, pool_of, site
 from ultrafleet.catalog.source import Source
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.eks.clock import Nodes
@@ -65,8 +65,7 @@ def told(made: Site) -> list[str]:
 @pytest.fixture
 def training() -> Iterator[Site]:
     """Training, deployed an hour before its blocks begin."""
-    with site("training") as made:
-        made.deploy()
+    with deployed("training") as made:
         yield made
 
 

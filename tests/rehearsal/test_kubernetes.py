@@ -7,7 +7,7 @@ import pytest
 from moto import mock_aws
 
 from helpers.manifests import delivered_objects, delivered_releases
-from helpers.rehearsal_site import Site, site
+from helpers.rehearsal_site import Site, deployed, site
 from helpers.workload_edits import argo_cd
 from ultrafleet.rehearsal import extension
 from ultrafleet.rehearsal.kubernetes import KubernetesApi, Release
@@ -58,8 +58,7 @@ def test_everything_that_templates_carry_is_stored_and_read_back(name: str, fewe
 
 
 def test_stacks_that_go_take_their_objects_with_them() -> None:
-    with site("training") as made:
-        made.deploy()
+    with deployed("training") as made:
         before = set(content(made).objects)
         team = next(stack for stack in made.stacks if stack.name.endswith("team-pretraining"))
         made.call("cloudformation", "delete_stack", StackName=team.name)
@@ -86,8 +85,7 @@ class TestKubectl:
 
     @pytest.fixture(scope="class")
     def made(self) -> Iterator[Site]:
-        with site("inference", lambda content: content.update(models=[])) as made:
-            made.deploy()
+        with deployed("inference", lambda content: content.update(models=[])) as made:
             yield made
 
     def token(self, made: Site) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from helpers.rehearsal_site import Site, site
+from helpers.rehearsal_site import Site, deployed
 from ultrafleet.rehearsal import extension
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
@@ -112,8 +112,7 @@ class TestIntegrations:
 
 
 def test_the_deployed_machine_needs_the_rights_that_its_role_has() -> None:
-    with site("training") as made:
-        made.deploy()
+    with deployed("training") as made:
         role = next(
             item["RoleName"]
             for item in made.call("iam", "list_roles")["Roles"]
@@ -208,8 +207,7 @@ def test_time_stops_at_every_moment_and_at_the_end() -> None:
 
 @pytest.fixture
 def inference() -> Iterator[Site]:
-    with site("inference") as made:
-        made.deploy()
+    with deployed("inference") as made:
         yield made
 
 
