@@ -2,7 +2,7 @@
 
 from ultrafleet.policy.acknowledgement import Acknowledgement, acknowledge, read_acknowledgements
 from ultrafleet.policy.engine import RULES, check_templates
-from ultrafleet.policy.rule import Finding, Problem, Rule, Severity
+from ultrafleet.policy.rule import Finding, PolicyRule, Problem, Severity
 from ultrafleet.templates.reading import parse_template, read_templates
 from ultrafleet.templates.template import Template
 
@@ -10,8 +10,8 @@ __all__ = [
     "RULES",
     "Acknowledgement",
     "Finding",
+    "PolicyRule",
     "Problem",
-    "Rule",
     "Severity",
     "Template",
     "acknowledge",

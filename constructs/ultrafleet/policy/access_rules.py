@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
+from ultrafleet.catalog.source import Source
+from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.templates.cluster import clusters
 from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.networks import is_everybody
@@ -109,35 +110,35 @@ def _authentication(template: Template) -> Iterator[Problem]:
 
 
 RULES = (
-    Rule(
+    PolicyRule(
         id="public-endpoint",
         severity=Severity.ERROR,
         protects_from="a Kubernetes API that the whole internet may try",
-        source="EKS user guide, cluster endpoint access (high)",
+        source=Source("EKS user guide, cluster endpoint access"),
         remedy="EndpointPublicAccess false, EndpointPrivateAccess true",
         check=_endpoint,
     ),
-    Rule(
+    PolicyRule(
         id="all-rights",
         severity=Severity.ERROR,
         protects_from="a pod that takes over the account",
-        source="IAM user guide, least privilege (high)",
+        source=Source("IAM user guide, least privilege"),
         remedy="name actions and resources",
         check=_all_rights,
     ),
-    Rule(
+    PolicyRule(
         id="trust-everybody",
         severity=Severity.ERROR,
         protects_from="anybody with an AWS account in the role's place",
-        source="IAM user guide, trust policies (high)",
+        source=Source("IAM user guide, trust policies"),
         remedy="name a service, an account or a condition",
         check=_trust,
     ),
-    Rule(
+    PolicyRule(
         id="authentication-mode",
         severity=Severity.WARNING,
         protects_from="access to the cluster that no review sees",
-        source="EKS user guide, access entries (high); that they are better: ours",
+        source=Source("EKS user guide, access entries; that they are better: ours"),
         remedy="AuthenticationMode: API, and access entries",
         check=_authentication,
     ),

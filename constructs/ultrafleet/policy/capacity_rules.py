@@ -1,11 +1,14 @@
 """Rules of what instances are bought with: market options, reservations, groups of them, placement groups."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from ultrafleet.catalog import capacity_blocks
 from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
+from ultrafleet.catalog.source import Source
 from ultrafleet.errors import FleetError
-from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
+from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.rules.capacity_block import validate_reservation_id
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import BLOCK_MARKET, Launch, as_list, known_type, launches
@@ -227,59 +230,62 @@ def _configuration(group: Resource) -> dict[str, dict[str, list[Any]]]:
 
 _EC2 = "EC2 user guide"
 RULES = (
-    Rule(
+    PolicyRule(
         id="market-and-reservation",
         severity=Severity.ERROR,
         protects_from="launches that fail, or that run beside the block that was paid for",
-        source=f"{_EC2}, launch instances using Capacity Blocks (high)",
+        source=Source(f"{_EC2}, launch instances using Capacity Blocks"),
         remedy="state MarketType capacity-block and the block's reservation together",
         check=_market,
     ),
-    Rule(
+    PolicyRule(
         id="reservation-id",
         severity=Severity.ERROR,
         protects_from="a launch template that targets nothing",
-        source="EKS user guide, Capacity Blocks (high)",
+        source=Source("EKS user guide, Capacity Blocks"),
         remedy="pass the id that `aws ec2 describe-capacity-reservations` shows",
         check=_reservation_id,
     ),
-    Rule(
+    PolicyRule(
         id="placement-with-block",
         severity=Severity.ERROR,
         protects_from="launches that EC2 refuses, or capacity that is paid for and stranded",
-        source=f"{_EC2}, Capacity Blocks, considerations (high); terraform-aws-eks #3730, eksctl #7949",
+        source=replace(
+            capacity_blocks.source("capacity-block/no-placement-group"),
+            also=(capacity_blocks.source("capacity-block/placement-group-launch"),),
+        ),
         remedy="take the placement group out",
         check=_placement,
     ),
-    Rule(
+    PolicyRule(
         id="placement-strategy",
         severity=Severity.WARNING,
         protects_from="instances apart from one another, with the latency of that",
-        source=f"{_EC2}, placement groups and EFA (high)",
+        source=Source(f"{_EC2}, placement groups and EFA"),
         remedy="Strategy: cluster",
         check=_placement_strategy,
     ),
-    Rule(
+    PolicyRule(
         id="block-in-cloudformation",
         severity=Severity.ERROR,
         protects_from="a stack that fails: CloudFormation can't buy a capacity block",
-        source="CloudFormation schema of AWS::EC2::CapacityReservation; EC2 API, PurchaseCapacityBlock (high)",
+        source=Source("CloudFormation schema of AWS::EC2::CapacityReservation; EC2 API, PurchaseCapacityBlock"),
         remedy="buy the block by the API, and pass its reservation id",
         check=_made_here,
     ),
-    Rule(
+    PolicyRule(
         id="reservation-agreement",
         severity=Severity.ERROR,
         protects_from="launches that find no capacity beside a reservation that costs money",
-        source=f"{_EC2}, Capacity Reservations: type, zone and platform have to match (high)",
+        source=Source(f"{_EC2}, Capacity Reservations: type, zone and platform have to match"),
         remedy="one instance type and one zone in reservation, launch template and subnet",
         check=_agreement,
     ),
-    Rule(
+    PolicyRule(
         id="reservation-group",
         severity=Severity.ERROR,
         protects_from="a group that takes no reservations, or launches that find none of their type",
-        source=f"{_EC2}, create a Capacity Reservation group; Resource Groups, service configurations (high)",
+        source=Source(f"{_EC2}, create a Capacity Reservation group; Resource Groups, service configurations"),
         remedy=f"{_POOL} with the instance type, and {_GENERIC} with allowed-resource-types {_RESERVATION}",
         check=_reservation_group,
     ),

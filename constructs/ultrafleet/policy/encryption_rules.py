@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
+from ultrafleet.catalog.source import Source
+from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import is_true, launches
 from ultrafleet.templates.template import Template
@@ -47,11 +48,11 @@ def _of(logical_id: str, volume: Mapping[str, Any], name: str) -> Iterator[Probl
 
 
 RULES = (
-    Rule(
+    PolicyRule(
         id="volume-encryption",
         severity=Severity.ERROR,
         protects_from="data on disks that anybody with a snapshot reads",
-        source="EC2 user guide, EBS encryption: off unless stated, or the account's default (high)",
+        source=Source("EC2 user guide, EBS encryption: off unless stated, or the account's default"),
         remedy="Encrypted: true",
         check=_volumes,
     ),

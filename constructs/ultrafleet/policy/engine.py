@@ -15,10 +15,10 @@ from ultrafleet.policy import (
     storage_rules,
     version_rules,
 )
-from ultrafleet.policy.rule import Finding, Rule
+from ultrafleet.policy.rule import Finding, PolicyRule
 from ultrafleet.templates.template import Template
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[PolicyRule, ...] = (
     *launch_rules.RULES,
     *capacity_rules.RULES,
     *node_group_rules.RULES,

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from ultrafleet.catalog import InstanceType, other_type_names
 from ultrafleet.catalog.limits import USER_DATA_BYTES
 from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
+from ultrafleet.catalog.source import Source
 from ultrafleet.layout import layout_violations
-from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
+from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import is_true, known_type, launches
 from ultrafleet.templates.node_group import groups, types_launched
@@ -137,67 +138,67 @@ def user_data(value: object) -> bytes | None:
 
 _EC2 = "EC2 user guide"
 RULES = (
-    Rule(
+    PolicyRule(
         id="efa-layout",
         severity=Severity.ERROR,
         protects_from="instances that EC2 refuses, or that launch with less bandwidth than they were bought with",
-        source=f"{_EC2}, EFA interfaces by instance type, and network cards; see docs/efa-layout.md (high)",
+        source=Source(f"{_EC2}, EFA interfaces by instance type, and network cards; see docs/efa-layout.md"),
         remedy="`ultrafleet layout TYPE` prints a layout that launches",
         check=_efa_layout,
     ),
-    Rule(
+    PolicyRule(
         id="no-efa",
         severity=Severity.WARNING,
         protects_from="an UltraServer whose nodes reach others over TCP only",
-        source=f"{_EC2}, EFA interfaces by instance type (high); that it is meant otherwise: ours",
+        source=Source(f"{_EC2}, EFA interfaces by instance type; that it is meant otherwise: ours"),
         remedy="`ultrafleet layout TYPE` prints a layout that launches",
         check=_no_efa,
     ),
-    Rule(
+    PolicyRule(
         id="instance-type",
         severity=Severity.WARNING,
         protects_from="a type that doesn't exist, and rules that don't know its cards",
-        source="docs/catalog.md, which names the source of each type (high); EC2 may know newer ones",
+        source=Source("docs/catalog.md, which names the source of each type; EC2 may know newer ones"),
         remedy="correct the name, or leave it if EC2 knows it",
         check=_instance_type,
     ),
-    Rule(
+    PolicyRule(
         id="public-ip",
         severity=Severity.ERROR,
         protects_from="launches that RunInstances refuses: no public address on instances with several interfaces",
-        source=f"{_EC2}, public IPv4 addresses (high)",
+        source=Source(f"{_EC2}, public IPv4 addresses"),
         remedy="take AssociatePublicIpAddress out",
         check=_public_ip,
     ),
-    Rule(
+    PolicyRule(
         id="security-groups-twice",
         severity=Severity.ERROR,
         protects_from="launches that EC2 refuses",
-        source="EC2 API reference, RunInstances; EKS user guide, launch templates (high)",
+        source=Source("EC2 API reference, RunInstances; EKS user guide, launch templates"),
         remedy="Groups on every interface, and no SecurityGroupIds",
         check=_groups_twice,
     ),
-    Rule(
+    PolicyRule(
         id="imdsv2",
         severity=Severity.ERROR,
         protects_from="credentials of the node's role in the hands of whoever makes a pod send a request",
-        source=f"{_EC2}, instance metadata (high)",
+        source=Source(f"{_EC2}, instance metadata"),
         remedy="MetadataOptions: HttpTokens: required",
         check=_imds,
     ),
-    Rule(
+    PolicyRule(
         id="ssh-key",
         severity=Severity.WARNING,
         protects_from="keys that are shared and never rotated",
-        source=f"{_EC2}, key pairs (high); that there should be none: ours",
+        source=Source(f"{_EC2}, key pairs; that there should be none: ours"),
         remedy="take KeyName out",
         check=_ssh_key,
     ),
-    Rule(
+    PolicyRule(
         id="user-data-size",
         severity=Severity.ERROR,
         protects_from="a launch template that EC2 refuses",
-        source=f"{_EC2}, user data: 16 KB before encoding (high)",
+        source=Source(f"{_EC2}, user data: 16 KB before encoding"),
         remedy="fetch what is large from S3",
         check=_user_data,
     ),

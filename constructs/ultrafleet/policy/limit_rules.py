@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from ultrafleet.catalog import limits
-from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
+from ultrafleet.catalog.source import Confidence, Source
+from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import NODE_GROUP, groups
 from ultrafleet.templates.template import Template
@@ -69,44 +70,44 @@ def _security_group_rules(template: Template) -> Iterator[Problem]:
 
 
 RULES = (
-    Rule(
+    PolicyRule(
         id="unread",
         severity=Severity.UNKNOWN,
         protects_from="resources that no rule has looked at",
-        source="CloudFormation user guide, Fn::ForEach and transforms (high)",
+        source=Source("CloudFormation user guide, Fn::ForEach and transforms"),
         remedy="give the parameters that a loop is over, or check the processed template (`aws cloudformation "
         "get-template --template-stage Processed`)",
         check=_unread,
     ),
-    Rule(
+    PolicyRule(
         id="stack-limits",
         severity=Severity.ERROR,
         protects_from="a stack that CloudFormation refuses",
-        source="CloudFormation user guide, quotas (high)",
+        source=Source("CloudFormation user guide, quotas"),
         remedy="split the stack",
         check=_stack,
     ),
-    Rule(
+    PolicyRule(
         id="node-group-quota",
         severity=Severity.WARNING,
         protects_from="a deployment that stops at the thirty-first node group",
-        source="EKS service quotas, adjustable (high)",
+        source=Source("EKS service quotas, adjustable"),
         remedy="ask for a higher quota, or use several clusters",
         check=_node_groups,
     ),
-    Rule(
+    PolicyRule(
         id="node-quota",
         severity=Severity.WARNING,
         protects_from="a node group that doesn't grow to its size",
-        source="EKS service quotas, adjustable (high)",
+        source=Source("EKS service quotas, adjustable"),
         remedy="ask for a higher quota, or make several groups",
         check=_nodes,
     ),
-    Rule(
+    PolicyRule(
         id="security-group-rules",
         severity=Severity.WARNING,
         protects_from="a security group that EC2 refuses",
-        source="VPC quotas, adjustable (low)",
+        source=Source("VPC quotas, adjustable", Confidence.LOW),
         remedy="a prefix list, or a higher quota",
         check=_security_group_rules,
     ),

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from ultrafleet.catalog.source import Source
 from ultrafleet.policy.launch_rules import user_data
-from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
+from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import Launch
 from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups
@@ -69,19 +70,19 @@ def _mime(template: Template) -> Iterator[Problem]:
 
 
 RULES = (
-    Rule(
+    PolicyRule(
         id="node-group-launch-template",
         severity=Severity.ERROR,
         protects_from="a node group that EKS refuses",
-        source="EKS user guide, launch templates of managed node groups (high)",
+        source=Source("EKS user guide, launch templates of managed node groups"),
         remedy="leave to the node group what is the node group's",
         check=_refused,
     ),
-    Rule(
+    PolicyRule(
         id="user-data-mime",
         severity=Severity.ERROR,
         protects_from="a node group that EKS refuses",
-        source="EKS user guide, launch templates of managed node groups, user data (high)",
+        source=Source("EKS user guide, launch templates of managed node groups, user data"),
         remedy="MIME-Version: 1.0, Content-Type: multipart/mixed, a part for each",
         check=_mime,
     ),

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
+from ultrafleet.catalog.source import Source
+from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES
 from ultrafleet.rules.zones import is_local_zone
 from ultrafleet.templates.cluster import clusters
@@ -163,35 +164,35 @@ def _cluster_subnets(template: Template) -> Iterator[Problem]:
 
 
 RULES = (
-    Rule(
+    PolicyRule(
         id="efa-security-group",
         severity=Severity.ERROR,
         protects_from="jobs that hang: EFA's packets are dropped without a word",
-        source="EC2 user guide, EFA security group (high)",
+        source=Source("EC2 user guide, EFA security group"),
         remedy="ingress and egress of protocol -1 with the group itself",
         check=_efa_group,
     ),
-    Rule(
+    PolicyRule(
         id="open-to-everybody",
         severity=Severity.ERROR,
         protects_from="whoever scans the internet",
-        source="EC2 user guide, security groups (high); that nobody should: ours",
+        source=Source("EC2 user guide, security groups; that nobody should: ours"),
         remedy="name your networks, or use Session Manager",
         check=_open_to_everybody,
     ),
-    Rule(
+    PolicyRule(
         id="subnet-addresses",
         severity=Severity.ERROR,
         protects_from="nodes that don't launch because the subnet is used up",
-        source="VPC user guide, subnet CIDR blocks: five addresses are kept (high)",
+        source=Source("VPC user guide, subnet CIDR blocks: five addresses are kept"),
         remedy="a larger CidrBlock, in a new subnet; `ultrafleet network plan` counts pods, too",
         check=_addresses,
     ),
-    Rule(
+    PolicyRule(
         id="cluster-subnets",
         severity=Severity.ERROR,
         protects_from="a cluster that EKS refuses",
-        source="EKS user guide, VPC requirements and Local Zones (high)",
+        source=Source("EKS user guide, VPC requirements and Local Zones"),
         remedy="subnets in two Availability Zones; node groups may be in the Local Zone",
         check=_cluster_subnets,
     ),

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from ultrafleet.catalog import UltraServerType
 from ultrafleet.catalog.eks import AmiType
-from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell, must_not_be_stated
+from ultrafleet.catalog.source import Confidence, Source
+from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import architecture_of, as_int, known_type
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP, NodeGroup, groups
@@ -216,59 +217,68 @@ def _desired_size(template: Template) -> Iterator[Problem]:
 
 
 RULES = (
-    Rule(
+    PolicyRule(
         id="capacity-type",
         severity=Severity.ERROR,
         protects_from="a node group that is refused, or that launches beside the block",
-        source="EKS user guide, Capacity Blocks with managed node groups; PCS API, PurchaseOption (high)",
+        source=Source("EKS user guide, Capacity Blocks with managed node groups; PCS API, PurchaseOption"),
         remedy="CapacityType CAPACITY_BLOCK and MarketType capacity-block go together",
         check=_capacity_type,
     ),
-    Rule(
+    PolicyRule(
         id="ami-architecture",
         severity=Severity.ERROR,
         protects_from="nodes that don't boot, or have no driver",
-        source="EKS API, AmiType; catalog, architecture; of other types: EC2 user guide, naming conventions (high)",
+        source=Source("EKS API, AmiType; catalog, architecture; of other types: EC2 user guide, naming conventions"),
         remedy=f"{AmiType.AL2023_ARM_64_NVIDIA} for GB200, {AmiType.AL2023_X86_64_NVIDIA} or _NEURON elsewhere",
         check=_architecture,
     ),
-    Rule(
+    PolicyRule(
         id="one-subnet",
         severity=Severity.ERROR,
         protects_from="nodes that EFA doesn't join, and launches in zones without the capacity",
-        source="EC2 user guide, EFA limitations and Capacity Blocks (high)",
+        source=Source("EC2 user guide, EFA limitations and Capacity Blocks"),
         remedy="one subnet, in the capacity's zone",
         check=_one_subnet,
     ),
-    Rule(
+    PolicyRule(
         id="ultraserver-size",
         severity=Severity.ERROR,
         protects_from="a rack of which a part is paid for and never used",
-        source="EC2 user guide, UltraServers: instances of each (high)",
+        source=Source("EC2 user guide, UltraServers: instances of each"),
         remedy="a largest size of one whole UltraServer, a group for each",
         check=_ultraserver_size,
     ),
-    Rule(
+    PolicyRule(
         id="mixed-instances-with-block",
         severity=Severity.ERROR,
         protects_from="an Auto Scaling group that launches nothing",
-        source="Amazon EC2 Auto Scaling user guide, Capacity Blocks (high)",
+        source=Source("Amazon EC2 Auto Scaling user guide, Capacity Blocks"),
         remedy="a plain LaunchTemplate",
         check=_mixed,
     ),
-    Rule(
+    PolicyRule(
         id="zone",
         severity=Severity.ERROR,
         protects_from="launches in zones that don't have the type",
-        source="EC2 user guide, P6e-GB200 in the Dallas Local Zone (high)",
+        source=Source("EC2 user guide, P6e-GB200 in the Dallas Local Zone"),
         remedy="a subnet in the type's zone",
         check=_zone,
     ),
-    Rule(
+    PolicyRule(
         id="desired-size-with-block",
         severity=Severity.WARNING,
         protects_from="launch errors until the block is active, and a stack update that undoes what a schedule set",
-        source="EKS user guide, Capacity Blocks (high); containers-roadmap #1259 (medium)",
+        source=Source(
+            "EKS user guide, Capacity Blocks",
+            also=(
+                Source(
+                    "containers-roadmap #1259",
+                    Confidence.MEDIUM,
+                    "https://github.com/aws/containers-roadmap/issues/1259",
+                ),
+            ),
+        ),
         remedy="a desired and a least size of 0, and a schedule that knows the block",
         check=_desired_size,
     ),

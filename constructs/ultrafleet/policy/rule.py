@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from ultrafleet.catalog.source import Source
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.template import Template
 
@@ -51,14 +52,14 @@ def must_not_be_stated(resource: str, name: str, value: Any, message: str) -> It
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class PolicyRule:
     """A rule.
 
     Attributes:
         id: what it is called, for findings and acknowledgements.
         severity: of its findings.
         protects_from: what happens otherwise.
-        source: where that is known from, and how well.
+        source: where that is known from.
         remedy: how to mend it.
         check: finds problems in a template.
     """
@@ -66,7 +67,7 @@ class Rule:
     id: str
     severity: Severity
     protects_from: str
-    source: str
+    source: Source
     remedy: str
     check: Callable[[Template], Iterator[Problem]]
 

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import PurePath
 from typing import Any, Final
 
-from ultrafleet.policy.rule import Finding, Rule, Severity
+from ultrafleet.policy.rule import Finding, PolicyRule, Severity
 
 _LEVELS: Final = {
     Severity.ERROR: "error",
@@ -15,7 +15,7 @@ _LEVELS: Final = {
 }
 
 
-def sarif(findings: Iterable[Finding], rules: Sequence[Rule]) -> dict[str, Any]:
+def sarif(findings: Iterable[Finding], rules: Sequence[PolicyRule]) -> dict[str, Any]:
     """A SARIF log."""
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -35,13 +35,17 @@ def sarif(findings: Iterable[Finding], rules: Sequence[Rule]) -> dict[str, Any]:
     }
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
-    return {
+def _rule(rule: PolicyRule) -> dict[str, Any]:
+    shown: dict[str, Any] = {
         "id": rule.id,
         "shortDescription": {"text": f"Protects from {rule.protects_from}"},
         "help": {"text": f"To mend it: {rule.remedy}. Source: {rule.source}."},
         "defaultConfiguration": {"level": _LEVELS[rule.severity]},
+        "properties": {"confidence": rule.source.weakest.value},
     }
+    if rule.source.address is not None:
+        shown["helpUri"] = rule.source.address
+    return shown
 
 
 def _result(finding: Finding) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ultrafleet.catalog.capacity_blocks import CapacityBlockRules, in_minutes
+from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.errors import FleetError
-from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
+from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.rules.block_clock import EVICTION_MINUTES, least_drain_lead_minutes, validate_drain_lead_minutes
 from ultrafleet.rules.schedule_tags import LEAD_TAG, SCHEDULE_TAG
 from ultrafleet.templates.intrinsics import text_of
@@ -187,28 +188,35 @@ def _is_rack(group: NodeGroup) -> bool:
 
 
 RULES = (
-    Rule(
+    PolicyRule(
         id="block-clock",
         severity=Severity.ERROR,
         protects_from="jobs that EC2 kills while they write a checkpoint",
-        source="EC2 user guide, Capacity Blocks: termination from 60 (UltraServers) or 30 minutes before 11:30 UTC; "
-        "EKS user guide, eviction of up to 15 minutes (high)",
+        source=Source(
+            "EC2 user guide, Capacity Blocks: termination from 60 (UltraServers) or 30 minutes before 11:30 "
+            "UTC; EKS user guide, eviction of up to 15 minutes"
+        ),
         remedy="empty the pool at least 80 minutes before the end of an UltraServer's block, 50 before another's",
         check=lambda template: (problem for rule in (_lead, _too_late) for problem in rule(template)),
     ),
-    Rule(
+    PolicyRule(
         id="nobody-empties",
         severity=Severity.WARNING,
         protects_from="a rack that runs until EC2 terminates it",
-        source="EC2 and EKS user guides, Capacity Blocks (times high; that nobody else does it: medium)",
+        source=Source(
+            "EC2 and EKS user guides, Capacity Blocks: times",
+            also=(Source("that nothing else does it", Confidence.MEDIUM),),
+        ),
         remedy="a block schedule of this library, or an AWS::Scheduler::Schedule of your own",
         check=_nobody_empties,
     ),
-    Rule(
+    PolicyRule(
         id="schedule",
         severity=Severity.ERROR,
         protects_from="a schedule that is refused when the stack is made",
-        source="EventBridge Scheduler user guide, universal targets (keys medium, names high)",
+        source=Source(
+            "EventBridge Scheduler user guide, universal targets: names", also=(Source("keys", Confidence.MEDIUM),)
+        ),
         remedy="PascalCase keys in Input, a name of at most 64 characters",
         check=_schedules,
     ),

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from ultrafleet.catalog.source import Source
 from ultrafleet.errors import FleetError
-from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
+from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.rules.lustre import HDD_STEPS_GIB, OLDER_THROUGHPUTS, SMALL_GIB, STEPS_GIB, validate_lustre_capacity
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import as_int, is_true
@@ -70,11 +71,11 @@ def _older(system: Resource, deployment: str, capacity: int, throughput: int | N
 
 
 RULES = (
-    Rule(
+    PolicyRule(
         id="lustre",
         severity=Severity.ERROR,
         protects_from="a file system that FSx refuses",
-        source="FSx for Lustre user guide and API reference (high)",
+        source=Source("FSx for Lustre user guide and API reference"),
         remedy="a capacity of the steps that the message names",
         check=_lustre,
     ),

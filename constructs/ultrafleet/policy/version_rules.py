@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from ultrafleet.catalog import eks
 from ultrafleet.catalog.eks import AddonName
-from ultrafleet.policy.rule import Problem, Rule, Severity, cannot_tell
+from ultrafleet.catalog.source import Source
+from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.templates.cluster import clusters
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import launches
@@ -94,36 +95,38 @@ def _cni(template: Template) -> Iterator[Problem]:
 
 
 RULES = (
-    Rule(
+    PolicyRule(
         id="kubernetes-for-p6e",
         severity=Severity.ERROR,
         protects_from="P6e nodes that don't join",
-        source="EKS user guide, P6e (high)",
+        source=Source("EKS user guide, P6e"),
         remedy=f"Version {eks.spelled(eks.P6E_MINIMUM_VERSION)} or newer",
         check=_kubernetes,
     ),
-    Rule(
+    PolicyRule(
         id="release-for-p6e",
         severity=Severity.ERROR,
         protects_from="P6e nodes without a driver",
-        source="EKS user guide, P6e: AL2023_ARM_64_NVIDIA from release 20251103, driver 580 (high)",
+        source=Source("EKS user guide, P6e: AL2023_ARM_64_NVIDIA from release 20251103, driver 580"),
         remedy="a newer ReleaseVersion, or none",
         check=_release,
     ),
-    Rule(
+    PolicyRule(
         id="amazon-linux-2",
         severity=Severity.ERROR,
         protects_from="a node group that EKS refuses, or whose images get no fix any more",
-        source="EKS user guide, AMI deprecation: 1.32 is the last version with Amazon Linux 2; awslabs/amazon-eks-ami "
-        "#2545: the last images are of December 2025 (high)",
+        source=Source(
+            "EKS user guide, AMI deprecation: 1.32 is the last version with Amazon Linux 2; awslabs/amazon-"
+            "eks-ami #2545: the last images are of December 2025"
+        ),
         remedy="an AL2023 or Bottlerocket AmiType, in a new node group",
         check=_amazon_linux_2,
     ),
-    Rule(
+    PolicyRule(
         id="cni-for-efa-only",
         severity=Severity.ERROR,
         protects_from="nodes whose pods get no address",
-        source="VPC CNI releases: efa-only from 1.18.5 (high)",
+        source=Source("VPC CNI releases: efa-only from 1.18.5"),
         remedy="vpc-cni v1.18.5 or newer",
         check=_cni,
     ),
