@@ -1,4 +1,4 @@
-"""What every stack of an environment has in common."""
+"""Base of every stack of an environment."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -37,7 +37,7 @@ class EnvironmentStack(cdk.Stack):
             description=description,
             # No termination protection: the CLI sets it before anything is made, and a first deployment that failed
             # could then not be deleted, which the next one begins with. See docs/decisions/0005.
-            # The CLI checks the bootstrap version by itself; a rule and a parameter in each template repeat it.
+            # The CDK CLI checks the bootstrap version; a rule and a parameter in each template repeat it.
             synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         )
         self.exports = Exports(environment.name)

@@ -1,7 +1,7 @@
-"""How stacks hand values to one another: fixed export names, always published, whoever reads them.
+"""Exports of the stacks: fixed names, always published, whichever stack imports them.
 
 Weak references (`Fn::GetStackOutput`, CDK's default) are not read again by a consumer that does not change, and the
-exports that CDK makes by itself come and go with their readers, which deadlocks. See docs/decisions/0007.
+exports that CDK derives come and go with their importers, which deadlocks. See docs/decisions/0007.
 """
 
 import aws_cdk as cdk

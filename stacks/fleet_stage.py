@@ -1,4 +1,4 @@
-"""One environment as a CDK stage."""
+"""Environment as a CDK stage."""
 
 from collections.abc import Sequence
 

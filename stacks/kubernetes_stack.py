@@ -1,4 +1,4 @@
-"""What makes the environment's cluster a place for jobs and models."""
+"""Kubernetes stack: add-ons and queues of the environment's cluster."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One model that is served, in a stack of its own."""
+"""Served model in its own stack."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -26,7 +26,7 @@ class ModelStack(EnvironmentStack):
     """The endpoint."""
 
     settings: ServedModelSettings
-    """What the environment's file says of it."""
+    """Served model's settings in the environment file."""
 
     def __init__(
         self, scope: Construct, *, environment: Environment, served: ServedModelSettings, kubernetes: KubernetesStack

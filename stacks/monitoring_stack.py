@@ -10,7 +10,7 @@ from ultrafleet.monitoring import FleetAlarms, FleetDashboard
 
 
 class MonitoringStack(EnvironmentStack):
-    """What people look at, and what tells them.
+    """Dashboard and alarms of one environment.
 
     Args:
         scope: the environment's stage.

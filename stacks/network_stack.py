@@ -10,7 +10,7 @@ from ultrafleet.network import ENDPOINT_SERVICES, EfaSecurityGroup, Egress, Flee
 
 
 class NetworkStack(EnvironmentStack):
-    """Network of one environment. Pools stand on its subnets and its security group, so production retains them.
+    """Network of one environment. Pools depend on its subnets and its security group, so production retains them.
 
     Args:
         scope: the environment's stage.

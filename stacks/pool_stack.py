@@ -1,4 +1,4 @@
-"""One pool, in a stack of its own name: what happens to it happens to no other."""
+"""Pool in its own stack, so that its updates touch no other pool."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2

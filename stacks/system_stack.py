@@ -1,4 +1,4 @@
-"""The add-ons of the environment's cluster, its system nodes, and who administers it."""
+"""System stack: add-ons of the environment's cluster, its system nodes, its administrators."""
 
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
@@ -13,7 +13,7 @@ from ultrafleet.environment import Environment
 
 
 class SystemStack(EnvironmentStack):
-    """What makes a cluster usable.
+    """Add-ons, system nodes and access entries of the cluster.
 
     A stack of its own: nodes may fail to come up, and then the rollback must not meet a cluster that is protected from
     deletion.

@@ -1,4 +1,4 @@
-"""One team that trains, in a stack of its own."""
+"""Training team in its own stack."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2

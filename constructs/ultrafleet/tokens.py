@@ -8,7 +8,7 @@ import aws_cdk as cdk
 
 
 def is_token(value: object) -> bool:
-    """Whether the value is known only when CloudFormation deploys."""
+    """True if the value is known only when CloudFormation deploys."""
     if value is None or isinstance(value, bool | int):
         return False
     if isinstance(value, str) and "${Token[" not in value:

@@ -94,7 +94,10 @@ def test_an_acceptance_job_for_a_pool() -> None:
         (f"{TRAIN} --ultraservers 1 -- train.py", "capacity is None, expected one of p6-b300.48xlarge, u-p6e-gb200x72"),
         (f"{TRAIN} --capacity u-trn2x64 --ultraservers 1 -- train.py", "expected one of one that training has"),
         (f"{TRAIN} {RACK} -- train.py", "ultraservers is None and nodes None, expected exactly one"),
-        (f"{TRAIN} {RACK} --nodes 1 --ultraservers 1 -- train.py", "ultraservers is 1 and nodes 1, expected exactly one"),
+        (
+            f"{TRAIN} {RACK} --nodes 1 --ultraservers 1 -- train.py",
+            "ultraservers is 1 and nodes 1, expected exactly one",
+        ),
         (f"{TRAIN} {RACK} --ultraservers 3 -- train.py", "ultraservers is 3, expected 1 to 2"),
         (f"{TRAIN} {RACK} --nodes 17 -- train.py", "nodes is 17, expected 1 to 16"),
         (f"{TRAIN} {RACK} --nodes 1 --env nothing -- train.py", "env is 'nothing', expected NAME=VALUE"),

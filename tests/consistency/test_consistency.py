@@ -116,7 +116,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     ),
     "more EFA devices than a node has": (
         lambda o: container(o["JobSet both"])["resources"]["limits"].update({"vpc.amazonaws.com/efa": "16"}),
-        "asks for 16 EFA devices, expected at most 4: pool rack-",
+        "asks for 16 EFA devices, expected at most 4: a node of pool rack-",
     ),
     "more pods than the pools have nodes": (
         lambda o: o["JobSet small"]["spec"]["replicatedJobs"][0]["template"]["spec"].update({"parallelism": 3}),

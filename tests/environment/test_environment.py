@@ -148,7 +148,7 @@ def test_fails_on_every_fault_at_once(load: Load) -> None:
         ("pools: [", "is no valid YAML"),
         ("- a\n- b\n", "got list, expected a mapping"),
         ("", "got NoneType, expected a mapping"),
-        ("account: '1'\naccount: '2'\n", "the key 'account' stands twice"),
+        ("account: '1'\naccount: '2'\n", "duplicate key 'account': remove one"),
         ("account: !!python/object:os.system {}\n", "is no valid YAML"),
     ],
 )

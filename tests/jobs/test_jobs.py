@@ -64,7 +64,7 @@ def test_single_instances_are_near_each_other_if_that_can_be() -> None:
 
 @pytest.mark.parametrize("wanted", [0, 3])
 def test_fails_on_ultraservers_that_are_not_there(wanted: int) -> None:
-    with pytest.raises(FleetError, match=f"ultraservers is {wanted}, expected 1 to 2: training has so many u-p6e"):
+    with pytest.raises(FleetError, match=f"ultraservers is {wanted}, expected 1 to 2: training has that many u-p6e"):
         whole_ultraservers(racks(2), wanted)
 
 
@@ -81,7 +81,7 @@ def test_fails_on_more_nodes_than_an_ultraserver_leaves(wanted: int) -> None:
 
 
 def test_fails_on_more_single_instances_than_there_are() -> None:
-    with pytest.raises(FleetError, match=r"nodes is 5, expected 1 to 4 p5en.48xlarge: jobs can have so many"):
+    with pytest.raises(FleetError, match=r"nodes is 5, expected 1 to 4 p5en.48xlarge: a job can have that many"):
         some_nodes(flavor_of([h200()]), 5)
 
 

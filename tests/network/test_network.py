@@ -168,7 +168,7 @@ class TestValidation:
             network(stack, outside)
 
     def test_fails_on_two_subnets_of_one_name(self, stack: cdk.Stack) -> None:
-        with pytest.raises(FleetError, match="subnet control-a stands 2 times, expected once"):
+        with pytest.raises(FleetError, match="subnet name control-a is used 2 times, expected once"):
             network(stack, spec("control-a", SubnetKind.ACCELERATOR, "us-east-1a", "10.0.4.0/24"))
 
     def test_fails_on_zones_of_two_regions(self, stack: cdk.Stack) -> None:

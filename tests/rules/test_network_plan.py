@@ -167,7 +167,7 @@ def test_fails_on_a_stated_cidr_outside_the_vpc_or_over_another(cidr: str) -> No
 
 
 def test_fails_on_two_subnets_of_one_name() -> None:
-    with pytest.raises(FleetError, match="subnet control-a stands 2 times"):
+    with pytest.raises(FleetError, match="subnet name control-a is used 2 times"):
         cidrs(CONTROL[0], CONTROL[0])
 
 

@@ -109,7 +109,7 @@ def _efa_device_plugin(pools: Sequence[PoolNodes], versions: VersionTable) -> Ch
         release="aws-efa-k8s-device-plugin",
         namespace="kube-system",
         values={
-            # The chart tolerates nothing by itself.
+            # The chart has no tolerations of its own.
             "tolerations": tolerations(pools),
             "supportedInstanceLabels": {
                 "keys": ["node.kubernetes.io/instance-type"],

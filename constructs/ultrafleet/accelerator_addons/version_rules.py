@@ -1,4 +1,4 @@
-"""What versions must satisfy together: each rule with what it protects from, and where that is known from."""
+"""Rules between versions of charts, drivers and Kubernetes, each with the fault it prevents and its source."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Version = tuple[int, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeFacts:
-    """What the rules look at.
+    """Facts that the version rules read.
 
     Attributes:
         kubernetes_version: major and minor of the cluster.
@@ -29,13 +29,13 @@ class RuntimeFacts:
 
     @property
     def has_grace(self) -> bool:
-        """Whether there are GB200 or GB300 nodes."""
+        """True if the cluster has GB200 or GB300 nodes."""
         return any(pool.instance_type.is_grace for pool in self.pools)
 
 
 @dataclass(frozen=True, kw_only=True)
 class VersionRule:
-    """One rule.
+    """Version rule.
 
     Attributes:
         id: name of the rule, for `waived`.

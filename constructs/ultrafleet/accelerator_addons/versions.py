@@ -73,7 +73,7 @@ _CHARTS = (
 )
 
 NVIDIA_DRIVER = "nvidia-driver"
-"""Comes with the AMI and is pinned by nobody here; what it is expected to be is in the table, for the rules."""
+"""Name of the NVIDIA driver in the version table: it comes with the AMI, and the rules read its expected version."""
 
 _NVIDIA_DRIVER_VERSION = "580.0.0"
 """Series of the EKS AL2023 NVIDIA AMIs since release v20251103 (EKS user guide, high)."""

@@ -32,8 +32,8 @@ def judge_file(
     return judge(text, path=path, floor=floor, expected_ranks=ranks)
 
 
-def told(verdict: Verdict, path: str) -> str:
-    """The verdict in words, a line for each thing."""
+def verdict_text(verdict: Verdict, path: str) -> str:
+    """Verdict as text: the result, then a line for each finding and note."""
     what = "passed" if verdict.passed else "failed"
     size = f" at {verdict.size_bytes} bytes" if verdict.size_bytes is not None else ""
     figure = f": {verdict.bus_bandwidth_gbs} GB/s{size}" if verdict.bus_bandwidth_gbs is not None else ""
@@ -64,5 +64,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a command prints
         return UNUSABLE
-    print(json.dumps(asdict(verdict)) if given.json else told(verdict, given.path))  # noqa: T201 - a command prints
+    print(json.dumps(asdict(verdict)) if given.json else verdict_text(verdict, given.path))  # noqa: T201 - a command prints
     return PASSED if verdict.passed else FAILED

@@ -15,7 +15,7 @@ _PREFIX = re.compile(
     r"|>\s"
     r")"
 )
-"""What mpirun, kubectl and others put before a line, perhaps one after the other."""
+"""Prefixes that mpirun, kubectl and others put before a line, perhaps several of them."""
 
 _COLLECTIVE = re.compile(r"^#?\s*Collective test starting:\s*(\S+)")
 
@@ -33,7 +33,7 @@ _OLD_CHANNEL = re.compile(r"NCCL INFO Ring \d+ : (\d+) -> (\d+).* via (\S+)")
 
 @dataclass(frozen=True)
 class Row:
-    """One message size.
+    """Results for one message size.
 
     Attributes:
         size_bytes: size of the message.
@@ -53,7 +53,7 @@ class Row:
 
 @dataclass
 class Run:
-    """One test in a log.
+    """Results of one test in a log.
 
     Attributes:
         ranks: host and device of each rank that was listed.
@@ -88,7 +88,7 @@ class Run:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it printed its end: every row whole, and the average after the last."""
+        """True if the log holds the end of the run: every row whole, and the average after the last."""
         reached = self.max_bytes is None or (bool(self.rows) and self.rows[-1].size_bytes * 2 > self.max_bytes)
         return bool(self.rows) and not self.broken_rows and self.average_bus_bandwidth is not None and reached
 
@@ -141,7 +141,7 @@ def _bare(raw: str) -> str:
 
 
 def _begins_another(run: Run, line: str) -> bool:
-    """Whether a line belongs to a run after this one: its own first line, devices after results, a second head."""
+    """True if a line belongs to the next run: its own first line, devices after results, a second head."""
     if run == Run():
         return False
     if _COLLECTIVE.match(line):
@@ -153,7 +153,7 @@ def _begins_another(run: Run, line: str) -> bool:
 
 
 def _take(run: Run, line: str) -> None:
-    """What a line says of its run."""
+    """Read one line into its run."""
     if collective := _COLLECTIVE.match(line):
         run.collective = collective.group(1)
     elif start := _START.match(line):

@@ -1,4 +1,4 @@
-"""What an all-reduce has to reach. Standard library only."""
+"""Bus bandwidth that an all-reduce has to reach. Standard library only."""
 
 from dataclasses import dataclass
 
@@ -49,7 +49,7 @@ def threshold(instance_type: str | None, path: str, *, min_bus_bandwidth_gbs: fl
         min_bus_bandwidth_gbs: a floor of your own, GB/s. Default: the published one.
 
     Raises:
-        UnknownThresholdError: nobody publishes one, and none was passed.
+        UnknownThresholdError: no source publishes one, and none was passed.
         ValueError: another path, or a floor that isn't positive.
     """
     if path not in PATHS:

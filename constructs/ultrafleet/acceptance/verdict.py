@@ -1,4 +1,4 @@
-"""Whether a log lets a pool pass. Standard library only."""
+"""Verdict on a pool from its nccl-tests log. Standard library only."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class Verdict:
     Attributes:
         passed: whether the pool passes.
         findings: why not.
-        notes: what couldn't be told.
+        notes: what couldn't be determined.
         bus_bandwidth_gbs: what was judged: the largest size's slower bandwidth, GB/s; None where there was no row.
         size_bytes: that size.
         ranks: ranks that took part, where the log lists them.
@@ -78,9 +78,7 @@ def judge(text: str, *, path: str, floor: Threshold, expected_ranks: int | None 
         )
     findings += _transport_findings(log, path, runs)
     if not log.has_info:
-        notes.append(
-            "NCCL printed nothing about itself, so what the bytes went through can't be told: set NCCL_DEBUG=INFO"
-        )
+        notes.append("NCCL printed nothing about itself, so the transport is unknown: set NCCL_DEBUG=INFO")
     judged = [run.rows[-1] for run in runs if run.rows]
     slowest = min(judged, key=lambda row: row.bus_bandwidth, default=None)
     return Verdict(

@@ -17,7 +17,7 @@ _MAX_INSTANCES = 1000  # a reservation (EC2 API, high)
 
 
 class OnDemandReservation(Protocol):
-    """What a pool needs to know of an on-demand capacity reservation, created here or elsewhere."""
+    """Facts of an on-demand capacity reservation that a pool needs, whether created here or elsewhere."""
 
     @property
     def capacity_reservation_id(self) -> str:

@@ -10,7 +10,7 @@ from ultrafleet.tokens import is_token
 
 
 class PlacementStrategy(StrEnum):
-    """How EC2 places the group's instances."""
+    """Placement strategy of EC2 for the group's instances."""
 
     CLUSTER = "cluster"
     """Close together, for single accelerator instances on on-demand capacity. Never with a capacity block."""
@@ -45,7 +45,7 @@ class PlacementGroup(Construct):
     group_arn: str
     """ARN of the group, as a capacity reservation takes it (a token)."""
     strategy: PlacementStrategy
-    """How instances are placed."""
+    """Placement strategy of the group."""
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ultrafleet.acceptance.command import judge_file, told
+from ultrafleet.acceptance.command import judge_file, verdict_text
 from ultrafleet.cli._completion import instance_types
 from ultrafleet.errors import FleetError
 
@@ -35,6 +35,6 @@ def acceptance(
         )
     except ValueError as error:
         raise FleetError(str(error)) from error
-    print(json.dumps(asdict(verdict)) if as_json else told(verdict, path))
+    print(json.dumps(asdict(verdict)) if as_json else verdict_text(verdict, path))
     if not verdict.passed:
         raise typer.Exit(1)

@@ -81,7 +81,7 @@ def parameters_of(stated: Sequence[str]) -> dict[str, str]:
 
 
 def refuse_unknown_parameters(given: Mapping[str, str], templates: Iterable[Template]) -> None:
-    """Refuse a value for a parameter that nobody has: a misspelt name would change nothing, and say so to nobody.
+    """Refuse a value for a parameter that no template has: a misspelt name would silently change nothing.
 
     Raises:
         FleetError: no template has it.

@@ -133,7 +133,7 @@ def _read(path: str) -> tuple[InstanceType, list[Interface]]:
 
 
 def _one_line(text: str) -> str:
-    """Text as it stands, if that makes one clear line."""
+    """Text itself if it is one clear line, else its repr."""
     return text if text.isprintable() and text else repr(text)
 
 

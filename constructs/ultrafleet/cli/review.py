@@ -14,7 +14,7 @@ from ultrafleet.review.markdown import fitted, whole
 from ultrafleet.review.sections import sections
 
 MOST_BYTES: Final = 65_535
-"""What a comment may have: 65,536 characters (GitHub's database column, medium), counted in bytes to be safe."""
+"""Bytes of a comment: 65,536 characters (GitHub's database column, medium), counted in bytes to be safe."""
 
 
 def review(

@@ -1,4 +1,4 @@
-"""What is known of each EKS managed add-on that the library installs: pure facts, no constructs."""
+"""Facts of each EKS managed add-on that the library installs; no constructs."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from ultrafleet.errors import FleetError
 
 @dataclass(frozen=True, kw_only=True)
 class AddonFacts:
-    """One add-on.
+    """Facts of one add-on.
 
     Args:
         before_nodes: nodes don't become ready, or get no credentials, without it.
@@ -96,7 +96,7 @@ ADDONS: Mapping[str, AddonFacts] = {
     AddonName.KUBE_STATE_METRICS: AddonFacts(),
     AddonName.PROMETHEUS_NODE_EXPORTER: AddonFacts(),
 }
-"""What the library sets of each add-on that it installs."""
+"""Settings of the library for each add-on that it installs."""
 
 ALWAYS = (
     AddonName.POD_IDENTITY_AGENT,
@@ -154,7 +154,7 @@ class ManagedAddon:
 
     @property
     def facts(self) -> AddonFacts:
-        """What is known of the add-on."""
+        """Facts of the add-on."""
         return ADDONS[self.name]
 
     @property

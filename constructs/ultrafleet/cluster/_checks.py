@@ -1,4 +1,4 @@
-"""What a cluster's plain values must satisfy: pure logic, no constructs."""
+"""Checks of a cluster's plain values: pure logic, no constructs."""
 
 import ipaddress
 from collections.abc import Sequence

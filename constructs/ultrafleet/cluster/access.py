@@ -1,4 +1,4 @@
-"""Who may use the Kubernetes API: access entries as plain values, and as resources."""
+"""Access to the Kubernetes API: EKS access entries as plain values, and as resources."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from ultrafleet.errors import FleetError
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterAccess:
-    """What one IAM principal may do in the cluster: an `AWS::EKS::AccessEntry`.
+    """Access of one IAM principal to the cluster: an `AWS::EKS::AccessEntry`.
 
-    Node roles need none: EKS makes the entry of a managed node group's role by itself (EKS user guide, high).
+    Node roles need none: EKS creates the entry of a managed node group's role (EKS user guide, high).
 
     Args:
         principal_arn: ARN of an IAM role or user.

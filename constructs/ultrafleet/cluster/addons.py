@@ -70,7 +70,7 @@ class ClusterAddons(Construct):
         self._order(selected, system_pool)
 
     def _install(self, addon: ManagedAddon, roles: dict[str, iam.CfnRole]) -> eks.CfnAddon:
-        """One add-on and its role."""
+        """Install one add-on and create its role."""
         associations = dict(addon.service_account_role_arns or {})
         account = addon.facts.service_account
         if account is not None and not associations:
@@ -87,7 +87,7 @@ class ClusterAddons(Construct):
                 {"serviceAccount": name, "roleArn": arn} for name, arn in sorted(associations.items())
             ]
             or None,
-            # What the template says wins over what somebody edited in the cluster.
+            # The template's values win over edits in the cluster.
             resolve_conflicts="OVERWRITE",
             # Taking a network add-on out of a template must not take the network from running nodes.
             preserve_on_delete=addon.facts.before_nodes or None,

@@ -68,7 +68,7 @@ class FleetCluster(Construct):
         deletion_protection: EKS refuses to delete the cluster. Default: True.
         kubectl_provider_options: passed to `aws_eks_v2.Cluster`; brings a Lambda function into the VPC. Default: none.
         removal_policy: of the secrets key, role, security group and log group. Default: they outlive the stack,
-            but not a creation that failed: what has a fixed name would stand in the way of the next one.
+            but not a creation that failed: resources with fixed names would make the next creation fail.
 
     Raises:
         FleetError: a version too old for P6e or misspelt, a Local Zone, fewer than two zones, an endpoint open to every
@@ -164,7 +164,7 @@ class FleetCluster(Construct):
             allow_all_outbound=False,
         )
         self.control_plane_security_group.apply_removal_policy(removal_policy)
-        # EKS makes this group by itself when it is missing, without retention.
+        # EKS creates this log group when it is missing, without retention.
         self.log_group = logs.LogGroup(
             self,
             "LogGroup",

@@ -22,7 +22,7 @@ def training_controllers(versions: VersionTable) -> list[ChartRelease]:
             chart=versions.charts["kubeflow-trainer"],
             release="kubeflow-trainer",
             namespace="kubeflow-system",
-            # Its own copy of JobSet would stand beside the one above.
+            # Its own copy of JobSet would be a second one beside the chart above.
             values={"jobset": {"install": False}},
             wait=True,
         ),

@@ -1,4 +1,4 @@
-"""What makes a cluster with pools a place for jobs and models."""
+"""Add-ons of a cluster with pools: charts, queues and policies that jobs and models need."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -58,7 +58,7 @@ class FleetPlatform(Construct):
         kubernetes_version: "major.minor" of the cluster; a plain value.
         pools: nodes of the pools: `UltraServerPool.kubernetes_nodes`.
         vpc_id: VPC of the cluster, for load balancers. With `inference`, this or `vpc_tags` is needed.
-        vpc_tags: tags that tell the VPC from all others of the region, where its id isn't known before deployment.
+        vpc_tags: tags that identify the VPC among all of the region, where its id isn't known before deployment.
         training: install what training jobs need.
         inference: install what served models need.
         scaled_models: whether models follow their queues, which KEDA does.

@@ -1,4 +1,4 @@
-"""What the AWS Load Balancer Controller may do: Network Load Balancers of one cluster, and nothing to security groups.
+"""IAM policy of the AWS Load Balancer Controller: Network Load Balancers of one cluster, no security groups.
 
 The controller's own policy also covers Application Load Balancers, WAF, Shield, Cognito and security groups, which
 nothing here uses (its docs/install/iam_policy.json, high; that this part is enough for NLBs with IP targets and groups

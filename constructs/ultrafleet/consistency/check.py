@@ -1,4 +1,4 @@
-"""Whether pools, queues, jobs, models and charts agree with each other."""
+"""Consistency of pools, queues, jobs, models and charts with each other."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -24,18 +24,18 @@ CONSISTENCY_RULES: tuple[Rule, ...] = (
     reference_rules.scaling,
     reference_rules.charts,
 )
-"""Each finds what is wrong, a message each: got, expected."""
+"""Consistency rules; each yields a message a finding: got, expected."""
 
 
 def inconsistencies(
     *, pools: Sequence[PoolNodes], manifests: Sequence[Manifest], releases: Sequence[ChartRelease] = ()
 ) -> list[str]:
-    """What doesn't agree, in the order of the rules; each message once.
+    """Inconsistencies in the order of the rules; each message once.
 
     Args:
         pools: nodes of the pools.
         manifests: objects that are delivered to their cluster.
-        releases: charts that are; without any, nothing is said about charts.
+        releases: charts that are delivered; without any, charts are not checked.
     """
     content = Content(pools=pools, manifests=manifests, releases=releases)
     return list(dict.fromkeys(message for rule in CONSISTENCY_RULES for message in rule(content)))
@@ -44,11 +44,12 @@ def inconsistencies(
 def check_consistency(
     *, pools: Sequence[PoolNodes], manifests: Sequence[Manifest], releases: Sequence[ChartRelease] = ()
 ) -> None:
-    """Refuse what doesn't agree; arguments as for `inconsistencies`.
+    """Refuse inconsistencies; arguments as for `inconsistencies`.
 
     Raises:
         FleetError: every finding.
     """
     found = inconsistencies(pools=pools, manifests=manifests, releases=releases)
     if found:
-        raise FleetError(f"{len(found)} things don't agree: {'; '.join(found)}")
+        count = "1 inconsistency" if len(found) == 1 else f"{len(found)} inconsistencies"
+        raise FleetError(f"{count} between pools, queues and workloads: {'; '.join(found)}")

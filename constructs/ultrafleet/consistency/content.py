@@ -1,4 +1,4 @@
-"""What a cluster is to hold: pools, objects and releases, and the pods that the objects make."""
+"""Content of a cluster: pools, objects and Helm releases, and the pods that the objects create."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class PodUse:
     queue: str | None
 
     def requests(self, resource: str) -> int:
-        """How much of an extended resource one pod asks for."""
+        """Amount of an extended resource that one pod requests."""
         return sum(
             int(container.get("resources", {}).get("limits", {}).get(resource, 0))
             for container in self.spec.get("containers", [])
@@ -50,7 +50,7 @@ class PodUse:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What a cluster is to hold."""
+    """Content of a cluster."""
 
     pools: Sequence[PoolNodes]
     manifests: Sequence[Manifest]

@@ -52,12 +52,12 @@ def sizes(content: Content) -> Iterator[str]:
             ):
                 yield (
                     f"a pod of {pod.owner} asks for {pod.accelerators} accelerators, expected 1 to "
-                    f"{pool.accelerators_per_node} {pool.accelerator_resource}: a node of {pool.pool_name} has so many"
+                    f"{pool.accelerators_per_node} {pool.accelerator_resource}: {pool.pool_name} has that many a node"
                 )
             elif pod.requests(EFA_RESOURCE) > pool.efa_interfaces:
                 yield (
                     f"a pod of {pod.owner} asks for {pod.requests(EFA_RESOURCE)} EFA devices, expected at most "
-                    f"{pool.efa_interfaces}: pool {pool.pool_name} has so many a node"
+                    f"{pool.efa_interfaces}: a node of pool {pool.pool_name} has that many"
                 )
         room = sum(pool.nodes * (pool.accelerators_per_node // pod.accelerators) for pool in pools)
         if pod.count is not None and pod.count > room:

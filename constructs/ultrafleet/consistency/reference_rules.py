@@ -11,7 +11,7 @@ _VOLUMES = {"configMap": ("ConfigMap", "name"), "persistentVolumeClaim": ("Persi
 
 
 def references(content: Content) -> Iterator[str]:
-    """What pods name in their namespace is delivered with them: accounts, configuration, claims."""
+    """Service accounts, configuration and claims that pods name are delivered in their namespace."""
     for pod in content.pods:
         account = pod.spec.get("serviceAccountName")
         if account and content.named("ServiceAccount", account, pod.namespace) is None:
@@ -59,7 +59,7 @@ def _ports(pod: PodUse) -> set[Any]:
 
 
 def scaling(content: Content) -> Iterator[str]:
-    """What is scaled exists, and its most replicas have room."""
+    """Targets of autoscaling exist, and their maximum of replicas has room."""
     for scaled in content.of_kind("ScaledObject"):
         target, namespace = scaled["spec"]["scaleTargetRef"], scaled["metadata"].get("namespace")
         found = content.named(target["kind"], target["name"], namespace)

@@ -1,4 +1,4 @@
-"""How manifests and charts reach a cluster: kubectl and Helm in a Lambda function, or Argo CD."""
+"""Delivery of manifests and charts to a cluster: kubectl and Helm in a Lambda function, or Argo CD."""
 
 from ultrafleet.delivery.argo_cd import ArgoCdDelivery, GitSource
 from ultrafleet.delivery.delivery import Delivery

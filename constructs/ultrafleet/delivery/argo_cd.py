@@ -21,7 +21,7 @@ _PROJECT = "default"
 
 @dataclass(frozen=True, kw_only=True)
 class GitSource:
-    """Where the files will be for Argo CD.
+    """Git location of the files for Argo CD.
 
     Attributes:
         repository: address of the Git repository.

@@ -1,4 +1,4 @@
-"""What every way of delivery offers, and the order in which objects must arrive."""
+"""Interface of every way of delivery, and the order in which objects must arrive."""
 
 from collections.abc import Sequence
 from typing import Protocol

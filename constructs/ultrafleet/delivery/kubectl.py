@@ -18,7 +18,7 @@ _CHART_TIMEOUT = cdk.Duration.minutes(14)  # the handler's Lambda function has 1
 
 @dataclass
 class _Delivered:
-    """What a stack has been given so far."""
+    """Objects and releases added to a stack so far."""
 
     charts: dict[str, Construct] = field(default_factory=dict)
     namespaces: dict[str, Construct] = field(default_factory=dict)

@@ -106,7 +106,7 @@ class KubectlAccess(Construct):
         cluster_name: str,
         service_token: str,
     ) -> KubectlDelivery:
-        """Delivery by a provider that stands in another stack.
+        """Delivery by a provider in another stack.
 
         Args:
             scope: parent.

@@ -1,4 +1,4 @@
-"""What an environment amounts to: UltraServers, accelerators, nodes, IPs and money."""
+"""Totals of an environment: UltraServers, accelerators, nodes, IP addresses and price."""
 
 from dataclasses import dataclass
 from datetime import date, datetime

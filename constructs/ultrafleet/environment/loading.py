@@ -16,7 +16,7 @@ class EnvironmentFileError(FleetError):
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, but a key that stands twice is an error and not a silent last one wins."""
+    """PyYAML's safe loader that refuses duplicate keys, of which PyYAML silently keeps the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[object] = set()
@@ -24,7 +24,7 @@ class _Loader(yaml.SafeLoader):
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice, expected once", key_node.start_mark
+                    None, None, f"duplicate key {key!r}: remove one", key_node.start_mark
                 )
             seen.add(key)
         return super().construct_mapping(node, deep=deep)

@@ -1,4 +1,4 @@
-"""What an environment file says, as pydantic models. Validation here is what synth would refuse later, with a path."""
+"""Environment file as pydantic models: they refuse, with the path in the file, what synthesis would refuse later."""
 
 from datetime import datetime
 from typing import Annotated, Literal, Self
@@ -26,7 +26,7 @@ from ultrafleet.rules.zones import region_of_zone
 
 
 class SubnetSettings(Settings):
-    """One subnet. Its CIDR is stated and never computed: CloudFormation would replace a subnet that changes it."""
+    """Subnet. Its CIDR is stated and never computed: CloudFormation would replace a subnet that changes it."""
 
     name: Name
     kind: Literal["control_plane", "system", "accelerator", "nat"]
@@ -111,11 +111,11 @@ class BlockSettings(Settings):
     start: datetime
     end: datetime
     instance_count: int | None = None
-    """What it holds. On an UltraServer pool only checked; on an accelerator pool needed."""
+    """Number of instances in the block. Checked on an UltraServer pool, required on an accelerator pool."""
 
 
 class NodeSettings(Settings):
-    """What a pool's nodes are like; see `NodeOptions`."""
+    """Options of a pool's nodes; see `NodeOptions`."""
 
     efa_intent: Literal["ip_saving", "max_ip_bandwidth", "efa_8"] = "ip_saving"
     interfaces: list[FileInterface] | None = None
@@ -167,7 +167,7 @@ class _PoolSettings(Settings):
 
 
 class UltraServerPoolSettings(_PoolSettings):
-    """One UltraServer."""
+    """Pool of one UltraServer."""
 
     kind: Literal["ultraserver"]
     ultraserver_type: UltraServerTypeName
@@ -274,14 +274,14 @@ PoolSettings = Annotated[UltraServerPoolSettings | AcceleratorPoolSettings, Fiel
 
 
 class Environment(Settings):
-    """One environment: one account and region, one VPC, one cluster, its capacity and its pools."""
+    """Environment: one account and region, one VPC, one cluster, its capacity and its pools."""
 
     name: Name
     """From the file's name."""
     account: Account
     region: str
     production: bool
-    """Retains what pools stand on, and protects the cluster from deletion."""
+    """Retain the resources that pools depend on, and protect the cluster from deletion."""
     network: NetworkSettings
     cluster: ClusterSettings = ClusterSettings()
     capacity_reservations: list[CapacityReservationSettings] = []

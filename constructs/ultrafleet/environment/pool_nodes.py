@@ -1,4 +1,4 @@
-"""What Kubernetes sees of the pools of an environment's file: the same as of their constructs, without making them."""
+"""Nodes of an environment file's pools as Kubernetes sees them, equal to those of the constructs."""
 
 from ultrafleet.environment.models import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.kubernetes.labels import pool_labels

@@ -1,4 +1,4 @@
-"""What an environment's file says of Kubernetes, of teams that train, and of models that are served."""
+"""Kubernetes settings, training teams and served models of an environment file."""
 
 from typing import Literal, Self
 
@@ -9,7 +9,7 @@ from ultrafleet.errors import FleetError
 
 
 class ArgoCdSettings(Settings):
-    """Where Argo CD finds what `cdk synth` writes to `cdk.out/argo-cd/ENVIRONMENT`."""
+    """Git location where Argo CD finds the files that `cdk synth` writes to `cdk.out/argo-cd/ENVIRONMENT`."""
 
     repository: str
     """Address of the Git repository."""
@@ -38,7 +38,7 @@ class KubernetesSettings(Settings):
     """Runtime, queues and controllers; see `FleetPlatform`."""
 
     delivery: Literal["kubectl", "argo_cd", "none"] = "kubectl"
-    """Who brings charts and objects into the cluster: the deployment, Argo CD, or nobody here."""
+    """Delivery of charts and objects to the cluster: by the deployment, by Argo CD, or not at all."""
     argo_cd: ArgoCdSettings | None = None
     chart_versions: dict[str, str] = {}
     """Versions instead of the library's, by chart, or of "nvidia-driver"."""
@@ -95,7 +95,7 @@ class ServedModelSettings(Settings):
     """Name of the endpoint."""
     model: str = "gpt-oss-120b"
     pool: str
-    """One of the pools that serve it: it may use all that are like it."""
+    """Name of a pool that serves the model; it may use all pools of the same capacity."""
     weights: str
     """`s3://BUCKET/PREFIX`."""
     min_replicas: int = Field(default=1, ge=1)

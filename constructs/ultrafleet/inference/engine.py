@@ -56,7 +56,7 @@ TENSORRT_LLM = Engine(
 
 @dataclass(frozen=True, kw_only=True)
 class ServingRecipe:
-    """How a model runs on a type of node.
+    """Recipe for a model on a type of node: engine, parallelism, arguments.
 
     Attributes:
         engine: the server.

@@ -30,7 +30,7 @@ class Gateway:
     """The gateway of an endpoint.
 
     Attributes:
-        serving: what it stands before.
+        serving: the model servers behind the gateway.
         key_secret_name: name of the Secrets Manager secret with its key; plain, so that any manifest can have it.
         region: the cluster's region.
         subnets: ids or `Name` tags of the load balancer's subnets, in availability zones.
@@ -76,7 +76,7 @@ class Gateway:
 
 
 def gateway_manifests(gateway: Gateway) -> list[Manifest]:
-    """Everything of the gateway, in the endpoint's namespace."""
+    """Kubernetes objects of the gateway, in the endpoint's namespace."""
     namespace = gateway.serving.name
     labels = {"app.kubernetes.io/name": _NAME, "app.kubernetes.io/instance": namespace}
     return [

@@ -13,7 +13,7 @@ class Model:
     Attributes:
         name: what clients call it.
         weights_gib: room that its files take on a node.
-        bedrock_model_id: the same model in Amazon Bedrock; None where it isn't there, or nobody states it.
+        bedrock_model_id: the same model in Amazon Bedrock; None where Bedrock doesn't have it, or it is unknown.
         source: where this is known from.
     """
 

@@ -29,7 +29,7 @@ class ModelEndpoint(Construct):
 
     Replicas are LeaderWorkerSets in a queue, so they never take more than what the capacity holds. A gateway on the
     system nodes sends requests to them, and to the same model in Bedrock when no replica is healthy or an answer
-    failed: a rack's end is not an outage. It stands behind an internal Network Load Balancer that the AWS Load Balancer
+    failed: a rack's end is not an outage. It is behind an internal Network Load Balancer that the AWS Load Balancer
     Controller makes, in a security group of this construct. Clients send the key in the secret `gateway_key`, with
     "sk-" before it.
 

@@ -24,7 +24,7 @@ _PRE_STOP_SECONDS = 15
 
 
 def server_manifests(serving: Serving) -> list[Manifest]:
-    """Everything that serves the model, without the gateway before it."""
+    """Kubernetes objects that serve the model, without the gateway in front of them."""
     name = serving.name
     objects: list[Manifest] = [
         kubernetes_object("v1", "Namespace", name, labels={WORKLOAD_LABEL: serving.flavor.workload}),

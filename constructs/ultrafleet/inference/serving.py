@@ -1,4 +1,4 @@
-"""What is served where: a model, its recipe, and as many replicas as the capacity holds."""
+"""Served model: its recipe, its capacity, and as many replicas as the capacity holds."""
 
 from dataclasses import dataclass
 
@@ -49,13 +49,13 @@ class Serving:
         if not 1 <= self.min_replicas <= self.max_replicas <= most:
             raise FleetError(
                 f"min_replicas is {self.min_replicas} and max_replicas {self.max_replicas}, expected 1 <= min_replicas "
-                f"<= max_replicas <= {most}: {self.flavor.capacity} for {self.flavor.workload} holds so many of "
+                f"<= max_replicas <= {most}: {self.flavor.capacity} for {self.flavor.workload} holds that many of "
                 f"{self.recipe.gpus * self.recipe.nodes} GPUs"
             )
         if self.is_scaled and self.recipe.engine.queue_metric is None:
             raise UnknownFactError(
                 f"max_replicas is {self.max_replicas}, expected min_replicas, {self.min_replicas}: no released version "
-                f"of {self.recipe.engine.name} tells how many requests wait. make them equal, or pass a recipe with "
+                f"of {self.recipe.engine.name} counts waiting requests: make them equal, or pass a recipe with "
                 "another engine"
             )
         if self.waiting_requests_per_replica < 1:
@@ -74,7 +74,7 @@ class Serving:
 
     @property
     def is_scaled(self) -> bool:
-        """Whether the number of replicas follows the queue."""
+        """True if the number of replicas follows the queue."""
         return self.max_replicas > self.min_replicas
 
     @property
@@ -89,7 +89,7 @@ class Serving:
 
     @property
     def directory(self) -> str:
-        """Where the weights are in a pod. Its last part is what engines without a name for it call the model."""
+        """Path of the weights in a pod. Its last part is the model's name for engines that have no option for one."""
         return f"/models/{self.model.name}"
 
     @property

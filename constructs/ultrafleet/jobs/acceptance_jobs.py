@@ -28,7 +28,7 @@ _SIZES = "-b 8M -e 16G -f 2 -g 1 -n 20"
 
 
 def acceptance_paths(pool: PoolNodes) -> tuple[str, ...]:
-    """What is tested of a pool: NVLink where it spans nodes, EFA where there are several nodes of NVIDIA's."""
+    """Tested paths of a pool: NVLink where it spans nodes, EFA where there are several nodes of NVIDIA's."""
     if pool.instance_type.accelerator_kind != "nvidia":
         return ()
     nvlink = ("nvlink",) if pool.has_multi_node_nvlink else ()
@@ -36,7 +36,7 @@ def acceptance_paths(pool: PoolNodes) -> tuple[str, ...]:
 
 
 def acceptance_floor(pool: PoolNodes, path: str, floors: Mapping[Any, float]) -> Threshold:
-    """What a pool has to reach.
+    """Minimum bus bandwidth of a pool in GB/s.
 
     Args:
         pool: the pool.
@@ -44,7 +44,7 @@ def acceptance_floor(pool: PoolNodes, path: str, floors: Mapping[Any, float]) ->
         floors: floors of your own in GB/s, by path.
 
     Raises:
-        UnknownFactError: nobody publishes one for the type, and none was passed.
+        UnknownFactError: no source publishes one for the type, and none was passed.
     """
     try:
         return threshold(str(pool.instance_type), path, min_bus_bandwidth_gbs=floors.get(path))
@@ -92,7 +92,7 @@ def acceptance_job(pool: PoolNodes, *, image: str, floors: Mapping[Any, float] |
         The objects; none where there is nothing to test.
 
     Raises:
-        UnknownFactError: nobody publishes a floor for the type, and none was passed.
+        UnknownFactError: no source publishes a floor for the type, and none was passed.
     """
     floor = {path: acceptance_floor(pool, path, floors or {}) for path in acceptance_paths(pool)}
     if not floor:

@@ -1,4 +1,4 @@
-"""How many nodes a job has, and how near they must be to each other."""
+"""Placement of a job: number of nodes, and how near to each other they must be."""
 
 from dataclasses import dataclass
 
@@ -60,7 +60,7 @@ def whole_ultraservers(flavor: Flavor, ultraservers: int) -> JobPlacement:
         )
     if not 1 <= ultraservers <= len(flavor.pools):
         raise FleetError(
-            f"ultraservers is {ultraservers}, expected 1 to {len(flavor.pools)}: {flavor.workload} has so many "
+            f"ultraservers is {ultraservers}, expected 1 to {len(flavor.pools)}: {flavor.workload} has that many "
             f"{flavor.capacity}"
         )
     return JobPlacement(flavor=flavor, nodes=ultraservers * flavor.nodes_per_ultraserver, ultraservers=ultraservers)
@@ -75,7 +75,7 @@ def some_nodes(flavor: Flavor, nodes: int) -> JobPlacement:
     most = flavor.nodes_per_ultraserver if flavor.is_ultraserver else flavor.nodes
     if not 1 <= nodes <= most:
         whole = (
-            " in one UltraServer: pass ultraservers for more" if flavor.is_ultraserver else ": jobs can have so many"
+            " in one UltraServer: pass ultraservers for more" if flavor.is_ultraserver else ": a job can have that many"
         )
         raise FleetError(f"nodes is {nodes}, expected 1 to {most} {flavor.capacity}{whole}")
     return JobPlacement(flavor=flavor, nodes=nodes)

@@ -62,17 +62,17 @@ class TrainingJob:
 
     @property
     def node(self) -> PoolNodes:
-        """One of the pools that the job may run on; those of a flavor are alike."""
+        """Node of the pools that the job may run on; pools of a flavor are alike."""
         return self.placement.flavor.pools[0]
 
     @property
     def processes_per_node(self) -> int:
-        """One process for each accelerator."""
+        """Processes a node: one for each accelerator."""
         return self.node.accelerators_per_node
 
     @property
     def wants_compute_domain(self) -> bool:
-        """Whether NVLink is to span the job's nodes."""
+        """True if NVLink is to span the job's nodes."""
         return self.node.has_multi_node_nvlink
 
     @property
@@ -100,7 +100,7 @@ def compute_domain(job: TrainingJob) -> dict[str, Any]:
 
 
 def communication_environment(node: PoolNodes) -> dict[str, str]:
-    """What NCCL has to be told; everything else aws-ofi-nccl sets by itself, from 1.21 on also for P6e.
+    """Environment variables that NCCL needs; aws-ofi-nccl sets all others, from 1.21 on also for P6e.
 
     Source: AWS samples for P6e on EKS, aws-ofi-nccl release notes (high).
     """

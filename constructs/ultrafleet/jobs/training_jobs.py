@@ -61,7 +61,7 @@ def train_job(job: TrainingJob) -> list[Manifest]:
 
     The runtime can't be shared: the pods' claims name the job's ComputeDomain, and a TrainJob can't change claims
     (published CustomResourceDefinition of TrainJob, `runtimePatches`, high). The command is the script alone; Trainer
-    tells torchrun the rest.
+    sets the rest for torchrun.
     """
     pod = pod_spec(job, container=_TRAINER_STEP)
     pod.pop("restartPolicy")

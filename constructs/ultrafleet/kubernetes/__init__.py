@@ -1,4 +1,4 @@
-"""What Kubernetes knows of pools: labels, taints, nodes. Plain values, without constructs."""
+"""Pools as Kubernetes sees them: labels, taints, nodes. Plain values, without constructs."""
 
 from ultrafleet.kubernetes.labels import CAPACITY_LABEL, POOL_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL, pool_labels
 from ultrafleet.kubernetes.pool_nodes import PoolNodes

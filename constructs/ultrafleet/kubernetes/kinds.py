@@ -1,4 +1,4 @@
-"""Which charts bring which kinds of objects."""
+"""Kinds of Kubernetes objects, by the chart that defines them."""
 
 from ultrafleet.kubernetes.manifest import Manifest
 

@@ -7,13 +7,13 @@ from typing import Any
 from ultrafleet.errors import FleetError
 
 Manifest = Mapping[str, Any]
-"""One Kubernetes object, in the API's own words. Values may be tokens where AWS makes them up."""
+"""Kubernetes object in the API's own form. Values may be CDK tokens where AWS creates them."""
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _DNS_LABEL_LENGTH = 63
 
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
-"""Kubernetes' recommended label: on everything that the library makes, so that it can be told from what people make."""
+"""Kubernetes' recommended label: on every object of the library, to distinguish it from objects that people create."""
 
 
 def object_name(what: str, name: str, *, most: int = _DNS_LABEL_LENGTH) -> str:
@@ -56,7 +56,7 @@ def kubernetes_object(
 
 
 def object_id(manifest: Manifest) -> str:
-    """What tells an object from all others of a cluster, and names its construct: `Kind-namespace-name`."""
+    """Identity of an object in a cluster, and id of its construct: `Kind-namespace-name`."""
     metadata = manifest["metadata"]
     parts = (manifest["kind"], metadata.get("namespace"), metadata["name"])
     return "-".join(part for part in parts if part)

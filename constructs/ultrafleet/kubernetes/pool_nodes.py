@@ -1,4 +1,4 @@
-"""What the Kubernetes layer needs to know of a pool: plain values, so that queues and jobs need no construct."""
+"""Facts of a pool that the Kubernetes layer needs: plain values, so that queues and jobs need no construct."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class PoolNodes:
         """GPUs or Trainium chips of a node.
 
         Raises:
-            UnknownFactError: nobody states how many.
+            UnknownFactError: the number is unknown.
         """
         count: int = self.instance_type.require("accelerator_count", instead="use an instance type that has it stated")
         return count
@@ -56,10 +56,10 @@ class PoolNodes:
 
     @property
     def has_multi_node_nvlink(self) -> bool:
-        """Whether NVLink spans its nodes, so that jobs need a ComputeDomain."""
+        """True if NVLink spans the pool's nodes, so that jobs need a ComputeDomain."""
         return self.ultraserver_type is not None and self.instance_type.accelerator_kind == "nvidia"
 
     @property
     def capacity(self) -> str:
-        """What it is part of: the UltraServer's type, or its own. The value of the capacity label."""
+        """UltraServer type, or instance type outside one: the value of the capacity label."""
         return str(self.ultraserver_type or self.instance_type)

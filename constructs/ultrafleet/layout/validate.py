@@ -1,4 +1,4 @@
-"""Which rules a layout breaks. The rules are described in docs/efa-layout.md."""
+"""Violations of a layout's rules. The rules are described in docs/efa-layout.md."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -12,7 +12,7 @@ from ultrafleet.monitoring.dashboard_body import dashboard_body
 
 
 class FleetDashboard(Construct):
-    """One CloudWatch dashboard for a cluster: nodes, accelerators, EFA, drains, and each pool's reservations.
+    """CloudWatch dashboard of a cluster: nodes, accelerators, EFA, drains, and each pool's reservations.
 
     Needs the add-on amazon-cloudwatch-observability with its accelerated-compute metrics, which are on by default.
 

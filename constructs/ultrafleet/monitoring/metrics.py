@@ -100,5 +100,5 @@ server of eks-node-monitoring-agent is amd64 only (its chart at 1.7.0, high)."""
 
 
 def sizing_integration(partition: str) -> str:
-    """What the block schedule calls to size a pool, as Step Functions counts it; of the whole account and region."""
+    """Step Functions metric of the calls that size pools; of the whole account and region."""
     return f"arn:{partition}:states:::aws-sdk:eks:updateNodegroupConfig"

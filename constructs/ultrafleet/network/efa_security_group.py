@@ -25,7 +25,7 @@ class EfaSecurityGroup(Construct):
         vpc: VPC of the nodes; EFA traffic doesn't leave it.
         egress_cidrs: IPv4 networks that nodes may call on any port, for images and AWS endpoints. Default: everywhere,
             as the route tables let them. Empty: only nodes of the group.
-        retain: keep the group and its rules when the stack lets go of them. Default: True: pools stand on it.
+        retain: keep the group and its rules when the stack lets go of them. Default: True: pools depend on it.
 
     Raises:
         FleetError: an egress network that is no IPv4 CIDR.

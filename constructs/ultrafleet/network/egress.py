@@ -9,16 +9,16 @@ _ANYWHERE = "0.0.0.0/0"
 
 
 class Egress(StrEnum):
-    """How nodes reach what is outside the VPC. See docs/decisions/0004-egress-and-api-access.md."""
+    """Way from nodes to the internet and AWS, out of the VPC. See docs/decisions/0004-egress-and-api-access.md."""
 
     REGIONAL_NAT = "regional_nat"
-    """One regional NAT gateway, which needs no public subnet and follows nodes through the Availability Zones. No
+    """Regional NAT gateway, which needs no public subnet and follows nodes through the Availability Zones. No
     document says that it serves Local Zones."""
     ZONAL_NAT = "zonal_nat"
-    """One NAT gateway in the subnet of kind `nat`, routed from every other subnet, Local Zones included. Traffic of a
+    """NAT gateway in the subnet of kind `nat`, routed from every other subnet, Local Zones included. Traffic of a
     Local Zone takes the way through the region."""
     NONE = "none"
-    """Nothing leaves: images come through ECR endpoints, public ones by pull-through caches filled from elsewhere."""
+    """No egress: images come through ECR endpoints, public ones by pull-through caches filled from elsewhere."""
 
 
 class NetworkEgress(Construct):

@@ -14,14 +14,14 @@ _HTTPS = 443
 class NetworkEndpoints(Construct):
     """A gateway endpoint for S3, free of charge, and interface endpoints behind one security group.
 
-    Interface endpoints stand in regular zones only: none can be made in a Local Zone, whose nodes reach them across the
+    Interface endpoints are in regular zones only: none can be made in a Local Zone, whose nodes reach them across the
     VPC. Each costs by the hour and zone.
 
     Args:
         scope: parent.
         id: construct id.
         vpc_id: VPC.
-        vpc_cidr: who may call the endpoints.
+        vpc_cidr: CIDR that may call the endpoints.
         services: AWS services by their short names, such as `ecr.api`.
         subnet_ids: one subnet for each zone.
         route_table_id: table that gets the route to S3.

@@ -19,7 +19,7 @@ class NetworkFlowLogs(Construct):
     """
 
     log_group: logs.LogGroup
-    """Where they are, encrypted by CloudWatch Logs."""
+    """Log group of the flow logs, encrypted by CloudWatch Logs."""
 
     def __init__(
         self,

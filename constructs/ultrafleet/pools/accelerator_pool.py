@@ -51,7 +51,7 @@ class AcceleratorPool(NodePool):
     Raises:
         FleetError: a type of an UltraServer, capacity that doesn't fit the type, the size, the subnet or the other
             capacity.
-        UnknownFactError: a fact is needed that nobody states, and the message says what to pass.
+        UnknownFactError: a needed fact is unknown; the message names the argument to pass.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a pool on capacity blocks has besides its nodes: the group of its blocks, and its orders to the schedule."""
+"""Resource group of a pool's capacity blocks, and the tags and metadata that the block schedule reads."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC

@@ -1,4 +1,4 @@
-"""What a pool's nodes are like, where the caller wants something else than what is derived."""
+"""Options of a pool's nodes that replace derived values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ _MAX_PODS = 250  # nodeadm's ceiling for large instances with prefix delegation 
 
 
 class CapacityTarget(StrEnum):
-    """What the launch template of a pool on capacity blocks points at."""
+    """Target of the capacity reservation specification in the launch template of a pool on capacity blocks."""
 
     RESOURCE_GROUP = "resource_group"
     """The pool's group of blocks: the template never changes. As a node group's target not verified in AWS."""
@@ -121,7 +121,7 @@ class NodeOptions:
         return str(ami_type)
 
     def wants_raid0(self, instance_type: InstanceType) -> bool:
-        """Whether nodeadm joins the NVMe disks: where the type has any, or where no source says that it has none.
+        """True if nodeadm joins the NVMe disks: where the type has any, or where no source says that it has none.
 
         Where there are none the AMI skips it (awslabs/amazon-eks-ami, setup-local-disks, high).
         """
@@ -130,13 +130,13 @@ class NodeOptions:
         return instance_type.nvme_count != 0
 
     def wants_grdma_override(self, instance_type: InstanceType) -> bool:
-        """Whether the boot hook for EFA GPUDirect is written: on Grace Blackwell."""
+        """True if the boot hook for EFA GPUDirect is written: on Grace Blackwell."""
         if self.grdma_pci_topo_check_override is not None:
             return self.grdma_pci_topo_check_override
         return instance_type.is_grace
 
     def wants_imex_masked(self, instance_type: InstanceType) -> bool:
-        """Whether the host's IMEX service is masked: where NVLink spans nodes, and jobs bring ComputeDomains."""
+        """True if the host's IMEX service is masked: where NVLink spans nodes, and jobs bring ComputeDomains."""
         if self.mask_imex is not None:
             return self.mask_imex
         return instance_type.is_grace

@@ -1,4 +1,4 @@
-"""What an UltraServer pool and an accelerator pool have in common: one launch template and one managed node group."""
+"""Common part of UltraServer and accelerator pools: one launch template and one managed node group."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from ultrafleet.tokens import is_token
 
 @dataclass(frozen=True, kw_only=True)
 class PoolShape:
-    """What the two kinds of pool decide differently."""
+    """Values that the two kinds of pool derive differently."""
 
     instance_type: InstanceType
     max_size: int
@@ -53,7 +53,7 @@ def validate_pool_name(pool_name: str) -> None:
 
 
 class NodePool(Construct):
-    """One launch template and one managed node group in one subnet; use `UltraServerPool` or `AcceleratorPool`.
+    """Launch template and managed node group in one subnet; use `UltraServerPool` or `AcceleratorPool`.
 
     What is create-only in EKS (name, role, subnet, AMI type, capacity type) follows from the pool's own name and
     intent and never from its blocks. The node group has a fixed name, so that CloudFormation can't replace it behind
@@ -73,7 +73,7 @@ class NodePool(Construct):
     node_group: cdk.CfnResource
     """`AWS::EKS::Nodegroup`."""
     kubernetes_nodes: PoolNodes
-    """What queues, jobs and models need to know of it."""
+    """Facts of the pool that queues, jobs and models need."""
 
     def _create(
         self,
@@ -167,7 +167,7 @@ def _interfaces(pool_name: str, shape: PoolShape, fabric: Fabric | None, options
 
 
 def pool_nodes(pool_name: str, shape: PoolShape, options: NodeOptions, interfaces: Sequence[Interface]) -> PoolNodes:
-    """What Kubernetes sees of a pool's nodes: the labels and taints are the ones that its node group gets."""
+    """Pool's nodes as Kubernetes sees them: the labels and taints are the ones that its node group gets."""
     derived = pool_labels(
         pool_name, shape.instance_type, workload=shape.workload, ultraserver_type=shape.ultraserver_type
     )

@@ -1,4 +1,4 @@
-"""What pools read of constructs that they share: read once, since each read is a round trip to Node."""
+"""References that pools share, resolved once, since each resolution is a round trip to Node."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

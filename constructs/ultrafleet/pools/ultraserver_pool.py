@@ -1,4 +1,4 @@
-"""One UltraServer as one node group, for as many capacity blocks as it lives through."""
+"""UltraServer as one node group, for any number of capacity blocks."""
 
 from collections.abc import Sequence
 
@@ -16,9 +16,9 @@ from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequen
 
 
 class UltraServerPool(NodePool):
-    """One UltraServer: one launch template, one managed node group of its size, in one subnet.
+    """Pool of one UltraServer: one launch template, one managed node group of its size, in one subnet.
 
-    The size is moved by the cluster's `BlockSchedule` alone: CloudFormation is told `{Min 0, Max N, Desired 0}` once
+    The size is moved by the cluster's `BlockSchedule` alone: CloudFormation gets `{Min 0, Max N, Desired 0}` once
     and never again. See `docs/decisions/0002-pools-outlive-blocks.md`.
 
     Args:
@@ -45,7 +45,7 @@ class UltraServerPool(NodePool):
     Raises:
         FleetError: blocks that don't fit the UltraServer, one another or the subnet; a subnet without room; a lead
             that is too short.
-        UnknownFactError: a fact is needed that nobody states, and the message says what to pass.
+        UnknownFactError: a needed fact is unknown; the message names the argument to pass.
     """
 
     ultraserver_type: UltraServerType

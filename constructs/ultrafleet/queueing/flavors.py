@@ -12,7 +12,7 @@ from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.queueing.topology import KUEUE_API, topology_levels
 
 EFA_RESOURCE = "vpc.amazonaws.com/efa"
-"""What the EFA device plugin counts (its chart, high)."""
+"""Extended resource of the EFA device plugin (its chart, high)."""
 
 CHANNEL_RESOURCE = "nvidia.com/compute-domain-channel"
 """Our name for what Kueue counts of ComputeDomain claims: one for each node. Kueue 0.19 refuses a workload whose claims
@@ -51,7 +51,7 @@ class Flavor:
 
     @property
     def is_ultraserver(self) -> bool:
-        """Whether its pools are UltraServers."""
+        """True if its pools are UltraServers."""
         return self.pools[0].ultraserver_type is not None
 
     @property
@@ -66,7 +66,7 @@ class Flavor:
 
     @property
     def quotas(self) -> dict[str, int]:
-        """What jobs may have at once, by resource: what the pools hold, without the spare nodes."""
+        """Quota by resource: the pools' capacity without the spare nodes."""
         found: dict[str, int] = {}
         for pool in self.pools:
             nodes = pool.nodes - self.spare_nodes

@@ -17,8 +17,8 @@ _LAYER_LABEL = "topology.k8s.aws/network-node-layer-{}"
 """Set by the cloud controller manager from EC2's instance topology (EKS user guide, high)."""
 
 DEFAULT_ULTRASERVER_NETWORK_LAYERS = 2
-"""Layers above an UltraServer. Nobody states that its nodes share the lowest one; if they didn't, no job could have the
-whole UltraServer. Two are enough to keep UltraServers that are near each other together."""
+"""Layers above an UltraServer. No source states that its nodes share the lowest one; if they didn't, no job could have
+the whole UltraServer. Two are enough to keep UltraServers that are near each other together."""
 
 _FOUR_LAYER_FAMILIES = ("p6-b200", "p6-b300")  # EC2 user guide, instance topology, prerequisites (high)
 

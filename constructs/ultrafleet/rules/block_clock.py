@@ -1,4 +1,4 @@
-"""When a capacity block runs, and how early its pool has to be empty."""
+"""Capacity block's clock: when it runs, and how early its pool has to be empty."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from ultrafleet.catalog.capacity_blocks import END_RULE, CapacityBlockRules, in_
 from ultrafleet.errors import FleetError
 
 EVICTION_MINUTES: Final = in_minutes(CapacityBlockRules.EKS_EVICTION)
-"""How long EKS evicts at most when a node group shrinks; disruption budgets are ignored then."""
+"""Minutes that EKS evicts at most when a node group shrinks; disruption budgets are ignored then."""
 TICK_MINUTES: Final = 5
-"""How often the schedule looks; a drain begins up to this much late, so it is part of the least lead."""
+"""Interval of the schedule; a drain begins up to this much late, so it is part of the least lead."""
 
 _DEFAULT_LEAD_MINUTES: Final = {True: 90, False: 60}
 """Ten minutes more than the least: a tick that is missed, and an execution that takes all its four minutes."""
@@ -78,7 +78,7 @@ def validate_block_window(start: datetime, end: datetime) -> None:
 
 
 def block_is_over(end: datetime, as_of: datetime) -> bool:
-    """Whether a block that ends at `end` is over at `as_of`; nothing here reads a clock.
+    """True if a block that ends at `end` is over at `as_of`; no clock is read.
 
     Raises:
         FleetError: a moment without an offset.
@@ -97,7 +97,7 @@ def _refuse_naive(name: str, moment: datetime) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class BlockState:
-    """What EC2 says of a reservation.
+    """State of a capacity reservation in EC2.
 
     Attributes:
         state: as EC2 spells it: `scheduled`, `active`, `expired`, ...

@@ -1,4 +1,4 @@
-"""A capacity block that somebody bought: CloudFormation can't buy one, so a template takes its reservation id."""
+"""Capacity block that was bought before: CloudFormation can't buy one, so a template takes its reservation id."""
 
 import itertools
 import re
@@ -33,7 +33,7 @@ def validate_reservation_id(reservation_id: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class CapacityBlock:
-    """What a capacity block holds, where, and from when to when.
+    """Capacity block: its instances, its zone, its start and its end.
 
     Make one with `from_ultraserver_reservation` or `from_instance_reservation`. An extension of a block keeps its
     reservation id and moves its end: EC2 is asked for the end while the fleet runs, so the end written here is for
@@ -163,7 +163,7 @@ class CapacityBlock:
 
     @property
     def holds(self) -> str:
-        """What the block holds, for people."""
+        """Instances in the block, in words for messages."""
         return str(self.ultraserver_type or f"{self.instance_count} x {self.instance_type}")
 
 

@@ -1,4 +1,4 @@
-"""How many addresses of a subnet its pools take at full size. The formula is explained in decision record 3.
+"""IP addresses of a subnet that its pools take at full size. The formula is explained in decision record 3.
 
 Everything is counted in /28 blocks of 16 addresses, because the VPC CNI takes whole ones (prefix delegation). A node
 takes `ceil(max_pods / 16) + 1` of them: the prefixes of its pods and one warm. Each of its IP-bearing interfaces has
@@ -27,7 +27,7 @@ _LARGEST_SUBNET: Final = 16
 
 @dataclass(frozen=True, kw_only=True)
 class NodeIpDemand:
-    """What one node takes.
+    """IP addresses that one node takes.
 
     Attributes:
         ip_interfaces: interfaces with an address: `interface` and `efa`, not `efa-only`.
@@ -45,7 +45,7 @@ class NodeIpDemand:
 
 @dataclass(frozen=True, kw_only=True)
 class PoolIpDemand:
-    """What a pool takes at full size.
+    """IP addresses that a pool takes at full size.
 
     Attributes:
         pool_name: name of the pool.
@@ -106,7 +106,7 @@ class SubnetIpBudget:
 
 
 def node_ip_demand(*, ip_interfaces: int, max_pods: int, ipv4_per_interface: int | None) -> NodeIpDemand:
-    """What a node takes with prefix delegation.
+    """IP addresses that a node takes with prefix delegation.
 
     Args:
         ip_interfaces: its interfaces with an address.

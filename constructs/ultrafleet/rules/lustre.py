@@ -1,4 +1,4 @@
-"""What FSx for Lustre asks of an EFA-enabled file system: pure logic."""
+"""Requirements of FSx for Lustre for an EFA-enabled file system: pure logic."""
 
 from ultrafleet.errors import FleetError
 

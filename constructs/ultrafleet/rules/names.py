@@ -9,11 +9,11 @@ _NAME: Final = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _CLUSTER_NAME: Final = re.compile(r"[0-9A-Za-z][A-Za-z0-9\-_]{0,99}")  # EKS API model, ClusterName
 
 NAME_RULE: Final = "up to 40 lower-case letters, digits and '-', beginning with a letter"
-"""What a name of ours is: short enough for node groups, launch templates, labels and stacks made of it."""
+"""Rule for names in environment files, short enough for the node groups, launch templates and stacks named so."""
 
 
 def is_name(name: str) -> bool:
-    """Whether it is a name of a pool, an environment, a subnet or a reservation."""
+    """True if the text can be the name of a pool, an environment, a subnet or a reservation."""
     return _NAME.fullmatch(name) is not None
 
 

@@ -1,6 +1,6 @@
 """A proposal for the CIDRs that an environment doesn't state yet.
 
-CIDRs that are stated are facts: nothing moves them. The others are sized from what stands in them and packed into the
+CIDRs that are stated are facts: nothing moves them. The others are sized from the pools in them and packed into the
 free space of the VPC, the largest first and then by name, each into the smallest free block that holds it.
 """
 
@@ -33,7 +33,7 @@ class SubnetRequest:
         kind: what it is for.
         availability_zone: Availability Zone or Local Zone.
         cidr: as stated, or None for a proposal.
-        demands: pools that stand in it, at full size; what a proposal for a system or accelerator subnet is made from.
+        demands: pools in it, at full size; what a proposal for a system or accelerator subnet is made from.
     """
 
     name: str
@@ -89,7 +89,7 @@ def _check_names(subnets: Sequence[SubnetRequest]) -> None:
     names = [request.name for request in subnets]
     for name in names:
         if names.count(name) > 1:
-            raise FleetError(f"subnet {name} stands {names.count(name)} times, expected once: rename the others")
+            raise FleetError(f"subnet name {name} is used {names.count(name)} times, expected once: rename the others")
 
 
 def _length(request: SubnetRequest, headroom: float) -> int:

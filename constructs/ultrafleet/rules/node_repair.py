@@ -1,4 +1,4 @@
-"""Which faults EKS mends by itself, and which it leaves to people: pure logic."""
+"""Node faults that EKS repairs, and those that it leaves to operators: pure logic."""
 
 from typing import Any
 

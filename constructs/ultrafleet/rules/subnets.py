@@ -15,7 +15,7 @@ _CONTROL_PLANE_ZONES: Final = CONTROL_PLANE_ZONES.value
 
 
 class SubnetKind(StrEnum):
-    """What a subnet is for."""
+    """Purpose of a subnet."""
 
     CONTROL_PLANE = "control_plane"
     """Network interfaces of the EKS control plane, interface endpoints, Lambda functions. Regular zones only."""
@@ -64,7 +64,7 @@ def validate_subnets(cidr: str, subnets: Sequence[SubnetSpec]) -> None:
     names = [subnet.name for subnet in subnets]
     for name in names:
         if names.count(name) > 1:
-            raise FleetError(f"subnet {name} stands {names.count(name)} times, expected once: rename the others")
+            raise FleetError(f"subnet name {name} is used {names.count(name)} times, expected once: rename the others")
     for subnet in subnets:
         if not parse_cidr(subnet.cidr, of=f"subnet {subnet.name}").subnet_of(vpc):
             raise FleetError(f"subnet {subnet.name} has {subnet.cidr}, expected a part of the VPC's {cidr}: move it")

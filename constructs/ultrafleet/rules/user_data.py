@@ -34,7 +34,7 @@ systemctl mask --now nvidia-imex.service
 
 @dataclass(frozen=True, kw_only=True)
 class NodeUserData:
-    """What a node is told at boot.
+    """User data of a node, read at boot.
 
     Attributes:
         max_pods: pods the kubelet accepts; the same number the subnet's IP budget was computed with.

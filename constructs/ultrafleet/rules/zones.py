@@ -1,4 +1,4 @@
-"""Availability Zones and Local Zones, told apart by their names.
+"""Availability Zones and Local Zones, distinguished by their names.
 
 Source: EC2 user guide, Regions and Zones (high): `us-east-1a` is an Availability Zone, `us-east-1-dfw-2a` a Local Zone.
 """
@@ -30,7 +30,7 @@ def validate_zone(zone: str) -> None:
 
 
 def is_local_zone(zone: str) -> bool:
-    """Whether the zone is a Local Zone.
+    """True if the zone is a Local Zone.
 
     Raises:
         FleetError: it is no zone name.
@@ -48,7 +48,7 @@ def region_of_zone(zone: str) -> str:
 
 
 def zone_suffix(zone: str) -> str:
-    """What follows the region in a zone's name: `a`, `-dfw-2a`.
+    """Part of a zone's name after the region: `a`, `-dfw-2a`.
 
     Raises:
         FleetError: it is no zone name.

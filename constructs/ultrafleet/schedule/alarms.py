@@ -1,4 +1,4 @@
-"""What the block schedule tells people."""
+"""Alarms of the block schedule."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ class ScheduleAlarms(Construct):
         cluster_name: for descriptions.
         state_machine_arn: the machine.
         dead_letter_queue: where failed calls go.
-        topic: who is told.
+        topic: SNS topic that the alarms notify.
     """
 
     def __init__(

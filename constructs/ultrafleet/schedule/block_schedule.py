@@ -23,7 +23,7 @@ _LOG_GROUPS: Final = "/aws/vendedlogs/states"
 
 
 class BlockSchedule(Construct):
-    """One state machine for a cluster, started every five minutes.
+    """State machine that sizes the pools of one cluster, started every five minutes.
 
     It finds the pools by the tags of their node groups, reads the state and the end of their blocks from EC2, and sets
     the sizes: up when a block is active, to nothing a lead before it ends. Adding or removing a pool changes nothing
@@ -44,7 +44,7 @@ class BlockSchedule(Construct):
             block when it ends; the alarm on a schedule that does not run tells of it once. Default: True.
 
     Raises:
-        FleetError: a cluster name that EKS refuses. It stands in ARNs of the machine's policy and, in quotes, in an
+        FleetError: a cluster name that EKS refuses. It is part of ARNs of the machine's policy and, in quotes, in an
             expression: "*" would open every cluster of the account.
     """
 
@@ -101,7 +101,7 @@ class BlockSchedule(Construct):
         )
 
     def _let_services_use(self, key: kms.IKey) -> None:
-        """What AWS-managed keys don't allow: alarms, events and logs that are encrypted."""
+        """Allow alarms, events and logs to use the key, which AWS-managed keys don't."""
         stack = cdk.Stack.of(self)
         publish = ["kms:Decrypt", "kms:GenerateDataKey*"]
         key.add_to_resource_policy(

@@ -71,7 +71,7 @@ class LustreFileSystem(Construct):
                 "states that FSx for Lustre is there, and nodes there mount one of the region over TCP"
             )
         if not security_groups:
-            raise FleetError("security_groups is empty, expected the nodes' groups: without them nobody can mount it")
+            raise FleetError("security_groups is empty, expected the nodes' groups: without them no node can mount it")
         if not cdk.Token.is_unresolved(capacity_gib):
             validate_lustre_capacity(capacity_gib, throughput_mbps_per_tib=throughput_mbps_per_tib, efa=efa)
         self.file_system = fsx.CfnFileSystem(

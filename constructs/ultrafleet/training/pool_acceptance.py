@@ -26,7 +26,7 @@ class PoolAcceptance(Construct):
             ones.
 
     Raises:
-        UnknownFactError: nobody publishes a floor for a pool's type, and none was passed.
+        UnknownFactError: no source publishes a floor for a pool's type, and none was passed.
     """
 
     def __init__(

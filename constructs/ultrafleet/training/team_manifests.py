@@ -25,7 +25,7 @@ _TEAM_RULES: list[dict[str, Any]] = [
     {"apiGroups": ["resource.k8s.io"], "resources": ["resourceclaims", "resourceclaimtemplates"], "verbs": _READ},
     {"apiGroups": ["kueue.x-k8s.io"], "resources": ["workloads", "localqueues"], "verbs": _READ},
 ]
-"""What members may do in their namespace: jobs and their logs. Queues, quotas and identities are the platform's."""
+"""Permissions of members in their namespace: jobs and their logs. Queues, quotas and identities are the platform's."""
 
 
 def team_group(team_name: str) -> str:
@@ -83,7 +83,7 @@ def lustre_volume(
                 "persistentVolumeReclaimPolicy": "Retain",
                 "storageClassName": "",
                 "mountOptions": ["flock"],
-                # Nobody else's claim can take it.
+                # No other claim can take it.
                 "claimRef": {"namespace": team_name, "name": LUSTRE_CLAIM},
                 "csi": {
                     "driver": "fsx.csi.aws.com",

@@ -42,7 +42,7 @@ class TrainingTeam(Construct):
     role: iam.Role
     """Role of its jobs."""
     checkpoint_bucket: s3.IBucket
-    """Where its checkpoints are."""
+    """Bucket of the team's checkpoints."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class TrainingTeam(Construct):
 
 
 def private_bucket(scope: Construct, id: str, removal_policy: cdk.RemovalPolicy) -> s3.Bucket:  # noqa: A002 - CDK's
-    """A bucket that nobody reaches without TLS and that keeps what was overwritten for 30 days."""
+    """Bucket that requires TLS and keeps overwritten objects for 30 days."""
     return s3.Bucket(
         scope,
         id,
