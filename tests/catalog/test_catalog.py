@@ -73,6 +73,15 @@ def test_classes_have_an_attribute_for_each_entry() -> None:
         assert named == set(cls.all())
 
 
+def test_type_checkers_know_every_entry_and_every_fact() -> None:
+    for cls, facts in ((InstanceType, InstanceTypeFacts), (UltraServerType, UltraServerTypeFacts)):
+        named = {name for name, value in vars(cls).items() if name.isupper() and isinstance(value, cls)}
+        assert {name for name in cls.__annotations__ if name.isupper()} == {*named, "FACTS"}
+        # The attributes are those of the facts by inheritance: one definition.
+        assert issubclass(cls, facts)
+        assert set(facts.__annotations__) == set(cls.FACTS)
+
+
 class TestWhatIsEasyToGetWrong:
     def test_ultraservers_hold_whole_racks(self) -> None:
         sizes = {str(server): (server.instance_count, server.accelerator_count) for server in UltraServerType.all()}

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from ultrafleet.environment import EnvironmentFileError, load_environment, load_environments
+from ultrafleet.environment import Environment, EnvironmentFileError, load_environment, load_environments
 from ultrafleet.environment.facts import blocks_over, fleet_cost, fleet_facts
+from ultrafleet.environment.pool_nodes import environment_pool_nodes
 
 FOLDER = Path(__file__).parent.parent.parent / "stacks" / "environments"
 
@@ -81,6 +82,38 @@ class TestFacts:
         (over,) = blocks_over(training, end)
         assert (over[0].name, over[1].capacity_reservation_id) == ("rack-a", "cr-0aaaaaaaaaaaaaaa1")
         assert blocks_over(training, end.replace(minute=29)) == []
+
+
+class TestFabric:
+    """P6e-GB300 has two fabrics: the file states that of the pool."""
+
+    @staticmethod
+    def gb300(**fabric: str) -> Callable[[Content], object]:
+        def edit(content: Content) -> None:
+            pool(content, "rack-a").update(ultraserver_type="u-p6e-gb300x72", **fabric)
+
+        return edit
+
+    def test_gb300_on_efa(self, load: Load) -> None:
+        training = load(self.gb300(fabric="efa"))
+        assert isinstance(training, Environment)
+        facts = fleet_facts(training)
+        assert facts.accelerators == 2 * 72 + 2 * 8
+        assert facts.cost.unknown == ("rack-a",)
+        rack = environment_pool_nodes(training)[0]
+        assert (str(rack.instance_type), rack.nodes, rack.efa_interfaces) == ("p6e-gb300r.36xlarge", 18, 1)
+
+    @pytest.mark.parametrize(
+        ("fabric", "message"),
+        [
+            ({}, r"pools\[0\].*p6e-gb300r.36xlarge has 2 fabrics, efa and roce, expected one of them"),
+            ({"fabric": "roce"}, r"pools\[0\].*pool rack-a has fabric roce, expected efa: launch templates of"),
+            ({"fabric": "ib"}, r"pools\[0\].fabric: got 'ib'"),
+        ],
+    )
+    def test_fails_without_one_that_can_be_launched(self, load: Load, fabric: dict[str, str], message: str) -> None:
+        with pytest.raises(EnvironmentFileError, match=message):
+            load(self.gb300(**fabric))
 
 
 REFUSALS: list[tuple[str, Callable[[Content], object], str]] = [

@@ -22,6 +22,7 @@ _PARTS_OF_THE_WORLD: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _ELSEWHERE: Final = ("us-gov-", "cn-", "us-iso")
 """Partitions with prices of their own: one figure for "all regions" isn't theirs."""
+_NO_REGION: Final = "the source names no region, though prices of capacity blocks differ by region"
 _CONFIDENCES: Final = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
 
 
@@ -76,7 +77,7 @@ class Price(Strict):
         """The price as a fact."""
         notes = [self.note, f"{self.bound} end of a range over regions" if self.bound else None]
         if self.region is None and self.bound is None:
-            notes.append(f"one figure for {self.regions}" if self.regions else "the source names no region")
+            notes.append(f"one figure for {self.regions}" if self.regions else _NO_REGION)
         reference = SourceReference(source=self.source, confidence=self.confidence)
         note = "; ".join(item for item in notes if item) or None
         return Fact(self.usd_per_hour, reference.resolve(), self.as_of, note)
@@ -86,8 +87,9 @@ class Price(Strict):
         if self.region is not None or region is None:
             # The price of a Local Zone is no price of its region, but that of what is sold there alone is.
             return self.region == region and (self.zone is None or self.type.startswith("u-"))
-        if self.regions in _PARTS_OF_THE_WORLD:
-            return region.startswith(_PARTS_OF_THE_WORLD[self.regions])
+        part = _PARTS_OF_THE_WORLD.get(self.regions or "")
+        if part is not None:
+            return region.startswith(part)
         return not region.startswith(_ELSEWHERE)
 
 

@@ -120,10 +120,11 @@ def _of_ami_type(group: NodeGroup, name: str, ami: str) -> Iterator[Problem]:
             Severity.WARNING,
         )
     elif accelerator and accelerator not in ami and not _has_driver(ami, accelerator):
+        has_one = any(accelerator.lower() in ami_type.accelerators for ami_type in AmiType)
+        expected = f"one with {accelerator}" if has_one else f"CUSTOM and an image with {accelerator}'s driver"
         yield Problem(
             group.logical_id,
-            f"AmiType is {ami} for {name}, expected one with {accelerator}: without its driver, nodes count no "
-            "accelerators",
+            f"AmiType is {ami} for {name}, expected {expected}: without its driver, nodes count no accelerators",
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from moto.ec2.exceptions import InvalidSubnetIdError
 
-from ultrafleet.catalog import InstanceType, InstanceTypeFacts
+from ultrafleet.catalog import InstanceType
 from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.layout import Interface, Violation, layout_violations
 from ultrafleet.rehearsal.ec2.state.instance_types import catalog_type, network_limits
@@ -126,8 +126,8 @@ class LaunchFacts:
         """What the library's validator says of the interfaces."""
         entry = self.catalog_type
         if entry is None:
-            limits = network_limits(self.request.instance_type)
-            entry = InstanceType.of(self.request.instance_type, facts=InstanceTypeFacts(**limits))
+            name = self.request.instance_type
+            entry = InstanceType.of(name, facts=network_limits(name))
         at = [interface.at for interface in self.interfaces]
         return layout_violations(entry, at, allowed=NETWORK_INTERFACE_TYPES)
 

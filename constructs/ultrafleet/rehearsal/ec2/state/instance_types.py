@@ -9,7 +9,7 @@ from moto.ec2.models.instance_types import (
 )
 from moto.ec2.models.instance_types import InstanceType as MotoInstanceType
 
-from ultrafleet.catalog import InstanceType, NetworkCard, UltraServerType
+from ultrafleet.catalog import InstanceType, InstanceTypeFacts, NetworkCard, UltraServerType
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.ec2.state.zones import zone_id
 from ultrafleet.rules.zones import region_of_zone
@@ -76,7 +76,7 @@ def _description(entry: InstanceType) -> dict[str, Any]:
         "SupportedUsageClasses": list(entry.purchase_options or ()),
         "SupportedVirtualizationTypes": ["hvm"],
         "SupportedRootDeviceTypes": ["ebs"],
-        "InstanceStorageSupported": entry.nvme_count is not None,
+        "InstanceStorageSupported": bool(entry.nvme_count),
     }
     if entry.vcpus is not None:
         found["VCpuInfo"] = {"DefaultVCpus": entry.vcpus}
@@ -86,7 +86,7 @@ def _description(entry: InstanceType) -> dict[str, Any]:
         found["ProcessorInfo"] = {"SupportedArchitectures": [entry.architecture]}
     if entry.placement_group_strategies is not None:
         found["PlacementGroupInfo"] = {"SupportedStrategies": list(entry.placement_group_strategies)}
-    if entry.nvme_count is not None and entry.nvme_size_gb is not None:
+    if entry.nvme_count and entry.nvme_size_gb:
         disk = {"Count": entry.nvme_count, "SizeInGB": entry.nvme_size_gb, "Type": "ssd"}
         found["InstanceStorageInfo"] = {"Disks": [disk], "TotalSizeInGB": entry.nvme_count * entry.nvme_size_gb}
     if entry.accelerator_kind == "nvidia":
@@ -121,12 +121,11 @@ def _card(card: NetworkCard) -> dict[str, Any]:
     return found
 
 
-def network_limits(name: str) -> dict[str, int]:
-    """What moto's captured answers say of a type's interfaces, by the names of the catalog's facts."""
+def network_limits(name: str) -> InstanceTypeFacts:
+    """What moto's captured answers say of a type's interfaces."""
     found = INSTANCE_TYPES.get(name, {}).get("NetworkInfo", {})
-    limits: dict[str, int] = {}
-    if "MaximumNetworkInterfaces" in found:
-        limits["max_network_interfaces"] = found["MaximumNetworkInterfaces"]
-    if "EfaSupported" in found:
-        limits["max_efa_interfaces"] = found.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0)
-    return limits
+    efa = found.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0) if "EfaSupported" in found else None
+    return InstanceTypeFacts(
+        max_network_interfaces=found.get("MaximumNetworkInterfaces"),
+        max_efa_interfaces=efa,
+    )
