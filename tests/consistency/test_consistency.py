@@ -108,7 +108,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     ),
     "more accelerators than a node has": (
         lambda o: container(o["JobSet both"])["resources"]["limits"].update({"nvidia.com/gpu": "8"}),
-        "asks for 8 accelerators, expected 1 to 4 nvidia.com/gpu: a node of rack-a",
+        "asks for 8 accelerators, expected 1 to 4 nvidia.com/gpu: rack-a has that many a node",
     ),
     "accelerators of another make": (
         lambda o: container(o["JobSet small"])["resources"].update({"limits": {"aws.amazon.com/neuron": "4"}}),
