@@ -1,9 +1,6 @@
 """The help of the command, and the completion of its shells."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +8,9 @@ import pytest
 from click import Command
 from typer.main import get_command
 
+from helpers.command import run
 from ultrafleet.catalog import InstanceType
 from ultrafleet.cli import app
-
-ROOT = Path(__file__).resolve().parents[2]
-COMMAND = str(Path(sys.executable).with_name("ultrafleet"))
 
 
 def commands(command: Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Command]]:
@@ -28,16 +23,16 @@ COMMANDS = dict(commands(get_command(app)))
 
 
 def shown(*path: str) -> str:
-    result = subprocess.run([COMMAND, *path, "--help"], capture_output=True, text=True, check=True)
+    result = run(*path, "--help")
+    assert result.returncode == 0
     return result.stdout
 
 
 def complete(line: str) -> list[str]:
     words = line.split(" ")
     environment = {"_ULTRAFLEET_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
-    result = subprocess.run(
-        [COMMAND], cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=True
-    )
+    result = run(environment=environment)
+    assert result.returncode == 0
     return result.stdout.split()
 
 

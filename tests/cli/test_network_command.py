@@ -3,25 +3,25 @@
 import ipaddress
 import itertools
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 import yaml
 
+from helpers import command
+
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = ROOT / "stacks" / "environments"
-COMMAND = [str(Path(sys.executable).with_name("ultrafleet")), "network", "plan"]
 
 Content = dict[str, Any]
 Write = Callable[..., Path]
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
+def run(*arguments: str) -> CompletedProcess[str]:
+    return command.run("network", "plan", *arguments)
 
 
 def planned(*arguments: str) -> dict[str, list[Content]]:
@@ -192,6 +192,6 @@ def test_fails_on_unusable_arguments(arguments: list[str], message: str) -> None
 
 
 def test_fails_without_a_command_in_one_line() -> None:
-    result = subprocess.run(COMMAND[:-1], capture_output=True, text=True, check=False, cwd=ROOT)
+    result = command.run("network")
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1

@@ -1,14 +1,12 @@
 """`ultrafleet summary`."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
-COMMAND = [str(Path(sys.executable).with_name("ultrafleet")), "summary"]
+from helpers import command
 
 
 @pytest.fixture
@@ -38,8 +36,8 @@ def assembly(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
+def run(*arguments: str) -> CompletedProcess[str]:
+    return command.run("summary", *arguments)
 
 
 def test_shows_stacks_fleet_ips_and_price(assembly: Path) -> None:

@@ -8,15 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from helpers.command import COMMAND, run
 from ultrafleet.catalog import InstanceType, UltraServerType
-
-COMMAND = str(Path(sys.executable).with_name("ultrafleet"))
-
-
-def run(*arguments: str, stdin: str | bytes = "") -> subprocess.CompletedProcess[str]:
-    data = stdin if isinstance(stdin, bytes) else stdin.encode()
-    result = subprocess.run([COMMAND, *arguments], input=data, capture_output=True, check=False)
-    return subprocess.CompletedProcess(result.args, result.returncode, result.stdout.decode(), result.stderr.decode())
 
 
 def refused(result: subprocess.CompletedProcess[str]) -> str:
@@ -45,9 +38,8 @@ class TestTypes:
         assert len(tables) == 2 + len(entries)
 
     def test_is_not_narrower_in_a_narrow_terminal(self) -> None:
-        narrow = subprocess.run(
-            [COMMAND, "types"], env={**os.environ, "COLUMNS": "40"}, capture_output=True, text=True, check=True
-        )
+        narrow = run("types", environment={"COLUMNS": "40"})
+        assert narrow.returncode == 0
         assert narrow.stdout == run("types").stdout
 
     def test_json_has_every_fact_with_its_source(self) -> None:
