@@ -10,6 +10,7 @@ import pytest
 from helpers.workloads import b300, h200, nodes, rack, trainium
 from ultrafleet.accelerator_addons import VERSION_RULES, RuntimeFacts, VersionTable, accelerator_runtime, check_versions
 from ultrafleet.catalog import InstanceType, InstanceTypeFacts
+from ultrafleet.catalog.source import CALLER
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes import PoolNodes, Taint
 
@@ -197,7 +198,7 @@ def test_fails_on_a_malformed_version(version: str) -> None:
 def test_a_version_of_the_caller_is_installed() -> None:
     (plugin, _) = accelerator_runtime([h200()], VersionTable.of({"nvidia-device-plugin": "0.18.2"}))
     assert plugin.chart.version == "0.18.2"
-    assert plugin.chart.source == "caller"
+    assert plugin.chart.source == CALLER
 
 
 def test_the_page_names_every_version_and_rule() -> None:

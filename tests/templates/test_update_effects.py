@@ -168,9 +168,9 @@ def test_an_object_that_is_split_has_no_word_for_the_whole(resource_type: str) -
 @every_type
 def test_every_entry_says_who_says_so(resource_type: str) -> None:
     for path, entry in type_effects(resource_type).entries.items():
-        assert len(entry.source) > 20, path
-        if "inferred" in entry.source:
-            assert entry.confidence != "high", path
+        assert len(entry.source.text) > 20, path
+        if "inferred" in entry.source.text:
+            assert entry.source.confidence != "high", path
 
 
 @every_type

@@ -91,7 +91,7 @@ def _rows(effects: TypeEffects) -> Iterator[str]:
             grouped.setdefault(entry, []).append(path)
     for entry, paths in sorted(grouped.items(), key=lambda item: _TOLD.index(item[0].effect)):
         listed = ", ".join(f"`{path}`" for path in paths)
-        yield f"| {listed} | {entry.effect} | {entry.source} ({entry.confidence}) |"
+        yield f"| {listed} | {entry.effect} | {entry.source} |"
 
 
 _TOLD = (

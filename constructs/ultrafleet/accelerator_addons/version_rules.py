@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ultrafleet.accelerator_addons.versions import NVIDIA_DRIVER, VersionTable
 from ultrafleet.catalog import eks
+from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
@@ -40,13 +41,13 @@ class VersionRule:
     Attributes:
         id: name of the rule, for `waived`.
         protects_from: what happens otherwise.
-        source: where that is known from, and how well.
+        source: where that is known from.
         finding: what is wrong, as "got, expected: what to change"; None where nothing is.
     """
 
     id: str
     protects_from: str
-    source: str
+    source: Source
     finding: Callable[[RuntimeFacts], str | None]
 
 
@@ -60,12 +61,12 @@ def _kubernetes(need: tuple[int, int], concerns: Callable[[RuntimeFacts], bool],
     return VersionRule(
         id=f"kubernetes-{need[0]}-{need[1]}",
         protects_from=why,
-        source="EKS user guide, P6e and DRA pages (high)",
+        source=Source("EKS user guide, P6e and DRA pages"),
         finding=finding,
     )
 
 
-def _at_least(chart: str, minimum: Version, *, why: str, source: str) -> VersionRule:
+def _at_least(chart: str, minimum: Version, *, why: str, source: Source) -> VersionRule:
     def finding(facts: RuntimeFacts) -> str | None:
         if chart not in facts.installed or facts.versions.version(chart) >= minimum:
             return None
@@ -126,43 +127,60 @@ VERSION_RULES: tuple[VersionRule, ...] = (
     VersionRule(
         id="nvidia-driver-580",
         protects_from="older drivers don't know the GPUs; 595 dropped the parameter that EFA's GPUDirect needs here",
-        source="EKS user guide, P6e (high); NVIDIA/aicr #640, #668 (high), that 595 is to be avoided (medium)",
+        source=Source(
+            "EKS user guide, P6e; NVIDIA/aicr #640, #668",
+            also=(Source("that 595 is to be avoided", Confidence.MEDIUM),),
+        ),
         finding=_driver,
     ),
     VersionRule(
         id="nvidia-device-plugin-0-19",
         protects_from="the device plugin hands every EFA device to every GPU pod, past the EFA plugin",
-        source="NVIDIA/k8s-device-plugin #1692 (high)",
+        source=Source(
+            "NVIDIA/k8s-device-plugin #1692", address="https://github.com/NVIDIA/k8s-device-plugin/issues/1692"
+        ),
         finding=_device_plugin,
     ),
     VersionRule(
         id="dra-driver-nvidia-gpu-minimum",
         protects_from="older drivers hold pods back until numNodes of them have joined, and know no replacement nodes",
-        source="published CustomResourceDefinition of ComputeDomain, numNodes (high); 25.8 as the version (medium)",
+        source=Source(
+            "published CustomResourceDefinition of ComputeDomain, numNodes",
+            also=(Source("25.8 as the version", Confidence.MEDIUM),),
+        ),
         finding=_dra_driver,
     ),
     _at_least(
         "aws-efa-k8s-device-plugin",
         (0, 5, 14),
         why="older plugins count no EFA devices on P6e, and the GPUs' NVLink controllers as EFA devices on P6-B200",
-        source="eks-charts, aws-efa-k8s-device-plugin (high); aws/sagemaker-hyperpod-cli #282 for 0.5.10 on P6-B200",
+        source=Source(
+            "eks-charts, aws-efa-k8s-device-plugin; aws/sagemaker-hyperpod-cli #282 for 0.5.10 on P6-B200",
+            address="https://github.com/aws/eks-charts",
+        ),
     ),
     _at_least(
         "keda",
         (2, 20, 0),
         why="older ones add up the metrics of every pod of a namespace instead of one service's",
-        source="kedacore/keda #7641, mended by #7642 (high), in 2.20 (medium)",
+        source=Source(
+            "kedacore/keda #7641, mended by #7642",
+            address="https://github.com/kedacore/keda/issues/7641",
+            also=(Source("in 2.20", Confidence.MEDIUM),),
+        ),
     ),
     _at_least(
         "kueue",
         (0, 18, 0),
         why="older ones count no claims of device classes by default, and their configuration has other names for it",
-        source="kubernetes-sigs/kueue, release notes 0.18 (high)",
+        source=Source(
+            "kubernetes-sigs/kueue, release notes 0.18", address="https://github.com/kubernetes-sigs/kueue/releases"
+        ),
     ),
     VersionRule(
         id="efa-plugin-types",
         protects_from="nodes without EFA devices in Kubernetes: jobs never start",
-        source="published values.yaml of aws-efa-k8s-device-plugin, supportedInstanceLabels (high)",
+        source=Source("published values.yaml of aws-efa-k8s-device-plugin, supportedInstanceLabels"),
         finding=_efa_types,
     ),
 )

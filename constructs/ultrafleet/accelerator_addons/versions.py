@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ultrafleet.catalog.source import CALLER, Confidence, Source
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.chart import Chart, parse_version
 
@@ -12,63 +13,68 @@ _CHARTS = (
         name="nvidia-device-plugin",
         repository="https://nvidia.github.io/k8s-device-plugin",
         version="0.19.3",
-        source="chart repository, 2026-11 (high); values: deployments/helm/nvidia-device-plugin/values.yaml (high)",
+        source=Source("chart repository, 2026-11; values: deployments/helm/nvidia-device-plugin/values.yaml"),
     ),
     Chart(
         name="dra-driver-nvidia-gpu",
         repository="oci://registry.k8s.io/dra-driver-nvidia/charts/dra-driver-nvidia-gpu",
         version="0.4.1",
-        source="registry, 2026-11, after the move to kubernetes-sigs (high); published values.yaml (high)",
+        source=Source("registry, 2026-11, after the move to kubernetes-sigs; published values.yaml"),
     ),
     Chart(
         name="aws-efa-k8s-device-plugin",
         repository="https://aws.github.io/eks-charts",
         version="0.5.30",
-        source="chart repository, 2026-11 (high); published values.yaml (high)",
+        source=Source("chart repository, 2026-11; published values.yaml"),
     ),
     Chart(
         name="neuron-helm-chart",
         repository="oci://public.ecr.aws/neuron/neuron-helm-chart",
         version="1.1.2",
-        source="public configurations that install it (medium); values: aws-neuron/neuron-helm-charts (medium)",
+        source=Source(
+            "public configurations that install it; values: aws-neuron/neuron-helm-charts", Confidence.MEDIUM
+        ),
     ),
     # Queues and jobs.
     Chart(
         name="kueue",
         repository="oci://registry.k8s.io/kueue/charts/kueue",
         version="0.19.2",
-        source="registry, 2026-11 (high); published values.yaml (high)",
+        source=Source("registry, 2026-11; published values.yaml"),
     ),
     Chart(
         name="jobset",
         repository="oci://registry.k8s.io/jobset/charts/jobset",
         version="0.12.0",
-        source="registry, 2026-11 (high); published values.yaml (high)",
+        source=Source("registry, 2026-11; published values.yaml"),
     ),
     Chart(
         name="kubeflow-trainer",
         repository="oci://ghcr.io/kubeflow/charts/kubeflow-trainer",
         version="2.3.0",
-        source="registry, 2026-11 (high); published values.yaml (high)",
+        source=Source("registry, 2026-11; published values.yaml"),
     ),
     Chart(
         name="lws",
         repository="oci://registry.k8s.io/lws/charts/lws",
         version="0.8.0",
-        source="registry, 2026-11 (high); published values.yaml (high)",
+        source=Source("registry, 2026-11; published values.yaml"),
     ),
     # What serves models.
     Chart(
         name="keda",
         repository="https://kedacore.github.io/charts",
         version="2.20.2",
-        source="releases of kedacore/keda, 2026-08; the chart has the same version (high)",
+        source=Source(
+            "releases of kedacore/keda, 2026-08; the chart has the same version",
+            address="https://github.com/kedacore/keda/releases",
+        ),
     ),
     Chart(
         name="aws-load-balancer-controller",
         repository="https://aws.github.io/eks-charts",
         version="3.2.2",
-        source="newest that aws-cdk-lib 2.275 knows; the chart has the controller's version since 3.0 (high)",
+        source=Source("newest that aws-cdk-lib 2.275 knows; the chart has the controller's version since 3.0"),
     ),
 )
 
@@ -108,7 +114,7 @@ class VersionTable:
             if name == NVIDIA_DRIVER:
                 driver = version
             elif name in charts:
-                charts[name] = replace(charts[name], version=version, source="caller")
+                charts[name] = replace(charts[name], version=version, source=CALLER)
             else:
                 raise FleetError(
                     f"version of {name!r} is {version!r}, expected a name that the table has "

@@ -1,6 +1,7 @@
 """Bus bandwidth that an all-reduce has to reach. Standard library only."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 PATHS = ("nvlink", "efa")
 """NVLink: between all nodes of an UltraServer. EFA: between nodes, with NVLink between them switched off. Each has its
@@ -14,25 +15,25 @@ class Threshold:
     Attributes:
         bus_bandwidth_gbs: bus bandwidth of an all-reduce at the largest size, GB/s.
         min_largest_bytes: size that the run has to reach: bandwidth at small sizes is latency.
-        source: where the floor is known from, and how well.
+        source: where the floor is known from.
+        confidence: how well it is known, as the catalog says it: this package runs on nodes, without the catalog.
         impossible_above_gbs: what the path can't carry, GB/s: more of it went through something else. None: not known.
     """
 
     bus_bandwidth_gbs: float
     min_largest_bytes: int
     source: str
+    confidence: Literal["high", "medium", "low"] = "high"
     impossible_above_gbs: float | None = None
 
 
 _LARGEST = 1 << 30
 """Rows of published logs stop growing between 1 and 8 GiB; a run that ends below 1 GiB is refused (our choice)."""
 
-_THRESHOLDS = {
-    ("p6e-gb200", "nvlink"): Threshold(
-        500.0, _LARGEST, "floor published for GB200 NVL72, 770 to 840 GB/s are typical (high)"
-    ),
+THRESHOLDS = {
+    ("p6e-gb200", "nvlink"): Threshold(500.0, _LARGEST, "floor published for GB200 NVL72, 770 to 840 GB/s are typical"),
     # A node has 1,600 Gbit/s of EFA, which are 200 GB/s; trees on two nodes can show up to twice that (NCCL #209).
-    ("p6e-gb200", "efa"): Threshold(40.0, _LARGEST, "floor published for P6e-GB200 (high)", impossible_above_gbs=400.0),
+    ("p6e-gb200", "efa"): Threshold(40.0, _LARGEST, "floor published for P6e-GB200", impossible_above_gbs=400.0),
 }
 
 
@@ -59,9 +60,9 @@ def threshold(instance_type: str | None, path: str, *, min_bus_bandwidth_gbs: fl
             raise ValueError(f"min_bus_bandwidth_gbs is {min_bus_bandwidth_gbs}, expected GB/s above 0: pass another")
         return Threshold(min_bus_bandwidth_gbs, _LARGEST, "caller")
     family = (instance_type or "").split(".", maxsplit=1)[0]
-    found = _THRESHOLDS.get((family, path))
+    found = THRESHOLDS.get((family, path))
     if found is None:
-        known = ", ".join(sorted({f"{name} over {by}" for name, by in _THRESHOLDS}))
+        known = ", ".join(sorted({f"{name} over {by}" for name, by in THRESHOLDS}))
         raise UnknownThresholdError(
             f"no floor is published for {instance_type or 'an unnamed type'} over {path}, expected one of {known}: "
             "pass --min-bus-bandwidth-gbs"

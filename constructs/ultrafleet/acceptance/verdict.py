@@ -144,7 +144,8 @@ def _run_findings(run: Run, floor: Threshold) -> list[AcceptanceFinding]:
             AcceptanceFinding(
                 "bandwidth",
                 f"the bus bandwidth is {last.bus_bandwidth} GB/s at {last.size_bytes} bytes, expected "
-                f"{floor.bus_bandwidth_gbs} or more ({floor.source}): test pairs of nodes to find the slow one",
+                f"{floor.bus_bandwidth_gbs} or more ({floor.source}, {floor.confidence}): test pairs of nodes "
+                "to find the slow one",
             )
         )
     return found

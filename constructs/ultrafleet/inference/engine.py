@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog.source import CALLER, Confidence, Source
 from ultrafleet.errors import UnknownFactError
 
 
@@ -28,7 +29,7 @@ class Engine:
     health_path: str
     metrics_path: str | None
     queue_metric: str | None
-    source: str
+    source: Source
 
 
 VLLM = Engine(
@@ -38,7 +39,17 @@ VLLM = Engine(
     health_path="/health",
     metrics_path="/metrics",
     queue_metric="vllm:num_requests_waiting",
-    source="docs.vllm.ai, metrics and deployment (high); image tag on Docker Hub, 2026-09, multi-platform (medium)",
+    source=Source(
+        "docs.vllm.ai, metrics and deployment",
+        address="https://docs.vllm.ai",
+        also=(
+            Source(
+                "image tag on Docker Hub, 2026-09, multi-platform",
+                Confidence.MEDIUM,
+                "https://hub.docker.com/r/vllm/vllm-openai",
+            ),
+        ),
+    ),
 )
 
 TENSORRT_LLM = Engine(
@@ -50,7 +61,11 @@ TENSORRT_LLM = Engine(
     # (NVIDIA/TensorRT-LLM #12545, medium).
     metrics_path=None,
     queue_metric=None,
-    source="NVIDIA/TensorRT-LLM, deployment guide for gpt-oss (high); newest release 2026-04 (medium)",
+    source=Source(
+        "NVIDIA/TensorRT-LLM, deployment guide for gpt-oss",
+        address="https://github.com/NVIDIA/TensorRT-LLM",
+        also=(Source("newest release 2026-04", Confidence.MEDIUM),),
+    ),
 )
 
 
@@ -74,7 +89,7 @@ class ServingRecipe:
     env: Mapping[str, str] = field(default_factory=dict)
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     nodes: int = 1
-    source: str = "caller"
+    source: Source = CALLER
 
 
 _VLLM_ARGS = (
@@ -88,14 +103,14 @@ _HOPPER = ServingRecipe(
     engine=VLLM,
     gpus=1,
     args=_VLLM_ARGS,
-    source="vllm-project/recipes, OpenAI/GPT-OSS.md (high)",
+    source=Source("vllm-project/recipes, OpenAI/GPT-OSS.md", address="https://github.com/vllm-project/recipes"),
 )
 _BLACKWELL = ServingRecipe(
     engine=VLLM,
     gpus=1,
     args=(*_VLLM_ARGS, "--kv-cache-dtype=fp8"),
     env={"VLLM_USE_FLASHINFER_MOE_MXFP4_MXFP8": "1"},  # compute capability 10.0 only
-    source="vllm-project/recipes, OpenAI/GPT-OSS.md (high)",
+    source=Source("vllm-project/recipes, OpenAI/GPT-OSS.md", address="https://github.com/vllm-project/recipes"),
 )
 _GB200 = ServingRecipe(
     engine=TENSORRT_LLM,
@@ -109,13 +124,13 @@ _GB200 = ServingRecipe(
         "stream_interval": 20,
         "num_postprocess_workers": 4,
     },
-    source=(
-        "ai-dynamo/dynamo, recipes/gpt-oss-120b/trtllm/agg: 4 GPUs, TP and EP 4 (high); NVIDIA/TensorRT-LLM, "
-        "gpt-oss-120b-throughput.yaml: batch sizes and backend (high)"
+    source=Source(
+        "ai-dynamo/dynamo, recipes/gpt-oss-120b/trtllm/agg: 4 GPUs, TP and EP 4; NVIDIA/TensorRT-LLM, "
+        "gpt-oss-120b-throughput.yaml: batch sizes and backend"
     ),
 )
 
-_RECIPES: Mapping[tuple[str, str], ServingRecipe] = {
+RECIPES: Final[Mapping[tuple[str, str], ServingRecipe]] = {
     ("gpt-oss-120b", "p5"): _HOPPER,
     ("gpt-oss-120b", "p5e"): _HOPPER,
     ("gpt-oss-120b", "p5en"): _HOPPER,
@@ -134,9 +149,9 @@ def serving_recipe(model_name: str, instance_type: InstanceType) -> ServingRecip
     Raises:
         UnknownFactError: none is published; the message says what to pass.
     """
-    recipe = _RECIPES.get((model_name, instance_type.family))
+    recipe = RECIPES.get((model_name, instance_type.family))
     if recipe is None:
-        known = ", ".join(sorted({f"{model} on {family}" for model, family in _RECIPES}))
+        known = ", ".join(sorted({f"{model} on {family}" for model, family in RECIPES}))
         raise UnknownFactError(
             f"no recipe is published for {model_name} on {instance_type}, expected one of {known}: pass recipe="
             "ServingRecipe(engine=..., gpus=..., args=...), or choose another pool"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ultrafleet.catalog.source import CALLER, Confidence, Source
 from ultrafleet.errors import FleetError
 
 
@@ -20,7 +21,7 @@ class Model:
     name: str
     weights_gib: int
     bedrock_model_id: str | None = None
-    source: str = "caller"
+    source: Source = CALLER
 
     @staticmethod
     def of(name: str, *, weights_gib: int | None = None, bedrock_model_id: str | None = None) -> "Model":
@@ -34,22 +35,22 @@ class Model:
         Raises:
             FleetError: an unknown name without a size.
         """
-        known = _MODELS.get(name)
+        known = MODELS.get(name)
         if weights_gib is None:
             if known is None:
                 raise FleetError(
-                    f"model is {name!r}, expected one of {', '.join(_MODELS)}: correct it, or pass weights_gib"
+                    f"model is {name!r}, expected one of {', '.join(MODELS)}: correct it, or pass weights_gib"
                 )
             weights_gib = known.weights_gib
         return Model(
             name=name,
             weights_gib=weights_gib,
             bedrock_model_id=bedrock_model_id or (known.bedrock_model_id if known else None),
-            source=known.source if known else "caller",
+            source=known.source if known else CALLER,
         )
 
 
-_MODELS: Mapping[str, Model] = {
+MODELS: Mapping[str, Model] = {
     model.name: model
     for model in (
         # 65.3 GB of safetensors in the repository's root; `original/` and `metal/` hold the same again.
@@ -57,13 +58,21 @@ _MODELS: Mapping[str, Model] = {
             name="gpt-oss-120b",
             weights_gib=80,
             bedrock_model_id="openai.gpt-oss-120b-1:0",
-            source="huggingface.co/openai/gpt-oss-120b; Bedrock user guide, OpenAI models (high)",
+            source=Source(
+                "huggingface.co/openai/gpt-oss-120b; Bedrock user guide, OpenAI models",
+                address="https://huggingface.co/openai/gpt-oss-120b",
+            ),
         ),
         Model(
             name="gpt-oss-20b",
             weights_gib=20,
             bedrock_model_id="openai.gpt-oss-20b-1:0",
-            source="huggingface.co/openai/gpt-oss-20b (medium); Bedrock user guide, OpenAI models (high)",
+            source=Source(
+                "huggingface.co/openai/gpt-oss-20b",
+                Confidence.MEDIUM,
+                "https://huggingface.co/openai/gpt-oss-20b",
+                also=(Source("Bedrock user guide, OpenAI models"),),
+            ),
         ),
     )
 }

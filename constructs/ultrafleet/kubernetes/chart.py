@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ultrafleet.catalog.source import Source
 from ultrafleet.errors import FleetError
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:[-+].*)?")
@@ -25,7 +26,7 @@ class Chart:
     name: str
     repository: str
     version: str
-    source: str
+    source: Source
 
     @property
     def parsed_version(self) -> tuple[int, int, int]:

@@ -3,14 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ultrafleet.catalog.source import Confidence, Source
+
 CONTAINER_INSIGHTS = "ContainerInsights"
 RESERVATIONS = "AWS/EC2CapacityReservations"
 STATES = "AWS/States"
 
-_AGENT = (
-    "amazon-cloudwatch-agent, translator/otel/exporter/awsemf, metric declarations: [ClusterName] among them (high)"
+_AGENT = Source(
+    "amazon-cloudwatch-agent, translator/otel/exporter/awsemf, metric declarations: [ClusterName] among them",
+    address="https://github.com/aws/amazon-cloudwatch-agent",
 )
-_CLUSTER = "CloudWatch user guide, Container Insights metrics of EKS (high)"
+_CLUSTER = Source(
+    "CloudWatch user guide, Container Insights metrics of EKS",
+    address="https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-metrics-EKS.html",
+)
+_STATES = Source(
+    "Step Functions developer guide, service integration metrics",
+    address="https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,14 +32,14 @@ class Metric:
         name: its name.
         dimension: the one dimension that it is used with.
         statistic: how it is used.
-        source: where this is known from, and how well.
+        source: where this is known from.
     """
 
     namespace: str
     name: str
     dimension: str
     statistic: str
-    source: str
+    source: Source
 
 
 def _node(name: str, statistic: str) -> Metric:
@@ -42,7 +52,10 @@ def _reservation(name: str) -> Metric:
         name=name,
         dimension="CapacityReservationId",
         statistic="Maximum",
-        source="EC2 user guide, CloudWatch metrics of capacity reservations (high; of capacity blocks: medium)",
+        source=Source(
+            "EC2 user guide, CloudWatch metrics of capacity reservations",
+            also=(Source("of capacity blocks", Confidence.MEDIUM),),
+        ),
     )
 
 
@@ -84,14 +97,14 @@ METRICS: Mapping[str, Metric] = {
             name="ServiceIntegrationsSucceeded",
             dimension="ServiceIntegrationResourceArn",
             statistic="Sum",
-            source="Step Functions developer guide, service integration metrics (high)",
+            source=_STATES,
         ),
         Metric(
             namespace=STATES,
             name="ServiceIntegrationsFailed",
             dimension="ServiceIntegrationResourceArn",
             statistic="Sum",
-            source="Step Functions developer guide, service integration metrics (high)",
+            source=_STATES,
         ),
     )
 }

@@ -5,12 +5,12 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
-from ultrafleet.catalog import Confidence
+from ultrafleet.catalog import Confidence, Source
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP
 from ultrafleet.templates.update_effects import Classification, Effect, TypeEffects, update_effects
 
 _UNCLASSIFIED: Final = Classification(
-    effect=Effect.UNCLASSIFIED, source="no table of ours has it", confidence=Confidence.LOW
+    effect=Effect.UNCLASSIFIED, source=Source("no table of ours has it", Confidence.LOW)
 )
 _LISTS: Final = {
     "createOnlyProperties": Effect.REPLACES,
@@ -36,8 +36,7 @@ def effects_of_type(resource_type: str) -> TypeEffects:
 
 _BY_UPDATE_POLICY: Final = Classification(
     effect=Effect.NO_INTERRUPTION,
-    source="CloudFormation user guide, UpdatePolicy attribute: without one instances stay",
-    confidence=Confidence.HIGH,
+    source=Source("CloudFormation user guide, UpdatePolicy attribute: without one instances stay"),
 )
 
 
@@ -46,11 +45,10 @@ def _of_schema(resource_type: str) -> Iterator[tuple[str, Classification]]:
     for listed, effect in _LISTS.items():
         for pointer in schema.get(listed) or ():
             path = str(pointer).removeprefix("/properties/").split("/*")[0]
-            source = f"CloudFormation schema, {listed}"
             if resource_type == AUTO_SCALING_GROUP and effect is Effect.MAY_REPLACE:
                 yield path, _BY_UPDATE_POLICY  # what the condition is, the group's own UpdatePolicy says
             else:
-                yield path, Classification(effect=effect, source=source, confidence=Confidence.HIGH)
+                yield path, Classification(effect=effect, source=Source(f"CloudFormation schema, {listed}"))
 
 
 def _names_itself(resource_type: str) -> tuple[str, ...]:

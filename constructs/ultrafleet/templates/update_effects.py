@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, cast
 
-from ultrafleet.catalog import Confidence
+from ultrafleet.catalog import Confidence, Source
 from ultrafleet.errors import FleetError
 
 
@@ -70,12 +70,10 @@ class Classification:
     Attributes:
         effect: what it does.
         source: the schema's list or the document.
-        confidence: how well it is known.
     """
 
     effect: Effect
-    source: str
-    confidence: Confidence
+    source: Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,14 +233,13 @@ def _is_plain_object(value: Any) -> bool:  # noqa: ANN401 - JSON
 def _read(entry: Mapping[str, Any]) -> TypeEffects:
     entries = {
         path: Classification(
-            effect=Effect(rule["effect"]), source=rule["source"], confidence=Confidence(rule["confidence"])
+            effect=Effect(rule["effect"]), source=Source(rule["source"], Confidence(rule["confidence"]))
         )
         for rule in entry["rules"]
         for path in rule["paths"]
     }
     for key, (effect, listed) in _FROM_SCHEMA.items():
-        source = f"CloudFormation schema, {listed}"
-        stated = Classification(effect=effect, source=source, confidence=Confidence.HIGH)
+        stated = Classification(effect=effect, source=Source(f"CloudFormation schema, {listed}"))
         entries |= dict.fromkeys(cast("list[str]", entry[key]), stated)
     return TypeEffects(
         identity=tuple(entry["identity"]),
