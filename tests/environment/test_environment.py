@@ -181,7 +181,7 @@ def test_fails_on_every_fault_at_once(load: Load) -> None:
         ("pools: [", "is no valid YAML"),
         ("- a\n- b\n", "got list, expected a mapping"),
         ("", "got NoneType, expected a mapping"),
-        ("account: '1'\naccount: '2'\n", "duplicate key 'account': remove one"),
+        ("account: '1'\naccount: '2'\n", "duplicate key 'account': remove one.*line 2"),
         ("account: !!python/object:os.system {}\n", "is no valid YAML"),
     ],
 )

@@ -18,10 +18,11 @@ from helpers.once import once
 from stacks.fleet_stage import FleetStage
 from ultrafleet.environment import Environment, load_environment
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.scenarios.assembly import AssemblyStack, deploy_assembly, read_assembly
+from ultrafleet.rehearsal.scenarios.assembly import deploy_assembly
 from ultrafleet.rehearsal.scenarios.embedded import embedded_aws
 from ultrafleet.rehearsal.scenarios.pool_view import PoolView, pool_instances, pool_views
 from ultrafleet.rehearsal.scenarios.simulation import Simulation
+from ultrafleet.templates.assembly import AssemblyStack, read_assembly
 
 ROOT = Path(__file__).parent.parent.parent
 ENVIRONMENTS = ROOT / "stacks" / "environments"

@@ -30,6 +30,7 @@ from ultrafleet.review.hazard import Hazard, Level
 from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, GROUP_TAG, HOLD, LEAD_TAG, SCHEDULE_TAG
 from ultrafleet.templates.linking import linked
 from ultrafleet.templates.preflight import LivePool, preflight_problems
+from ultrafleet.templates.references import references
 from ultrafleet.templates.template_changes import ResourceChange, TemplateChanges, imports, template_changes
 from ultrafleet.templates.update_effects import type_effects
 
@@ -206,7 +207,9 @@ def test_the_command_tells_the_rule_which_blocks_there_are(monkeypatch: pytest.M
 
 def test_every_field_is_edited() -> None:
     assert {edit.field for edit in EDITS} == {
-        f"{model.__name__.removesuffix('Settings')}.{name}" for model in _models(Environment) for name in _own_fields(model)
+        f"{model.__name__.removesuffix('Settings')}.{name}"
+        for model in _models(Environment)
+        for name in _own_fields(model)
     }
 
 
@@ -313,29 +316,18 @@ def _stands_on(fleet: Fleet) -> set[tuple[Where, str]]:
         resources = fleet[stack]["Resources"]
         values = [(stack, resources[logical_id].get("Properties", {}))]
         values += [exported[stack[:2], name] for name in imports(resources[logical_id])]
-        todo += [(at, name) for at, value in values for name in _references(value) if name in fleet[at]["Resources"]]
+        todo += [(at, name) for at, value in values for name in _names(value) if name in fleet[at]["Resources"]]
         # Rules of a security group are resources of their own, which refer to it.
         todo += [
             (stack, name)
             for name, resource in resources.items()
-            if resource["Type"].startswith("AWS::EC2::SecurityGroup") and logical_id in set(_references(resource))
+            if resource["Type"].startswith("AWS::EC2::SecurityGroup") and logical_id in _names(resource)
         ]
     return found
 
 
-def _references(value: Any) -> Iterator[str]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _references(item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if key == "Ref":
-                yield item
-            elif key == "Fn::GetAtt":
-                yield item[0] if isinstance(item, list) else item.split(".")[0]
-            elif key == "Fn::Sub":
-                yield from re.findall(r"\$\{(\w+)", item if isinstance(item, str) else item[0])
-            yield from _references(item)
+def _names(value: Any) -> set[str]:
+    return {named.name for named in references(value)}
 
 
 def _node_group(template: Mapping[str, Any]) -> dict[str, Any]:

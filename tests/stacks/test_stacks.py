@@ -12,7 +12,7 @@ import yaml
 from stacks.fleet_stage import FleetStage
 from ultrafleet.environment import load_environment
 from ultrafleet.errors import FleetError
-from ultrafleet.rehearsal.cloudformation.engine.template import references
+from ultrafleet.templates.references import references
 
 ENVIRONMENTS = Path(__file__).parent.parent.parent / "stacks" / "environments"
 NAMES = ["dev", "inference", "training"]
@@ -236,6 +236,7 @@ def test_a_first_deployment_that_failed_can_be_deleted(
         assert not any(stack.termination_protection for stack in stage.synth().stacks)
         template = shipped[name][f"{name}-cluster"]["Resources"]
         (cluster,) = [key for key, value in template.items() if value["Type"] == "AWS::EKS::Cluster"]
-        assert {*references(template[cluster]["Properties"]), *template[cluster]["DependsOn"]} >= {*template} - {
-            cluster
-        }
+        assert {
+            *(named.name for named in references(template[cluster]["Properties"])),
+            *template[cluster]["DependsOn"],
+        } >= {*template} - {cluster}

@@ -1,6 +1,5 @@
 """`ultrafleet preflight`: compares a deployment with what runs. The only subcommand that calls AWS."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,8 @@ import typer
 from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.errors import FleetError
+from ultrafleet.templates.assembly import read_assembly
+from ultrafleet.templates.node_group import NODE_GROUP
 from ultrafleet.templates.preflight import LivePool, preflight_problems
 
 
@@ -47,23 +48,14 @@ def preflight(
 def _synthesised_node_group(assembly: Path, environment: Environment, pool: str) -> Mapping[str, Any]:
     folder = assembly / f"assembly-{environment.name}"
     try:
-        manifest = json.loads((folder / "manifest.json").read_bytes())
-        (artifact,) = [
-            item
-            for item in manifest["artifacts"].values()
-            if item["type"] == "aws:cloudformation:stack"
-            and item["properties"]["stackName"] == f"{environment.name}-pool-{pool}"
+        (stack,) = [item for item in read_assembly(folder) if item.name == f"{environment.name}-pool-{pool}"]
+        (properties,) = [
+            resource["Properties"] for resource in stack.content["Resources"].values() if resource["Type"] == NODE_GROUP
         ]
-        template = json.loads((folder / artifact["properties"]["templateFile"]).read_bytes())
-    except (OSError, ValueError) as error:
+    except ValueError as error:  # FleetError among them
         raise FleetError(
             f"{folder} holds no template of pool {pool}, expected one: run `make synth ENV={environment.name}` first"
         ) from error
-    (properties,) = [
-        resource["Properties"]
-        for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::EKS::Nodegroup"
-    ]
     found: Mapping[str, Any] = properties
     return found
 

@@ -16,6 +16,7 @@ from ultrafleet.cli._cdk import run_cdk
 from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import load_environments
 from ultrafleet.errors import FleetError
+from ultrafleet.templates.assembly import read_assembly
 
 if TYPE_CHECKING:
     from ultrafleet.rehearsal.scenarios.scenario import BlockOutcome, Scenario
@@ -44,8 +45,7 @@ def rehearse(
             f"{environment} has no capacity block, expected one: nothing ends there, `make deploy` shows what comes up"
         )
     try:
-        from ultrafleet.rehearsal.scenarios.assembly import read_assembly  # noqa: PLC0415  # needs the extra
-        from ultrafleet.rehearsal.scenarios.scenario import live_all, scenarios_of  # noqa: PLC0415
+        from ultrafleet.rehearsal.scenarios.scenario import live_all, scenarios_of  # noqa: PLC0415  # needs the extra
     except ModuleNotFoundError as error:
         raise FleetError(f"{error.name} is not installed, expected it: pip install 'ultrafleet[rehearsal]'") from error
     lives = {item.name: item for item in scenarios_of(loaded)}

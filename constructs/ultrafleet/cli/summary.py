@@ -1,8 +1,6 @@
 """`ultrafleet summary`: stack sizes, fleet, IP addresses and price of a cloud assembly."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,38 +15,21 @@ from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.environment.facts import FleetCost, blocks_over, fleet_cost, fleet_facts
 from ultrafleet.errors import FleetError
+from ultrafleet.templates.assembly import AssemblyStack, read_assembly
 
 
-@dataclass(frozen=True)
-class TemplateSize:
-    """A synthesised template."""
-
-    stack: str
-    resources: int
-    size_bytes: int
-
-
-def read_templates(assembly: Path, environment: str) -> list[TemplateSize]:
-    """The templates of one environment in a cloud assembly.
+def read_stacks(assembly: Path, environment: str) -> list[AssemblyStack]:
+    """Stacks of one environment in a cloud assembly.
 
     Raises:
         FleetError: the environment was not synthesised there.
     """
     folder = assembly / f"assembly-{environment}"
-    manifest = folder / "manifest.json"
-    if not manifest.exists():
-        raise FleetError(f"{folder} holds no template, expected those of {environment}: run `make synth` first")
-    stacks = [
-        artifact["properties"]
-        for artifact in json.loads(manifest.read_bytes())["artifacts"].values()
-        if artifact["type"] == "aws:cloudformation:stack"
-    ]
-    return [_read_template(folder / stack["templateFile"], stack["stackName"]) for stack in stacks]
-
-
-def _read_template(path: Path, stack: str) -> TemplateSize:
-    content = path.read_bytes()
-    return TemplateSize(stack=stack, resources=len(json.loads(content)["Resources"]), size_bytes=len(content))
+    try:
+        return read_assembly(folder)
+    except FleetError as error:
+        message = f"{folder} holds no template, expected those of {environment}: run `make synth` first"
+        raise FleetError(message) from error
 
 
 def summary(
@@ -66,7 +47,7 @@ def summary(
     loaded = load_environments(environments, only=environment)
     # A report goes to logs as often as to screens: wide enough for its columns, whoever reads it.
     console = Console(width=max(120, Console().width), highlight=False)
-    console.print(_stacks({item.name: read_templates(assembly, item.name) for item in loaded}))
+    console.print(_stacks({item.name: read_stacks(assembly, item.name) for item in loaded}))
     console.print(_fleets(loaded))
     console.print(_prices(loaded))
     console.print(_subnets(loaded))
@@ -77,21 +58,21 @@ def summary(
         _warn_about_blocks(loaded, as_of.replace(tzinfo=UTC))
 
 
-def _stacks(templates: Mapping[str, Sequence[TemplateSize]]) -> Table:
+def _stacks(templates: Mapping[str, Sequence[AssemblyStack]]) -> Table:
     title = (
         f"stacks (CloudFormation takes {STACK_RESOURCES.value} resources and {TEMPLATE_BYTES.value:,} bytes in each)"
     )
     table = _table(title, "environment", stacks="right", resources="right", most="left", bytes="right", largest="left")
     for environment, found in templates.items():
-        most = max(found, key=lambda template: template.resources)
+        most = max(found, key=lambda template: template.resource_count)
         largest = max(found, key=lambda template: template.size_bytes)
         table.add_row(
             environment,
             str(len(found)),
-            str(sum(template.resources for template in found)),
-            f"{most.resources} in {most.stack}",
+            str(sum(template.resource_count for template in found)),
+            f"{most.resource_count} in {most.name}",
             f"{sum(template.size_bytes for template in found):,}",
-            f"{largest.size_bytes:,} in {largest.stack}",
+            f"{largest.size_bytes:,} in {largest.name}",
         )
     return table
 

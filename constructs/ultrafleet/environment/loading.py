@@ -1,6 +1,5 @@
 """Reading environment files, with errors that name the file, the path in it, the value and what is expected."""
 
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -9,25 +8,11 @@ from pydantic import ValidationError
 
 from ultrafleet.environment.models import Environment
 from ultrafleet.errors import FleetError
+from ultrafleet.yaml_loader import UniqueKeyLoader
 
 
 class EnvironmentFileError(FleetError):
     """An environment file that can't be used; the message has a line for each fault."""
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader that refuses duplicate keys, of which PyYAML silently keeps the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[object] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"duplicate key {key!r}: remove one", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
 
 
 def load_environment(path: Path) -> Environment:
@@ -40,7 +25,7 @@ def load_environment(path: Path) -> Environment:
         EnvironmentFileError: it can't be read, is no YAML mapping, or doesn't describe a fleet that launches.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except (OSError, UnicodeDecodeError) as error:
         raise EnvironmentFileError(f"{path}: can't be read ({error}), expected an environment file") from error
     except yaml.YAMLError as error:

@@ -1,15 +1,14 @@
 """Which pools depend on a resource, over all the stacks of a revision."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from ultrafleet.review.fleet import Fleet, Key
+from ultrafleet.templates.references import function_references
 from ultrafleet.templates.revision import Revision
 from ultrafleet.templates.template import Template
 
-_VARIABLE: Final = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9.]+)?\}")
 _CLUSTER: Final = "AWS::EKS::Cluster"
 _SECURITY_GROUP_RULES: Final = ("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress")
 _POLICY: Final = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy")
@@ -70,19 +69,9 @@ def _used(template: Template, value: Any, stack: str, stacks: dict[int, str]) ->
             resource = template.referred(template.resolve(value))
             if resource is not None and id(resource.template) in stacks:
                 yield (stacks[id(resource.template)], resource.logical_id)
-        yield from ((stack, name) for name in _named(function, argument) if name in template.resources)
+        yield from ((stack, name) for name in _names(function, argument) if name in template.resources)
         yield from _used(template, argument, stack, stacks)
 
 
-def _named(function: str, argument: Any) -> list[str]:  # noqa: ANN401 - JSON
-    """Logical ids that a function names."""
-    match function, argument:
-        case "Ref", str():
-            return [argument]
-        case "Fn::GetAtt", [str() as logical_id, *_]:
-            return [logical_id]
-        case "Fn::GetAtt", str():
-            return [argument.split(".")[0]]
-        case "Fn::Sub", str() | [str(), *_]:
-            return _VARIABLE.findall(argument if isinstance(argument, str) else argument[0])
-    return []
+def _names(function: str, argument: Any) -> list[str]:  # noqa: ANN401 - JSON
+    return [named.name for named in function_references(function, argument)]

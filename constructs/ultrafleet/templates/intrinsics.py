@@ -1,15 +1,19 @@
-"""Values behind CloudFormation's intrinsic functions: resolved where they can be, else an `Unknown` that says why."""
+"""Values of CloudFormation's intrinsic functions before a deployment: resolved, or an `Unknown` that says why not.
+
+The rehearsal has a resolver of its own, which has a value for everything or fails, as a deployment does; both read
+references in `references`.
+"""
 
 import base64
 import json
-import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from ultrafleet.templates.references import attribute_reference, only_variable, substituted
+
 _NO_VALUE = object()
-_VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
 _DEPTH = 60
 _DYNAMIC = "{{resolve:"
 _IF_PARTS = 3
@@ -19,7 +23,7 @@ _PLAIN = ("Ref", "Fn::GetAtt", "Fn::Sub", "Fn::FindInMap")
 
 @dataclass(frozen=True)
 class Unknown:
-    """A value that nobody knows before deployment.
+    """A value that is only known at deployment.
 
     Attributes:
         reason: why, for people.
@@ -180,8 +184,8 @@ class Resolver:
 
     def _getatt(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
         del depth
-        logical_id, attribute = argument.split(".", 1) if isinstance(argument, str) else argument
-        return Unknown(f"{logical_id}.{attribute} is made at deployment", str(logical_id), str(attribute))
+        named = attribute_reference(argument)
+        return Unknown(f"{named.name}.{named.attribute} is made at deployment", named.name, named.attribute)
 
     def _importvalue(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
         name = self.resolve(argument, depth)
@@ -201,8 +205,8 @@ class Resolver:
         given = {key: self.resolve(item, depth) for key, item in own.items()}
         unknown: list[Unknown] = []
 
-        def value_of(match: re.Match[str]) -> str:
-            name = match.group(1).strip()
+        def value_of(variable: str) -> str:
+            name = variable.strip()
             made = self._getatt if "." in name else lambda name, _: self._ref(name)
             found = given[name] if name in given else made(name, depth)
             if isinstance(found, Unknown):
@@ -210,10 +214,10 @@ class Resolver:
                 return found.text or f"${{{name}}}"
             return _text(found)
 
-        resolved = _VARIABLE.sub(value_of, text).replace("${!", "${")
+        resolved = substituted(text, value_of)
         if unknown:
             # "${Group}" alone is the group itself; text around it only says that it is made of it.
-            return unknown[0] if _VARIABLE.fullmatch(text) else Unknown(unknown[0].reason, text=resolved)
+            return unknown[0] if only_variable(text) else Unknown(unknown[0].reason, text=resolved)
         return resolved
 
     def _join(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON

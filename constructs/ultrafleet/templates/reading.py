@@ -1,17 +1,15 @@
 """Templates from files: JSON, or YAML with CloudFormation's short intrinsics."""
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ultrafleet.errors import FleetError
 from ultrafleet.templates.for_each import PREFIX
 from ultrafleet.templates.linking import linked
 from ultrafleet.templates.template import Template, mapping
+from ultrafleet.templates.template_text import parsed_text
 
 _TYPE = re.compile(r"""["']?Type["']?\s*:\s*["']?(AWS|Alexa|Custom)::""")
 _MAX_DEPTH = 100
@@ -49,27 +47,14 @@ def template_among(text: str, *, name: str, parameters: Mapping[str, Any] | None
 
 def _parsed(text: str, name: str) -> Any:  # noqa: ANN401 - JSON
     try:
-        is_json = text.lstrip().startswith("{")
-        content = json.loads(text, object_pairs_hook=_object) if is_json else yaml.load(text, Loader=_Loader)  # noqa: S506 - safe
+        content = parsed_text(text)
         _measure(content, {})
-    except (RecursionError, ValueError, yaml.YAMLError) as error:
+    except (RecursionError, ValueError) as error:
         first = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
         raise FleetError(
             f"{name} can't be read: {first}; expected a CloudFormation template in JSON or YAML"
         ) from error
     return content
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose keys are all different: the second of two would hide what the first says."""
-    try:
-        found = dict(pairs)
-    except TypeError as error:
-        raise ValueError(f"a key is no text ({error})") from error
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
-    return found
 
 
 def _measure(value: Any, known: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:  # noqa: ANN401 - JSON
@@ -156,38 +141,3 @@ def _in_asset(path: Path, folder: Path) -> bool:
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8-sig", errors="replace")
-
-
-# libyaml where it is there: as a parser it is ten times as fast.
-_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _Loader(_Base):  # type: ignore[misc]  # one of two
-    """YAML with CloudFormation's short intrinsics, and nothing that a template doesn't mean (dates, say)."""
-
-
-def _distinct(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:  # noqa: ANN401 - see above
-    loader.flatten_mapping(node)
-    pairs = loader.construct_pairs(node, deep=True)
-    return _object(pairs)
-
-
-def _intrinsic(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:  # noqa: ANN401 - see above
-    value: Any
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-        if suffix == "GetAtt":
-            value = str(value).split(".", 1)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)
-    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _intrinsic)
-_Loader.add_constructor("tag:yaml.org,2002:map", _distinct)
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}

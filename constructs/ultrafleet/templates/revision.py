@@ -1,20 +1,19 @@
 """Two states of somebody's templates: folders, files, or revisions of a git repository."""
 
-import json
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 from ultrafleet.errors import FleetError
+from ultrafleet.templates.assembly import MANIFEST, manifest_stacks
 from ultrafleet.templates.linking import linked
 from ultrafleet.templates.reading import TEMPLATE_SUFFIXES, template_among
 from ultrafleet.templates.template import Template
 
 _ENDINGS: Final = (".template.json", ".template.yaml", ".template.yml", ".json", ".yaml", ".yml", ".template")
-_MANIFEST: Final = "manifest.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,23 +136,14 @@ def _stacks_of_assemblies(files: Mapping[str, str]) -> dict[str, tuple[str, str]
     """Name and place of the stacks of cloud assemblies, by the path of the template."""
     found: dict[str, tuple[str, str]] = {}
     for path, text in files.items():
-        if PurePosixPath(path).name == _MANIFEST:
+        if PurePosixPath(path).name == MANIFEST:
             try:
-                found |= _of_manifest(PurePosixPath(path).parent, json.loads(text))
-            except (AttributeError, KeyError, TypeError, ValueError):
-                continue  # somebody else's manifest.json
+                stacks = manifest_stacks(text)
+            except FleetError:
+                continue  # another program's manifest.json
+            folder = PurePosixPath(path).parent
+            found |= {(folder / stack.template_file).as_posix(): (stack.name, stack.place) for stack in stacks}
     return found
-
-
-def _of_manifest(folder: PurePosixPath, content: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    return {
-        (folder / artifact["properties"]["templateFile"]).as_posix(): (
-            str(artifact["properties"].get("stackName", artifact_id)),
-            str(artifact.get("environment", "")).removeprefix("aws://"),
-        )
-        for artifact_id, artifact in content["artifacts"].items()
-        if artifact["type"] == "aws:cloudformation:stack"
-    }
 
 
 def _without_ending(path: str) -> str:

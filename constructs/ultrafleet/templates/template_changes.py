@@ -1,17 +1,16 @@
-"""What a deployment does to the resources of a stack: two templates compared, with what follows from a replacement."""
+"""Changes of a stack: two of its templates compared, with what follows from a replacement."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from ultrafleet.templates.references import Reference, function_references
 from ultrafleet.templates.update_effects import Effect, PropertyChange, TypeEffects, effects_of_change, type_effects
 
 Template = Mapping[str, Any]
 
 _RETAINED: Final = {"Retain", "RetainExceptOnCreate"}
-_SUB_REFERENCE: Final = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.([A-Za-z0-9.]+))?\}")
 _VERSION_ATTRIBUTE: Final = "LatestVersionNumber"
 """The one attribute of our types that moves while its resource stays (CloudFormation schema, LaunchTemplate, high)."""
 
@@ -159,23 +158,10 @@ class _Moved:
         return {key: self.mark(item) for key, item in value.items()}
 
     def _moves(self, function: str, argument: Any) -> bool:  # noqa: ANN401 - JSON
-        match function, argument:
-            case "Ref", str():
-                return argument in self._replaced
-            case "Fn::GetAtt", [str() as logical_id, attribute]:
-                return self._attribute_moves(logical_id, str(attribute))
-            case "Fn::GetAtt", str():
-                logical_id, _, attribute = argument.partition(".")
-                return self._attribute_moves(logical_id, attribute)
-            case "Fn::Sub", (str() as text) | [str() as text, *_]:
-                return any(
-                    self._attribute_moves(logical_id, attribute)
-                    for logical_id, attribute in _SUB_REFERENCE.findall(text)
-                )
-        return False
+        return any(self._is_moved(named) for named in function_references(function, argument))
 
-    def _attribute_moves(self, logical_id: str, attribute: str) -> bool:
-        return logical_id in self._replaced or (attribute == _VERSION_ATTRIBUTE and logical_id in self._versions)
+    def _is_moved(self, named: Reference) -> bool:
+        return named.name in self._replaced or (named.attribute == _VERSION_ATTRIBUTE and named.name in self._versions)
 
 
 def _compare(

@@ -1,32 +1,11 @@
 """Deploys a cloud assembly by CloudFormation's API alone, in the order of its stacks, as the CDK CLI does."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from graphlib import TopologicalSorter
-from pathlib import Path
 from typing import Any
 
-from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.simulated_account import Refusal
-
-
-@dataclass(frozen=True, kw_only=True)
-class AssemblyStack:
-    """A stack of an assembly.
-
-    Attributes:
-        name: name of the stack.
-        template: its template, as it was written.
-        termination_protection: whether CloudFormation refuses to delete it.
-        needs: names of the stacks that it needs.
-    """
-
-    name: str
-    template: str
-    termination_protection: bool
-    needs: tuple[str, ...]
+from ultrafleet.templates.assembly import AssemblyStack
 
 
 class StackFailedError(Exception):
@@ -43,34 +22,6 @@ class StackFailedError(Exception):
         self.stack_name = stack_name
         self.status = status
         self.reasons = reasons
-
-
-def read_assembly(folder: Path) -> list[AssemblyStack]:
-    """Stacks of an assembly, each after what it needs.
-
-    Args:
-        folder: of one stage, with its `manifest.json` (`cdk.out/assembly-ENVIRONMENT`).
-
-    Raises:
-        FleetError: there is no assembly.
-    """
-    try:
-        artifacts = json.loads((folder / "manifest.json").read_bytes())["artifacts"]
-    except (OSError, ValueError, KeyError) as error:
-        raise FleetError(f"{folder} holds no cloud assembly, expected one: run `cdk synth` first") from error
-    found: dict[str, Any] = {key: item for key, item in artifacts.items() if item["type"] == "aws:cloudformation:stack"}
-    graph = {key: [need for need in item.get("dependencies", []) if need in found] for key, item in found.items()}
-    return [_stack(folder, found, key, graph[key]) for key in TopologicalSorter(graph).static_order()]
-
-
-def _stack(folder: Path, found: dict[str, Any], key: str, needs: list[str]) -> AssemblyStack:
-    properties = found[key]["properties"]
-    return AssemblyStack(
-        name=properties["stackName"],
-        template=(folder / properties["templateFile"]).read_text(),
-        termination_protection=bool(properties.get("terminationProtection")),
-        needs=tuple(found[need]["properties"]["stackName"] for need in needs),
-    )
 
 
 def deploy_assembly(stacks: list[AssemblyStack], call: Calls) -> dict[str, str]:

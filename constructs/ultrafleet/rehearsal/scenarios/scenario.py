@@ -15,12 +15,13 @@ from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.ec2.state.instances import Lifetime, Lifetimes
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
-from ultrafleet.rehearsal.scenarios.assembly import AssemblyStack, StackFailedError, deploy_assembly
+from ultrafleet.rehearsal.scenarios.assembly import StackFailedError, deploy_assembly
 from ultrafleet.rehearsal.scenarios.embedded import embedded_aws
 from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget
 from ultrafleet.rehearsal.scenarios.faults.injection import schedule_is_off
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 from ultrafleet.rules.capacity_block import CapacityBlock
+from ultrafleet.templates.assembly import AssemblyStack
 
 _BEFORE: Final = timedelta(hours=1)
 _AFTER: Final = timedelta(hours=1)

@@ -1,19 +1,20 @@
-"""Values of a template's intrinsic functions.
+"""Values of a template's intrinsic functions during a deployment.
 
-moto has a resolver too; it logs what it can't resolve and goes on without the property. Here nothing goes on.
+Every function has a value or fails as CloudFormation does; the policy's resolver (`templates.intrinsics`) reads
+templates before that, and answers `Unknown` instead. Both read references in `templates.references`. moto has a
+resolver too; it logs what it can't resolve and goes on without the property.
 """
 
 import base64
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ultrafleet.rehearsal.simulated_account import Refusal
+from ultrafleet.templates.references import substituted
 
 NO_VALUE = object()
-_SUB = re.compile(r"\$\{(!?)([^{}]+)\}")
 
 
 @dataclass(kw_only=True)
@@ -79,15 +80,12 @@ class Scope:
         text, given = (argument, {}) if isinstance(argument, str) else argument
         names = self.resolve(given)
 
-        def replace(match: re.Match[str]) -> str:
-            literal, name = match.groups()
-            if literal:
-                return f"${{{name}}}"
+        def value_of(name: str) -> str:
             if name in names:
                 return str(names[name])
             return str(self._get_att(name) if "." in name else self._ref(name))
 
-        return _SUB.sub(replace, text)
+        return substituted(text, value_of)
 
     def _find_in_map(self, argument: list[Any]) -> Any:
         name, *keys = (self.resolve(item) for item in argument[:3])
