@@ -7,10 +7,10 @@ from moto.cloudformation.responses import CloudFormationResponse
 from moto.cloudformation.utils import get_stack_from_s3_url
 from moto.core.responses import ActionResult
 
+from ultrafleet.rehearsal.cloudformation.engine import requests
 from ultrafleet.rehearsal.cloudformation.engine.operation import Operation
-from ultrafleet.rehearsal.cloudformation.engine.stacks import Stacks
 from ultrafleet.rehearsal.cloudformation.engine.template import parse_template
-from ultrafleet.rehearsal.cloudformation.state import ChangeSet, Stack
+from ultrafleet.rehearsal.cloudformation.state import ChangeSet, Stack, Stacks
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 Handler = Callable[[CloudFormationResponse], ActionResult]
@@ -57,7 +57,8 @@ def _asked(response: CloudFormationResponse, stacks: Stacks) -> Stack:
             parameters[key] = standing.parameters[key]
         else:
             parameters[key] = given["ParameterValue"]
-    return stacks.new_stack(
+    return requests.new_stack(
+        stacks,
         name,
         body if isinstance(body, str) else body.decode(),
         parameters,
@@ -77,7 +78,8 @@ def create_stack(response: CloudFormationResponse) -> ActionResult:
     stacks = _stacks(response)
     wanted = _asked(response, stacks)
     wanted.termination_protection = _is(response, "EnableTerminationProtection")
-    stack = stacks.create(
+    stack = requests.create(
+        stacks,
         wanted,
         disable_rollback=_is(response, "DisableRollback"),
         on_failure=response._get_param("OnFailure", "ROLLBACK"),
@@ -90,7 +92,7 @@ def update_stack(response: CloudFormationResponse) -> ActionResult:
     """UpdateStack."""
     stacks = _stacks(response)
     stack = stacks.get(response._get_param("StackName"))
-    stacks.update(stack, _asked(response, stacks), disable_rollback=_is(response, "DisableRollback"))
+    requests.update(stacks, stack, _asked(response, stacks), disable_rollback=_is(response, "DisableRollback"))
     return ActionResult({"StackId": stack.stack_id})
 
 
@@ -100,7 +102,7 @@ def delete_stack(response: CloudFormationResponse) -> ActionResult:
     stacks = _stacks(response)
     stack = stacks.named(response._get_param("StackName"))
     if stack is not None:
-        stacks.delete(stack)
+        requests.delete(stacks, stack)
     return ActionResult({})
 
 
@@ -116,7 +118,8 @@ def update_termination_protection(response: CloudFormationResponse) -> ActionRes
 def create_change_set(response: CloudFormationResponse) -> ActionResult:
     """CreateChangeSet."""
     stacks = _stacks(response)
-    change_set = stacks.propose(
+    change_set = requests.propose(
+        stacks,
         _asked(response, stacks),
         kind=response._get_param("ChangeSetType", "UPDATE"),
         name=response._get_param("ChangeSetName"),
@@ -188,7 +191,7 @@ def delete_change_set(response: CloudFormationResponse) -> ActionResult:
 @_operation
 def execute_change_set(response: CloudFormationResponse) -> ActionResult:
     """ExecuteChangeSet; the operation is over when the call returns."""
-    _stacks(response).execute(_change_set(response), disable_rollback=_is(response, "DisableRollback"))
+    requests.execute(_stacks(response), _change_set(response), disable_rollback=_is(response, "DisableRollback"))
     return ActionResult({})
 
 
@@ -238,7 +241,7 @@ def _resources(response: CloudFormationResponse) -> list[dict[str, Any]]:
             "StackName": stack.name,
             "StackId": stack.stack_id,
             "LogicalResourceId": resource.logical_id,
-            "PhysicalResourceId": resource.made.physical_id,
+            "PhysicalResourceId": resource.physical.physical_id,
             "ResourceType": resource.type,
             "Timestamp": resource.changed,
             "LastUpdatedTimestamp": resource.changed,

@@ -1,4 +1,4 @@
-"""A stack: its template, the resources that came of it, and what happened to them."""
+"""CloudFormation state of an account and a region: stacks, their resources and events, change sets, exports."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ultrafleet.rehearsal.cloudformation.providers.base import PhysicalResource
+from ultrafleet.rehearsal.simulated_account import Refusal
 
 
 @dataclass(kw_only=True)
-class Resource:
+class StackResource:
     """A resource of a stack.
 
     Attributes:
@@ -21,7 +22,7 @@ class Resource:
     type: str
     properties: Mapping[str, Any]
     policies: Mapping[str, str]
-    made: PhysicalResource
+    physical: PhysicalResource
     status: str = "CREATE_COMPLETE"
     reason: str | None = None
     changed: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -76,7 +77,7 @@ class Stack:
     parameters: dict[str, str] = field(default_factory=dict)
     resolved_parameters: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
-    resources: dict[str, Resource] = field(default_factory=dict)
+    resources: dict[str, StackResource] = field(default_factory=dict)
     outputs: dict[str, tuple[Any, str | None]] = field(default_factory=dict)
     imports: set[str] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
@@ -102,7 +103,7 @@ class Stack:
     ) -> None:
         """A resource's status changes."""
         resource = self.resources.get(logical_id)
-        if resource is not None and resource.made.physical_id == physical_id:
+        if resource is not None and resource.physical.physical_id == physical_id:
             resource.status, resource.reason, resource.changed = status, reason, datetime.now(UTC)
         self._event(logical_id, physical_id, resource_type, status, reason)
 
@@ -135,3 +136,54 @@ class ChangeSet:
     reason: str | None = None
     description: str | None = None
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+class Stacks:
+    """Stacks of one account and region."""
+
+    def __init__(self, account_id: str, region: str) -> None:
+        self.account_id = account_id
+        self.region = region
+        self.stacks: dict[str, Stack] = {}
+        self.change_sets: dict[str, ChangeSet] = {}
+        self.retained: list[tuple[str, StackResource]] = []
+        """Resources that a stack let go of and that stay on purpose, with the stack's name."""
+
+    def named(self, name: str) -> Stack | None:
+        """The stack of a name that isn't deleted, or of an id."""
+        if name in self.stacks:
+            return self.stacks[name]
+        return next((s for s in self.stacks.values() if s.name == name and s.status != "DELETE_COMPLETE"), None)
+
+    def get(self, name: str) -> Stack:
+        """The stack of a name or id.
+
+        Raises:
+            Refusal: there is none.
+        """
+        stack = self.named(name)
+        if stack is None:
+            raise Refusal("ValidationError", f"Stack with id {name} does not exist")
+        return stack
+
+    def change_set(self, name: str, stack_name: str | None) -> ChangeSet:
+        """The change set of an ARN, or of a name and a stack."""
+        if name in self.change_sets:
+            return self.change_sets[name]
+        for change_set in reversed(self.change_sets.values()):
+            if change_set.name == name and stack_name in {change_set.stack.name, change_set.stack.stack_id}:
+                return change_set
+        raise Refusal("ChangeSetNotFound", f"ChangeSet [{name}] does not exist")
+
+    @property
+    def live(self) -> list[Stack]:
+        """Stacks that are not deleted."""
+        return [stack for stack in self.stacks.values() if stack.status != "DELETE_COMPLETE"]
+
+    def exports(self) -> dict[str, tuple[str, Any]]:
+        """Name of each export -> stack that exports it, value."""
+        return {name: (stack.stack_id, value) for stack in self.live for value, name in stack.outputs.values() if name}
+
+    def importers(self, export: str) -> list[str]:
+        """Names of the stacks that import an export."""
+        return sorted(stack.name for stack in self.live if export in stack.imports)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.cloudformation.engine.stacks import Stacks
+from ultrafleet.rehearsal.cloudformation.engine import resolution
 from ultrafleet.rehearsal.cloudformation.providers import PROVIDERS
+from ultrafleet.rehearsal.cloudformation.state import Stacks
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 
@@ -32,7 +33,7 @@ def audit(account_id: str, region: str) -> list[Audited]:
     found = []
     stacks = SIMULATED_ACCOUNT.part(Stacks, account_id, region)
     for stack in stacks.live:
-        scope = stacks.scope(stack)
+        scope = resolution.intrinsic_scope(stacks, stack)
         for logical_id, described in stack.template.get("Resources", {}).items():
             if "Condition" in described and not scope.condition(described["Condition"]):
                 continue
@@ -41,9 +42,9 @@ def audit(account_id: str, region: str) -> list[Audited]:
             if resource is None:
                 problem = "the stack does not have it"
             else:
-                physical_id = resource.made.physical_id
+                physical_id = resource.physical.physical_id
                 try:
-                    PROVIDERS[resource.type].read(call, resource.made, resource.properties)
+                    PROVIDERS[resource.type].describe(call, resource.physical, resource.properties)
                 except Refusal as refusal:
                     problem = f"{refusal.code}: {refusal.message}"
             found.append(
@@ -64,7 +65,7 @@ def retained(account_id: str, region: str) -> list[Audited]:
     found = []
     for stack_name, resource in SIMULATED_ACCOUNT.part(Stacks, account_id, region).retained:
         try:
-            PROVIDERS[resource.type].read(call, resource.made, resource.properties)
+            PROVIDERS[resource.type].describe(call, resource.physical, resource.properties)
         except Refusal:
             continue
         found.append(
@@ -72,7 +73,7 @@ def retained(account_id: str, region: str) -> list[Audited]:
                 stack=stack_name,
                 logical_id=resource.logical_id,
                 type=resource.type,
-                physical_id=resource.made.physical_id,
+                physical_id=resource.physical.physical_id,
             )
         )
     return found
@@ -90,10 +91,10 @@ def purge(account_id: str, region: str) -> list[Audited]:
         remaining = []
         for stack_name, resource in left:
             try:
-                PROVIDERS[resource.type].delete(call, resource.made, resource.properties)
+                PROVIDERS[resource.type].delete(call, resource.physical, resource.properties)
             except Refusal as refusal:
                 if not refusal.code.endswith(("NotFound", "NotFoundException", "NoSuchEntity")):
-                    problems[resource.made.physical_id] = f"{refusal.code}: {refusal.message}"
+                    problems[resource.physical.physical_id] = f"{refusal.code}: {refusal.message}"
                     remaining.append((stack_name, resource))
         if len(remaining) == len(left):
             break
@@ -104,8 +105,8 @@ def purge(account_id: str, region: str) -> list[Audited]:
             stack=stack_name,
             logical_id=resource.logical_id,
             type=resource.type,
-            physical_id=resource.made.physical_id,
-            problem=problems[resource.made.physical_id],
+            physical_id=resource.physical.physical_id,
+            problem=problems[resource.physical.physical_id],
         )
         for stack_name, resource in left
     ]

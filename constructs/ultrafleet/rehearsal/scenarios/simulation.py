@@ -9,7 +9,7 @@ from typing import Any
 from ultrafleet.environment import Environment
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.cloudformation.engine.stacks import Stacks
+from ultrafleet.rehearsal.cloudformation.state import Stacks
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.kubernetes import KubernetesApi
 from ultrafleet.rehearsal.scenarios import audit

@@ -18,7 +18,7 @@ NO_VALUE = object()
 
 
 @dataclass(kw_only=True)
-class Scope:
+class IntrinsicScope:
     """What a template's functions can refer to.
 
     Attributes:
@@ -109,12 +109,12 @@ class Scope:
         return items[int(index)]
 
 
-def _equals(scope: Scope, argument: list[Any]) -> bool:
+def _equals(scope: IntrinsicScope, argument: list[Any]) -> bool:
     left, right = (scope.resolve(item) for item in argument)
     return str(left) == str(right)
 
 
-_FUNCTIONS: Mapping[str, Callable[[Scope, Any], Any]] = {
+_FUNCTIONS: Mapping[str, Callable[[IntrinsicScope, Any], Any]] = {
     "Ref": lambda scope, name: scope._ref(name),
     "Condition": lambda scope, name: scope.condition(name),
     "Fn::GetAtt": lambda scope, argument: scope._get_att(argument),

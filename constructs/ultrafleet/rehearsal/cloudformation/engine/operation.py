@@ -1,23 +1,18 @@
 """Creating, updating and deleting a stack, with rollback."""
 
-from __future__ import annotations
-
 import contextlib
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.cloudformation.engine import intrinsics, schemas
+from ultrafleet.rehearsal.cloudformation.engine import intrinsics, resolution, schemas
 from ultrafleet.rehearsal.cloudformation.engine.template import creation_order
 from ultrafleet.rehearsal.cloudformation.providers import PROVIDERS
 from ultrafleet.rehearsal.cloudformation.providers.base import Provider, ResourceContext
-from ultrafleet.rehearsal.cloudformation.state import Resource, Stack
+from ultrafleet.rehearsal.cloudformation.state import Stack, StackResource, Stacks
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
-
-if TYPE_CHECKING:
-    from ultrafleet.rehearsal.cloudformation.engine.stacks import Stacks
 
 Undo = Callable[[], None]
 
@@ -33,7 +28,7 @@ class Operation:
         self._stack = stack
         self._call = Calls(account_id=stack.account_id, region=stack.region, throttled_tries=_THROTTLED_TRIES)
         self._undo: list[Undo] = []
-        self._cleanup: list[Resource] = []
+        self._cleanup: list[StackResource] = []
         stack.operation += 1
 
     def create(self, *, disable_rollback: bool = False, on_failure: str = "ROLLBACK") -> None:
@@ -110,7 +105,7 @@ class Operation:
 
     def _apply(self, template: Mapping[str, Any]) -> None:
         stack = self._stack
-        scope = self._stacks.scope(stack)
+        scope = resolution.intrinsic_scope(self._stacks, stack)
         resources = template["Resources"]
         for logical_id in creation_order(resources):
             described = resources[logical_id]
@@ -123,9 +118,9 @@ class Operation:
                     f"The following resource(s) failed to {'update' if stack.updated else 'create'}: [{logical_id}]."
                 )
                 raise Refusal(refusal.code, f"{message} {refusal.message}") from refusal
-        self._stacks.resolve_outputs(stack, scope)
+        resolution.resolve_outputs(self._stacks, stack, scope)
 
-    def _bring_about(self, logical_id: str, described: Mapping[str, Any], scope: intrinsics.Scope) -> None:
+    def _bring_about(self, logical_id: str, described: Mapping[str, Any], scope: intrinsics.IntrinsicScope) -> None:
         resource_type = described["Type"]
         standing = self._stack.resources.get(logical_id)
         policies = {key: described[key] for key in ("DeletionPolicy", "UpdateReplacePolicy") if key in described}
@@ -148,13 +143,13 @@ class Operation:
 
     def _create(
         self, logical_id: str, provider: Provider, properties: Mapping[str, Any], policies: Mapping[str, str]
-    ) -> Resource:
+    ) -> StackResource:
         stack = self._stack
         stack.record_resource(logical_id, provider.type, "", "CREATE_IN_PROGRESS")
         with self._failing(logical_id, provider.type, None):
-            made = provider.create(self._call, self._place(logical_id), properties)
-        resource = Resource(
-            logical_id=logical_id, type=provider.type, properties=properties, policies=policies, made=made
+            physical = provider.create(self._call, self._place(logical_id), properties)
+        resource = StackResource(
+            logical_id=logical_id, type=provider.type, properties=properties, policies=policies, physical=physical
         )
         replaced = stack.resources.get(logical_id)
         stack.resources[logical_id] = resource
@@ -163,7 +158,7 @@ class Operation:
         return resource
 
     def _change(
-        self, standing: Resource, provider: Provider, properties: Mapping[str, Any], policies: Mapping[str, str]
+        self, standing: StackResource, provider: Provider, properties: Mapping[str, Any], policies: Mapping[str, str]
     ) -> None:
         replacing = schemas.replacing(provider.type, standing.properties, properties)
         if replacing:
@@ -176,7 +171,7 @@ class Operation:
                     raise Refusal(
                         "ValidationError",
                         "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename "
-                        f"{standing.made.physical_id} and update the stack again. ({', '.join(replacing)} changed)",
+                        f"{standing.physical.physical_id} and update the stack again. ({', '.join(replacing)} changed)",
                     )
             self._create(standing.logical_id, provider, properties, policies)
             self._cleanup.append(standing)
@@ -185,7 +180,7 @@ class Operation:
         self._tell(standing, "UPDATE_IN_PROGRESS")
         self._undo.append(lambda: self._undo_change(standing, provider, properties, old_properties, old_policies))
         with self._failing(standing.logical_id, provider.type, standing):
-            provider.update(self._call, standing.made, standing.properties, properties)
+            provider.update(self._call, standing.physical, standing.properties, properties)
         standing.properties, standing.policies = properties, policies
         self._tell(standing, "UPDATE_COMPLETE")
 
@@ -209,10 +204,10 @@ class Operation:
                 self._delete(resource)
             del stack.resources[logical_id]
 
-    def _delete(self, resource: Resource) -> bool:
+    def _delete(self, resource: StackResource) -> bool:
         self._tell(resource, "DELETE_IN_PROGRESS")
         try:
-            _provider(resource.type).delete(self._call, resource.made, resource.properties)
+            _provider(resource.type).delete(self._call, resource.physical, resource.properties)
         except Refusal as refusal:
             if not _is_gone(refusal):
                 self._tell(resource, "DELETE_FAILED", _handler_message(refusal))
@@ -236,7 +231,7 @@ class Operation:
         else:
             stack.record(complete)
 
-    def _undo_creation(self, resource: Resource, replaced: Resource | None) -> None:
+    def _undo_creation(self, resource: StackResource, replaced: StackResource | None) -> None:
         stack = self._stack
         if replaced is not None:
             stack.resources[resource.logical_id] = replaced
@@ -249,7 +244,7 @@ class Operation:
 
     def _undo_change(
         self,
-        resource: Resource,
+        resource: StackResource,
         provider: Provider,
         tried: Mapping[str, Any],
         properties: Mapping[str, Any],
@@ -258,7 +253,7 @@ class Operation:
         self._tell(resource, "UPDATE_IN_PROGRESS")
         with self._failing(resource.logical_id, resource.type, resource):
             # A failed update may have done a part of what it tried.
-            provider.update(self._call, resource.made, tried, properties)
+            provider.update(self._call, resource.physical, tried, properties)
         resource.properties, resource.policies = properties, policies
         self._tell(resource, "UPDATE_COMPLETE")
 
@@ -274,21 +269,21 @@ class Operation:
             attempt=stack.operation,
         )
 
-    def _tell(self, resource: Resource, status: str, reason: str | None = None) -> None:
-        self._stack.record_resource(resource.logical_id, resource.type, resource.made.physical_id, status, reason)
+    def _tell(self, resource: StackResource, status: str, reason: str | None = None) -> None:
+        self._stack.record_resource(resource.logical_id, resource.type, resource.physical.physical_id, status, reason)
         if status != "DELETE_SKIPPED":
             return
         self._stacks.retained.append((self._stack.name, resource))
 
     @contextlib.contextmanager
-    def _failing(self, logical_id: str, resource_type: str, standing: Resource | None) -> Any:
+    def _failing(self, logical_id: str, resource_type: str, standing: StackResource | None) -> Any:
         """Tell of a failure in the stack's events, as the reason of the resource's status."""
         try:
             yield
         except Exception as error:
             refusal = error if isinstance(error, Refusal) else _own_fault(error)
             status = "CREATE_FAILED" if standing is None else "UPDATE_FAILED"
-            physical = "" if standing is None else standing.made.physical_id
+            physical = "" if standing is None else standing.physical.physical_id
             message = _handler_message(refusal)
             self._stack.record_resource(logical_id, resource_type, physical, status, message)
             raise Refusal(refusal.code, message, rule=refusal.rule) from error

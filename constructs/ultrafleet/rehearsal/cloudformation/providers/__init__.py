@@ -1,26 +1,36 @@
-"""Resource types that the embedded CloudFormation makes; one that isn't here fails its stack."""
+"""Resource types that the embedded CloudFormation provides; a template with another type fails its stack."""
 
 from ultrafleet.rehearsal.cloudformation.providers import (
     bootstrap,
     capabilities,
-    capacity,
+    ec2_types,
     eks,
     functions,
     identity,
     kubernetes,
     messaging,
-    nodes,
     observation,
+    resource_groups,
+    routes,
     security_groups,
     storage,
-    vpc,
-    vpc_routing,
 )
 from ultrafleet.rehearsal.cloudformation.providers.base import PROVIDERS
 
 __all__ = ["PROVIDERS"]
 
 _MODULES = (
-    bootstrap, capabilities, capacity, eks, functions, identity, kubernetes, messaging, nodes, observation,
-    security_groups, storage, vpc, vpc_routing,
-)  # fmt: skip  # importing them registers their types
+    bootstrap,
+    capabilities,
+    ec2_types,
+    eks,
+    functions,
+    identity,
+    kubernetes,
+    messaging,
+    observation,
+    resource_groups,
+    routes,
+    security_groups,
+    storage,
+)  # importing them registers their types

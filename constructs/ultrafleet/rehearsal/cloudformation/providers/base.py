@@ -53,11 +53,11 @@ class Provider:
     type: ClassVar[str]
     known: ClassVar[frozenset[str]]
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         """Make one."""
         raise NotImplementedError
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         """What the service says of it.
 
         Raises:
@@ -65,14 +65,14 @@ class Provider:
         """
         raise NotImplementedError
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
-        """Change it in place; `made.attributes` may change with it."""
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
+        """Change it in place; `resource.attributes` may change with it."""
         changed = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
         raise Refusal(
             "NotUpdatable", f"the embedded AWS does not model an update of {', '.join(changed)} of {self.type}"
         )
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
         """Remove it."""
         raise NotImplementedError
 
@@ -131,3 +131,13 @@ def only_changed(old: Properties, new: Properties, *known: str) -> set[str]:
     if extra := sorted(changed - set(known)):
         raise Refusal("NotUpdatable", f"the embedded AWS does not model an update of {', '.join(extra)}")
     return changed
+
+
+def is_true(value: Any) -> bool:
+    """A boolean of a template, where `"true"` is one too."""
+    return value in {True, "true", "True"}
+
+
+def raise_problem(problem: Mapping[str, str]) -> None:
+    """An error that a batch call told of one of its items."""
+    raise Refusal(problem["Code"], problem["Message"])

@@ -17,7 +17,7 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
 
 
 @provides
-class Bucket(Provider):
+class BucketProvider(Provider):
     """S3 bucket. Of its settings only the public access block and versioning are told to S3."""
 
     type = "AWS::S3::Bucket"
@@ -28,8 +28,8 @@ class Bucket(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
-        name = properties.get("BucketName", place.name(most=63, lower=True))
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
+        name = properties.get("BucketName", context.name(most=63, lower=True))
         location = None if call.region == "us-east-1" else {"LocationConstraint": call.region}
         call("s3", "create_bucket", Bucket=name, CreateBucketConfiguration=location)
         self.update(call, PhysicalResource(physical_id=name), {}, properties)
@@ -42,69 +42,69 @@ class Bucket(Provider):
             },
         )
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        return call("s3", "head_bucket", Bucket=made.physical_id)
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        return call("s3", "head_bucket", Bucket=resource.physical_id)
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
-        name = made.physical_id
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
+        name = resource.physical_id
         if "VersioningConfiguration" in new:
             call("s3", "put_bucket_versioning", Bucket=name, VersioningConfiguration=new["VersioningConfiguration"])
         if "PublicAccessBlockConfiguration" in new:
             block = new["PublicAccessBlockConfiguration"]
             call("s3", "put_public_access_block", Bucket=name, PublicAccessBlockConfiguration=block)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("s3", "delete_bucket", Bucket=made.physical_id)
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("s3", "delete_bucket", Bucket=resource.physical_id)
 
 
 @provides
-class BucketPolicy(Provider):
+class BucketPolicyProvider(Provider):
     """Who may use a bucket."""
 
     type = "AWS::S3::BucketPolicy"
     known = frozenset({"Bucket", "PolicyDocument"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         self.update(call, PhysicalResource(physical_id=""), {}, properties)
         return PhysicalResource(physical_id=properties["Bucket"])
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         return call("s3", "get_bucket_policy", Bucket=properties["Bucket"])
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         call("s3", "put_bucket_policy", Bucket=new["Bucket"], Policy=json.dumps(new["PolicyDocument"]))
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
         call("s3", "delete_bucket_policy", Bucket=properties["Bucket"])
 
 
 @provides
-class Repository(Provider):
+class RepositoryProvider(Provider):
     """ECR repository."""
 
     type = "AWS::ECR::Repository"
     known = frozenset({"ImageTagMutability", "LifecyclePolicy", "RepositoryName", "RepositoryPolicyText", "Tags"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
-        name = properties.get("RepositoryName", place.name(most=256, lower=True))
-        made = call(
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
+        name = properties.get("RepositoryName", context.name(most=256, lower=True))
+        created = call(
             "ecr", "create_repository", repositoryName=name, imageTagMutability=properties.get("ImageTagMutability")
         )["repository"]
         self._set_policy(call, name, properties)
         return PhysicalResource(
-            physical_id=name, attributes={"Arn": made["repositoryArn"], "RepositoryUri": made["repositoryUri"]}
+            physical_id=name, attributes={"Arn": created["repositoryArn"], "RepositoryUri": created["repositoryUri"]}
         )
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        found = call("ecr", "describe_repositories", repositoryNames=[made.physical_id])["repositories"]
-        return find(found, "RepositoryNotFoundException", made.physical_id)
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        found = call("ecr", "describe_repositories", repositoryNames=[resource.physical_id])["repositories"]
+        return find(found, "RepositoryNotFoundException", resource.physical_id)
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "LifecyclePolicy", "RepositoryPolicyText")
-        self._set_policy(call, made.physical_id, new)
+        self._set_policy(call, resource.physical_id, new)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("ecr", "delete_repository", repositoryName=made.physical_id)
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("ecr", "delete_repository", repositoryName=resource.physical_id)
 
     @staticmethod
     def _set_policy(call: Calls, name: str, properties: Properties) -> None:
@@ -117,24 +117,24 @@ class Repository(Provider):
 
 
 @provides
-class Parameter(Provider):
+class ParameterProvider(Provider):
     """Parameter of the parameter store."""
 
     type = "AWS::SSM::Parameter"
     known = frozenset({"Description", "Name", "Type", "Value"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
-        name = properties.get("Name", place.name())
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
+        name = properties.get("Name", context.name())
         call("ssm", "put_parameter", **{**properties, "Name": name})
         return PhysicalResource(physical_id=name, attributes={"Type": properties["Type"], "Value": properties["Value"]})
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = call("ssm", "get_parameter", Name=made.physical_id)["Parameter"]
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = call("ssm", "get_parameter", Name=resource.physical_id)["Parameter"]
         return found
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
-        call("ssm", "put_parameter", **{**new, "Name": made.physical_id}, Overwrite=True)
-        made.attributes["Value"] = new["Value"]
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
+        call("ssm", "put_parameter", **{**new, "Name": resource.physical_id}, Overwrite=True)
+        resource.attributes["Value"] = new["Value"]
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("ssm", "delete_parameter", Name=made.physical_id)
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("ssm", "delete_parameter", Name=resource.physical_id)

@@ -17,7 +17,7 @@ from ultrafleet.rehearsal.cloudformation.providers.eks import camel
 
 
 @provides
-class Capability(Provider):
+class CapabilityProvider(Provider):
     """A capability of a cluster."""
 
     type = "AWS::EKS::Capability"
@@ -25,26 +25,27 @@ class Capability(Provider):
         {"CapabilityName", "ClusterName", "Configuration", "DeletePropagationPolicy", "RoleArn", "Tags", "Type"}
     )
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         given = camel({key: value for key, value in properties.items() if key != "Tags"})
         tags = {tag["Key"]: tag["Value"] for tag in tags_of(properties)}
-        made = call("eks", "create_capability", **given, tags=tags)["capability"]
+        created = call("eks", "create_capability", **given, tags=tags)["capability"]
         return PhysicalResource(
-            physical_id=f"{properties['ClusterName']}|{properties['CapabilityName']}", attributes={"Arn": made["arn"]}
+            physical_id=f"{properties['ClusterName']}|{properties['CapabilityName']}",
+            attributes={"Arn": created["arn"]},
         )
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = call("eks", "describe_capability", **_named(made))["capability"]
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = call("eks", "describe_capability", **_named(resource))["capability"]
         return found
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         # Of the configuration only the roles change in place; the rest is create-only.
         only_changed(old, new, "Configuration", "DeletePropagationPolicy", "RoleArn", "Tags")
         kept = _roles(new)
         call(
             "eks",
             "update_capability",
-            **_named(made),
+            **_named(resource),
             roleArn=new["RoleArn"],
             deletePropagationPolicy=new["DeletePropagationPolicy"],
             configuration={
@@ -57,12 +58,12 @@ class Capability(Provider):
             },
         )
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("eks", "delete_capability", **_named(made))
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("eks", "delete_capability", **_named(resource))
 
 
-def _named(made: PhysicalResource) -> dict[str, str]:
-    cluster, name = made.physical_id.split("|")
+def _named(resource: PhysicalResource) -> dict[str, str]:
+    cluster, name = resource.physical_id.split("|")
     return {"clusterName": cluster, "capabilityName": name}
 
 

@@ -48,7 +48,7 @@ def _set_tags(call: Calls, arn: str, old: Properties, new: Properties) -> None:
 
 
 @provides
-class Cluster(Provider):
+class ClusterProvider(Provider):
     """EKS cluster."""
 
     type = "AWS::EKS::Cluster"
@@ -61,30 +61,30 @@ class Cluster(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         given = camel({key: value for key, value in properties.items() if key not in {"Tags", "Logging", *_UNTOLD}})
         if "Logging" in properties:
             given["logging"] = _logging(properties["Logging"])
-        name = properties.get("Name", place.name(most=100))
-        made = call("eks", "create_cluster", **{**given, "name": name}, tags=_tag_map(properties))["cluster"]
-        vpc = made["resourcesVpcConfig"]
+        name = properties.get("Name", context.name(most=100))
+        created = call("eks", "create_cluster", **{**given, "name": name}, tags=_tag_map(properties))["cluster"]
+        vpc = created["resourcesVpcConfig"]
         return PhysicalResource(
-            physical_id=made["name"],
+            physical_id=created["name"],
             attributes={
-                "Arn": made["arn"],
-                "Endpoint": made.get("endpoint"),
-                "CertificateAuthorityData": made.get("certificateAuthority", {}).get("data"),
+                "Arn": created["arn"],
+                "Endpoint": created.get("endpoint"),
+                "CertificateAuthorityData": created.get("certificateAuthority", {}).get("data"),
                 "ClusterSecurityGroupId": vpc.get("clusterSecurityGroupId"),
-                "OpenIdConnectIssuerUrl": made.get("identity", {}).get("oidc", {}).get("issuer"),
+                "OpenIdConnectIssuerUrl": created.get("identity", {}).get("oidc", {}).get("issuer"),
             },
         )
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = call("eks", "describe_cluster", name=made.physical_id)["cluster"]
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = call("eks", "describe_cluster", name=resource.physical_id)["cluster"]
         return {**found, **{key: properties[key] for key in _UNTOLD if key in properties}}
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
-        name = made.physical_id
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
+        name = resource.physical_id
         in_place = (
             "AccessConfig", "ComputeConfig", "ControlPlaneScalingConfig", "DeletionProtection",
             "KubernetesNetworkConfig", "Logging", "ResourcesVpcConfig", "StorageConfig", "UpgradePolicy",
@@ -98,14 +98,14 @@ class Cluster(Provider):
             if key in changed:
                 value = _logging(new["Logging"]) if key == "Logging" else camel(new[key])
                 call("eks", "update_cluster_config", name=name, **{key[0].lower() + key[1:]: value})
-        _set_tags(call, made.attributes["Arn"], old, new)
+        _set_tags(call, resource.attributes["Arn"], old, new)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("eks", "delete_cluster", name=made.physical_id)
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("eks", "delete_cluster", name=resource.physical_id)
 
 
 @provides
-class Nodegroup(Provider):
+class NodegroupProvider(Provider):
     """Managed node group."""
 
     type = "AWS::EKS::Nodegroup"
@@ -117,15 +117,15 @@ class Nodegroup(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         given = camel(
             {key: value for key, value in properties.items() if key not in {"Tags", "ForceUpdateEnabled"}},
             keep=frozenset({"Labels"}),
         )
-        cluster, name = properties["ClusterName"], properties.get("NodegroupName", place.name(most=63))
+        cluster, name = properties["ClusterName"], properties.get("NodegroupName", context.name(most=63))
         arguments = {**given, "nodegroupName": name, "tags": _tag_map(properties)}
         answer = call("eks", "create_nodegroup", **arguments)["nodegroup"]
-        made = PhysicalResource(
+        created = PhysicalResource(
             physical_id=f"{cluster}/{name}",
             attributes={
                 "Arn": answer["nodegroupArn"],
@@ -134,23 +134,23 @@ class Nodegroup(Provider):
                 "Id": f"{cluster}/{name}",
             },
         )
-        found = self.read(call, made, properties)
+        found = self.describe(call, created, properties)
         if found["status"] == "CREATE_FAILED":
             # CloudFormation tells the group's health and removes it; the next deployment makes it anew.
             message = health(found)
             call("eks", "delete_nodegroup", clusterName=cluster, nodegroupName=name)
             raise Refusal("NotStabilized", message)
-        return made
+        return created
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        cluster, name = made.physical_id.split("/")
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        cluster, name = resource.physical_id.split("/")
         found: Mapping[str, Any] = call("eks", "describe_nodegroup", clusterName=cluster, nodegroupName=name)[
             "nodegroup"
         ]
         return found
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
-        cluster, name = made.physical_id.split("/")
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
+        cluster, name = resource.physical_id.split("/")
         config = ("Labels", "NodeRepairConfig", "ScalingConfig", "Taints", "UpdateConfig")
         version = ("LaunchTemplate", "ReleaseVersion", "Version", "ForceUpdateEnabled")
         changed = only_changed(old, new, *config, *version, "Tags")
@@ -175,7 +175,7 @@ class Nodegroup(Provider):
             }
         if arguments:
             call("eks", "update_nodegroup_config", clusterName=cluster, nodegroupName=name, **arguments)
-            self._wait(call, made)
+            self._wait(call, resource)
         if changed & {"LaunchTemplate", "ReleaseVersion", "Version"}:
             call(
                 "eks",
@@ -187,24 +187,24 @@ class Nodegroup(Provider):
                 launchTemplate=camel(new.get("LaunchTemplate")),
                 force=new.get("ForceUpdateEnabled"),
             )
-        _set_tags(call, made.attributes["Arn"], old, new)
+        _set_tags(call, resource.attributes["Arn"], old, new)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        cluster, name = made.physical_id.split("/")
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        cluster, name = resource.physical_id.split("/")
         call("eks", "delete_nodegroup", clusterName=cluster, nodegroupName=name)
-        self._wait(call, made)
+        self._wait(call, resource)
 
-    def _wait(self, call: Calls, made: PhysicalResource) -> None:
+    def _wait(self, call: Calls, resource: PhysicalResource) -> None:
         """CloudFormation waits while EKS evicts nodes, and time passes meanwhile."""
         for _ in range(_MOST_STEPS):
             try:
-                status = self.read(call, made, {})["status"]
+                status = self.describe(call, resource, {})["status"]
             except Refusal:  # it is gone
                 return
             if status not in {"UPDATING", "DELETING"}:
                 return
             SIMULATED_ACCOUNT.advance(SIMULATED_ACCOUNT.now + _STEP)
-        raise Refusal("NotStabilized", f"{made.physical_id} is {status} after {_MOST_STEPS} minutes")
+        raise Refusal("NotStabilized", f"{resource.physical_id} is {status} after {_MOST_STEPS} minutes")
 
 
 def health(nodegroup: Mapping[str, Any]) -> str:
@@ -218,7 +218,7 @@ def health(nodegroup: Mapping[str, Any]) -> str:
 
 
 @provides
-class Addon(Provider):
+class AddonProvider(Provider):
     """EKS add-on."""
 
     type = "AWS::EKS::Addon"
@@ -229,19 +229,20 @@ class Addon(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         given = {key: value for key, value in properties.items() if key not in {"PreserveOnDelete", "Tags"}}
-        made = call("eks", "create_addon", **camel(given), tags=_tag_map(properties))["addon"]
+        created = call("eks", "create_addon", **camel(given), tags=_tag_map(properties))["addon"]
         return PhysicalResource(
-            physical_id=f"{properties['ClusterName']}|{properties['AddonName']}", attributes={"Arn": made["addonArn"]}
+            physical_id=f"{properties['ClusterName']}|{properties['AddonName']}",
+            attributes={"Arn": created["addonArn"]},
         )
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        cluster, name = made.physical_id.split("|")
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        cluster, name = resource.physical_id.split("|")
         found: Mapping[str, Any] = call("eks", "describe_addon", clusterName=cluster, addonName=name)["addon"]
         return found
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         known = (
             "AddonVersion", "ConfigurationValues", "PodIdentityAssociations", "ResolveConflicts",
             "ServiceAccountRoleArn",
@@ -249,38 +250,38 @@ class Addon(Provider):
         changed = only_changed(old, new, *known, "PreserveOnDelete", "Tags")
         if changed & set(known):
             given = {key: new[key] for key in known if key in new}
-            cluster, name = made.physical_id.split("|")
+            cluster, name = resource.physical_id.split("|")
             call("eks", "update_addon", clusterName=cluster, addonName=name, **camel(given))
-        _set_tags(call, made.attributes["Arn"], old, new)
+        _set_tags(call, resource.attributes["Arn"], old, new)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        cluster, name = made.physical_id.split("|")
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        cluster, name = resource.physical_id.split("|")
         preserve = properties.get("PreserveOnDelete")
         call("eks", "delete_addon", clusterName=cluster, addonName=name, preserve=preserve)
 
 
 @provides
-class AccessEntry(Provider):
+class AccessEntryProvider(Provider):
     """Who may use a cluster."""
 
     type = "AWS::EKS::AccessEntry"
     known = frozenset({"AccessPolicies", "ClusterName", "KubernetesGroups", "PrincipalArn", "Tags", "Type", "Username"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         given = {key: value for key, value in properties.items() if key not in {"AccessPolicies", "Tags"}}
-        made = call("eks", "create_access_entry", **camel(given), tags=_tag_map(properties))["accessEntry"]
+        created = call("eks", "create_access_entry", **camel(given), tags=_tag_map(properties))["accessEntry"]
         entry = PhysicalResource(
             physical_id=f"{properties['PrincipalArn']}|{properties['ClusterName']}",
-            attributes={"AccessEntryArn": made["accessEntryArn"]},
+            attributes={"AccessEntryArn": created["accessEntryArn"]},
         )
         self._associate(call, {}, properties)
         return entry
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found: Mapping[str, Any] = call("eks", "describe_access_entry", **_principal(properties))["accessEntry"]
         return found
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         changed = only_changed(old, new, "AccessPolicies", "KubernetesGroups", "Tags", "Username")
         if changed & {"KubernetesGroups", "Username"}:
             call(
@@ -291,9 +292,9 @@ class AccessEntry(Provider):
                 username=new.get("Username"),
             )
         self._associate(call, old, new)
-        _set_tags(call, made.attributes["AccessEntryArn"], old, new)
+        _set_tags(call, resource.attributes["AccessEntryArn"], old, new)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
         call("eks", "delete_access_entry", **_principal(properties))
 
     @staticmethod
@@ -312,35 +313,37 @@ def _principal(properties: Properties) -> dict[str, str]:
 
 
 @provides
-class PodIdentityAssociation(Provider):
+class PodIdentityAssociationProvider(Provider):
     """IAM role of a service account."""
 
     type = "AWS::EKS::PodIdentityAssociation"
     known = frozenset({"ClusterName", "Namespace", "RoleArn", "ServiceAccount", "Tags"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         given = {key: value for key, value in properties.items() if key != "Tags"}
-        made = call("eks", "create_pod_identity_association", **camel(given), tags=_tag_map(properties))["association"]
+        created = call("eks", "create_pod_identity_association", **camel(given), tags=_tag_map(properties))[
+            "association"
+        ]
         return PhysicalResource(
-            physical_id=made["associationArn"],
-            attributes={"AssociationArn": made["associationArn"], "AssociationId": made["associationId"]},
+            physical_id=created["associationArn"],
+            attributes={"AssociationArn": created["associationArn"], "AssociationId": created["associationId"]},
         )
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = call("eks", "describe_pod_identity_association", **self._key(made, properties))
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = call("eks", "describe_pod_identity_association", **self._key(resource, properties))
         return found
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "RoleArn", "Tags")
-        call("eks", "update_pod_identity_association", **self._key(made, new), roleArn=new["RoleArn"])
-        _set_tags(call, made.physical_id, old, new)
+        call("eks", "update_pod_identity_association", **self._key(resource, new), roleArn=new["RoleArn"])
+        _set_tags(call, resource.physical_id, old, new)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("eks", "delete_pod_identity_association", **self._key(made, properties))
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("eks", "delete_pod_identity_association", **self._key(resource, properties))
 
     @staticmethod
-    def _key(made: PhysicalResource, properties: Properties) -> dict[str, str]:
-        return {"clusterName": properties["ClusterName"], "associationId": made.attributes["AssociationId"]}
+    def _key(resource: PhysicalResource, properties: Properties) -> dict[str, str]:
+        return {"clusterName": properties["ClusterName"], "associationId": resource.attributes["AssociationId"]}
 
 
 def _logging(properties: Mapping[str, Any]) -> dict[str, Any]:

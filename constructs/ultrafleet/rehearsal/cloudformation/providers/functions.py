@@ -36,18 +36,18 @@ def _check_code(call: Calls, code: Mapping[str, Any]) -> None:
 
 
 @provides
-class LayerVersion(Provider):
+class LayerVersionProvider(Provider):
     """A layer. Every change makes a new version."""
 
     type = "AWS::Lambda::LayerVersion"
     known = frozenset({"Content", "Description", "LayerName", "LicenseInfo"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         _check_code(call, properties["Content"])
         told = call(
             "lambda",
             "publish_layer_version",
-            LayerName=properties.get("LayerName", place.name(most=64)),
+            LayerName=properties.get("LayerName", context.name(most=64)),
             Description=properties.get("Description"),
             LicenseInfo=properties.get("LicenseInfo"),
             Content={"ZipFile": _EMPTY_ZIP},
@@ -56,23 +56,23 @@ class LayerVersion(Provider):
             physical_id=told["LayerVersionArn"], attributes={"LayerVersionArn": told["LayerVersionArn"]}
         )
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        name, version = _layer(made)
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        name, version = _layer(resource)
         found = call("lambda", "list_layer_versions", LayerName=name)["LayerVersions"]
         return find([item for item in found if item["Version"] == version], "ResourceNotFoundException", name)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        name, version = _layer(made)
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        name, version = _layer(resource)
         call("lambda", "delete_layer_version", LayerName=name, VersionNumber=version)
 
 
-def _layer(made: PhysicalResource) -> tuple[str, int]:
-    name, _, version = made.physical_id.rpartition(":layer:")[2].partition(":")
+def _layer(resource: PhysicalResource) -> tuple[str, int]:
+    name, _, version = resource.physical_id.rpartition(":layer:")[2].partition(":")
     return name, int(version)
 
 
 @provides
-class Function(Provider):
+class FunctionProvider(Provider):
     """A function."""
 
     type = "AWS::Lambda::Function"
@@ -84,9 +84,9 @@ class Function(Provider):
     )  # fmt: skip
     _told = ("Architectures", "Description", "Environment", "Handler", "Layers", "MemorySize", "Role", "Runtime")
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         self._check(call, properties)
-        name = properties.get("FunctionName", place.name(most=64))
+        name = properties.get("FunctionName", context.name(most=64))
         told = call(
             "lambda",
             "create_function",
@@ -99,24 +99,24 @@ class Function(Provider):
         )
         return PhysicalResource(physical_id=name, attributes={"Arn": told["FunctionArn"]})
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = call("lambda", "get_function", FunctionName=made.physical_id)["Configuration"]
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = call("lambda", "get_function", FunctionName=resource.physical_id)["Configuration"]
         return found
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "Code", "LoggingConfig", "Timeout", "VpcConfig", *self._told)
         self._check(call, new)
         call(
             "lambda",
             "update_function_configuration",
-            FunctionName=made.physical_id,
+            FunctionName=resource.physical_id,
             Timeout=new.get("Timeout"),
             VpcConfig=new.get("VpcConfig"),
             **{key: new[key] for key in self._told if key in new and key != "Architectures"},
         )
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("lambda", "delete_function", FunctionName=made.physical_id)
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("lambda", "delete_function", FunctionName=resource.physical_id)
 
     @staticmethod
     def _check(call: Calls, properties: Properties) -> None:

@@ -20,7 +20,7 @@ from ultrafleet.rehearsal.simulated_account import Refusal
 
 
 @provides
-class Role(Provider):
+class RoleProvider(Provider):
     """IAM role."""
 
     type = "AWS::IAM::Role"
@@ -31,11 +31,11 @@ class Role(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
-        made = call(
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
+        created = call(
             "iam",
             "create_role",
-            RoleName=properties.get("RoleName", place.name()),
+            RoleName=properties.get("RoleName", context.name()),
             AssumeRolePolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"]),
             Description=properties.get("Description"),
             MaxSessionDuration=properties.get("MaxSessionDuration"),
@@ -44,8 +44,8 @@ class Role(Provider):
             Tags=tags_of(properties) or None,
         )["Role"]
         role = PhysicalResource(
-            physical_id=made["RoleName"],
-            attributes={"Arn": made["Arn"], "RoleId": made["RoleId"], "RoleName": made["RoleName"]},
+            physical_id=created["RoleName"],
+            attributes={"Arn": created["Arn"], "RoleId": created["RoleId"], "RoleName": created["RoleName"]},
         )
         try:
             self._set_policies(call, role, {}, properties)
@@ -54,11 +54,11 @@ class Role(Provider):
             raise
         return role
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = call("iam", "get_role", RoleName=made.physical_id)["Role"]
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = call("iam", "get_role", RoleName=resource.physical_id)["Role"]
         return found
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         known = (
             "AssumeRolePolicyDocument",
             "Description",
@@ -70,27 +70,27 @@ class Role(Provider):
         changed = only_changed(old, new, *known)
         if "AssumeRolePolicyDocument" in changed:
             document = json.dumps(new["AssumeRolePolicyDocument"])
-            call("iam", "update_assume_role_policy", RoleName=made.physical_id, PolicyDocument=document)
+            call("iam", "update_assume_role_policy", RoleName=resource.physical_id, PolicyDocument=document)
         if changed & {"Description", "MaxSessionDuration"}:
             call(
                 "iam",
                 "update_role",
-                RoleName=made.physical_id,
+                RoleName=resource.physical_id,
                 Description=new.get("Description", ""),
                 MaxSessionDuration=new.get("MaxSessionDuration"),
             )
-        self._set_policies(call, made, old, new)
+        self._set_policies(call, resource, old, new)
         update_tags(
             old,
             new,
             put=lambda tags: call(
-                "iam", "tag_role", RoleName=made.physical_id, Tags=[{"Key": k, "Value": v} for k, v in tags.items()]
+                "iam", "tag_role", RoleName=resource.physical_id, Tags=[{"Key": k, "Value": v} for k, v in tags.items()]
             ),
-            drop=lambda keys: call("iam", "untag_role", RoleName=made.physical_id, TagKeys=keys),
+            drop=lambda keys: call("iam", "untag_role", RoleName=resource.physical_id, TagKeys=keys),
         )
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        name = made.physical_id
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        name = resource.physical_id
         for policy in call("iam", "list_attached_role_policies", RoleName=name)["AttachedPolicies"]:
             call("iam", "detach_role_policy", RoleName=name, PolicyArn=policy["PolicyArn"])
         for policy_name in call("iam", "list_role_policies", RoleName=name)["PolicyNames"]:
@@ -98,51 +98,51 @@ class Role(Provider):
         call("iam", "delete_role", RoleName=name)
 
     @staticmethod
-    def _set_policies(call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def _set_policies(call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         before, after = old.get("ManagedPolicyArns", []), new.get("ManagedPolicyArns", [])
         for arn in after:
             if arn not in before:
-                call("iam", "attach_role_policy", RoleName=made.physical_id, PolicyArn=arn)
+                call("iam", "attach_role_policy", RoleName=resource.physical_id, PolicyArn=arn)
         for arn in before:
             if arn not in after:
-                call("iam", "detach_role_policy", RoleName=made.physical_id, PolicyArn=arn)
+                call("iam", "detach_role_policy", RoleName=resource.physical_id, PolicyArn=arn)
         inline = {policy["PolicyName"]: policy["PolicyDocument"] for policy in new.get("Policies", [])}
         for name, document in inline.items():
             call(
                 "iam",
                 "put_role_policy",
-                RoleName=made.physical_id,
+                RoleName=resource.physical_id,
                 PolicyName=name,
                 PolicyDocument=json.dumps(document),
             )
         for policy in old.get("Policies", []):
             if policy["PolicyName"] not in inline:
-                call("iam", "delete_role_policy", RoleName=made.physical_id, PolicyName=policy["PolicyName"])
+                call("iam", "delete_role_policy", RoleName=resource.physical_id, PolicyName=policy["PolicyName"])
 
 
 @provides
-class Policy(Provider):
+class PolicyProvider(Provider):
     """Inline policy of roles."""
 
     type = "AWS::IAM::Policy"
     known = frozenset({"PolicyDocument", "PolicyName", "Roles"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         self._put(call, properties)
-        return PhysicalResource(physical_id=place.name(), attributes={"Id": place.name()})
+        return PhysicalResource(physical_id=context.name(), attributes={"Id": context.name()})
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         name = properties["PolicyName"]
         found = [call("iam", "get_role_policy", RoleName=role, PolicyName=name) for role in properties["Roles"]]
         return find(found, "NoSuchEntity", name)
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         self._put(call, new)
         for role in old["Roles"]:
             if role not in new["Roles"] or old["PolicyName"] != new["PolicyName"]:
                 call("iam", "delete_role_policy", RoleName=role, PolicyName=old["PolicyName"])
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
         for role in properties["Roles"]:
             call("iam", "delete_role_policy", RoleName=role, PolicyName=properties["PolicyName"])
 
@@ -160,51 +160,51 @@ class Policy(Provider):
 
 
 @provides
-class ManagedPolicy(Provider):
+class ManagedPolicyProvider(Provider):
     """Managed policy."""
 
     type = "AWS::IAM::ManagedPolicy"
     known = frozenset({"Description", "ManagedPolicyName", "Path", "PolicyDocument", "Roles"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
-        made = call(
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
+        created = call(
             "iam",
             "create_policy",
-            PolicyName=properties.get("ManagedPolicyName", place.name(most=128)),
+            PolicyName=properties.get("ManagedPolicyName", context.name(most=128)),
             PolicyDocument=json.dumps(properties["PolicyDocument"]),
             Path=properties.get("Path"),
             Description=properties.get("Description"),
         )["Policy"]
         for role in properties.get("Roles", []):
-            call("iam", "attach_role_policy", RoleName=role, PolicyArn=made["Arn"])
+            call("iam", "attach_role_policy", RoleName=role, PolicyArn=created["Arn"])
         return PhysicalResource(
-            physical_id=made["Arn"], attributes={"PolicyArn": made["Arn"], "PolicyId": made["PolicyId"]}
+            physical_id=created["Arn"], attributes={"PolicyArn": created["Arn"], "PolicyId": created["PolicyId"]}
         )
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = call("iam", "get_policy", PolicyArn=made.physical_id)["Policy"]
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = call("iam", "get_policy", PolicyArn=resource.physical_id)["Policy"]
         return found
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "PolicyDocument")
         document = json.dumps(new["PolicyDocument"])
-        call("iam", "create_policy_version", PolicyArn=made.physical_id, PolicyDocument=document, SetAsDefault=True)
+        call("iam", "create_policy_version", PolicyArn=resource.physical_id, PolicyDocument=document, SetAsDefault=True)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
         for role in properties.get("Roles", []):
-            call("iam", "detach_role_policy", RoleName=role, PolicyArn=made.physical_id)
-        call("iam", "delete_policy", PolicyArn=made.physical_id)
+            call("iam", "detach_role_policy", RoleName=role, PolicyArn=resource.physical_id)
+        call("iam", "delete_policy", PolicyArn=resource.physical_id)
 
 
 @provides
-class Key(Provider):
+class KeyProvider(Provider):
     """KMS key; a deleted one waits for the end of its pending window."""
 
     type = "AWS::KMS::Key"
     known = frozenset({"Description", "EnableKeyRotation", "KeyPolicy", "PendingWindowInDays", "Tags"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
-        made = call(
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
+        created = call(
             "kms",
             "create_key",
             Description=properties.get("Description"),
@@ -212,46 +212,52 @@ class Key(Provider):
             Tags=[{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in tags_of(properties)] or None,
         )["KeyMetadata"]
         if properties.get("EnableKeyRotation"):
-            call("kms", "enable_key_rotation", KeyId=made["KeyId"])
-        return PhysicalResource(physical_id=made["KeyId"], attributes={"Arn": made["Arn"], "KeyId": made["KeyId"]})
+            call("kms", "enable_key_rotation", KeyId=created["KeyId"])
+        return PhysicalResource(
+            physical_id=created["KeyId"], attributes={"Arn": created["Arn"], "KeyId": created["KeyId"]}
+        )
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        found = call("kms", "describe_key", KeyId=made.physical_id)["KeyMetadata"]
-        return find([found] if found["KeyState"] != "PendingDeletion" else [], "NotFoundException", made.physical_id)
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        found = call("kms", "describe_key", KeyId=resource.physical_id)["KeyMetadata"]
+        return find(
+            [found] if found["KeyState"] != "PendingDeletion" else [], "NotFoundException", resource.physical_id
+        )
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         changed = only_changed(old, new, "Description", "EnableKeyRotation", "KeyPolicy", "PendingWindowInDays")
         if "Description" in changed:
-            call("kms", "update_key_description", KeyId=made.physical_id, Description=new.get("Description", ""))
+            call("kms", "update_key_description", KeyId=resource.physical_id, Description=new.get("Description", ""))
         if "KeyPolicy" in changed:
             policy = json.dumps(new["KeyPolicy"])
-            call("kms", "put_key_policy", KeyId=made.physical_id, PolicyName="default", Policy=policy)
+            call("kms", "put_key_policy", KeyId=resource.physical_id, PolicyName="default", Policy=policy)
         if "EnableKeyRotation" in changed:
             operation = "enable_key_rotation" if new.get("EnableKeyRotation") else "disable_key_rotation"
-            call("kms", operation, KeyId=made.physical_id)
+            call("kms", operation, KeyId=resource.physical_id)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
         days = properties.get("PendingWindowInDays", 30)
-        call("kms", "schedule_key_deletion", KeyId=made.physical_id, PendingWindowInDays=days)
+        call("kms", "schedule_key_deletion", KeyId=resource.physical_id, PendingWindowInDays=days)
 
 
 @provides
-class Alias(Provider):
+class AliasProvider(Provider):
     """Alias of a KMS key."""
 
     type = "AWS::KMS::Alias"
     known = frozenset({"AliasName", "TargetKeyId"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         call("kms", "create_alias", **properties)
         return PhysicalResource(physical_id=properties["AliasName"])
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         aliases = call("kms", "list_aliases")["Aliases"]
-        return find([a for a in aliases if a["AliasName"] == made.physical_id], "NotFoundException", made.physical_id)
+        return find(
+            [a for a in aliases if a["AliasName"] == resource.physical_id], "NotFoundException", resource.physical_id
+        )
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         call("kms", "update_alias", **new)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("kms", "delete_alias", AliasName=made.physical_id)
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("kms", "delete_alias", AliasName=resource.physical_id)

@@ -24,27 +24,27 @@ def _api(call: Calls) -> KubernetesApi:
 
 
 @provides
-class KubernetesResource(Provider):
+class KubernetesResourceProvider(Provider):
     """Objects that `kubectl apply` brings."""
 
     type = "Custom::AWSCDK-EKS-KubernetesResource"
     known = frozenset({"ClusterName", "Manifest", "ServiceToken"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         self._apply(call, properties)
-        return PhysicalResource(physical_id=place.name())
+        return PhysicalResource(physical_id=context.name())
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         objects = [_api(call).read(properties["ClusterName"], key) for key in _keys(properties)]
         return {"Objects": objects}
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         # Without a prune label nothing deletes what the manifest no longer names.
         if gone := set(_keys(old)) - set(_keys(new)):
             raise Refusal("NotUpdatable", f"an update that leaves {min(gone)} behind: give it its own resource")
         self._apply(call, new)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
         cluster_facts(call, properties["ServiceToken"], properties["ClusterName"])
         for key in _keys(properties):
             _api(call).delete(properties["ClusterName"], key)
@@ -61,7 +61,7 @@ def _keys(properties: Properties) -> list[ObjectKey]:
 
 
 @provides
-class HelmChart(Provider):
+class HelmChartProvider(Provider):
     """A release that `helm upgrade --install` brings."""
 
     type = "Custom::AWSCDK-EKS-HelmChart"
@@ -72,21 +72,21 @@ class HelmChart(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         self._install(call, properties)
-        return PhysicalResource(physical_id=place.name())
+        return PhysicalResource(physical_id=context.name())
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found = _api(call).release(properties["ClusterName"], properties["Namespace"], properties["Release"])
         return asdict(found)
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         for name in ("Release", "Namespace"):
             if old.get(name) != new.get(name):
                 raise Refusal("NotUpdatable", f"a new {name} would leave the old release behind: give it its own id")
         self._install(call, new)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
         cluster_facts(call, properties["ServiceToken"], properties["ClusterName"])
         _api(call).uninstall(properties["ClusterName"], properties["Namespace"], properties["Release"])
 

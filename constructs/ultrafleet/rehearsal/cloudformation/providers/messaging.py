@@ -12,15 +12,15 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
     ResourceContext,
     find,
     provides,
+    raise_problem,
     tags_of,
 )
-from ultrafleet.rehearsal.cloudformation.providers.vpc import raise_problem
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 from ultrafleet.rehearsal.stepfunctions.clock import Schedules
 
 
 @provides
-class Queue(Provider):
+class QueueProvider(Provider):
     """SQS queue."""
 
     type = "AWS::SQS::Queue"
@@ -31,24 +31,24 @@ class Queue(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
-        name = properties.get("QueueName", place.name(most=80))
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
+        name = properties.get("QueueName", context.name(most=80))
         url = call("sqs", "create_queue", QueueName=name, Attributes=self._attributes(properties))["QueueUrl"]
         answer = call("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=["QueueArn"])
         return PhysicalResource(
             physical_id=url, attributes={"Arn": answer["Attributes"]["QueueArn"], "QueueName": name, "QueueUrl": url}
         )
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        answer = call("sqs", "get_queue_attributes", QueueUrl=made.physical_id, AttributeNames=["All"])
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        answer = call("sqs", "get_queue_attributes", QueueUrl=resource.physical_id, AttributeNames=["All"])
         found: Mapping[str, Any] = answer["Attributes"]
         return found
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
-        call("sqs", "set_queue_attributes", QueueUrl=made.physical_id, Attributes=self._attributes(new))
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
+        call("sqs", "set_queue_attributes", QueueUrl=resource.physical_id, Attributes=self._attributes(new))
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("sqs", "delete_queue", QueueUrl=made.physical_id)
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("sqs", "delete_queue", QueueUrl=resource.physical_id)
 
     @staticmethod
     def _attributes(properties: Properties) -> dict[str, str]:
@@ -60,27 +60,27 @@ class Queue(Provider):
 
 
 @provides
-class QueuePolicy(Provider):
+class QueuePolicyProvider(Provider):
     """Who may use a queue."""
 
     type = "AWS::SQS::QueuePolicy"
     known = frozenset({"PolicyDocument", "Queues"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         self._set(call, properties["Queues"], json.dumps(properties["PolicyDocument"]))
-        return PhysicalResource(physical_id=place.name(), attributes={"Id": place.name()})
+        return PhysicalResource(physical_id=context.name(), attributes={"Id": context.name()})
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         answers = [
             call("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
             for url in properties["Queues"]
         ]
         return find([answer for answer in answers if answer.get("Policy")], "NotFound", "policy of the queue")
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         self._set(call, new["Queues"], json.dumps(new["PolicyDocument"]))
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
         self._set(call, properties["Queues"], "")
 
     @staticmethod
@@ -90,93 +90,93 @@ class QueuePolicy(Provider):
 
 
 @provides
-class Topic(Provider):
+class TopicProvider(Provider):
     """SNS topic."""
 
     type = "AWS::SNS::Topic"
     known = frozenset({"DisplayName", "KmsMasterKeyId", "TopicName"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
-        name = properties.get("TopicName", place.name(most=256))
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
+        name = properties.get("TopicName", context.name(most=256))
         given = {key: value for key, value in properties.items() if key != "TopicName"}
         arn = call("sns", "create_topic", Name=name, Attributes=given)["TopicArn"]
         return PhysicalResource(physical_id=arn, attributes={"TopicArn": arn, "TopicName": name})
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = call("sns", "get_topic_attributes", TopicArn=made.physical_id)["Attributes"]
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = call("sns", "get_topic_attributes", TopicArn=resource.physical_id)["Attributes"]
         return found
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         for key in ("DisplayName", "KmsMasterKeyId"):
             if old.get(key) != new.get(key):
                 call(
                     "sns",
                     "set_topic_attributes",
-                    TopicArn=made.physical_id,
+                    TopicArn=resource.physical_id,
                     AttributeName=key,
                     AttributeValue=new.get(key, ""),
                 )
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("sns", "delete_topic", TopicArn=made.physical_id)
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("sns", "delete_topic", TopicArn=resource.physical_id)
 
 
 @provides
-class TopicPolicy(Provider):
+class TopicPolicyProvider(Provider):
     """Who may publish to a topic."""
 
     type = "AWS::SNS::TopicPolicy"
     known = frozenset({"PolicyDocument", "Topics"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         self.update(call, PhysicalResource(physical_id=""), {}, properties)
-        return PhysicalResource(physical_id=place.name(), attributes={"Id": place.name()})
+        return PhysicalResource(physical_id=context.name(), attributes={"Id": context.name()})
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         answers = [call("sns", "get_topic_attributes", TopicArn=arn)["Attributes"] for arn in properties["Topics"]]
         wanted = properties["PolicyDocument"]
         mine = [answer for answer in answers if json.loads(answer["Policy"]) == wanted]
         return find(mine, "NotFound", "policy of the topic")
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         for arn in new["Topics"]:
             policy = json.dumps(new["PolicyDocument"])
             call("sns", "set_topic_attributes", TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
         # A topic always has a policy; SNS puts its default one back, and the topic goes after this.
         return
 
 
 @provides
-class Rule(Provider):
+class RuleProvider(Provider):
     """EventBridge rule on the default bus."""
 
     type = "AWS::Events::Rule"
     known = frozenset({"Description", "EventPattern", "Name", "ScheduleExpression", "State", "Targets"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
-        name = properties.get("Name", place.name())
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
+        name = properties.get("Name", context.name())
         arn = self._put(call, name, properties)
         return PhysicalResource(physical_id=name, attributes={"Arn": arn})
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        rule = call("events", "describe_rule", Name=made.physical_id)
-        targets = call("events", "list_targets_by_rule", Rule=made.physical_id)["Targets"]
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        rule = call("events", "describe_rule", Name=resource.physical_id)
+        targets = call("events", "list_targets_by_rule", Rule=resource.physical_id)["Targets"]
         return {**rule, "Targets": targets}
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
-        self._put(call, made.physical_id, new)
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
+        self._put(call, resource.physical_id, new)
         kept = {target["Id"] for target in new.get("Targets", [])}
         gone = [target["Id"] for target in old.get("Targets", []) if target["Id"] not in kept]
         if gone:
-            call("events", "remove_targets", Rule=made.physical_id, Ids=gone)
+            call("events", "remove_targets", Rule=resource.physical_id, Ids=gone)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
         targets = [target["Id"] for target in properties.get("Targets", [])]
         if targets:
-            call("events", "remove_targets", Rule=made.physical_id, Ids=targets)
-        call("events", "delete_rule", Name=made.physical_id)
+            call("events", "remove_targets", Rule=resource.physical_id, Ids=targets)
+        call("events", "delete_rule", Name=resource.physical_id)
 
     @staticmethod
     def _put(call: Calls, name: str, properties: Properties) -> str:
@@ -198,7 +198,7 @@ class Rule(Provider):
 
 
 @provides
-class Schedule(Provider):
+class ScheduleProvider(Provider):
     """EventBridge schedule."""
 
     type = "AWS::Scheduler::Schedule"
@@ -209,24 +209,24 @@ class Schedule(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
-        name = properties.get("Name", place.name())
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
+        name = properties.get("Name", context.name())
         arn = call("scheduler", "create_schedule", **{**properties, "Name": name})["ScheduleArn"]
         SIMULATED_ACCOUNT.part(Schedules, call.account_id, call.region)  # fires from now on
         return PhysicalResource(physical_id=name, attributes={"Arn": arn})
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        return call("scheduler", "get_schedule", Name=made.physical_id, GroupName=properties.get("GroupName"))
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        return call("scheduler", "get_schedule", Name=resource.physical_id, GroupName=properties.get("GroupName"))
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
-        call("scheduler", "update_schedule", **{**new, "Name": made.physical_id})
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
+        call("scheduler", "update_schedule", **{**new, "Name": resource.physical_id})
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("scheduler", "delete_schedule", Name=made.physical_id, GroupName=properties.get("GroupName"))
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("scheduler", "delete_schedule", Name=resource.physical_id, GroupName=properties.get("GroupName"))
 
 
 @provides
-class StateMachine(Provider):
+class StateMachineProvider(Provider):
     """Step Functions state machine."""
 
     type = "AWS::StepFunctions::StateMachine"
@@ -237,11 +237,11 @@ class StateMachine(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         arn = call(
             "stepfunctions",
             "create_state_machine",
-            name=properties.get("StateMachineName", place.name(most=80)),
+            name=properties.get("StateMachineName", context.name(most=80)),
             definition=_definition(properties),
             roleArn=properties["RoleArn"],
             type=properties.get("StateMachineType", "STANDARD"),
@@ -251,22 +251,22 @@ class StateMachine(Provider):
         )["stateMachineArn"]
         return PhysicalResource(physical_id=arn, attributes={"Arn": arn, "Name": arn.rpartition(":")[2]})
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        return call("stepfunctions", "describe_state_machine", stateMachineArn=made.physical_id)
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        return call("stepfunctions", "describe_state_machine", stateMachineArn=resource.physical_id)
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         call(
             "stepfunctions",
             "update_state_machine",
-            stateMachineArn=made.physical_id,
+            stateMachineArn=resource.physical_id,
             definition=_definition(new),
             roleArn=new["RoleArn"],
             loggingConfiguration=_lower(new.get("LoggingConfiguration")),
             tracingConfiguration=_lower(new.get("TracingConfiguration")),
         )
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("stepfunctions", "delete_state_machine", stateMachineArn=made.physical_id)
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("stepfunctions", "delete_state_machine", stateMachineArn=resource.physical_id)
 
 
 def _definition(properties: Properties) -> str:

@@ -18,14 +18,14 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
 
 
 @provides
-class LogGroup(Provider):
+class LogGroupProvider(Provider):
     """Log group."""
 
     type = "AWS::Logs::LogGroup"
     known = frozenset({"KmsKeyId", "LogGroupClass", "LogGroupName", "RetentionInDays", "Tags"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
-        name = properties.get("LogGroupName", place.name(most=512))
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
+        name = properties.get("LogGroupName", context.name(most=512))
         call(
             "logs",
             "create_log_group",
@@ -37,17 +37,17 @@ class LogGroup(Provider):
         arn = f"arn:aws:logs:{call.region}:{call.account_id}:log-group:{name}:*"
         return PhysicalResource(physical_id=name, attributes={"Arn": arn})
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        groups = call("logs", "describe_log_groups", logGroupNamePrefix=made.physical_id)["logGroups"]
-        mine = [group for group in groups if group["logGroupName"] == made.physical_id]
-        return find(mine, "ResourceNotFoundException", made.physical_id)
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        groups = call("logs", "describe_log_groups", logGroupNamePrefix=resource.physical_id)["logGroups"]
+        mine = [group for group in groups if group["logGroupName"] == resource.physical_id]
+        return find(mine, "ResourceNotFoundException", resource.physical_id)
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "RetentionInDays")
-        self._set_retention(call, made.physical_id, new)
+        self._set_retention(call, resource.physical_id, new)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("logs", "delete_log_group", logGroupName=made.physical_id)
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("logs", "delete_log_group", logGroupName=resource.physical_id)
 
     @staticmethod
     def _set_retention(call: Calls, name: str, properties: Properties) -> None:
@@ -57,7 +57,7 @@ class LogGroup(Provider):
 
 
 @provides
-class Alarm(Provider):
+class AlarmProvider(Provider):
     """CloudWatch alarm."""
 
     type = "AWS::CloudWatch::Alarm"
@@ -70,21 +70,21 @@ class Alarm(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
-        name = properties.get("AlarmName", place.name(most=255))
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
+        name = properties.get("AlarmName", context.name(most=255))
         self._put(call, name, properties)
-        found = self.read(call, PhysicalResource(physical_id=name), properties)
+        found = self.describe(call, PhysicalResource(physical_id=name), properties)
         return PhysicalResource(physical_id=name, attributes={"Arn": found["AlarmArn"]})
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        found = call("cloudwatch", "describe_alarms", AlarmNames=[made.physical_id])["MetricAlarms"]
-        return find(found, "ResourceNotFound", made.physical_id)
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        found = call("cloudwatch", "describe_alarms", AlarmNames=[resource.physical_id])["MetricAlarms"]
+        return find(found, "ResourceNotFound", resource.physical_id)
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
-        self._put(call, made.physical_id, new)
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
+        self._put(call, resource.physical_id, new)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("cloudwatch", "delete_alarms", AlarmNames=[made.physical_id])
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("cloudwatch", "delete_alarms", AlarmNames=[resource.physical_id])
 
     @staticmethod
     def _put(call: Calls, name: str, properties: Properties) -> None:
@@ -94,24 +94,24 @@ class Alarm(Provider):
 
 
 @provides
-class Dashboard(Provider):
+class DashboardProvider(Provider):
     """CloudWatch dashboard."""
 
     type = "AWS::CloudWatch::Dashboard"
     known = frozenset({"DashboardBody", "DashboardName"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
-        name = properties.get("DashboardName", place.name(most=255))
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
+        name = properties.get("DashboardName", context.name(most=255))
         json.loads(properties["DashboardBody"])
         call("cloudwatch", "put_dashboard", DashboardName=name, DashboardBody=properties["DashboardBody"])
         return PhysicalResource(physical_id=name)
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        return call("cloudwatch", "get_dashboard", DashboardName=made.physical_id)
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        return call("cloudwatch", "get_dashboard", DashboardName=resource.physical_id)
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "DashboardBody")
-        call("cloudwatch", "put_dashboard", DashboardName=made.physical_id, DashboardBody=new["DashboardBody"])
+        call("cloudwatch", "put_dashboard", DashboardName=resource.physical_id, DashboardBody=new["DashboardBody"])
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("cloudwatch", "delete_dashboards", DashboardNames=[made.physical_id])
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("cloudwatch", "delete_dashboards", DashboardNames=[resource.physical_id])

@@ -14,23 +14,23 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
     provides,
     tag_specifications,
 )
-from ultrafleet.rehearsal.cloudformation.providers.vpc import ec2_tags
+from ultrafleet.rehearsal.cloudformation.providers.ec2_provider import ec2_tags
 
 _RULE = frozenset({"CidrIp", "CidrIpv6", "Description", "FromPort", "GroupId", "IpProtocol", "ToPort"})
 
 
 @provides
-class SecurityGroup(Provider):
+class SecurityGroupProvider(Provider):
     """Security group, with the rules that its own properties state."""
 
     type = "AWS::EC2::SecurityGroup"
     known = frozenset({"GroupDescription", "GroupName", "SecurityGroupEgress", "SecurityGroupIngress", "Tags", "VpcId"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         group_id = call(
             "ec2",
             "create_security_group",
-            GroupName=properties.get("GroupName", place.name(most=255)),
+            GroupName=properties.get("GroupName", context.name(most=255)),
             Description=properties["GroupDescription"],
             VpcId=properties.get("VpcId"),
             TagSpecifications=tag_specifications("security-group", properties),
@@ -44,49 +44,49 @@ class SecurityGroup(Provider):
             physical_id=group_id, attributes={"GroupId": group_id, "VpcId": properties.get("VpcId")}
         )
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        found = call("ec2", "describe_security_groups", GroupIds=[made.physical_id])["SecurityGroups"]
-        return find(found, "InvalidGroup.NotFound", made.physical_id)
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        found = call("ec2", "describe_security_groups", GroupIds=[resource.physical_id])["SecurityGroups"]
+        return find(found, "InvalidGroup.NotFound", resource.physical_id)
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "SecurityGroupEgress", "SecurityGroupIngress", "Tags")
         before, after = list(_rules(old)), list(_rules(new))
         for direction, rule in before:
             if (direction, rule) not in after:
-                _revoke(call, made.physical_id, direction, rule)
+                _revoke(call, resource.physical_id, direction, rule)
         for direction, rule in after:
             if (direction, rule) not in before:
-                _authorize(call, made.physical_id, direction, rule)
-        ec2_tags(call, made.physical_id, old, new)
+                _authorize(call, resource.physical_id, direction, rule)
+        ec2_tags(call, resource.physical_id, old, new)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("ec2", "delete_security_group", GroupId=made.physical_id)
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("ec2", "delete_security_group", GroupId=resource.physical_id)
 
 
-class _Rule(Provider):
+class _RuleProvider(Provider):
     direction: str
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         rule_id = _authorize(call, properties["GroupId"], self.direction, properties)
         return PhysicalResource(physical_id=rule_id, attributes={"Id": rule_id})
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         filters = [{"Name": "group-id", "Values": [properties["GroupId"]]}]
         rules = call("ec2", "describe_security_group_rules", Filters=filters)["SecurityGroupRules"]
-        mine = [rule for rule in rules if rule["SecurityGroupRuleId"] == made.physical_id]
-        return find(mine, "InvalidSecurityGroupRuleId.NotFound", made.physical_id)
+        mine = [rule for rule in rules if rule["SecurityGroupRuleId"] == resource.physical_id]
+        return find(mine, "InvalidSecurityGroupRuleId.NotFound", resource.physical_id)
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "Description")
         _revoke(call, old["GroupId"], self.direction, old)
-        made.physical_id = _authorize(call, new["GroupId"], self.direction, new)
+        resource.physical_id = _authorize(call, new["GroupId"], self.direction, new)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
         _revoke(call, properties["GroupId"], self.direction, properties)
 
 
 @provides
-class SecurityGroupIngress(_Rule):
+class SecurityGroupIngressProvider(_RuleProvider):
     """Rule of what may come in."""
 
     type = "AWS::EC2::SecurityGroupIngress"
@@ -95,7 +95,7 @@ class SecurityGroupIngress(_Rule):
 
 
 @provides
-class SecurityGroupEgress(_Rule):
+class SecurityGroupEgressProvider(_RuleProvider):
     """Rule of what may go out."""
 
     type = "AWS::EC2::SecurityGroupEgress"

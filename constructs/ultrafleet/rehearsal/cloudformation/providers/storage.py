@@ -20,7 +20,7 @@ from ultrafleet.rules.lustre import validate_lustre_capacity
 
 
 @provides
-class FileSystem(Provider):
+class FileSystemProvider(Provider):
     """FSx for Lustre."""
 
     type = "AWS::FSx::FileSystem"
@@ -31,7 +31,7 @@ class FileSystem(Provider):
         }
     )  # fmt: skip
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         self._check(call, properties)
         told = call(
             "fsx",
@@ -56,11 +56,11 @@ class FileSystem(Provider):
             },
         )
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        found = call("fsx", "describe_file_systems", FileSystemIds=[made.physical_id])["FileSystems"]
-        return find(found, "FileSystemNotFound", made.physical_id)
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        found = call("fsx", "describe_file_systems", FileSystemIds=[resource.physical_id])["FileSystems"]
+        return find(found, "FileSystemNotFound", resource.physical_id)
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "LustreConfiguration", "StorageCapacity", "Tags")
         self._check(call, new)
         if int(new["StorageCapacity"]) < int(old["StorageCapacity"]):
@@ -70,8 +70,8 @@ class FileSystem(Provider):
                 rule="fsx-capacity-grows",
             )
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("fsx", "delete_file_system", FileSystemId=made.physical_id)
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("fsx", "delete_file_system", FileSystemId=resource.physical_id)
 
     @staticmethod
     def _check(call: Calls, properties: Properties) -> None:
@@ -133,7 +133,7 @@ class DataRepositories:
 
 
 @provides
-class DataRepositoryAssociation(Provider):
+class DataRepositoryAssociationProvider(Provider):
     """A bucket behind a folder of a file system."""
 
     type = "AWS::FSx::DataRepositoryAssociation"
@@ -141,7 +141,7 @@ class DataRepositoryAssociation(Provider):
         {"BatchImportMetaDataOnCreate", "DataRepositoryPath", "FileSystemId", "FileSystemPath", "S3", "Tags"}
     )
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         SIMULATED_ACCOUNT.check_call("fsx", "CreateDataRepositoryAssociation", dict(properties))
         call("fsx", "describe_file_systems", FileSystemIds=[properties["FileSystemId"]])
         known = self._part(call).by_id
@@ -151,24 +151,24 @@ class DataRepositoryAssociation(Provider):
                 properties["FileSystemPath"],
             ):
                 raise Refusal("BadRequest", "the path overlaps with another association", rule="fsx-association-path")
-        association_id = f"dra-{place.name(most=60, lower=True)[-12:]}"
+        association_id = f"dra-{context.name(most=60, lower=True)[-12:]}"
         known[association_id] = dict(properties)
         arn = f"arn:aws:fsx:{call.region}:{call.account_id}:association/{association_id}"
         return PhysicalResource(
             physical_id=association_id, attributes={"AssociationId": association_id, "ResourceARN": arn}
         )
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         known = self._part(call).by_id
-        found = [known[made.physical_id]] if made.physical_id in known else []
-        return find(found, "DataRepositoryAssociationNotFound", made.physical_id)
+        found = [known[resource.physical_id]] if resource.physical_id in known else []
+        return find(found, "DataRepositoryAssociationNotFound", resource.physical_id)
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "S3", "Tags")
-        self._part(call).by_id[made.physical_id] = dict(new)
+        self._part(call).by_id[resource.physical_id] = dict(new)
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        self._part(call).by_id.pop(made.physical_id, None)
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        self._part(call).by_id.pop(resource.physical_id, None)
 
     @staticmethod
     def _part(call: Calls) -> DataRepositories:
@@ -176,14 +176,14 @@ class DataRepositoryAssociation(Provider):
 
 
 @provides
-class Secret(Provider):
+class SecretProvider(Provider):
     """A secret whose value is made up."""
 
     type = "AWS::SecretsManager::Secret"
     known = frozenset({"Description", "GenerateSecretString", "KmsKeyId", "Name", "Tags"})
 
-    def create(self, call: Calls, place: ResourceContext, properties: Properties) -> PhysicalResource:
-        name = properties.get("Name", place.name())
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
+        name = properties.get("Name", context.name())
         made_up = properties.get("GenerateSecretString") or {}
         value = call(
             "secretsmanager",
@@ -202,12 +202,12 @@ class Secret(Provider):
         )
         return PhysicalResource(physical_id=told["ARN"], attributes={"Id": told["ARN"]})
 
-    def read(self, call: Calls, made: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        return call("secretsmanager", "describe_secret", SecretId=made.physical_id)
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        return call("secretsmanager", "describe_secret", SecretId=resource.physical_id)
 
-    def update(self, call: Calls, made: PhysicalResource, old: Properties, new: Properties) -> None:
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "Description")
-        call("secretsmanager", "update_secret", SecretId=made.physical_id, Description=new.get("Description"))
+        call("secretsmanager", "update_secret", SecretId=resource.physical_id, Description=new.get("Description"))
 
-    def delete(self, call: Calls, made: PhysicalResource, properties: Properties) -> None:
-        call("secretsmanager", "delete_secret", SecretId=made.physical_id, ForceDeleteWithoutRecovery=True)
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("secretsmanager", "delete_secret", SecretId=resource.physical_id, ForceDeleteWithoutRecovery=True)

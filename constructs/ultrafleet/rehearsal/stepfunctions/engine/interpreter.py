@@ -1,8 +1,9 @@
 """Interpreter of Amazon States Language, query language JSONata.
 
-It runs the definition that is deployed, with the AWS calls answered by its user and time by the account's clock: Pass, Task, Choice, Map (inline),
-Succeed and Fail, with Arguments, Assign, Output, Items, Retry and Catch. It is strict where Step Functions is: an
-expression without a result, and a field or a state type that it doesn't know, are errors.
+It runs the definition that is deployed; its user answers the AWS calls, and the clock of the account gives the
+time. It knows Pass, Task, Choice, Map (inline), Succeed and Fail, with Arguments, Assign, Output, Items, Retry and
+Catch. It is strict where Step Functions is: an expression without a result, and a field or a state type that it doesn't
+know, are errors.
 
 It leaves out time limits, and concurrency (items of a Map run one after the other). moto's own interpreter, given a
 JSONata evaluator, gives the same results for the block schedule: tests/rehearsal/test_stepfunctions_differential.py.
@@ -57,10 +58,10 @@ class Execution:
     path: list[str] = field(default_factory=list)
 
 
-class Scope(dict[str, Any]):
+class VariableScope(dict[str, Any]):
     """Variables; an inner scope reads the outer one and may not assign its names."""
 
-    def __init__(self, outer: "Scope | None" = None) -> None:
+    def __init__(self, outer: "VariableScope | None" = None) -> None:
         super().__init__()
         self.outer = outer
 
@@ -94,13 +95,13 @@ class Machine:
         moment = start.astimezone(UTC)
         self._start = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
         try:
-            execution.output = self._states(self._definition, {} if given is None else given, Scope())
+            execution.output = self._states(self._definition, {} if given is None else given, VariableScope())
             execution.status = "SUCCEEDED"
         except StatesError as error:
             execution.status, execution.error, execution.cause = "FAILED", error.error, error.cause
         return execution
 
-    def _states(self, block: dict[str, Any], given: Any, scope: Scope) -> Any:
+    def _states(self, block: dict[str, Any], given: Any, scope: VariableScope) -> Any:
         name: str | None = block["StartAt"]
         output = given
         while name is not None:
@@ -114,7 +115,7 @@ class Machine:
             output, name = self._state(state, output, scope)
         return output
 
-    def _state(self, state: dict[str, Any], given: Any, scope: Scope) -> tuple[Any, str | None]:
+    def _state(self, state: dict[str, Any], given: Any, scope: VariableScope) -> tuple[Any, str | None]:
         kind = state["Type"]
         then = state.get("Next")
         is_last = bool(state.get("End")) or kind in {"Choice", "Succeed", "Fail"}
@@ -140,7 +141,7 @@ class Machine:
                 scope.assign(self._value(catcher.get("Assign", {}), states, scope))
                 return self._value(catcher["Output"], states, scope) if "Output" in catcher else wrong, catcher["Next"]
 
-    def _result(self, state: dict[str, Any], given: Any, scope: Scope) -> Any:
+    def _result(self, state: dict[str, Any], given: Any, scope: VariableScope) -> Any:
         states = {"input": given}
         if state["Type"] == "Task":
             arguments = self._value(state.get("Arguments", {}), states, scope)
@@ -149,18 +150,18 @@ class Machine:
             items = self._value(state["Items"], states, scope) if "Items" in state else given
             if not isinstance(items, list):
                 raise StatesError("States.QueryEvaluationError", f"Items is {items!r}, expected an array")
-            done = [self._states(state["ItemProcessor"], item, Scope(scope)) for item in items]
+            done = [self._states(state["ItemProcessor"], item, VariableScope(scope)) for item in items]
             return _refuse_large("a result", done)
         return given
 
-    def _finish(self, state: dict[str, Any], given: Any, result: Any, scope: Scope) -> Any:
+    def _finish(self, state: dict[str, Any], given: Any, result: Any, scope: VariableScope) -> Any:
         states = {"input": given, "result": result}
         # Both see the variables as they were before the state.
         output = self._value(state["Output"], states, scope) if "Output" in state else result
         scope.assign(self._value(state.get("Assign", {}), states, scope))
         return output
 
-    def _choose(self, state: dict[str, Any], given: Any, scope: Scope) -> str:
+    def _choose(self, state: dict[str, Any], given: Any, scope: VariableScope) -> str:
         for rule in state["Choices"]:
             _expect(set(rule) <= {"Condition", "Next", "Assign"}, f"{rule}: unknown field")
             condition = self._value(rule["Condition"], {"input": given}, scope)
@@ -179,7 +180,7 @@ class Machine:
                 return attempts[index] <= int(retrier.get("MaxAttempts", 3))
         return False
 
-    def _value(self, template: Any, states: dict[str, Any], scope: Scope) -> Any:
+    def _value(self, template: Any, states: dict[str, Any], scope: VariableScope) -> Any:
         if isinstance(template, dict):
             return {key: self._value(value, states, scope) for key, value in template.items()}
         if isinstance(template, list):

@@ -1,0 +1,188 @@
+"""Requests for stacks: creation, update, deletion, and change sets with their execution."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.cloudformation.engine import schemas
+from ultrafleet.rehearsal.cloudformation.engine.operation import Operation
+from ultrafleet.rehearsal.cloudformation.engine.template import creation_order, parse_template
+from ultrafleet.rehearsal.cloudformation.state import ChangeSet, Stack, Stacks
+from ultrafleet.rehearsal.simulated_account import Refusal
+
+NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
+_UPDATABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "CREATE_FAILED"}
+
+
+def create(stacks: Stacks, wanted: Stack, **options: Any) -> Stack:
+    """CreateStack."""
+    standing = stacks.named(wanted.name)
+    if standing is not None:
+        raise Refusal("AlreadyExistsException", f"Stack [{wanted.name}] already exists")
+    _check(wanted)
+    stacks.stacks[wanted.stack_id] = wanted
+    Operation(stacks, wanted).create(**options)
+    return wanted
+
+
+def update(stacks: Stacks, stack: Stack, wanted: Stack, **options: Any) -> Stack:
+    """UpdateStack."""
+    _check_updatable(stack)
+    _check(wanted)
+    if not changes(stack, wanted):
+        raise Refusal("ValidationError", "No updates are to be performed.")
+    Operation(stacks, stack).update(wanted, **options)
+    return stack
+
+
+def propose(stacks: Stacks, wanted: Stack, *, kind: str, name: str, description: str | None) -> ChangeSet:
+    """CreateChangeSet."""
+    standing = stacks.named(wanted.name)
+    if kind == "CREATE":
+        if standing is not None and standing.status != "REVIEW_IN_PROGRESS":
+            raise Refusal("ValidationError", f"Stack [{wanted.name}] already exists and cannot be created again")
+        stack = standing or wanted
+        if standing is None:
+            stack.record("REVIEW_IN_PROGRESS", "User Initiated")
+            stacks.stacks[stack.stack_id] = stack
+    else:
+        stack = stacks.get(wanted.name)
+        _check_updatable(stack)
+    _check(wanted)
+    change_set = ChangeSet(
+        id=f"arn:aws:cloudformation:{stacks.region}:{stacks.account_id}:changeSet/{name}/{uuid.uuid4()}",
+        name=name,
+        kind=kind,
+        stack=stack,
+        wanted=wanted,
+        changes=changes(stack, wanted) if kind == "UPDATE" else _additions(wanted),
+        description=description,
+    )
+    if kind == "UPDATE" and not change_set.changes:
+        change_set.status, change_set.execution_status, change_set.reason = "FAILED", "UNAVAILABLE", NO_CHANGES
+    stacks.change_sets[change_set.id] = change_set
+    return change_set
+
+
+def execute(stacks: Stacks, change_set: ChangeSet, *, disable_rollback: bool = False) -> None:
+    """ExecuteChangeSet."""
+    if change_set.execution_status != "AVAILABLE":
+        raise Refusal(
+            "InvalidChangeSetStatus",
+            f"ChangeSet [{change_set.id}] cannot be executed in its current execution status of "
+            f"[{change_set.execution_status}]",
+        )
+    change_set.execution_status = "EXECUTE_IN_PROGRESS"
+    stack, wanted = change_set.stack, change_set.wanted
+    if change_set.kind == "CREATE":
+        stack.body, stack.template, stack.parameters = wanted.body, wanted.template, wanted.parameters
+        stack.resolved_parameters, stack.tags = wanted.resolved_parameters, wanted.tags
+        stack.description, stack.role_arn = wanted.description, wanted.role_arn
+        Operation(stacks, stack).create(disable_rollback=disable_rollback)
+    else:
+        Operation(stacks, stack).update(wanted, disable_rollback=disable_rollback)
+    change_set.execution_status = "EXECUTE_COMPLETE"
+
+
+def delete(stacks: Stacks, stack: Stack) -> None:
+    """DeleteStack."""
+    if stack.termination_protection:
+        raise Refusal(
+            "ValidationError", f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
+        )
+    if stack.status == "DELETE_COMPLETE":
+        return
+    for export in (name for _, name in stack.outputs.values() if name):
+        users = stacks.importers(export)
+        if users:
+            stack.record("DELETE_FAILED", f"Export {export} cannot be deleted as it is in use by {' and '.join(users)}")
+            return
+    Operation(stacks, stack).delete()
+
+
+def new_stack(stacks: Stacks, name: str, body: str, parameters: Mapping[str, str], **more: Any) -> Stack:
+    """A stack as it is asked for, not yet known to anybody.
+
+    Raises:
+        Refusal: the template can't be read, or a parameter is missing or extra.
+    """
+    template = parse_template(body)
+    return Stack(
+        stack_id=f"arn:aws:cloudformation:{stacks.region}:{stacks.account_id}:stack/{name}/{uuid.uuid4()}",
+        name=name,
+        region=stacks.region,
+        account_id=stacks.account_id,
+        status="",
+        body=body,
+        template=template,
+        parameters=dict(parameters),
+        resolved_parameters=_parameters(stacks, template, parameters),
+        description=template.get("Description"),
+        **more,
+    )
+
+
+def _parameters(stacks: Stacks, template: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    declared = template.get("Parameters", {})
+    if extra := sorted(set(given) - set(declared)):
+        raise Refusal("ValidationError", f"Parameters: {extra} do not exist in the template")
+    resolved = {}
+    for name, parameter in declared.items():
+        value = given.get(name, parameter.get("Default"))
+        if value is None:
+            raise Refusal("ValidationError", f"Parameters: [{name}] must have values")
+        kind = parameter["Type"]
+        if kind.startswith("AWS::SSM::Parameter::Value"):
+            call = Calls(account_id=stacks.account_id, region=stacks.region)
+            try:
+                value = call("ssm", "get_parameter", Name=value)["Parameter"]["Value"]
+            except Refusal as refusal:
+                raise Refusal(
+                    "ValidationError",
+                    f"Unable to fetch parameters [{value}] from parameter store for this account.",
+                ) from refusal
+        is_list = kind == "CommaDelimitedList" or "List<" in kind
+        resolved[name] = [item for item in str(value).split(",") if item] if is_list else value
+    return resolved
+
+
+def changes(stack: Stack, wanted: Stack) -> list[dict[str, Any]]:
+    """Changes of resources between a stack and what is wanted, as DescribeChangeSet tells them.
+
+    A change of parameters, tags or outputs alone is a change too.
+    """
+    old, new = stack.template.get("Resources", {}), wanted.template["Resources"]
+    changes = [_change("Add", name, new[name]["Type"]) for name in new if name not in old]
+    changes += [_change("Remove", name, old[name]["Type"]) for name in old if name not in new]
+    parameters = stack.resolved_parameters != wanted.resolved_parameters
+    for name in (name for name in new if name in old):
+        if old[name] == new[name] and not parameters:
+            continue
+        replacing = schemas.replacing(
+            new[name]["Type"], old[name].get("Properties", {}), new[name].get("Properties", {})
+        )
+        changes.append(_change("Modify", name, new[name]["Type"], "True" if replacing else "False"))
+    if not changes and (stack.template != wanted.template or stack.tags != wanted.tags or parameters):
+        changes.append(_change("Modify", stack.name, "AWS::CloudFormation::Stack", "False"))
+    return changes
+
+
+def _additions(wanted: Stack) -> list[dict[str, Any]]:
+    return [_change("Add", name, resource["Type"]) for name, resource in wanted.template["Resources"].items()]
+
+
+def _check(wanted: Stack) -> None:
+    creation_order(wanted.template["Resources"])
+
+
+def _check_updatable(stack: Stack) -> None:
+    if stack.status not in _UPDATABLE:
+        raise Refusal("ValidationError", f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated.")
+
+
+def _change(action: str, logical_id: str, resource_type: str, replacement: str | None = None) -> dict[str, Any]:
+    change = {"Action": action, "LogicalResourceId": logical_id, "ResourceType": resource_type}
+    if replacement is not None:
+        change["Replacement"] = replacement
+    return {"Type": "Resource", "ResourceChange": change}
