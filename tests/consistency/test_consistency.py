@@ -8,6 +8,7 @@ import pytest
 
 from helpers.workloads import b300, h200, job, nodes, rack, serving, trainium
 from ultrafleet.accelerator_addons import VersionTable, accelerator_runtime
+from ultrafleet.catalog.source import Source
 from ultrafleet.consistency import CONSISTENCY_RULES, check_consistency, inconsistencies
 from ultrafleet.consistency.content import Content
 from ultrafleet.errors import FleetError
@@ -303,7 +304,7 @@ def test_fails_when_both_efa_drivers_are_installed() -> None:
     releases = accelerator_runtime(pools(), VersionTable.of())
     efa = next(release for release in releases if release.chart.name == "aws-efa-k8s-device-plugin")
     other = ChartRelease(
-        chart=type(efa.chart)(name="aws-dranet", repository="oci://x", version="1.0.0", source="test"),
+        chart=type(efa.chart)(name="aws-dranet", repository="oci://x", version="1.0.0", source=Source("test")),
         release="aws-dranet",
         namespace="kube-system",
     )
@@ -328,5 +329,5 @@ def test_each_rule_has_a_planted_fault(fleet: Fleet) -> None:
         members, objects, _ = copy.deepcopy(fleet)
         plant(objects)
         content = Content(pools=members, manifests=list(objects.values()))
-        caught |= {rule.__name__ for rule in CONSISTENCY_RULES if list(rule(content))}
-    assert caught | {"charts"} == {rule.__name__ for rule in CONSISTENCY_RULES}
+        caught |= {rule.id for rule in CONSISTENCY_RULES if list(rule.check(content))}
+    assert caught | {"charts"} == {rule.id for rule in CONSISTENCY_RULES}

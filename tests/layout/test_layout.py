@@ -14,6 +14,7 @@ from ultrafleet.catalog import Fabric, InstanceType, NetworkCard
 from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.layout import (
+    LAYOUT_RULES,
     EfaIntent,
     Interface,
     available_intents,
@@ -31,15 +32,6 @@ REFERENCE = (
 PRIMARY = (0, 0, "interface")
 PUBLISHED = [item for item in InstanceType.all() if item.published_efa_layout]
 DERIVED = [(item, intent) for item in PUBLISHED for intent in available_intents(item)]
-
-
-DOCUMENTED_RULES = set(
-    re.findall(
-        r"^\| `([a-z-]+)` \|",
-        (Path(__file__).parent.parent.parent / "docs" / "efa-layout.md").read_text(),
-        re.MULTILINE,
-    )
-)
 
 
 def efa_only(*cards: int) -> list[tuple[int, int, str]]:
@@ -400,7 +392,7 @@ def test_faults_of_one_place_come_in_one_order() -> None:
 
 @given(instance_type=st.sampled_from(InstanceType.all()), interfaces=ANY_LAYOUT)
 def test_every_rule_is_documented(instance_type: InstanceType, interfaces: list[Interface]) -> None:
-    assert {found.rule for found in layout_violations(instance_type, interfaces)} <= DOCUMENTED_RULES
+    assert {found.rule for found in layout_violations(instance_type, interfaces)} <= {rule.id for rule in LAYOUT_RULES}
 
 
 @given(derived=st.sampled_from(DERIVED), data=st.data())
@@ -426,6 +418,15 @@ def test_any_fault_planted_in_a_good_layout_is_found(
         )
     )
     assert layout_violations(instance_type, planted)
+
+
+def test_the_page_has_every_rule_with_its_source() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "efa-layout.md").read_text()
+    assert re.findall(r"^\| `([a-z-]+)` \|", page[page.index("## Rules") :], re.MULTILINE) == [
+        rule.id for rule in LAYOUT_RULES
+    ]
+    for rule in LAYOUT_RULES:
+        assert f"| `{rule.id}` | {rule.broken_when} | {rule.source} |" in page
 
 
 @given(

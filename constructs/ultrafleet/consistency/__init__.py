@@ -1,5 +1,5 @@
 """Consistency across layers: what queues, jobs, models and charts say, against what the node groups have."""
 
-from ultrafleet.consistency.check import CONSISTENCY_RULES, check_consistency, inconsistencies
+from ultrafleet.consistency.check import CONSISTENCY_RULES, ConsistencyRule, check_consistency, inconsistencies
 
-__all__ = ["CONSISTENCY_RULES", "check_consistency", "inconsistencies"]
+__all__ = ["CONSISTENCY_RULES", "ConsistencyRule", "check_consistency", "inconsistencies"]

@@ -2,11 +2,14 @@
 
 from ultrafleet.layout.derive import available_intents, efa_layout, fabric_layout, fabric_of, layout_fact
 from ultrafleet.layout.interface import EfaIntent, Interface
+from ultrafleet.layout.rules import LAYOUT_RULES, LayoutRule
 from ultrafleet.layout.validate import Violation, layout_violations
 
 __all__ = [
+    "LAYOUT_RULES",
     "EfaIntent",
     "Interface",
+    "LayoutRule",
     "Violation",
     "available_intents",
     "efa_layout",

@@ -1,4 +1,4 @@
-"""Violations of a layout's rules. The rules are described in docs/efa-layout.md."""
+"""Violations of a layout's rules. The rules and their sources: `layout/rules.py`."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ class Violation:
     """A broken rule.
 
     Attributes:
-        rule: id of the rule.
+        rule: id of the rule in `LAYOUT_RULES`.
         card: network card index, or None where the rule is about the whole layout.
         device: device index, or None.
         message: what is wrong, what is expected and what to change.
