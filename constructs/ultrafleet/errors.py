@@ -23,13 +23,13 @@ class FleetError(ValueError):
     """
 
     path: str | None
-    """What is wrong: a property, a file's key path, a resource."""
+    """Subject of the error: a property, a file's key path, a resource."""
     got: str | None
     """The value it has."""
     expected: str | None
     """The values it can have."""
     remedy: str | None
-    """What to change."""
+    """Change that resolves the error."""
 
     def __init__(
         self,

@@ -126,7 +126,7 @@ class TestFailures:
     def test_fails_without_the_vpc_of_load_balancers(
         self, stack: cdk.Stack, delivery: KubectlDelivery, given: dict[str, Any]
     ) -> None:
-        with pytest.raises(FleetError, match=r"vpc_id is .* and vpc_tags .*, expected one of them with inference"):
+        with pytest.raises(FleetError, match=r"vpc_id is .* and vpc_tags .*, expected exactly one with inference"):
             platform(stack, delivery, inference=True, **given)
 
     def test_fails_on_a_broken_version_rule(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:

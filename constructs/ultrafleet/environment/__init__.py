@@ -1,4 +1,4 @@
-"""Environment files: what they say, read and checked. Nothing here imports aws_cdk."""
+"""Environment files, read and validated. No import of aws_cdk."""
 
 from ultrafleet.environment.loading import EnvironmentFileError, load_environment, load_environments
 from ultrafleet.environment.models import AcceleratorPoolSettings, Environment, UltraServerPoolSettings

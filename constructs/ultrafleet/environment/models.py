@@ -334,8 +334,8 @@ class Environment(Settings):
         _check_unique("teams and models", [*(team.name for team in self.teams), *(model.name for model in self.models)])
         if self.kubernetes.delivery == "none" and (self.teams or self.models):
             raise FleetError(
-                "kubernetes.delivery is none, but there are teams or models, expected kubectl or argo_cd: somebody "
-                "must bring their objects into the cluster"
+                "kubernetes.delivery is none, but there are teams or models, expected kubectl or argo_cd: their "
+                "objects must be delivered to the cluster"
             )
         workloads = sorted({pool.workload for pool in self.pools})
         subnets = {subnet.name: subnet for subnet in self.network.subnets}

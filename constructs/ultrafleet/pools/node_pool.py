@@ -55,9 +55,9 @@ def validate_pool_name(pool_name: str) -> None:
 class NodePool(Construct):
     """Launch template and managed node group in one subnet; use `UltraServerPool` or `AcceleratorPool`.
 
-    What is create-only in EKS (name, role, subnet, AMI type, capacity type) follows from the pool's own name and
-    intent and never from its blocks. The node group has a fixed name, so that CloudFormation can't replace it behind
-    anybody's back: the new one would have the name of the old.
+    Create-only properties in EKS (name, role, subnet, AMI type, capacity type) follow from the pool's own name and
+    intent, never from its blocks. The node group has a fixed name, so that CloudFormation can't replace it
+    unnoticed: the new one would have the name of the old.
     """
 
     pool_name: str

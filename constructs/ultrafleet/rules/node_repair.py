@@ -7,22 +7,22 @@ from ultrafleet.catalog.eks import ACCELERATED_HARDWARE_READY, FABRIC_REASONS, R
 _WAIT_MINUTES = REPAIR_WAIT_MINUTES
 
 _REBOOT = (48, 63, 64, 94, 95, 119, 120)
-"""Memory errors that a reset of the GPU mends, and a hung GPU System Processor (NVIDIA, XID errors, high; that a reboot
-is the way to reset them here: ours)."""
+"""Memory errors that a reset of the GPU clears, and a hung GPU System Processor (NVIDIA, XID errors, high; that a
+reboot is the way to reset them here: ours)."""
 
 _REPLACE = (79,)
 """The GPU has fallen off the bus (NVIDIA, XID errors, high)."""
 
 _FABRIC = FABRIC_REASONS
-"""Faults that nodes of an UltraServer report of what they share. Replacing the one that says so mends nothing, and the
-next says so then: people decide (ours)."""
+"""Faults of hardware that the nodes of an UltraServer share. Replacing the node that reports one repairs nothing, and
+the next node reports it then: operators decide (ours)."""
 
 
 def node_repair_config(*, ultraserver: bool) -> dict[str, Any]:
-    """EKS `NodeRepairConfig` in CloudFormation's words.
+    """EKS `NodeRepairConfig` with CloudFormation's property names.
 
-    One node at a time, and none while more than a fifth of the pool is unhealthy: then it is the rack, not the node.
-    On a full block a replaced node comes back only where EC2 gives its place back.
+    One node at a time, and none while more than a fifth of the pool is unhealthy: then the rack is at fault, not the
+    node. On a full block a replaced node comes back only where EC2 gives its place back.
 
     Source of the names: EKS API, NodeRepairConfig, and EKS user guide, node monitoring agent (high).
 

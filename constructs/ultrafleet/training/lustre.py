@@ -67,8 +67,8 @@ class LustreFileSystem(Construct):
         zone = subnet.availability_zone
         if not cdk.Token.is_unresolved(zone) and is_local_zone(zone):
             raise FleetError(
-                f"the subnet of the file system is in the Local Zone {zone}, expected an availability zone: nobody "
-                "states that FSx for Lustre is there, and nodes there mount one of the region over TCP"
+                f"the subnet of the file system is in the Local Zone {zone}, expected an Availability Zone: no "
+                "source states that FSx for Lustre is there; nodes in it mount a file system of the region over TCP"
             )
         if not security_groups:
             raise FleetError("security_groups is empty, expected the nodes' groups: without them no node can mount it")
