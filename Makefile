@@ -20,10 +20,10 @@ FAULT ?=
 PURGE ?=
 PYTEST_ARGS ?=
 
-.PHONY: help setup synth deploy destroy stop rehearse test golden lint check bench lock clean
+.PHONY: help setup synth deploy destroy stop rehearse test test-fast docs golden lint check bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install the pinned tools (done by every other target when a lock changed)
 
@@ -62,8 +62,14 @@ env:
 rehearse: $(READY) env ## the whole life of ENV=name on a virtual clock
 	@ultrafleet rehearse $(ENV)
 
-test: $(READY) ## the tests
-	@python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
+test: $(READY) ## every test (PYTEST_ARGS="-k name")
+	@python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+
+test-fast: $(READY) ## all but the slow: nothing is deployed, the CDK CLI isn't started; under a minute on two cores
+	@python -m pytest -n auto --dist worksteal -m 'not slow' $(PYTEST_ARGS)
+
+docs: golden ## write every generated page and picture again; `make test` fails while one differs
+	@for tool in tests/tools/*_document.py tests/tools/*_example.py; do python $$tool; done
 
 golden: $(READY) ## write tests/golden: the templates of the shipped environments, as reviewers read them
 	@python tests/tools/golden.py

@@ -167,6 +167,7 @@ def preflight(assembly: Path, environment: str = "dev") -> Any:
     return CliRunner().invoke(app, [*arguments, "--environments", str(ROOT / "stacks" / "environments")])
 
 
+@pytest.mark.slow
 def test_the_command_refuses_to_roll_running_nodes(aws: Site, assembly: Path) -> None:
     aws.deploy()
     result = preflight(assembly)
@@ -174,6 +175,7 @@ def test_the_command_refuses_to_roll_running_nodes(aws: Site, assembly: Path) ->
     assert "pool h100 runs 1 nodes of launch template version 1" in result.output
 
 
+@pytest.mark.slow
 def test_the_command_passes_an_empty_pool(aws: Site, assembly: Path) -> None:
     aws.deploy()
     scaling = {"minSize": 0, "maxSize": 1, "desiredSize": 0}

@@ -97,7 +97,9 @@ class TestReplicas:
     def test_as_many_fit_as_the_capacity_holds(self, pool: Any, recipe: ServingRecipe | None, fit: int) -> None:
         assert serving(pool=pool, recipe=recipe).replicas_that_fit == fit
         serving(pool=pool, recipe=recipe, min_replicas=fit, max_replicas=fit)
-        with pytest.raises(FleetError, match=rf"expected 1 <= min_replicas <= max_replicas <= {fit}: .* holds that many"):
+        with pytest.raises(
+            FleetError, match=rf"expected 1 <= min_replicas <= max_replicas <= {fit}: .* holds that many"
+        ):
             serving(pool=pool, recipe=recipe, min_replicas=fit + 1, max_replicas=fit + 1)
 
     def test_spare_nodes_hold_none(self) -> None:

@@ -18,10 +18,16 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = str(Path(sys.executable).with_name("ultrafleet"))
 PATH = os.pathsep.join([str(Path(sys.executable).parent), str(ROOT / "node_modules" / ".bin"), os.environ["PATH"]])
+# As it is shipped: with moto's images, which other tests do without.
+VARIABLES = {**os.environ, "PATH": PATH, "MOTO_EC2_LOAD_DEFAULT_AMIS": "true"}
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("cdk", path=PATH) is None, reason="the CDK CLI is not installed: make setup installs it"
-)
+pytestmark = [
+    pytest.mark.cli,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("cdk", path=PATH) is None, reason="the CDK CLI is not installed: make setup installs it"
+    ),
+]
 
 
 class Local:
@@ -37,9 +43,8 @@ class Local:
         return [COMMAND, "local", word, self.environment, *more, *self._state, *output]
 
     def __call__(self, word: str, *more: str) -> subprocess.CompletedProcess[str]:
-        variables = {**os.environ, "PATH": PATH}
         return subprocess.run(
-            self.arguments(word, *more), cwd=ROOT, env=variables, capture_output=True, text=True, check=False
+            self.arguments(word, *more), cwd=ROOT, env=VARIABLES, capture_output=True, text=True, check=False
         )
 
     def status(self) -> dict[str, Any]:
@@ -126,11 +131,10 @@ def test_a_fault_ends_in_what_to_do_and_the_next_deployment_mends_it(local: Loca
 
 
 def test_a_deployment_that_is_killed_is_run_again(local: Local) -> None:
-    variables = {**os.environ, "PATH": PATH}
     with subprocess.Popen(
         local.arguments("deploy", "--fault", "slow"),
         cwd=ROOT,
-        env=variables,
+        env=VARIABLES,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -9,6 +9,8 @@ import pytest
 from helpers.rehearsal_site import Site, deployed, without_workloads
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
+pytestmark = pytest.mark.slow
+
 CLUSTER = {"clusterName": "inference"}
 RACK = {**CLUSTER, "nodegroupName": "rack-c"}
 ROLE = "arn:aws:iam::444455556666:role/people"

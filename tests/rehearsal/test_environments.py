@@ -17,6 +17,8 @@ from ultrafleet.rehearsal.scenarios.assembly import StackFailedError, destroy_as
 from ultrafleet.rehearsal.scenarios.audit import audit, purge, retained
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
+pytestmark = pytest.mark.slow
+
 POOLS = {"dev": {"h100": 1}, "training": {"rack-a": 18, "rack-b": 18, "b300": 2}, "inference": {"rack-c": 9, "h200": 4}}
 
 

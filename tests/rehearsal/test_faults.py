@@ -18,6 +18,8 @@ from ultrafleet.rehearsal.scenarios.faults.injections import INJECTIONS
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 from ultrafleet.rehearsal.stepfunctions.clock import Schedules
 
+pytestmark = pytest.mark.slow
+
 FAILS_A_DEPLOYMENT = {
     "insufficient-capacity": "dev",
     "vcpu-quota": "dev",

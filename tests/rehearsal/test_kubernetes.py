@@ -16,6 +16,8 @@ from ultrafleet.rehearsal.kubernetes.state import object_key
 from ultrafleet.rehearsal.scenarios.assembly import StackFailedError
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
+pytestmark = pytest.mark.slow
+
 CLUSTER: Mapping[str, Any] = {"version": "1.35", "addons": [], "capabilities": []}
 
 

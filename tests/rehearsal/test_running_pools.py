@@ -34,6 +34,8 @@ from ultrafleet.templates.references import references
 from ultrafleet.templates.template_changes import ResourceChange, TemplateChanges, imports, template_changes
 from ultrafleet.templates.update_effects import type_effects
 
+pytestmark = pytest.mark.slow
+
 ENVIRONMENTS = Path(__file__).parent.parent.parent / "stacks" / "environments"
 NODE_GROUP = "AWS::EKS::Nodegroup"
 DAY = date(2026, 11, 24)

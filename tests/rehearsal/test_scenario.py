@@ -14,6 +14,8 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 from ultrafleet.rehearsal.stepfunctions.clock import Schedules
 from ultrafleet.rules.block_clock import TICK_MINUTES
 
+pytestmark = pytest.mark.slow
+
 CAPACITY = {"rack-a": 18, "rack-b": 18, "rack-c": 9, "h200": 4}
 
 

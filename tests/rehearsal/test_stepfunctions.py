@@ -16,6 +16,8 @@ from ultrafleet.rehearsal.stepfunctions.clock import Schedules
 from ultrafleet.rehearsal.stepfunctions.engine.interpreter import StatesError
 from ultrafleet.rehearsal.stepfunctions.engine.sdk_integrations import SdkIntegrations
 
+pytestmark = pytest.mark.slow
+
 ACCOUNT, REGION = "111122223333", "us-east-1"
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 EVERYTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'

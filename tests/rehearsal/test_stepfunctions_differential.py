@@ -45,6 +45,8 @@ from ultrafleet.rehearsal.stepfunctions.engine.sdk_integrations import SdkIntegr
 from ultrafleet.rules.schedule_tags import SCHEDULE_TAG, group_schedule_tags, reservation_schedule_tags
 from ultrafleet.schedule import state_machine_definition
 
+pytestmark = pytest.mark.slow
+
 ACCOUNT, REGION, CLUSTER = "111122223333", "us-east-1", "training"
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"

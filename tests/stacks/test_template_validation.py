@@ -92,6 +92,7 @@ def test_the_memory_stays_small(tmp_path: Path) -> None:
     assert len(json.loads((tmp_path / "valid-test.json").read_text())) == 5000
 
 
+@pytest.mark.slow
 def test_fails_on_what_cloudformation_does_not_take(tmp_path: Path) -> None:
     check = plugin(tmp_path, cloudformation_rules)
     app = cdk.App(analytics_reporting=False, builtin_cloud_formation_validation=False)
@@ -102,6 +103,7 @@ def test_fails_on_what_cloudformation_does_not_take(tmp_path: Path) -> None:
     assert any("Subnet" in finding for finding in check.findings)
 
 
+@pytest.mark.slow
 def test_fails_on_what_cdk_nag_objects_to(tmp_path: Path) -> None:
     reasons = tmp_path / "reasons.py"
     reasons.write_text("")
