@@ -1,6 +1,5 @@
 """The classification of properties, complete and true to CloudFormation's schemas, and the comparison that uses it."""
 
-import gzip
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -8,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from tools import update_effects as generator
+from tools.update_effects import resolved, schema
 from tools.update_effects_document import document
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.cloudformation.providers import PROVIDERS
@@ -38,19 +38,6 @@ every_type = pytest.mark.parametrize(
 )
 
 
-def schema(resource_type: str) -> Mapping[str, Any]:
-    return PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource_type).schema
-
-
-def resolved(root: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
-    while "$ref" in node:
-        target: Any = root
-        for part in node["$ref"].removeprefix("#/").split("/"):
-            target = target[part]
-        node = target
-    return node
-
-
 def properties_below(root: Mapping[str, Any], node: Mapping[str, Any], path: str = "") -> Iterator[str]:
     """Paths of all properties, as deep as they go; a list's members have the list's path."""
     node = resolved(root, node)
@@ -73,10 +60,6 @@ def exists(root: Mapping[str, Any], path: str) -> bool:
         else:
             return False
     return True
-
-
-def pointers(root: Mapping[str, Any], key: str) -> set[str]:
-    return {pointer.removeprefix("/properties/") for pointer in root.get(key, [])}
 
 
 def classified(table: TypeEffects, path: str) -> bool:
@@ -102,29 +85,31 @@ def test_every_classified_property_is_in_the_schema(resource_type: str) -> None:
     assert [path for path in type_effects(resource_type).entries if not exists(root, path)] == []
 
 
+def test_the_generated_file_is_what_the_installed_schemas_say() -> None:
+    assert generator.GENERATED.read_text() == generator.text(), "run python tests/tools/update_effects.py"
+
+
 @every_type
 def test_create_only_properties_replace_as_the_schema_says(resource_type: str) -> None:
-    root = schema(resource_type)
-    table = type_effects(resource_type)
-    create_only = pointers(root, "createOnlyProperties")
-    assert set(table.create_only) == create_only
-    assert {path for path, entry in table.entries.items() if entry.effect is Effect.REPLACES} == create_only
-    assert set(table.conditional_create_only) == pointers(root, "conditionalCreateOnlyProperties")
-    # A read-only property inside one that replaces, or is read-only as a whole, needs no word of its own.
-    whole = create_only | pointers(root, "readOnlyProperties")
-    read_only = {
-        path
-        for path in pointers(root, "readOnlyProperties")
-        if not any(path.startswith(f"{outer}/") for outer in whole)
-    }
-    assert set(table.read_only) == read_only
+    entries = type_effects(resource_type).entries
+    replacing = {path for path, entry in entries.items() if entry.effect is Effect.REPLACES}
+    assert replacing == set(generator.pointers(schema(resource_type), "createOnlyProperties"))
+
+
+def test_a_property_without_a_judgement_is_filled_only_where_the_type_says_so() -> None:
+    entry = {"rules": [{"paths": ["Labels"]}]}
+    with pytest.raises(ValueError, match=r"AWS::EKS::Nodegroup has .*ScalingConfig.*expected a judgement of each"):
+        generator._of_type(NODE_GROUP, entry, {})
+    filled = generator._of_type("AWS::SNS::Topic", {"others": "no_replacement", "rules": []}, {})
+    assert "DisplayName" in filled["no_replacement"]
+    replaced = {"DisplayName": {"causesReplacement": "yes"}}
+    with pytest.raises(ValueError, match="AWS::SNS::Topic DisplayName is replaced by the template reference"):
+        generator._of_type("AWS::SNS::Topic", {"others": "no_replacement", "rules": []}, replaced)
 
 
 @pytest.fixture(scope="module")
-def reference() -> dict[str, dict[str, Any]]:
-    """Properties of CloudFormation's template reference, as the CDK CLI ships it for `cdk diff`."""
-    database = json.loads(gzip.decompress((ROOT / "node_modules" / "aws-cdk" / "db.json.gz").read_bytes()))
-    return {item["cloudFormationType"]: item["properties"] for item in database["schema"]["resource"]["entities"]}
+def reference() -> dict[str, Any]:
+    return generator.reference()
 
 
 @every_type
@@ -134,23 +119,17 @@ def test_what_the_template_reference_replaces_is_not_said_to_stay(
     """A second source: where it and the schema differ, the entry says that the resource may be replaced."""
     table = type_effects(resource_type)
     for name, stated in reference[resource_type].items():
-        replacing = {"yes", "maybe"} & {version.get("causesReplacement") for version in _versions(stated)}
+        replacing = generator.replacing(stated)
         inside = [name, *table.below(name)]
-        assert bool(replacing) <= any(
-            table.entries[path].effect.replaces for path in inside if path in table.entries
-        ), name
-
-
-def _versions(stated: Any) -> list[dict[str, Any]]:
-    return stated if isinstance(stated, list) else [stated]
+        assert replacing <= any(table.entries[path].effect.replaces for path in inside if path in table.entries), name
 
 
 @every_type
 def test_a_property_is_classified_once(resource_type: str) -> None:
-    content = json.loads((ROOT / "constructs/ultrafleet/templates/data/update_effects.json").read_text())
-    entry = content["types"][resource_type]
-    paths = [path for rule in entry["rules"] for path in rule["paths"]]
-    paths += [*entry["create_only"], *entry["conditional_create_only"], *entry["read_only"]]
+    judged = json.loads(generator.JUDGEMENTS.read_text())["types"][resource_type]
+    schemas = json.loads(generator.GENERATED.read_text())["types"][resource_type]
+    paths = [path for rule in judged["rules"] for path in rule["paths"]]
+    paths += [path for key, listed in schemas.items() if key != "identity" for path in listed]
     assert sorted(paths) == sorted(set(paths))
 
 

@@ -37,10 +37,11 @@ _MEANINGS = {
 _INTRODUCTION = """\
 # What an update does
 
-Written from `constructs/ultrafleet/templates/data/update_effects.json` by
-`python tests/tools/update_effects_document.py`. Change the table, not this page.
-`tests/templates/test_update_effects.py` compares the table with CloudFormation's resource schemas: a property that
-isn't classified fails, and so does a create-only one that isn't said to replace.
+Written by `python tests/tools/update_effects_document.py` from two files in `constructs/ultrafleet/templates/data`:
+`update_effects.json` has the judgements, by hand, and `schema_effects.json` what CloudFormation's schemas say, made by
+`python tests/tools/update_effects.py`. Change a judgement, not this page. `tests/templates/test_update_effects.py`
+holds both to the schemas that are installed: a property that isn't classified fails, and so does a generated file that
+is old.
 `tests/rehearsal/test_running_pools.py` edits every field of an environment file and shows which edits touch running
 nodes.
 

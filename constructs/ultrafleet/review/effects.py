@@ -1,4 +1,4 @@
-"""What a change of any resource type does: the table's word where it has one, CloudFormation's schema's elsewhere."""
+"""Effects of updates of any resource type: the table's where it has the type, else those of CloudFormation's schema."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -10,7 +10,7 @@ from ultrafleet.templates.node_group import AUTO_SCALING_GROUP
 from ultrafleet.templates.update_effects import Classification, Effect, TypeEffects, update_effects
 
 _UNCLASSIFIED: Final = Classification(
-    effect=Effect.UNCLASSIFIED, source=Source("no table of ours has it", Confidence.LOW)
+    effect=Effect.UNCLASSIFIED, source=Source("no source: its effect isn't classified", Confidence.LOW)
 )
 _LISTS: Final = {
     "createOnlyProperties": Effect.REPLACES,

@@ -1,7 +1,8 @@
-"""What CloudFormation and the services do to a resource, and to the nodes on it, when one of its properties changes.
+"""Effects of updates: what happens to a resource, and to the nodes on it, when one of its properties changes.
 
-The table is `data/update_effects.json`: for each resource type every property that its schema has. Its copies of the
-schemas' create-only lists are compared with the schemas by a test, so that nothing here needs the schemas to run.
+For each resource type the table has every property of its schema, from two files. `data/update_effects.json` is written
+by hand: judgements, each with its source. `data/schema_effects.json` is made from CloudFormation's schemas and template
+reference by `tests/tools/update_effects.py`, so that nothing here needs them to run.
 """
 
 import json
@@ -130,8 +131,13 @@ class TypeEffects:
 @cache
 def update_effects() -> Mapping[str, TypeEffects]:
     """The table, by resource type."""
-    content = json.loads(files("ultrafleet.templates").joinpath("data", "update_effects.json").read_text("utf-8"))
-    return {name: _read(entry) for name, entry in content["types"].items()}
+    schemas, judgements = (_types(name) for name in ("schema_effects.json", "update_effects.json"))
+    return {name: _read(name, schemas.get(name, {}), entry) for name, entry in judgements.items()}
+
+
+def _types(file: str) -> Mapping[str, Mapping[str, Any]]:
+    content = json.loads(files("ultrafleet.templates").joinpath("data", file).read_text("utf-8"))
+    return cast("Mapping[str, Mapping[str, Any]]", content["types"])
 
 
 def type_effects(resource_type: str) -> TypeEffects:
@@ -230,28 +236,31 @@ def _is_plain_object(value: Any) -> bool:  # noqa: ANN401 - JSON
     return isinstance(value, dict) and not any(key == "Ref" or key.startswith("Fn::") for key in value)
 
 
-def _read(entry: Mapping[str, Any]) -> TypeEffects:
+_FROM_SCHEMA: Final = {
+    "no_replacement": (Effect.NO_INTERRUPTION, "CloudFormation template reference, {type}: no replacement"),
+    "read_only": (Effect.REFUSED, "CloudFormation schema, read-only properties"),
+    "conditional_create_only": (Effect.MAY_REPLACE, "CloudFormation schema, conditionally create-only properties"),
+    "create_only": (Effect.REPLACES, "CloudFormation schema, create-only properties"),
+}
+"""Lists of the generated file, with the effect and the source of their properties."""
+
+
+def _read(name: str, schema: Mapping[str, Any], judged: Mapping[str, Any]) -> TypeEffects:
+    """Entries of a type: the schema's, and the judgements."""
     entries = {
         path: Classification(
             effect=Effect(rule["effect"]), source=Source(rule["source"], Confidence(rule["confidence"]))
         )
-        for rule in entry["rules"]
+        for rule in judged["rules"]
         for path in rule["paths"]
     }
-    for key, (effect, listed) in _FROM_SCHEMA.items():
-        stated = Classification(effect=effect, source=Source(f"CloudFormation schema, {listed}"))
-        entries |= dict.fromkeys(cast("list[str]", entry[key]), stated)
+    for key, (effect, source) in _FROM_SCHEMA.items():
+        stated = Classification(effect=effect, source=Source(source.format(type=name)))
+        entries |= dict.fromkeys(cast("list[str]", schema.get(key, [])), stated)
     return TypeEffects(
-        identity=tuple(entry["identity"]),
+        identity=tuple(judged.get("identity", schema.get("identity", ()))),
         entries=entries,
-        create_only=tuple(entry["create_only"]),
-        conditional_create_only=tuple(entry["conditional_create_only"]),
-        read_only=tuple(entry["read_only"]),
+        create_only=tuple(schema.get("create_only", ())),
+        conditional_create_only=tuple(schema.get("conditional_create_only", ())),
+        read_only=tuple(schema.get("read_only", ())),
     )
-
-
-_FROM_SCHEMA: Final = {
-    "read_only": (Effect.REFUSED, "read-only properties"),
-    "conditional_create_only": (Effect.MAY_REPLACE, "conditionally create-only properties"),
-    "create_only": (Effect.REPLACES, "create-only properties"),
-}
