@@ -14,6 +14,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from helpers.common import SERVICE_TOKEN, resources_of
 from ultrafleet.accelerator_addons import VersionTable
+from ultrafleet.catalog.eks import KUBERNETES_VERSIONS, P6E_MINIMUM_VERSION
 from ultrafleet.delivery import ArgoCdDelivery, GitSource, KubectlAccess, KubectlDelivery
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.chart import ChartRelease
@@ -21,6 +22,8 @@ from ultrafleet.kubernetes.manifest import kubernetes_object
 
 MANIFEST = "Custom::AWSCDK-EKS-KubernetesResource"
 CHART = "Custom::AWSCDK-EKS-HelmChart"
+
+VERSIONS = tuple(version.name for version in KUBERNETES_VERSIONS if version.parsed >= P6E_MINIMUM_VERSION)
 
 
 def release(chart: str = "kueue", **changed: Any) -> ChartRelease:
@@ -173,7 +176,7 @@ class TestKubectlAccess:
         (made,) = resources_of(template, MANIFEST).values()
         assert entry in made["DependsOn"]
 
-    @pytest.mark.parametrize("version", ["1.33", "1.34", "1.35", "1.36"])
+    @pytest.mark.parametrize("version", VERSIONS)
     def test_kubectl_is_of_the_clusters_version(self, app: cdk.App, version: str) -> None:
         stack = cdk.Stack(app, "Versioned")
         access(stack, kubernetes_version=version)

@@ -291,7 +291,7 @@ _SYSTEM: dict[str, Any] = {
     "desired_size": 3,
 }
 _CLUSTER: dict[str, Any] = {
-    "kubernetes_version": "1.35",
+    "kubernetes_version": "1.36",
     "admin_role_arns": ["arn:aws:iam::111122223333:role/operators"],
     "api_access_cidrs": ["10.0.0.0/24"],
     "ssm_sessions": True,

@@ -22,6 +22,7 @@ from helpers.manifests import (
 )
 from helpers.workloads import b300, flavor_of, gateway, h200, job, rack, serving, trainium
 from ultrafleet.accelerator_addons import VersionTable, accelerator_runtime
+from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION, KUBERNETES_VERSIONS, P6E_MINIMUM_VERSION
 from ultrafleet.cluster_addons.controllers import inference_controllers, keda_endpoint_rights, training_controllers
 from ultrafleet.inference import VLLM, ServingRecipe
 from ultrafleet.inference.gateway_manifests import gateway_manifests
@@ -33,7 +34,8 @@ from ultrafleet.queueing import fleet_flavors, queue_manifests
 from ultrafleet.queueing.queues import kueue_configuration, kueue_release
 from ultrafleet.training.team_manifests import lustre_volume, team_manifests
 
-VERSIONS = ("1.33", "1.34", "1.35", "1.36")
+VERSIONS = tuple(version.name for version in KUBERNETES_VERSIONS if version.parsed >= P6E_MINIMUM_VERSION)
+"""Every version that a fleet's cluster can have: kubernetes-validate has the schemas of them all."""
 
 
 def every_object() -> list[Mapping[str, Any]]:
@@ -81,7 +83,7 @@ def test_every_object_is_what_its_schema_says(version: str) -> None:
 def test_what_shipped_environments_deliver_is_what_the_schemas_say(name: str) -> None:
     assert len(delivered_objects(name)) >= 4
     for manifest in delivered_objects(name):
-        check_object(manifest, "1.34")
+        check_object(manifest, DEFAULT_KUBERNETES_VERSION)
 
 
 def _kinds() -> list[str]:
@@ -102,10 +104,10 @@ def _contents(manifest: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", _kinds())
 def test_fails_with_a_planted_field(kind: str) -> None:
     manifest = _one(kind)
-    check_object(manifest, "1.34")
+    check_object(manifest, DEFAULT_KUBERNETES_VERSION)
     _contents(manifest)["planted"] = "field"
     with pytest.raises(SchemaError):
-        check_object(manifest, "1.34")
+        check_object(manifest, DEFAULT_KUBERNETES_VERSION)
 
 
 @needs_crds
@@ -123,7 +125,7 @@ def test_fails_with_a_field_planted_in_a_pod(kind: str) -> None:
 
     assert plant(manifest)
     with pytest.raises(SchemaError, match="planted"):
-        check_object(manifest, "1.34")
+        check_object(manifest, DEFAULT_KUBERNETES_VERSION)
 
 
 @needs_crds
@@ -131,12 +133,14 @@ def test_fails_with_a_value_of_the_wrong_type() -> None:
     manifest = _one("ClusterQueue")
     manifest["spec"]["resourceGroups"][0]["flavors"][0]["resources"][0]["nominalQuota"] = ["a list"]
     with pytest.raises(SchemaError):
-        check_object(manifest, "1.34")
+        check_object(manifest, DEFAULT_KUBERNETES_VERSION)
 
 
 def test_fails_for_a_kind_that_nobody_publishes() -> None:
     with pytest.raises(SchemaError, match="no schema"):
-        check_object({"apiVersion": "example.com/v1", "kind": "Planted", "metadata": {"name": "x"}}, "1.34")
+        check_object(
+            {"apiVersion": "example.com/v1", "kind": "Planted", "metadata": {"name": "x"}}, DEFAULT_KUBERNETES_VERSION
+        )
 
 
 def test_unchecked_kinds_are_few_and_say_where_their_fields_come_from() -> None:

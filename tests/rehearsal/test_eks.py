@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from helpers.rehearsal_site import Site, deployed, without_workloads
+from helpers.rehearsal_site import Site, deployed, site, without_workloads
+from ultrafleet.catalog.eks import KUBERNETES_VERSIONS
+from ultrafleet.rehearsal.eks.rules.clusters import VERSIONS
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 pytestmark = pytest.mark.slow
@@ -115,7 +117,7 @@ class TestNodes:
 class TestClusters:
     def test_are_described_as_they_were_made(self, standing: Site) -> None:
         told = standing.call("eks", "describe_cluster", name="inference")["cluster"]
-        assert told["version"] == "1.34"
+        assert told["version"] == "1.35"
         assert told["accessConfig"]["authenticationMode"] == "API"
         assert told["resourcesVpcConfig"]["endpointPublicAccess"] is False
         assert told["encryptionConfig"][0]["resources"] == ["secrets"]
@@ -125,8 +127,8 @@ class TestClusters:
     @pytest.mark.parametrize(
         ("operation", "given", "message"),
         [
-            ("update_cluster_version", {"version": "1.36"}, "Unsupported Kubernetes minor version update"),
-            ("update_cluster_version", {"version": "1.33"}, "Unsupported Kubernetes minor version update"),
+            ("update_cluster_version", {"version": "1.37"}, "Unsupported Kubernetes minor version update"),
+            ("update_cluster_version", {"version": "1.34"}, "Unsupported Kubernetes minor version update"),
             (
                 "update_cluster_config",
                 {"deletionProtection": False, "logging": {"clusterLogging": []}},
@@ -141,6 +143,27 @@ class TestClusters:
             standing.call("eks", operation, name="inference", **given)
 
 
+class TestClusterVersions:
+    @pytest.mark.parametrize("version", ["1.36", "1.37"])
+    def test_that_synthesise_can_be_deployed_with_all_that_is_delivered(self, version: str) -> None:
+        def of_version(content: dict[str, Any]) -> None:
+            content.setdefault("cluster", {})["kubernetes_version"] = version
+
+        with site("dev", of_version) as made:
+            made.deploy()
+            assert made.call("eks", "describe_cluster", name="dev")["cluster"]["version"] == version
+
+    def test_are_the_catalogs(self) -> None:
+        assert tuple(version.name for version in KUBERNETES_VERSIONS) == VERSIONS
+
+    def test_refuse_what_the_catalog_does_not_know(self) -> None:
+        with (
+            site("dev", without_workloads) as made,
+            pytest.raises(Refusal, match=r"unsupported Kubernetes version 1\.99"),
+        ):
+            made.call("eks", "create_cluster", name="x", roleArn=ROLE, version="1.99", resourcesVpcConfig={})
+
+
 class TestClusterLife:
     def test_refuse_deletion_while_they_are_protected(self) -> None:
         with deployed("inference", without_workloads) as made:
@@ -152,8 +175,8 @@ class TestClusterLife:
 
     def test_take_the_next_minor_version(self) -> None:
         with deployed("dev", without_workloads) as made:
-            update = made.call("eks", "update_cluster_version", name="dev", version="1.35")["update"]
-            assert made.call("eks", "describe_cluster", name="dev")["cluster"]["version"] == "1.35"
+            update = made.call("eks", "update_cluster_version", name="dev", version="1.36")["update"]
+            assert made.call("eks", "describe_cluster", name="dev")["cluster"]["version"] == "1.36"
             found = made.call("eks", "describe_update", name="dev", updateId=update["id"])["update"]
             assert found["status"] == "Successful"
             assert update["id"] in made.call("eks", "list_updates", name="dev")["updateIds"]

@@ -40,7 +40,7 @@ def _minor(version: Any) -> int | None:  # noqa: ANN401 - JSON
 
 
 def versions(change: Change) -> str:
-    """`Version 1.34 → 1.35`."""
+    """Both versions, as `Version OLD → NEW`."""
     return f"Version {' → '.join(map(str, change.get('Version')))}"
 
 
