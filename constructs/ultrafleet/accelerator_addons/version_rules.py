@@ -1,7 +1,7 @@
 """Rules between versions of charts, drivers and Kubernetes, each with the fault it prevents and its source."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ultrafleet.accelerator_addons.versions import NVIDIA_DRIVER, VersionTable
 from ultrafleet.catalog import eks
@@ -51,7 +51,9 @@ class VersionRule:
     finding: Callable[[RuntimeFacts], str | None]
 
 
-def _kubernetes(need: tuple[int, int], concerns: Callable[[RuntimeFacts], bool], why: str) -> VersionRule:
+def _kubernetes(
+    need: tuple[int, int], concerns: Callable[[RuntimeFacts], bool], *, why: str, source: Source
+) -> VersionRule:
     def finding(facts: RuntimeFacts) -> str | None:
         if not concerns(facts) or facts.kubernetes_version >= need:
             return None
@@ -61,7 +63,7 @@ def _kubernetes(need: tuple[int, int], concerns: Callable[[RuntimeFacts], bool],
     return VersionRule(
         id=f"kubernetes-{need[0]}-{need[1]}",
         protects_from=why,
-        source=Source("EKS user guide, P6e and DRA pages"),
+        source=source,
         finding=finding,
     )
 
@@ -76,12 +78,12 @@ def _at_least(chart: str, minimum: Version, *, why: str, source: Source) -> Vers
 
 
 def _driver(facts: RuntimeFacts) -> str | None:
-    version = facts.versions.version(NVIDIA_DRIVER)
-    if not facts.has_grace or (580, 0, 0) <= version < (595, 0, 0):
+    first, dropped = eks.P6E_FIRST_DRIVER_SERIES, eks.GRDMA_OVERRIDE_DROPPED_SERIES
+    if not facts.has_grace or first <= facts.versions.version(NVIDIA_DRIVER)[0] < dropped:
         return None
     return (
-        f"{NVIDIA_DRIVER} is {facts.versions.spelling(NVIDIA_DRIVER)}, expected 580 or newer, and older than 595: "
-        "choose an AMI release with the 580 driver"
+        f"{NVIDIA_DRIVER} is {facts.versions.spelling(NVIDIA_DRIVER)}, expected {first} or newer, and older than "
+        f"{dropped}: choose an AMI release with the {first} driver"
     )
 
 
@@ -118,18 +120,25 @@ def _efa_types(facts: RuntimeFacts) -> str | None:
 
 
 VERSION_RULES: tuple[VersionRule, ...] = (
-    _kubernetes(eks.P6E_MINIMUM_VERSION, lambda facts: facts.has_grace, "P6e nodes don't join older clusters"),
+    _kubernetes(
+        eks.P6E_MINIMUM_VERSION,
+        lambda facts: facts.has_grace,
+        why="P6e nodes don't join older clusters",
+        source=eks.source("eks/p6e/minimum-kubernetes-version"),
+    ),
     _kubernetes(
         eks.RESOURCE_CLAIMS_MINIMUM_VERSION,
         lambda facts: "dra-driver-nvidia-gpu" in facts.installed,
-        "older clusters have no resource.k8s.io/v1, which ComputeDomains are claimed with",
+        why="older clusters have no resource.k8s.io/v1, which ComputeDomains are claimed with",
+        source=eks.source("eks/resource-claims/minimum-kubernetes-version"),
     ),
     VersionRule(
         id="nvidia-driver-580",
-        protects_from="older drivers don't know the GPUs; 595 dropped the parameter that EFA's GPUDirect needs here",
-        source=Source(
-            "EKS user guide, P6e; NVIDIA/aicr #640, #668",
-            also=(Source("that 595 is to be avoided", Confidence.MEDIUM),),
+        protects_from=f"older drivers don't know the GPUs; {eks.GRDMA_OVERRIDE_DROPPED_SERIES} dropped the parameter "
+        "that EFA's GPUDirect needs here",
+        source=replace(
+            eks.source("eks/p6e/first-driver-series"),
+            also=(eks.source("eks/p6e/first-driver-series-without-grdma-override"),),
         ),
         finding=_driver,
     ),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ultrafleet.catalog.eks import P6E_FIRST_DRIVER_SERIES
 from ultrafleet.catalog.source import CALLER, Confidence, Source
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.chart import Chart, parse_version
@@ -81,8 +82,8 @@ _CHARTS = (
 NVIDIA_DRIVER = "nvidia-driver"
 """Name of the NVIDIA driver in the version table: it comes with the AMI, and the rules read its expected version."""
 
-_NVIDIA_DRIVER_VERSION = "580.0.0"
-"""Series of the EKS AL2023 NVIDIA AMIs since release v20251103 (EKS user guide, high)."""
+_NVIDIA_DRIVER_VERSION = f"{P6E_FIRST_DRIVER_SERIES}.0.0"
+"""Series of the EKS AL2023 NVIDIA AMIs since the first release that P6e runs with."""
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,10 @@ AMAZON_LINUX_2_LAST_VERSION: Final = _minor(_FACTS.text("eks/amazon-linux-2/last
 """Newest version that EKS makes Amazon Linux 2 images for."""
 P6E_FIRST_AMI_RELEASE: Final = _FACTS.integer("eks/p6e/first-ami-release").value
 """First release of the AL2023 image for NVIDIA on Arm whose driver knows GB200, as a date: YYYYMMDD."""
+P6E_FIRST_DRIVER_SERIES: Final = _FACTS.integer("eks/p6e/first-driver-series").value
+"""First series of NVIDIA drivers that knows GB200."""
+GRDMA_OVERRIDE_DROPPED_SERIES: Final = _FACTS.integer("eks/p6e/first-driver-series-without-grdma-override").value
+"""First series of NVIDIA drivers without the parameter that EFA's GPUDirect needs on GB200 and GB300."""
 
 
 class AmiType(StrEnum):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ultrafleet.catalog import InstanceType, other_type_names
-from ultrafleet.catalog.limits import USER_DATA_BYTES
+from ultrafleet.catalog.limits import USER_DATA_BYTES, source
 from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.catalog.source import Source
 from ultrafleet.layout import layout_violations
@@ -198,7 +198,7 @@ RULES = (
         id="user-data-size",
         severity=Severity.ERROR,
         protects_from="a launch template that EC2 refuses",
-        source=Source(f"{_EC2}, user data: 16 KB before encoding"),
+        source=source("limit/ec2/user-data-bytes"),
         remedy="fetch what is large from S3",
         check=_user_data,
     ),

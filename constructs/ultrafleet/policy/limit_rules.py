@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ultrafleet.catalog import limits
-from ultrafleet.catalog.source import Confidence, Source
+from ultrafleet.catalog.source import Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import NODE_GROUP, groups
@@ -83,15 +83,15 @@ RULES = (
         id="stack-limits",
         severity=Severity.ERROR,
         protects_from="a stack that CloudFormation refuses",
-        source=Source("CloudFormation user guide, quotas"),
+        source=limits.source("limit/cloudformation/resources-per-stack"),
         remedy="split the stack",
         check=_stack,
     ),
     PolicyRule(
         id="node-group-quota",
         severity=Severity.WARNING,
-        protects_from="a deployment that stops at the thirty-first node group",
-        source=Source("EKS service quotas, adjustable"),
+        protects_from=f"a deployment that stops after {MAX_NODE_GROUPS} node groups",
+        source=limits.source("limit/eks/node-groups-per-cluster"),
         remedy="ask for a higher quota, or use several clusters",
         check=_node_groups,
     ),
@@ -99,7 +99,7 @@ RULES = (
         id="node-quota",
         severity=Severity.WARNING,
         protects_from="a node group that doesn't grow to its size",
-        source=Source("EKS service quotas, adjustable"),
+        source=limits.source("limit/eks/nodes-per-node-group"),
         remedy="ask for a higher quota, or make several groups",
         check=_nodes,
     ),
@@ -107,7 +107,7 @@ RULES = (
         id="security-group-rules",
         severity=Severity.WARNING,
         protects_from="a security group that EC2 refuses",
-        source=Source("VPC quotas, adjustable", Confidence.LOW),
+        source=limits.source("limit/vpc/rules-per-security-group"),
         remedy="a prefix list, or a higher quota",
         check=_security_group_rules,
     ),

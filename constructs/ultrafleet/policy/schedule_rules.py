@@ -3,11 +3,12 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ultrafleet.catalog import capacity_blocks
 from ultrafleet.catalog.capacity_blocks import CapacityBlockRules, in_minutes
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.errors import FleetError
@@ -192,11 +193,12 @@ RULES = (
         id="block-clock",
         severity=Severity.ERROR,
         protects_from="jobs that EC2 kills while they write a checkpoint",
-        source=Source(
-            "EC2 user guide, Capacity Blocks: termination from 60 (UltraServers) or 30 minutes before 11:30 "
-            "UTC; EKS user guide, eviction of up to 15 minutes"
+        source=replace(
+            capacity_blocks.source("capacity-block/ultraserver-reclaim-minutes"),
+            also=(capacity_blocks.source("capacity-block/eks-eviction-minutes"),),
         ),
-        remedy="empty the pool at least 80 minutes before the end of an UltraServer's block, 50 before another's",
+        remedy=f"empty the pool at least {least_drain_lead_minutes(ultraserver=True)} minutes before the end of an "
+        f"UltraServer's block, {least_drain_lead_minutes(ultraserver=False)} before another's",
         check=lambda template: (problem for rule in (_lead, _too_late) for problem in rule(template)),
     ),
     PolicyRule(

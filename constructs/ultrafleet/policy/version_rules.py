@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 
 from ultrafleet.catalog import eks
 from ultrafleet.catalog.eks import AddonName
-from ultrafleet.catalog.source import Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.templates.cluster import clusters
 from ultrafleet.templates.intrinsics import Unknown
@@ -99,7 +98,7 @@ RULES = (
         id="kubernetes-for-p6e",
         severity=Severity.ERROR,
         protects_from="P6e nodes that don't join",
-        source=Source("EKS user guide, P6e"),
+        source=eks.source("eks/p6e/minimum-kubernetes-version"),
         remedy=f"Version {eks.spelled(eks.P6E_MINIMUM_VERSION)} or newer",
         check=_kubernetes,
     ),
@@ -107,7 +106,7 @@ RULES = (
         id="release-for-p6e",
         severity=Severity.ERROR,
         protects_from="P6e nodes without a driver",
-        source=Source("EKS user guide, P6e: AL2023_ARM_64_NVIDIA from release 20251103, driver 580"),
+        source=eks.source("eks/p6e/first-ami-release"),
         remedy="a newer ReleaseVersion, or none",
         check=_release,
     ),
@@ -115,10 +114,7 @@ RULES = (
         id="amazon-linux-2",
         severity=Severity.ERROR,
         protects_from="a node group that EKS refuses, or whose images get no fix any more",
-        source=Source(
-            "EKS user guide, AMI deprecation: 1.32 is the last version with Amazon Linux 2; awslabs/amazon-"
-            "eks-ami #2545: the last images are of December 2025"
-        ),
+        source=eks.source("eks/amazon-linux-2/last-kubernetes-version"),
         remedy="an AL2023 or Bottlerocket AmiType, in a new node group",
         check=_amazon_linux_2,
     ),
@@ -126,8 +122,8 @@ RULES = (
         id="cni-for-efa-only",
         severity=Severity.ERROR,
         protects_from="nodes whose pods get no address",
-        source=Source("VPC CNI releases: efa-only from 1.18.5"),
-        remedy="vpc-cni v1.18.5 or newer",
+        source=eks.source("eks/addon/vpc-cni/minimum-version"),
+        remedy=f"{_CNI} v{_EFA_ONLY} or newer",
         check=_cni,
     ),
 )
