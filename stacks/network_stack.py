@@ -55,8 +55,11 @@ def _subnet_specs(environment: Environment) -> list[SubnetSpec]:
     for subnet in environment.network.subnets:
         if subnet.cidr is None:
             raise FleetError(
-                f"subnet {subnet.name} of environment {environment.name} has no cidr, expected one: "
-                f"run `ultrafleet network plan {environment.name}` and write its proposal into the file"
+                path=f"subnet {subnet.name} of environment {environment.name}",
+                verb="has",
+                got="no cidr",
+                expected="one",
+                remedy=f"run `ultrafleet network plan {environment.name}` and write its proposal into the file",
             )
         specs.append(
             SubnetSpec(

@@ -12,7 +12,8 @@ class FleetError(ValueError):
 
     Args:
         message: the whole text, where the sentence above doesn't fit. Default: composed of the parts.
-        path: what is wrong: a property, a file's key path, a resource. Default: None, not stated.
+        path: what is wrong: a property, a file's key path, a resource; rendered with `str`. A colon at its
+            end belongs to the sentence, as in "dev.yaml: region: got 1, expected …". Default: None, not stated.
         verb: the word between `path` and `got`. Default: "is".
         got: the value it has; rendered with `str`. Default: None, not stated.
         expected: the values it can have; rendered with `str`. Default: None, not stated.
@@ -35,20 +36,20 @@ class FleetError(ValueError):
         self,
         message: str | None = None,
         *,
-        path: str | None = None,
+        path: object = None,
         verb: str = "is",
         got: object = None,
         expected: object = None,
         remedy: str | None = None,
     ) -> None:
-        self.path = path
+        self.path = None if path is None else str(path).removesuffix(":")
         self.got = None if got is None else str(got)
         self.expected = None if expected is None else str(expected)
         self.remedy = remedy
         if message is None:
             if self.path is None or self.got is None or self.expected is None:
                 raise TypeError("FleetError takes path, got and expected, or the whole message")
-            message = f"{self.path} {verb} {self.got}, expected {self.expected}"
+            message = f"{path} {verb} {self.got}, expected {self.expected}"
             message += f": {self.remedy}" if self.remedy else ""
         super().__init__(message)
 

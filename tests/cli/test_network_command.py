@@ -176,7 +176,7 @@ def test_fails_in_one_line_with_what_is_needed_and_free(
     ("arguments", "message"),
     [
         (["prod"], "environment is 'prod', expected one of dev, inference, training"),
-        (["dev", "--file", "dev.yaml"], "got ENV dev and --file dev.yaml, expected one of them"),
+        (["dev", "--file", "dev.yaml"], "ENV is dev and --file dev.yaml, expected one of them"),
         (["--file", "nowhere.yaml"], "nowhere.yaml: can't be read"),
         (["--headroom", "nan"], "headroom is nan, expected a number of 1 or more"),
         (["--headroom", "inf"], "headroom is inf, expected a number of 1 or more"),

@@ -17,6 +17,8 @@ def refused(result: subprocess.CompletedProcess[str]) -> str:
     assert result.returncode == 2
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
+    if "--json" in result.args:
+        return str(json.loads(line)["error"]["message"])
     assert line.startswith("error: ")
     return line
 
@@ -139,20 +141,20 @@ class TestLayout:
             (["p6e-gb300r.36xlarge"], "p6e-gb300r.36xlarge has 2 fabrics, efa and roce, expected one of them"),
             (["p5.48xlarge", "--fabric", "roce"], "p5.48xlarge has no fabric roce, expected efa"),
             (["p5.48xlarge", "--fabric", "ib"], "fabric is 'ib', expected efa or roce"),
-            (["--validate", "x.json", "--fabric", "efa"], "got --fabric efa with --validate"),
+            (["--validate", "x.json", "--fabric", "efa"], "--fabric is efa with --validate"),
             (["trn3 Gen1 UltraServer"], "no EFA layout of trn3 Gen1 UltraServer is published"),
             (["p4d.24xlarge", "--intent", "max_ip_bandwidth"], "has no layout for the intent max_ip_bandwidth"),
             (["p4d.24xlarge", "--intent", "fastest"], "intent is 'fastest', expected one of ip_saving"),
-            ([], "expected one: pass one of them"),
-            (["p5.4xlarge", "--validate", "x.json"], "expected one: pass one of them"),
-            (["--validate", "x.json", "--intent", "efa_8"], "got --intent efa_8 with --validate"),
+            ([], "expected one of them: pass one"),
+            (["p5.4xlarge", "--validate", "x.json"], "expected one of them: pass one"),
+            (["--validate", "x.json", "--intent", "efa_8"], "--intent is efa_8 with --validate"),
             (["p5.4xlarge", "--colour"], "No such option: --colour"),
             (["p5.4xlarge", "p5.48xlarge"], "unexpected extra argument"),
             (["--validate", "/nowhere.json"], "/nowhere.json can't be read"),
             (["--validate", "/"], "/ can't be read"),
             (["--validate", ""], "'' can't be read"),
             (["--validate", "no\nsuch"], r"'no\nsuch' can't be read"),
-            (["--validate", "x", "--intent", "no\nsuch"], r"got --intent 'no\nsuch' with --validate"),
+            (["--validate", "x", "--intent", "no\nsuch"], r"--intent is 'no\nsuch' with --validate"),
             (["no\nsuch"], r"instance type is 'no\nsuch'"),
         ],
     )
@@ -235,6 +237,16 @@ class TestValidate:
     )
     def test_fails_in_one_line(self, content: str | bytes, message: str) -> None:
         assert message in refused(run("layout", "--validate", "-", "--json", stdin=content))
+
+    def test_as_json_an_error_has_its_parts(self) -> None:
+        result = run("layout", "--validate", "-", "--json", stdin="[]")
+        assert json.loads(result.stderr)["error"] == {
+            "message": "- holds list, expected an object with instance_type and interfaces: correct it",
+            "path": "-",
+            "got": "list",
+            "expected": "an object with instance_type and interfaces",
+            "remedy": "correct it",
+        }
 
 
 @pytest.mark.parametrize("arguments", ["", "nonsense", "layout --intent", "types p5.4xlarge"])

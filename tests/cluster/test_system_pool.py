@@ -138,7 +138,7 @@ def test_node_role_takes_more_only_when_asked(stack: cdk.Stack) -> None:
         ({"min_size": 0, "desired_size": 0, "max_size": 0}, "max_size >= 1"),
         ({"volume_size_gib": 8}, "volume_size_gib is 8, expected 20 to 65536"),
         ({"metadata_hop_limit": 0}, "metadata_hop_limit is 0, expected 1 to 64"),
-        ({"labels": {"ultrafleet/pool": "mine"}}, "'ultrafleet/pool', which the pool sets itself"),
+        ({"labels": {"ultrafleet/pool": "mine"}}, "'ultrafleet/pool', expected none that the pool sets itself"),
     ],
 )
 def test_fails_with_bad_input(stack: cdk.Stack, properties: dict[str, Any], message: str) -> None:

@@ -15,7 +15,7 @@ from cfnlint.config import ManualArgs
 from typer.testing import CliRunner
 
 from helpers.policy_faults import DATA, FAULTS, edited
-from ultrafleet.cli import app
+from ultrafleet.cli import app, main
 from ultrafleet.errors import FleetError
 from ultrafleet.policy import (
     RULES,
@@ -135,9 +135,14 @@ class TestCommand:
         lines = (tmp_path / "bad.yaml").read_text().splitlines()
         assert f"bad.yaml:{lines.index('  Template:') + 1}: Template: error:" in result.stdout
 
-    def test_fails_on_acknowledgements_that_are_not_there(self) -> None:
-        result = CliRunner().invoke(app, ["check", str(DATA / "rack.yaml"), "--acknowledgements", "nowhere.yaml"])
-        assert result.exit_code == 2
+    def test_fails_on_acknowledgements_that_are_not_there(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        arguments = ["check", str(DATA / "rack.yaml"), "--acknowledgements", "nowhere.yaml"]
+        monkeypatch.setattr("sys.argv", ["ultrafleet", *arguments])
+        with pytest.raises(SystemExit, match="2"):
+            main()
+        assert capsys.readouterr().err.startswith("error: nowhere.yaml can't be read")
 
 
 def eks_v2_app(outdir: Path, *, endpoint: eks.EndpointAccess, policy: FleetPolicy) -> cdk.App:

@@ -174,7 +174,7 @@ ACCELERATOR_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = 
                 availability_zone="us-east-1a",
             )
         },
-        "got reservation of p5.48xlarge",
+        "is of p5.48xlarge, expected p5en.48xlarge",
     ),
     (
         "more nodes than reserved",
@@ -208,7 +208,7 @@ ACCELERATOR_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = 
     (
         "a block of another type",
         lambda _: {"blocks": [instance_block(instance_type=InstanceType.P5_48XLARGE)]},
-        "has p5en.48xlarge, got block cr-.* with 4 x p5.48xlarge",
+        "block cr-.* holds 4 x p5.48xlarge, expected p5en.48xlarge",
     ),
     (
         "a lead without a block",

@@ -252,9 +252,13 @@ ULTRASERVER_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = 
     (
         "a block of another size",
         lambda _: {"blocks": [ultraserver_block(ultraserver=UltraServerType.U_P6E_GB200X36)]},
-        "is one u-p6e-gb200x72, got block cr-.* with u-p6e-gb200x36",
+        "block cr-.* of pool .* holds u-p6e-gb200x36, expected one u-p6e-gb200x72",
     ),
-    ("a block of instances", lambda _: {"blocks": [instance_block()]}, "is one u-p6e-gb200x72, got block"),
+    (
+        "a block of instances",
+        lambda _: {"blocks": [instance_block()]},
+        "holds 4 x p5en.48xlarge, expected one u-p6e-gb200x72",
+    ),
     (
         "one reservation twice",
         lambda _: {"blocks": [ultraserver_block(1), ultraserver_block(1)]},

@@ -209,15 +209,22 @@ def check_versions(facts: RuntimeFacts, waived: Mapping[str, str] | None = None)
     for rule_id, reason in (waived or {}).items():
         if rule_id not in known or not reason.strip():
             raise FleetError(
-                f"waived version rule {rule_id!r} has the reason {reason!r}, expected one of "
-                f"{', '.join(sorted(known))}, with a reason: correct it"
+                path=f"waived version rule {rule_id!r}",
+                verb="has",
+                got=f"the reason {reason!r}",
+                expected=f"one of {', '.join(sorted(known))}, with a reason",
+                remedy="correct it",
             )
     for rule in VERSION_RULES:
         if rule.id in (waived or {}):
             continue
         finding = rule.finding(facts)
         if finding is not None:
-            raise FleetError(f"{finding}. otherwise: {rule.protects_from} (rule {rule.id}; {rule.source})")
+            raise FleetError(
+                f"{finding}. otherwise: {rule.protects_from} (rule {rule.id}; {rule.source})",
+                path=f"version rule {rule.id}",
+                got=finding,
+            )
 
 
 def _text(version: Version) -> str:

@@ -118,8 +118,10 @@ class VersionTable:
                 charts[name] = replace(charts[name], version=version, source=CALLER)
             else:
                 raise FleetError(
-                    f"version of {name!r} is {version!r}, expected a name that the table has "
-                    f"({', '.join([*sorted(charts), NVIDIA_DRIVER])}): correct the name"
+                    path=f"version of {name!r}",
+                    got=repr(version),
+                    expected=f"a name that the table has ({', '.join([*sorted(charts), NVIDIA_DRIVER])})",
+                    remedy="correct the name",
                 )
         return VersionTable(charts, driver)
 

@@ -29,14 +29,20 @@ def block_group_properties(
     """
     if not is_token(group_name) and not _GROUP_NAME.fullmatch(group_name):
         raise FleetError(
-            f"group name is {group_name!r}, expected up to 300 letters, digits, '.', '-' and '_', "
-            "not beginning with 'aws': pass another group_name"
+            path="group name",
+            got=repr(group_name),
+            expected="up to 300 letters, digits, '.', '-' and '_', not beginning with 'aws'",
+            remedy="pass another group_name",
         )
     for block in blocks:
         if block.instance_type != instance_type:
             raise FleetError(
                 f"group {group_name} holds {instance_type}, got {block.capacity_reservation_id} with "
-                f"{block.instance_type}: put it in a group of its own"
+                f"{block.instance_type}: put it in a group of its own",
+                path=f"group {group_name}",
+                got=block.instance_type,
+                expected=instance_type,
+                remedy="put it in a group of its own",
             )
     return {
         "Name": group_name,

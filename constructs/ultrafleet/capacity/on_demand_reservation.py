@@ -128,8 +128,11 @@ class OnDemandCapacityReservation(Construct):
         _validate(instance_type, instance_count, availability_zone)
         if placement_group is not None and placement_group.strategy is not PlacementStrategy.CLUSTER:
             raise FleetError(
-                f"reservation {id} names a placement group with strategy {placement_group.strategy}, "
-                "expected cluster: pass a cluster placement group or none"
+                path=f"reservation {id}",
+                verb="names",
+                got=f"a placement group with strategy {placement_group.strategy}",
+                expected="cluster",
+                remedy="pass a cluster placement group or none",
             )
         resource = cdk.CfnResource(
             self,
@@ -160,20 +163,35 @@ class OnDemandCapacityReservation(Construct):
 def _validate(instance_type: InstanceType, instance_count: int, availability_zone: str) -> None:
     if instance_type.is_ultraserver_member:
         raise FleetError(
-            f"an on-demand capacity reservation of {instance_type} was asked for, expected a single-instance type: "
-            "UltraServers are sold in capacity blocks only, use UltraServerPool"
+            path=f"an on-demand capacity reservation of {instance_type}",
+            verb="was",
+            got="asked for",
+            expected="a single-instance type",
+            remedy="UltraServers are sold in capacity blocks only, use UltraServerPool",
         )
     allowed = instance_type.supports_on_demand_capacity_reservation
     if allowed is None:
         raise UnknownFactError(
-            f"no source says that {instance_type} can be reserved on demand, expected a type that can (p4d, p5, p5en, "
-            "p6-b200, p6-b300, trn2): pass InstanceType.of(name, facts=...) that states it"
+            path="no source",
+            verb="says",
+            got=f"that {instance_type} can be reserved on demand",
+            expected="a type that can (p4d, p5, p5en, p6-b200, p6-b300, trn2)",
+            remedy="pass InstanceType.of(name, facts=...) that states it",
         )
     if not allowed:
         raise FleetError(
-            f"{instance_type} can't be reserved on demand, expected a type that can: buy a capacity block for it"
+            path=instance_type,
+            verb="can't be",
+            got="reserved on demand",
+            expected="a type that can",
+            remedy="buy a capacity block for it",
         )
     if not is_token(instance_count) and not 1 <= instance_count <= _MAX_INSTANCES:
-        raise FleetError(f"instance_count is {instance_count}, expected 1 to {_MAX_INSTANCES}: split the reservation")
+        raise FleetError(
+            path="instance_count",
+            got=instance_count,
+            expected=f"1 to {_MAX_INSTANCES}",
+            remedy="split the reservation",
+        )
     if not is_token(availability_zone):
         validate_zone(availability_zone)

@@ -59,12 +59,17 @@ class PlacementGroup(Construct):
         if partition_count is not None:
             if strategy is not PlacementStrategy.PARTITION:
                 raise FleetError(
-                    f"partition_count is {partition_count} with strategy {strategy}, expected None: leave it out, "
-                    "or use the partition strategy"
+                    path="partition_count",
+                    got=f"{partition_count} with strategy {strategy}",
+                    expected="None",
+                    remedy="leave it out, or use the partition strategy",
                 )
             if not is_token(partition_count) and not 1 <= partition_count <= _MAX_PARTITIONS:
                 raise FleetError(
-                    f"partition_count is {partition_count}, expected 1 to {_MAX_PARTITIONS}: pass fewer partitions"
+                    path="partition_count",
+                    got=partition_count,
+                    expected=f"1 to {_MAX_PARTITIONS}",
+                    remedy="pass fewer partitions",
                 )
         # CfnResource and not CfnPlacementGroup: it has no tag manager for Tags.of() to find.
         resource = cdk.CfnResource(

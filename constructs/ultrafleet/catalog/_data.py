@@ -55,7 +55,12 @@ class SourceReference(Strict):
     @model_validator(mode="after")
     def _is_known(self) -> Self:
         if self.source not in sources():
-            raise FleetError(f"the catalog names source {self.source!r}, expected one of {', '.join(sources())}")
+            raise FleetError(
+                path="the catalog",
+                verb="names",
+                got=f"source {self.source!r}",
+                expected=f"one of {', '.join(sources())}",
+            )
         return self
 
     def resolve(self) -> Source:
@@ -137,7 +142,13 @@ class InstanceEntry(Strict):
         indexes = [card.index for card in self.network_cards.network_cards()]
         count = merged(self.facts).get("network_card_count", Fact(len(indexes))).value
         if indexes != list(range(count)):
-            raise FleetError(f"{self.name} has cards {indexes}, expected 0 to {count - 1}: mend its network_cards")
+            raise FleetError(
+                path=self.name,
+                verb="has",
+                got=f"cards {indexes}",
+                expected=f"0 to {count - 1}",
+                remedy="mend its network_cards",
+            )
         return self
 
 
@@ -174,14 +185,23 @@ class CatalogData(Strict):
             labels = Counter(entry.name or entry.family for entry in entries)
             twice = [label for label, count in labels.items() if count > 1]
             if twice:
-                raise FleetError(f"the catalog has {twice[0]} twice, expected once: merge the entries")
+                raise FleetError(
+                    path="the catalog",
+                    verb="has",
+                    got=f"{twice[0]} twice",
+                    expected="once",
+                    remedy="merge the entries",
+                )
             for entry in entries:
                 stated = set(merged(entry.facts))
                 for name in entry.unknown:
                     if name in stated or name not in names:
                         raise FleetError(
-                            f"{entry.name or entry.family} calls {name!r} unknown, expected a fact without a value: "
-                            "correct its name, or remove it there or in facts"
+                            path=entry.name or entry.family,
+                            verb="calls",
+                            got=f"{name!r} unknown",
+                            expected="a fact without a value",
+                            remedy="correct its name, or remove it there or in facts",
                         )
         return self
 
@@ -211,7 +231,11 @@ def merged(groups: tuple[FactGroup[Any], ...]) -> dict[str, Fact[Any]]:
     for group in groups:
         for name, value in group.stated().items():
             if name in found:
-                raise FleetError(f"{name} is stated twice, by {found[name].source} and {group.source}, expected once")
+                raise FleetError(
+                    path=name,
+                    got=f"stated twice, by {found[name].source} and {group.source}",
+                    expected="once",
+                )
             found[name] = Fact(value, group.resolve(), group.as_of, group.note)
     return found
 

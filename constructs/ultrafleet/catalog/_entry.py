@@ -48,7 +48,12 @@ class CatalogEntry:
         fact = self.fact(name)
         if fact.value is None:
             why = fact.note or "no source states it"
-            raise UnknownFactError(f"{name} of {self} is unknown ({why}), expected a known value: {instead}")
+            raise UnknownFactError(
+                path=f"{name} of {self}",
+                got=f"unknown ({why})",
+                expected="a known value",
+                remedy=instead,
+            )
         return fact.value
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -47,7 +47,12 @@ class Guard(_Strict):
     @model_validator(mode="after")
     def _words_are_stated_where_read(self) -> Self:
         if (self.words is not None) is not (self.where in {"beside", "phrase"}):
-            raise FleetError(f"guard {self.where} has words {self.words!r}, expected words for beside and phrase alone")
+            raise FleetError(
+                path=f"guard {self.where}",
+                verb="has",
+                got=f"words {self.words!r}",
+                expected="words for beside and phrase alone",
+            )
         if self.words is not None:
             re.compile(self.words)
         return self
@@ -68,9 +73,21 @@ class FactEntry(_Strict):
     def _known_or_explained(self) -> Self:
         stated = (self.source, self.confidence, self.as_of)
         if self.value is None and self.note is None:
-            raise FleetError(f"fact {self.id} has neither a value nor a note, expected one: say why it is unknown")
+            raise FleetError(
+                path=f"fact {self.id}",
+                verb="has",
+                got="neither a value nor a note",
+                expected="one",
+                remedy="say why it is unknown",
+            )
         if self.value is not None and None in stated:
-            raise FleetError(f"fact {self.id} lacks source, confidence or as_of, expected all three: state them")
+            raise FleetError(
+                path=f"fact {self.id}",
+                verb="lacks",
+                got="source, confidence or as_of",
+                expected="all three",
+                remedy="state them",
+            )
         return self
 
 
@@ -85,11 +102,19 @@ class FactFile(_Strict):
         seen: set[str] = set()
         for entry in self.facts:
             if entry.id in seen:
-                raise FleetError(f"fact {entry.id} is stated twice, expected once: remove one")
+                raise FleetError(
+                    path=f"fact {entry.id}",
+                    got="stated twice",
+                    expected="once",
+                    remedy="remove one",
+                )
             seen.add(entry.id)
             if entry.source is not None and entry.source not in self.sources:
                 raise FleetError(
-                    f"fact {entry.id} names source {entry.source!r}, expected one of {', '.join(self.sources)}"
+                    path=f"fact {entry.id}",
+                    verb="names",
+                    got=f"source {entry.source!r}",
+                    expected=f"one of {', '.join(self.sources)}",
                 )
         return self
 
@@ -135,7 +160,12 @@ class Facts:
             FleetError: the file has none.
         """
         if fact_id not in self._facts:
-            raise FleetError(f"fact {fact_id!r} is not in {self._name}.json, expected an id that is: correct it")
+            raise FleetError(
+                path=f"fact {fact_id!r}",
+                got=f"not in {self._name}.json",
+                expected="an id that is",
+                remedy="correct it",
+            )
         return self._facts[fact_id]
 
     def source(self, fact_id: str) -> Source:
@@ -146,7 +176,13 @@ class Facts:
         """
         source = self[fact_id].source
         if source is None:
-            raise FleetError(f"fact {fact_id} has no source, expected a fact with a value: name another")
+            raise FleetError(
+                path=f"fact {fact_id}",
+                verb="has",
+                got="no source",
+                expected="a fact with a value",
+                remedy="name another",
+            )
         return source
 
     def integer(self, fact_id: str) -> Fact[int]:
@@ -168,5 +204,10 @@ class Facts:
     def _of_type(self, fact_id: str, kind: type) -> Fact[Any]:
         fact = self[fact_id]
         if type(fact.value) is not kind:
-            raise FleetError(f"fact {fact_id} is {fact.value!r}, expected {kind.__name__}: correct {self._name}.json")
+            raise FleetError(
+                path=f"fact {fact_id}",
+                got=repr(fact.value),
+                expected=kind.__name__,
+                remedy=f"correct {self._name}.json",
+            )
         return fact

@@ -107,8 +107,10 @@ class InstanceType(CatalogEntry, InstanceTypeFacts):
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=3, cutoff=0.6) or list(known)
                 raise FleetError(
-                    f"instance type is {name!r}, expected one that the catalog knows ({', '.join(close)}): "
-                    "correct it, or pass InstanceType.of(name, facts=InstanceTypeFacts(...))"
+                    path="instance type",
+                    got=repr(name),
+                    expected=f"one that the catalog knows ({', '.join(close)})",
+                    remedy="correct it, or pass InstanceType.of(name, facts=InstanceTypeFacts(...))",
                 )
             return known[name]
         base = known.get(name)
@@ -187,8 +189,11 @@ def _checked(name: str, cards: Sequence[NetworkCard]) -> tuple[NetworkCard, ...]
     indexes = [card.index for card in cards]
     if indexes != list(range(len(indexes))):
         raise FleetError(
-            f"network_cards of {name} have the indexes {indexes}, expected {list(range(len(indexes)))}: pass every "
-            "card, in the order of the indexes"
+            path=f"network_cards of {name}",
+            verb="have",
+            got=f"the indexes {indexes}",
+            expected=list(range(len(indexes))),
+            remedy="pass every card, in the order of the indexes",
         )
     return tuple(cards)
 

@@ -65,12 +65,20 @@ class NetworkCard:
 
     def __post_init__(self) -> None:
         if self.index < 0:
-            raise FleetError(f"network card index is {self.index}, expected 0 or more: number cards as EC2 does")
+            raise FleetError(
+                path="network card index",
+                got=self.index,
+                expected="0 or more",
+                remedy="number cards as EC2 does",
+            )
         strange = [found for found in self.interface_types or () if found not in INTERFACE_TYPES]
         if strange:
             raise FleetError(
-                f"network card {self.index} has interface type {strange[0]!r}, expected one of "
-                f"{', '.join(INTERFACE_TYPES)}: correct it"
+                path=f"network card {self.index}",
+                verb="has",
+                got=f"interface type {strange[0]!r}",
+                expected=f"one of {', '.join(INTERFACE_TYPES)}",
+                remedy="correct it",
             )
 
     def source_of(self, value: str) -> Source:

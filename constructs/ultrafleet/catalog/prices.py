@@ -101,7 +101,12 @@ class _PriceData(Strict):
     def _sources_are_known(self) -> Self:
         for key in {price.source for price in self.prices} | set(self.confidences):
             if key not in sources() or key not in self.confidences:
-                raise FleetError(f"prices name source {key!r}, expected one of sources.json with a confidence there")
+                raise FleetError(
+                    path="prices",
+                    verb="name",
+                    got=f"source {key!r}",
+                    expected="one of sources.json with a confidence there",
+                )
         return self
 
 

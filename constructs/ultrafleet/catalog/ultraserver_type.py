@@ -63,8 +63,13 @@ class UltraServerType(CatalogEntry, UltraServerTypeFacts):
             if base is None:
                 close = difflib.get_close_matches(name, known, n=3, cutoff=0.6) or list(known)
                 raise FleetError(
-                    f"UltraServer type is {name!r}, expected one that the catalog knows ({', '.join(close)}): correct "
-                    "it, or pass UltraServerType.of(name, instance_type=..., facts=UltraServerTypeFacts(...))"
+                    path="UltraServer type",
+                    got=repr(name),
+                    expected=f"one that the catalog knows ({', '.join(close)})",
+                    remedy=(
+                        "correct it, or pass UltraServerType.of(name, instance_type=..., "
+                        "facts=UltraServerTypeFacts(...))"
+                    ),
                 )
             return base
         stated = stated_facts(facts, source)

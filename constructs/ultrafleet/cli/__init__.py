@@ -8,6 +8,7 @@ import traceback
 import typer
 from typer.exceptions import TyperException
 
+from ultrafleet.cli._refusal import UNUSABLE_INPUT, refuse
 from ultrafleet.cli.acceptance import acceptance
 from ultrafleet.cli.check import check
 from ultrafleet.cli.job import job
@@ -47,9 +48,6 @@ app.command(
     rich_help_panel=_OPERATE, epilog="Example: ultrafleet acceptance nccl.log --path efa --min-bus-bandwidth-gbs 40"
 )(acceptance)
 
-UNUSABLE_INPUT = 2
-"""Exit code of unusable input; 1 is left for findings."""
-
 
 def main() -> None:
     """Run the command; unusable input is one line on stderr and exit code 2."""
@@ -61,15 +59,15 @@ def main() -> None:
             sys.stdout.flush()  # here, where a full disk can still be reported
         sys.exit(code)
     except FleetError as error:
-        _refuse(str(error))
+        refuse(error)
     except TyperException as error:
-        _refuse(error.format_message())
+        refuse(error.format_message())
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
         _drop_output()
         sys.exit(1)
     except OSError as error:
         _drop_output()
-        _refuse(f"can't read or write ({error}), expected files and an output that can be used: name others")
+        refuse(f"can't read or write ({error}), expected files and an output that can be used: name others")
     except Exception:  # noqa: BLE001 - exit code 1 would mean a finding
         traceback.print_exc()
         sys.exit(UNUSABLE_INPUT)
@@ -79,8 +77,3 @@ def _drop_output() -> None:
     # Python writes the buffer again when it exits, and would fail again.
     if sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _refuse(message: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
-    sys.exit(UNUSABLE_INPUT)

@@ -28,7 +28,10 @@ def run_cdk(arguments: Sequence[str], variables: Mapping[str, str], *, quiet: bo
     program = shutil.which("cdk", path=path)
     if program is None:
         raise FleetError(
-            "cdk is not on the path, expected the CDK CLI: `make setup` installs it, or `npm install aws-cdk`"
+            path="cdk",
+            got="not on the path",
+            expected="the CDK CLI",
+            remedy="`make setup` installs it, or `npm install aws-cdk`",
         )
     done = subprocess.run(  # noqa: S603  # our own arguments
         [program, *arguments], env={**variables, "PATH": path}, check=False, capture_output=quiet, text=True

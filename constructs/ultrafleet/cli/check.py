@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ultrafleet.cli._refusal import refuse
 from ultrafleet.errors import FleetError
 from ultrafleet.policy import (
     RULES,
@@ -21,8 +22,6 @@ from ultrafleet.policy import (
 )
 from ultrafleet.policy.sarif import sarif
 from ultrafleet.templates.template import Template, mapping
-
-_UNUSABLE = 2
 
 
 def check(
@@ -41,17 +40,14 @@ def check(
     Exit code 0: no errors, 1: errors found, 2: unusable input.
     """
     if as_json and as_sarif:
-        typer.echo("error: --json and --sarif are both stated, expected one of them: take one out", err=True)
-        raise typer.Exit(_UNUSABLE)
-    try:
-        given = parameters_of(parameter or [])
-        broken: list[FleetError] = []
-        templates = read_templates(paths, parameters=given, unreadable=broken.append)
-        refuse_unknown_parameters(given, templates)
-        accepted = read_acknowledgements(acknowledgements) if acknowledgements else []
-    except FleetError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(_UNUSABLE) from error
+        raise FleetError(
+            path="--json and --sarif", verb="are", got="both stated", expected="one of them", remedy="take one out"
+        )
+    given = parameters_of(parameter or [])
+    broken: list[FleetError] = []
+    templates = read_templates(paths, parameters=given, unreadable=broken.append)
+    refuse_unknown_parameters(given, templates)
+    accepted = read_acknowledgements(acknowledgements) if acknowledgements else []
     day = (as_of or datetime.now(UTC)).date()
     findings = acknowledge(check_templates(templates), accepted, as_of=day, source=str(acknowledgements or ""))
     if as_sarif:
@@ -60,10 +56,8 @@ def check(
         print(json.dumps([_as_json(finding) for finding in findings], indent=2))
     else:
         _print(findings, len(templates))
-    for unread in broken:
-        typer.echo(f"error: {unread}", err=True)
     if broken:
-        raise typer.Exit(_UNUSABLE)
+        refuse(*broken)
     if any(finding.severity is Severity.ERROR for finding in findings):
         raise typer.Exit(1)
 
@@ -76,7 +70,12 @@ def parameters_of(stated: Sequence[str]) -> dict[str, str]:
     """
     for item in stated:
         if "=" not in item:
-            raise FleetError(f"parameter is {item!r}, expected NAME=VALUE: write it so")
+            raise FleetError(
+                path="parameter",
+                got=repr(item),
+                expected="NAME=VALUE",
+                remedy="write it so",
+            )
     return dict(item.split("=", 1) for item in stated)
 
 
@@ -90,7 +89,10 @@ def refuse_unknown_parameters(given: Mapping[str, str], templates: Iterable[Temp
     for name in given:
         if name not in known and not name.startswith("AWS::"):  # AWS::Region and such are everybody's
             raise FleetError(
-                f"parameter {name} is in no template, expected one of {', '.join(sorted(known)) or 'none'}: correct it"
+                path=f"parameter {name}",
+                got="in no template",
+                expected=f"one of {', '.join(sorted(known)) or 'none'}",
+                remedy="correct it",
             )
 
 

@@ -62,13 +62,25 @@ def train(
     found = next((item for item in fleet.teams if item.name == team), None)
     if found is None:
         known = ", ".join(item.name for item in fleet.teams) or "(none)"
-        raise FleetError(f"team is {team!r}, expected one of {known} in {environment}")
+        raise FleetError(
+            path="team",
+            got=repr(team),
+            expected=f"one of {known} in {environment}",
+        )
     if lustre_path is not None and found.file_system is None:
-        raise FleetError(f"lustre_path is {lustre_path}, expected none: team {team} has no file_system")
+        raise FleetError(
+            path="lustre_path",
+            got=lustre_path,
+            expected="none",
+            remedy=f"team {team} has no file_system",
+        )
     flavor = _flavor(fleet, found.workload, capacity)
     if (ultraservers is None) is (nodes is None):
         raise FleetError(
-            f"ultraservers is {ultraservers} and nodes {nodes}, expected exactly one: pass --ultraservers or --nodes"
+            path="ultraservers",
+            got=f"{ultraservers} and nodes {nodes}",
+            expected="exactly one",
+            remedy="pass --ultraservers or --nodes",
         )
     placement = some_nodes(flavor, nodes) if nodes is not None else whole_ultraservers(flavor, ultraservers or 0)
     pool = flavor.pools[0]
@@ -101,14 +113,27 @@ def accept(
     settings = fleet.kubernetes.acceptance
     chosen = image or (settings.image if settings else None)
     if chosen is None:
-        raise FleetError("image is not stated, expected --image, or kubernetes.acceptance.image in the file")
+        raise FleetError(
+            path="image",
+            got="not stated",
+            expected="--image, or kubernetes.acceptance.image in the file",
+        )
     pools = {nodes.pool_name: nodes for nodes in environment_pool_nodes(fleet)}
     if pool not in pools:
-        raise FleetError(f"pool is {pool!r}, expected one of {', '.join(sorted(pools))}")
+        raise FleetError(
+            path="pool",
+            got=repr(pool),
+            expected=f"one of {', '.join(sorted(pools))}",
+        )
     floors = settings.floors_gbs.get(pool, {}) if settings else {}
     manifests = acceptance_job(pools[pool], image=chosen, floors=floors)
     if not manifests:
-        raise FleetError(f"pool {pool} has no NVLink or EFA between nodes of NVIDIA's, expected one that has")
+        raise FleetError(
+            path=f"pool {pool}",
+            verb="has",
+            got="no NVLink or EFA between nodes of NVIDIA's",
+            expected="one that has",
+        )
     _print(manifests)
 
 
@@ -124,14 +149,23 @@ def _flavor(fleet: Environment, workload: str, capacity: str | None) -> Flavor:
     ]
     if len(flavors) != 1:
         known = ", ".join(sorted({flavor.capacity for flavor in flavors})) or f"one that {workload} has"
-        raise FleetError(f"capacity is {capacity}, expected one of {known}: pass --capacity")
+        raise FleetError(
+            path="capacity",
+            got=capacity,
+            expected=f"one of {known}",
+            remedy="pass --capacity",
+        )
     return flavors[0]
 
 
 def _variables(given: Sequence[str]) -> dict[str, str]:
     for item in given:
         if "=" not in item:
-            raise FleetError(f"env is {item!r}, expected NAME=VALUE")
+            raise FleetError(
+                path="env",
+                got=repr(item),
+                expected="NAME=VALUE",
+            )
     return dict(item.split("=", 1) for item in given)
 
 

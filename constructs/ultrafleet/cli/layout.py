@@ -51,15 +51,27 @@ def layout(
     Exit code 0: valid, 1: violations, 2: unusable input.
     """
     if (instance_type is None) == (validate is None):
-        raise FleetError("got both or neither of TYPE and --validate FILE, expected one: pass one of them")
+        raise FleetError(
+            path="TYPE and --validate FILE",
+            verb="are",
+            got="not stated" if validate is None else "both stated",
+            expected="one of them",
+            remedy="pass one",
+        )
     if validate is not None:
         if intent is not None:
             raise FleetError(
-                f"got --intent {_one_line(intent)} with --validate, expected none: a layout is checked as it is"
+                path="--intent",
+                got=f"{_one_line(intent)} with --validate",
+                expected="none",
+                remedy="a layout is checked as it is",
             )
         if fabric is not None:
             raise FleetError(
-                f"got --fabric {_one_line(fabric)} with --validate, expected none: a layout is checked as it is"
+                path="--fabric",
+                got=f"{_one_line(fabric)} with --validate",
+                expected="none",
+                remedy="a layout is checked as it is",
             )
         _check(validate, as_json=as_json)
         return
@@ -78,7 +90,12 @@ def _intent(name: str | None) -> EfaIntent:
     try:
         return EfaIntent(name)
     except ValueError:
-        raise FleetError(f"intent is {name!r}, expected one of {_INTENTS}: pass another --intent") from None
+        raise FleetError(
+            path="intent",
+            got=repr(name),
+            expected=f"one of {_INTENTS}",
+            remedy="pass another --intent",
+        ) from None
 
 
 def _show(instance_type: InstanceType, fabric: Fabric, interfaces: Sequence[Interface]) -> None:
@@ -120,15 +137,37 @@ def _read(path: str) -> tuple[InstanceType, list[Interface]]:
         content = json.loads(_text(path), object_pairs_hook=_without_repetition)
     # ValueError: not UTF-8, no JSON, or a number of thousands of digits.
     except (OSError, ValueError, RecursionError) as error:
-        raise FleetError(f"{file} can't be read ({error}), expected a JSON file: correct it") from error
+        raise FleetError(
+            path=file,
+            verb="can't be",
+            got=f"read ({error})",
+            expected="a JSON file",
+            remedy="correct it",
+        ) from error
     if not isinstance(content, dict) or not content.keys() >= {"instance_type", "interfaces"}:
         got = reprlib.repr(sorted(content)) if isinstance(content, dict) else type(content).__name__
-        raise FleetError(f"{file} holds {got}, expected an object with instance_type and interfaces: correct it")
+        raise FleetError(
+            path=file,
+            verb="holds",
+            got=got,
+            expected="an object with instance_type and interfaces",
+            remedy="correct it",
+        )
     name, rows = content["instance_type"], content["interfaces"]
     if not isinstance(name, str):
-        raise FleetError(f"instance_type in {file} is {reprlib.repr(name)}, expected a string: correct it")
+        raise FleetError(
+            path=f"instance_type in {file}",
+            got=reprlib.repr(name),
+            expected="a string",
+            remedy="correct it",
+        )
     if not isinstance(rows, list):
-        raise FleetError(f"interfaces in {file} is {type(rows).__name__}, expected a list: correct it")
+        raise FleetError(
+            path=f"interfaces in {file}",
+            got=type(rows).__name__,
+            expected="a list",
+            remedy="correct it",
+        )
     return InstanceType.of(name), [_interface(file, number, row) for number, row in enumerate(rows)]
 
 
@@ -161,5 +200,8 @@ def _interface(file: str, number: int, row: object) -> Interface:
         case [int(card), int(device), str(interface_type)] if not isinstance(card, bool) | isinstance(device, bool):
             return Interface(card, device, interface_type)
     raise FleetError(
-        f"interfaces[{number}] in {file} is {reprlib.repr(row)}, expected [card, device, type]: correct it"
+        path=f"interfaces[{number}] in {file}",
+        got=reprlib.repr(row),
+        expected="[card, device, type]",
+        remedy="correct it",
     )

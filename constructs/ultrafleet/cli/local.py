@@ -220,7 +220,12 @@ def _needs_rehearsal() -> None:
     try:
         import moto.server  # noqa: F401, PLC0415
     except ModuleNotFoundError as error:
-        raise FleetError(f"{error.name} is not installed, expected it: pip install 'ultrafleet[rehearsal]'") from error
+        raise FleetError(
+            path=error.name,
+            got="not installed",
+            expected="it",
+            remedy="pip install 'ultrafleet[rehearsal]'",
+        ) from error
 
 
 def _embedded_aws(environment: str, state: Path) -> "EmbeddedAws":

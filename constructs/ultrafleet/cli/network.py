@@ -49,9 +49,19 @@ def plan(
     Prints the lines of `network.subnets`.
     """
     if file is not None and environment is not None:
-        raise FleetError(f"got ENV {environment} and --file {file}, expected one of them: leave one out")
+        raise FleetError(
+            path="ENV",
+            got=f"{environment} and --file {file}",
+            expected="one of them",
+            remedy="leave one out",
+        )
     if not math.isfinite(headroom):
-        raise FleetError(f"headroom is {headroom}, expected a number of 1 or more: pass another --headroom")
+        raise FleetError(
+            path="headroom",
+            got=headroom,
+            expected="a number of 1 or more",
+            remedy="pass another --headroom",
+        )
     loaded = [load_environment(file)] if file is not None else load_environments(environments, only=environment)
     plans = {item.name: _plan(item, headroom) for item in loaded}
     if as_json:
@@ -71,7 +81,7 @@ def _plan(environment: Environment, headroom: float) -> list[tuple[SubnetSpec, S
         for budget in budgets:
             budget.check()
     except FleetError as error:
-        raise FleetError(f"{environment.name}: {error}") from error
+        raise error.within(environment.name) from error
     stated = [request.cidr is not None for request in requests]
     return list(zip(specs, budgets, stated, strict=True))
 

@@ -54,7 +54,11 @@ def _synthesised_node_group(assembly: Path, environment: Environment, pool: str)
         ]
     except ValueError as error:  # FleetError among them
         raise FleetError(
-            f"{folder} holds no template of pool {pool}, expected one: run `make synth ENV={environment.name}` first"
+            path=folder,
+            verb="holds",
+            got=f"no template of pool {pool}",
+            expected="one",
+            remedy=f"run `make synth ENV={environment.name}` first",
         ) from error
     found: Mapping[str, Any] = properties
     return found
@@ -65,7 +69,12 @@ def _live_pool(environment: Environment, pool: str) -> LivePool:
         import boto3  # noqa: PLC0415 - only this word of the command needs it
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise FleetError("boto3 is not installed, expected it: pip install 'ultrafleet[preflight]'") from error
+        raise FleetError(
+            path="boto3",
+            got="not installed",
+            expected="it",
+            remedy="pip install 'ultrafleet[preflight]'",
+        ) from error
     try:
         eks = boto3.client("eks", region_name=environment.region)
         try:
@@ -91,7 +100,10 @@ def _live_pool(environment: Environment, pool: str) -> LivePool:
         )
     except (BotoCoreError, ClientError) as error:
         raise FleetError(
-            f"aws can't be asked about pool {pool} ({error}), expected credentials for account {environment.account}"
+            path="aws",
+            verb="can't be",
+            got=f"asked about pool {pool} ({error})",
+            expected=f"credentials for account {environment.account}",
         ) from error
     return LivePool(
         node_group=group,

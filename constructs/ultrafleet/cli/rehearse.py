@@ -42,23 +42,39 @@ def rehearse(
     (loaded,) = load_environments(environments, only=environment)
     if not any(pool.capacity_blocks for pool in loaded.pools):
         raise FleetError(
-            f"{environment} has no capacity block, expected one: nothing ends there, `make deploy` shows what comes up"
+            path=environment,
+            verb="has",
+            got="no capacity block",
+            expected="one",
+            remedy="nothing ends there, `make deploy` shows what comes up",
         )
     try:
         from ultrafleet.rehearsal.scenarios.scenario import live_all, scenarios_of  # noqa: PLC0415  # needs the extra
     except ModuleNotFoundError as error:
-        raise FleetError(f"{error.name} is not installed, expected it: pip install 'ultrafleet[rehearsal]'") from error
+        raise FleetError(
+            path=error.name,
+            got="not installed",
+            expected="it",
+            remedy="pip install 'ultrafleet[rehearsal]'",
+        ) from error
     lives = {item.name: item for item in scenarios_of(loaded)}
     unknown = [name for name in life or [] if name not in lives]
     if unknown:
-        raise FleetError(f"life is {unknown[0]!r}, expected one of {', '.join(lives)}")
+        raise FleetError(
+            path="life",
+            got=repr(unknown[0]),
+            expected=f"one of {', '.join(lives)}",
+        )
     folder = assembly or _synthesised(environment)
     stacks = read_assembly(folder / f"assembly-{environment}")
     pools = {f"{environment}-pool-{pool.name}" for pool in loaded.pools}
     if pools != (found := {stack.name for stack in stacks if stack.name.startswith(f"{environment}-pool-")}):
         raise FleetError(
-            f"{folder} has the pools {', '.join(sorted(found))}, expected {', '.join(sorted(pools))}: the file was "
-            f"edited since, run `make synth ENV={environment}` first"
+            path=folder,
+            verb="has",
+            got=f"the pools {', '.join(sorted(found))}",
+            expected=", ".join(sorted(pools)),
+            remedy=f"the file was edited since, run `make synth ENV={environment}` first",
         )
     told: list[tuple[Scenario, list[BlockOutcome]]] = []
     for item, blocks in zip(
@@ -79,12 +95,21 @@ def _synthesised(environment: str) -> Path:
     """Synthesise the app of the working directory, beside what `make synth` wrote."""
     if not Path("cdk.json").exists():
         raise FleetError(
-            "there is no cdk.json here, expected an app to synthesise: pass --assembly, or go to its folder"
+            path="there",
+            got="no cdk.json here",
+            expected="an app to synthesise",
+            remedy="pass --assembly, or go to its folder",
         )
     folder = Path(".cache") / "rehearsal" / f"cdk.out-{environment}"
     chosen = [f"{environment}/**", "--context", f"environment={environment}", "--output", str(folder)]
     if run_cdk(["synth", "--quiet", *chosen], dict(os.environ), quiet=True):
-        raise FleetError(f"the app did not synthesise, expected it to: `make synth ENV={environment}` shows why")
+        raise FleetError(
+            path="the app",
+            verb="did not",
+            got="synthesise",
+            expected="it to",
+            remedy=f"`make synth ENV={environment}` shows why",
+        )
     return folder
 
 

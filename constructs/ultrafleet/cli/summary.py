@@ -28,8 +28,13 @@ def read_stacks(assembly: Path, environment: str) -> list[AssemblyStack]:
     try:
         return read_assembly(folder)
     except FleetError as error:
-        message = f"{folder} holds no template, expected those of {environment}: run `make synth` first"
-        raise FleetError(message) from error
+        raise FleetError(
+            path=folder,
+            verb="holds",
+            got="no template",
+            expected=f"those of {environment}",
+            remedy="run `make synth` first",
+        ) from error
 
 
 def summary(

@@ -134,7 +134,10 @@ class ManagedAddon:
     def __post_init__(self) -> None:
         if self.name not in ADDONS:
             raise FleetError(
-                f"the add-on {self.name!r} is not known, expected one of {', '.join(sorted(ADDONS))}: correct the name"
+                path=f"the add-on {self.name!r}",
+                got="not known",
+                expected=f"one of {', '.join(sorted(ADDONS))}",
+                remedy="correct the name",
             )
         # A token, such as the value of a stack parameter, can't be checked: it holds "${Token".
         if self.version is None or "${Token" in self.version:
@@ -142,14 +145,19 @@ class ManagedAddon:
         match = _VERSION.fullmatch(self.version)
         if match is None:
             raise FleetError(
-                f"version of {self.name} is {self.version!r}, expected the add-on's spelling, "
-                "vMAJOR.MINOR.PATCH-eksbuild.N: take it from `aws eks describe-addon-versions`"
+                path=f"version of {self.name}",
+                got=repr(self.version),
+                expected="the add-on's spelling, vMAJOR.MINOR.PATCH-eksbuild.N",
+                remedy="take it from `aws eks describe-addon-versions`",
             )
         name = AddonName(self.name)
         if name.minimum_version is not None and tuple(int(part) for part in match.groups()) < name.minimum_version:
             oldest = ".".join(str(part) for part in name.minimum_version)
             raise FleetError(
-                f"version of {self.name} is {self.version!r}, expected v{oldest} or newer: {name.minimum_reason}"
+                path=f"version of {self.name}",
+                got=repr(self.version),
+                expected=f"v{oldest} or newer",
+                remedy=name.minimum_reason,
             )
 
     @property
@@ -170,7 +178,12 @@ def select(addons: Sequence[str | ManagedAddon]) -> list[ManagedAddon]:
     for addon in addons:
         entry = ManagedAddon(name=addon) if isinstance(addon, str) else addon
         if entry.name in wanted:
-            raise FleetError(f"the add-on {entry.name!r} is named twice, expected once: join the two entries")
+            raise FleetError(
+                path=f"the add-on {entry.name!r}",
+                got="named twice",
+                expected="once",
+                remedy="join the two entries",
+            )
         wanted[entry.name] = entry
     others = sorted(set(wanted) - set(ALWAYS))
     return [wanted.get(name) or ManagedAddon(name=name) for name in (*ALWAYS, *others)]

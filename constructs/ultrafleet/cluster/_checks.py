@@ -30,14 +30,19 @@ def check_control_plane_zones(zones: Sequence[str | None]) -> None:
     for zone in zones:
         if zone is not None and is_local_zone(zone):
             raise FleetError(
-                f"control_plane_subnets has a subnet in the Local Zone {zone!r}, expected regular availability zones: "
-                "a cluster can't be created in a Local Zone, only its node groups can use one"
+                path="control_plane_subnets",
+                verb="has",
+                got=f"a subnet in the Local Zone {zone!r}",
+                expected="regular availability zones",
+                remedy="a cluster can't be created in a Local Zone, only its node groups can use one",
             )
     if len(zones) < _MINIMUM_ZONES or (None not in zones and len(set(zones)) < _MINIMUM_ZONES):
         got = ", ".join(sorted({zone or "unknown" for zone in zones})) or "none"
         raise FleetError(
-            f"control_plane_subnets is {len(zones)} subnets in the zones {got}, expected subnets in at least 2 "
-            "availability zones: add a subnet in another zone"
+            path="control_plane_subnets",
+            got=f"{len(zones)} subnets in the zones {got}",
+            expected="subnets in at least 2 availability zones",
+            remedy="add a subnet in another zone",
         )
 
 
@@ -45,8 +50,10 @@ def check_tier(tier: str) -> None:
     """Refuse a control-plane tier that EKS doesn't have."""
     if tier not in CONTROL_PLANE_TIERS:
         raise FleetError(
-            f"control_plane_scaling_tier is {tier!r}, expected one of {', '.join(CONTROL_PLANE_TIERS)}: "
-            "leave it out for the standard control plane"
+            path="control_plane_scaling_tier",
+            got=repr(tier),
+            expected=f"one of {', '.join(CONTROL_PLANE_TIERS)}",
+            remedy="leave it out for the standard control plane",
         )
 
 
@@ -54,8 +61,10 @@ def check_scoring_strategy(strategy: str) -> None:
     """Refuse a scoring strategy that EKS doesn't have."""
     if strategy not in SCORING_STRATEGIES:
         raise FleetError(
-            f"scheduler_scoring_strategy is {strategy!r}, expected {' or '.join(SCORING_STRATEGIES)}: "
-            "leave it out for MostAllocated"
+            path="scheduler_scoring_strategy",
+            got=repr(strategy),
+            expected=" or ".join(SCORING_STRATEGIES),
+            remedy="leave it out for MostAllocated",
         )
 
 
@@ -64,8 +73,11 @@ def check_log_types(types: Sequence[str]) -> None:
     for log_type in types:
         if log_type not in CONTROL_PLANE_LOGS:
             raise FleetError(
-                f"control_plane_logs has {log_type!r}, expected some of {', '.join(CONTROL_PLANE_LOGS)}: "
-                "leave it out for all of them"
+                path="control_plane_logs",
+                verb="has",
+                got=repr(log_type),
+                expected=f"some of {', '.join(CONTROL_PLANE_LOGS)}",
+                remedy="leave it out for all of them",
             )
 
 
@@ -74,8 +86,10 @@ def check_service_ipv4_cidr(cidr: str) -> None:
     network = _ipv4("service_ipv4_cidr", cidr)
     if network.prefixlen not in _SERVICE_PREFIXES or not any(network.subnet_of(block) for block in _PRIVATE_BLOCKS):
         raise FleetError(
-            f"service_ipv4_cidr is {cidr!r}, expected a /12 to /24 inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16: "
-            "choose a private block that is not part of the VPC"
+            path="service_ipv4_cidr",
+            got=repr(cidr),
+            expected="a /12 to /24 inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16",
+            remedy="choose a private block that is not part of the VPC",
         )
 
 
@@ -85,13 +99,18 @@ def check_public_access_cidrs(cidrs: Sequence[str], *, allow_any_address: bool) 
         network = _ipv4("public_access_cidrs", cidr)
         if network.prefixlen == 0 and not allow_any_address:
             raise FleetError(
-                f"public_access_cidrs has {cidr!r}, expected the addresses of people and machines that need the API "
-                "server: name them, or pass allow_public_access_from_anywhere=True if every address must reach it"
+                path="public_access_cidrs",
+                verb="has",
+                got=repr(cidr),
+                expected="the addresses of people and machines that need the API server",
+                remedy="name them, or pass allow_public_access_from_anywhere=True if every address must reach it",
             )
     if allow_any_address and not cidrs:
         raise FleetError(
-            "allow_public_access_from_anywhere is True and public_access_cidrs is empty, expected a public endpoint: "
-            "pass public_access_cidrs=['0.0.0.0/0'], or leave both out for a private endpoint"
+            path="allow_public_access_from_anywhere",
+            got="True and public_access_cidrs is empty",
+            expected="a public endpoint",
+            remedy="pass public_access_cidrs=['0.0.0.0/0'], or leave both out for a private endpoint",
         )
 
 
@@ -99,13 +118,30 @@ def check_api_access_cidrs(cidrs: Sequence[str]) -> None:
     """Refuse a private API server that every connected network reaches, malformed CIDRs and duplicates."""
     for cidr in cidrs:
         if _ipv4("api_access_cidrs", cidr).prefixlen == 0:
-            raise FleetError(f"api_access_cidrs has {cidr!r}, expected the networks of people: name them")
+            raise FleetError(
+                path="api_access_cidrs",
+                verb="has",
+                got=repr(cidr),
+                expected="the networks of people",
+                remedy="name them",
+            )
     if len(set(cidrs)) != len(cidrs):
-        raise FleetError(f"api_access_cidrs is {list(cidrs)}, expected each CIDR once: remove the duplicate")
+        raise FleetError(
+            path="api_access_cidrs",
+            got=list(cidrs),
+            expected="each CIDR once",
+            remedy="remove the duplicate",
+        )
 
 
 def _ipv4(name: str, cidr: str) -> ipaddress.IPv4Network:
     try:
         return ipaddress.IPv4Network(cidr)
     except ValueError as error:
-        raise FleetError(f"{name} has {cidr!r}, expected an IPv4 CIDR such as 10.8.0.0/16: {error}") from error
+        raise FleetError(
+            path=name,
+            verb="has",
+            got=repr(cidr),
+            expected="an IPv4 CIDR such as 10.8.0.0/16",
+            remedy=str(error),
+        ) from error

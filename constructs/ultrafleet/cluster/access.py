@@ -35,13 +35,19 @@ class ClusterAccess:
     def __post_init__(self) -> None:
         if not self.policies and not self.kubernetes_groups:
             raise FleetError(
-                f"access of {self.principal_arn} has no policies and no kubernetes_groups, expected one of them: "
-                "an entry without either grants nothing"
+                path=f"access of {self.principal_arn}",
+                verb="has",
+                got="no policies and no kubernetes_groups",
+                expected="one of them",
+                remedy="an entry without either grants nothing",
             )
         if self.namespaces and not self.policies:
             raise FleetError(
-                f"access of {self.principal_arn} has namespaces {list(self.namespaces)} and no policies, expected "
-                "policies to limit: add a policy, or leave the namespaces out"
+                path=f"access of {self.principal_arn}",
+                verb="has",
+                got=f"namespaces {list(self.namespaces)} and no policies",
+                expected="policies to limit",
+                remedy="add a policy, or leave the namespaces out",
             )
 
 
@@ -68,8 +74,10 @@ def access_entries(admin_role_arns: Sequence[str], access: Mapping[str, ClusterA
     repeated = sorted({principal for principal in principals if principals.count(principal) > 1})
     if repeated:
         raise FleetError(
-            f"the principal {repeated[0]} is named {principals.count(repeated[0])} times in admin_role_arns and "
-            "access, expected once: EKS has one access entry for a principal, join them"
+            path=f"the principal {repeated[0]}",
+            got=f"named {principals.count(repeated[0])} times in admin_role_arns and access",
+            expected="once",
+            remedy="EKS has one access entry for a principal, join them",
         )
     return entries
 

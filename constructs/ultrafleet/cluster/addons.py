@@ -57,8 +57,10 @@ class ClusterAddons(Construct):
         selected = select(addons)
         if system_pool is not None and cdk.Stack.of(system_pool) != cdk.Stack.of(self):
             raise FleetError(
-                f"system_pool is in stack {cdk.Stack.of(system_pool).stack_name}, expected "
-                f"{cdk.Stack.of(self).stack_name}: some add-ons come before it and some after, so they share a stack"
+                path="system_pool",
+                got=f"in stack {cdk.Stack.of(system_pool).stack_name}",
+                expected=cdk.Stack.of(self).stack_name,
+                remedy="some add-ons come before it and some after, so they share a stack",
             )
         self._cluster = cluster
         roles: dict[str, iam.CfnRole] = {}

@@ -232,7 +232,13 @@ class FleetCluster(Construct):
         """Refuse tokens where construct ids or physical names are made of the value."""
         for value in values:
             if cdk.Token.is_unresolved(value):
-                raise FleetError(f"{name} has a token, expected a plain value: names and logical ids are made of it")
+                raise FleetError(
+                    path=name,
+                    verb="has",
+                    got="a token",
+                    expected="a plain value",
+                    remedy="names and logical ids are made of it",
+                )
 
     def _warn_about_version(self, version: tuple[int, int]) -> None:
         newest = eks_facts.KUBERNETES_VERSIONS[-1]

@@ -83,13 +83,24 @@ class SystemPool(Construct):
     ) -> None:
         super().__init__(scope, id)
         if not subnets:
-            raise FleetError("subnets is empty, expected at least one subnet: pass the subnets of the system nodes")
+            raise FleetError(
+                path="subnets",
+                got="empty",
+                expected="at least one subnet",
+                remedy="pass the subnets of the system nodes",
+            )
         _check_sizes(min_size, desired_size, max_size)
         _check_range("volume_size_gib", volume_size_gib, range(20, 65537))
         _check_range("metadata_hop_limit", metadata_hop_limit, _HOP_LIMITS)
         clash = sorted(set(labels or {}) & set(self.LABELS))
         if clash:
-            raise FleetError(f"labels has {clash[0]!r}, which the pool sets itself: leave it out")
+            raise FleetError(
+                path="labels",
+                verb="has",
+                got=repr(clash[0]),
+                expected="none that the pool sets itself",
+                remedy="leave it out",
+            )
         ami_type = _ami_type(instance_types)
 
         self.node_role = node_role or create_node_role(self, "NodeRole")
@@ -144,18 +155,37 @@ class SystemPool(Construct):
 def _ami_type(instance_types: Sequence[str]) -> str:
     """AL2023 of the types' one architecture."""
     if not instance_types:
-        raise FleetError("instance_types is empty, expected at least one type such as 'm7i.xlarge': leave it out")
+        raise FleetError(
+            path="instance_types",
+            got="empty",
+            expected="at least one type such as 'm7i.xlarge'",
+            remedy="leave it out",
+        )
     if any(cdk.Token.is_unresolved(name) for name in instance_types):
-        raise FleetError("instance_types has a token, expected plain values: the image is chosen by their architecture")
+        raise FleetError(
+            path="instance_types",
+            verb="has",
+            got="a token",
+            expected="plain values",
+            remedy="the image is chosen by their architecture",
+        )
     try:
         architectures = {name: ec2.InstanceType(name).architecture for name in instance_types}
     except RuntimeError as error:
         raise FleetError(
-            f"instance_types is {list(instance_types)}, expected ordinary instance types such as 'm7i.xlarge': {error}"
+            path="instance_types",
+            got=list(instance_types),
+            expected="ordinary instance types such as 'm7i.xlarge'",
+            remedy=str(error),
         ) from error
     if len(set(architectures.values())) > 1:
         got = ", ".join(f"{name} {architecture.name.lower()}" for name, architecture in architectures.items())
-        raise FleetError(f"instance_types is {got}, expected one architecture: a node group has one image")
+        raise FleetError(
+            path="instance_types",
+            got=got,
+            expected="one architecture",
+            remedy="a node group has one image",
+        )
     return str(_AMI_TYPES[next(iter(architectures.values()))])
 
 
@@ -164,11 +194,18 @@ def _check_sizes(min_size: int, desired_size: int, max_size: int) -> None:
         return
     if not (0 <= min_size <= desired_size <= max_size and max_size >= 1):
         raise FleetError(
-            f"min_size is {min_size}, desired_size {desired_size}, max_size {max_size}, expected "
-            "0 <= min_size <= desired_size <= max_size and max_size >= 1: put them in order"
+            path="min_size",
+            got=f"{min_size}, desired_size {desired_size}, max_size {max_size}",
+            expected="0 <= min_size <= desired_size <= max_size and max_size >= 1",
+            remedy="put them in order",
         )
 
 
 def _check_range(name: str, value: int, allowed: range) -> None:
     if not cdk.Token.is_unresolved(value) and value not in allowed:
-        raise FleetError(f"{name} is {value}, expected {allowed[0]} to {allowed[-1]}: change it")
+        raise FleetError(
+            path=name,
+            got=value,
+            expected=f"{allowed[0]} to {allowed[-1]}",
+            remedy="change it",
+        )

@@ -157,7 +157,9 @@ class FleetPlatform(Construct):
 def _vpc_values(vpc_id: str | None, vpc_tags: Mapping[str, str] | None) -> dict[str, Any]:
     if (vpc_id is None) is (vpc_tags is None):
         raise FleetError(
-            f"vpc_id is {vpc_id} and vpc_tags {vpc_tags}, expected exactly one with inference: the AWS Load "
-            "Balancer Controller needs the VPC, pass its id or its tags"
+            path="vpc_id",
+            got=f"{vpc_id} and vpc_tags {vpc_tags}",
+            expected="exactly one with inference",
+            remedy="the AWS Load Balancer Controller needs the VPC, pass its id or its tags",
         )
     return {"vpcId": vpc_id} if vpc_tags is None else {"vpcTags": dict(vpc_tags)}

@@ -155,4 +155,8 @@ def check_consistency(
     found = inconsistencies(pools=pools, manifests=manifests, releases=releases)
     if found:
         count = "1 inconsistency" if len(found) == 1 else f"{len(found)} inconsistencies"
-        raise FleetError(f"{count} between pools, queues and workloads: {'; '.join(found)}")
+        raise FleetError(
+            f"{count} between pools, queues and workloads: {'; '.join(found)}",
+            path="pools, queues and workloads",
+            got="; ".join(found),
+        )

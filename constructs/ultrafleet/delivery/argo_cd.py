@@ -145,8 +145,11 @@ class ArgoCdDelivery:
         resolved = json.loads(json.dumps(cdk.Stack.of(scope).resolve(content)))
         if resolved != json.loads(json.dumps(content)):
             raise FleetError(
-                f"{name} has a value that AWS makes up at deployment, expected plain values for delivery by Argo CD: "
-                "import what it names (a file system, say) by its id, or deliver by kubectl"
+                path=name,
+                verb="has",
+                got="a value that AWS makes up at deployment",
+                expected="plain values for delivery by Argo CD",
+                remedy="import what it names (a file system, say) by its id, or deliver by kubectl",
             )
         return resolved
 

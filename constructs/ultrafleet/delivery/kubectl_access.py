@@ -31,8 +31,10 @@ def kubectl_layer(scope: Construct, id: str, *, kubernetes_version: str) -> lamb
         layers: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise FleetError(
-            f"kubernetes_version is {kubernetes_version}, expected one whose kubectl layer is installed: run "
-            f"`pip install 'ultrafleet[kubectl]'` or `pip install aws-cdk.lambda-layer-kubectl-v{minor}`"
+            path="kubernetes_version",
+            got=kubernetes_version,
+            expected="one whose kubectl layer is installed",
+            remedy=f"run `pip install 'ultrafleet[kubectl]'` or `pip install aws-cdk.lambda-layer-kubectl-v{minor}`",
         ) from error
     layer: lambda_.ILayerVersion = getattr(layers, f"KubectlV{minor}Layer")(scope, id)
     return layer
@@ -85,7 +87,13 @@ class KubectlAccess(Construct):
         )
         role = provider.role
         if role is None:
-            raise FleetError("the kubectl provider has no role, expected one that CDK makes: update aws-cdk-lib")
+            raise FleetError(
+                path="the kubectl provider",
+                verb="has",
+                got="no role",
+                expected="one that CDK makes",
+                remedy="update aws-cdk-lib",
+            )
         self._entry = add_access_entry(
             self,
             "Administrator",

@@ -21,7 +21,7 @@ class Settings(BaseModel):
 
 def _check_name(name: str) -> str:
     if not is_name(name):
-        raise FleetError(f"expected {NAME_RULE}")
+        raise FleetError(f"expected {NAME_RULE}", path="name", got=repr(name), expected=NAME_RULE)
     return name
 
 
@@ -32,7 +32,8 @@ def _check_zone(zone: str) -> str:
 
 def _check_account(account: str) -> str:
     if not _ACCOUNT.fullmatch(account):
-        raise FleetError("expected twelve digits in quotes, an AWS account id")
+        expected = "twelve digits in quotes, an AWS account id"
+        raise FleetError(f"expected {expected}", path="account", got=repr(account), expected=expected)
     return account
 
 

@@ -1,7 +1,8 @@
 """Reading environment files, with errors that name the file, the path in it, the value and what is expected."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 from pydantic import ValidationError
@@ -12,7 +13,31 @@ from ultrafleet.yaml_loader import UniqueKeyLoader
 
 
 class EnvironmentFileError(FleetError):
-    """An environment file that can't be used; the message has a line for each fault."""
+    """An environment file that can't be used; the message has a line for each fault.
+
+    `path` is "FILE: KEY PATH". With several faults it, `got`, `expected` and `remedy` are the first one's.
+    """
+
+    faults: Sequence[FleetError] = ()
+    """Every fault of the file's content, in the order of the lines. Empty: the file itself can't be used."""
+
+    @classmethod
+    def of(cls, faults: Sequence[FleetError]) -> Self:
+        """Return one error for all faults of a file.
+
+        Args:
+            faults: at least one.
+        """
+        first = faults[0]
+        error = cls(
+            "\n".join(map(str, faults)),
+            path=first.path,
+            got=first.got,
+            expected=first.expected,
+            remedy=first.remedy,
+        )
+        error.faults = tuple(faults)
+        return error
 
 
 def load_environment(path: Path) -> Environment:
@@ -27,19 +52,33 @@ def load_environment(path: Path) -> Environment:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except (OSError, UnicodeDecodeError) as error:
-        raise EnvironmentFileError(f"{path}: can't be read ({error}), expected an environment file") from error
+        raise EnvironmentFileError(
+            f"{path}: can't be read ({error}), expected an environment file",
+            path=path,
+            got=error,
+            expected="an environment file",
+        ) from error
     except yaml.YAMLError as error:
         message = " ".join(str(error).split())
-        raise EnvironmentFileError(f"{path}: is no valid YAML: {message}") from error
+        raise EnvironmentFileError(
+            f"{path}: is no valid YAML: {message}", path=path, got=message, expected="valid YAML"
+        ) from error
     if not isinstance(content, dict):
-        raise EnvironmentFileError(f"{path}: got {type(content).__name__}, expected a mapping with account, region, …")
+        raise EnvironmentFileError(
+            path=f"{path}:", verb="got", got=type(content).__name__, expected="a mapping with account, region, …"
+        )
     if "name" in content:
-        raise EnvironmentFileError(f"{path}: name: got {content['name']!r}, expected none: the file's name names it")
+        raise EnvironmentFileError(
+            path=f"{path}: name:",
+            verb="got",
+            got=repr(content["name"]),
+            expected="none",
+            remedy="the file's name names it",
+        )
     try:
         return Environment.model_validate({"name": path.stem, **content})
     except ValidationError as error:
-        lines = [f"{path}: {_describe(item)}" for item in error.errors(include_url=False)]
-        raise EnvironmentFileError("\n".join(lines)) from None
+        raise EnvironmentFileError.of([_fault(path, item) for item in error.errors(include_url=False)]) from None
 
 
 def load_environments(folder: Path, *, only: str | None = None) -> list[Environment]:
@@ -57,30 +96,55 @@ def load_environments(folder: Path, *, only: str | None = None) -> list[Environm
         names = ", ".join(path.stem for path in paths) or "(none)"
         paths = [path for path in paths if path.stem == only]
         if not paths:
-            raise EnvironmentFileError(f"environment is {only!r}, expected one of {names} in {folder}")
+            raise EnvironmentFileError(
+                path="environment",
+                got=repr(only),
+                expected=f"one of {names} in {folder}",
+            )
     if not paths:
-        raise EnvironmentFileError(f"{folder} holds no environment, expected at least one file NAME.yaml")
+        raise EnvironmentFileError(
+            path=folder,
+            verb="holds",
+            got="no environment",
+            expected="at least one file NAME.yaml",
+        )
     return [load_environment(path) for path in paths]
 
 
 _KINDS = {"ultraserver", "accelerator"}
+_LONGEST_VALUE = 200
 
 
-def _describe(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails, whose keys differ by kind
+def _fault(file: Path, error: Any) -> FleetError:  # noqa: ANN401 - pydantic's ErrorDetails, whose keys differ by kind
     # The discriminator of a union is no key of the file: pools[0].ultraserver.blocks is pools[0].blocks there.
     loc = [part for part in error["loc"] if part not in _KINDS]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
-    where = f"{path}: " if path else ""
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
+    where = f"{file}: {key}" if key else f"{file}"
     got = error["input"]
     match error["type"]:
         case "extra_forbidden":
-            return f"{where}is an unknown key, expected one that this part of the file has: correct or remove it"
+            return FleetError(
+                path=f"{where}:",
+                got="an unknown key",
+                expected="one that this part of the file has",
+                remedy="correct or remove it",
+            )
         case "missing":
-            return f"{where}is missing, expected a value: add it"
-        case "value_error":
-            message = str(error["ctx"]["error"])
-            return f"{where}{message}" if isinstance(got, dict) else f"{where}got {got!r}, {message}"
+            return FleetError(path=f"{where}:", got="missing", expected="a value", remedy="add it")
+        case "value_error" if isinstance(error["ctx"]["error"], FleetError):
+            cause = error["ctx"]["error"]
+            if isinstance(got, dict):
+                return cause.within(where)
+            return FleetError(
+                f"{where}: got {got!r}, {cause}",
+                path=where,
+                got=repr(got),
+                expected=cause.expected,
+                remedy=cause.remedy,
+            )
         case _:
             message = error["msg"][:1].lower() + error["msg"][1:]
             shown = f"{got!r} ({type(got).__name__})"
-            return f"{where}got {shown if len(shown) < 200 else type(got).__name__}, expected: {message}"  # noqa: PLR2004
+            if len(shown) >= _LONGEST_VALUE:
+                shown = type(got).__name__
+            return FleetError(f"{where}: got {shown}, expected: {message}", path=where, got=shown, expected=message)

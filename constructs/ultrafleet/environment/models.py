@@ -92,13 +92,17 @@ class CapacityReservationSettings(Settings):
     def _one_way(self) -> Self:
         if self.capacity_reservation_id is not None and self.placement_group is not None:
             raise FleetError(
-                f"placement_group is {self.placement_group} on imported {self.capacity_reservation_id}, expected "
-                "placement_group_name: name the group that it was made in"
+                path="placement_group",
+                got=f"{self.placement_group} on imported {self.capacity_reservation_id}",
+                expected="placement_group_name",
+                remedy="name the group that it was made in",
             )
         if self.capacity_reservation_id is None and self.placement_group_name is not None:
             raise FleetError(
-                f"placement_group_name is {self.placement_group_name} without a capacity_reservation_id, expected "
-                "placement_group: cluster for a reservation that is created here"
+                path="placement_group_name",
+                got=f"{self.placement_group_name} without a capacity_reservation_id",
+                expected="placement_group",
+                remedy="cluster for a reservation that is created here",
             )
         return self
 
@@ -251,21 +255,28 @@ class AcceleratorPoolSettings(_PoolSettings):
         for block in self.blocks:
             if block.instance_count is None:
                 raise FleetError(
-                    f"block {block.capacity_reservation_id} has no instance_count, expected what it holds: state it"
+                    path=f"block {block.capacity_reservation_id}",
+                    verb="has",
+                    got="no instance_count",
+                    expected="what it holds",
+                    remedy="state it",
                 )
         if self.instance.is_ultraserver_member:
             raise FleetError(
-                f"instance_type is {self.instance_type}, expected one that is sold as single instances: it comes in "
-                "whole UltraServers, make the pool's kind ultraserver"
+                path="instance_type",
+                got=self.instance_type,
+                expected="one that is sold as single instances",
+                remedy="it comes in whole UltraServers, make the pool's kind ultraserver",
             )
         _check_fabric(self, self.instance)
         if self.blocks:
             validate_block_sequence(self.name, self.capacity_blocks)
             if self.placement_group is not None:
                 raise FleetError(
-                    f"placement_group is {self.placement_group} together with block "
-                    f"{self.blocks[0].capacity_reservation_id}, expected none ({NO_PLACEMENT_GROUP.value}): "
-                    "leave it out"
+                    path="placement_group",
+                    got=f"{self.placement_group} together with block {self.blocks[0].capacity_reservation_id}",
+                    expected=f"none ({NO_PLACEMENT_GROUP.value})",
+                    remedy="leave it out",
                 )
         return self
 
@@ -306,7 +317,9 @@ class Environment(Settings):
         for subnet in self.network.subnets:
             if region_of_zone(subnet.availability_zone) != self.region:
                 raise FleetError(
-                    f"subnet {subnet.name} is in {subnet.availability_zone}, expected a zone of {self.region}"
+                    path=f"subnet {subnet.name}",
+                    got=f"in {subnet.availability_zone}",
+                    expected=f"a zone of {self.region}",
                 )
         self._check_pools()
         self._check_reservations()
@@ -319,42 +332,54 @@ class Environment(Settings):
             subnet = accelerator_subnets.get(pool.subnet)
             if subnet is None:
                 raise FleetError(
-                    f"pool {pool.name} names subnet {pool.subnet!r}, expected one of the accelerator subnets "
-                    f"{', '.join(sorted(accelerator_subnets)) or '(none)'}"
+                    path=f"pool {pool.name}",
+                    verb="names",
+                    got=f"subnet {pool.subnet!r}",
+                    expected=f"one of the accelerator subnets {', '.join(sorted(accelerator_subnets)) or '(none)'}",
                 )
             for block in pool.blocks:
                 if block.availability_zone != subnet.availability_zone:
                     raise FleetError(
-                        f"pool {pool.name} has block {block.capacity_reservation_id} in {block.availability_zone}, "
-                        f"expected {subnet.availability_zone}, the zone of its subnet {subnet.name}: "
-                        "name a subnet in the block's zone"
+                        path=f"pool {pool.name}",
+                        verb="has",
+                        got=f"block {block.capacity_reservation_id} in {block.availability_zone}",
+                        expected=f"{subnet.availability_zone}, the zone of its subnet {subnet.name}",
+                        remedy="name a subnet in the block's zone",
                     )
 
     def _check_workloads(self) -> None:
         _check_unique("teams and models", [*(team.name for team in self.teams), *(model.name for model in self.models)])
         if self.kubernetes.delivery == "none" and (self.teams or self.models):
             raise FleetError(
-                "kubernetes.delivery is none, but there are teams or models, expected kubectl or argo_cd: their "
-                "objects must be delivered to the cluster"
+                path="kubernetes.delivery",
+                got="none, but there are teams or models",
+                expected="kubectl or argo_cd",
+                remedy="their objects must be delivered to the cluster",
             )
         workloads = sorted({pool.workload for pool in self.pools})
         subnets = {subnet.name: subnet for subnet in self.network.subnets}
         for team in self.teams:
             if team.workload not in workloads:
                 raise FleetError(
-                    f"team {team.name} uses the queue {team.workload}, expected one that has pools: "
-                    f"{', '.join(workloads) or '(none)'}"
+                    path=f"team {team.name}",
+                    verb="uses",
+                    got=f"the queue {team.workload}",
+                    expected="one that has pools",
+                    remedy=", ".join(workloads) or "(none)",
                 )
             if team.file_system is not None and team.file_system.subnet not in subnets:
                 raise FleetError(
-                    f"the file system of team {team.name} is in subnet {team.file_system.subnet!r}, expected one of "
-                    f"{', '.join(sorted(subnets))}"
+                    path=f"the file system of team {team.name}",
+                    got=f"in subnet {team.file_system.subnet!r}",
+                    expected=f"one of {', '.join(sorted(subnets))}",
                 )
         for model in self.models:
             if model.pool not in {pool.name for pool in self.pools}:
                 raise FleetError(
-                    f"model {model.name} names pool {model.pool!r}, expected one of "
-                    f"{', '.join(pool.name for pool in self.pools) or '(none)'}"
+                    path=f"model {model.name}",
+                    verb="names",
+                    got=f"pool {model.pool!r}",
+                    expected=f"one of {', '.join(pool.name for pool in self.pools) or '(none)'}",
                 )
 
     def _check_reservations(self) -> None:
@@ -363,8 +388,10 @@ class Environment(Settings):
         def use(reservation: str, pool: str) -> None:
             if reservation in users:
                 raise FleetError(
-                    f"capacity reservation {reservation} is used by pools {users[reservation]} and {pool}, expected "
-                    "one pool for each reservation: take it out of one of them"
+                    path=f"capacity reservation {reservation}",
+                    got=f"used by pools {users[reservation]} and {pool}",
+                    expected="one pool for each reservation",
+                    remedy="take it out of one of them",
                 )
             users[reservation] = pool
 
@@ -376,8 +403,10 @@ class Environment(Settings):
                 reservation = known.get(pool.capacity_reservation)
                 if reservation is None:
                     raise FleetError(
-                        f"pool {pool.name} names capacity reservation {pool.capacity_reservation!r}, expected one of "
-                        f"{', '.join(sorted(known)) or '(none)'}"
+                        path=f"pool {pool.name}",
+                        verb="names",
+                        got=f"capacity reservation {pool.capacity_reservation!r}",
+                        expected=f"one of {', '.join(sorted(known)) or '(none)'}",
                     )
                 use(pool.capacity_reservation, pool.name)
 
@@ -390,4 +419,9 @@ def _check_fabric(pool: _PoolSettings, instance_type: InstanceType) -> None:
 def _check_unique(where: str, names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise FleetError(f"{where} has {names.count(name)} entries named {name!r}, expected each name once")
+            raise FleetError(
+                path=where,
+                verb="has",
+                got=f"{names.count(name)} entries named {name!r}",
+                expected="each name once",
+            )

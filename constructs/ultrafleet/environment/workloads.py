@@ -57,8 +57,10 @@ class KubernetesSettings(Settings):
     def _delivery_fits(self) -> Self:
         if (self.delivery == "argo_cd") is not (self.argo_cd is not None):
             raise FleetError(
-                f"delivery is {self.delivery} and argo_cd {'stated' if self.argo_cd else 'not stated'}, expected both "
-                "or neither: state argo_cd with delivery argo_cd"
+                path="delivery",
+                got=f"{self.delivery} and argo_cd {'stated' if self.argo_cd else 'not stated'}",
+                expected="both or neither",
+                remedy="state argo_cd with delivery argo_cd",
             )
         return self
 

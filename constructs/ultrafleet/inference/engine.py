@@ -153,7 +153,9 @@ def serving_recipe(model_name: str, instance_type: InstanceType) -> ServingRecip
     if recipe is None:
         known = ", ".join(sorted({f"{model} on {family}" for model, family in RECIPES}))
         raise UnknownFactError(
-            f"no recipe is published for {model_name} on {instance_type}, expected one of {known}: pass recipe="
-            "ServingRecipe(engine=..., gpus=..., args=...), or choose another pool"
+            path="no recipe",
+            got=f"published for {model_name} on {instance_type}",
+            expected=f"one of {known}",
+            remedy="pass recipe=ServingRecipe(engine=..., gpus=..., args=...), or choose another pool",
         )
     return recipe

@@ -58,15 +58,24 @@ class Gateway:
     def __post_init__(self) -> None:
         if (self.certificate_arn is None) is not self.plain_http:
             raise FleetError(
-                f"certificate_arn is {self.certificate_arn} and plain_http {self.plain_http}, expected a certificate "
-                "or plain_http=True: clients send the gateway's key with each request"
+                path="certificate_arn",
+                got=f"{self.certificate_arn} and plain_http {self.plain_http}",
+                expected="a certificate or plain_http=True",
+                remedy="clients send the gateway's key with each request",
             )
         if not self.subnets:
-            raise FleetError("subnets is empty, expected the load balancer's subnets: pass those of the system nodes")
+            raise FleetError(
+                path="subnets",
+                got="empty",
+                expected="the load balancer's subnets",
+                remedy="pass those of the system nodes",
+            )
         if self.bedrock_region is not None and self.bedrock_model_id is None:
             raise FleetError(
-                f"bedrock_region is {self.bedrock_region} and bedrock_model_id None, expected the model that "
-                f"answers for {self.serving.model.name}: pass it, or leave the region out"
+                path="bedrock_region",
+                got=f"{self.bedrock_region} and bedrock_model_id None",
+                expected=f"the model that answers for {self.serving.model.name}",
+                remedy="pass it, or leave the region out",
             )
 
     @property

@@ -39,7 +39,10 @@ class Model:
         if weights_gib is None:
             if known is None:
                 raise FleetError(
-                    f"model is {name!r}, expected one of {', '.join(MODELS)}: correct it, or pass weights_gib"
+                    path="model",
+                    got=repr(name),
+                    expected=f"one of {', '.join(MODELS)}",
+                    remedy="correct it, or pass weights_gib",
                 )
             weights_gib = known.weights_gib
         return Model(

@@ -86,7 +86,13 @@ class ModelEndpoint(Construct):
     ) -> None:
         super().__init__(scope, id)
         if cdk.Token.is_unresolved(cluster_name):
-            raise FleetError("cluster_name has a token, expected a plain value: names are made of it")
+            raise FleetError(
+                path="cluster_name",
+                verb="has",
+                got="a token",
+                expected="a plain value",
+                remedy="names are made of it",
+            )
         name = f"{cluster_name}-{serving.name}"
         gateway = Gateway(
             serving=serving,

@@ -41,26 +41,39 @@ class Serving:
         object_name("name of the endpoint", self.name, most=_NAME_LENGTH)
         if not self.weights.startswith("s3://") or len(self.weights.split("/")) < 4 or self.weights.endswith("/"):  # noqa: PLR2004 - s3:, "", bucket, prefix
             raise FleetError(
-                f"weights is {self.weights!r}, expected s3://BUCKET/PREFIX without a slash at the end: say where the "
-                "model's files are"
+                path="weights",
+                got=repr(self.weights),
+                expected="s3://BUCKET/PREFIX without a slash at the end",
+                remedy="say where the model's files are",
             )
         self._check_recipe()
         most = self.replicas_that_fit
         if not 1 <= self.min_replicas <= self.max_replicas <= most:
             raise FleetError(
-                f"min_replicas is {self.min_replicas} and max_replicas {self.max_replicas}, expected 1 <= min_replicas "
-                f"<= max_replicas <= {most}: {self.flavor.capacity} for {self.flavor.workload} holds that many of "
-                f"{self.recipe.gpus * self.recipe.nodes} GPUs"
+                path="min_replicas",
+                got=f"{self.min_replicas} and max_replicas {self.max_replicas}",
+                expected=f"1 <= min_replicas <= max_replicas <= {most}",
+                remedy=(
+                    f"{self.flavor.capacity} for {self.flavor.workload} holds that many of "
+                    f"{self.recipe.gpus * self.recipe.nodes} GPUs"
+                ),
             )
         if self.is_scaled and self.recipe.engine.queue_metric is None:
             raise UnknownFactError(
-                f"max_replicas is {self.max_replicas}, expected min_replicas, {self.min_replicas}: no released version "
-                f"of {self.recipe.engine.name} counts waiting requests: make them equal, or pass a recipe with "
-                "another engine"
+                path="max_replicas",
+                got=self.max_replicas,
+                expected=f"min_replicas, {self.min_replicas}",
+                remedy=(
+                    f"no released version of {self.recipe.engine.name} counts waiting requests: make them "
+                    "equal, or pass a recipe with another engine"
+                ),
             )
         if self.waiting_requests_per_replica < 1:
             raise FleetError(
-                f"waiting_requests_per_replica is {self.waiting_requests_per_replica}, expected 1 or more: pass another"
+                path="waiting_requests_per_replica",
+                got=self.waiting_requests_per_replica,
+                expected="1 or more",
+                remedy="pass another",
             )
 
     @staticmethod
@@ -106,11 +119,18 @@ class Serving:
         node = self.flavor.pools[0]
         if node.instance_type.accelerator_kind != "nvidia":
             raise UnknownFactError(
-                f"{self.flavor.capacity} has no NVIDIA GPUs, expected a pool that has: no recipe is known for others"
+                path=self.flavor.capacity,
+                verb="has",
+                got="no NVIDIA GPUs",
+                expected="a pool that has",
+                remedy="no recipe is known for others",
             )
         per_node = node.accelerators_per_node
         if not 1 <= self.recipe.gpus <= per_node or (self.recipe.nodes > 1 and self.recipe.gpus != per_node):
             raise FleetError(
-                f"the recipe takes {self.recipe.gpus} GPUs of each of {self.recipe.nodes} nodes, expected at most "
-                f"{per_node}, and all of them on several nodes: {self.flavor.capacity} has {per_node}"
+                path="the recipe",
+                verb="takes",
+                got=f"{self.recipe.gpus} GPUs of each of {self.recipe.nodes} nodes",
+                expected=f"at most {per_node}, and all of them on several nodes",
+                remedy=f"{self.flavor.capacity} has {per_node}",
             )

@@ -50,8 +50,10 @@ def acceptance_floor(pool: PoolNodes, path: str, floors: Mapping[Any, float]) ->
         return threshold(str(pool.instance_type), path, min_bus_bandwidth_gbs=floors.get(path))
     except UnknownThresholdError as error:
         raise UnknownFactError(
-            f"no floor is published for {pool.instance_type} over {path}, expected one for pool {pool.pool_name}: pass "
-            f"the GB/s of bus bandwidth that it has to reach, by path ({path!r})"
+            path="no floor",
+            got=f"published for {pool.instance_type} over {path}",
+            expected=f"one for pool {pool.pool_name}",
+            remedy=f"pass the GB/s of bus bandwidth that it has to reach, by path ({path!r})",
         ) from error
 
 

@@ -56,12 +56,17 @@ def whole_ultraservers(flavor: Flavor, ultraservers: int) -> JobPlacement:
     """
     if not flavor.is_ultraserver:
         raise FleetError(
-            f"ultraservers is {ultraservers} on {flavor.capacity}, expected nodes: it is sold as single instances"
+            path="ultraservers",
+            got=f"{ultraservers} on {flavor.capacity}",
+            expected="nodes",
+            remedy="it is sold as single instances",
         )
     if not 1 <= ultraservers <= len(flavor.pools):
         raise FleetError(
-            f"ultraservers is {ultraservers}, expected 1 to {len(flavor.pools)}: {flavor.workload} has that many "
-            f"{flavor.capacity}"
+            path="ultraservers",
+            got=ultraservers,
+            expected=f"1 to {len(flavor.pools)}",
+            remedy=f"{flavor.workload} has that many {flavor.capacity}",
         )
     return JobPlacement(flavor=flavor, nodes=ultraservers * flavor.nodes_per_ultraserver, ultraservers=ultraservers)
 
@@ -77,5 +82,9 @@ def some_nodes(flavor: Flavor, nodes: int) -> JobPlacement:
         whole = (
             " in one UltraServer: pass ultraservers for more" if flavor.is_ultraserver else ": a job can have that many"
         )
-        raise FleetError(f"nodes is {nodes}, expected 1 to {most} {flavor.capacity}{whole}")
+        raise FleetError(
+            path="nodes",
+            got=nodes,
+            expected=f"1 to {most} {flavor.capacity}{whole}",
+        )
     return JobPlacement(flavor=flavor, nodes=nodes)

@@ -56,9 +56,19 @@ class TrainingJob:
     def __post_init__(self) -> None:
         object_name("name of the job", self.name, most=_NAME_LENGTH)
         if not self.image:
-            raise FleetError("image is empty, expected a container image for the nodes' architecture: pass one")
+            raise FleetError(
+                path="image",
+                got="empty",
+                expected="a container image for the nodes' architecture",
+                remedy="pass one",
+            )
         if self.max_restarts < 0:
-            raise FleetError(f"max_restarts is {self.max_restarts}, expected 0 or more: pass another")
+            raise FleetError(
+                path="max_restarts",
+                got=self.max_restarts,
+                expected="0 or more",
+                remedy="pass another",
+            )
 
     @property
     def node(self) -> PoolNodes:

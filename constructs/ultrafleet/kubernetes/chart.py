@@ -58,8 +58,11 @@ class ChartRelease:
     def __post_init__(self) -> None:
         if len(self.release) > _RELEASE_NAME_LENGTH:
             raise FleetError(
-                f"release name {self.release} has {len(self.release)} characters, expected at most "
-                f"{_RELEASE_NAME_LENGTH}, which is Helm's limit: pass a shorter one"
+                path=f"release name {self.release}",
+                verb="has",
+                got=f"{len(self.release)} characters",
+                expected=f"at most {_RELEASE_NAME_LENGTH}, which is Helm's limit",
+                remedy="pass a shorter one",
             )
 
 
@@ -72,7 +75,10 @@ def parse_version(what: str, version: str) -> tuple[int, int, int]:
     found = _VERSION.fullmatch(version)
     if found is None:
         raise FleetError(
-            f"version of {what} is {version!r}, expected MAJOR.MINOR.PATCH, perhaps with a v before it: spell it out"
+            path=f"version of {what}",
+            got=repr(version),
+            expected="MAJOR.MINOR.PATCH, perhaps with a v before it",
+            remedy="spell it out",
         )
     major, minor, patch = (int(part) for part in found.groups())
     return major, minor, patch

@@ -29,8 +29,10 @@ def object_name(what: str, name: str, *, most: int = _DNS_LABEL_LENGTH) -> str:
     """
     if not _DNS_LABEL.fullmatch(name) or len(name) > most:
         raise FleetError(
-            f"{what} is {name!r}, expected up to {most} lower-case letters, digits and '-', with a letter or digit at "
-            "both ends: pass another name"
+            path=what,
+            got=repr(name),
+            expected=f"up to {most} lower-case letters, digits and '-', with a letter or digit at both ends",
+            remedy="pass another name",
         )
     return name
 

@@ -49,7 +49,9 @@ def accelerator_resource(instance_type: InstanceType, *, instead: str) -> str:
     kind: str = instance_type.require("accelerator_kind", instead=instead)
     if kind not in ACCELERATOR_RESOURCES:
         raise UnknownFactError(
-            f"no Kubernetes resource is known for {kind} ({instance_type}), expected "
-            f"{' or '.join(ACCELERATOR_RESOURCES)}: {instead}"
+            path="no Kubernetes resource",
+            got=f"known for {kind} ({instance_type})",
+            expected=" or ".join(ACCELERATOR_RESOURCES),
+            remedy=instead,
         )
     return ACCELERATOR_RESOURCES[kind]

@@ -51,8 +51,11 @@ def fabric_of(instance_type: InstanceType, fabric: Fabric | str | None = None) -
     if fabric is None:
         if len(has) > 1:
             raise FleetError(
-                f"{instance_type} has {len(has)} fabrics, {' and '.join(has)}, expected one of them to be stated: pass "
-                "fabric (--fabric), which belongs to the pool and not to the type"
+                path=instance_type,
+                verb="has",
+                got=f"{len(has)} fabrics, {' and '.join(has)}",
+                expected="one of them to be stated",
+                remedy="pass fabric (--fabric), which belongs to the pool and not to the type",
             )
         return has[0] if has else Fabric.EFA
     try:
@@ -65,10 +68,19 @@ def fabric_of(instance_type: InstanceType, fabric: Fabric | str | None = None) -
         return wanted
     if not has:
         raise UnknownFactError(
-            f"no source says that {instance_type} has the fabric {wanted.value}, expected a type whose cards are "
-            "known: state its network_cards"
+            path=f"no source says that {instance_type}",
+            verb="has",
+            got=f"the fabric {wanted.value}",
+            expected="a type whose cards are known",
+            remedy="state its network_cards",
         )
-    raise FleetError(f"{instance_type} has no fabric {wanted.value}, expected {names}: pass a fabric that it has")
+    raise FleetError(
+        path=instance_type,
+        verb="has",
+        got=f"no fabric {wanted.value}",
+        expected=names,
+        remedy="pass a fabric that it has",
+    )
 
 
 def layout_fact(instance_type: InstanceType, fabric: Fabric) -> Fact[bool | None]:
@@ -91,20 +103,28 @@ def efa_layout(instance_type: InstanceType, intent: EfaIntent = EfaIntent.IP_SAV
     cards = instance_type.network_cards
     if cards is None or not instance_type.published_efa_layout:
         raise UnknownFactError(
-            f"no EFA layout of {instance_type} is published, expected a type that has one: "
-            "pass interfaces of your own, which are checked against what is known"
+            path=f"no EFA layout of {instance_type}",
+            got="published",
+            expected="a type that has one",
+            remedy="pass interfaces of your own, which are checked against what is known",
         )
     untyped = [card.index for card in cards if card.interface_types is None]
     if untyped:
         raise UnknownFactError(
-            f"interface_types of card {untyped[0]} of {instance_type} are unknown, expected known ones: state them in "
-            "its NetworkCard, or pass interfaces of your own"
+            path=f"interface_types of card {untyped[0]} of {instance_type}",
+            verb="are",
+            got="unknown",
+            expected="known ones",
+            remedy="state them in its NetworkCard, or pass interfaces of your own",
         )
     intents = available_intents(instance_type)
     if intent not in intents:
         raise FleetError(
-            f"{instance_type} has no layout for the intent {intent.value}, expected "
-            f"{' or '.join(item.value for item in intents)}: pass another intent"
+            path=instance_type,
+            verb="has",
+            got=f"no layout for the intent {intent.value}",
+            expected=" or ".join(item.value for item in intents),
+            remedy="pass another intent",
         )
     efa_cards = _every_physical_nic(cards) if intent is EfaIntent.EFA_8 else _one_for_each_accelerator(cards)
     # Device 0 of card 0 is the primary's.
@@ -117,12 +137,18 @@ def efa_layout(instance_type: InstanceType, intent: EfaIntent = EfaIntent.IP_SAV
 def _roce_layout(instance_type: InstanceType, intent: EfaIntent) -> tuple[Interface, ...]:
     if not instance_type.published_roce_layout:
         raise UnknownFactError(
-            f"no RoCE layout of {instance_type} is published, expected a type that has one: pass another fabric"
+            path=f"no RoCE layout of {instance_type}",
+            got="published",
+            expected="a type that has one",
+            remedy="pass another fabric",
         )
     if intent is not EfaIntent.IP_SAVING:
         raise FleetError(
-            f"{instance_type} has no layout for the intent {intent.value} on roce, expected "
-            f"{EfaIntent.IP_SAVING.value}: pass another intent"
+            path=instance_type,
+            verb="has",
+            got=f"no layout for the intent {intent.value} on roce",
+            expected=EfaIntent.IP_SAVING.value,
+            remedy="pass another intent",
         )
     cards = instance_type.network_cards or ()
     return (_PRIMARY, *(Interface(card.index, 0, "secondary") for card in cards if card.takes_secondary))
@@ -145,7 +171,12 @@ def _known(intent: str) -> EfaIntent:
     try:
         return EfaIntent(intent)
     except ValueError:
-        raise FleetError(f"intent is {intent!r}, expected one of {', '.join(EfaIntent)}: pass another intent") from None
+        raise FleetError(
+            path="intent",
+            got=repr(intent),
+            expected=f"one of {', '.join(EfaIntent)}",
+            remedy="pass another intent",
+        ) from None
 
 
 def _every_physical_nic(cards: Sequence[NetworkCard]) -> list[NetworkCard]:

@@ -93,5 +93,9 @@ def _validate(egress_cidrs: Sequence[str]) -> None:
             ipaddress.IPv4Network(cidr)
         except ValueError as error:
             raise FleetError(
-                f"egress_cidrs has {cidr!r}, expected IPv4 CIDRs such as 10.0.0.0/8 ({error}): correct it"
+                path="egress_cidrs",
+                verb="has",
+                got=repr(cidr),
+                expected=f"IPv4 CIDRs such as 10.0.0.0/8 ({error})",
+                remedy="correct it",
             ) from error

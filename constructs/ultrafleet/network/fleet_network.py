@@ -117,7 +117,12 @@ class FleetNetwork(Construct):
             FleetError: there is none.
         """
         if name not in self._subnets:
-            raise FleetError(f"subnet is {name!r}, expected one of {', '.join(sorted(self._subnets))}: correct it")
+            raise FleetError(
+                path="subnet",
+                got=repr(name),
+                expected=f"one of {', '.join(sorted(self._subnets))}",
+                remedy="correct it",
+            )
         return self._subnets[name]
 
     def subnets(self, kind: SubnetKind) -> list[ec2.ISubnet]:
@@ -170,13 +175,21 @@ class FleetNetwork(Construct):
 
 def _validate(stack: cdk.Stack, cidr: str, subnets: Sequence[SubnetSpec]) -> None:
     if cdk.Token.is_unresolved(cidr):
-        raise FleetError("the VPC's cidr is a token, expected a plain CIDR such as 10.0.0.0/16: state it")
+        raise FleetError(
+            path="the VPC's cidr",
+            got="a token",
+            expected="a plain CIDR such as 10.0.0.0/16",
+            remedy="state it",
+        )
     validate_subnets(cidr, subnets)
     region = region_of_zone(subnets[0].availability_zone)
     if not cdk.Token.is_unresolved(stack.region) and stack.region != region:
         raise FleetError(
-            f"subnets are in zones of {region}, expected {stack.region}, the region of stack {stack.stack_name}: "
-            "change the zones or the stack's env"
+            path="subnets",
+            verb="are",
+            got=f"in zones of {region}",
+            expected=f"{stack.region}, the region of stack {stack.stack_name}",
+            remedy="change the zones or the stack's env",
         )
 
 
@@ -184,16 +197,20 @@ def _egress(subnets: Sequence[SubnetSpec], stated: Egress | None) -> Egress:
     local = sorted(spec.name for spec in subnets if is_local_zone(spec.availability_zone))
     if stated is None and local:
         raise FleetError(
-            f"egress is not stated and {', '.join(local)} is in a Local Zone, expected zonal_nat, regional_nat or "
-            "none: zonal_nat, with a subnet of kind nat, is the one known to serve Local Zones"
+            path="egress",
+            got=f"not stated and {', '.join(local)} is in a Local Zone",
+            expected="zonal_nat, regional_nat or none",
+            remedy="zonal_nat, with a subnet of kind nat, is the one known to serve Local Zones",
         )
     egress = Egress.REGIONAL_NAT if stated is None else Egress(stated)
     nat = sorted(spec.name for spec in subnets if spec.kind is SubnetKind.NAT)
     expected = 1 if egress is Egress.ZONAL_NAT else 0
     if len(nat) != expected:
         raise FleetError(
-            f"egress is {egress.value} with {len(nat)} subnets of kind nat ({', '.join(nat) or 'none'}), expected "
-            f"{expected}: zonal_nat takes one, a /28 in an Availability Zone, and nothing else takes any"
+            path="egress",
+            got=f"{egress.value} with {len(nat)} subnets of kind nat ({', '.join(nat) or 'none'})",
+            expected=expected,
+            remedy="zonal_nat takes one, a /28 in an Availability Zone, and nothing else takes any",
         )
     return egress
 
@@ -202,14 +219,19 @@ def _validate_endpoints(egress: Egress, interface_endpoints: Sequence[str]) -> N
     for service in interface_endpoints:
         if service == "s3" or interface_endpoints.count(service) > 1:
             raise FleetError(
-                f"interface_endpoints has {service} {interface_endpoints.count(service)} times, expected every service "
-                "once and no s3, which has a gateway endpoint: remove it"
+                path="interface_endpoints",
+                verb="has",
+                got=f"{service} {interface_endpoints.count(service)} times",
+                expected="every service once and no s3, which has a gateway endpoint",
+                remedy="remove it",
             )
     missing = sorted(set(ENDPOINT_SERVICES) - set(interface_endpoints))
     if egress is Egress.NONE and missing:
         raise FleetError(
-            f"egress is none and interface_endpoints lacks {', '.join(missing)}, expected all that nodes call: add "
-            "them, or use egress zonal_nat or regional_nat"
+            path="egress",
+            got=f"none and interface_endpoints lacks {', '.join(missing)}",
+            expected="all that nodes call",
+            remedy="add them, or use egress zonal_nat or regional_nat",
         )
 
 

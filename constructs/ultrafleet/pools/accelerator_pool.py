@@ -94,8 +94,11 @@ class AcceleratorPool(NodePool):
         else:
             if drain_lead_minutes is not None or hold:
                 raise FleetError(
-                    f"pool {pool_name} has no capacity block, but drain_lead_minutes {drain_lead_minutes} and hold "
-                    f"{hold}, expected neither: the schedule sizes pools on blocks only, change nodes instead"
+                    path=f"pool {pool_name}",
+                    verb="has",
+                    got=f"no capacity block, but drain_lead_minutes {drain_lead_minutes} and hold {hold}",
+                    expected="neither",
+                    remedy="the schedule sizes pools on blocks only, change nodes instead",
                 )
             shape = PoolShape(
                 instance_type=instance_type,
@@ -142,29 +145,44 @@ def _validate_capacity(
 ) -> None:
     if instance_type.is_ultraserver_member:
         raise FleetError(
-            f"pool {pool_name} has instance type {instance_type}, expected one that is sold as single instances: "
-            "it comes in whole UltraServers on capacity blocks, use UltraServerPool"
+            path=f"pool {pool_name}",
+            verb="has",
+            got=f"instance type {instance_type}",
+            expected="one that is sold as single instances",
+            remedy="it comes in whole UltraServers on capacity blocks, use UltraServerPool",
         )
     if blocks and reservation is not None:
         raise FleetError(
-            f"pool {pool_name} has capacity blocks and on-demand reservation {reservation.capacity_reservation_id}, "
-            "expected one kind of capacity: make two pools"
+            path=f"pool {pool_name}",
+            verb="has",
+            got=f"capacity blocks and on-demand reservation {reservation.capacity_reservation_id}",
+            expected="one kind of capacity",
+            remedy="make two pools",
         )
     if placement_group is not None:
         if blocks:
             raise FleetError(
-                f"pool {pool_name} has a placement group and capacity block {blocks[0].capacity_reservation_id}, "
-                f"expected no placement group ({NO_PLACEMENT_GROUP.value}): leave it out"
+                path=f"pool {pool_name}",
+                verb="has",
+                got=f"a placement group and capacity block {blocks[0].capacity_reservation_id}",
+                expected=f"no placement group ({NO_PLACEMENT_GROUP.value})",
+                remedy="leave it out",
             )
         if placement_group.strategy is not PlacementStrategy.CLUSTER:
             raise FleetError(
-                f"pool {pool_name} has a placement group with strategy {placement_group.strategy}, expected cluster: "
-                "pass a cluster placement group or none"
+                path=f"pool {pool_name}",
+                verb="has",
+                got=f"a placement group with strategy {placement_group.strategy}",
+                expected="cluster",
+                remedy="pass a cluster placement group or none",
             )
         if reservation is not None:
             raise FleetError(
-                f"pool {pool_name} has a placement group and reservation {reservation.capacity_reservation_id}, "
-                "expected the placement group on the reservation: pass it to OnDemandCapacityReservation"
+                path=f"pool {pool_name}",
+                verb="has",
+                got=f"a placement group and reservation {reservation.capacity_reservation_id}",
+                expected="the placement group on the reservation",
+                remedy="pass it to OnDemandCapacityReservation",
             )
     if blocks:
         validate_block_sequence(pool_name, blocks)
@@ -173,8 +191,11 @@ def _validate_capacity(
         _validate_reservation(pool_name, instance_type, nodes, reservation)
     elif instance_type.purchase_options is not None and "on-demand" not in instance_type.purchase_options:
         raise FleetError(
-            f"pool {pool_name} has {instance_type} on demand, expected capacity it is sold as "
-            f"({', '.join(instance_type.purchase_options)}): pass blocks"
+            path=f"pool {pool_name}",
+            verb="has",
+            got=f"{instance_type} on demand",
+            expected=f"capacity it is sold as ({', '.join(instance_type.purchase_options)})",
+            remedy="pass blocks",
         )
 
 
@@ -182,13 +203,19 @@ def _validate_blocks(pool_name: str, instance_type: InstanceType, nodes: int, bl
     for block in blocks:
         if block.instance_type != instance_type:
             raise FleetError(
-                f"pool {pool_name} has {instance_type}, got block {block.capacity_reservation_id} with {block.holds}: "
-                "pass a block of its type"
+                path=f"block {block.capacity_reservation_id} of pool {pool_name}",
+                verb="holds",
+                got=block.holds,
+                expected=instance_type,
+                remedy="pass a block of its type",
             )
         if block.instance_count > nodes:
             raise FleetError(
-                f"block {block.capacity_reservation_id} holds {block.instance_count} instances, expected at most the "
-                f"{nodes} nodes of pool {pool_name}: raise nodes, or the rest is paid for and never used"
+                path=f"block {block.capacity_reservation_id}",
+                verb="holds",
+                got=f"{block.instance_count} instances",
+                expected=f"at most the {nodes} nodes of pool {pool_name}",
+                remedy="raise nodes, or the rest is paid for and never used",
             )
     # More nodes than a block holds is fine: the schedule asks for what is there, and nodes can't change with a block.
 
@@ -198,11 +225,16 @@ def _validate_reservation(
 ) -> None:
     if reservation.instance_type != instance_type:
         raise FleetError(
-            f"pool {pool_name} has {instance_type}, got reservation of {reservation.instance_type}: "
-            "pass a reservation of its type"
+            path=f"the reservation of pool {pool_name}",
+            got=f"of {reservation.instance_type}",
+            expected=instance_type,
+            remedy="pass a reservation of its type",
         )
     if nodes > reservation.instance_count:
         raise FleetError(
-            f"pool {pool_name} has {nodes} nodes, expected at most the {reservation.instance_count} instances of its "
-            "reservation: lower nodes or raise the reservation's instance_count"
+            path=f"pool {pool_name}",
+            verb="has",
+            got=f"{nodes} nodes",
+            expected=f"at most the {reservation.instance_count} instances of its reservation",
+            remedy="lower nodes or raise the reservation's instance_count",
         )

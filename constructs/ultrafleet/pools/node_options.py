@@ -76,11 +76,19 @@ class NodeOptions:
 
     def __post_init__(self) -> None:
         if not 1 <= self.max_pods <= _MAX_PODS:
-            raise FleetError(f"max_pods is {self.max_pods}, expected 1 to {_MAX_PODS}: pass another max_pods")
+            raise FleetError(
+                path="max_pods",
+                got=self.max_pods,
+                expected=f"1 to {_MAX_PODS}",
+                remedy="pass another max_pods",
+            )
         if "maxPods" in self.kubelet_config:
             raise FleetError(
-                f"kubelet_config has maxPods {self.kubelet_config['maxPods']}, expected none: pass max_pods, "
-                "which the IP budget reads too"
+                path="kubelet_config",
+                verb="has",
+                got=f"maxPods {self.kubelet_config['maxPods']}",
+                expected="none",
+                remedy="pass max_pods, which the IP budget reads too",
             )
 
     def layout(self, instance_type: InstanceType, fabric: Fabric | None = None) -> tuple[Interface, ...]:
@@ -99,7 +107,13 @@ class NodeOptions:
         violations = layout_violations(instance_type, self.interfaces, allowed=NETWORK_INTERFACE_TYPES)
         if violations:
             listed = "; ".join(violation.message for violation in violations)
-            raise FleetError(f"interfaces for {instance_type} break {len(violations)} rules: {listed}")
+            raise FleetError(
+                f"interfaces for {instance_type} break {len(violations)} rules: {listed}",
+                path="interfaces",
+                got=[tuple(interface) for interface in self.interfaces],
+                expected=f"a layout that {instance_type} takes",
+                remedy=listed,
+            )
         return tuple(sorted(self.interfaces))
 
     def derived_ami_type(self, instance_type: InstanceType) -> str:
@@ -115,8 +129,10 @@ class NodeOptions:
         ami_type = al2023_ami_type(architecture=architecture, accelerator=kind) if kind is not None else None
         if ami_type is None:
             raise UnknownFactError(
-                f"no AMI type is known for {kind} on {architecture} ({instance_type}), expected nvidia on arm64 or "
-                "x86_64, or neuron on x86_64: pass ami_type"
+                path="no AMI type",
+                got=f"known for {kind} on {architecture} ({instance_type})",
+                expected="nvidia on arm64 or x86_64, or neuron on x86_64",
+                remedy="pass ami_type",
             )
         return str(ami_type)
 

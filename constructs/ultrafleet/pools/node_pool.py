@@ -49,7 +49,12 @@ def validate_pool_name(pool_name: str) -> None:
         FleetError: see the message.
     """
     if not is_name(pool_name):
-        raise FleetError(f"pool name is {pool_name!r}, expected {NAME_RULE}: pass another pool_name")
+        raise FleetError(
+            path="pool name",
+            got=repr(pool_name),
+            expected=NAME_RULE,
+            remedy="pass another pool_name",
+        )
 
 
 class NodePool(Construct):
@@ -194,24 +199,34 @@ def _validate(
     validate_pool_name(pool_name)
     if is_token(launch_template_version) or launch_template_version < 1:
         raise FleetError(
-            f"launch_template_version of pool {pool_name} is {launch_template_version}, expected a whole number "
-            "from 1: it is the version of the launch template that the nodes run, pass 1 for a new pool"
+            path=f"launch_template_version of pool {pool_name}",
+            got=launch_template_version,
+            expected="a whole number from 1",
+            remedy="it is the version of the launch template that the nodes run, pass 1 for a new pool",
         )
     if is_token(shape.max_size) or not 1 <= shape.max_size <= NODES_PER_NODE_GROUP.value:
         raise FleetError(
-            f"pool {pool_name} has {shape.max_size} nodes, expected 1 to {NODES_PER_NODE_GROUP.value}: split it into "
-            "several pools"
+            path=f"pool {pool_name}",
+            verb="has",
+            got=f"{shape.max_size} nodes",
+            expected=f"1 to {NODES_PER_NODE_GROUP.value}",
+            remedy="split it into several pools",
         )
     zone = shared.zone
     if zone is None:
         raise FleetError(
-            f"the subnet of pool {pool_name} was imported without its availability zone, expected one: "
-            "use Subnet.from_subnet_attributes(subnet_id=..., availability_zone=...)"
+            path=f"the subnet of pool {pool_name}",
+            verb="was",
+            got="imported without its availability zone",
+            expected="one",
+            remedy="use Subnet.from_subnet_attributes(subnet_id=..., availability_zone=...)",
         )
     if shape.availability_zone is not None and not is_token(zone) and zone != shape.availability_zone:
         raise FleetError(
-            f"the subnet of pool {pool_name} is in {zone}, expected {shape.availability_zone}, where its capacity is: "
-            "pass a subnet of that zone"
+            path=f"the subnet of pool {pool_name}",
+            got=f"in {zone}",
+            expected=f"{shape.availability_zone}, where its capacity is",
+            remedy="pass a subnet of that zone",
         )
     if shared.cidr is not None and not is_token(shared.cidr):
         demand = PoolIpDemand(

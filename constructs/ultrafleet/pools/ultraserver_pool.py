@@ -76,8 +76,11 @@ class UltraServerPool(NodePool):
         for block in blocks:
             if block.ultraserver_type != ultraserver_type:
                 raise FleetError(
-                    f"pool {pool_name} is one {ultraserver_type}, got block {block.capacity_reservation_id} with "
-                    f"{block.holds}: pass a block that holds the UltraServer"
+                    path=f"block {block.capacity_reservation_id} of pool {pool_name}",
+                    verb="holds",
+                    got=block.holds,
+                    expected=f"one {ultraserver_type}",
+                    remedy="pass a block that holds the UltraServer",
                 )
         self.ultraserver_type = ultraserver_type
         self._create(

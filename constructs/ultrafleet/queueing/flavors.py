@@ -111,8 +111,11 @@ def fleet_flavors(
         for label, value in ((CAPACITY_LABEL, pool.capacity), (WORKLOAD_LABEL, pool.workload)):
             if pool.labels.get(label) != value:
                 raise FleetError(
-                    f"pool {pool.pool_name} has the label {label} {pool.labels.get(label)!r}, expected {value!r}: "
-                    "queues select nodes by it, leave it as the pool sets it"
+                    path=f"pool {pool.pool_name}",
+                    verb="has",
+                    got=f"the label {label} {pool.labels.get(label)!r}",
+                    expected=repr(value),
+                    remedy="queues select nodes by it, leave it as the pool sets it",
                 )
         groups.setdefault((pool.workload, pool.capacity), []).append(pool)
     flavors = []
@@ -122,8 +125,10 @@ def fleet_flavors(
         for pool in members:
             if not 0 <= spare < pool.nodes:
                 raise FleetError(
-                    f"spare_nodes_per_ultraserver is {spare}, expected 0 to {pool.nodes - 1}: pool {pool.pool_name} "
-                    f"has {pool.nodes} nodes"
+                    path="spare_nodes_per_ultraserver",
+                    got=spare,
+                    expected=f"0 to {pool.nodes - 1}",
+                    remedy=f"pool {pool.pool_name} has {pool.nodes} nodes",
                 )
         levels = topology_levels(members[0], network_layers=ultraserver_network_layers if ultraserver else None)
         flavors.append(

@@ -49,8 +49,10 @@ def topology_levels(pool: PoolNodes, *, network_layers: int | None = None) -> tu
         layers = DEFAULT_ULTRASERVER_NETWORK_LAYERS if ultraserver else most
     if not 0 <= layers <= most:
         raise FleetError(
-            f"network_layers is {layers}, expected 0 to {most} for {pool.instance_type}: EC2's instance topology shows "
-            "no more"
+            path="network_layers",
+            got=layers,
+            expected=f"0 to {most} for {pool.instance_type}",
+            remedy="EC2's instance topology shows no more",
         )
     return (
         *(_LAYER_LABEL.format(layer) for layer in range(1, layers + 1)),

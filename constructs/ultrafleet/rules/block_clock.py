@@ -43,9 +43,13 @@ def validate_drain_lead_minutes(lead_minutes: int, *, ultraserver: bool) -> None
     if not least <= lead_minutes < _MAX_LEAD_MINUTES:
         reclaim = _reclaim_minutes(ultraserver=ultraserver)
         raise FleetError(
-            f"drain_lead_minutes is {lead_minutes}, expected {least} to {_MAX_LEAD_MINUTES - 1}: EC2 reclaims from "
-            f"{reclaim} minutes before the end, eviction takes up to {EVICTION_MINUTES} and the schedule looks every "
-            f"{TICK_MINUTES}, pass at least {least}"
+            path="drain_lead_minutes",
+            got=lead_minutes,
+            expected=f"{least} to {_MAX_LEAD_MINUTES - 1}",
+            remedy=(
+                f"EC2 reclaims from {reclaim} minutes before the end, eviction takes up to "
+                f"{EVICTION_MINUTES} and the schedule looks every {TICK_MINUTES}, pass at least {least}"
+            ),
         )
 
 
@@ -62,18 +66,26 @@ def validate_block_window(start: datetime, end: datetime) -> None:
     _refuse_naive("end", end)
     if start >= end:
         raise FleetError(
-            f"start is {start.isoformat()}, expected a moment before the end {end.isoformat()}: correct one of them"
+            path="start",
+            got=start.isoformat(),
+            expected=f"a moment before the end {end.isoformat()}",
+            remedy="correct one of them",
         )
     if end.astimezone(UTC).time() != CapacityBlockRules.END_TIME_UTC:
         raise FleetError(
-            f"end is {end.isoformat()}, expected {END_RULE.value} UTC, when every capacity block ends: "
-            "copy EndDate from `aws ec2 describe-capacity-reservations`"
+            path="end",
+            got=end.isoformat(),
+            expected=f"{END_RULE.value} UTC, when every capacity block ends",
+            remedy="copy EndDate from `aws ec2 describe-capacity-reservations`",
         )
     longest = CapacityBlockRules.MAX_DURATION + timedelta(days=1)
     if end - start > longest:
         raise FleetError(
-            f"start {start.isoformat()} and end {end.isoformat()} are {(end - start).days} days apart, expected at "
-            f"most {CapacityBlockRules.MAX_DURATION.days} and one: correct one of them"
+            path=f"start {start.isoformat()} and end {end.isoformat()}",
+            verb="are",
+            got=f"{(end - start).days} days apart",
+            expected=f"at most {CapacityBlockRules.MAX_DURATION.days} and one",
+            remedy="correct one of them",
         )
 
 
@@ -91,7 +103,10 @@ def block_is_over(end: datetime, as_of: datetime) -> bool:
 def _refuse_naive(name: str, moment: datetime) -> None:
     if moment.utcoffset() is None:
         raise FleetError(
-            f"{name} is {moment.isoformat()}, expected an offset from UTC: write {moment.isoformat()}Z if it is UTC"
+            path=name,
+            got=moment.isoformat(),
+            expected="an offset from UTC",
+            remedy=f"write {moment.isoformat()}Z if it is UTC",
         )
 
 

@@ -25,9 +25,10 @@ def validate_reservation_id(reservation_id: str) -> None:
     if not _RESERVATION_ID.fullmatch(reservation_id):
         hint = " (a cbr- id names the block; its reservation is in CapacityReservationIds)"
         raise FleetError(
-            f"capacity reservation id is {reservation_id!r}, expected cr- and 8 to 17 hexadecimal digits"
-            f"{hint if reservation_id.startswith('cbr-') else ''}: "
-            "pass the id that `aws ec2 describe-capacity-reservations` shows"
+            path="capacity reservation id",
+            got=repr(reservation_id),
+            expected=f"cr- and 8 to 17 hexadecimal digits{hint if reservation_id.startswith('cbr-') else ''}",
+            remedy="pass the id that `aws ec2 describe-capacity-reservations` shows",
         )
 
 
@@ -84,15 +85,19 @@ class CapacityBlock:
         """
         if ultraserver_type.instance_type is None or ultraserver_type.instance_type.name is None:
             raise UnknownFactError(
-                f"the instance type of {ultraserver_type} is not known, expected a name: "
-                "pass UltraServerType.of(name, facts=...) that states it"
+                path=f"the instance type of {ultraserver_type}",
+                got="not known",
+                expected="a name",
+                remedy="pass UltraServerType.of(name, facts=...) that states it",
             )
         expected: int = ultraserver_type.require("instance_count", instead="pass UltraServerType.of(name, facts=...)")
         if instance_count is not None and instance_count != expected:
             raise FleetError(
-                f"capacity block {capacity_reservation_id} holds {instance_count} instances, "
-                f"expected {expected}, a whole {ultraserver_type}: pass the block that holds the UltraServer, "
-                "or another ultraserver_type"
+                path=f"capacity block {capacity_reservation_id}",
+                verb="holds",
+                got=f"{instance_count} instances",
+                expected=f"{expected}, a whole {ultraserver_type}",
+                remedy="pass the block that holds the UltraServer, or another ultraserver_type",
             )
         return cls(
             capacity_reservation_id=capacity_reservation_id,
@@ -130,18 +135,27 @@ class CapacityBlock:
         """
         if instance_type.is_ultraserver_member:
             raise FleetError(
-                f"capacity block {capacity_reservation_id} holds {instance_type}, expected a type sold as single "
-                "instances: its block is a whole UltraServer, use from_ultraserver_reservation"
+                path=f"capacity block {capacity_reservation_id}",
+                verb="holds",
+                got=instance_type,
+                expected="a type sold as single instances",
+                remedy="its block is a whole UltraServer, use from_ultraserver_reservation",
             )
         if instance_type.purchase_options is not None and "capacity-block" not in instance_type.purchase_options:
             raise FleetError(
-                f"capacity block {capacity_reservation_id} holds {instance_type}, expected a type sold in capacity "
-                f"blocks: it is sold as {', '.join(instance_type.purchase_options)}"
+                path=f"capacity block {capacity_reservation_id}",
+                verb="holds",
+                got=instance_type,
+                expected="a type sold in capacity blocks",
+                remedy=f"it is sold as {', '.join(instance_type.purchase_options)}",
             )
         if not 1 <= instance_count <= CapacityBlockRules.MAX_INSTANCES:
             raise FleetError(
-                f"capacity block {capacity_reservation_id} holds {instance_count} instances, "
-                f"expected 1 to {CapacityBlockRules.MAX_INSTANCES}: pass one block for each reservation"
+                path=f"capacity block {capacity_reservation_id}",
+                verb="holds",
+                got=f"{instance_count} instances",
+                expected=f"1 to {CapacityBlockRules.MAX_INSTANCES}",
+                remedy="pass one block for each reservation",
             )
         return cls(
             capacity_reservation_id=capacity_reservation_id,
@@ -159,7 +173,7 @@ class CapacityBlock:
         try:
             validate_block_window(self.start, self.end)
         except FleetError as error:
-            raise FleetError(f"capacity block {self.capacity_reservation_id}: {error}") from error
+            raise error.within(f"capacity block {self.capacity_reservation_id}") from error
 
     @property
     def holds(self) -> str:
@@ -176,30 +190,50 @@ def validate_block_sequence(pool_name: str, blocks: Sequence[CapacityBlock]) -> 
         FleetError: no block, one reservation twice, not in the order of their starts, or different things in them.
     """
     if not blocks:
-        raise FleetError(f"pool {pool_name} has no capacity block, expected at least one: pass blocks=[...]")
+        raise FleetError(
+            path=f"pool {pool_name}",
+            verb="has",
+            got="no capacity block",
+            expected="at least one",
+            remedy="pass blocks=[...]",
+        )
     seen: set[str] = set()
     for block in blocks:
         if block.capacity_reservation_id in seen:
             raise FleetError(
-                f"pool {pool_name} names capacity reservation {block.capacity_reservation_id} twice, "
-                "expected each once: an extension keeps the id, so edit the end of the first"
+                path=f"pool {pool_name}",
+                verb="names",
+                got=f"capacity reservation {block.capacity_reservation_id} twice",
+                expected="each once",
+                remedy="an extension keeps the id, so edit the end of the first",
             )
         seen.add(block.capacity_reservation_id)
     first = blocks[0]
     for earlier, later in itertools.pairwise(blocks):
         if later.start < earlier.start:
             raise FleetError(
-                f"pool {pool_name} lists {later.capacity_reservation_id} (start {later.start.isoformat()}) after "
-                f"{earlier.capacity_reservation_id} (start {earlier.start.isoformat()}), "
-                "expected the order of their starts: move it up"
+                path=f"pool {pool_name}",
+                verb="lists",
+                got=(
+                    f"{later.capacity_reservation_id} (start {later.start.isoformat()}) after "
+                    f"{earlier.capacity_reservation_id} (start {earlier.start.isoformat()})"
+                ),
+                expected="the order of their starts",
+                remedy="move it up",
             )
         if (later.instance_type, later.ultraserver_type) != (first.instance_type, first.ultraserver_type):
             raise FleetError(
-                f"pool {pool_name} lists {later.capacity_reservation_id} with {later.holds}, expected {first.holds} "
-                "as in its first block: put it in a pool of its own"
+                path=f"pool {pool_name}",
+                verb="lists",
+                got=f"{later.capacity_reservation_id} with {later.holds}",
+                expected=f"{first.holds} as in its first block",
+                remedy="put it in a pool of its own",
             )
         if later.availability_zone != first.availability_zone:
             raise FleetError(
-                f"pool {pool_name} lists {later.capacity_reservation_id} in {later.availability_zone}, expected "
-                f"{first.availability_zone}, the zone of its subnet: put it in a pool of its own"
+                path=f"pool {pool_name}",
+                verb="lists",
+                got=f"{later.capacity_reservation_id} in {later.availability_zone}",
+                expected=f"{first.availability_zone}, the zone of its subnet",
+                remedy="put it in a pool of its own",
             )

@@ -30,8 +30,13 @@ def launchable_fabric(pool_name: str, instance_type: InstanceType, fabric: Fabri
         raise error.within(f"pool {pool_name}") from None
     if chosen is Fabric.ROCE:
         raise FleetError(
-            f"pool {pool_name} has fabric roce, expected efa: launch templates of CloudFormation have no "
-            "SecondaryInterfaces, which RoCE needs; pass fabric efa, or launch RoCE nodes beside the pool through the "
-            "EC2 API or Terraform"
+            path=f"pool {pool_name}",
+            verb="has",
+            got="fabric roce",
+            expected="efa",
+            remedy=(
+                "launch templates of CloudFormation have no SecondaryInterfaces, which RoCE needs; "
+                "pass fabric efa, or launch RoCE nodes beside the pool through the EC2 API or Terraform"
+            ),
         )
     return chosen

@@ -99,9 +99,14 @@ class SubnetIpBudget:
             return
         needs = ", ".join(f"{demand.pool_name} {demand.addresses:,}" for demand in self.by_pool)
         raise FleetError(
-            f"subnet {self.subnet_name} ({self.cidr}) has {self.usable:,} usable IPs, expected {self.used:,} for its "
-            f"pools ({needs}): state a subnet of /{smallest_prefix_length(self.by_pool)} or larger, lower max_pods, or "
-            "move a pool to another subnet"
+            path=f"subnet {self.subnet_name} ({self.cidr})",
+            verb="has",
+            got=f"{self.usable:,} usable IPs",
+            expected=f"{self.used:,} for its pools ({needs})",
+            remedy=(
+                f"state a subnet of /{smallest_prefix_length(self.by_pool)} or larger, lower max_pods, "
+                "or move a pool to another subnet"
+            ),
         )
 
 
@@ -150,8 +155,11 @@ def smallest_prefix_length(demands: Sequence[PoolIpDemand]) -> int:
     if length is not None:
         return length
     raise FleetError(
-        f"pools need {needed:,} IPs, expected at most {_usable(ipaddress.IPv4Network((0, _LARGEST_SUBNET))):,} in the "
-        "largest subnet (/16): spread them over several subnets"
+        path="pools",
+        verb="need",
+        got=f"{needed:,} IPs",
+        expected=f"at most {_usable(ipaddress.IPv4Network((0, _LARGEST_SUBNET))):,} in the largest subnet (/16)",
+        remedy="spread them over several subnets",
     )
 
 
@@ -176,9 +184,19 @@ def parse_cidr(cidr: str, *, of: str) -> ipaddress.IPv4Network:
     try:
         network = ipaddress.IPv4Network(cidr)
     except ValueError as error:
-        raise FleetError(f"CIDR of {of} is {cidr!r}, expected one such as 10.0.0.0/20 ({error}): correct it") from error
+        raise FleetError(
+            path=f"CIDR of {of}",
+            got=repr(cidr),
+            expected=f"one such as 10.0.0.0/20 ({error})",
+            remedy="correct it",
+        ) from error
     if not _LARGEST_SUBNET <= network.prefixlen <= _SMALLEST_SUBNET:
-        raise FleetError(f"CIDR of {of} is {cidr}, expected a length from /16 to /28: change its size")
+        raise FleetError(
+            path=f"CIDR of {of}",
+            got=cidr,
+            expected="a length from /16 to /28",
+            remedy="change its size",
+        )
     return network
 
 

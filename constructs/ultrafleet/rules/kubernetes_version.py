@@ -17,13 +17,17 @@ def parse_kubernetes_version(version: str) -> tuple[int, int]:
     """
     if not re.fullmatch(r"\d+\.\d+", version):
         raise FleetError(
-            f"kubernetes_version is {version!r}, expected major.minor such as {eks.DEFAULT_KUBERNETES_VERSION!r}: "
-            "leave the patch out"
+            path="kubernetes_version",
+            got=repr(version),
+            expected=f"major.minor such as {eks.DEFAULT_KUBERNETES_VERSION!r}",
+            remedy="leave the patch out",
         )
     major, minor = (int(part) for part in version.split("."))
     if (major, minor) < eks.P6E_MINIMUM_VERSION:
         raise FleetError(
-            f"kubernetes_version is {version!r}, expected {eks.spelled(eks.P6E_MINIMUM_VERSION)} or newer, "
-            f"{eks.DEFAULT_KUBERNETES_VERSION} recommended: UltraServer nodes need it"
+            path="kubernetes_version",
+            got=repr(version),
+            expected=f"{eks.spelled(eks.P6E_MINIMUM_VERSION)} or newer, {eks.DEFAULT_KUBERNETES_VERSION} recommended",
+            remedy="UltraServer nodes need it",
         )
     return major, minor

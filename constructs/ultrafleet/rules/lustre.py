@@ -30,13 +30,17 @@ def validate_lustre_capacity(capacity_gib: int, *, throughput_mbps_per_tib: int,
     step = EFA_STORAGE_STEP_GIB.get(throughput_mbps_per_tib)
     if step is None:
         raise FleetError(
-            f"throughput_mbps_per_tib is {throughput_mbps_per_tib}, expected "
-            f"{', '.join(map(str, EFA_STORAGE_STEP_GIB))}: choose one"
+            path="throughput_mbps_per_tib",
+            got=throughput_mbps_per_tib,
+            expected=", ".join(map(str, EFA_STORAGE_STEP_GIB)),
+            remedy="choose one",
         )
     if efa and (capacity_gib < step or capacity_gib % step):
         raise FleetError(
-            f"capacity_gib is {capacity_gib} with EFA at {throughput_mbps_per_tib} MB/s per TiB, expected a multiple "
-            f"of {step}: choose {max(step, -(-capacity_gib // step) * step)}"
+            path="capacity_gib",
+            got=f"{capacity_gib} with EFA at {throughput_mbps_per_tib} MB/s per TiB",
+            expected=f"a multiple of {step}",
+            remedy=f"choose {max(step, -(-capacity_gib // step) * step)}",
         )
     if (
         not efa
@@ -44,6 +48,8 @@ def validate_lustre_capacity(capacity_gib: int, *, throughput_mbps_per_tib: int,
         and (capacity_gib < STORAGE_STEP_GIB or capacity_gib % STORAGE_STEP_GIB)
     ):
         raise FleetError(
-            f"capacity_gib is {capacity_gib}, expected {_SMALLEST_GIB} or a multiple of {STORAGE_STEP_GIB}: choose "
-            f"{-(-capacity_gib // STORAGE_STEP_GIB) * STORAGE_STEP_GIB}"
+            path="capacity_gib",
+            got=capacity_gib,
+            expected=f"{_SMALLEST_GIB} or a multiple of {STORAGE_STEP_GIB}",
+            remedy=f"choose {-(-capacity_gib // STORAGE_STEP_GIB) * STORAGE_STEP_GIB}",
         )

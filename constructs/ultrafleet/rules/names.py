@@ -25,6 +25,8 @@ def validate_cluster_name(cluster_name: str) -> None:
     """
     if not _CLUSTER_NAME.fullmatch(cluster_name):
         raise FleetError(
-            f"cluster_name is {cluster_name!r}, expected 1 to 100 letters, digits, '-' or '_' that start with a letter "
-            "or a digit: pass another name"
+            path="cluster_name",
+            got=repr(cluster_name),
+            expected="1 to 100 letters, digits, '-' or '_' that start with a letter or a digit",
+            remedy="pass another name",
         )

@@ -58,7 +58,12 @@ def propose_subnets(*, vpc_cidr: str, subnets: Sequence[SubnetRequest], headroom
             no pools, pools that no subnet holds, a VPC without room, or headroom below 1.
     """
     if headroom < 1:
-        raise FleetError(f"headroom is {headroom}, expected 1 or more: pools must fit")
+        raise FleetError(
+            path="headroom",
+            got=headroom,
+            expected="1 or more",
+            remedy="pools must fit",
+        )
     _check_names(subnets)
     free = [parse_cidr(vpc_cidr, of="the VPC")]
     for request in subnets:
@@ -69,7 +74,7 @@ def propose_subnets(*, vpc_cidr: str, subnets: Sequence[SubnetRequest], headroom
     for name, length in sorted(lengths.items(), key=lambda item: (item[1], item[0])):
         roomy = [block for block in free if block.prefixlen <= length]
         if not roomy:
-            raise FleetError(_no_room(name, length, vpc_cidr, free))
+            raise _no_room(name, length, vpc_cidr, free)
         block = min(roomy, key=lambda block: (-block.prefixlen, block))
         chosen = next(block.subnets(new_prefix=length))
         free = _take(free, chosen, name, vpc_cidr)
@@ -89,7 +94,12 @@ def _check_names(subnets: Sequence[SubnetRequest]) -> None:
     names = [request.name for request in subnets]
     for name in names:
         if names.count(name) > 1:
-            raise FleetError(f"subnet name {name} is used {names.count(name)} times, expected once: rename the others")
+            raise FleetError(
+                path=f"subnet name {name}",
+                got=f"used {names.count(name)} times",
+                expected="once",
+                remedy="rename the others",
+            )
 
 
 def _length(request: SubnetRequest, headroom: float) -> int:
@@ -97,8 +107,11 @@ def _length(request: SubnetRequest, headroom: float) -> int:
         return _FIXED_LENGTHS[request.kind]
     if not request.demands:
         raise FleetError(
-            f"subnet {request.name} has neither a cidr nor pools to size it by, expected one of them: state its cidr, "
-            "name it in a pool, or remove it"
+            path=f"subnet {request.name}",
+            verb="has",
+            got="neither a cidr nor pools to size it by",
+            expected="one of them",
+            remedy="state its cidr, name it in a pool, or remove it",
         )
     least = smallest_prefix_length(request.demands)
     needed = sum(demand.addresses for demand in request.demands)
@@ -112,16 +125,24 @@ def _take(
     holder = next((block for block in free if taken.subnet_of(block)), None)
     if holder is None:
         raise FleetError(
-            f"subnet {name} has {taken}, expected a free part of the VPC's {vpc_cidr}: it lies outside, or overlaps "
-            "another subnet, correct it"
+            path=f"subnet {name}",
+            verb="has",
+            got=taken,
+            expected=f"a free part of the VPC's {vpc_cidr}",
+            remedy="it lies outside, or overlaps another subnet, correct it",
         )
     return sorted([block for block in free if block != holder] + list(holder.address_exclude(taken)))
 
 
-def _no_room(name: str, length: int, vpc_cidr: str, free: Sequence[ipaddress.IPv4Network]) -> str:
+def _no_room(name: str, length: int, vpc_cidr: str, free: Sequence[ipaddress.IPv4Network]) -> FleetError:
     total = sum(block.num_addresses for block in free)
     largest = f", the largest block a /{min(block.prefixlen for block in free)}" if free else ""
-    return (
-        f"subnet {name} needs a /{length} ({2 ** (32 - length):,} IPs), and the VPC's {vpc_cidr} has {total:,} free"
-        f"{largest}: state a larger VPC, lower headroom or max_pods, or spread the pools over other subnets"
+    needed = f"a /{length} ({2 ** (32 - length):,} IPs)"
+    remedy = "state a larger VPC, lower headroom or max_pods, or spread the pools over other subnets"
+    return FleetError(
+        f"subnet {name} needs {needed}, and the VPC's {vpc_cidr} has {total:,} free{largest}: {remedy}",
+        path=f"subnet {name}",
+        got=f"{total:,} free{largest} in {vpc_cidr}",
+        expected=needed,
+        remedy=remedy,
     )

@@ -48,8 +48,10 @@ class SubnetSpec:
         validate_zone(self.availability_zone)
         if self.kind is not SubnetKind.ACCELERATOR and is_local_zone(self.availability_zone):
             raise FleetError(
-                f"subnet {self.name} of kind {self.kind.value} is in Local Zone {self.availability_zone}, expected an "
-                "Availability Zone: an EKS cluster can't be created with a Local Zone, only accelerators go there"
+                path=f"subnet {self.name} of kind {self.kind.value}",
+                got=f"in Local Zone {self.availability_zone}",
+                expected="an Availability Zone",
+                remedy="an EKS cluster can't be created with a Local Zone, only accelerators go there",
             )
 
 
@@ -64,22 +66,45 @@ def validate_subnets(cidr: str, subnets: Sequence[SubnetSpec]) -> None:
     names = [subnet.name for subnet in subnets]
     for name in names:
         if names.count(name) > 1:
-            raise FleetError(f"subnet name {name} is used {names.count(name)} times, expected once: rename the others")
+            raise FleetError(
+                path=f"subnet name {name}",
+                got=f"used {names.count(name)} times",
+                expected="once",
+                remedy="rename the others",
+            )
     for subnet in subnets:
         if not parse_cidr(subnet.cidr, of=f"subnet {subnet.name}").subnet_of(vpc):
-            raise FleetError(f"subnet {subnet.name} has {subnet.cidr}, expected a part of the VPC's {cidr}: move it")
+            raise FleetError(
+                path=f"subnet {subnet.name}",
+                verb="has",
+                got=subnet.cidr,
+                expected=f"a part of the VPC's {cidr}",
+                remedy="move it",
+            )
     for one, other in itertools.combinations(subnets, 2):
         if parse_cidr(one.cidr, of=one.name).overlaps(parse_cidr(other.cidr, of=other.name)):
             raise FleetError(
-                f"subnets {one.name} ({one.cidr}) and {other.name} ({other.cidr}) overlap, expected separate CIDRs: "
-                "move one of them"
+                path=f"subnets {one.name} ({one.cidr})",
+                verb="and",
+                got=f"{other.name} ({other.cidr}) overlap",
+                expected="separate CIDRs",
+                remedy="move one of them",
             )
     regions = {region_of_zone(subnet.availability_zone) for subnet in subnets}
     if len(regions) > 1:
-        raise FleetError(f"subnets are in zones of {', '.join(sorted(regions))}, expected one region: move some")
+        raise FleetError(
+            path="subnets",
+            verb="are",
+            got=f"in zones of {', '.join(sorted(regions))}",
+            expected="one region",
+            remedy="move some",
+        )
     zones = {subnet.availability_zone for subnet in subnets if subnet.kind is SubnetKind.CONTROL_PLANE}
     if len(zones) < _CONTROL_PLANE_ZONES:
         raise FleetError(
-            f"control_plane subnets are in {', '.join(sorted(zones)) or 'no zone'}, expected at least two Availability "
-            "Zones, as EKS does: add one"
+            path="control_plane subnets",
+            verb="are",
+            got=f"in {', '.join(sorted(zones)) or 'no zone'}",
+            expected="at least two Availability Zones, as EKS does",
+            remedy="add one",
         )

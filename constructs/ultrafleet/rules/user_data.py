@@ -67,8 +67,10 @@ class NodeUserData:
         size = len(document.encode())
         if size > USER_DATA_BYTES.value:
             raise FleetError(
-                f"user data is {size:,} bytes, expected at most {USER_DATA_BYTES.value:,}: pass a smaller "
-                "kubelet_config"
+                path="user data",
+                got=f"{size:,} bytes",
+                expected=f"at most {USER_DATA_BYTES.value:,}",
+                remedy="pass a smaller kubelet_config",
             )
         return document
 

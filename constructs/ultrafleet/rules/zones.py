@@ -14,8 +14,10 @@ def _match(zone: str) -> re.Match[str]:
     match = _ZONE.fullmatch(zone)
     if match is None:
         raise FleetError(
-            f"zone is {zone!r}, expected an Availability Zone such as us-east-1a or a Local Zone such as "
-            "us-east-1-dfw-2a: pass the zone's name, not its id"
+            path="zone",
+            got=repr(zone),
+            expected="an Availability Zone such as us-east-1a or a Local Zone such as us-east-1-dfw-2a",
+            remedy="pass the zone's name, not its id",
         )
     return match
 

@@ -87,7 +87,12 @@ def manifest_stacks(text: str) -> list[ManifestStack]:
             for key in TopologicalSorter(graph).static_order()
         ]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise FleetError(f"{MANIFEST} is no manifest of a cloud assembly, expected one: run `cdk synth`") from error
+        raise FleetError(
+            path=MANIFEST,
+            got="no manifest of a cloud assembly",
+            expected="one",
+            remedy="run `cdk synth`",
+        ) from error
 
 
 def read_assembly(folder: Path) -> list[AssemblyStack]:
@@ -110,4 +115,10 @@ def read_assembly(folder: Path) -> list[AssemblyStack]:
             for stack in manifest_stacks((folder / MANIFEST).read_text(encoding="utf-8"))
         ]
     except (OSError, ValueError) as error:
-        raise FleetError(f"{folder} holds no cloud assembly, expected one: run `cdk synth` first") from error
+        raise FleetError(
+            path=folder,
+            verb="holds",
+            got="no cloud assembly",
+            expected="one",
+            remedy="run `cdk synth` first",
+        ) from error

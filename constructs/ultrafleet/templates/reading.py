@@ -26,7 +26,13 @@ def parse_template(text: str, *, name: str, parameters: Mapping[str, Any] | None
     """
     content = _parsed(text, name)
     if not is_template(content):
-        raise FleetError(f"{name} has no Resources, expected a CloudFormation template: name another file")
+        raise FleetError(
+            path=name,
+            verb="has",
+            got="no Resources",
+            expected="a CloudFormation template",
+            remedy="name another file",
+        )
     return Template(name=name, content=content, text=text, parameters=parameters or {})
 
 
@@ -52,7 +58,10 @@ def _parsed(text: str, name: str) -> Any:  # noqa: ANN401 - JSON
     except (RecursionError, ValueError) as error:
         first = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
         raise FleetError(
-            f"{name} can't be read: {first}; expected a CloudFormation template in JSON or YAML"
+            f"{name} can't be read: {first}; expected a CloudFormation template in JSON or YAML",
+            path=name,
+            got=first,
+            expected="a CloudFormation template in JSON or YAML",
         ) from error
     return content
 
@@ -110,12 +119,24 @@ def read_templates(
                 for error in broken:
                     unreadable(error)
             if not inside and not broken:
-                raise FleetError(f"{path} holds no template, expected some: synthesise first, or name another folder")
+                raise FleetError(
+                    path=path,
+                    verb="holds",
+                    got="no template",
+                    expected="some",
+                    remedy="synthesise first, or name another folder",
+                )
             found += inside
         elif path.is_file():
             found.append(parse_template(_text(path), name=str(path), parameters=parameters))
         else:
-            raise FleetError(f"{path} doesn't exist, expected a template or a folder of templates: correct the path")
+            raise FleetError(
+                path=path,
+                verb="doesn't",
+                got="exist",
+                expected="a template or a folder of templates",
+                remedy="correct the path",
+            )
     return linked(found)
 
 

@@ -68,8 +68,11 @@ def paired(base: Revision, head: Revision) -> tuple[Revision, Revision]:
     """
     if not base.stacks and not head.stacks:
         raise FleetError(
-            f"neither {base.label} nor {head.label} holds a template, expected some: synthesise first, name other "
-            "folders, or the folder of the repository that has them (--path)"
+            path=f"neither {base.label} nor {head.label}",
+            verb="holds",
+            got="a template",
+            expected="some",
+            remedy="synthesise first, name other folders, or the folder of the repository that has them (--path)",
         )
     if Path(base.label).is_file() and Path(head.label).is_file() and base.stacks and head.stacks:
         (name,) = head.stacks
@@ -154,8 +157,10 @@ def _files_of_commit(named: str, under: str | None, repository: Path) -> Iterato
     commit = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{named}^{{commit}}")
     if commit is None:
         raise FleetError(
-            f"{named} is neither a path nor a git revision here, expected one of them: correct it, or fetch the "
-            "revision (a shallow clone has one only)"
+            path=named,
+            got="neither a path nor a git revision here",
+            expected="one of them",
+            remedy="correct it, or fetch the revision (a shallow clone has one only)",
         )
     folder = f"{under.strip('/')}/" if under and under.strip("/.") else ""
     tree = _git(repository, "ls-tree", "-r", "-z", "--full-tree", commit.decode().strip()) or b""
@@ -192,5 +197,11 @@ def _git(repository: Path, *arguments: str, given: bytes = b"") -> bytes | None:
             check=False,
         )
     except OSError as error:
-        raise FleetError(f"git can't be run ({error}), expected it for revisions: name folders instead") from error
+        raise FleetError(
+            path="git",
+            verb="can't be",
+            got=f"run ({error})",
+            expected="it for revisions",
+            remedy="name folders instead",
+        ) from error
     return done.stdout if done.returncode == 0 else None

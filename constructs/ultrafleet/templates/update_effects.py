@@ -149,8 +149,10 @@ def type_effects(resource_type: str) -> TypeEffects:
     found = update_effects().get(resource_type)
     if found is None:
         raise FleetError(
-            f"resource type {resource_type} is not classified, expected one of {len(update_effects())} that are: add "
-            "it to templates/data/update_effects.json, every property with its source"
+            path=f"resource type {resource_type}",
+            got="not classified",
+            expected=f"one of {len(update_effects())} that are",
+            remedy="add it to templates/data/update_effects.json, every property with its source",
         )
     return found
 
@@ -168,8 +170,10 @@ def effect_of(resource_type: str, path: str, *, effects: Callable[[str], TypeEff
             if table.otherwise is not None:
                 return table.otherwise
             raise FleetError(
-                f"property {path} of {resource_type} is not classified, expected an effect with its source: add it to "
-                "templates/data/update_effects.json"
+                path=f"property {path} of {resource_type}",
+                got="not classified",
+                expected="an effect with its source",
+                remedy="add it to templates/data/update_effects.json",
             )
         tried = tried.rpartition("/")[0]
     return table.entries[tried]

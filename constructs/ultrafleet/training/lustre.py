@@ -67,11 +67,21 @@ class LustreFileSystem(Construct):
         zone = subnet.availability_zone
         if not cdk.Token.is_unresolved(zone) and is_local_zone(zone):
             raise FleetError(
-                f"the subnet of the file system is in the Local Zone {zone}, expected an Availability Zone: no "
-                "source states that FSx for Lustre is there; nodes in it mount a file system of the region over TCP"
+                path="the subnet of the file system",
+                got=f"in the Local Zone {zone}",
+                expected="an Availability Zone",
+                remedy=(
+                    "no source states that FSx for Lustre is there; nodes in it mount a file system of the "
+                    "region over TCP"
+                ),
             )
         if not security_groups:
-            raise FleetError("security_groups is empty, expected the nodes' groups: without them no node can mount it")
+            raise FleetError(
+                path="security_groups",
+                got="empty",
+                expected="the nodes' groups",
+                remedy="without them no node can mount it",
+            )
         if not cdk.Token.is_unresolved(capacity_gib):
             validate_lustre_capacity(capacity_gib, throughput_mbps_per_tib=throughput_mbps_per_tib, efa=efa)
         self.file_system = fsx.CfnFileSystem(

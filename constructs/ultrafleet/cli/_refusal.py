@@ -1,0 +1,25 @@
+"""Refusal of input that can't be used: one line an error on stderr, exit 2."""
+
+import json
+import sys
+from typing import NoReturn
+
+from ultrafleet.errors import FleetError
+
+UNUSABLE_INPUT = 2
+"""Exit code for input that can't be used; 1 is left for findings."""
+
+
+def refuse(*errors: FleetError | str) -> NoReturn:
+    """Print errors on stderr and exit 2: as text, or with `--json` as one JSON object a line.
+
+    Args:
+        errors: what can't be used; of a text the JSON has the message alone.
+    """
+    for error in errors:
+        if "--json" in sys.argv[1:]:
+            fault = error if isinstance(error, FleetError) else FleetError(error)
+            print(json.dumps({"error": fault.as_json()}), file=sys.stderr)
+        else:
+            print(f"error: {error}", file=sys.stderr)
+    sys.exit(UNUSABLE_INPUT)
