@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from helpers.workloads import b300, flavor_of, gateway, h200, nodes, serving, trainium
 from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog.serving_recipes import serving_recipe
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.inference import TENSORRT_LLM, VLLM, Model, Serving, ServingRecipe
-from ultrafleet.inference.engine import serving_recipe
 from ultrafleet.inference.gateway_manifests import gateway_manifests, routing
 from ultrafleet.inference.server_manifests import server_manifests
 

@@ -13,9 +13,9 @@ from helpers.common import resources_of
 from helpers.rehearsal_site import ENVIRONMENTS, synthesised
 from helpers.workloads import b300, h200, nodes, rack, trainium
 from tools.dashboard_picture import OUT, definition, picture
+from ultrafleet.catalog.metrics import METRICS
 from ultrafleet.kubernetes import PoolNodes
 from ultrafleet.monitoring import FleetAlarms, FleetDashboard
-from ultrafleet.monitoring.metrics import METRICS
 from ultrafleet.rules.node_repair import node_repair_config
 
 TOPIC = "arn:aws:sns:us-east-1:111122223333:fleet"

@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 from ultrafleet.cli._refusal import UNUSABLE_INPUT, refuse
 from ultrafleet.cli.acceptance import acceptance
 from ultrafleet.cli.check import check
+from ultrafleet.cli.facts import facts
 from ultrafleet.cli.job import job
 from ultrafleet.cli.layout import layout
 from ultrafleet.cli.local import local
@@ -36,6 +37,7 @@ app = typer.Typer(
 _FACTS, _PLAN, _REVIEW, _REHEARSE, _OPERATE = "Facts", "Plan", "Review", "Rehearse", "Operate"
 app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet types --json")(types)
 app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet layout p6-b300.48xlarge")(layout)
+app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet facts eks/ --confidence low")(facts)
 app.add_typer(network, name="network", rich_help_panel=_PLAN)
 app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet summary training")(summary)
 app.command(rich_help_panel=_REVIEW, epilog="Example: ultrafleet check cdk.out")(check)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from ultrafleet.catalog.models import Model
+from ultrafleet.catalog.serving_recipes import ServingRecipe, serving_recipe
 from ultrafleet.errors import FleetError, UnknownFactError
-from ultrafleet.inference.engine import ServingRecipe, serving_recipe
-from ultrafleet.inference.model import Model
 from ultrafleet.kubernetes.manifest import object_name
 from ultrafleet.queueing.flavors import Flavor
 

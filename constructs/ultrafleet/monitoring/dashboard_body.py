@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ultrafleet.catalog.metrics import METRICS, sizing_integration
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
-from ultrafleet.monitoring.metrics import METRICS, sizing_integration
 
 _COLUMNS = 24
 _HEIGHT = 6

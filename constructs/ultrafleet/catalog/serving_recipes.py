@@ -1,10 +1,10 @@
-"""Engines that serve a model, and the recipes that are published for them."""
+"""Engines that serve a model, and the recipes that are published for models on types of nodes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog.instance_type import InstanceType
 from ultrafleet.catalog.source import CALLER, Confidence, Source
 from ultrafleet.errors import UnknownFactError
 
@@ -67,6 +67,9 @@ TENSORRT_LLM = Engine(
         also=(Source("newest release 2026-04", Confidence.MEDIUM),),
     ),
 )
+
+ENGINES: Final = (VLLM, TENSORRT_LLM)
+"""Every engine that a recipe names."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,170 @@
+"""Every fact and rule of the library by its id, with its source: what `ultrafleet facts` lists.
+
+Each room has its own; here they are put in one list. Nothing here imports aws_cdk or needs an optional extra.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+from ultrafleet.accelerator_addons.version_rules import VERSION_RULES
+from ultrafleet.accelerator_addons.versions import VersionTable
+from ultrafleet.acceptance.thresholds import THRESHOLDS
+from ultrafleet.catalog import capacity_blocks, eks, limits
+from ultrafleet.catalog import facts as types
+from ultrafleet.catalog.metrics import METRICS
+from ultrafleet.catalog.models import MODELS
+from ultrafleet.catalog.serving_recipes import ENGINES, RECIPES
+from ultrafleet.catalog.source import Confidence, Fact, Source
+from ultrafleet.consistency import CONSISTENCY_RULES
+from ultrafleet.layout import LAYOUT_RULES
+from ultrafleet.policy import RULES
+from ultrafleet.rehearsal.refusals import CLUSTER_REFUSALS, LAUNCH_REFUSALS, NODE_GROUP_REFUSALS, RefusalRule
+from ultrafleet.rehearsal.scenarios.faults import FAULTS
+from ultrafleet.review.hazards import HAZARD_RULES
+from ultrafleet.templates.update_effects import update_effects
+
+Facts = Iterator[tuple[str, Fact[Any]]]
+
+
+class Known(StrEnum):
+    """How well a listed fact is known: a confidence, or unknown where no source states a value."""
+
+    HIGH = Confidence.HIGH.value
+    MEDIUM = Confidence.MEDIUM.value
+    LOW = Confidence.LOW.value
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedFact:
+    """A fact or rule in the list of all.
+
+    Attributes:
+        id: unique and stable, such as `policy/efa-layout`; the part before the first slash is its room.
+        fact: value and source. The value of a rule is what it protects from or says, of a refusal AWS's error code.
+    """
+
+    id: str
+    fact: Fact[Any]
+
+    @property
+    def room(self) -> str:
+        """First part of the id."""
+        return self.id.partition("/")[0]
+
+    @property
+    def known(self) -> Known:
+        """Confidence of the part that is known least; unknown where no source states a value."""
+        return Known.UNKNOWN if self.fact.source is None else Known(self.fact.source.weakest.value)
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """Keys of JSON output: id, value, source, confidence, address, as_of and note."""
+        source = self.fact.source
+        stated = source.keys if source is not None else {"source": None, "confidence": None, "address": None}
+        return {"id": self.id, "value": self.fact.value, **stated, "as_of": self.fact.as_of, "note": self.fact.note}
+
+
+def all_facts(prefix: str = "", *, known: Iterable[Known] = tuple(Known)) -> list[ListedFact]:
+    """Every fact and rule, in the order of rooms.
+
+    Args:
+        prefix: only ids that begin so. Default: all.
+        known: only facts that are known so well. Default: all.
+    """
+    wanted = frozenset(known)
+    listed = (ListedFact(id=fact_id, fact=fact) for room in _ROOMS for fact_id, fact in room())
+    return [item for item in listed if item.id.startswith(prefix) and item.known in wanted]
+
+
+class _Rule(Protocol):
+    """What the rules of policy, review, versions and consistency have in common."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def protects_from(self) -> str: ...
+    @property
+    def source(self) -> Source: ...
+
+
+def _rules(room: str, rules: Iterable[_Rule]) -> Callable[[], Facts]:
+    return lambda: ((f"{room}/{rule.id}", Fact(rule.protects_from, rule.source)) for rule in rules)
+
+
+def _refusals(room: str, rules: Iterable[RefusalRule]) -> Callable[[], Facts]:
+    return lambda: ((f"refusal/{room}/{rule.id}", Fact(rule.code, rule.source)) for rule in rules)
+
+
+def _layout_rules() -> Facts:
+    for rule in LAYOUT_RULES:
+        yield f"layout/{rule.id}", Fact(rule.broken_when, rule.source)
+
+
+def _faults() -> Facts:
+    for name, fault in FAULTS.items():
+        yield f"fault/{name}", Fact(fault.summary, fault.source)
+
+
+def _charts() -> Facts:
+    table = VersionTable.of()
+    for name, chart in table.charts.items():
+        yield f"chart/{name}", Fact(chart.version, chart.source)
+
+
+def _update_effects() -> Facts:
+    for resource_type, table in update_effects().items():
+        for path, entry in table.entries.items():
+            yield f"update-effect/{resource_type}/{path}", Fact(entry.effect.value, entry.source)
+
+
+def _metrics() -> Facts:
+    for name, metric in METRICS.items():
+        yield f"metric/{name}", Fact(f"{metric.statistic} by {metric.dimension} in {metric.namespace}", metric.source)
+
+
+def _acceptance_floors() -> Facts:
+    for (family, path), floor in THRESHOLDS.items():
+        source = Source(floor.source, Confidence(floor.confidence))
+        yield f"acceptance-floor/{family}/{path}", Fact(floor.bus_bandwidth_gbs, source, note="GB/s of bus bandwidth")
+
+
+def _serving() -> Facts:
+    for engine in ENGINES:
+        yield f"engine/{engine.name}", Fact(engine.image, engine.source)
+    for name, model in MODELS.items():
+        yield f"model/{name}", Fact(model.weights_gib, model.source, note="GiB of weights")
+    for (name, family), recipe in RECIPES.items():
+        yield f"engine-recipe/{name}/{family}", Fact(" ".join((recipe.engine.name, *recipe.args)), recipe.source)
+
+
+_ROOMS: Final[tuple[Callable[[], Facts], ...]] = (
+    types.facts,
+    eks.facts,
+    limits.facts,
+    capacity_blocks.facts,
+    _layout_rules,
+    _rules("policy", RULES),
+    _rules("review", HAZARD_RULES),
+    _update_effects,
+    _rules("version-rule", VERSION_RULES),
+    _charts,
+    _rules("consistency", CONSISTENCY_RULES),
+    _serving,
+    _metrics,
+    _acceptance_floors,
+    _refusals("ec2", LAUNCH_REFUSALS),
+    _refusals("eks", (*CLUSTER_REFUSALS, *NODE_GROUP_REFUSALS)),
+    _faults,
+)
+"""Rooms that have facts, in the order in which they are listed."""
+
+
+def counts(facts: Iterable[ListedFact]) -> Mapping[Known, int]:
+    """Number of facts by how well they are known."""
+    found = dict.fromkeys(Known, 0)
+    for item in facts:
+        found[item.known] += 1
+    return found
