@@ -1,4 +1,4 @@
-"""What is installed on accelerator nodes, and the rules between versions."""
+"""Accelerator add-ons, and the rules between versions."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -75,7 +75,7 @@ def test_nvidia_daemons_stay_off_trainium_and_system_nodes() -> None:
 
 
 def on(term: dict[str, Any], labels: Any) -> bool:
-    """Whether a node with these labels satisfies a term."""
+    """True if a node with these labels satisfies a term."""
     return all(
         expression["key"] in labels
         and (expression["operator"] == "Exists" or labels[expression["key"]] in expression["values"])

@@ -302,7 +302,7 @@ NEWER: dict[str, dict[str, Any]] = {
     "p6e-gb200.36xlarge": {"max_efa_interfaces": 16, "nitro_generation": "v6"},
     "p6e-gb300r.36xlarge": {"secondary_network_supported": True},
 }
-"""What was learned since the reference table was made."""
+"""Facts added since the reference table was made."""
 
 
 @NEEDS_REFERENCE

@@ -1,4 +1,4 @@
-"""What a deployment would do to running nodes, and the command that asks."""
+"""Preflight: effects of a deployment on running nodes, and the command that asks AWS."""
 
 import json
 import subprocess

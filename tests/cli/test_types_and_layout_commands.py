@@ -13,7 +13,7 @@ from ultrafleet.catalog import InstanceType, UltraServerType
 
 
 def refused(result: subprocess.CompletedProcess[str]) -> str:
-    """The one line that refuses."""
+    """The single line of the error."""
     assert result.returncode == 2
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()

@@ -38,7 +38,7 @@ def addons_of(template: Template) -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def waits_for(template: Template, logical_id: str) -> set[str]:
-    """Everything that CloudFormation makes before a resource by DependsOn."""
+    """Resources that CloudFormation creates before a resource by DependsOn."""
     resources = template.to_json()["Resources"]
     seen: set[str] = set()
     left = [logical_id]

@@ -52,7 +52,7 @@ def make(
 
 
 def maximal(stack: cdk.Stack) -> None:
-    """Everything at once; the same as users see in the docs, with all add-ons."""
+    """Cluster with all add-ons and options; the same as in the docs."""
     cluster = make(
         stack,
         api_access_cidrs=["10.8.0.0/16", "10.9.0.0/16"],

@@ -1,4 +1,4 @@
-"""What queues, jobs, models and charts say, against what the node groups have: a planted fault for every rule."""
+"""Consistency rules: a planted fault for every rule."""
 
 import copy
 from collections.abc import Callable

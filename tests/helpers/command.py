@@ -20,7 +20,7 @@ COMMAND = str(Path(sys.executable).with_name("ultrafleet"))
 def run(
     *arguments: str, stdin: str | bytes = "", cwd: Path = ROOT, environment: dict[str, str] | None = None
 ) -> CompletedProcess[str]:
-    """What the command prints and returns.
+    """Output and exit code of the command.
 
     Args:
         arguments: of the command.

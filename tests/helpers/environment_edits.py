@@ -30,7 +30,7 @@ Change = Callable[[Content], object]
 
 
 class Verdict(StrEnum):
-    """What an edit may do to a running pool."""
+    """Permitted effect of an edit on a running pool."""
 
     UNTOUCHED = "untouched"
     REFUSED = "refused"

@@ -58,7 +58,7 @@ def twins(root: Path, *, folders: Iterable[str], facts: Iterable[FactEntry]) -> 
 
 @dataclass(frozen=True)
 class Needle:
-    """What a guarded fact looks like in source."""
+    """Form of a guarded fact in source code."""
 
     entry: FactEntry
 

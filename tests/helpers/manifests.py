@@ -1,4 +1,4 @@
-"""What is delivered to clusters, and whether published schemas accept it."""
+"""Manifests delivered to clusters, and their validation by published schemas."""
 
 import json
 from collections.abc import Iterator, Mapping

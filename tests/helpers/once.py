@@ -1,4 +1,4 @@
-"""What is expensive is made once for all workers of a test run: a folder of results by key, and a lock for each."""
+"""Expensive results, made once for all workers of a test run: a folder of results by key, and a lock for each."""
 
 import fcntl
 import hashlib

@@ -59,7 +59,7 @@ CR = "cr-0123456789abcdef0"
 
 
 def one_efa_a_card(cards: int) -> list[tuple[int, int, str]]:
-    """What generators write that know MaximumNetworkCards alone."""
+    """Interfaces as generators write them that know MaximumNetworkCards alone."""
     return [(0, 0, "efa"), *((card, 1, "efa") for card in range(1, cards))]
 
 

@@ -29,7 +29,7 @@ P5EN_BLOCK = "cr-0aaaaaaaaaaaaaaa2"
 
 @dataclass
 class Scene:
-    """What tests launch into."""
+    """Subnet, template and capacity that tests launch into."""
 
     ec2: Any
     vpc: str

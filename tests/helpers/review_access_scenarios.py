@@ -306,4 +306,4 @@ ACCESS_BEFORE: dict[str, Edit] = {
         value={"Type": "AWS::Scheduler::Schedule", "Properties": {"ScheduleExpression": "at(2026-12-15T09:00:00)"}},
     ),
 }
-"""What the base has in addition."""
+"""Resources of the base in addition."""

@@ -253,4 +253,4 @@ BEFORE: dict[str, Edit] = {
     "a pool without a name moves to another subnet": of("racks", "RackB", "NodegroupName", value=None),
     "a pool may have more nodes": of("h200", "H200", "ScalingConfig", "DesiredSize", value=4),
 }
-"""What the base has in addition."""
+"""Resources of the base in addition."""

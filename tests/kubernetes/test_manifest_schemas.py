@@ -39,7 +39,7 @@ VERSIONS = tuple(version.name for version in KUBERNETES_VERSIONS if version.pars
 
 
 def every_object() -> list[Mapping[str, Any]]:
-    """One of everything that the library can make, beside what the shipped environments deliver."""
+    """Objects of every kind that the library can create, beside those of the shipped environments."""
     flavors = fleet_flavors([rack(), b300(), h200(), trainium()], spare_nodes_per_ultraserver=2)
     two_nodes = ServingRecipe(engine=VLLM, gpus=4, nodes=2)
     return [
@@ -95,7 +95,7 @@ def _one(kind: str) -> dict[str, Any]:
 
 
 def _contents(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Where an object says what it wants."""
+    """Parts of an object that hold its requests."""
     spec = manifest.get("spec")
     return spec if isinstance(spec, dict) else manifest
 

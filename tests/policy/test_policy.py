@@ -20,7 +20,7 @@ from ultrafleet.templates.intrinsics import Resolver, Unknown
 
 FAULTS = LAUNCH_FAULTS | GROUP_FAULTS
 CONSEQUENCES = {"market-and-reservation": {("capacity-type", "error")}}
-"""What another rule says of the same fault."""
+"""Findings of another rule for the same fault."""
 
 
 def found(template: Template) -> set[tuple[str, str]]:

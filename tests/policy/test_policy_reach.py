@@ -1,4 +1,4 @@
-"""How far the policy sees: loops, nested stacks, values that may be absent, older clusters, other launchers."""
+"""Reach of the policy: loops, nested stacks, values that may be absent, older clusters, other launchers."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def rack(**data: Any) -> dict[str, Any]:
 
 
 class TestValuesThatMayBeAbsent:
-    """What may not be stated at all is neither passed nor failed."""
+    """A value that may be absent is neither passed nor failed."""
 
     @pytest.mark.parametrize(
         ("resources", "resource", "rule"),

@@ -214,7 +214,7 @@ SCALED = {
 
 
 class TestClock:
-    """When a schedule is due, in UTC."""
+    """Due time of a schedule, in UTC."""
 
     def content(self, expression: str, zone: str | None = None, name: str = "rack", **order: Any) -> dict[str, Any]:
         resources = deepcopy(RACK)

@@ -1,4 +1,4 @@
-"""What Kubernetes sees of a pool: the same from its construct and from the environment's file."""
+"""Pool's nodes as Kubernetes sees them: equal from the construct and from the environment's file."""
 
 import json
 from pathlib import Path

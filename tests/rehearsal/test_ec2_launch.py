@@ -120,7 +120,7 @@ def _after(request: Callable[[Scene], LaunchRequest], change: Callable[[Scene], 
 
 
 def _into(reservation_id: str) -> dict[str, Any]:
-    """What a template says to run in a reservation."""
+    """Launch template that targets a reservation."""
     target = {"CapacityReservationId": reservation_id}
     return {"CapacityReservationSpecification": {"CapacityReservationTarget": target}}
 

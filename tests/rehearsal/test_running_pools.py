@@ -47,7 +47,7 @@ Fleet = Mapping[Where, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a deployment of an edited environment does."""
+    """Outcome of a deployment of an edited environment."""
 
     before: Fleet
     after: Fleet
@@ -58,7 +58,7 @@ class Outcome:
         return self.changes[stack].refused({name for template in others for name in imports(template)})
 
     def touching(self) -> Iterator[tuple[Where, ResourceChange]]:
-        """What touches a resource that a pool consists of or stands on."""
+        """Changes of a resource that a pool consists of or depends on."""
         stands_on = _stands_on(self.before)
         for stack, changes in self.changes.items():
             for change in changes.resources:
@@ -259,7 +259,7 @@ def _revision(label: str, fleet: Fleet) -> Revision:
 
 
 def _stopping(outcome: Outcome) -> list[Hazard]:
-    """What a review of the edit says that stops something."""
+    """Blocking hazards in the review of the edit."""
     return [hazard for hazard in review_of(*_revisions(outcome), day=DAY).hazards if hazard.level is Level.BLOCKING]
 
 

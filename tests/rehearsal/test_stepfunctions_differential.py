@@ -85,7 +85,7 @@ class Case:
 
 @dataclass
 class Outcome:
-    """Everything that an execution left behind."""
+    """Effects of one execution."""
 
     status: str
     error: str

@@ -1,4 +1,4 @@
-"""When a block runs, how early its pool is emptied, and the size that a pool should have."""
+"""Block clock: when a block runs, when its pool is emptied, and the pool's size."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

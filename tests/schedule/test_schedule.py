@@ -18,7 +18,7 @@ from ultrafleet.schedule import BlockSchedule, group_schedule_tags, reservation_
 
 
 def statements(template: Template, role: str) -> list[dict[str, Any]]:
-    """What a role may do, by a part of the role's logical id."""
+    """Statements of a role's policies, by a part of the role's logical id."""
     return [
         statement
         for policy in template.find_resources("AWS::IAM::Policy").values()

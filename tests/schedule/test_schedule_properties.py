@@ -15,7 +15,7 @@ MINUTE = timedelta(minutes=1)
 
 @st.composite
 def pool_blocks(draw: st.DrawFn) -> list[Block]:
-    """One to three blocks that end at 11:30 UTC within days of one another: apart, in a row or overlapping."""
+    """Blocks, one to three, that end at 11:30 UTC within days of one another: apart, in a row or overlapping."""
     return [
         Block(
             f"cr-{index}",

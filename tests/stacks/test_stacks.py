@@ -229,7 +229,7 @@ def test_sessions_without_ssh_where_asked(
 def test_a_first_deployment_that_failed_can_be_deleted(
     shipped: dict[str, Templates], cdk_context: dict[str, Any]
 ) -> None:
-    """Which the next one begins with: nothing protects a stack, and the protected cluster comes last in its own."""
+    """The next deployment begins with it: nothing protects a stack, and the protected cluster comes last in its own."""
     for name in NAMES:
         app = cdk.App(context=cdk_context, analytics_reporting=False, builtin_cloud_formation_validation=False)
         stage = FleetStage(app, environment=load_environment(ENVIRONMENTS / f"{name}.yaml"))

@@ -1,4 +1,4 @@
-"""What an edit of an environment changes, and what it must not: record 2 as a test.
+"""Changes by an edit of an environment, and stacks that it must not change: record 2 as a test.
 
 Each case synthesises a pair of environments and compares their templates, property by property.
 """
@@ -57,7 +57,7 @@ def differences(before: object, after: object, path: str = "") -> set[str]:
 
 
 def changes(before: Templates, after: Templates) -> dict[str, set[str]]:
-    """What changed, by stack; a stack that is new or gone has the path ''."""
+    """Changed paths, by stack; a stack that is new or gone has the path ''."""
     return {
         stack: found
         for stack in {*before, *after}
@@ -113,7 +113,7 @@ def test_a_block_appended_changes_the_members_of_the_pools_group_alone(synth: Ca
 
 
 def said_of_blocks(pool_name: str) -> str:
-    """What a template says of a pool's blocks to its readers: CloudFormation doesn't deploy it by itself."""
+    """Metadata of a pool's blocks in a template; CloudFormation doesn't deploy it alone."""
     return f"/Metadata/ultrafleet:{pool_name}/blocks"
 
 

@@ -28,7 +28,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _is_small(value: Any, items: list[Any]) -> bool:
-    """Whether a collection reads best on one line."""
+    """True if a collection reads best on one line."""
     return not any(isinstance(item, dict | list) and not _is_reference(item) for item in items) and (
         len(json.dumps(value)) <= _ONE_LINE
     )
@@ -60,7 +60,7 @@ def _sequence(dumper: yaml.SafeDumper, value: list[Any]) -> yaml.Node:
 
 
 def _joined(argument: list[Any]) -> tuple[str, str] | None:
-    """What `Fn::Join` makes, with its tag: plain text, or the text of `Fn::Sub`."""
+    """Result of `Fn::Join`, with its tag: plain text, or the text of `Fn::Sub`."""
     separator, items = argument
     if all(isinstance(item, str) for item in items):
         return "tag:yaml.org,2002:str", str(separator).join(items)
@@ -86,7 +86,7 @@ def golden(template: str) -> str:
 
 
 def goldens() -> dict[Path, str]:
-    """What the folder has to hold."""
+    """Files that the folder has to hold."""
     from helpers.rehearsal_site import ENVIRONMENTS, synthesised  # noqa: PLC0415 - a neighbour of the tests, not of this tool
 
     return {

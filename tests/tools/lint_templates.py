@@ -22,7 +22,7 @@ _KNOWN_TYPES = {instance_type.name for instance_type in InstanceType.all() if in
 
 
 def findings(path: Path, region: str) -> list[str]:
-    """What cfn-lint says of one template, without the scoped ignore."""
+    """Findings of cfn-lint for one template, without the scoped ignore."""
     template = json.loads(path.read_text())
     matches = lint_file(path, ManualArgs(regions=[region]))
     return [
@@ -33,7 +33,7 @@ def findings(path: Path, region: str) -> list[str]:
 
 
 def is_known_launch_template(template: dict[str, Any], match: Match) -> bool:
-    """Whether this is the finding that cfn-lint's older list of instance types makes."""
+    """True for the finding of cfn-lint's older list of instance types."""
     if match.rule.id != "E3628":
         return False
     resource = template["Resources"].get(match.path[1], {}) if match.path and len(match.path) > 1 else {}
@@ -42,7 +42,7 @@ def is_known_launch_template(template: dict[str, Any], match: Match) -> bool:
 
 
 def is_of_kubectl_provider(template: dict[str, Any], match: Match) -> bool:
-    """Whether this is a dependency stated twice by CDK's kubectl provider."""
+    """True for a dependency stated twice by CDK's kubectl provider."""
     if match.rule.id != "W3005" or not match.path or len(match.path) < 2:
         return False
     resource = template["Resources"].get(match.path[1], {})

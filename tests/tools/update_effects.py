@@ -54,7 +54,7 @@ def reference() -> dict[str, Any]:
 
 
 def replacing(stated: Any) -> bool:
-    """Whether the template reference says of a property that its change replaces, or may replace, the resource."""
+    """True if the template reference says of a property that its change replaces, or may replace, the resource."""
     versions = stated if isinstance(stated, list) else [stated]
     return bool({"yes", "maybe"} & {item.get("causesReplacement") for item in versions})
 

@@ -19,7 +19,7 @@ _FIRST = (
     "AWS::EKS::Cluster",
     "AWS::EKS::Addon",
 )
-"""What a pool is made of and stands on comes first; the rest by name."""
+"""Types of a pool's resources and of those it depends on come first; the rest by name."""
 
 _MEANINGS = {
     Effect.NO_INTERRUPTION: "changed in place; what runs goes on as it was",
@@ -105,7 +105,7 @@ _TOLD = (
     Effect.NEW_VERSION,
     Effect.DISTURBS_PODS,
 )
-"""What the page lists, worst first; what is changed in place and leaves pods alone it leaves out."""
+"""Effects on the page, worst first; changes in place that leave pods alone are left out."""
 
 
 if __name__ == "__main__":
