@@ -61,7 +61,7 @@ def test_holds_the_package_and_nothing_else(wheel: Path) -> None:
     top = {name.split("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"ultrafleet"}
     assert "ultrafleet/py.typed" in names
-    assert "ultrafleet/catalog/data/catalog.json" in names
+    assert "ultrafleet/catalog/data/instance_types.json" in names
     assert [name for name in names if name.endswith("licenses/LICENSE")]
     assert not [name for name in names if "__pycache__" in name or "test" in name]
 
