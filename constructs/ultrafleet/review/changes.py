@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ultrafleet.review.effects import effects_of_type
 from ultrafleet.review.fleet import Key
 from ultrafleet.templates.revision import Revision
+from ultrafleet.templates.schema_effects import effects_of_type
 from ultrafleet.templates.template import Resource, Template
 from ultrafleet.templates.template_changes import (
     ChangeAction,

@@ -165,9 +165,8 @@ class Operation:
             self._tell(
                 standing, "UPDATE_IN_PROGRESS", "Requested update requires the creation of a new physical resource."
             )
-            named = schemas.name_properties(provider.type)
             with self._failing(standing.logical_id, provider.type, standing):
-                if any(properties.get(name) == standing.properties.get(name) is not None for name in named):
+                if schemas.keeps_its_name(provider.type, standing.properties, properties):
                     raise Refusal(
                         "ValidationError",
                         "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename "

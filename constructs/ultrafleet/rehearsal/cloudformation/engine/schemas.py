@@ -1,10 +1,13 @@
-"""What CloudFormation's own resource schemas say of an update; cfn-lint ships them."""
+"""Schemas of CloudFormation's resource types, and what an update replaces by the classification of updates."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+
+from ultrafleet.templates.schema_effects import effects_of_type
+from ultrafleet.templates.update_effects import Effect, effects_of_change
 
 
 @cache
@@ -18,41 +21,12 @@ def schema(resource_type: str, region: str = "us-east-1") -> Mapping[str, Any]:
     return found
 
 
-@cache
-def create_only(resource_type: str) -> frozenset[tuple[str, ...]]:
-    """Paths of the properties that an update can't change: CloudFormation replaces the resource."""
-    return frozenset(_path(pointer) for pointer in schema(resource_type).get("createOnlyProperties", []))
-
-
-@cache
-def name_properties(resource_type: str) -> frozenset[str]:
-    """Properties that name the resource, so that two of one name can't be."""
-    own = create_only(resource_type)
-    identifiers = {_path(pointer) for pointer in schema(resource_type).get("primaryIdentifier", [])}
-    identifiers |= {
-        _path(pointer)
-        for alternative in schema(resource_type).get("additionalIdentifiers", [])
-        for pointer in alternative
-    }
-    return frozenset(path[0] for path in own & identifiers if len(path) == 1)
-
-
 def replacing(resource_type: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Changed properties that make CloudFormation replace the resource, sorted."""
-    return sorted("/".join(path) for path in create_only(resource_type) if list(_at(old, path)) != list(_at(new, path)))
+    """Changed properties that make CloudFormation replace the resource, sorted, as reviews and preflight report."""
+    changes = effects_of_change(resource_type, old, new, effects=effects_of_type)
+    return sorted(change.path for change in changes if change.effect is Effect.REPLACES)
 
 
-def _path(pointer: str) -> tuple[str, ...]:
-    return tuple(pointer.removeprefix("/properties/").split("/"))
-
-
-def _at(value: Any, path: tuple[str, ...]) -> Iterator[Any]:
-    """Values at a path; `*` is every item of an array."""
-    if not path:
-        yield value
-    elif isinstance(value, Mapping) and path[0] in value:
-        yield from _at(value[path[0]], path[1:])
-    elif isinstance(value, list):
-        rest = path[1:] if path[0] == "*" else path
-        for item in value:
-            yield from _at(item, rest)
+def keeps_its_name(resource_type: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether a replacement would have the name of what it replaces, which CloudFormation refuses."""
+    return effects_of_type(resource_type).keeps_its_name(old, new)
