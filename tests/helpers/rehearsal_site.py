@@ -72,7 +72,7 @@ class Site:
         self.name = name
         self.text = (ENVIRONMENTS / f"{name}.yaml").read_text()
         self.edit(edit)
-        self.director = Simulation(self.environment, read_again=lambda: self.environment)
+        self.simulation = Simulation(self.environment, read_again=lambda: self.environment)
 
     def edit(self, edit: Edit | None) -> None:
         """Edit the file."""
@@ -100,7 +100,7 @@ class Site:
     def deploy(self, edit: Edit | None = None) -> dict[str, str]:
         """Deploy, after an edit; what was done with each stack."""
         self.edit(edit)
-        self.director.prepare()
+        self.simulation.prepare()
         return deploy_assembly(list(self.stacks), self.call)
 
     def nodes(self, pool: str) -> set[str]:
@@ -140,7 +140,7 @@ def deployed(name: str, edit: Edit | None = None, *, up: bool = False) -> Iterat
         def deploy() -> bytes:
             made.deploy()
             if up:
-                made.director.bring_up()
+                made.simulation.bring_up()
             return aws_state.save()
 
         aws_state.restore(_deployment(f"deployed {up} {name} {made.text}", deploy))

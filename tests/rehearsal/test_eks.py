@@ -101,7 +101,7 @@ class TestNodes:
     def test_stay_broken_where_nobody_repairs(self, up: Site) -> None:
         up.call("eks", "update_nodegroup_config", **RACK, nodeRepairConfig={"enabled": False})
         before = up.nodes("rack-c")
-        up.director.inject(name="node-fails", pool="rack-c")
+        up.simulation.inject(name="node-fails", pool="rack-c")
         assert up.nodes("rack-c") == before
 
     def test_system_nodes_are_spread_over_subnets(self, up: Site) -> None:

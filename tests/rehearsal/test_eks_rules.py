@@ -64,13 +64,13 @@ class Scene:
 
     def fill_quota(self) -> Request:
         eks = SIMULATED_ACCOUNT.part(Eks, ACCOUNT, REGION)
-        told = {
+        described = {
             "nodegroupName": "x",
             "status": "ACTIVE",
             "scalingConfig": {"desiredSize": 0},
             "capacityType": "ON_DEMAND",
         }
-        groups = {f"pool-{number}": NodeGroupRecord(told=told) for number in range(30)}
+        groups = {f"pool-{number}": NodeGroupRecord(described=described) for number in range(30)}
         eks.cluster("training").node_groups.update(groups)
         return self.group()
 

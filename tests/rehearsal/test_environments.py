@@ -41,7 +41,7 @@ def everyone(made: Site) -> dict[str, set[str]]:
 
 class TestEveryEnvironment:
     def test_every_stack_is_complete_and_every_resource_is_found_again(self, up: Site) -> None:
-        assert set(up.director.status()["stacks"].values()) == {"CREATE_COMPLETE"}
+        assert set(up.simulation.status()["stacks"].values()) == {"CREATE_COMPLETE"}
         found = audit(up.environment.account, up.environment.region)
         assert [item for item in found if item.problem] == []
         assert len(found) == sum(len(json.loads(stack.template)["Resources"]) for stack in up.stacks)
@@ -76,7 +76,7 @@ class TestEveryEnvironment:
 
     def test_deletion_leaves_what_is_retained_on_purpose(self, up: Site) -> None:
         account, region = up.environment.account, up.environment.region
-        up.director.unprotect()
+        up.simulation.unprotect()
         destroy_assembly(list(up.stacks), up.call)
         left = retained(account, region)
         assert bool(left) == up.environment.production
@@ -121,7 +121,7 @@ class TestEdits:
         assert done.pop("training-kubernetes") == "updated"  # its queue holds more
         assert done.pop("training-operate") == "updated"  # it watches more
         assert set(done.values()) == {"unchanged"}
-        training.director.advance(hours=1)
+        training.simulation.advance(hours=1)
         after = everyone(training)
         assert len(after.pop("rack-d")) == 18
         assert after == before
@@ -150,7 +150,7 @@ class TestEdits:
             # The queue counts another type, the model there asks for it, and another reservation is watched.
             changed = {name.removeprefix("inference-") for name, what in done.items() if what != "unchanged"}
             assert changed == {"kubernetes", "model-gpt-oss-20b", "operate", "pool-h200"}
-            made.director.bring_up()
+            made.simulation.bring_up()
             assert {instance["InstanceType"] for instance in made.instances("h200")} == {"p5e.48xlarge"}
             assert made.pool("h200").interfaces == ("1 interface + 32 efa-only",)
 

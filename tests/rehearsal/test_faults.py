@@ -60,7 +60,7 @@ def everything_stands(made: Site) -> bool:
 
 
 def told(made: Site) -> list[str]:
-    status = made.director.status()
+    status = made.simulation.status()
     return [*status["trouble"], *(issue for pool in status["pools"] for issue in pool["issues"])]
 
 
@@ -83,7 +83,7 @@ def test_every_fault_has_a_test_a_source_and_advice() -> None:
 @pytest.mark.parametrize("name", FAILS_A_DEPLOYMENT)
 def test_a_deployment_that_fails_is_taken_back_and_mended_by_the_next(name: str) -> None:
     with site(FAILS_A_DEPLOYMENT[name]) as made:
-        made.director.inject(name=name)
+        made.simulation.inject(name=name)
         with pytest.raises(StackFailedError) as caught:
             made.deploy()
         assert caught.value.status == "ROLLBACK_COMPLETE"
@@ -93,10 +93,10 @@ def test_a_deployment_that_fails_is_taken_back_and_mended_by_the_next(name: str)
         )
         failed = made.call("cloudformation", "list_stack_resources", StackName=caught.value.stack_name)
         assert failed["StackResourceSummaries"] == []
-        made.director.clear()
+        made.simulation.clear()
         made.deploy()
         assert everything_stands(made)
-        made.director.bring_up()
+        made.simulation.bring_up()
         for pool in made.environment.pools:
             assert made.pool(pool.name).running == pool.max_nodes
 
@@ -110,62 +110,62 @@ def test_what_a_failure_looks_like_is_recognised_without_an_injection(name: str)
 
 @pytest.mark.parametrize(("name", "issue"), FAILS_A_NODE.items())
 def test_a_pool_that_can_not_launch_says_why_and_fills_when_it_can(training: Site, name: str, issue: str) -> None:
-    training.director.inject(name=name, pool="rack-a")
-    training.director.bring_up()
+    training.simulation.inject(name=name, pool="rack-a")
+    training.simulation.bring_up()
     assert training.pool("rack-a").running == 0
     assert training.pool("rack-a").status == "DEGRADED"
     assert issue in str(told(training))
     assert advice_for(told(training))
-    training.director.clear()
-    training.director.advance(hours=0.5)
+    training.simulation.clear()
+    training.simulation.advance(hours=0.5)
     assert training.pool("rack-a").running == 18
     assert training.pool("rack-a").issues == ()
 
 
 @pytest.mark.parametrize(("name", "state"), KEEPS_A_POOL_DOWN.items())
 def test_a_pool_waits_for_its_block(training: Site, name: str, state: str) -> None:
-    training.director.inject(name=name, pool="rack-a")
-    training.director.bring_up()
+    training.simulation.inject(name=name, pool="rack-a")
+    training.simulation.bring_up()
     assert training.pool("rack-a").running == 0
     assert training.pool("rack-b").running == 18
     assert state in str(told(training))
     assert any(line.startswith(f"what to do ({name})") for line in advice_for(told(training)))
-    training.director.clear()
-    training.director.advance(hours=0.5)
+    training.simulation.clear()
+    training.simulation.advance(hours=0.5)
     assert training.pool("rack-a").running == 18
 
 
 def test_a_block_that_is_short_gives_what_there_is(training: Site) -> None:
-    training.director.inject(name="block-short", pool="rack-a")
-    training.director.bring_up()
+    training.simulation.inject(name="block-short", pool="rack-a")
+    training.simulation.bring_up()
     assert training.pool("rack-a").running == 17
     assert "holds 17 instances, the file says 18" in str(told(training))
 
 
 def test_nodes_run_on_while_the_interconnect_is_impaired(training: Site) -> None:
-    training.director.bring_up()
+    training.simulation.bring_up()
     before = training.nodes("rack-a")
-    training.director.inject(name="block-impaired", pool="rack-a")
-    training.director.advance(hours=2)
+    training.simulation.inject(name="block-impaired", pool="rack-a")
+    training.simulation.advance(hours=2)
     assert training.nodes("rack-a") == before
     assert "interconnect that is impaired" in str(told(training))
 
 
 def test_a_node_that_fails_is_replaced_within_its_block(training: Site) -> None:
-    training.director.bring_up()
+    training.simulation.bring_up()
     before = training.nodes("rack-a")
-    training.director.inject(name="node-fails", pool="rack-a")
+    training.simulation.inject(name="node-fails", pool="rack-a")
     after = training.nodes("rack-a")
     assert len(after) == 18
     assert len(after - before) == 1
     assert training.pool("rack-a").reservations == ("cr-0aaaaaaaaaaaaaaa1",)
-    training.director.advance(hours=2)
+    training.simulation.advance(hours=2)
     assert training.nodes("rack-a") == after
 
 
 def test_the_schedule_tells_of_a_right_that_it_lacks_and_goes_on_when_it_has_it(training: Site) -> None:
-    training.director.inject(name="schedule-denied")
-    training.director.bring_up()
+    training.simulation.inject(name="schedule-denied")
+    training.simulation.bring_up()
     assert training.pool("rack-a").running == 0
     (queue,) = training.call("sqs", "list_queues")["QueueUrls"]
     messages = training.call("sqs", "receive_message", QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
@@ -173,14 +173,14 @@ def test_the_schedule_tells_of_a_right_that_it_lacks_and_goes_on_when_it_has_it(
     assert told_of == {"rack-a", "rack-b"}
     assert "AccessDenied" in messages[0]["Body"]
     assert "schedule: pool rack-a: Eks.AccessDeniedException" in str(told(training))
-    training.director.clear()
-    training.director.advance(hours=0.5)
+    training.simulation.clear()
+    training.simulation.advance(hours=0.5)
     assert training.pool("rack-a").running == 18
 
 
 def test_the_schedule_outlasts_throttling(training: Site) -> None:
-    training.director.inject(name="schedule-throttled")
-    training.director.bring_up()
+    training.simulation.inject(name="schedule-throttled")
+    training.simulation.bring_up()
     assert training.pool("rack-a").running == training.pool("rack-b").running == 18
     runs = SIMULATED_ACCOUNT.part(Schedules, training.environment.account, training.environment.region).runs
     assert {run.status for run in runs} == {"SUCCEEDED"}
@@ -188,16 +188,16 @@ def test_the_schedule_outlasts_throttling(training: Site) -> None:
 
 def test_cloudformation_outlasts_throttling() -> None:
     with site("dev") as made:
-        made.director.inject(name="throttling")
+        made.simulation.inject(name="throttling")
         made.deploy()
         assert everything_stands(made)
 
 
 def test_without_the_schedule_an_ultraserver_is_killed(training: Site) -> None:
-    training.director.bring_up()
-    training.director.inject(name="schedule-off")
-    training.director.advance(to="2026-12-15T12:00:00Z")
-    assert training.director.status()["killed"] == 18
+    training.simulation.bring_up()
+    training.simulation.inject(name="schedule-off")
+    training.simulation.advance(to="2026-12-15T12:00:00Z")
+    assert training.simulation.status()["killed"] == 18
 
 
 def relabel(pool: str) -> Callable[[Content], None]:
@@ -205,13 +205,13 @@ def relabel(pool: str) -> Callable[[Content], None]:
 
 
 def test_a_way_back_that_fails_too_is_continued(training: Site) -> None:
-    training.director.bring_up()
+    training.simulation.bring_up()
     before = training.nodes("rack-a")
-    training.director.inject(name="rollback-fails")
+    training.simulation.inject(name="rollback-fails")
     with pytest.raises(StackFailedError) as caught:
         training.deploy(relabel("rack-a"))
     assert caught.value.status == "UPDATE_ROLLBACK_FAILED"
-    training.director.clear()
+    training.simulation.clear()
     training.call("cloudformation", "continue_update_rollback", StackName="training-pool-rack-a")
     assert training.deploy()["training-pool-rack-a"] == "updated"
     assert training.nodes("rack-a") == before
@@ -219,7 +219,7 @@ def test_a_way_back_that_fails_too_is_continued(training: Site) -> None:
 
 
 def test_a_pool_that_was_deleted_by_hand_is_made_again(training: Site) -> None:
-    training.director.inject(name="pool-deleted", pool="rack-a")
+    training.simulation.inject(name="pool-deleted", pool="rack-a")
     assert [item.type for item in audit("111122223333", "us-east-1") if item.problem] == ["AWS::EKS::Nodegroup"]
     training.call("cloudformation", "delete_stack", StackName="training-pool-rack-a")
     assert training.deploy()["training-pool-rack-a"] == "created"
@@ -227,13 +227,13 @@ def test_a_pool_that_was_deleted_by_hand_is_made_again(training: Site) -> None:
 
 
 def test_nodes_outlive_their_template_and_the_pool_is_made_again(training: Site) -> None:
-    training.director.bring_up()
+    training.simulation.bring_up()
     before = training.nodes("rack-a")
-    training.director.inject(name="template-deleted", pool="rack-a")
-    training.director.advance(hours=1)
+    training.simulation.inject(name="template-deleted", pool="rack-a")
+    training.simulation.advance(hours=1)
     assert training.nodes("rack-a") == before
     SIMULATED_ACCOUNT.part(Nodes, "111122223333", "us-east-1").fail_node(min(before))
-    training.director.advance(hours=1)
+    training.simulation.advance(hours=1)
     assert training.pool("rack-a").running == 17
     assert "Ec2LaunchTemplateNotFound" in str(told(training))
     training.call("cloudformation", "delete_stack", StackName="training-pool-rack-a")
@@ -248,41 +248,41 @@ class TestRefusals:
     )
     def test_one_that_concerns_what_does_not_stand_yet(self, name: str) -> None:
         with site("dev") as made, pytest.raises(FleetError, match="expected"):
-            made.director.inject(name=name)
+            made.simulation.inject(name=name)
 
     def test_a_fault_that_is_not_known(self, training: Site) -> None:
         with pytest.raises(FleetError, match="fault is 'flood', expected one of"):
-            training.director.inject(name="flood")
+            training.simulation.inject(name="flood")
 
     def test_a_pool_that_is_not_known(self, training: Site) -> None:
         with pytest.raises(FleetError, match="pool is 'rack-z', expected one of rack-a, rack-b, b300"):
-            training.director.inject(name="node-fails", pool="rack-z")
+            training.simulation.inject(name="node-fails", pool="rack-z")
 
     def test_a_pool_without_blocks(self, training: Site) -> None:
         with pytest.raises(FleetError, match="no pool b300 on a capacity block"):
-            training.director.inject(name="block-impaired", pool="b300")
+            training.simulation.inject(name="block-impaired", pool="b300")
 
     def test_a_fault_twice(self, training: Site) -> None:
-        training.director.inject(name="throttling")
+        training.simulation.inject(name="throttling")
         with pytest.raises(FleetError, match="fault throttling is injected already"):
-            training.director.inject(name="throttling")
+            training.simulation.inject(name="throttling")
 
     def test_one_that_was_not_injected(self, training: Site) -> None:
         with pytest.raises(FleetError, match="fault throttling is not injected"):
-            training.director.clear(name="throttling")
+            training.simulation.clear(name="throttling")
 
     def test_a_node_of_an_empty_pool(self, training: Site) -> None:
         with pytest.raises(FleetError, match="pool rack-a runs no node"):
-            training.director.inject(name="node-fails", pool="rack-a")
+            training.simulation.inject(name="node-fails", pool="rack-a")
 
     def test_time_only_passes(self, training: Site) -> None:
         with pytest.raises(FleetError, match="time only passes"):
-            training.director.advance(to="2026-11-01T00:00:00Z")
+            training.simulation.advance(to="2026-11-01T00:00:00Z")
         with pytest.raises(FleetError, match="without an offset"):
-            training.director.advance(to="2026-12-02T00:00:00")
+            training.simulation.advance(to="2026-12-02T00:00:00")
         with pytest.raises(FleetError, match="expected one of them"):
-            training.director.advance()
+            training.simulation.advance()
 
     def test_a_word_that_is_not_known(self, training: Site) -> None:
         with pytest.raises(FleetError, match="command is 'dance'"):
-            training.director.dispatch("dance")
+            training.simulation.dispatch("dance")

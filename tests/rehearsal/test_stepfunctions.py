@@ -123,9 +123,9 @@ def test_the_deployed_machine_needs_the_rights_that_its_role_has() -> None:
         for policy in made.call("iam", "list_role_policies", RoleName=role)["PolicyNames"]:
             if "StateMachinePolicy" in policy:
                 made.call("iam", "delete_role_policy", RoleName=role, PolicyName=policy)
-        made.director.bring_up()
+        made.simulation.bring_up()
         assert made.pool("rack-a").running == 0
-        assert "not authorized to perform: ec2:DescribeCapacityReservations" in str(made.director.status()["trouble"])
+        assert "not authorized to perform: ec2:DescribeCapacityReservations" in str(made.simulation.status()["trouble"])
 
 
 class TestGroups:
@@ -218,6 +218,6 @@ def test_a_machine_that_is_gone_is_told(inference: Site) -> None:
         item["stateMachineArn"] for item in inference.call("stepfunctions", "list_state_machines")["stateMachines"]
     ]
     inference.call("stepfunctions", "delete_state_machine", stateMachineArn=arn)
-    inference.director.advance(hours=0.2)
+    inference.simulation.advance(hours=0.2)
     run = SIMULATED_ACCOUNT.part(Schedules, inference.environment.account, inference.environment.region).runs[-1]
     assert (run.status, run.error) == ("FAILED", "States.StateMachineDoesNotExist")

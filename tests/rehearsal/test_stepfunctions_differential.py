@@ -123,12 +123,12 @@ def build(case: Case) -> Calls:
     call("iam", "create_role", RoleName="machine", AssumeRolePolicyDocument=EVERYTHING)
     call("iam", "put_role_policy", RoleName="machine", PolicyName="rights", PolicyDocument=EVERYTHING)
     call("sqs", "create_queue", QueueName="dead-letters")
-    cluster = ClusterRecord(told={"name": CLUSTER})
+    cluster = ClusterRecord(described={"name": CLUSTER})
     SIMULATED_ACCOUNT.part(Eks, ACCOUNT, REGION).clusters[CLUSTER] = cluster
     for number, pool in enumerate(case.pools):
         name = f"pool-{number}"
         cluster.node_groups[name] = NodeGroupRecord(
-            told={
+            described={
                 "clusterName": CLUSTER,
                 "nodegroupName": name,
                 "status": pool.status,

@@ -60,15 +60,15 @@ def deploy(
         aws.start(environments=environments, now=_start_time(loaded, at), port=port)
     print(f"embedded AWS on {aws.endpoint}: nothing of this leaves this machine", flush=True)
     variables = aws.variables(account=loaded.account, region=loaded.region)
-    aws.ask("prepare")
+    aws.dispatch("prepare")
     for name in fault or []:
-        aws.ask("inject", name=name, pool=pool)
-    if "CDKToolkit" not in aws.ask("status")["stacks"]:
+        aws.dispatch("inject", name=name, pool=pool)
+    if "CDKToolkit" not in aws.dispatch("status")["stacks"]:
         _cdk(["bootstrap", f"aws://{loaded.account}/{loaded.region}", "--app", ""], variables)
     wanted = {f"{environment}-pool-{pool.name}" for pool in loaded.pools}
-    for name in aws.ask("status")["stacks"]:
+    for name in aws.dispatch("status")["stacks"]:
         if name.startswith(f"{environment}-pool-") and name not in wanted:
-            aws.ask("delete_stack", name=name)
+            aws.dispatch("delete_stack", name=name)
             print(
                 f"pool removed: deleted {name}, as `aws cloudformation delete-stack --stack-name {name}` would",
                 flush=True,
@@ -78,9 +78,9 @@ def deploy(
     if failed:
         _advise(aws, loaded, variables)
         raise typer.Exit(1)
-    aws.ask("bring_up")
+    aws.dispatch("bring_up")
     _show(aws, loaded)
-    audited, cluster = aws.ask("audit"), aws.ask("kubernetes")
+    audited, cluster = aws.dispatch("audit"), aws.dispatch("kubernetes")
     missing = [item for item in audited if item["problem"]]
     for item in missing:
         print(f"{item['stack']}: {item['logical_id']} ({item['type']}) was not found: {item['problem']}")
@@ -104,12 +104,12 @@ def destroy(
     loaded = _load(environments, environment)
     aws = _embedded_aws(environment, state)
     print(f"embedded AWS on {aws.endpoint}: nothing of this leaves this machine", flush=True)
-    for lifted in aws.ask("unprotect"):
+    for lifted in aws.dispatch("unprotect"):
         print(f"taken off, as you would have to in AWS: {lifted}", flush=True)
     variables = aws.variables(account=loaded.account, region=loaded.region)
     chosen = [f"{environment}/**", "--context", f"environment={environment}", "--output", str(output)]
     failed = _cdk(["destroy", *chosen, "--force"], variables)
-    left = aws.ask("purge") if purge else aws.ask("retained")
+    left = aws.dispatch("purge") if purge else aws.dispatch("retained")
     for item in left:
         reason = f": {item['problem']}" if item["problem"] else ""
         print(f"retained on purpose: {item['type']} {item['physical_id']} of {item['stack']}{reason}")
@@ -124,7 +124,7 @@ def status(environment: Name, environments: Environments = FOLDER, as_json: Json
     """What stands: stacks, pools, reservations, and the time."""
     loaded, aws = _load(environments, environment), _embedded_aws(environment, state)
     if as_json:
-        print(json.dumps(aws.ask("status"), indent=2))
+        print(json.dumps(aws.dispatch("status"), indent=2))
     else:
         _show(aws, loaded)
 
@@ -135,19 +135,19 @@ def kubernetes(
 ) -> None:
     """What deployments brought into the cluster: objects, and Helm releases with their versions."""
     _load(environments, environment)
-    told = _embedded_aws(environment, state).ask("kubernetes")
+    content = _embedded_aws(environment, state).dispatch("kubernetes")
     if as_json:
-        print(json.dumps(told, indent=2))
+        print(json.dumps(content, indent=2))
         return
     releases, objects = _table("Helm releases"), _table("objects")
     for column in ("namespace", "release", "chart", "version"):
         releases.add_column(column)
-    for item in sorted(told["releases"], key=lambda one: (one["namespace"], one["name"])):
+    for item in sorted(content["releases"], key=lambda one: (one["namespace"], one["name"])):
         releases.add_row(item["namespace"], item["name"], item["chart"], item["version"])
     for column in ("namespace", "kind", "name"):
         objects.add_column(column)
     for row in sorted(
-        (item["metadata"].get("namespace", ""), item["kind"], item["metadata"]["name"]) for item in told["objects"]
+        (item["metadata"].get("namespace", ""), item["kind"], item["metadata"]["name"]) for item in content["objects"]
     ):
         objects.add_row(*row)
     console = Console(width=max(_WIDTH, Console().width), highlight=False)
@@ -165,7 +165,7 @@ def advance(
 ) -> None:
     """Let time pass: blocks begin and end, the schedule fires, EC2 reclaims."""
     loaded, aws = _load(environments, environment), _embedded_aws(environment, state)
-    aws.ask("advance", to=to, hours=hours)
+    aws.dispatch("advance", to=to, hours=hours)
     _show(aws, loaded)
 
 
@@ -192,7 +192,7 @@ def inject(
     state: State = STATE,
 ) -> None:
     """Inject a fault, until it is cleared."""
-    _embedded_aws(environment, state).ask("inject", name=fault, pool=pool)
+    _embedded_aws(environment, state).dispatch("inject", name=fault, pool=pool)
 
 
 @local.command()
@@ -202,7 +202,7 @@ def clear(
     state: State = STATE,
 ) -> None:
     """End a fault."""
-    _embedded_aws(environment, state).ask("clear", name=fault)
+    _embedded_aws(environment, state).dispatch("clear", name=fault)
 
 
 @local.command()
@@ -244,8 +244,8 @@ def _start_time(environment: Environment, at: datetime | None) -> datetime:
 
 def _cdk(arguments: list[str], variables: dict[str, str]) -> bool:
     """Run the CDK CLI against the embedded AWS; whether it failed."""
-    told = ["--progress", "events"] if arguments[0] != "bootstrap" else []
-    return run_cdk([*arguments, "--no-notices", "--ci", *told], variables)
+    progress = ["--progress", "events"] if arguments[0] != "bootstrap" else []
+    return run_cdk([*arguments, "--no-notices", "--ci", *progress], variables)
 
 
 def _advise(aws: "EmbeddedAws", environment: Environment, variables: dict[str, str]) -> None:
@@ -253,31 +253,34 @@ def _advise(aws: "EmbeddedAws", environment: Environment, variables: dict[str, s
     from ultrafleet.rehearsal.scenarios.advice import failure_reasons  # noqa: PLC0415
 
     reasons = failure_reasons(environment, endpoint=aws.endpoint, variables=variables)
-    for line in _advice(reasons, aws.ask("status")["faults"]):
+    for line in _advice(reasons, aws.dispatch("status")["faults"]):
         print(line)
 
 
 def _show(aws: "EmbeddedAws", environment: Environment) -> None:
     """Tables of what stands."""
-    told = aws.ask("status")
+    status = aws.dispatch("status")
     console = Console(width=max(_WIDTH, Console().width), highlight=False)
-    print(f"\n{environment.name} at {told['now']}, the embedded AWS's own time", flush=True)
+    print(f"\n{environment.name} at {status['now']}, the embedded AWS's own time", flush=True)
     stacks = _table("stacks")
     for column in ("stack", "status"):
         stacks.add_column(column)
-    for name, state in sorted(told["stacks"].items()):
+    for name, state in sorted(status["stacks"].items()):
         stacks.add_row(name, state)
     console.print(stacks)
     pools = _table("pools")
     for column in ("pool", "status", "nodes", "interfaces of a node", "reservation", "zone"):
         pools.add_column(column)
-    for pool in told["pools"]:
+    for pool in status["pools"]:
         pools.add_row(*_pool_row(pool))
     console.print(pools)
-    wrong = [*told["trouble"], *(f"pool {pool['name']}: {issue}" for pool in told["pools"] for issue in pool["issues"])]
+    wrong = [
+        *status["trouble"],
+        *(f"pool {pool['name']}: {issue}" for pool in status["pools"] for issue in pool["issues"]),
+    ]
     for line in wrong:
         print(line)
-    for line in _advice(wrong, told["faults"]):
+    for line in _advice(wrong, status["faults"]):
         print(line)
     print(f"AWS's APIs: AWS_ENDPOINT_URL={aws.endpoint} AWS_REGION={environment.region}, any credentials")
 

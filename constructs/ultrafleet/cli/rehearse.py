@@ -76,16 +76,16 @@ def rehearse(
             expected=", ".join(sorted(pools)),
             remedy=f"the file was edited since, run `make synth ENV={environment}` first",
         )
-    told: list[tuple[Scenario, list[BlockOutcome]]] = []
+    outcomes: list[tuple[Scenario, list[BlockOutcome]]] = []
     for item, blocks in zip(
         (chosen := [lives[name] for name in life or lives]), live_all(loaded, stacks, chosen), strict=True
     ):
-        told.append((item, blocks))
+        outcomes.append((item, blocks))
         if not as_json:
             _show(item, blocks)
     if as_json:
-        print(json.dumps([_as_json(*item) for item in told], indent=2))
-    lost = sum(block.killed for item, blocks in told if item.scheduled for block in blocks)
+        print(json.dumps([_as_json(*item) for item in outcomes], indent=2))
+    lost = sum(block.killed for item, blocks in outcomes if item.scheduled for block in blocks)
     if lost:
         print(f"EC2 took {lost} nodes from pools that the schedule should have emptied")
         raise typer.Exit(1)

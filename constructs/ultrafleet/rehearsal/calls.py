@@ -54,10 +54,10 @@ class Calls:
             try:
                 answer: dict[str, Any] = getattr(client(service, self.account_id, self.region), operation)(**given)
             except ClientError as error:
-                told = error.response["Error"]
-                if told["Code"] in _THROTTLED and attempt < self._throttled_tries:
+                problem = error.response["Error"]
+                if problem["Code"] in _THROTTLED and attempt < self._throttled_tries:
                     continue
-                raise Refusal(told["Code"], told.get("Message", "")) from error
+                raise Refusal(problem["Code"], problem.get("Message", "")) from error
             answer.pop("ResponseMetadata", None)
             return answer
         raise AssertionError("every attempt returns or raises")

@@ -40,7 +40,7 @@ def _asked(response: CloudFormationResponse, stacks: Stacks) -> Stack:
     name = response._get_param("StackName")
     if name.startswith("arn:"):
         name = stacks.get(name).name
-    standing = stacks.named(name)
+    existing = stacks.named(name)
     url = response._get_param("TemplateURL")
     if url:
         body = get_stack_from_s3_url(url, account_id=response.current_account, partition=response.partition)
@@ -52,9 +52,9 @@ def _asked(response: CloudFormationResponse, stacks: Stacks) -> Stack:
     for given in response._get_param("Parameters", []):
         key = given["ParameterKey"]
         if given.get("UsePreviousValue") in {True, "true"}:
-            if standing is None or key not in standing.parameters:
+            if existing is None or key not in existing.parameters:
                 continue
-            parameters[key] = standing.parameters[key]
+            parameters[key] = existing.parameters[key]
         else:
             parameters[key] = given["ParameterValue"]
     return requests.new_stack(

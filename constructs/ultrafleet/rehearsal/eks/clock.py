@@ -68,12 +68,12 @@ class Nodes:
         gone = [instance for moment, instance in group.draining if moment <= now]
         terminate(self._eks.account_id, self._eks.region, gone, reason="EKS: the node group was made smaller")
         group.draining = [(moment, instance) for moment, instance in group.draining if moment > now]
-        if group.told["status"] == "UPDATING" and not group.draining:
-            group.told["status"] = "ACTIVE"
+        if group.described["status"] == "UPDATING" and not group.draining:
+            group.described["status"] = "ACTIVE"
 
     def _forget(self, cluster: ClusterRecord, group: NodeGroupRecord) -> None:
         if not group.draining:
-            del cluster.node_groups[group.told["nodegroupName"]]
+            del cluster.node_groups[group.described["nodegroupName"]]
 
     def _scale_down_by_itself(self, cluster: ClusterRecord, group: NodeGroupRecord, now: datetime) -> None:
         if not group.is_on_blocks or not group.desired:
@@ -91,7 +91,7 @@ class Nodes:
 
     def resize(self, cluster: ClusterRecord, group: NodeGroupRecord, scaling: dict[str, int]) -> None:
         """Set sizes: what is missing is launched at once, what is too much is evicted and then goes."""
-        group.told["scalingConfig"] = {**group.told["scalingConfig"], **scaling}
+        group.described["scalingConfig"] = {**group.described["scalingConfig"], **scaling}
         leaving = {instance for _, instance in group.draining}
         staying = sorted(
             (item for item in self.of(cluster, group) if item.id not in leaving),
@@ -100,20 +100,20 @@ class Nodes:
         surplus = staying[group.desired :]
         if surplus:
             group.draining += [(SIMULATED_ACCOUNT.now + EVICTION, instance.id) for instance in surplus]
-            group.told["status"] = "UPDATING"
+            group.described["status"] = "UPDATING"
         self.fill(cluster, group)
 
     def fill(self, cluster: ClusterRecord, group: NodeGroupRecord) -> None:
         """Launch what is missing, and note what stands against it."""
-        if group.told["status"] in {"DELETING", "CREATE_FAILED"}:
+        if group.described["status"] in {"DELETING", "CREATE_FAILED"}:
             return
         leaving = {instance for _, instance in group.draining}
         missing = group.desired - len([item for item in self.of(cluster, group) if item.id not in leaving])
         if missing <= 0:
             group.next_try = None
-            group.told["health"] = {"issues": []}
-            if group.told["status"] == "DEGRADED":
-                group.told["status"] = "ACTIVE"
+            group.described["health"] = {"issues": []}
+            if group.described["status"] == "DEGRADED":
+                group.described["status"] = "ACTIVE"
             return
         if group.next_try is not None and SIMULATED_ACCOUNT.now < group.next_try:
             return
@@ -122,36 +122,43 @@ class Nodes:
                 self._launch(cluster, group)
         except Refusal as refusal:
             group.next_try = SIMULATED_ACCOUNT.now + _RETRY
-            group.told["health"] = {"issues": [_issue(refusal, cluster, group)]}
-            if group.told["status"] == "ACTIVE":
-                group.told["status"] = "DEGRADED"
+            group.described["health"] = {"issues": [_issue(refusal, cluster, group)]}
+            if group.described["status"] == "ACTIVE":
+                group.described["status"] = "DEGRADED"
             return
         self.fill(cluster, group)
 
     def _launch(self, cluster: ClusterRecord, group: NodeGroupRecord) -> str:
-        told = group.told
-        template, problem = template_data(self._call, told.get("launchTemplate"))
+        described = group.described
+        template, problem = template_data(self._call, described.get("launchTemplate"))
         if problem:
             raise Refusal("InvalidLaunchTemplateId.NotFound", problem)
         if not template.get("NetworkInterfaces") and not template.get("SecurityGroupIds"):
             # Without groups of its own, a node gets the cluster's (EKS user guide, launch templates, high).
-            template = {**template, "SecurityGroupIds": [cluster.told["resourcesVpcConfig"]["clusterSecurityGroupId"]]}
-        types = [template["InstanceType"]] if "InstanceType" in template else told.get("instanceTypes") or ["t3.medium"]
+            template = {
+                **template,
+                "SecurityGroupIds": [cluster.described["resourcesVpcConfig"]["clusterSecurityGroupId"]],
+            }
+        types = (
+            [template["InstanceType"]]
+            if "InstanceType" in template
+            else described.get("instanceTypes") or ["t3.medium"]
+        )
         request = LaunchRequest(
             account_id=self._eks.account_id,
             region=self._eks.region,
             template=template,
             instance_type=types[0],  # where EKS could choose, the first
             subnet_id=self._subnet(cluster, group),
-            ami_architecture=cast("Literal['arm64', 'x86_64']", ARCHITECTURES.get(told["amiType"], "x86_64")),
-            tags={**_identity(cluster, group), f"kubernetes.io/cluster/{cluster.told['name']}": "owned"},
+            ami_architecture=cast("Literal['arm64', 'x86_64']", ARCHITECTURES.get(described["amiType"], "x86_64")),
+            tags={**_identity(cluster, group), f"kubernetes.io/cluster/{cluster.described['name']}": "owned"},
         )
         return str(launch(request))
 
     def _subnet(self, cluster: ClusterRecord, group: NodeGroupRecord) -> str:
         """The subnet with the fewest of the group's nodes."""
         used = Counter(instance.subnet_id for instance in self.of(cluster, group))
-        return str(min(group.told["subnets"], key=lambda subnet: used[subnet]))
+        return str(min(group.described["subnets"], key=lambda subnet: used[subnet]))
 
     # Replacing
 
@@ -169,7 +176,7 @@ class Nodes:
             for group in cluster.node_groups.values():
                 if instance_id not in {instance.id for instance in self.of(cluster, group)}:
                     continue
-                if not (group.told.get("nodeRepairConfig") or {}).get("enabled"):
+                if not (group.described.get("nodeRepairConfig") or {}).get("enabled"):
                     return
                 group.repaired.append((SIMULATED_ACCOUNT.now, instance_id))
                 terminate(self._eks.account_id, self._eks.region, [instance_id], reason="EKS: the node was repaired")
@@ -178,7 +185,7 @@ class Nodes:
     def delete(self, cluster: ClusterRecord, group: NodeGroupRecord) -> None:
         """Evict every node, and forget the group when the last is gone."""
         group.wants_deletion = True
-        group.told["status"] = "DELETING"
+        group.described["status"] = "DELETING"
         leaving = {instance for _, instance in group.draining}
         group.draining += [
             (SIMULATED_ACCOUNT.now + EVICTION, instance.id)
@@ -189,7 +196,7 @@ class Nodes:
 
 
 def _identity(cluster: ClusterRecord, group: NodeGroupRecord) -> dict[str, str]:
-    return {"eks:cluster-name": cluster.told["name"], "eks:nodegroup-name": group.told["nodegroupName"]}
+    return {"eks:cluster-name": cluster.described["name"], "eks:nodegroup-name": group.described["nodegroupName"]}
 
 
 def _issue(refusal: Refusal, cluster: ClusterRecord, group: NodeGroupRecord) -> dict[str, Any]:
@@ -199,5 +206,5 @@ def _issue(refusal: Refusal, cluster: ClusterRecord, group: NodeGroupRecord) -> 
     return {
         "code": _ISSUES.get(refusal.code, "AsgInstanceLaunchFailures"),
         "message": message,
-        "resourceIds": [f"eks-{cluster.told['name']}-{group.told['nodegroupName']}"],
+        "resourceIds": [f"eks-{cluster.described['name']}-{group.described['nodegroupName']}"],
     }

@@ -13,13 +13,13 @@ class NodeGroupRecord:
     """A managed node group.
 
     Attributes:
-        told: what DescribeNodegroup answers.
+        described: what DescribeNodegroup answers.
         draining: instances that leave, with the moment at which they are gone.
         rolled: instances that an update of the version replaced, with the moment.
         repaired: instances that failed and were replaced, with the moment.
     """
 
-    told: dict[str, Any]
+    described: dict[str, Any]
     draining: list[tuple[datetime, str]] = field(default_factory=list)
     rolled: list[tuple[datetime, str]] = field(default_factory=list)
     repaired: list[tuple[datetime, str]] = field(default_factory=list)
@@ -29,19 +29,19 @@ class NodeGroupRecord:
     @property
     def desired(self) -> int:
         """Nodes that it is to have."""
-        return int(self.told["scalingConfig"]["desiredSize"])
+        return int(self.described["scalingConfig"]["desiredSize"])
 
     @property
     def is_on_blocks(self) -> bool:
         """Whether its nodes come from capacity blocks."""
-        return bool(self.told["capacityType"] == "CAPACITY_BLOCK")
+        return bool(self.described["capacityType"] == "CAPACITY_BLOCK")
 
 
 @dataclass(kw_only=True)
 class ClusterRecord:
     """A cluster and what belongs to it."""
 
-    told: dict[str, Any]
+    described: dict[str, Any]
     node_groups: dict[str, NodeGroupRecord] = field(default_factory=dict)
     addons: dict[str, dict[str, Any]] = field(default_factory=dict)
     access_entries: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class ClusterRecord:
 
     def update(self, kind: str, *, status: str = "Successful") -> dict[str, Any]:
         """Note an update, as the calls that change something answer."""
-        told: dict[str, Any] = {
+        described: dict[str, Any] = {
             "id": str(uuid.uuid4()),
             "status": status,
             "type": kind,
@@ -60,8 +60,8 @@ class ClusterRecord:
             "createdAt": SIMULATED_ACCOUNT.now,
             "errors": [],
         }
-        self.updates[told["id"]] = told
-        return told
+        self.updates[described["id"]] = described
+        return described
 
 
 class Eks:

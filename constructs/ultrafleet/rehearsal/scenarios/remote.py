@@ -55,7 +55,7 @@ class EmbeddedAws:
     def is_running(self) -> bool:
         """Whether it answers."""
         try:
-            return bool(self.ask("ping") == self.environment)
+            return bool(self.dispatch("ping") == self.environment)
         except FleetError:
             return False
 
@@ -86,20 +86,20 @@ class EmbeddedAws:
     def stop(self) -> None:
         """Stop it; what was deployed is forgotten."""
         try:
-            self.ask("stop")
+            self.dispatch("stop")
         except FleetError:
             self._kill()
         self._file.unlink(missing_ok=True)
 
-    def ask(self, word: str, **given: Any) -> Any:  # JSON
-        """Say a word to the rehearsal's director.
+    def dispatch(self, command: str, **arguments: Any) -> Any:  # JSON
+        """Send a command to the simulation; arguments and answer are JSON.
 
         Raises:
             FleetError: it doesn't run, or can't do it.
         """
         request = urllib.request.Request(  # localhost
             f"http://127.0.0.1:{self.port}/_rehearsal",
-            data=json.dumps({"word": word, **given}).encode(),
+            data=json.dumps({"command": command, **arguments}).encode(),
             headers={"Content-Type": "application/json"},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -24,11 +24,11 @@ StartResponse = Callable[..., object]
 
 
 class Application:
-    """moto's application, and the rehearsal's own words."""
+    """WSGI application: moto's, and the commands of the simulation at one path."""
 
-    def __init__(self, director: Simulation) -> None:
+    def __init__(self, simulation: Simulation) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._director = director
+        self._simulation = simulation
         self._lock = threading.Lock()
         self.stopped = threading.Event()
 
@@ -38,25 +38,25 @@ class Application:
             answer: Iterable[bytes] = self._moto(environ, start_response)
             return answer
         length = int(environ.get("CONTENT_LENGTH") or 0)
-        status, told = self._told(json.loads(environ["wsgi.input"].read(length) or b"{}"))
-        body = json.dumps(told).encode()
+        status, result = self._dispatch(json.loads(environ["wsgi.input"].read(length) or b"{}"))
+        body = json.dumps(result).encode()
         start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         return [body]
 
-    def _told(self, asked: dict[str, Any]) -> tuple[str, Any]:
-        word = asked.pop("word", "")
-        if word == "stop":
+    def _dispatch(self, request: dict[str, Any]) -> tuple[str, Any]:
+        command = request.pop("command", "")
+        if command == "stop":
             self.stopped.set()
             return "200 OK", {}
         try:
             with self._lock:
-                return "200 OK", self._director.dispatch(word, **asked)
+                return "200 OK", self._simulation.dispatch(command, **request)
         except FleetError as error:
             return "400 Bad Request", {"error": str(error)}
 
 
 def serve(*, environment: str, environments: Path, port: int, now: datetime) -> None:
-    """Serve an environment's account until it is told to stop."""
+    """Serve an environment's account until a stop command."""
     # What this process calls is itself, whatever its caller's AWS is.
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]

@@ -72,7 +72,7 @@ class Simulation:
             "now": SIMULATED_ACCOUNT.now.isoformat(),
             "stacks": {stack.name: stack.status for stack in stacks.live},
             "pools": [asdict(view) for view in pool_views(self.environment)],
-            "trouble": [*self._trouble_of_blocks(), *self._trouble_of_the_schedule()],
+            "trouble": [*self._block_problems(), *self._schedule_problems()],
             "reservations": {
                 reservation.id: {
                     "state": reservation.state(SIMULATED_ACCOUNT.now),
@@ -96,42 +96,44 @@ class Simulation:
             "releases": [asdict(release) for release in content.releases.values()],
         }
 
-    def _trouble_of_the_schedule(self) -> list[str]:
+    def _schedule_problems(self) -> list[str]:
         """What the last run of the schedule could not do: what it sent to the dead-letter queue, or its own failure."""
         runs = SIMULATED_ACCOUNT.part(Schedules, self.environment.account, self.environment.region).runs
         if not runs:
             return []
         last = runs[-1]
-        told = [f"schedule: {last.error}: {last.cause}"] if last.status != "SUCCEEDED" else []
+        problems = [f"schedule: {last.error}: {last.cause}"] if last.status != "SUCCEEDED" else []
         letters = [json.loads(given["MessageBody"]) for action, given in last.writes if action == "SendMessage"]
-        return told + [f"schedule: pool {item['pool']}: {item['error']}: {item['cause']}" for item in letters]
+        return problems + [f"schedule: pool {item['pool']}: {item['error']}: {item['cause']}" for item in letters]
 
-    def _trouble_of_blocks(self) -> list[str]:
+    def _block_problems(self) -> list[str]:
         """What is wrong with blocks, a line each."""
         reservations = SIMULATED_ACCOUNT.part(Reservations, self.environment.account, self.environment.region)
-        told = []
+        problems = []
         for pool in self.environment.pools:
             for block in pool.capacity_blocks:
                 name = f"pool {pool.name}: block {block.capacity_reservation_id}"
                 found = reservations.by_id.get(block.capacity_reservation_id)
                 if found is None:
-                    told.append(f"{name} does not exist in this account")
+                    problems.append(f"{name} does not exist in this account")
                     continue
                 state = found.state(SIMULATED_ACCOUNT.now)
                 if state not in {"scheduled", "active", "expired"}:
-                    told.append(f"{name} is {state}")
+                    problems.append(f"{name} is {state}")
                 if found.interconnect != "ok":
-                    told.append(f"{name} has an interconnect that is {found.interconnect}")
+                    problems.append(f"{name} has an interconnect that is {found.interconnect}")
                 if not found.launchable:
-                    told.append(f"{name} is unlaunchable")
+                    problems.append(f"{name} is unlaunchable")
                 if found.instance_count != block.instance_count:
-                    told.append(f"{name} holds {found.instance_count} instances, the file says {block.instance_count}")
+                    problems.append(
+                        f"{name} holds {found.instance_count} instances, the file says {block.instance_count}"
+                    )
                 if found.availability_zone != block.availability_zone:
-                    told.append(
+                    problems.append(
                         f"{name} is in Availability Zone {found.availability_zone}, the file says "
                         f"{block.availability_zone}"
                     )
-        return told
+        return problems
 
     def advance(self, *, to: str | None = None, hours: float | None = None) -> str:
         """Let time pass.

@@ -24,7 +24,7 @@ _AROUND: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class ScheduledExecution:
     """One execution."""
 
     moment: datetime
@@ -44,7 +44,7 @@ class Schedules:
     def __init__(self, account_id: str, region: str) -> None:
         self.account_id = account_id
         self.region = region
-        self.runs: list[Run] = []
+        self.runs: list[ScheduledExecution] = []
         self._quiet = 0
         self._changes = -1
         self._next: datetime | None = None
@@ -85,7 +85,7 @@ class Schedules:
         calls = SdkIntegrations(account_id=self.account_id, region=self.region, role_arn=machine.roleArn)
         execution = Machine(json.loads(machine.definition), calls).run(start=now)
         self.runs.append(
-            Run(
+            ScheduledExecution(
                 moment=now,
                 machine=machine.name,
                 status=execution.status,
@@ -115,7 +115,7 @@ class Schedules:
 
     def _longest_lead(self) -> timedelta:
         groups = SIMULATED_ACCOUNT.part(Eks, self.account_id, self.region).node_groups()
-        tags = [group.told.get("tags", {}).get(LEAD_TAG, "") for group in groups]
+        tags = [group.described.get("tags", {}).get(LEAD_TAG, "") for group in groups]
         minutes = [int(value) for value in tags if value.isdigit()]
         return timedelta(minutes=max(minutes, default=0))
 
@@ -124,8 +124,8 @@ class Schedules:
         return [s for group in groups for s in group.schedules.values() if s.state == "ENABLED"]
 
 
-def _failed(moment: datetime, machine: str, error: str, cause: str) -> Run:
-    return Run(moment=moment, machine=machine, status="FAILED", error=error, cause=cause, writes=[])
+def _failed(moment: datetime, machine: str, error: str, cause: str) -> ScheduledExecution:
+    return ScheduledExecution(moment=moment, machine=machine, status="FAILED", error=error, cause=cause, writes=[])
 
 
 def _rate(schedule: Schedule) -> timedelta | None:

@@ -122,9 +122,9 @@ class Operation:
 
     def _bring_about(self, logical_id: str, described: Mapping[str, Any], scope: intrinsics.IntrinsicScope) -> None:
         resource_type = described["Type"]
-        standing = self._stack.resources.get(logical_id)
+        existing = self._stack.resources.get(logical_id)
         policies = {key: described[key] for key in ("DeletionPolicy", "UpdateReplacePolicy") if key in described}
-        with self._failing(logical_id, resource_type, standing):
+        with self._failing(logical_id, resource_type, existing):
             about = {"stack": self._stack.name, "logical_id": logical_id, "type": resource_type}
             SIMULATED_ACCOUNT.check_call("cloudformation", "Resource", about)
             provider = _provider(resource_type)
@@ -132,14 +132,14 @@ class Operation:
             unknown = sorted(set(properties) - provider.known)
             if unknown:
                 raise Refusal("NotModelled", f"the embedded AWS does not model {', '.join(unknown)} of {resource_type}")
-        if standing is None:
+        if existing is None:
             self._create(logical_id, provider, properties, policies)
-        elif standing.type != resource_type:
+        elif existing.type != resource_type:
             raise Refusal("ValidationError", f"Update of resource type is not permitted: {logical_id}")
-        elif standing.properties != properties:
-            self._change(standing, provider, properties, policies)
+        elif existing.properties != properties:
+            self._change(existing, provider, properties, policies)
         else:
-            standing.policies = policies
+            existing.policies = policies
 
     def _create(
         self, logical_id: str, provider: Provider, properties: Mapping[str, Any], policies: Mapping[str, str]
@@ -158,30 +158,30 @@ class Operation:
         return resource
 
     def _change(
-        self, standing: StackResource, provider: Provider, properties: Mapping[str, Any], policies: Mapping[str, str]
+        self, existing: StackResource, provider: Provider, properties: Mapping[str, Any], policies: Mapping[str, str]
     ) -> None:
-        replacing = schemas.replacing(provider.type, standing.properties, properties)
+        replacing = schemas.replacing(provider.type, existing.properties, properties)
         if replacing:
             self._tell(
-                standing, "UPDATE_IN_PROGRESS", "Requested update requires the creation of a new physical resource."
+                existing, "UPDATE_IN_PROGRESS", "Requested update requires the creation of a new physical resource."
             )
-            with self._failing(standing.logical_id, provider.type, standing):
-                if schemas.keeps_its_name(provider.type, standing.properties, properties):
+            with self._failing(existing.logical_id, provider.type, existing):
+                if schemas.keeps_its_name(provider.type, existing.properties, properties):
                     raise Refusal(
                         "ValidationError",
                         "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename "
-                        f"{standing.physical.physical_id} and update the stack again. ({', '.join(replacing)} changed)",
+                        f"{existing.physical.physical_id} and update the stack again. ({', '.join(replacing)} changed)",
                     )
-            self._create(standing.logical_id, provider, properties, policies)
-            self._cleanup.append(standing)
+            self._create(existing.logical_id, provider, properties, policies)
+            self._cleanup.append(existing)
             return
-        old_properties, old_policies = standing.properties, standing.policies
-        self._tell(standing, "UPDATE_IN_PROGRESS")
-        self._undo.append(lambda: self._undo_change(standing, provider, properties, old_properties, old_policies))
-        with self._failing(standing.logical_id, provider.type, standing):
-            provider.update(self._call, standing.physical, standing.properties, properties)
-        standing.properties, standing.policies = properties, policies
-        self._tell(standing, "UPDATE_COMPLETE")
+        old_properties, old_policies = existing.properties, existing.policies
+        self._tell(existing, "UPDATE_IN_PROGRESS")
+        self._undo.append(lambda: self._undo_change(existing, provider, properties, old_properties, old_policies))
+        with self._failing(existing.logical_id, provider.type, existing):
+            provider.update(self._call, existing.physical, existing.properties, properties)
+        existing.properties, existing.policies = properties, policies
+        self._tell(existing, "UPDATE_COMPLETE")
 
     def _clean_up(self, old_template: Mapping[str, Any]) -> None:
         """After a good update: what was replaced, and what the template has no more."""
@@ -275,14 +275,14 @@ class Operation:
         self._stacks.retained.append((self._stack.name, resource))
 
     @contextlib.contextmanager
-    def _failing(self, logical_id: str, resource_type: str, standing: StackResource | None) -> Any:
+    def _failing(self, logical_id: str, resource_type: str, existing: StackResource | None) -> Any:
         """Tell of a failure in the stack's events, as the reason of the resource's status."""
         try:
             yield
         except Exception as error:
             refusal = error if isinstance(error, Refusal) else _own_fault(error)
-            status = "CREATE_FAILED" if standing is None else "UPDATE_FAILED"
-            physical = "" if standing is None else standing.physical.physical_id
+            status = "CREATE_FAILED" if existing is None else "UPDATE_FAILED"
+            physical = "" if existing is None else existing.physical.physical_id
             message = _handler_message(refusal)
             self._stack.record_resource(logical_id, resource_type, physical, status, message)
             raise Refusal(refusal.code, message, rule=refusal.rule) from error

@@ -17,8 +17,8 @@ _UPDATABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", 
 
 def create(stacks: Stacks, wanted: Stack, **options: Any) -> Stack:
     """CreateStack."""
-    standing = stacks.named(wanted.name)
-    if standing is not None:
+    existing = stacks.named(wanted.name)
+    if existing is not None:
         raise Refusal("AlreadyExistsException", f"Stack [{wanted.name}] already exists")
     _check(wanted)
     stacks.stacks[wanted.stack_id] = wanted
@@ -38,12 +38,12 @@ def update(stacks: Stacks, stack: Stack, wanted: Stack, **options: Any) -> Stack
 
 def propose(stacks: Stacks, wanted: Stack, *, kind: str, name: str, description: str | None) -> ChangeSet:
     """CreateChangeSet."""
-    standing = stacks.named(wanted.name)
+    existing = stacks.named(wanted.name)
     if kind == "CREATE":
-        if standing is not None and standing.status != "REVIEW_IN_PROGRESS":
+        if existing is not None and existing.status != "REVIEW_IN_PROGRESS":
             raise Refusal("ValidationError", f"Stack [{wanted.name}] already exists and cannot be created again")
-        stack = standing or wanted
-        if standing is None:
+        stack = existing or wanted
+        if existing is None:
             stack.record("REVIEW_IN_PROGRESS", "User Initiated")
             stacks.stacks[stack.stack_id] = stack
     else:

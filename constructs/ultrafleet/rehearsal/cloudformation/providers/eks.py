@@ -210,11 +210,11 @@ class NodegroupProvider(Provider):
 def health(nodegroup: Mapping[str, Any]) -> str:
     """A node group's health issues as CloudFormation's events tell them."""
     issues = nodegroup.get("health", {}).get("issues", [])
-    told = ", ".join(
+    issues_text = ", ".join(
         f"Issue(Code={issue['code']}, Message={issue['message']}, ResourceIds={issue.get('resourceIds', [])})"
         for issue in issues
     )
-    return f"[{told}]"
+    return f"[{issues_text}]"
 
 
 @provides

@@ -44,7 +44,7 @@ class LayerVersionProvider(Provider):
 
     def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         _check_code(call, properties["Content"])
-        told = call(
+        created = call(
             "lambda",
             "publish_layer_version",
             LayerName=properties.get("LayerName", context.name(most=64)),
@@ -53,7 +53,7 @@ class LayerVersionProvider(Provider):
             Content={"ZipFile": _EMPTY_ZIP},
         )
         return PhysicalResource(
-            physical_id=told["LayerVersionArn"], attributes={"LayerVersionArn": told["LayerVersionArn"]}
+            physical_id=created["LayerVersionArn"], attributes={"LayerVersionArn": created["LayerVersionArn"]}
         )
 
     def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
@@ -87,7 +87,7 @@ class FunctionProvider(Provider):
     def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         self._check(call, properties)
         name = properties.get("FunctionName", context.name(most=64))
-        told = call(
+        created = call(
             "lambda",
             "create_function",
             FunctionName=name,
@@ -97,7 +97,7 @@ class FunctionProvider(Provider):
             Tags={tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])} or None,
             **{key: properties[key] for key in self._told if key in properties},
         )
-        return PhysicalResource(physical_id=name, attributes={"Arn": told["FunctionArn"]})
+        return PhysicalResource(physical_id=name, attributes={"Arn": created["FunctionArn"]})
 
     def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found: Mapping[str, Any] = call("lambda", "get_function", FunctionName=resource.physical_id)["Configuration"]

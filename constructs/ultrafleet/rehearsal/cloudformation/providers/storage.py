@@ -33,7 +33,7 @@ class FileSystemProvider(Provider):
 
     def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         self._check(call, properties)
-        told = call(
+        created = call(
             "fsx",
             "create_file_system",
             FileSystemType=properties["FileSystemType"],
@@ -45,7 +45,7 @@ class FileSystemProvider(Provider):
             LustreConfiguration=_lustre(properties),
             FileSystemTypeVersion=properties.get("FileSystemTypeVersion"),
         )["FileSystem"]
-        file_system_id = told["FileSystemId"]
+        file_system_id = created["FileSystemId"]
         return PhysicalResource(
             physical_id=file_system_id,
             attributes={
@@ -191,7 +191,7 @@ class SecretProvider(Provider):
             PasswordLength=int(made_up.get("PasswordLength", 32)),
             ExcludePunctuation=bool(made_up.get("ExcludePunctuation", False)),
         )["RandomPassword"]
-        told = call(
+        created = call(
             "secretsmanager",
             "create_secret",
             Name=name,
@@ -200,7 +200,7 @@ class SecretProvider(Provider):
             SecretString=value,
             Tags=tags_of(properties) or None,
         )
-        return PhysicalResource(physical_id=told["ARN"], attributes={"Id": told["ARN"]})
+        return PhysicalResource(physical_id=created["ARN"], attributes={"Id": created["ARN"]})
 
     def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         return call("secretsmanager", "describe_secret", SecretId=resource.physical_id)

@@ -6,7 +6,7 @@ from moto.ec2.utils import random_id
 
 from ultrafleet.rehearsal.ec2.api.operations import add_operation, filtered
 from ultrafleet.rehearsal.ec2.state.moto_backend import put_tags, specified_tags
-from ultrafleet.rehearsal.ec2.state.placement_groups import PlacementGroup, PlacementGroups
+from ultrafleet.rehearsal.ec2.state.placement_groups import PlacementGroupRecord, PlacementGroups
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 _FILTERS: Final = ("group-arn", "group-name", "spread-level", "state", "strategy")
@@ -33,7 +33,7 @@ def create(account_id: str, region: str, params: dict[str, Any]) -> dict[str, An
     if partitions is not None and (strategy != "partition" or not 1 <= int(partitions) <= _MAX_PARTITIONS):
         raise Refusal("InvalidParameterValue", f"Invalid value '{partitions}' for PartitionCount.")
     group_id = str(random_id("pg"))
-    group = PlacementGroup(
+    group = PlacementGroupRecord(
         name=name,
         id=group_id,
         arn=f"arn:aws:ec2:{region}:{account_id}:placement-group/{name}",

@@ -12,7 +12,7 @@ from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.layout import Interface, Violation, layout_violations
 from ultrafleet.rehearsal.ec2.state.instance_types import catalog_type, network_limits
 from ultrafleet.rehearsal.ec2.state.moto_backend import backend
-from ultrafleet.rehearsal.ec2.state.placement_groups import PlacementGroup, PlacementGroups
+from ultrafleet.rehearsal.ec2.state.placement_groups import PlacementGroupRecord, PlacementGroups
 from ultrafleet.rehearsal.ec2.state.reservation_groups import group_exists, group_members
 from ultrafleet.rehearsal.ec2.state.reservations import CapacityReservation, Reservations
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
@@ -102,7 +102,7 @@ class LaunchFacts:
     reservation: CapacityReservation | None
     reservation_room: int
     placement_group_name: str | None
-    placement_group: PlacementGroup | None
+    placement_group: PlacementGroupRecord | None
     tenancy: str
     platform: str
     user_data_bytes: int

@@ -11,7 +11,7 @@ _RESERVABLE: Final = ("cluster", "precision-time")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlacementGroup:
+class PlacementGroupRecord:
     """A placement group.
 
     Attributes:
@@ -37,14 +37,14 @@ class PlacementGroups:
     def __init__(self, account_id: str, region: str) -> None:
         self.account_id = account_id
         self.region = region
-        self.by_name: dict[str, PlacementGroup] = {}
+        self.by_name: dict[str, PlacementGroupRecord] = {}
 
-    def find(self, name_or_id: str) -> PlacementGroup | None:
+    def find(self, name_or_id: str) -> PlacementGroupRecord | None:
         """A group by its name, id or ARN, or None."""
         found = (group for group in self.by_name.values() if name_or_id in (group.name, group.id, group.arn))
         return next(found, None)
 
-    def get(self, name_or_id: str) -> PlacementGroup:
+    def get(self, name_or_id: str) -> PlacementGroupRecord:
         """A group by its name, id or ARN.
 
         Raises:
@@ -55,7 +55,7 @@ class PlacementGroups:
             raise Refusal("InvalidPlacementGroup.Unknown", f"The Placement Group '{name_or_id}' is unknown.")
         return found
 
-    def for_reservation(self, arn: str) -> PlacementGroup:
+    def for_reservation(self, arn: str) -> PlacementGroupRecord:
         """A group that a reservation can be made in.
 
         Raises:
@@ -71,7 +71,7 @@ class PlacementGroups:
             )
         return found
 
-    def is_used(self, group: PlacementGroup) -> bool:
+    def is_used(self, group: PlacementGroupRecord) -> bool:
         """Whether instances are in it, or a reservation that isn't over."""
         from ultrafleet.rehearsal.ec2.state.reservations import Reservations  # noqa: PLC0415 - they name each other
 
@@ -86,7 +86,7 @@ class PlacementGroups:
             for item in reservations
         )
 
-    def answer(self, group: PlacementGroup) -> dict[str, Any]:
+    def answer(self, group: PlacementGroupRecord) -> dict[str, Any]:
         """A group as the API describes it."""
         answer: dict[str, Any] = {
             "GroupName": group.name,

@@ -10,13 +10,13 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 def grant_nodes(eks: Eks, cluster: ClusterRecord, role_arn: str) -> None:
     """EKS gives the nodes of a managed group their access entry itself (EKS user guide, access entries, high)."""
-    mode = (cluster.told.get("accessConfig") or {}).get("authenticationMode", "CONFIG_MAP")
+    mode = (cluster.described.get("accessConfig") or {}).get("authenticationMode", "CONFIG_MAP")
     if "API" in mode and role_arn not in cluster.access_entries:
         cluster.access_entries[role_arn] = _entry(eks, cluster, {"principalArn": role_arn, "type": "EC2_LINUX"})
 
 
 def _entry(eks: Eks, cluster: ClusterRecord, params: dict[str, Any]) -> dict[str, Any]:
-    name = cluster.told["name"]
+    name = cluster.described["name"]
     return {
         "clusterName": name,
         "principalArn": params["principalArn"],
@@ -131,20 +131,20 @@ def associate(eks: Eks, cluster: ClusterRecord, params: dict[str, Any]) -> dict[
             "ResourceInUseException", f"Association already exists for {account[1]} in namespace {account[0]}"
         )
     association_id = f"a-{uuid.uuid4().hex[:17]}"
-    told = {
-        "clusterName": cluster.told["name"],
+    described = {
+        "clusterName": cluster.described["name"],
         "namespace": account[0],
         "serviceAccount": account[1],
         "roleArn": params["roleArn"],
-        "associationArn": eks.arn("podidentityassociation", cluster.told["name"], association_id),
+        "associationArn": eks.arn("podidentityassociation", cluster.described["name"], association_id),
         "associationId": association_id,
         "tags": params.get("tags") or {},
         "createdAt": SIMULATED_ACCOUNT.now,
         "modifiedAt": SIMULATED_ACCOUNT.now,
         **({"ownerArn": params["ownerArn"]} if "ownerArn" in params else {}),
     }
-    cluster.associations[association_id] = told
-    return told
+    cluster.associations[association_id] = described
+    return described
 
 
 def _association(cluster: ClusterRecord, params: dict[str, Any]) -> dict[str, Any]:

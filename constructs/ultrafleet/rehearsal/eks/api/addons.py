@@ -14,7 +14,7 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 def _addon(cluster: ClusterRecord, params: dict[str, Any]) -> dict[str, Any]:
     name = params["addonName"]
     if name not in cluster.addons:
-        raise Refusal("ResourceNotFoundException", f"No addon: {name} found in cluster: {cluster.told['name']}")
+        raise Refusal("ResourceNotFoundException", f"No addon: {name} found in cluster: {cluster.described['name']}")
     return cluster.addons[name]
 
 
@@ -38,10 +38,10 @@ def create_addon(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     if name not in ADDON_NAMES:
         raise Refusal("InvalidParameterException", f"Addon {name} specified is not supported")
     _check_configuration(params)
-    arn = eks.arn("addon", cluster.told["name"], name, str(uuid.uuid4()))
-    told = {
+    arn = eks.arn("addon", cluster.described["name"], name, str(uuid.uuid4()))
+    described = {
         "addonName": name,
-        "clusterName": cluster.told["name"],
+        "clusterName": cluster.described["name"],
         "status": "ACTIVE",
         "addonVersion": params.get("addonVersion") or "v1.0.0-eksbuild.1",
         "health": {"issues": []},
@@ -51,9 +51,9 @@ def create_addon(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
         "tags": params.get("tags") or {},
         **{key: params[key] for key in ("configurationValues", "serviceAccountRoleArn") if params.get(key)},
     }
-    told["podIdentityAssociations"] = _associations(eks, cluster, arn, params)
-    cluster.addons[name] = told
-    return {"addon": told}
+    described["podIdentityAssociations"] = _associations(eks, cluster, arn, params)
+    cluster.addons[name] = described
+    return {"addon": described}
 
 
 def _associations(eks: Eks, cluster: ClusterRecord, owner: str, params: dict[str, Any]) -> list[str]:
@@ -81,9 +81,9 @@ def list_addons(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
 def update_addon(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     """UpdateAddon."""
     cluster = eks.cluster(params["name"])
-    told = _addon(cluster, params)
+    described = _addon(cluster, params)
     _check_configuration(params)
-    told.update(
+    described.update(
         {
             key: params[key]
             for key in ("addonVersion", "configurationValues", "serviceAccountRoleArn")
@@ -91,7 +91,7 @@ def update_addon(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
         }
     )
     if params.get("podIdentityAssociations") is not None:
-        told["podIdentityAssociations"] = _associations(eks, cluster, told["addonArn"], params)
+        described["podIdentityAssociations"] = _associations(eks, cluster, described["addonArn"], params)
     return {"update": cluster.update("AddonUpdate")}
 
 
@@ -99,10 +99,10 @@ def update_addon(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
 def delete_addon(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     """DeleteAddon."""
     cluster = eks.cluster(params["name"])
-    told = _addon(cluster, params)
+    described = _addon(cluster, params)
     del cluster.addons[params["addonName"]]
-    _associations(eks, cluster, told["addonArn"], {})
-    return {"addon": {**told, "status": "DELETING"}}
+    _associations(eks, cluster, described["addonArn"], {})
+    return {"addon": {**described, "status": "DELETING"}}
 
 
 @operation
@@ -115,8 +115,8 @@ def create_capability(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     cluster.capabilities[name] = {
         **{key: params[key] for key in kept if params.get(key) is not None},
         "capabilityName": name,
-        "arn": eks.arn("capability", cluster.told["name"], name),
-        "clusterName": cluster.told["name"],
+        "arn": eks.arn("capability", cluster.described["name"], name),
+        "clusterName": cluster.described["name"],
         "status": "ACTIVE",
         "tags": params.get("tags") or {},
         "createdAt": SIMULATED_ACCOUNT.now,
@@ -147,16 +147,16 @@ def list_capabilities(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
 def update_capability(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     """UpdateCapability: role, what becomes of its content, and who has which role in Argo CD."""
     cluster = eks.cluster(params["name"])
-    told = _capability(cluster, params)
-    told |= {key: params[key] for key in ("roleArn", "deletePropagationPolicy") if params.get(key) is not None}
+    described = _capability(cluster, params)
+    described |= {key: params[key] for key in ("roleArn", "deletePropagationPolicy") if params.get(key) is not None}
     changes = ((params.get("configuration") or {}).get("argoCd") or {}).get("rbacRoleMappings")
     if changes is not None:
-        argo_cd = told.setdefault("configuration", {}).setdefault("argoCd", {})
+        argo_cd = described.setdefault("configuration", {}).setdefault("argoCd", {})
         removed = changes.get("removeRoleMappings") or []
         added = changes.get("addOrUpdateRoleMappings") or []
         kept = [item for item in argo_cd.get("rbacRoleMappings", []) if item not in [*removed, *added]]
         argo_cd["rbacRoleMappings"] = [*kept, *added]
-    told["modifiedAt"] = SIMULATED_ACCOUNT.now
+    described["modifiedAt"] = SIMULATED_ACCOUNT.now
     return {"update": cluster.update("CapabilityUpdate")}
 
 

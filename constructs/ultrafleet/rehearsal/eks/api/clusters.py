@@ -27,7 +27,7 @@ def create_cluster(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     name = params["name"]
     vpc_id = subnets[0]["VpcId"]
     unique = hashlib.sha256(f"{eks.account_id}/{eks.region}/{name}".encode()).hexdigest()[:32].upper()
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         **{key: copy.deepcopy(params[key]) for key in (*_CONFIGS, "roleArn", "encryptionConfig") if key in params},
         "name": name,
         "arn": eks.arn("cluster", name),
@@ -46,9 +46,9 @@ def create_cluster(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
             "clusterSecurityGroupId": _cluster_security_group(call, name, vpc_id),
         },
     }
-    told.setdefault("deletionProtection", False)
-    eks.clusters[name] = ClusterRecord(told=told)
-    return {"cluster": told}
+    described.setdefault("deletionProtection", False)
+    eks.clusters[name] = ClusterRecord(described=described)
+    return {"cluster": described}
 
 
 def _cluster_security_group(call: Calls, name: str, vpc_id: str) -> str:
@@ -68,7 +68,7 @@ def _cluster_security_group(call: Calls, name: str, vpc_id: str) -> str:
 @operation
 def describe_cluster(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeCluster."""
-    return {"cluster": eks.cluster(params["name"]).told}
+    return {"cluster": eks.cluster(params["name"]).described}
 
 
 @operation
@@ -88,9 +88,9 @@ def update_cluster_config(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
         )
     key = given[0]
     if isinstance(params[key], dict):
-        cluster.told[key] = {**cluster.told.get(key, {}), **params[key]}
+        cluster.described[key] = {**cluster.described.get(key, {}), **params[key]}
     else:
-        cluster.told[key] = params[key]
+        cluster.described[key] = params[key]
     return {"update": cluster.update("ConfigUpdate")}
 
 
@@ -98,10 +98,10 @@ def update_cluster_config(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
 def update_cluster_version(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     """UpdateClusterVersion: one minor version at a time."""
     cluster = eks.cluster(params["name"])
-    old, new = cluster.told["version"], params["version"]
+    old, new = cluster.described["version"], params["version"]
     if new not in VERSIONS or int(new.split(".")[1]) != int(old.split(".")[1]) + 1:
         raise Refusal("InvalidParameterException", f"Unsupported Kubernetes minor version update from {old} to {new}")
-    cluster.told["version"] = new
+    cluster.described["version"] = new
     return {"update": cluster.update("VersionUpdate")}
 
 
@@ -111,15 +111,15 @@ def delete_cluster(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     cluster = eks.cluster(params["name"])
     if cluster.node_groups:
         raise Refusal("ResourceInUseException", "Cluster has nodegroups attached")
-    if cluster.told["deletionProtection"]:
+    if cluster.described["deletionProtection"]:
         raise Refusal(
             "InvalidRequestException",
             "The cluster cannot be deleted while it has deletion protection enabled. Disable it first.",
         )
     call = Calls(account_id=eks.account_id, region=eks.region)
-    call("ec2", "delete_security_group", GroupId=cluster.told["resourcesVpcConfig"]["clusterSecurityGroupId"])
+    call("ec2", "delete_security_group", GroupId=cluster.described["resourcesVpcConfig"]["clusterSecurityGroupId"])
     del eks.clusters[params["name"]]
-    return {"cluster": {**cluster.told, "status": "DELETING"}}
+    return {"cluster": {**cluster.described, "status": "DELETING"}}
 
 
 @operation
@@ -141,15 +141,15 @@ def _tagged(eks: Eks, arn: str) -> dict[str, str]:
     """Tags of whatever has an ARN."""
     for cluster in eks.clusters.values():
         things = [
-            (cluster.told, "arn"),
-            *((group.told, "nodegroupArn") for group in cluster.node_groups.values()),
+            (cluster.described, "arn"),
+            *((group.described, "nodegroupArn") for group in cluster.node_groups.values()),
             *((addon, "addonArn") for addon in cluster.addons.values()),
             *((entry, "accessEntryArn") for entry in cluster.access_entries.values()),
             *((association, "associationArn") for association in cluster.associations.values()),
         ]
-        for told, key in things:
-            if told[key] == arn:
-                found: dict[str, str] = told.setdefault("tags", {})
+        for described, key in things:
+            if described[key] == arn:
+                found: dict[str, str] = described.setdefault("tags", {})
                 return found
     raise Refusal("NotFoundException", f"No resource found for ARN: {arn}")
 

@@ -32,17 +32,17 @@ def create_nodegroup(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
             eks=eks, cluster=cluster, params=params, template=template, template_problem=problem, subnets=subnets
         )
     )
-    group = NodeGroupRecord(told=_told(eks, cluster, params))
+    group = NodeGroupRecord(described=_description(eks, cluster, params))
     cluster.node_groups[params["nodegroupName"]] = group
     grant_nodes(eks, cluster, params["nodeRole"])
     _nodes(eks).fill(cluster, group)
-    if group.told["health"]["issues"]:
-        group.told["status"] = "CREATE_FAILED"
+    if group.described["health"]["issues"]:
+        group.described["status"] = "CREATE_FAILED"
         group.next_try = None
-    return {"nodegroup": group.told}
+    return {"nodegroup": group.described}
 
 
-def _told(eks: Eks, cluster: ClusterRecord, params: Mapping[str, Any]) -> dict[str, Any]:
+def _description(eks: Eks, cluster: ClusterRecord, params: Mapping[str, Any]) -> dict[str, Any]:
     kept = (
         "instanceTypes", "subnets", "nodeRole", "labels", "taints", "updateConfig", "nodeRepairConfig",
         "launchTemplate", "diskSize", "tags",
@@ -52,10 +52,10 @@ def _told(eks: Eks, cluster: ClusterRecord, params: Mapping[str, Any]) -> dict[s
     return {
         **{key: copy.deepcopy(params[key]) for key in kept if params.get(key) is not None},
         "nodegroupName": name,
-        "nodegroupArn": eks.arn("nodegroup", cluster.told["name"], name, str(uuid.uuid4())),
-        "clusterName": cluster.told["name"],
-        "version": params.get("version") or cluster.told["version"],
-        "releaseVersion": params.get("releaseVersion") or f"{cluster.told['version']}.0-20261101",
+        "nodegroupArn": eks.arn("nodegroup", cluster.described["name"], name, str(uuid.uuid4())),
+        "clusterName": cluster.described["name"],
+        "version": params.get("version") or cluster.described["version"],
+        "releaseVersion": params.get("releaseVersion") or f"{cluster.described['version']}.0-20261101",
         "createdAt": SIMULATED_ACCOUNT.now,
         "modifiedAt": SIMULATED_ACCOUNT.now,
         "status": "ACTIVE",
@@ -70,7 +70,7 @@ def _told(eks: Eks, cluster: ClusterRecord, params: Mapping[str, Any]) -> dict[s
 @operation
 def describe_nodegroup(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeNodegroup."""
-    return {"nodegroup": eks.node_group(params["name"], params["nodegroupName"]).told}
+    return {"nodegroup": eks.node_group(params["name"], params["nodegroupName"]).described}
 
 
 @operation
@@ -86,25 +86,25 @@ def update_nodegroup_config(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     _check_free(group)
     scaling = params.get("scalingConfig")
     if scaling:
-        wanted = {**group.told["scalingConfig"], **scaling}
+        wanted = {**group.described["scalingConfig"], **scaling}
         if not 0 <= wanted["minSize"] <= wanted["desiredSize"] <= wanted["maxSize"]:
             raise Refusal("InvalidParameterException", f"desired size {wanted['desiredSize']} is not between the sizes")
     labels = params.get("labels") or {}
     if labels:
-        told = group.told.setdefault("labels", {})
-        told.update(labels.get("addOrUpdateLabels") or {})
+        described = group.described.setdefault("labels", {})
+        described.update(labels.get("addOrUpdateLabels") or {})
         for key in labels.get("removeLabels") or []:
-            told.pop(key, None)
+            described.pop(key, None)
     taints = params.get("taints") or {}
     if taints:
         changed = [*(taints.get("addOrUpdateTaints") or []), *(taints.get("removeTaints") or [])]
         keys = {(taint["key"], taint["effect"]) for taint in changed}
-        kept = [taint for taint in group.told.get("taints", []) if (taint["key"], taint["effect"]) not in keys]
-        group.told["taints"] = [*kept, *(taints.get("addOrUpdateTaints") or [])]
+        kept = [taint for taint in group.described.get("taints", []) if (taint["key"], taint["effect"]) not in keys]
+        group.described["taints"] = [*kept, *(taints.get("addOrUpdateTaints") or [])]
     for key in ("updateConfig", "nodeRepairConfig"):
         if params.get(key):
-            group.told[key] = params[key]
-    group.told["modifiedAt"] = SIMULATED_ACCOUNT.now
+            group.described[key] = params[key]
+    group.described["modifiedAt"] = SIMULATED_ACCOUNT.now
     if scaling:
         group.next_try = None
         _nodes(eks).resize(cluster, group, scaling)
@@ -122,13 +122,15 @@ def update_nodegroup_version(eks: Eks, params: dict[str, Any]) -> dict[str, Any]
         _, problem = template_data(call, template)
         if problem:
             raise Refusal("InvalidParameterException", problem)
-        if template.get("id", group.told["launchTemplate"].get("id")) != group.told["launchTemplate"].get("id"):
+        if template.get("id", group.described["launchTemplate"].get("id")) != group.described["launchTemplate"].get(
+            "id"
+        ):
             raise Refusal("InvalidParameterException", "You cannot change the launch template of a node group")
-        group.told["launchTemplate"] = {**group.told["launchTemplate"], **template}
+        group.described["launchTemplate"] = {**group.described["launchTemplate"], **template}
     for key in ("version", "releaseVersion"):
         if params.get(key):
-            group.told[key] = params[key]
-    group.told["modifiedAt"] = SIMULATED_ACCOUNT.now
+            group.described[key] = params[key]
+    group.described["modifiedAt"] = SIMULATED_ACCOUNT.now
     _nodes(eks).roll(cluster, group)
     return {"update": cluster.update("VersionUpdate")}
 
@@ -137,15 +139,15 @@ def update_nodegroup_version(eks: Eks, params: dict[str, Any]) -> dict[str, Any]
 def delete_nodegroup(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     """DeleteNodegroup: its nodes are evicted first."""
     cluster, group = eks.cluster(params["name"]), eks.node_group(params["name"], params["nodegroupName"])
-    told = {**group.told, "status": "DELETING"}
+    described = {**group.described, "status": "DELETING"}
     _nodes(eks).delete(cluster, group)
-    return {"nodegroup": told}
+    return {"nodegroup": described}
 
 
 def _check_free(group: NodeGroupRecord) -> None:
     """One update at a time."""
-    if group.told["status"] in {"UPDATING", "DELETING", "CREATING"}:
+    if group.described["status"] in {"UPDATING", "DELETING", "CREATING"}:
         raise Refusal(
             "ResourceInUseException",
-            f"Nodegroup cannot be updated as it is currently not in Active State: {group.told['status']}",
+            f"Nodegroup cannot be updated as it is currently not in Active State: {group.described['status']}",
         )

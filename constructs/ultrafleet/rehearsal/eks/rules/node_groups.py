@@ -59,7 +59,11 @@ class NodeGroupFacts:
 def _name_taken(facts: NodeGroupFacts) -> str | None:
     name = facts.params["nodegroupName"]
     taken = name in facts.cluster.node_groups
-    return f"NodeGroup already exists with name {name} and cluster name {facts.cluster.told['name']}" if taken else None
+    return (
+        f"NodeGroup already exists with name {name} and cluster name {facts.cluster.described['name']}"
+        if taken
+        else None
+    )
 
 
 def _too_many(facts: NodeGroupFacts) -> str | None:
@@ -141,7 +145,7 @@ def _subnet_missing(facts: NodeGroupFacts) -> str | None:
 
 
 def _subnet_elsewhere(facts: NodeGroupFacts) -> str | None:
-    vpc = facts.cluster.told["resourcesVpcConfig"]["vpcId"]
+    vpc = facts.cluster.described["resourcesVpcConfig"]["vpcId"]
     wrong = [subnet["SubnetId"] for subnet in facts.subnets if subnet["VpcId"] != vpc]
     return f"Subnets {wrong} are not in the VPC of the cluster" if wrong else None
 
