@@ -9,6 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
+from ultrafleet.catalog.fact_file import SourceText
 from ultrafleet.catalog.network_card import NetworkCard
 from ultrafleet.catalog.source import Confidence, Fact, Source
 from ultrafleet.catalog.type_facts import InstanceTypeFacts, UltraServerTypeFacts
@@ -26,19 +27,9 @@ def read_data(name: str) -> Any:  # noqa: ANN401 - JSON
     return json.loads((files("ultrafleet.catalog") / "data" / f"{name}.json").read_text(encoding="utf-8"))
 
 
-class SourceText(Strict):
-    """A source as `sources.json` describes it: its confidence is stated where it is used."""
-
-    text: str
-    address: str | None = None
-
-
-Sources = Mapping[str, SourceText]
-
-
 @cache
-def sources() -> Sources:
-    """All sources of the data files, by the key that they use."""
+def sources() -> Mapping[str, SourceText]:
+    """All sources of the data files, by the key that they use; confidences are stated where they are used."""
     return {key: SourceText.model_validate(value) for key, value in read_data("sources").items()}
 
 
