@@ -11,12 +11,12 @@ _HEAD = """# Policy for any template
 
     .venv/bin/ultrafleet check cdk.out/ other-team/template.yaml
 
-holds CloudFormation templates (JSON, or YAML with short intrinsics; CDK's or anybody's) to the rules below.
+checks CloudFormation templates (JSON, or YAML with short intrinsics; of the CDK or of any author) against the rules below.
 Exit 0 clean, 1 errors found, 2 unusable input; `--json` is a list of `file`, `resource`, `rule`, `severity`, `message`,
 `--sarif` is what code hosts show beside the lines of a pull request. `--parameter NAME=VALUE` gives a parameter that
 has no default. Templates that are named together see each other's exports, and nested stacks what their parents give
-them. A file of a folder that is meant as a template and can't be read is told, the others are checked, the exit is 2.
-[What it says of templates that nobody here wrote](policy-elsewhere.md).
+them. A template in a folder that can't be read is reported, the others are checked, the exit is 2.
+[Findings in templates of other projects](policy-elsewhere.md).
 
 The same rules, elsewhere:
 
@@ -26,14 +26,14 @@ The same rules, elsewhere:
 | cfn-lint | `cfn-lint --append-rules ultrafleet.policy.cfn_lint --ignore-checks E3628 -- template.yaml` |
 | Python | `check_templates(read_templates([Path("cdk.out")]))`, both from `ultrafleet.policy` |
 
-cfn-lint tells them as E9700, W9700 and I9700. E3628 is its own: its list of instance types lacks p6e-gb200 and trn2u.
+cfn-lint reports them as E9700, W9700 and I9700. E3628 is its own: its list of instance types lacks p6e-gb200 and trn2u.
 
 A rule may give less than the severity of its heading, such as a warning for what is not stated and an error for what is
 stated wrongly.
 
 ## Acknowledgements
 
-What is read and accepted goes into a YAML file, which `check` and `review` take by `--acknowledgements FILE`. One
+Accepted findings go into a YAML file, which `check` and `review` take by `--acknowledgements FILE`. One
 accepts one rule on one resource, until its last day, and is shown with its reason. `file`, the end of the template's
 path (a pattern), may be left out. `--as-of DATE` is the day on which they have to be valid; default: today, UTC.
 
@@ -44,11 +44,11 @@ path (a pattern), may be left out. `--as-of DATE` is the day on which they have 
       owner: ml-platform@example.com
       until: 2027-01-31
 
-One that is over leaves its error; one that covers nothing is a warning. The CDK's own
+An expired one no longer hides its error; one that covers nothing is a warning. The CDK's own
 `cdk.Validations.of(construct).acknowledge(cdk.Acknowledgment(id="ultrafleet::public-endpoint", reason="…"))` works with
-the plugin. In `--json` what is accepted has the severity `acknowledged`.
+the plugin. In `--json` an accepted finding has the severity `acknowledged`.
 
-## What can't be told
+## Unknown values
 
 Values behind `Ref`, `Fn::If`, `Fn::Sub`, `Fn::FindInMap`, `Fn::ForEach` and others are resolved where parameters,
 mappings and conditions decide them. Where only a deployment does, a rule says `can't tell` (severity `unknown`), and
@@ -63,7 +63,7 @@ def document() -> str:
     rules = (
         f"\n## `{rule.id}`\n\n"
         f"*{rule.severity}* · protects from: {rule.protects_from}.\n\n"
-        f"To mend it: {rule.remedy}.\n\nSource: {rule.source}.\n"
+        f"Remedy: {rule.remedy}.\n\nSource: {rule.source}.\n"
         for rule in RULES
     )
     return "".join([_HEAD, *rules])

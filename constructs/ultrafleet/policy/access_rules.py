@@ -40,7 +40,7 @@ def _endpoint(template: Template) -> Iterator[Problem]:
             yield Problem(
                 cluster.logical_id,
                 f"EndpointPublicAccess is {'true' if public is not None else 'not stated, which is true'}, for "
-                "everybody, expected false, or your networks in PublicAccessCidrs: close it",
+                "any network, expected false, or your networks in PublicAccessCidrs: close it",
                 Severity.ERROR if public is not None else Severity.WARNING,
             )
         elif unknown is not None:
@@ -105,7 +105,7 @@ def _authentication(template: Template) -> Iterator[Problem]:
         if cluster.get("AccessConfig", "AuthenticationMode") == "CONFIG_MAP":
             yield Problem(
                 cluster.logical_id,
-                "AuthenticationMode is CONFIG_MAP, expected API: who may do what is then in no template, change it",
+                "AuthenticationMode is CONFIG_MAP, expected API: access is then granted in no template, change it",
             )
 
 
@@ -113,7 +113,7 @@ RULES = (
     PolicyRule(
         id="public-endpoint",
         severity=Severity.ERROR,
-        protects_from="a Kubernetes API that the whole internet may try",
+        protects_from="a Kubernetes API that is reachable from the internet",
         source=Source("EKS user guide, cluster endpoint access"),
         remedy="EndpointPublicAccess false, EndpointPrivateAccess true",
         check=_endpoint,
@@ -129,7 +129,7 @@ RULES = (
     PolicyRule(
         id="trust-everybody",
         severity=Severity.ERROR,
-        protects_from="anybody with an AWS account in the role's place",
+        protects_from="any AWS account that assumes the role",
         source=Source("IAM user guide, trust policies"),
         remedy="name a service, an account or a condition",
         check=_trust,

@@ -46,7 +46,7 @@ def _market(template: Template) -> Iterator[Problem]:
             yield Problem(
                 logical_id,
                 "CapacityReservationPreference is none with MarketType capacity-block, expected the block's "
-                "reservation alone: take the preference out",
+                "reservation alone: remove the preference",
             )
         elif market == "spot" and launch.reservation is not None:
             yield Problem(
@@ -57,18 +57,18 @@ def _market(template: Template) -> Iterator[Problem]:
         elif launch.targets_twice:
             yield Problem(
                 logical_id,
-                "CapacityReservationTarget names a reservation and a group, expected one of them: take one out",
+                "CapacityReservationTarget names a reservation and a group, expected one of them: remove one",
             )
         elif not_sold and market in _MARKETS:
             sold = ", ".join(not_sold[0].purchase_options or ())
             yield Problem(
-                logical_id, f"MarketType is {market} for {not_sold[0]}, expected one of {sold}: it is sold no other way"
+                logical_id, f"MarketType is {market} for {not_sold[0]}, expected one of {sold}: EC2 doesn't sell it so"
             )
         elif only_blocks and market != BLOCK_MARKET:
             yield Problem(
                 logical_id,
-                f"MarketType is {market or 'not stated'} for {only_blocks[0]}, expected capacity-block: it is sold no "
-                "other way",
+                f"MarketType is {market or 'not stated'} for {only_blocks[0]}, expected capacity-block: EC2 "
+                "sells it only as that",
             )
 
 
@@ -96,7 +96,7 @@ def _reservation_id(template: Template) -> Iterator[Problem]:
 
 
 def _placement(template: Template) -> Iterator[Problem]:
-    why = f"expected none ({NO_PLACEMENT_GROUP.value}): take it out"
+    why = f"expected none ({NO_PLACEMENT_GROUP.value}): remove it"
     for launch in launches(template):
         group = launch.get("Placement", "GroupName") or launch.get("Placement", "GroupId")
         if launch.is_for_block:
@@ -254,13 +254,13 @@ RULES = (
             capacity_blocks.source("capacity-block/no-placement-group"),
             also=(capacity_blocks.source("capacity-block/placement-group-launch"),),
         ),
-        remedy="take the placement group out",
+        remedy="remove the placement group",
         check=_placement,
     ),
     PolicyRule(
         id="placement-strategy",
         severity=Severity.WARNING,
-        protects_from="instances apart from one another, with the latency of that",
+        protects_from="instances that are far apart, with higher latency",
         source=Source(f"{_EC2}, placement groups and EFA"),
         remedy="Strategy: cluster",
         check=_placement_strategy,

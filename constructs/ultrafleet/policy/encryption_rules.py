@@ -42,8 +42,8 @@ def _of(logical_id: str, volume: Mapping[str, Any], name: str) -> Iterator[Probl
     elif not is_true(stated):
         yield Problem(
             logical_id,
-            f"{name} has Encrypted {'not stated' if stated is None else 'false'}, expected true: set it, an account "
-            "that encrypts by default is nothing that a template shows",
+            f"{name} has Encrypted {'not stated' if stated is None else 'false'}, expected true: set it, "
+            "encryption by default is a setting of the account that no template shows",
         )
 
 
@@ -51,7 +51,7 @@ RULES = (
     PolicyRule(
         id="volume-encryption",
         severity=Severity.ERROR,
-        protects_from="data on disks that anybody with a snapshot reads",
+        protects_from="data that is readable from a copied volume or snapshot",
         source=Source("EC2 user guide, EBS encryption: off unless stated, or the account's default"),
         remedy="Encrypted: true",
         check=_volumes,

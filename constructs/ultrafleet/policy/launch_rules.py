@@ -45,8 +45,8 @@ def _no_efa(template: Template) -> Iterator[Problem]:
         if members and not launch.has_efa and not isinstance(launch.layout, Unknown):
             yield Problem(
                 launch.resource.logical_id,
-                f"no interface is EFA's on {members[0]}, expected some: beyond its NVLink domain it is left with TCP, "
-                "add them",
+                f"no interface of {members[0]} is of an EFA type, expected some: outside its NVLink domain it has "
+                "TCP only, add them",
             )
 
 
@@ -74,14 +74,14 @@ def _public_ip(template: Template) -> Iterator[Problem]:
             yield Problem(
                 launch.resource.logical_id,
                 f"AssociatePublicIpAddress is true on one of {len(launch.interfaces)} interfaces, expected none: "
-                "take it out, and reach the internet through NAT",
+                "remove it, and reach the internet through NAT",
             )
 
 
 def _groups_twice(template: Template) -> Iterator[Problem]:
     for launch in launches(template):
         for key in ("SecurityGroupIds", "SecurityGroups"):
-            told = f"{key} stands beside NetworkInterfaces, expected Groups on the interfaces alone: move them there"
+            told = f"{key} is stated beside NetworkInterfaces, expected Groups on the interfaces alone: move them there"
             stated = launch.get(key)
             if launch.interfaces and stated != []:
                 yield from must_not_be_stated(launch.resource.logical_id, key, stated, told)
@@ -95,8 +95,8 @@ def _imds(template: Template) -> Iterator[Problem]:
         elif tokens != "required" and launch.get("MetadataOptions", "HttpEndpoint") != "disabled":
             yield Problem(
                 launch.resource.logical_id,
-                f"HttpTokens is {tokens or 'not stated'}, expected required: IMDSv1 hands credentials to any request "
-                "that a pod can be made to send",
+                f"HttpTokens is {tokens or 'not stated'}, expected required: with IMDSv1 any request from a pod gets "
+                "the node's credentials",
                 Severity.ERROR if tokens == "optional" else Severity.WARNING,
             )
     for resource in template.of_type("AWS::EC2::Instance", "AWS::AutoScaling::LaunchConfiguration"):
@@ -167,7 +167,7 @@ RULES = (
         severity=Severity.ERROR,
         protects_from="launches that RunInstances refuses: no public address on instances with several interfaces",
         source=Source(f"{_EC2}, public IPv4 addresses"),
-        remedy="take AssociatePublicIpAddress out",
+        remedy="remove AssociatePublicIpAddress",
         check=_public_ip,
     ),
     PolicyRule(
@@ -181,7 +181,7 @@ RULES = (
     PolicyRule(
         id="imdsv2",
         severity=Severity.ERROR,
-        protects_from="credentials of the node's role in the hands of whoever makes a pod send a request",
+        protects_from="the node's credentials in the hands of any pod",
         source=Source(f"{_EC2}, instance metadata"),
         remedy="MetadataOptions: HttpTokens: required",
         check=_imds,
@@ -191,7 +191,7 @@ RULES = (
         severity=Severity.WARNING,
         protects_from="keys that are shared and never rotated",
         source=Source(f"{_EC2}, key pairs; that there should be none: ours"),
-        remedy="take KeyName out",
+        remedy="remove KeyName",
         check=_ssh_key,
     ),
     PolicyRule(

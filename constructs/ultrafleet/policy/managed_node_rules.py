@@ -24,10 +24,10 @@ def _refused(template: Template) -> Iterator[Problem]:
 def _of(group: NodeGroup, launch: Launch) -> Iterator[Problem]:
     logical_id = launch.resource.logical_id
     for key in _REFUSED:
-        told = f"{key} is stated for a managed node group, expected none: take it out"
+        told = f"{key} is stated for a managed node group, expected none: remove it"
         yield from must_not_be_stated(logical_id, key, launch.get(key), told)
     if any(isinstance(item, Mapping) and item.get("SubnetId") is not None for item in launch.interfaces):
-        yield Problem(logical_id, "an interface states SubnetId, expected the node group's Subnets alone: take it out")
+        yield Problem(logical_id, "an interface states SubnetId, expected the node group's Subnets alone: remove it")
     yield from _one_of(group, launch, "InstanceTypes", "InstanceType")
     if launch.get("InstanceType") is None and launch.is_for_block:
         yield Problem(
@@ -36,7 +36,7 @@ def _of(group: NodeGroup, launch: Launch) -> Iterator[Problem]:
     if group.resource.get("AmiType") != "CUSTOM":
         yield from _one_of(group, launch, "AmiType", "ImageId")
     for key in ("DiskSize", "RemoteAccess"):
-        told = f"{key} stands beside a launch template, expected it there: move it"
+        told = f"{key} is stated beside a launch template, expected it there: move it"
         yield from must_not_be_stated(group.logical_id, key, group.resource.get(key), told)
 
 
@@ -47,11 +47,11 @@ def _one_of(group: NodeGroup, launch: Launch, own: str, of_launch: str) -> Itera
         return
     unknown = next((value for value in values if isinstance(value, Unknown)), None)
     if unknown is not None and (unknown.may_be_absent or own == "AmiType"):  # an unknown AmiType may be CUSTOM
-        yield cannot_tell(group.logical_id, f"whether {own} stands beside {of_launch}", unknown.reason)
+        yield cannot_tell(group.logical_id, f"whether {own} is stated beside {of_launch}", unknown.reason)
         return
     yield Problem(
         group.logical_id,
-        f"{own} stands beside the launch template's {of_launch}, expected one of them: take one out",
+        f"{own} is stated beside the launch template's {of_launch}, expected one of them: remove one",
     )
 
 
@@ -75,7 +75,7 @@ RULES = (
         severity=Severity.ERROR,
         protects_from="a node group that EKS refuses",
         source=Source("EKS user guide, launch templates of managed node groups"),
-        remedy="leave to the node group what is the node group's",
+        remedy="state in the node group what belongs to the node group",
         check=_refused,
     ),
     PolicyRule(

@@ -58,7 +58,7 @@ def _of_interface(template: Template, logical_id: str, named: Any) -> Iterator[P
     if unknown is not None:
         yield cannot_tell(logical_id, what, unknown.reason)
     elif own:
-        yield cannot_tell(logical_id, what, "one of them is somebody else's, and no template shows its rules")
+        yield cannot_tell(logical_id, what, "one of them is in no template, so that its rules aren't known")
 
 
 def _lets_itself(group: Resource, way: str) -> bool:
@@ -105,14 +105,16 @@ def _open_to_everybody(template: Template) -> Iterator[Problem]:
         if unknown is not None and (ssh or protocol == "-1"):
             yield cannot_tell(resource.logical_id, "who reaches it by SSH", unknown.reason)
         elif open_ and protocol == "-1":
-            yield Problem(resource.logical_id, "all traffic comes in from everybody, expected your networks: narrow it")
+            yield Problem(
+                resource.logical_id, "all traffic is allowed from anywhere, expected your networks: narrow it"
+            )
         elif open_ and ssh:
             yield Problem(
                 resource.logical_id,
-                "SSH (port 22) comes in from everybody, expected nobody: use Session Manager, or your networks",
+                "SSH (port 22) is allowed from anywhere, expected your networks: narrow it, or use Session Manager",
             )
         elif open_ and any(isinstance(rule.get(key), Unknown) for key in ("FromPort", "ToPort", "IpProtocol")):
-            yield cannot_tell(resource.logical_id, "ports that are open to everybody", "known at deployment")
+            yield cannot_tell(resource.logical_id, "ports that are open to any network", "known at deployment")
 
 
 def _addresses(template: Template) -> Iterator[Problem]:
@@ -136,8 +138,8 @@ def _addresses(template: Template) -> Iterator[Problem]:
         if count > usable:
             yield Problem(
                 logical_id,
-                f"{cidr} has {usable:,} addresses and its nodes take {count:,} before any pod has one, expected as "
-                "many at least: state a larger CidrBlock",
+                f"{cidr} has {usable:,} addresses and its nodes need {count:,} before any pod, expected at least "
+                "as many: state a larger CidrBlock",
             )
 
 
@@ -154,7 +156,7 @@ def _cluster_subnets(template: Template) -> Iterator[Problem]:
             yield Problem(
                 cluster.logical_id,
                 f"a subnet of the cluster is in Local Zone {local[0]}, expected Availability Zones: EKS can't create a "
-                "cluster with it, only node groups go there, take it out",
+                "cluster with it, only node groups go there, remove it",
             )
         elif zones and len(zones) == len(cluster.items("ResourcesVpcConfig", "SubnetIds")) and len(set(zones)) == 1:
             yield Problem(
@@ -167,7 +169,7 @@ RULES = (
     PolicyRule(
         id="efa-security-group",
         severity=Severity.ERROR,
-        protects_from="jobs that hang: EFA's packets are dropped without a word",
+        protects_from="jobs that hang: EFA's packets are dropped silently",
         source=Source("EC2 user guide, EFA security group"),
         remedy="ingress and egress of protocol -1 with the group itself",
         check=_efa_group,
@@ -175,8 +177,8 @@ RULES = (
     PolicyRule(
         id="open-to-everybody",
         severity=Severity.ERROR,
-        protects_from="whoever scans the internet",
-        source=Source("EC2 user guide, security groups; that nobody should: ours"),
+        protects_from="access from the internet",
+        source=Source("EC2 user guide, security groups; the rule itself is ours"),
         remedy="name your networks, or use Session Manager",
         check=_open_to_everybody,
     ),

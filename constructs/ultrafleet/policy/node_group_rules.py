@@ -30,7 +30,7 @@ def _capacity_type(template: Template) -> Iterator[Problem]:
                 yield Problem(
                     group.logical_id,
                     f"{key} is {stated or 'not stated'} for {only[0]}, expected {_BLOCK} and a launch template that "
-                    "names the block: it is sold no other way",
+                    f"names the block: {only[0]} is sold only as capacity-block",
                 )
             elif stated == _BLOCK and not _names_launch_template(group):
                 yield Problem(
@@ -73,7 +73,7 @@ def _architecture(template: Template) -> Iterator[Problem]:
             if ami is None and image is None and group.launch is not None and kind.accelerator_kind is not None:
                 yield Problem(
                     group.logical_id,
-                    f"AmiType is not stated for {kind}, and EKS takes a standard x86_64 image, expected one for "
+                    f"AmiType is not stated for {kind}, and EKS defaults to a standard x86_64 image, expected one for "
                     f"{kind.accelerator_kind} on {kind.architecture}: state it",
                 )
 
@@ -101,7 +101,7 @@ def _of_image(holder: str, name: str, image: str) -> Iterator[Problem]:
         yield Problem(
             holder,
             f"the image is {image} for {name}, expected one for {kind.accelerator_kind}: without its driver, nodes "
-            "count no accelerators, change it",
+            "report no accelerators, change it",
         )
 
 
@@ -124,7 +124,7 @@ def _of_ami_type(group: NodeGroup, name: str, ami: str) -> Iterator[Problem]:
         expected = f"one with {accelerator}" if has_one else f"CUSTOM and an image with {accelerator}'s driver"
         yield Problem(
             group.logical_id,
-            f"AmiType is {ami} for {name}, expected {expected}: without its driver, nodes count no accelerators",
+            f"AmiType is {ami} for {name}, expected {expected}: without its driver, nodes report no accelerators",
         )
 
 
@@ -147,7 +147,7 @@ def _one_subnet(template: Template) -> Iterator[Problem]:
             got = f"{path} has {len(group.subnets)} subnets" if group.subnets else f"there are {len(zones)} zones"
             yield Problem(
                 group.logical_id,
-                f"{got}, expected one, in the capacity's zone: EFA and a reservation end at the zone",
+                f"{got}, expected one, in the capacity's zone: EFA and reservations don't cross zones",
             )
 
 
@@ -195,7 +195,7 @@ def _zone(template: Template) -> Iterator[Problem]:
                 if kind.zones and not any(re.fullmatch(pattern, place) for place in kind.zones):
                     yield Problem(
                         group.logical_id,
-                        f"its subnet is in {zone}, expected {' or '.join(kind.zones)}: {kind} is nowhere else",
+                        f"its subnet is in {zone}, expected {' or '.join(kind.zones)}: {kind} isn't offered elsewhere",
                     )
 
 
@@ -237,7 +237,7 @@ RULES = (
     PolicyRule(
         id="one-subnet",
         severity=Severity.ERROR,
-        protects_from="nodes that EFA doesn't join, and launches in zones without the capacity",
+        protects_from="nodes that EFA doesn't connect, and launches in zones without the capacity",
         source=Source("EC2 user guide, EFA limitations and Capacity Blocks"),
         remedy="one subnet, in the capacity's zone",
         check=_one_subnet,
@@ -245,7 +245,7 @@ RULES = (
     PolicyRule(
         id="ultraserver-size",
         severity=Severity.ERROR,
-        protects_from="a rack of which a part is paid for and never used",
+        protects_from="an UltraServer that is billed whole and used in part",
         source=Source("EC2 user guide, UltraServers: instances of each"),
         remedy="a largest size of one whole UltraServer, a group for each",
         check=_ultraserver_size,

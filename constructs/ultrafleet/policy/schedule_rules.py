@@ -120,7 +120,7 @@ def _nobody_empties(template: Template) -> Iterator[Problem]:
         if not (tagged or named & set(_names(group)) or unnamed or id(group.resource) in acted):
             yield Problem(
                 group.logical_id,
-                "nothing in the template empties it before its block ends, expected a schedule: EC2 terminates an "
+                "no schedule in the template scales it to zero before its block ends, expected one: EC2 terminates an "
                 f"UltraServer's instances from {in_minutes(CapacityBlockRules.ULTRASERVER_RECLAIM)} minutes before, "
                 f"and EKS's own scale-down comes at {in_minutes(CapacityBlockRules.EKS_SCALE_DOWN)}",
             )
@@ -192,7 +192,7 @@ RULES = (
     PolicyRule(
         id="block-clock",
         severity=Severity.ERROR,
-        protects_from="jobs that EC2 kills while they write a checkpoint",
+        protects_from="jobs that lose their checkpoint because EC2 terminates their instances",
         source=replace(
             capacity_blocks.source("capacity-block/ultraserver-reclaim-minutes"),
             also=(capacity_blocks.source("capacity-block/eks-eviction-minutes"),),

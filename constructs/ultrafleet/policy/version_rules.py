@@ -65,7 +65,7 @@ def _amazon_linux_2(template: Template) -> Iterator[Problem]:
             group.logical_id,
             f"AmiType is {ami}{f' with Kubernetes {newest[0]}.{newest[1]}' if refused and newest else ''}, expected an "
             f"AL2023 or Bottlerocket one: Amazon Linux 2 ends at {eks.spelled(eks.AMAZON_LINUX_2_LAST_VERSION)} and "
-            "gets no more images, make a new node group",
+            "no longer gets images, create a new node group",
             None if refused else Severity.WARNING,
         )
 
@@ -113,7 +113,7 @@ RULES = (
     PolicyRule(
         id="amazon-linux-2",
         severity=Severity.ERROR,
-        protects_from="a node group that EKS refuses, or whose images get no fix any more",
+        protects_from="a node group that EKS refuses, or whose images get no more fixes",
         source=eks.source("eks/amazon-linux-2/last-kubernetes-version"),
         remedy="an AL2023 or Bottlerocket AmiType, in a new node group",
         check=_amazon_linux_2,
