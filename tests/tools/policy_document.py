@@ -11,7 +11,7 @@ _HEAD = """# Policy for any template
 
     .venv/bin/ultrafleet check cdk.out/ other-team/template.yaml
 
-checks CloudFormation templates (JSON, or YAML with short intrinsics; of the CDK or of any author) against the rules below.
+checks CloudFormation templates (JSON, or YAML with short intrinsics; of any author) against the rules below.
 Exit 0 clean, 1 errors found, 2 unusable input; `--json` is a list of `file`, `resource`, `rule`, `severity`, `message`,
 `--sarif` is what code hosts show beside the lines of a pull request. `--parameter NAME=VALUE` gives a parameter that
 has no default. Templates that are named together see each other's exports, and nested stacks what their parents give

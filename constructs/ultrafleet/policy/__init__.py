@@ -1,4 +1,4 @@
-"""Policy for anybody's CloudFormation templates: rules of accelerated fleets, each with its source. No aws_cdk."""
+"""Policy for CloudFormation templates of any author: rules of accelerated fleets, each with its source. No aws_cdk."""
 
 from ultrafleet.policy.acknowledgement import Acknowledgement, acknowledge, read_acknowledgements
 from ultrafleet.policy.engine import RULES, check_templates

@@ -1,4 +1,4 @@
-"""Findings that somebody read and accepted: each for one resource, with a reason, an owner and a last day."""
+"""Acknowledgements: accepted findings, each of one resource, with a reason, an owner and a last day."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -67,7 +67,7 @@ def read_acknowledgements(path: Path) -> list[Acknowledgement]:
 def acknowledge(
     findings: Iterable[Finding], acknowledgements: Sequence[Acknowledgement], *, as_of: date, source: str = ""
 ) -> list[Finding]:
-    """The same findings; accepted ones have the severity `acknowledged`.
+    """Findings, of which accepted ones have the severity `acknowledged`.
 
     One that is over leaves its finding as it is and says so; one that covers nothing is a warning.
 

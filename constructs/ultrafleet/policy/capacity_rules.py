@@ -122,7 +122,7 @@ def _placement_strategy(template: Template) -> Iterator[Problem]:
 
 
 def _made_here(template: Template) -> Iterator[Problem]:
-    """What CloudFormation can't make: a capacity block."""
+    """Capacity blocks that a template tries to create, which CloudFormation can't."""
     for reservation in template.of_type(_RESERVATION):
         kind = known_type(reservation.get("InstanceType"))
         if kind is not None and _only_in_blocks(kind.purchase_options):

@@ -1,6 +1,6 @@
 """The policy as rules of cfn-lint: `cfn-lint --append-rules ultrafleet.policy.cfn_lint -- template.yaml`.
 
-E9700 has what is an error, W9700 what is a warning, I9700 what can't be told. `ignore_checks` of cfn-lint work.
+E9700 reports errors, W9700 warnings, I9700 values that are only known at deployment. `ignore_checks` of cfn-lint work.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def _matches(linted: LintedTemplate, severity: Severity) -> Iterator[RuleMatch]:
 
 
 class FleetErrors(CloudFormationLintRule):  # type: ignore[misc]  # no types in the wheel
-    """What doesn't launch, costs money or opens a door."""
+    """Errors: what doesn't launch, costs money or allows access."""
 
     id = "E9700"
     shortdesc = "Errors of ultrafleet's policy"
@@ -41,12 +41,12 @@ class FleetErrors(CloudFormationLintRule):  # type: ignore[misc]  # no types in 
     tags: ClassVar[list[str]] = ["ultrafleet"]
 
     def match(self, cfn: LintedTemplate) -> list[RuleMatch]:
-        """What is wrong with a template."""
+        """Errors of a template."""
         return list(_matches(cfn, Severity.ERROR))
 
 
 class FleetWarnings(CloudFormationLintRule):  # type: ignore[misc]  # no types in the wheel
-    """What works, and is not what should be."""
+    """Warnings: what works, and is not what should be."""
 
     id = "W9700"
     shortdesc = "Warnings of ultrafleet's policy"
@@ -55,12 +55,12 @@ class FleetWarnings(CloudFormationLintRule):  # type: ignore[misc]  # no types i
     tags: ClassVar[list[str]] = ["ultrafleet"]
 
     def match(self, cfn: LintedTemplate) -> list[RuleMatch]:
-        """What should be otherwise."""
+        """Warnings of a template."""
         return list(_matches(cfn, Severity.WARNING))
 
 
 class FleetUnknowns(CloudFormationLintRule):  # type: ignore[misc]  # no types in the wheel
-    """What only a deployment decides."""
+    """Unknown values: what only a deployment decides."""
 
     id = "I9700"
     shortdesc = "What ultrafleet's policy can't tell"
@@ -69,5 +69,5 @@ class FleetUnknowns(CloudFormationLintRule):  # type: ignore[misc]  # no types i
     tags: ClassVar[list[str]] = ["ultrafleet"]
 
     def match(self, cfn: LintedTemplate) -> list[RuleMatch]:
-        """What can't be told."""
+        """Unknown values of a template."""
         return list(_matches(cfn, Severity.UNKNOWN))

@@ -35,7 +35,7 @@ RULES: tuple[PolicyRule, ...] = (
 
 
 def check_templates(templates: Iterable[Template]) -> list[Finding]:
-    """What the rules find, in the order of templates, resources and rules."""
+    """Findings of all rules, in the order of templates, resources and rules."""
     found = []
     for template in templates:
         order = {logical_id: number for number, logical_id in enumerate(template.resources)}

@@ -124,7 +124,7 @@ def _user_data(template: Template) -> Iterator[Problem]:
 
 
 def user_data(value: object) -> bytes | None:
-    """What user data says, without what isn't known of it; None where nothing is."""
+    """Text of user data, without what isn't known of it; None where nothing is."""
     known = text_of(value) if isinstance(value, str | Unknown) else None
     if known is None:
         return None

@@ -41,7 +41,7 @@ def _of(group: NodeGroup, launch: Launch) -> Iterator[Problem]:
 
 
 def _one_of(group: NodeGroup, launch: Launch, own: str, of_launch: str) -> Iterator[Problem]:
-    """What the node group or its launch template states, and never both."""
+    """Property that the node group or its launch template states, and never both."""
     values = (group.resource.get(own), launch.get(of_launch))
     if None in values:
         return

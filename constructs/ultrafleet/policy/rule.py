@@ -11,7 +11,7 @@ from ultrafleet.templates.template import Template
 
 
 class Severity(StrEnum):
-    """How bad it is."""
+    """Severity of a finding."""
 
     ERROR = "error"
     """It doesn't launch, costs money, or opens a door."""
@@ -25,7 +25,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Problem:
-    """What a rule says of one resource.
+    """Problem of one resource.
 
     Attributes:
         resource: logical id; "" for the whole template.
@@ -74,7 +74,7 @@ class PolicyRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What a rule found.
+    """Finding of a rule.
 
     Attributes:
         file: name of the template.

@@ -131,7 +131,7 @@ def _own_names(template: Template) -> set[str]:
 
 
 def _names(group: NodeGroup) -> tuple[str, str]:
-    """What an order calls it: its name, or a reference to it."""
+    """Names of a group in an order: its name, or a reference to it."""
     return group.name, f"${{{group.logical_id}}}"
 
 
@@ -152,7 +152,7 @@ def _schedules(template: Template) -> Iterator[Problem]:
 
 @dataclass(frozen=True)
 class Order:
-    """What a schedule tells EKS or Auto Scaling.
+    """Order of a schedule to EKS or Auto Scaling.
 
     Attributes:
         group: name of the group; text with `${…}` where it is known at deployment.
@@ -166,7 +166,7 @@ class Order:
 
 
 def order_of(schedule: Resource) -> Order | None:
-    """What a schedule orders, where it does."""
+    """Order of a schedule, where it gives one."""
     arn, text = text_of(schedule.get("Target", "Arn")), text_of(schedule.get("Target", "Input"))
     try:
         order = json.loads(text or "")

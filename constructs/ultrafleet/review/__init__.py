@@ -1,4 +1,4 @@
-"""What a change of templates means for a fleet: a review for a pull request. No aws_cdk."""
+"""Reviews of pull requests: effects of a change of templates on a fleet. No aws_cdk."""
 
 from ultrafleet.review.picture import picture
 from ultrafleet.review.review import Review, review_of

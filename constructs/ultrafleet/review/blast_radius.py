@@ -1,4 +1,4 @@
-"""Whom a change touches: pools, their UltraServers, the queues that place jobs on them, and the teams behind."""
+"""Blast radius of a change: pools that depend on it, their UltraServers, queues and teams."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ class Touched:
 
 
 def blast_radius(compared: Comparison) -> list[Touched]:
-    """Whom each change touches, changes of the same kinds together, the widest first."""
+    """Pools, queues and teams by the changed resources, the widest first."""
     by_pools: dict[tuple[Key, ...], set[str]] = defaultdict(set)
     for change in compared.changes.values():
         pools = touched_pools(compared, change)

@@ -1,4 +1,4 @@
-"""What a deployment does to every stack: two revisions compared, resource by resource, values resolved."""
+"""Changes of every stack: two revisions compared, resource by resource, values resolved."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -134,7 +134,7 @@ def _plain(template: Template | None) -> Mapping[str, Any]:
 
 
 def _one_form(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """What CloudFormation and IAM take as the same: numbers and their text, one action and a list of it."""
+    """One form of what CloudFormation and IAM treat as equal: a number and its text, an action and a list of it."""
     if isinstance(value, dict):
         is_statement = "Effect" in value and ("Action" in value or "NotAction" in value)
         return {key: _as_set(item) if is_statement and key in _SETS else _one_form(item) for key, item in value.items()}

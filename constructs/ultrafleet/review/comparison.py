@@ -13,7 +13,7 @@ from ultrafleet.review.workloads import Users, users_of_pools
 from ultrafleet.templates.revision import Revision
 from ultrafleet.templates.template import Resource
 
-_NOBODY = Users(queues=frozenset(), teams=frozenset())
+_NO_USERS = Users(queues=frozenset(), teams=frozenset())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,9 +131,9 @@ class Comparison:
         return users_of_pools(self.base, self.base_fleet), users_of_pools(self.head, self.head_fleet)
 
     def users(self, key: Key) -> tuple[Users, Users]:
-        """Who works on a pool, before and after."""
+        """Queues and teams of a pool, before and after."""
         before, after = self._users
-        return before.get(key, _NOBODY), after.get(key, _NOBODY)
+        return before.get(key, _NO_USERS), after.get(key, _NOBODY)
 
     def resources(self) -> Iterator[tuple[Key, Resource, Resource]]:
         """Resources that stand on both sides."""

@@ -1,4 +1,4 @@
-"""What the policy says of a change: findings that come, that go, and those that somebody accepted."""
+"""Policy findings of a change: new, resolved and acknowledged ones."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from ultrafleet.templates.revision import Revision
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyChange:
-    """What the policy says.
+    """Findings of the policy, before and after.
 
     Attributes:
         new: findings of the head that the base hasn't: errors first.
@@ -51,6 +51,6 @@ _Identity = tuple[str, str, str, str]
 
 
 def _identities(findings: Sequence[Finding], revision: Revision) -> list[_Identity]:
-    """What makes a finding the same on both sides: the stack and not the file, which may have another name."""
+    """Identity of a finding on both sides: the stack and not the file, which may have another name."""
     stacks = {template.name: stack for stack, template in revision.stacks.items()}
     return [(stacks.get(item.file, item.file), item.resource, item.rule, item.message) for item in findings]

@@ -84,7 +84,7 @@ class Pool:
 
     @property
     def usd_per_hour(self) -> float | None:
-        """Price of the largest of its blocks, which is paid whatever runs; None where nobody states one.
+        """Price of the largest of its blocks, which is billed whatever runs; None without a published price.
 
         Where no template says how many instances a block holds, it is as many as the pool is large.
         """
@@ -311,7 +311,7 @@ def _reservations(template: Template, group: NodeGroup) -> Iterator[str]:
 
 
 def _windows(template: Template, group: NodeGroup, reservations: Sequence[str]) -> tuple[BlockWindow, ...]:
-    """When its blocks run: of those that it launches into, where they are known."""
+    """Windows of its blocks: of those that it launches into, where they are known."""
     metadata = template.content.get("Metadata")
     stated = read_block_windows(metadata, group.name) or read_block_windows(metadata, group.logical_id)
     if not any(_RESERVATION.fullmatch(name) for name in reservations):

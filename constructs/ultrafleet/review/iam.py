@@ -1,8 +1,8 @@
-"""Whether IAM policies allow more than they did. A reading of the documents, not IAM's own evaluation.
+"""IAM policies compared: statements that allow more than before. Read from the documents, not evaluated by IAM.
 
 A statement is taken as no wider than an earlier one if that one alone covers it: its actions, resources, principals and
-conditions. What several earlier statements cover together is reported although it is not wider, so that the error is
-one of too many words.
+conditions. What several earlier statements cover together is reported although it is not wider, so that the
+comparison reports too much rather than too little.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ Grants = dict[str, tuple[list[Statement], set[str]]]
 
 
 def grants(template: Template) -> Grants:
-    """What a template allows, by the logical id of who has it: `Role` for rights, `Role (trust)` for trust."""
+    """Statements by the logical id of their holder: `Role` for permissions, `Role (trust)` for its trust policy."""
     found: Grants = {}
 
     def add(holder: str, statements: Iterable[Statement], managed: Iterable[str] = ()) -> None:
@@ -58,7 +58,7 @@ def grants(template: Template) -> Grants:
 
 
 def widened(before: Grants, after: Grants) -> Iterator[tuple[str, str]]:
-    """Who may do more, and what: only those who stand on both sides."""
+    """Holders on both sides that are allowed more, with what."""
     for holder in sorted(before.keys() & after.keys()):
         (was, managed_then), (now, managed_now) = before[holder], after[holder]
         for arn in sorted(managed_now - managed_then):

@@ -1,4 +1,4 @@
-"""What is used of the limits of CloudFormation, EKS and subnets, before and after."""
+"""Limits of CloudFormation, EKS and subnets: how much of each is used, before and after."""
 
 import base64
 import binascii
@@ -49,12 +49,12 @@ class Limit:
 
     @property
     def left(self) -> int:
-        """What is left of it."""
+        """Remainder of the limit."""
         return self.most - (self.after or 0)
 
     @property
     def is_near(self) -> bool:
-        """Whether most of it is used."""
+        """Nearness: whether most of it is used."""
         return (self.after or 0) >= self.most * _NEAR
 
 

@@ -1,4 +1,4 @@
-"""What a fleet costs: by the hour, and until its blocks end."""
+"""Cost of a fleet: per hour, and until its blocks end."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ class BlockCost:
 
 
 def cost(fleet: Fleet, as_of: datetime) -> BlockCost:
-    """What a fleet costs from a day on."""
+    """Cost of a fleet from a day on."""
     return BlockCost(
         usd_per_hour=sum(pool.usd_per_hour or 0.0 for pool in fleet.pools),
         usd_remaining=sum(usd_remaining(pool, as_of) or 0.0 for pool in fleet.pools),

@@ -73,7 +73,7 @@ _SIGNS: Final = {State.HAZARD: "!", State.REMOVED: "-", State.ADDED: "+", State.
 
 @dataclass(frozen=True, kw_only=True)
 class _Box:
-    """What is drawn in one place: a pool, or several of one kind and state."""
+    """Box of the picture: a pool, or several of one type and state."""
 
     title: str
     notes: tuple[str, ...]

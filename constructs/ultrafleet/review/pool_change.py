@@ -44,7 +44,7 @@ class PoolChange:
 
     @cached_property
     def update(self) -> NodeGroupUpdate:
-        """What the update does to the group and to its nodes."""
+        """Update of the group and of its nodes."""
         return node_group_update(self.updated.of) if self.updated is not None else NodeGroupUpdate()
 
     @cached_property

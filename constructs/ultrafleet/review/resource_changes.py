@@ -1,4 +1,4 @@
-"""Every change of a resource, grouped by the pool or the stack that it is of; what is alike stands once."""
+"""Changes of resources, grouped by pool or stack; equal groups are listed once."""
 
 import json
 from collections import defaultdict
@@ -100,7 +100,7 @@ def _values(before: Any, after: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def _differences(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 - JSON
-    """What differs, as deep as both sides have the same shape."""
+    """Differences, as deep as both sides have the same shape."""
     if isinstance(before, dict) and isinstance(after, dict):
         pairs = [(str(key), before.get(key), after.get(key)) for key in dict.fromkeys((*before, *after))]
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):

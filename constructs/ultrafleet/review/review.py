@@ -1,4 +1,4 @@
-"""A review: what two revisions of templates mean for a fleet, in every respect that is told of it."""
+"""Review of a change: hazards, costs, policy, limits and blast radius of two revisions of templates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ from ultrafleet.templates.revision import Revision
 
 @dataclass(frozen=True, kw_only=True)
 class Review:
-    """What a change means.
+    """Review of a change.
 
     Attributes:
         compared: both revisions.
-        pools: every pool, and how it fares.
+        pools: every pool, with its state.
         costs: of the base and of the head.
         hazards: what may go wrong, the worst first.
-        policy: what the rules say.
+        policy: findings of the policy that come and go.
         limits: limits whose use changes, or that are near.
-        touched: whom each change touches.
+        touched: pools, queues and teams by the changed resources.
         changes: every change of a resource, by owner.
     """
 

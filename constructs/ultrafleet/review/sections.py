@@ -35,10 +35,10 @@ _SUBJECTS: Final = 8
 
 
 def sections(review: Review, pictures: tuple[str, str] | None = None) -> list[Section]:
-    """Every part.
+    """Sections of a review, in their order.
 
     Args:
-        review: what is told.
+        review: the review.
         pictures: addresses of the light and of the dark picture. Default: no picture is shown.
     """
     return [

@@ -1,4 +1,4 @@
-"""Whether security groups let more pass than they did."""
+"""Security groups compared: rules that allow more than before."""
 
 import ipaddress
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ _NUMBERS: Final = {"6": "tcp", "17": "udp", "1": "icmp"}
 
 @dataclass(frozen=True, kw_only=True)
 class SecurityGroupRule:
-    """What one rule lets pass.
+    """Rule of a security group: the traffic that it allows.
 
     Attributes:
         way: `from` or `to`.
@@ -43,7 +43,7 @@ class SecurityGroupRule:
     peer: str
 
     def covers(self, other: "SecurityGroupRule") -> bool:
-        """Whether it lets everything pass that another does."""
+        """Whether it allows everything that another rule allows."""
         ports = self.protocol == other.protocol and self.low <= other.low <= other.high <= self.high
         return self.way == other.way and (self.protocol == "-1" or ports) and _within(other.peer, self.peer)
 
@@ -62,7 +62,7 @@ _ALL_OUT: Final = tuple(
 
 
 def passages(template: Template) -> dict[str, set[SecurityGroupRule]]:
-    """What each group lets pass, by logical id, or by the id of a group that is somebody else's."""
+    """Rules of each group, by its logical id, or by its id where it is in no template."""
     found: dict[str, set[SecurityGroupRule]] = {}
     for group in template.of_type(_GROUP):
         own = found.setdefault(group.logical_id, set())
@@ -84,7 +84,7 @@ def passages(template: Template) -> dict[str, set[SecurityGroupRule]]:
 def widened(
     before: Mapping[str, set[SecurityGroupRule]], after: Mapping[str, set[SecurityGroupRule]]
 ) -> Iterator[tuple[str, SecurityGroupRule]]:
-    """Groups that let more pass, and what: only those that stand on both sides."""
+    """Groups on both sides that allow more, with the rules that do."""
     for group in sorted(before.keys() & after.keys()):
         for passage in sorted(after[group] - before[group], key=str):
             if not any(old.covers(passage) for old in before[group]):
@@ -94,7 +94,7 @@ def widened(
 def opened(
     before: Mapping[str, set[SecurityGroupRule]], after: Mapping[str, set[SecurityGroupRule]]
 ) -> Iterator[tuple[str, SecurityGroupRule]]:
-    """What new groups let in from everybody."""
+    """Rules of new groups that allow access from anywhere."""
     for group in sorted(after.keys() - before.keys()):
         for passage in sorted(after[group], key=str):
             if passage.way == "from" and is_everybody(passage.peer):

@@ -1,4 +1,4 @@
-"""Who works on which pool: queues and teams, from the manifests that templates bring into a cluster."""
+"""Queues and teams of pools, from the Kubernetes manifests in templates."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ MANIFESTS: Final = ("Custom::AWSCDK-EKS-KubernetesResource", "Custom::AWSCDK-EKS
 
 @dataclass(frozen=True, kw_only=True)
 class Users:
-    """Who works on a pool.
+    """Queues and teams of a pool.
 
     Attributes:
         queues: cluster queues of Kueue that may place jobs on it.

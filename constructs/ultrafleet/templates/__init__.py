@@ -1,1 +1,1 @@
-"""CloudFormation templates of anybody: read, resolved, compared. Nothing here imports aws_cdk."""
+"""CloudFormation templates of any author: read, resolved, compared. Nothing here imports aws_cdk."""

@@ -1,4 +1,4 @@
-"""What a template says of a pool's blocks, for its readers: when they run. CloudFormation does nothing with it.
+"""Block metadata: when a pool's blocks run, for readers of the template. CloudFormation ignores it.
 
     Metadata:
       ultrafleet:rack-a:
@@ -22,7 +22,7 @@ BLOCKS_PREFIX: Final = "ultrafleet:"
 
 @dataclass(frozen=True, kw_only=True)
 class BlockWindow:
-    """When a block runs.
+    """Window in which a block runs.
 
     Attributes:
         capacity_reservation_id: its reservation.

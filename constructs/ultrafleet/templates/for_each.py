@@ -11,14 +11,14 @@ Resolve = Callable[[Any], Any]
 
 
 def has_loops(value: Any) -> bool:  # noqa: ANN401 - JSON
-    """Whether there is a loop anywhere."""
+    """Test of JSON: whether there is a loop anywhere in it."""
     if isinstance(value, Mapping):
         return any(str(key).startswith(PREFIX) or has_loops(item) for key, item in value.items())
     return isinstance(value, list) and any(map(has_loops, value))
 
 
 def expanded(value: Any, resolve: Resolve) -> Any:  # noqa: ANN401 - JSON
-    """The same JSON with its loops written out; one over what isn't known stays as it is."""
+    """JSON with its loops expanded; a loop over an unknown collection stays as it is."""
     if isinstance(value, list):
         return [expanded(item, resolve) for item in value]
     if not isinstance(value, Mapping):

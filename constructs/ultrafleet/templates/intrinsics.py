@@ -45,12 +45,12 @@ class Unknown:
 
 
 class Resolver:
-    """Resolves the values of one template.
+    """Resolver of the values of one template.
 
     Args:
         content: the template.
         parameters: values of parameters. Default: the template's own defaults.
-        imported: finds what another stack exports, by name. Default: nobody knows.
+        imported: finds what another stack exports, by name. Default: none is known.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Resolver:
         return Unknown("it is a dynamic reference", text=value) if _is_dynamic(value) else value
 
     def simplify(self, value: Any) -> Any:  # noqa: ANN401 - JSON
-        """The same JSON, in which what can be resolved is: only what a deployment decides stays a function.
+        """JSON in which only what a deployment decides stays a function.
 
         What means the same is the same: text is joined, and JSON inside of text has one form.
         """
@@ -106,7 +106,7 @@ class Resolver:
         return _one_form(value) if isinstance(value, str) else value
 
     def _simplify_function(self, name: str, argument: Any) -> Any:  # noqa: ANN401 - JSON
-        """What a function makes, or the function in one form."""
+        """Result of a function, or the function in one form."""
         if name == "Fn::If" and isinstance(argument, list) and len(argument) == _IF_PARTS:
             return self._simplify_if(*argument)
         resolved = self.resolve({name: argument})
@@ -132,7 +132,7 @@ class Resolver:
         return list(map(self.simplify, argument)) if isinstance(argument, list) else self.simplify(argument)
 
     def condition(self, name: Any) -> bool | Unknown:  # noqa: ANN401 - JSON
-        """Whether a named condition holds."""
+        """Value of a named condition."""
         if not isinstance(name, str):
             return Unknown("a condition has no name")
         if name not in self._known_conditions:
@@ -279,7 +279,7 @@ class Resolver:
 
 
 def joined_text(argument: Any) -> str | None:  # noqa: ANN401 - JSON
-    """What `Fn::Join` makes, as the text of `Fn::Sub`; None where that takes other functions than Ref and GetAtt."""
+    """Result of `Fn::Join` as the text of `Fn::Sub`; None where that takes functions other than Ref and GetAtt."""
     match argument:
         case [str() as separator, [*items]]:
             parts = [_in_text(item) for item in items]

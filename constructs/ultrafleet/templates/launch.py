@@ -1,4 +1,4 @@
-"""What a launch template says of its instances."""
+"""Launch template: its instance type, market, reservation and network interfaces."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -66,7 +66,7 @@ class Launch:
 
     @property
     def layout(self) -> list[Interface] | Unknown | None:
-        """Its layout; None where it has no interfaces, an `Unknown` where one can't be told."""
+        """Network interface layout; None without interfaces, an `Unknown` where one is only known at deployment."""
         if not self.interfaces:
             return None
         layout = []
@@ -101,7 +101,7 @@ def known_type(name: Any) -> InstanceType | None:  # noqa: ANN401 - JSON
 
 
 def architecture_of(name: Any) -> str | None:  # noqa: ANN401 - JSON
-    """`arm64` or `x86_64`: the catalog's word, or else the name's: `g` behind the generation is Graviton."""
+    """Architecture, `arm64` or `x86_64`: from the catalog, or else from the name, where `g` is Graviton."""
     known = known_type(name)
     if known is not None:
         return known.architecture
@@ -126,12 +126,12 @@ def as_int(value: Any) -> int | None:  # noqa: ANN401 - JSON
 
 
 def as_list(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
-    """A list; one thing stands for itself, and nothing for none."""
+    """Value as a list: a single value as its only member, none as an empty list."""
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def is_true(value: object) -> bool:
-    """Whether a value of a template is true, which YAML of several tastes writes in several ways."""
+    """Truth of a value: a boolean, or text that says true."""
     return value is True or str(value).lower() == "true"
 
 

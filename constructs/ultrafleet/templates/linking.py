@@ -12,7 +12,7 @@ _NESTED: Final = "AWS::CloudFormation::Stack"
 
 
 def linked(templates: Sequence[Template]) -> list[Template]:
-    """The same templates, each of which sees what the others export, and what nests it."""
+    """Templates linked: each sees what the others export, and the one that nests it."""
     together = TemplateSet()
     found = [replace(template, together=together) for template in templates]
     for template in found:

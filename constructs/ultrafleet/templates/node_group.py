@@ -1,4 +1,4 @@
-"""What launches nodes: node groups of EKS, Auto Scaling groups, compute node groups of PCS."""
+"""Groups of nodes: node groups of EKS, Auto Scaling groups, compute node groups of PCS."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -68,7 +68,7 @@ class NodeGroup:
 
     @property
     def own_type_names(self) -> list[Any]:
-        """Those that it states itself, whatever its launch template says."""
+        """Instance types that the group itself states, whatever its launch template states."""
         for own in (
             self.resource.items("InstanceTypes"),
             [item.get("InstanceType") for item in self.resource.items("InstanceConfigs") if isinstance(item, Mapping)],
@@ -89,7 +89,7 @@ class NodeGroup:
 
     @property
     def subnets_property(self) -> str:
-        """What its subnets are called."""
+        """Name of the property that lists its subnets."""
         return _SUBNETS[self.resource.type]
 
     @property
@@ -104,7 +104,7 @@ class NodeGroup:
 
     @property
     def zones_as_far_as_known(self) -> list[str]:
-        """The same, with those that begin with `${AWS::Region}`."""
+        """Zones of its subnets, with those that begin with `${AWS::Region}`."""
         subnets = filter(None, map(self.template.referred, self.subnets))
         stated = (subnet.get("AvailabilityZone") for subnet in subnets)
         known = [text_of(zone) for zone in stated if zone is not None]

@@ -1,4 +1,4 @@
-"""Preflight of a pool: what stands against deploying it, from the classification of updates and what only AWS knows.
+"""Preflight of a pool: problems of deploying it, from the classification of updates and what only AWS knows.
 
 Which properties replace a node group, roll or resize its nodes is `node_group_update`'s answer, as in a review. Only a
 live account knows how many nodes run, in which blocks, and which versions of the launch template there are.

@@ -85,7 +85,7 @@ def _measure(value: Any, known: dict[int, tuple[int, int]], depth: int = 0) -> t
 
 
 def is_template(content: object) -> bool:
-    """Whether parsed JSON or YAML is a template."""
+    """Test of parsed JSON or YAML: whether it is a template."""
     resources = content.get("Resources") if isinstance(content, Mapping) else None
     return isinstance(resources, Mapping) and any(
         str(key).startswith(PREFIX) or isinstance(mapping(item).get("Type"), str) for key, item in resources.items()
@@ -98,12 +98,12 @@ def read_templates(
     parameters: Mapping[str, Any] | None = None,
     unreadable: Callable[[FleetError], object] | None = None,
 ) -> list[Template]:
-    """Templates of files and folders. In a folder, files that are no templates are passed over.
+    """Templates of files and folders. In a folder, other files are skipped.
 
     Args:
         paths: files and folders.
         parameters: values of parameters. Default: the templates' own defaults.
-        unreadable: is told of each file in a folder that is meant as a template and can't be read. Default: the first
+        unreadable: called with the error of each template in a folder that can't be read. Default: the first
             one is an error.
 
     Raises:

@@ -18,7 +18,7 @@ _VARIABLE: Final = re.compile(r"\$\{!|\$\{([^!{}][^{}]*)\}")
 
 @dataclass(frozen=True)
 class Reference:
-    """What a function names.
+    """Reference that a function makes.
 
     Attributes:
         name: a resource, a parameter or a pseudo parameter.
@@ -30,17 +30,17 @@ class Reference:
 
 
 def substituted(text: str, value_of: Callable[[str], str]) -> str:
-    """The text of `Fn::Sub` with each variable replaced.
+    """Text of `Fn::Sub` with each variable replaced.
 
     Args:
         text: with `${Name}`, `${Name.Attribute}` and `${!Literal}`.
-        value_of: text of a variable, by what stands between the braces.
+        value_of: text of a variable, by the text between the braces.
     """
     return _VARIABLE.sub(lambda match: "${" if match.group() == _LITERAL else value_of(match.group(1)), text)
 
 
 def only_variable(text: str) -> bool:
-    """Whether the text of `Fn::Sub` is one variable and nothing else."""
+    """Test of `Fn::Sub` text: whether it is one variable and nothing else."""
     match = _VARIABLE.fullmatch(text)
     return match is not None and match.group() != _LITERAL
 

@@ -1,4 +1,4 @@
-"""Two states of somebody's templates: folders, files, or revisions of a git repository."""
+"""Revision of templates: a folder, a file, or a revision of a git repository."""
 
 import subprocess
 from collections import Counter
@@ -61,7 +61,9 @@ def read_revision(
 
 
 def paired(base: Revision, head: Revision) -> tuple[Revision, Revision]:
-    """The same, with one name for what is one stack: two files are, and stacks in different places are not.
+    """Both revisions, with one name for each stack.
+
+    Two single files are one stack; stacks in different accounts or regions are different ones.
 
     Raises:
         FleetError: neither has a template.
@@ -88,13 +90,13 @@ def paired(base: Revision, head: Revision) -> tuple[Revision, Revision]:
 
 
 def _without(revision: Revision, names: set[str]) -> Revision:
-    """The same without some stacks, which the others don't see any more, either."""
+    """Revision without some stacks, which the others no longer see either."""
     kept = {name: template for name, template in revision.stacks.items() if name not in names}
     return replace(revision, stacks=dict(zip(kept, linked(list(kept.values())), strict=True)))
 
 
 def _with_places(revision: Revision, names: frozenset[str]) -> Revision:
-    """The same, with the places of some stacks in their names."""
+    """Revision with account and region in the names of some stacks."""
     renamed = {name: f"{name} ({revision.places[name]})" if name in names else name for name in revision.stacks}
     return replace(
         revision,

@@ -20,7 +20,7 @@ _LISTS: Final = {
 
 @cache
 def effects_of_type(resource_type: str) -> TypeEffects:
-    """Classification of any resource type; what nobody classified is said to be so."""
+    """Classification of any resource type; a property without one is `UNCLASSIFIED`."""
     known = update_effects().get(resource_type)
     if known is not None:
         return replace(known, otherwise=_UNCLASSIFIED)

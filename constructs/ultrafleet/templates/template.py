@@ -1,4 +1,4 @@
-"""CloudFormation templates of anybody, with values resolved where they can be."""
+"""CloudFormation template of any author, with values resolved where they can be."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ class Resource:
         type: such as `AWS::EC2::LaunchTemplate`.
         properties: its properties; what isn't known before deployment is an `Unknown`.
         raw: the resource as it is written.
-        template: the template that it stands in.
+        template: the template that has it.
     """
 
     logical_id: str
@@ -32,7 +32,7 @@ class Resource:
     template: "Template" = field(repr=False)
 
     def get(self, *path: str | int) -> Any:  # noqa: ANN401 - JSON
-        """A value below the properties; None where it isn't there, an `Unknown` where it can't be told."""
+        """Value below the properties; None where it isn't stated, an `Unknown` where it is only known at deployment."""
         value: Any = self.properties
         for part in path:
             if isinstance(value, Unknown):
@@ -46,7 +46,7 @@ class Resource:
         return value
 
     def items(self, *path: str | int) -> list[Any]:
-        """A list below the properties; one thing stands for itself."""
+        """List below the properties; a single value is its only member."""
         value = self.get(*path)
         if value is None:
             return []
@@ -55,7 +55,7 @@ class Resource:
 
 @dataclass(frozen=True, eq=False)
 class TemplateSet:
-    """What templates that are read together know of each other.
+    """Templates that are read together: their exports, parents and nested templates.
 
     Attributes:
         exporters: templates by the name of what they export.
@@ -108,7 +108,7 @@ class Template:
 
     @property
     def unread(self) -> list[str]:
-        """What only a deployment turns into resources: loops over what isn't known, and transforms."""
+        """Entries that only a deployment turns into resources: loops over unknown collections, and transforms."""
         return [key for key, raw in self._written_out["Resources"].items() if "Type" not in mapping(raw)]
 
     @cached_property
@@ -121,7 +121,7 @@ class Template:
 
     @cached_property
     def _known_parameters(self) -> Mapping[str, Any]:
-        """What the caller gives, and what a stack that nests this one does."""
+        """Parameters from the caller and from a stack that nests this one."""
         parent, logical_id = self.together.parents.get(self.name, (None, ""))
         nesting = parent.resources.get(logical_id) if parent is not None else None
         stated = mapping(nesting.get("Parameters")) if nesting is not None else {}
@@ -151,7 +151,7 @@ class Template:
 
     @cached_property
     def exports(self) -> Mapping[str, Any]:
-        """Values of its exports as they are written, by name, where the name can be told."""
+        """Values of its exports as they are written, by name, where the name is known."""
         found = {}
         for output in mapping(self.content.get("Outputs")).values():
             export = output.get("Export") if isinstance(output, Mapping) else None
@@ -161,7 +161,7 @@ class Template:
         return found
 
     def _imported(self, name: str) -> Any:  # noqa: ANN401 - JSON
-        """What another template exports; what is made there keeps where it comes from."""
+        """Value that another template exports, with the template that it comes from."""
         exporter = self.together.exporters.get(name)
         if exporter is None:
             return Unknown(f"export {name} is made by another stack")
@@ -190,7 +190,7 @@ class Template:
 
     @property
     def resource_count(self) -> int:
-        """How many resources it has, loops written out."""
+        """Number of its resources, with loops expanded."""
         return len(self._written_out["Resources"])
 
     def of_type(self, *types: str) -> Iterator[Resource]:

@@ -20,7 +20,7 @@ then forgets it (CloudFormation user guide, failed clean-up, medium)."""
 
 
 class ChangeAction(StrEnum):
-    """What becomes of a resource."""
+    """Action of a deployment on a resource."""
 
     ADDED = "added"
     CHANGED = "changed"
@@ -68,7 +68,7 @@ class ResourceChange:
 
 @dataclass(frozen=True, kw_only=True)
 class TemplateChanges:
-    """What a deployment of a template does.
+    """Changes that a deployment of a template makes.
 
     Attributes:
         resources: what happens to resources, by logical id; those that stay as they are have no entry.
@@ -97,7 +97,7 @@ def template_changes(
         effects: classification of a type. Default: the table, which knows the types that this library makes.
 
     Raises:
-        FleetError: nobody classified a type or a property that differs.
+        FleetError: a type or a property that differs isn't classified.
     """
     before: Mapping[str, Any] = old.get("Resources", {})
     after: Mapping[str, Any] = new.get("Resources", {})
@@ -148,7 +148,7 @@ class _Moved:
         return len(self._replaced) + len(self._versions) > known
 
     def mark(self, value: Any) -> Any:  # noqa: ANN401 - JSON
-        """The same JSON, in which what moved is equal to nothing before."""
+        """JSON in which each reference that moved differs from its value before."""
         if isinstance(value, list):
             return [self.mark(item) for item in value]
         if not isinstance(value, dict):
@@ -189,7 +189,7 @@ def _compare(
 
 
 def _properties(resource: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the resource states; anybody's template may have anything in place of it."""
+    """Properties that the resource states; empty where a template has anything else in their place."""
     stated = resource.get("Properties")
     return stated if isinstance(stated, dict) else {}
 

@@ -18,7 +18,7 @@ from ultrafleet.errors import FleetError
 
 
 class Effect(StrEnum):
-    """What a changed property does."""
+    """Effect of a changed property."""
 
     NO_INTERRUPTION = "no_interruption"
     """Changed in place; what runs goes on as it was."""
@@ -66,7 +66,7 @@ REMOVED: Final = "[-]"
 
 @dataclass(frozen=True, kw_only=True)
 class Classification:
-    """What a property's change does, and who says so.
+    """Effect of a property's change, and its source.
 
     Attributes:
         effect: what it does.
@@ -91,7 +91,7 @@ class PropertyChange:
 
     @property
     def effect(self) -> Effect:
-        """What the change does."""
+        """Effect of the change."""
         return self.classification.effect
 
 
@@ -107,7 +107,7 @@ class TypeEffects:
         create_only: paths that the schema calls create-only.
         conditional_create_only: paths that the schema calls create-only under a condition.
         read_only: paths that the schema calls read-only: no template can state them.
-        otherwise: classification of what has no entry. Default: nobody classified it, which is an error.
+        otherwise: classification of what has no entry. Default: none, which is an error.
     """
 
     identity: tuple[str, ...]
@@ -144,7 +144,7 @@ def type_effects(resource_type: str) -> TypeEffects:
     """Classification of one resource type.
 
     Raises:
-        FleetError: nobody classified it.
+        FleetError: it isn't classified.
     """
     found = update_effects().get(resource_type)
     if found is None:
@@ -161,7 +161,7 @@ def effect_of(resource_type: str, path: str, *, effects: Callable[[str], TypeEff
     """Classification of one property; a path inside a classified one has the outer one's.
 
     Raises:
-        FleetError: nobody classified the type or the property.
+        FleetError: the type or the property isn't classified.
     """
     table = effects(resource_type)
     tried = path
@@ -186,7 +186,7 @@ def effects_of_change(
     *,
     effects: Callable[[str], TypeEffects] = type_effects,
 ) -> list[PropertyChange]:
-    """What differs between two states of a resource, as deep as the classification goes, by path.
+    """Differences between two states of a resource, as deep as the classification goes, by path.
 
     Args:
         resource_type: CloudFormation type.
@@ -195,7 +195,7 @@ def effects_of_change(
         effects: classification of a type. Default: the table, which knows the types that this library makes.
 
     Raises:
-        FleetError: nobody classified the type or a property that differs.
+        FleetError: the type or a property that differs isn't classified.
     """
     table = effects(resource_type)
     return [
