@@ -133,7 +133,7 @@ class Comparison:
     def users(self, key: Key) -> tuple[Users, Users]:
         """Queues and teams of a pool, before and after."""
         before, after = self._users
-        return before.get(key, _NO_USERS), after.get(key, _NOBODY)
+        return before.get(key, _NO_USERS), after.get(key, _NO_USERS)
 
     def resources(self) -> Iterator[tuple[Key, Resource, Resource]]:
         """Resources that stand on both sides."""
