@@ -22,7 +22,9 @@ from ultrafleet.layout import LAYOUT_RULES
 from ultrafleet.policy import RULES
 from ultrafleet.rehearsal.refusals import CLUSTER_REFUSALS, LAUNCH_REFUSALS, NODE_GROUP_REFUSALS, RefusalRule
 from ultrafleet.rehearsal.scenarios.faults import FAULTS
+from ultrafleet.review.effects import BY_UPDATE_POLICY, UNCLASSIFIED
 from ultrafleet.review.hazards import HAZARD_RULES
+from ultrafleet.templates.node_group import AUTO_SCALING_GROUP
 from ultrafleet.templates.update_effects import update_effects
 
 Facts = Iterator[tuple[str, Fact[Any]]]
@@ -75,7 +77,7 @@ def all_facts(prefix: str = "", *, known: Iterable[Known] = tuple(Known)) -> lis
         known: only facts that are known so well. Default: all.
     """
     wanted = frozenset(known)
-    listed = (ListedFact(id=fact_id, fact=fact) for room in _ROOMS for fact_id, fact in room())
+    listed = (ListedFact(id=fact_id.replace(" ", "-"), fact=fact) for room in _ROOMS for fact_id, fact in room())
     return [item for item in listed if item.id.startswith(prefix) and item.known in wanted]
 
 
@@ -118,6 +120,11 @@ def _update_effects() -> Facts:
     for resource_type, table in update_effects().items():
         for path, entry in table.entries.items():
             yield f"update-effect/{resource_type}/{path}", Fact(entry.effect.value, entry.source)
+    yield (
+        f"update-effect/{AUTO_SCALING_GROUP}/conditionally-create-only",
+        Fact(BY_UPDATE_POLICY.effect.value, BY_UPDATE_POLICY.source),
+    )
+    yield "update-effect/other-type/other-property", Fact(UNCLASSIFIED.effect.value, UNCLASSIFIED.source)
 
 
 def _metrics() -> Facts:

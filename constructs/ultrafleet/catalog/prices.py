@@ -153,7 +153,9 @@ def price(sold: CatalogEntry | str, purchase_option: PurchaseOption | str, regio
     if best.bound is not None:
         ends = sorted({item.usd_per_hour for item in candidates if item.as_of == best.as_of and item.bound})
         span = " to ".join(f"{end:,.3f}" for end in ends)
-        return Fact(None, note=f"{span} USD an hour by region in {best.as_of}; that of {region} is not public")
+        return Fact(
+            None, note=f"{span} USD an hour by region in {best.as_of}; that of {region or 'no region'} is not public"
+        )
     fact = best.fact
     return Fact(fact.value, fact.source, fact.as_of, fact.note)
 

@@ -9,7 +9,7 @@ from ultrafleet.catalog import Confidence, Source
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP
 from ultrafleet.templates.update_effects import Classification, Effect, TypeEffects, update_effects
 
-_UNCLASSIFIED: Final = Classification(
+UNCLASSIFIED: Final = Classification(
     effect=Effect.UNCLASSIFIED, source=Source("no source: its effect isn't classified", Confidence.LOW)
 )
 _LISTS: Final = {
@@ -23,18 +23,18 @@ def effects_of_type(resource_type: str) -> TypeEffects:
     """Classification of any resource type; a property without one is `UNCLASSIFIED`."""
     known = update_effects().get(resource_type)
     if known is not None:
-        return replace(known, otherwise=_UNCLASSIFIED)
+        return replace(known, otherwise=UNCLASSIFIED)
     return TypeEffects(
         identity=_names_itself(resource_type),
         entries=dict(_of_schema(resource_type)),
         create_only=(),
         conditional_create_only=(),
         read_only=(),
-        otherwise=_UNCLASSIFIED,
+        otherwise=UNCLASSIFIED,
     )
 
 
-_BY_UPDATE_POLICY: Final = Classification(
+BY_UPDATE_POLICY: Final = Classification(
     effect=Effect.NO_INTERRUPTION,
     source=Source("CloudFormation user guide, UpdatePolicy attribute: without one instances stay"),
 )
@@ -46,7 +46,7 @@ def _of_schema(resource_type: str) -> Iterator[tuple[str, Classification]]:
         for pointer in schema.get(listed) or ():
             path = str(pointer).removeprefix("/properties/").split("/*")[0]
             if resource_type == AUTO_SCALING_GROUP and effect is Effect.MAY_REPLACE:
-                yield path, _BY_UPDATE_POLICY  # what the condition is, the group's own UpdatePolicy says
+                yield path, BY_UPDATE_POLICY  # what the condition is, the group's own UpdatePolicy says
             else:
                 yield path, Classification(effect=effect, source=Source(f"CloudFormation schema, {listed}"))
 
