@@ -22,9 +22,9 @@ from ultrafleet.layout import LAYOUT_RULES
 from ultrafleet.policy import RULES
 from ultrafleet.rehearsal.refusals import CLUSTER_REFUSALS, LAUNCH_REFUSALS, NODE_GROUP_REFUSALS, RefusalRule
 from ultrafleet.rehearsal.scenarios.faults import FAULTS
-from ultrafleet.review.effects import BY_UPDATE_POLICY, UNCLASSIFIED
 from ultrafleet.review.hazards import HAZARD_RULES
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP
+from ultrafleet.templates.schema_effects import BY_UPDATE_POLICY, UNCLASSIFIED
 from ultrafleet.templates.update_effects import update_effects
 
 Facts = Iterator[tuple[str, Fact[Any]]]
