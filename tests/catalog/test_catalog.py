@@ -191,6 +191,13 @@ class TestOf:
         with pytest.raises(FleetError, match=r"UltraServer type is 'u-p6e-gb200x71', expected .*u-p6e-gb200x72"):
             UltraServerType.of("u-p6e-gb200x71")
 
+    def test_fails_for_a_name_without_facts(self) -> None:
+        with pytest.raises(
+            UnknownFactError, match=r"no facts of g5\.xlarge are in the catalog \(.* without EFA, .*: pass"
+        ):
+            InstanceType.of("g5.xlarge")
+        assert InstanceType.of("g5.xlarge", facts=InstanceTypeFacts(vcpus=4)).vcpus == 4
+
     def test_makes_a_type_of_the_callers_own(self) -> None:
         own = InstanceType.of(
             "p9.48xlarge",

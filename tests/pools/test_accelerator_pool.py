@@ -22,10 +22,10 @@ from helpers.fleet import (
     user_data,
 )
 from ultrafleet.capacity import OnDemandCapacityReservation, PlacementGroup, PlacementStrategy
-from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog import Fabric, InstanceType
 from ultrafleet.errors import FleetError
 from ultrafleet.layout import EfaIntent
-from ultrafleet.pools import NodeOptions
+from ultrafleet.pools import NodeOptions, Taint
 
 
 class TestAcceleratorPool:
@@ -112,6 +112,14 @@ class TestAcceleratorPool:
         site.accelerator_pool(options=NodeOptions(root_volume_key=key))
         Annotations.from_stack(site.stack).has_warning("/Test/Pool", Match.string_like_regexp("kms:CreateGrant"))
 
+    def test_a_small_gpu_type_by_the_general_rule_of_layouts(self, site: Site) -> None:
+        site.accelerator_pool(instance_type=InstanceType.G7E_24XLARGE, blocks=())
+        assert interfaces(site.stack) == [(0, 0, "interface"), (0, 1, "efa-only"), (1, 0, "efa-only")]
+        assert only(site.stack, NODE_GROUP)["AmiType"] == "AL2023_x86_64_NVIDIA"
+        Annotations.from_stack(site.stack).has_info(
+            "/Test/Pool", Match.string_like_regexp("published_efa_layout of g7e")
+        )
+
     def test_minimal_snapshot(self, site: Site, snapshot_json: SnapshotAssertion) -> None:
         site.accelerator_pool()
         assert Template.from_stack(site.stack).to_json() == snapshot_json
@@ -128,6 +136,25 @@ class TestAcceleratorPool:
 
 
 ACCELERATOR_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = [
+    (
+        "Qualcomm accelerators, of which Kubernetes knows no resource",
+        lambda _: {"instance_type": InstanceType.DL2Q_24XLARGE, "blocks": ()},
+        r"no Kubernetes resource is known for qualcomm \(dl2q\.24xlarge\), expected nvidia or neuron: pass taints",
+    ),
+    (
+        "Qualcomm accelerators, for which EKS has no image",
+        lambda _: {
+            "instance_type": InstanceType.DL2Q_24XLARGE,
+            "blocks": (),
+            "options": NodeOptions(taints=[Taint(key="qualcomm", value="true")]),
+        },
+        r"no AMI type is known for qualcomm on x86_64 \(dl2q\.24xlarge\), expected .*: pass ami_type",
+    ),
+    (
+        "a fabric that the type hasn't",
+        lambda _: {"fabric": Fabric.ROCE},
+        r"has no fabric roce, expected efa: pass a fabric that it has",
+    ),
     (
         "an UltraServer's type on demand",
         lambda _: {"instance_type": InstanceType.TRN2U_48XLARGE},

@@ -11,7 +11,7 @@ from ultrafleet.catalog._entry import CatalogEntry
 from ultrafleet.catalog.network_card import Fabric, NetworkCard
 from ultrafleet.catalog.source import CALLER, Fact, Source
 from ultrafleet.catalog.type_facts import InstanceTypeFacts
-from ultrafleet.errors import FleetError
+from ultrafleet.errors import FleetError, UnknownFactError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,9 +101,15 @@ class InstanceType(CatalogEntry, InstanceTypeFacts):
         Raises:
             FleetError: the catalog doesn't know the name and no facts were passed, or the indexes of the cards are not
                 0, 1, 2 and so on.
+            UnknownFactError: the catalog knows the name alone, and no facts were passed.
         """
         known = _load()
         if facts is None and network_cards is None:
+            if name in other_type_names():
+                raise UnknownFactError(
+                    f"no facts of {name} are in the catalog ({other_type_names()[name].note}), expected a type with "
+                    f"facts: pass InstanceType.of({name!r}, facts=InstanceTypeFacts(...))"
+                )
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=3, cutoff=0.6) or list(known)
                 raise FleetError(
@@ -176,6 +182,7 @@ def _load() -> Mapping[str, InstanceType]:
     return {str(entry): entry for entry in entries}
 
 
+@cache
 def other_type_names() -> Mapping[str, Fact[str]]:
     """Real accelerated instance types of which the catalog has no facts, by name; the note says why."""
     return {

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ultrafleet.catalog import Confidence, Fact, InstanceType, UltraServerType
 
-_OF_NODES: Final = ("accelerator_kind", "accelerator_count", "architecture", "published_efa_layout")
+_OF_NODES: Final = ("architecture", "accelerator_count", "published_efa_layout")
 _OF_ULTRASERVERS: Final = ("instance_count",)
 _UNKNOWN_WHERE_ASSUMED: Final = {"nvme_count": "a RAID 0 array is asked for, which nodes without disks skip"}
 
