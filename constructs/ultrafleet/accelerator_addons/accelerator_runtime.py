@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ultrafleet.accelerator_addons.versions import VersionTable
+from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
@@ -74,7 +75,7 @@ def _nvidia_device_plugin(pools: Sequence[PoolNodes], versions: VersionTable) ->
             # GPU feature discovery hands its labels to NFD's worker, whose own toleration is for another taint.
             "nfd": {"worker": {"nodeSelector": {"nvidia.com/gpu.present": "true"}, "tolerations": allowed}},
         },
-        unchecked_values_source=(
+        unchecked_values_source=Source(
             "NVIDIA/k8s-device-plugin, deployments/helm/nvidia-device-plugin/values.yaml; "
             "nfd.worker.nodeSelector: values.yaml of the node-feature-discovery chart that it depends on"
         ),
@@ -130,5 +131,5 @@ def _neuron(pools: Sequence[PoolNodes], versions: VersionTable) -> ChartRelease:
             "npd": {"enabled": False},
             "scheduler": {"enabled": True},
         },
-        unchecked_values_source="Neuron documentation, Helm chart (medium)",
+        unchecked_values_source=Source("Neuron documentation, Helm chart", Confidence.MEDIUM),
     )

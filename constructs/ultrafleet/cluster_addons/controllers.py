@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ultrafleet.accelerator_addons.versions import VersionTable
+from ultrafleet.catalog.source import Source
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 
@@ -65,7 +66,7 @@ def inference_controllers(
                 "enableBackendSecurityGroup": False,
             },
             wait=True,
-            unchecked_values_source=(
+            unchecked_values_source=Source(
                 "kubernetes-sigs/aws-load-balancer-controller, helm/aws-load-balancer-controller/values.yaml"
             ),
         ),
@@ -81,7 +82,7 @@ def inference_controllers(
                     "rbac": {"scaledRefKinds": [{"apiGroup": "leaderworkerset.x-k8s.io", "kind": "leaderworkersets"}]}
                 },
                 wait=True,
-                unchecked_values_source="kedacore/charts, keda/values.yaml",
+                unchecked_values_source=Source("kedacore/charts, keda/values.yaml"),
             )
         )
     return releases

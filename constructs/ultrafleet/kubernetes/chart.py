@@ -53,7 +53,7 @@ class ChartRelease:
     namespace: str
     values: Mapping[str, Any] = field(default_factory=dict)
     wait: bool = False
-    unchecked_values_source: str | None = None
+    unchecked_values_source: Source | None = None
 
     def __post_init__(self) -> None:
         if len(self.release) > _RELEASE_NAME_LENGTH:
