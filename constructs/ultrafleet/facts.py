@@ -31,7 +31,7 @@ Facts = Iterator[tuple[str, Fact[Any]]]
 
 
 class Known(StrEnum):
-    """How well a listed fact is known: a confidence, or unknown where no source states a value."""
+    """Confidence of a listed fact, or unknown where no source states a value."""
 
     HIGH = Confidence.HIGH.value
     MEDIUM = Confidence.MEDIUM.value
@@ -82,7 +82,7 @@ def all_facts(prefix: str = "", *, known: Iterable[Known] = tuple(Known)) -> lis
 
 
 class _Rule(Protocol):
-    """What the rules of policy, review, versions and consistency have in common."""
+    """Common fields of the rules of policy, review, versions and consistency."""
 
     @property
     def id(self) -> str: ...

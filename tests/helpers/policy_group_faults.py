@@ -233,7 +233,7 @@ GROUP_FAULTS: dict[str, tuple[Edit, str, str]] = {
         "block-clock",
         "error",
     ),
-    "nobody empties it": (lambda r: r[""]["Resources"].pop("Emptied"), "nobody-empties", "warning"),
+    "no schedule drains it": (lambda r: r[""]["Resources"].pop("Emptied"), "pool-not-drained", "warning"),
     "keys in camel case": (
         lambda r: order(r, '"ClusterName"', '"clusterName"'),
         "schedule",

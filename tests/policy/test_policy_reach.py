@@ -329,7 +329,7 @@ def test_what_cannot_be_told_of_many_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps({**OPEN, "Resources": resources}))
     lines = CliRunner().invoke(app, ["check", str(tmp_path)]).stdout.splitlines()
     assert len(lines) == 2
-    assert "Disk0 and 4 more: unknown: can't tell: Encrypted" in lines[0]
+    assert "Disk0 and 4 more: unknown: undecided: Encrypted" in lines[0]
     assert "5 unknown" in lines[1]
 
 

@@ -42,7 +42,7 @@ price(gb200, PurchaseOption.CAPACITY_BLOCK, "us-east-1")  # a Fact; None, since 
 - A price is that of a type (an instance, or a whole UltraServer), a purchase option and a region, in USD an hour, with
   its date. The newest public one applies; of one date that which names the region. A price more than a quarter old is
   called stale by `ultrafleet summary`: AWS reviews those of capacity blocks each quarter.
-- A source that gives one figure without regions stands for every commercial region, and the note says so. One that
+- A source that gives one figure without regions holds for every commercial region, and the note says so. One that
   gives a range over regions gives no price.
 
 ## What to know of single types

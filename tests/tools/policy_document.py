@@ -51,7 +51,7 @@ the plugin. In `--json` an accepted finding has the severity `acknowledged`.
 ## Unknown values
 
 Values behind `Ref`, `Fn::If`, `Fn::Sub`, `Fn::FindInMap`, `Fn::ForEach` and others are resolved where parameters,
-mappings and conditions decide them. Where only a deployment does, a rule says `can't tell` (severity `unknown`), and
+mappings and conditions decide them. Where only a deployment does, a rule says `undecided` (severity `unknown`), and
 neither passes nor fails.
 
 Made from the rules by `tests/tools/policy_document.py`.

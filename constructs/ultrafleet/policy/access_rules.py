@@ -51,7 +51,7 @@ def _all_rights(template: Template) -> Iterator[Problem]:
     boundaries = [template.referred(holder.get("PermissionsBoundary")) for holder in template.of_type(*_POLICY_HOLDERS)]
     for holder in template.of_type(*_POLICY_HOLDERS):
         if any(holder is boundary for boundary in boundaries):
-            continue  # it allows nothing by itself
+            continue  # it allows nothing alone
         documents = [holder.get("PolicyDocument")]
         documents += [
             policy.get("PolicyDocument") for policy in holder.items("Policies") if isinstance(policy, Mapping)
@@ -60,7 +60,7 @@ def _all_rights(template: Template) -> Iterator[Problem]:
             if statement.get("Effect") == "Allow" and _is_all(statement, "Action") and _is_all(statement, "Resource"):
                 yield Problem(
                     holder.logical_id,
-                    f"a statement allows {_told(statement, 'Action')} on {_told(statement, 'Resource')}, expected the "
+                    f"a statement allows {_text(statement, 'Action')} on {_text(statement, 'Resource')}, expected the "
                     "actions and resources that are needed: name them",
                     Severity.WARNING if statement.get("Condition") else None,
                 )
@@ -75,13 +75,13 @@ def _all_rights(template: Template) -> Iterator[Problem]:
 
 
 def _is_all(statement: Mapping[str, Any], key: str) -> bool:
-    """Whether a statement is about everything: `*`, or everything but something."""
+    """True if a statement covers everything: `*`, or everything with exceptions."""
     return statement.get(f"Not{key}") is not None or any(
         isinstance(value, str) and _EVERYTHING.fullmatch(value) for value in _values(statement, key)
     )
 
 
-def _told(statement: Mapping[str, Any], key: str) -> str:
+def _text(statement: Mapping[str, Any], key: str) -> str:
     return f"all but some (Not{key})" if statement.get(f"Not{key}") is not None else '"*"'
 
 

@@ -13,11 +13,11 @@ from ultrafleet.errors import FleetError
 from ultrafleet.policy.rule import Finding, Severity
 
 STALE_RULE = "acknowledgement"
-"""What findings about acknowledgements themselves are called."""
+"""Rule id of findings about acknowledgements themselves."""
 
 
 class Acknowledgement(BaseModel):
-    """One finding that is accepted.
+    """Acknowledged finding.
 
     Attributes:
         rule: id of the rule.
@@ -39,7 +39,7 @@ class Acknowledgement(BaseModel):
     file: str = "*"
 
     def covers(self, finding: Finding) -> bool:
-        """Whether it is about this finding, whatever the day."""
+        """True if it is about this finding, whatever the day."""
         same = (finding.rule, finding.resource) == (self.rule, self.resource)
         return same and fnmatch(f"/{finding.file}", f"*/{self.file.removeprefix('*/').removeprefix('/')}")
 
@@ -86,7 +86,7 @@ def acknowledge(
         if current is None or finding.severity is Severity.UNKNOWN:
             result.append(finding)
         elif current.until < as_of:
-            over = f"; its acknowledgement by {current.owner} ended {current.until}: mend it, or renew that"
+            over = f"; its acknowledgement by {current.owner} ended {current.until}: fix the finding, or renew it"
             result.append(replace(finding, message=finding.message + over))
         else:
             note = f" (acknowledged by {current.owner} until {current.until}: {current.reason})"

@@ -100,13 +100,13 @@ def _placement(template: Template) -> Iterator[Problem]:
     for launch in launches(template):
         group = launch.get("Placement", "GroupName") or launch.get("Placement", "GroupId")
         if launch.is_for_block:
-            told = f"there is a placement group beside MarketType capacity-block, {why}"
-            yield from must_not_be_stated(launch.resource.logical_id, "a placement group", group, told)
+            message = f"there is a placement group beside MarketType capacity-block, {why}"
+            yield from must_not_be_stated(launch.resource.logical_id, "a placement group", group, message)
     for scaled in groups(template, AUTO_SCALING_GROUP):
         if scaled.is_for_block:
-            told = f"PlacementGroup is stated beside a capacity block, {why}"
+            message = f"PlacementGroup is stated beside a capacity block, {why}"
             yield from must_not_be_stated(
-                scaled.logical_id, "PlacementGroup", scaled.resource.get("PlacementGroup"), told
+                scaled.logical_id, "PlacementGroup", scaled.resource.get("PlacementGroup"), message
             )
 
 

@@ -63,7 +63,7 @@ class FleetUnknowns(CloudFormationLintRule):  # type: ignore[misc]  # no types i
     """Unknown values: what only a deployment decides."""
 
     id = "I9700"
-    shortdesc = "What ultrafleet's policy can't tell"
+    shortdesc = "Undecided findings of ultrafleet's policy"
     description = "Values that rules of accelerated fleets need and that no template shows"
     source_url = ""
     tags: ClassVar[list[str]] = ["ultrafleet"]

@@ -81,10 +81,12 @@ def _public_ip(template: Template) -> Iterator[Problem]:
 def _groups_twice(template: Template) -> Iterator[Problem]:
     for launch in launches(template):
         for key in ("SecurityGroupIds", "SecurityGroups"):
-            told = f"{key} is stated beside NetworkInterfaces, expected Groups on the interfaces alone: move them there"
+            message = (
+                f"{key} is stated beside NetworkInterfaces, expected Groups on each interface: move them there"
+            )
             stated = launch.get(key)
             if launch.interfaces and stated != []:
-                yield from must_not_be_stated(launch.resource.logical_id, key, stated, told)
+                yield from must_not_be_stated(launch.resource.logical_id, key, stated, message)
 
 
 def _imds(template: Template) -> Iterator[Problem]:
@@ -105,12 +107,12 @@ def _imds(template: Template) -> Iterator[Problem]:
 
 
 def _ssh_key(template: Template) -> Iterator[Problem]:
-    told = "KeyName is stated, expected none: use Session Manager, whose sessions are logged and need no port"
+    message = "KeyName is stated, expected none: use Session Manager, whose sessions are logged and need no port"
     stated = [(launch.resource.logical_id, launch.get("KeyName")) for launch in launches(template)]
     holders = template.of_type("AWS::EC2::Instance", "AWS::AutoScaling::LaunchConfiguration")
     stated += [(item.logical_id, item.get("KeyName")) for item in holders]
     for logical_id, key in stated:
-        yield from must_not_be_stated(logical_id, "KeyName", key, told)
+        yield from must_not_be_stated(logical_id, "KeyName", key, message)
 
 
 def _user_data(template: Template) -> Iterator[Problem]:

@@ -24,8 +24,8 @@ def _refused(template: Template) -> Iterator[Problem]:
 def _of(group: NodeGroup, launch: Launch) -> Iterator[Problem]:
     logical_id = launch.resource.logical_id
     for key in _REFUSED:
-        told = f"{key} is stated for a managed node group, expected none: remove it"
-        yield from must_not_be_stated(logical_id, key, launch.get(key), told)
+        message = f"{key} is stated for a managed node group, expected none: remove it"
+        yield from must_not_be_stated(logical_id, key, launch.get(key), message)
     if any(isinstance(item, Mapping) and item.get("SubnetId") is not None for item in launch.interfaces):
         yield Problem(logical_id, "an interface states SubnetId, expected the node group's Subnets alone: remove it")
     yield from _one_of(group, launch, "InstanceTypes", "InstanceType")
@@ -36,8 +36,8 @@ def _of(group: NodeGroup, launch: Launch) -> Iterator[Problem]:
     if group.resource.get("AmiType") != "CUSTOM":
         yield from _one_of(group, launch, "AmiType", "ImageId")
     for key in ("DiskSize", "RemoteAccess"):
-        told = f"{key} is stated beside a launch template, expected it there: move it"
-        yield from must_not_be_stated(group.logical_id, key, group.resource.get(key), told)
+        message = f"{key} is stated beside a launch template, expected it there: move it"
+        yield from must_not_be_stated(group.logical_id, key, group.resource.get(key), message)
 
 
 def _one_of(group: NodeGroup, launch: Launch, own: str, of_launch: str) -> Iterator[Problem]:

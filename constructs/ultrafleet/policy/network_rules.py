@@ -43,7 +43,7 @@ def _of_interface(template: Template, logical_id: str, named: Any) -> Iterator[P
     lacking = {way for way in _WAYS if not any(_lets_itself(group, way) for group in own)}
     if not lacking:
         return
-    # A group that has one of the rules is meant for EFA. One that has neither may stand beside one that has both: EKS
+    # A group that has one of the rules is meant for EFA. One that has neither may be used beside one that has both: EKS
     # lately makes the cluster's own group so (EKS user guide, security group requirements, high; since when: unknown).
     if own and (len(lacking) < len(_WAYS) or not others):
         yield Problem(

@@ -129,7 +129,7 @@ def _of_ami_type(group: NodeGroup, name: str, ami: str) -> Iterator[Problem]:
 
 
 def _has_driver(ami: str, accelerator: str) -> bool:
-    """The image has the accelerator's driver, whether its name tells that or not."""
+    """The image has the accelerator's driver, whether its name shows that or not."""
     return ami in set(AmiType) and accelerator.lower() in AmiType(ami).accelerators
 
 
@@ -179,12 +179,12 @@ def _ultraserver_size(template: Template) -> Iterator[Problem]:
 def _mixed(template: Template) -> Iterator[Problem]:
     for group in groups(template, AUTO_SCALING_GROUP):
         if group.is_for_block:
-            told = (
+            message = (
                 "MixedInstancesPolicy is used with a capacity block, expected LaunchTemplate: an Auto Scaling group "
                 "takes one block and one type"
             )
             mixed = group.resource.get("MixedInstancesPolicy")
-            yield from must_not_be_stated(group.logical_id, "MixedInstancesPolicy", mixed, told)
+            yield from must_not_be_stated(group.logical_id, "MixedInstancesPolicy", mixed, message)
 
 
 def _zone(template: Template) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""Rules over templates, and what they find."""
+"""Policy rules over templates, and their findings."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ class Severity(StrEnum):
     """Severity of a finding."""
 
     ERROR = "error"
-    """It doesn't launch, costs money, or opens a door."""
+    """The launch fails, money is wasted, or access is too wide."""
     WARNING = "warning"
-    """It works, and is not what should be."""
+    """It works, but against the recommendation."""
     UNKNOWN = "unknown"
-    """Can't tell: a value is only known at deployment."""
+    """Neither passed nor failed: a value is known only at deployment."""
     ACKNOWLEDGED = "acknowledged"
-    """Somebody read and accepted it, until a day."""
+    """Accepted by its owner until a day."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Problem:
 
 
 def cannot_tell(resource: str, what: str, reason: str) -> Problem:
-    """A value that the rule needs is only known at deployment."""
-    return Problem(resource, f"can't tell: {what} ({reason})", Severity.UNKNOWN)
+    """Problem of unknown severity: a value that the rule needs is known only at deployment."""
+    return Problem(resource, f"undecided: {what} ({reason})", Severity.UNKNOWN)
 
 
 def must_not_be_stated(resource: str, name: str, value: Any, message: str) -> Iterator[Problem]:  # noqa: ANN401 - JSON
-    """A problem where something is stated, whatever its value is."""
+    """Problem where a property is stated, whatever its value is."""
     if isinstance(value, Unknown) and value.may_be_absent:
         yield cannot_tell(resource, f"whether {name} is stated", value.reason)
     elif value is not None and value != "":
@@ -58,9 +58,9 @@ class PolicyRule:
     Attributes:
         id: what it is called, for findings and acknowledgements.
         severity: of its findings.
-        protects_from: what happens otherwise.
+        protects_from: failure or loss without the rule.
         source: where that is known from.
-        remedy: how to mend it.
+        remedy: how to fix it.
         check: finds problems in a template.
     """
 

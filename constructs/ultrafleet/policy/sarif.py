@@ -39,7 +39,7 @@ def _rule(rule: PolicyRule) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": rule.id,
         "shortDescription": {"text": f"Protects from {rule.protects_from}"},
-        "help": {"text": f"To mend it: {rule.remedy}. Source: {rule.source}."},
+        "help": {"text": f"Remedy: {rule.remedy}. Source: {rule.source}."},
         "defaultConfiguration": {"level": _LEVELS[rule.severity]},
         "properties": {"confidence": rule.source.weakest.value},
     }

@@ -107,7 +107,7 @@ def _late(resource: Resource, moment: time, *, ultraserver: bool) -> Iterator[Pr
         )
 
 
-def _nobody_empties(template: Template) -> Iterator[Problem]:
+def _not_drained(template: Template) -> Iterator[Problem]:
     orders = [order for schedule in template.of_type(_SCHEDULE) if (order := order_of(schedule)) is not None]
     named = {order.group for order in orders}
     # A name that is only known at deployment may be any group's.
@@ -202,7 +202,7 @@ RULES = (
         check=lambda template: (problem for rule in (_lead, _too_late) for problem in rule(template)),
     ),
     PolicyRule(
-        id="nobody-empties",
+        id="pool-not-drained",
         severity=Severity.WARNING,
         protects_from="a rack that runs until EC2 terminates it",
         source=Source(
@@ -210,12 +210,12 @@ RULES = (
             also=(Source("that nothing else does it", Confidence.MEDIUM),),
         ),
         remedy="a block schedule of this library, or an AWS::Scheduler::Schedule of your own",
-        check=_nobody_empties,
+        check=_not_drained,
     ),
     PolicyRule(
         id="schedule",
         severity=Severity.ERROR,
-        protects_from="a schedule that is refused when the stack is made",
+        protects_from="a schedule that is refused when the stack is created",
         source=Source(
             "EventBridge Scheduler user guide, universal targets: names", also=(Source("keys", Confidence.MEDIUM),)
         ),

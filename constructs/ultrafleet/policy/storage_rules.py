@@ -17,7 +17,7 @@ def _lustre(template: Template) -> Iterator[Problem]:
         if system.get("FileSystemType") != "LUSTRE" or system.get("BackupId") is not None:
             continue
         if system.get("StorageType") == "INTELLIGENT_TIERING":
-            continue  # it grows by itself
+            continue  # it grows automatically
         stated = [system.get("StorageCapacity"), *(_of(system, key) for key in ("DeploymentType", _THROUGHPUT))]
         unknown = next((value for value in stated if isinstance(value, Unknown)), None)
         if unknown is not None:

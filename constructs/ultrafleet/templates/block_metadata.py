@@ -8,7 +8,7 @@
             start: "2026-12-01T11:30:00Z"
             end: "2026-12-15T11:30:00Z"
 
-Anybody's template may have it; the pool is named as its node group, or else by its logical id.
+Any template may have it; the pool is named as its node group, or else by its logical id.
 """
 
 from collections.abc import Mapping

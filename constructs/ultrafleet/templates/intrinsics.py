@@ -330,7 +330,7 @@ def _is_known(value: Any) -> bool:  # noqa: ANN401 - JSON
 
 
 def _combined(name: str, parts: list[bool | Unknown]) -> bool | Unknown:
-    """One known part may decide, whatever the others are."""
+    """Result from the known parts: one may decide, whatever the others are."""
     unknown = next((part for part in parts if isinstance(part, Unknown)), None)
     if name == "Fn::Not":
         return unknown or parts[0] is False

@@ -41,7 +41,7 @@ class Launch:
 
     @property
     def is_for_block(self) -> bool:
-        """Whether it launches into a capacity block."""
+        """True if it launches into a capacity block."""
         return bool(self.market == BLOCK_MARKET)
 
     @property
@@ -54,7 +54,7 @@ class Launch:
 
     @property
     def targets_twice(self) -> bool:
-        """Whether it names both a reservation and a group of them."""
+        """True if it names both a reservation and a group of them."""
         target = self.get("CapacityReservationSpecification", "CapacityReservationTarget")
         stated = target.values() if isinstance(target, Mapping) else ()
         return sum(not (isinstance(value, Unknown) and value.may_be_absent) for value in stated) > 1
@@ -89,7 +89,7 @@ class Launch:
 
     @property
     def has_efa(self) -> bool:
-        """Whether some interface is EFA's."""
+        """True if some interface is an EFA."""
         return any(
             isinstance(item, Mapping) and item.get("InterfaceType") in ("efa", "efa-only") for item in self.interfaces
         )

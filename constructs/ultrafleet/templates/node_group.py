@@ -35,7 +35,7 @@ class NodeGroup:
     """A group of nodes.
 
     Attributes:
-        template: where it stands.
+        template: the template that it is in.
         resource: the resource.
         launch: its launch template, where it is at hand.
     """
@@ -51,7 +51,7 @@ class NodeGroup:
 
     @property
     def is_managed(self) -> bool:
-        """Whether it is a managed node group of EKS."""
+        """True if it is a managed node group of EKS."""
         return self.resource.type == NODE_GROUP
 
     @property
@@ -126,7 +126,7 @@ class NodeGroup:
 
     @property
     def is_for_block(self) -> bool:
-        """Whether it launches into a capacity block."""
+        """True if it launches into a capacity block."""
         stated = (self.resource.get("CapacityType"), self.resource.get("PurchaseOption"))
         return "CAPACITY_BLOCK" in stated or (self.launch is not None and self.launch.is_for_block)
 

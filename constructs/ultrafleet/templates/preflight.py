@@ -43,7 +43,7 @@ def preflight_problems(
     Args:
         pool_name: name of the pool.
         synthesised: properties of its `AWS::EKS::Nodegroup`.
-        live: what AWS says of it.
+        live: the pool in AWS.
         roll_running_nodes: the user said that running nodes may be replaced or taken away.
         blocks: reservation ids of the pool's blocks as synthesised. Default: they are not looked at.
     """

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 _LITERAL: Final = "${!"
 _VARIABLE: Final = re.compile(r"\$\{!|\$\{([^!{}][^{}]*)\}")
-"""`${Name}` and `${Name.Attribute}`; `${!Literal}` stands for `${Literal}` (CloudFormation, Fn::Sub, high)."""
+"""`${Name}` and `${Name.Attribute}`; `${!Literal}` means `${Literal}` (CloudFormation, Fn::Sub, high)."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ Template = Mapping[str, Any]
 
 _RETAINED: Final = {"Retain", "RetainExceptOnCreate"}
 _VERSION_ATTRIBUTE: Final = "LatestVersionNumber"
-"""The one attribute of our types that moves while its resource stays (CloudFormation schema, LaunchTemplate, high)."""
+"""Attribute of our types that moves while its resource stays (CloudFormation schema, LaunchTemplate, high)."""
 
 _KEPT_WHILE_IN_USE: Final = frozenset({"AWS::EC2::PlacementGroup"})
 """EC2 refuses to delete one while instances are in it (EC2 API reference, DeletePlacementGroup, high); CloudFormation
@@ -32,7 +32,7 @@ class ChangeAction(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceChange:
-    """One resource that a deployment adds, changes or takes away.
+    """Change of one resource: added, changed or removed by a deployment.
 
     Attributes:
         logical_id: its logical id.
@@ -52,7 +52,7 @@ class ResourceChange:
 
     @property
     def touches(self) -> bool:
-        """Whether the resource, or the nodes on it, may be taken away, replaced or restarted."""
+        """True if the resource, or the nodes on it, may be taken away, replaced or restarted."""
         if self.action is ChangeAction.REMOVED:
             return self.resource_type not in _KEPT_WHILE_IN_USE
         return any(change.effect.touches_nodes for change in self.properties)
@@ -80,7 +80,7 @@ class TemplateChanges:
     moved_exports: frozenset[str]
 
     def refused(self, imported: Iterable[str]) -> bool:
-        """Whether CloudFormation refuses the update, given the exports that other stacks import."""
+        """True if CloudFormation refuses the update, given the exports that other stacks import."""
         return bool(self.moved_exports.intersection(imported)) or any(change.refused for change in self.resources)
 
 

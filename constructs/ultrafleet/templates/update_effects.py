@@ -23,7 +23,7 @@ class Effect(StrEnum):
     NO_INTERRUPTION = "no_interruption"
     """Changed in place; what runs goes on as it was."""
     NEW_VERSION = "new_version"
-    """One more version is made; what names an older one keeps it."""
+    """New version; references to an older one keep it."""
     CHANGES_ACCESS = "changes_access"
     """Changed in place; what running nodes or people may reach changes, and nodes stay."""
     DISTURBS_PODS = "disturbs_pods"
@@ -41,16 +41,16 @@ class Effect(StrEnum):
     REFUSED = "refused"
     """The update fails and is rolled back."""
     UNCLASSIFIED = "unclassified"
-    """Changed in place, as far as the schema says; nobody looked at what else it does."""
+    """Changed in place, as far as the schema says; no further effect was examined."""
 
     @property
     def touches_nodes(self) -> bool:
-        """Whether nodes may be taken away, replaced or restarted."""
+        """True if nodes may be taken away, replaced or restarted."""
         return self in _TOUCHING
 
     @property
     def replaces(self) -> bool:
-        """Whether the resource may get another id."""
+        """True if the resource may get another id."""
         return self in {Effect.REPLACES, Effect.MAY_REPLACE}
 
 
@@ -122,7 +122,7 @@ class TypeEffects:
         return [entry for entry in self.entries if entry.startswith(f"{path}/")]
 
     def keeps_its_name(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-        """Whether a replacement would have the name of what it replaces, so that the update is refused."""
+        """True if a replacement would have the name of what it replaces, so that the update is refused."""
         return bool(self.identity) and all(
             old.get(name) is not None and old.get(name) == new.get(name) for name in self.identity
         )
