@@ -139,6 +139,26 @@ class TestFactFiles:
 
         assert len(ids) == len(set(ids))
 
+    def test_numbers_that_nothing_guards_are_few(self) -> None:
+        """Their values are too common, and no words beside them tell them apart: the guard doesn't see their twins."""
+        unguarded = {
+            entry.id
+            for name in FACT_FILES
+            for entry in fact_file(name).facts
+            if type(entry.value) is int and entry.guard is None
+        }
+
+        assert unguarded == {
+            "capacity-block/karpenter-drain-minutes",
+            "capacity-block/p6e-gb200-termination-duty-minutes",
+            "eks/node-monitoring/guard-needs-more-nodes-than",
+            "limit/autoscaling/distribution-segments-per-group",
+            "limit/eks/cluster-name-characters",
+            "limit/fsx/storage-step-gib/PERSISTENT_1",
+            "limit/fsx/persistent-2-storage-step-gib",
+            "limit/vpc/network-address-usage-per-p6e-node",
+        }
+
     def test_name_no_source_in_vain(self) -> None:
         for name in FACT_FILES:
             named = {entry.source for entry in fact_file(name).facts}

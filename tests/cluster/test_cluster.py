@@ -227,6 +227,18 @@ def test_warns_of_the_version_before_the_recommended(stack: cdk.Stack) -> None:
     Annotations.from_stack(stack).has_warning("/Test/Cluster", Match.string_like_regexp(".*1.33.*use 1.34 or newer.*"))
 
 
+def test_warns_about_kubernetes_that_the_catalog_does_not_know(stack: cdk.Stack) -> None:
+    make(stack, kubernetes_version="1.99")
+    Annotations.from_stack(stack).has_warning(
+        "/Test/Cluster", Match.string_like_regexp(".*1.99, expected at most 1.37: the catalog knows no newer one.*")
+    )
+
+
+def test_warns_about_no_kubernetes_that_the_catalog_knows(stack: cdk.Stack) -> None:
+    make(stack, kubernetes_version="1.37")
+    Annotations.from_stack(stack).has_no_warning("/Test/Cluster", Match.any_value())
+
+
 def test_does_not_warn_of_the_recommended_version(stack: cdk.Stack) -> None:
     make(stack)
     Annotations.from_stack(stack).has_no_warning("/Test/Cluster", Match.any_value())

@@ -8,12 +8,13 @@ from constructs import Construct
 
 from ultrafleet.capacity.placement_group import PlacementGroup, PlacementStrategy
 from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog.limits import CAPACITY_RESERVATION_INSTANCES
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.rules.capacity_block import validate_reservation_id
 from ultrafleet.rules.zones import validate_zone
 from ultrafleet.tokens import is_token
 
-_MAX_INSTANCES = 1000  # a reservation (EC2 API, high)
+_MAX_INSTANCES = CAPACITY_RESERVATION_INSTANCES.value
 
 
 class OnDemandReservation(Protocol):

@@ -5,6 +5,7 @@ from enum import StrEnum
 import aws_cdk as cdk
 from constructs import Construct
 
+from ultrafleet.catalog.limits import PARTITIONS_PER_PLACEMENT_GROUP
 from ultrafleet.errors import FleetError
 from ultrafleet.tokens import is_token
 
@@ -20,7 +21,7 @@ class PlacementStrategy(StrEnum):
     """Each on its own rack, for a few system nodes."""
 
 
-_MAX_PARTITIONS = 7  # a zone (EC2 user guide, placement groups, high)
+_MAX_PARTITIONS = PARTITIONS_PER_PLACEMENT_GROUP.value
 
 
 class PlacementGroup(Construct):

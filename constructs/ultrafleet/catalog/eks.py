@@ -117,6 +117,12 @@ P6E_FIRST_DRIVER_SERIES: Final = _FACTS.integer("eks/p6e/first-driver-series").v
 """First series of NVIDIA drivers that knows GB200."""
 GRDMA_OVERRIDE_DROPPED_SERIES: Final = _FACTS.integer("eks/p6e/first-driver-series-without-grdma-override").value
 """First series of NVIDIA drivers without the parameter that EFA's GPUDirect needs on GB200 and GB300."""
+CONTROL_PLANE_TIERS: Final = tuple(_FACTS.text("eks/control-plane-tiers").value.split())
+"""Values of `ControlPlaneScalingConfig.Tier`."""
+CONTROL_PLANE_LOGS: Final = tuple(_FACTS.text("eks/control-plane-logs").value.split())
+"""Types of control-plane logs."""
+SCORING_STRATEGIES: Final = tuple(_FACTS.text("eks/scheduler-scoring-strategies").value.split())
+"""Values of the scheduler's `ScoringStrategy.Type`."""
 
 
 class AmiType(StrEnum):

@@ -34,10 +34,47 @@ INSTANCES_PER_TOPOLOGY_CALL: Final = _FACTS.integer("limit/ec2/instance-topology
 """Instances that DescribeInstanceTopology tells of in one call."""
 RESERVATIONS_PER_TOPOLOGY_CALL: Final = _FACTS.integer("limit/ec2/instance-topology-reservations-per-call")
 """Reservations that DescribeCapacityReservationTopology tells of in one call."""
+CLUSTER_NAME_CHARACTERS: Final = _FACTS.integer("limit/eks/cluster-name-characters")
+"""Characters of a cluster's name."""
+SERVICE_CIDR_SHORTEST_PREFIX: Final = _FACTS.integer("limit/eks/service-cidr-shortest-prefix")
+"""Length of the prefix of the largest range of service addresses."""
+SERVICE_CIDR_LONGEST_PREFIX: Final = _FACTS.integer("limit/eks/service-cidr-longest-prefix")
+"""Length of the prefix of the smallest range of service addresses."""
+MAX_PODS_PER_NODE: Final = _FACTS.integer("limit/eks/max-pods-per-node")
+"""Pods of a node with prefix delegation, at most."""
+MAX_PODS_PER_SMALL_NODE: Final = _FACTS.integer("limit/eks/max-pods-per-small-node")
+"""Pods that EKS gives a node of few vCPUs with prefix delegation."""
+METADATA_HOP_LIMIT: Final = _FACTS.integer("limit/ec2/metadata-hop-limit")
+"""Hop limit of responses of the instance metadata, at most."""
+CAPACITY_RESERVATION_INSTANCES: Final = _FACTS.integer("limit/ec2/capacity-reservation-instances")
+"""Instances of one on-demand capacity reservation."""
+PARTITIONS_PER_PLACEMENT_GROUP: Final = _FACTS.integer("limit/ec2/partitions-per-placement-group")
+"""Partitions of a placement group in one zone."""
+ADDRESSES_PER_PREFIX: Final = _FACTS.integer("limit/vpc/addresses-per-prefix")
+"""Addresses of a prefix that is delegated to a network interface."""
+RESERVED_ADDRESSES_PER_SUBNET: Final = _FACTS.integer("limit/vpc/reserved-addresses-per-subnet")
+"""Addresses of each subnet that AWS keeps."""
+SUBNET_LONGEST_PREFIX: Final = _FACTS.integer("limit/vpc/subnet-longest-prefix")
+"""Length of the prefix of the smallest subnet."""
+SUBNET_SHORTEST_PREFIX: Final = _FACTS.integer("limit/vpc/subnet-shortest-prefix")
+"""Length of the prefix of the largest subnet."""
+METRICS_PER_ALARM: Final = _FACTS.integer("limit/cloudwatch/metrics-per-alarm")
+"""Metrics of an alarm's expression."""
+SCHEDULE_NAME_CHARACTERS: Final = _FACTS.integer("limit/scheduler/schedule-name-characters")
+"""Characters of the name of an EventBridge schedule."""
+STATE_BYTES: Final = _FACTS.integer("limit/step-functions/state-bytes")
+"""Bytes that a state of a state machine takes and returns."""
 NETWORK_ADDRESS_USAGE: Final = _FACTS.integer("limit/vpc/network-address-usage")
 """Network Address Usage of a VPC, by default."""
 NETWORK_ADDRESS_USAGE_MAXIMUM: Final = _FACTS.integer("limit/vpc/network-address-usage-maximum")
 """Network Address Usage of a VPC, whatever the quota."""
+
+LUSTRE_SMALLEST_GIB: Final = _FACTS.integer("limit/fsx/smallest-gib")
+"""Capacity in GiB of the smallest FSx for Lustre file system on SSD."""
+LUSTRE_STEP_GIB: Final = _FACTS.integer("limit/fsx/persistent-2-storage-step-gib")
+"""Capacity in GiB of a PERSISTENT_2 file system without EFA is a multiple of this."""
+LUSTRE_PERSISTENT_1_THROUGHPUTS: Final = _FACTS.text("limit/fsx/persistent-1-ssd-throughputs")
+"""Throughputs of PERSISTENT_1 on SSD in MB/s per TiB, with spaces between them."""
 
 
 def facts() -> Iterator[tuple[str, Fact[Any]]]:
@@ -67,3 +104,13 @@ def source(fact_id: str) -> Source:
         FleetError: there is none of that id, or its value is unknown.
     """
     return _FACTS.source(fact_id)
+
+
+def table(prefix: str) -> dict[str, int]:
+    """Values of all facts directly below a prefix, by the rest of their ids.
+
+    Args:
+        prefix: such as `limit/fsx/efa-storage-step-gib`.
+    """
+    start = f"{prefix}/"
+    return {fact_id.removeprefix(start): item.value for fact_id, item in facts() if fact_id.startswith(start)}

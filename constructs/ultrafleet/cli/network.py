@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from ultrafleet.catalog.limits import MAX_PODS_PER_SMALL_NODE
 from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import Environment, load_environment, load_environments
 from ultrafleet.environment.facts import pool_ip_demand
@@ -16,8 +17,8 @@ from ultrafleet.rules.ip_budget import PoolIpDemand, SubnetIpBudget, node_ip_dem
 from ultrafleet.rules.network_plan import HEADROOM, SubnetRequest, propose_subnets
 from ultrafleet.rules.subnets import SubnetKind, SubnetSpec
 
-SYSTEM_MAX_PODS: Final = 110
-"""Pods of a system node: what EKS gives types below 30 vCPUs with prefix delegation (EKS user guide, high)."""
+SYSTEM_MAX_PODS: Final = MAX_PODS_PER_SMALL_NODE.value
+"""Pods of a system node."""
 
 network = typer.Typer(
     help="Propose CIDRs for an environment's subnets.",

@@ -3,22 +3,14 @@
 import ipaddress
 from collections.abc import Sequence
 
-from ultrafleet.catalog.limits import CONTROL_PLANE_ZONES
+from ultrafleet.catalog import limits
+from ultrafleet.catalog.eks import CONTROL_PLANE_LOGS, CONTROL_PLANE_TIERS, SCORING_STRATEGIES
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.zones import is_local_zone
 
-CONTROL_PLANE_TIERS = ("standard", "tier-xl", "tier-2xl", "tier-4xl", "tier-8xl", "tier-ultra")
-"""Values of `ControlPlaneScalingConfig.Tier`: CloudFormation schema of 2026-10-20 (high; only it has `tier-ultra`)."""
-
-CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
-"""Control-plane log types (CloudFormation schema, high)."""
-
-SCORING_STRATEGIES = ("MostAllocated", "LeastAllocated")
-"""Values of the scheduler's `ScoringStrategy.Type` (EKS user guide, high)."""
-
-_MINIMUM_ZONES = CONTROL_PLANE_ZONES.value
+_MINIMUM_ZONES = limits.CONTROL_PLANE_ZONES.value
 _PRIVATE_BLOCKS = tuple(ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
-_SERVICE_PREFIXES = range(12, 25)  # /12 to /24 (EKS API, serviceIpv4Cidr, high)
+_SERVICE_PREFIXES = range(limits.SERVICE_CIDR_SHORTEST_PREFIX.value, limits.SERVICE_CIDR_LONGEST_PREFIX.value + 1)
 
 
 def check_control_plane_zones(zones: Sequence[str | None]) -> None:
@@ -88,7 +80,8 @@ def check_service_ipv4_cidr(cidr: str) -> None:
         raise FleetError(
             path="service_ipv4_cidr",
             got=repr(cidr),
-            expected="a /12 to /24 inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16",
+            expected=f"a /{_SERVICE_PREFIXES[0]} to /{_SERVICE_PREFIXES[-1]} inside "
+            "10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16",
             remedy="choose a private block that is not part of the VPC",
         )
 

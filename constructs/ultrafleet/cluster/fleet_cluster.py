@@ -108,7 +108,7 @@ class FleetCluster(Construct):
         admin_role_arns: Sequence[str] = (),
         access: Mapping[str, ClusterAccess] | None = None,
         secrets_encryption_key: kms.IKey | None = None,
-        control_plane_logs: Sequence[str] = _checks.CONTROL_PLANE_LOGS,
+        control_plane_logs: Sequence[str] = eks_facts.CONTROL_PLANE_LOGS,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         control_plane_scaling_tier: str | None = None,
         scheduler_scoring_strategy: Literal["MostAllocated", "LeastAllocated"] = "MostAllocated",

@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ultrafleet.catalog.eks import AmiType
+from ultrafleet.catalog.limits import METADATA_HOP_LIMIT
 from ultrafleet.cluster.node_role import create_node_role
 from ultrafleet.errors import FleetError
 
@@ -18,7 +19,7 @@ _AMI_TYPES = {
     ec2.InstanceArchitecture.X86_64: AmiType.AL2023_X86_64_STANDARD,
     ec2.InstanceArchitecture.ARM_64: AmiType.AL2023_ARM_64_STANDARD,
 }
-_HOP_LIMITS = range(1, 65)  # EC2 API, HttpPutResponseHopLimit (high)
+_HOP_LIMITS = range(1, METADATA_HOP_LIMIT.value + 1)
 
 
 class SystemPool(Construct):

@@ -7,12 +7,13 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from ultrafleet.catalog.limits import METRICS_PER_ALARM
 from ultrafleet.catalog.metrics import METRICS, sizing_integration
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.monitoring.dashboard_body import fewest_accelerators
 
 _PERIOD = 300
-_MOST_METRICS = 10  # of one alarm (CloudWatch user guide, metric math, high)
+_MOST_METRICS = METRICS_PER_ALARM.value
 
 
 class FleetAlarms(Construct):

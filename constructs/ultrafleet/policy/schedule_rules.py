@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ultrafleet.catalog import capacity_blocks
 from ultrafleet.catalog.capacity_blocks import CapacityBlockRules, in_minutes
+from ultrafleet.catalog.limits import SCHEDULE_NAME_CHARACTERS
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.errors import FleetError
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
@@ -26,7 +27,7 @@ _AT: Final = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
 _CRON: Final = re.compile(r"cron\((\d+) (\d+) .*\)")
 _EKS: Final = re.compile(r":aws-sdk:eks:updateNodegroupConfig$", re.IGNORECASE)
 _SCALING: Final = re.compile(r":aws-sdk:autoscaling:(updateAutoScalingGroup|setDesiredCapacity)$", re.IGNORECASE)
-_NAME_LENGTH: Final = 64
+_NAME_LENGTH: Final = SCHEDULE_NAME_CHARACTERS.value
 
 
 def _lead(template: Template) -> Iterator[Problem]:
@@ -219,7 +220,7 @@ RULES = (
         source=Source(
             "EventBridge Scheduler user guide, universal targets: names", also=(Source("keys", Confidence.MEDIUM),)
         ),
-        remedy="PascalCase keys in Input, a name of at most 64 characters",
+        remedy=f"PascalCase keys in Input, a name of at most {_NAME_LENGTH} characters",
         check=_schedules,
     ),
 )

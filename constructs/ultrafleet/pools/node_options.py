@@ -8,6 +8,7 @@ from aws_cdk import aws_kms as kms
 
 from ultrafleet.catalog import Fabric, InstanceType
 from ultrafleet.catalog.eks import al2023_ami_type
+from ultrafleet.catalog.limits import MAX_PODS_PER_NODE
 from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.kubernetes.taint import Taint, accelerator_taint
@@ -19,7 +20,7 @@ DEFAULT_MAX_PODS = 64
 DEFAULT_ROOT_VOLUME_GIB = 100
 """The root volume holds the AMI; images and logs are on the instance store."""
 
-_MAX_PODS = 250  # nodeadm's ceiling for large instances with prefix delegation (EKS user guide, medium)
+_MAX_PODS = MAX_PODS_PER_NODE.value
 
 
 class CapacityTarget(StrEnum):

@@ -11,18 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ultrafleet.catalog import limits
 from ultrafleet.errors import FleetError
 
-PREFIX_ADDRESSES: Final = 16
-"""Addresses of a delegated prefix, a /28 (VPC user guide, high)."""
+PREFIX_ADDRESSES: Final = limits.ADDRESSES_PER_PREFIX.value
+"""Addresses of a delegated prefix, a /28."""
 WARM_PREFIXES: Final = 1
 """`WARM_PREFIX_TARGET` of the VPC CNI, as the cluster's add-on sets it (VPC CNI documents, high)."""
-RESERVED_ADDRESSES: Final = 5
-"""The first four and the last address of every subnet (VPC user guide, high)."""
+RESERVED_ADDRESSES: Final = limits.RESERVED_ADDRESSES_PER_SUBNET.value
+"""The first four and the last address of every subnet."""
 
 _UNUSABLE_BLOCKS: Final = 2
-_SMALLEST_SUBNET: Final = 28
-_LARGEST_SUBNET: Final = 16
+_SMALLEST_SUBNET: Final = limits.SUBNET_LONGEST_PREFIX.value
+_LARGEST_SUBNET: Final = limits.SUBNET_SHORTEST_PREFIX.value
 
 
 @dataclass(frozen=True, kw_only=True)

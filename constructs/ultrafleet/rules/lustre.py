@@ -1,24 +1,25 @@
 """Requirements of FSx for Lustre for an EFA-enabled file system: pure logic."""
 
+from ultrafleet.catalog import limits
 from ultrafleet.errors import FleetError
 
-EFA_STORAGE_STEP_GIB = {125: 38_400, 250: 19_200, 500: 9_600, 1000: 4_800}
-"""Capacity of an EFA-enabled file system is a multiple of this, by throughput in MB/s per TiB (FSx for Lustre user
-guide, increasing storage capacity, high)."""
+EFA_STORAGE_STEP_GIB = {int(name): step for name, step in limits.table("limit/fsx/efa-storage-step-gib").items()}
+"""Capacity of an EFA-enabled file system is a multiple of this, by throughput in MB/s per TiB."""
 
-STORAGE_STEP_GIB = 2_400
-"""Without EFA: 1,200 GiB, or a multiple of this (FSx API reference, CreateFileSystem, high)."""
-
-_SMALLEST_GIB = 1_200
-
-SMALL_GIB = (1_200, 2_400)
-STEPS_GIB = {"SCRATCH_1": 3_600, "SCRATCH_2": 2_400, "PERSISTENT_1": 2_400}
-"""Capacity of older deployment types on SSD: one of the small ones, or a multiple of this (FSx API reference,
-CreateFileSystem, high)."""
-HDD_STEPS_GIB = {12: 6_000, 40: 1_800}
-"""The same for PERSISTENT_1 on HDD, by throughput (the same, high)."""
-OLDER_THROUGHPUTS = {"SSD": (50, 100, 200), "HDD": (12, 40)}
-"""Throughput of PERSISTENT_1 in MB/s per TiB (the same, high)."""
+STEPS_GIB = limits.table("limit/fsx/storage-step-gib")
+"""Capacity of older deployment types on SSD: one of the small ones, or a multiple of this."""
+STORAGE_STEP_GIB = limits.LUSTRE_STEP_GIB.value
+"""Capacity without EFA: the smallest, or a multiple of this."""
+_SMALLEST_GIB = limits.LUSTRE_SMALLEST_GIB.value
+SMALL_GIB = (_SMALLEST_GIB, STORAGE_STEP_GIB)
+"""Capacities on SSD that need not be a multiple of the step."""
+HDD_STEPS_GIB = {int(name): step for name, step in limits.table("limit/fsx/hdd-storage-step-gib").items()}
+"""Capacity of PERSISTENT_1 on HDD is a multiple of this, by throughput in MB/s per TiB."""
+OLDER_THROUGHPUTS = {
+    "SSD": tuple(map(int, limits.LUSTRE_PERSISTENT_1_THROUGHPUTS.value.split())),
+    "HDD": tuple(HDD_STEPS_GIB),
+}
+"""Throughput of PERSISTENT_1 in MB/s per TiB."""
 
 
 def validate_lustre_capacity(capacity_gib: int, *, throughput_mbps_per_tib: int, efa: bool) -> None:

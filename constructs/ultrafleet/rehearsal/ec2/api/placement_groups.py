@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from moto.ec2.utils import random_id
 
+from ultrafleet.catalog.limits import PARTITIONS_PER_PLACEMENT_GROUP
 from ultrafleet.rehearsal.ec2.api.operations import add_operation, filtered
 from ultrafleet.rehearsal.ec2.state.moto_backend import put_tags, specified_tags
 from ultrafleet.rehearsal.ec2.state.placement_groups import PlacementGroupRecord, PlacementGroups
@@ -69,4 +70,4 @@ def delete(account_id: str, region: str, params: dict[str, Any]) -> dict[str, An
 _STRATEGIES: Final = ("cluster", "spread", "partition", "precision-time")
 
 
-_MAX_PARTITIONS: Final = 7  # a zone (EC2 user guide, placement groups, high)
+_MAX_PARTITIONS: Final = PARTITIONS_PER_PLACEMENT_GROUP.value

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from ultrafleet.catalog.limits import CAPACITY_RESERVATION_INSTANCES
 from ultrafleet.rehearsal.ec2.api.operations import add_operation, filtered, page
 from ultrafleet.rehearsal.ec2.state.instance_types import catalog_type, is_known
 from ultrafleet.rehearsal.ec2.state.moto_backend import moment, specified_tags
@@ -26,7 +27,7 @@ _FILTERS: Final = (
     "state",
     "tenancy",
 )
-_MAX_INSTANCES: Final = 1000  # EC2 API reference, CreateCapacityReservation (high)
+_MAX_INSTANCES: Final = CAPACITY_RESERVATION_INSTANCES.value
 
 
 def install() -> None:

@@ -18,10 +18,12 @@ from typing import Any
 
 from jsonata import Jsonata  # type: ignore[import-untyped]  # it has no py.typed
 
+from ultrafleet.catalog.limits import STATE_BYTES
+
 Call = Callable[[str, dict[str, Any]], Any]
 """Answers one call: resource ARN, arguments -> result; raises StatesError."""
 
-_MOST_BYTES = 256 * 1024
+_MOST_BYTES = STATE_BYTES.value
 """Of a state's result or output, and of what one state assigns (Step Functions quotas)."""
 _UNCAUGHT_BY_ALL = {"States.DataLimitExceeded", "States.Runtime"}
 _FIELDS = {
