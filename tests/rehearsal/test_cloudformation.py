@@ -11,7 +11,7 @@ from ultrafleet.rehearsal import extension
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.engine import schemas
 from ultrafleet.rehearsal.cloudformation.providers import PROVIDERS
-from ultrafleet.rehearsal.scenarios.faults.injection import answers
+from ultrafleet.rehearsal.scenarios.faults.actions import answers
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 ACCOUNT, REGION = "111122223333", "us-east-1"

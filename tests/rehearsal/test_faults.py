@@ -61,7 +61,7 @@ def everything_stands(made: Site) -> bool:
 
 def told(made: Site) -> list[str]:
     status = made.simulation.status()
-    return [*status["trouble"], *(issue for pool in status["pools"] for issue in pool["issues"])]
+    return [*status["problems"], *(issue for pool in status["pools"] for issue in pool["issues"])]
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_without_the_schedule_an_ultraserver_is_killed(training: Site) -> None:
     training.simulation.bring_up()
     training.simulation.inject(name="schedule-off")
     training.simulation.advance(to="2026-12-15T12:00:00Z")
-    assert training.simulation.status()["killed"] == 18
+    assert training.simulation.status()["reclaimed"] == 18
 
 
 def relabel(pool: str) -> Callable[[Content], None]:

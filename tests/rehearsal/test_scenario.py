@@ -32,7 +32,7 @@ def test_no_node_is_left_when_ec2_begins_to_reclaim(environment: str, life: str)
     blocks = lived(environment, life)
     assert {block.pool for block in blocks} <= set(CAPACITY)
     for block in blocks:
-        assert block.killed == 0
+        assert block.reclaimed == 0
         assert block.up is not None
         assert block.up - block.begins <= timedelta(minutes=TICK_MINUTES)
         assert block.gone is not None
@@ -52,7 +52,7 @@ def test_an_extension_is_followed_without_a_deployment() -> None:
 @pytest.mark.parametrize("environment", ["training", "inference"])
 def test_without_the_schedule_eks_comes_too_late(environment: str) -> None:
     for block in lived(environment, "eks"):
-        assert block.killed == CAPACITY[block.pool]
+        assert block.reclaimed == CAPACITY[block.pool]
         assert block.minutes_before_reclaim == 0
 
 
@@ -77,7 +77,7 @@ def test_a_block_that_is_over_when_the_environment_is_deployed_is_left_out() -> 
     (late,) = [life for life in scenarios_of(loaded) if life.name == "mid-block"]
     (block,) = run_scenario(loaded, stacks, late)
     assert block.reservation_id == "cr-0cccccccccccccc03"
-    assert block.killed == 0
+    assert block.reclaimed == 0
 
 
 @pytest.mark.parametrize("skip", [True, False])
@@ -104,8 +104,8 @@ def test_fails_an_environment_without_blocks() -> None:
 
 
 def test_fails_a_life_that_is_not_known() -> None:
-    told = rehearse("training", "--environments", str(ENVIRONMENTS), "--life", "nine")
-    assert "life is 'nine', expected one of planned, extended, mid-block, eks" in str(told.exception)
+    told = rehearse("training", "--environments", str(ENVIRONMENTS), "--scenario", "nine")
+    assert "scenario is 'nine', expected one of planned, extended, mid-block, eks" in str(told.exception)
 
 
 def test_fails_an_assembly_of_another_file(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_fails_where_there_is_no_app(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_the_command_reports_and_fails_when_nodes_are_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with site("inference") as made:
         made.write_assembly(tmp_path)
-    arguments = ("inference", "--environments", str(ENVIRONMENTS), "--assembly", str(tmp_path), "--life", "planned")
+    arguments = ("inference", "--environments", str(ENVIRONMENTS), "--assembly", str(tmp_path), "--scenario", "planned")
     told = rehearse(*arguments)
     assert told.exit_code == 0
     assert "cr-0cccccccccccccc01" in told.output
@@ -133,4 +133,4 @@ def test_the_command_reports_and_fails_when_nodes_are_lost(tmp_path: Path, monke
     monkeypatch.setattr("ultrafleet.rehearsal.eks.clock.EVICTION", timedelta(minutes=60))
     lost = rehearse(*arguments, "--json")
     assert lost.exit_code == 1
-    assert "EC2 took 13 nodes from pools that the schedule should have emptied" in lost.output
+    assert "EC2 reclaimed 13 nodes of pools that the schedule should have emptied" in lost.output

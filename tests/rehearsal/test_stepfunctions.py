@@ -125,7 +125,9 @@ def test_the_deployed_machine_needs_the_rights_that_its_role_has() -> None:
                 made.call("iam", "delete_role_policy", RoleName=role, PolicyName=policy)
         made.simulation.bring_up()
         assert made.pool("rack-a").running == 0
-        assert "not authorized to perform: ec2:DescribeCapacityReservations" in str(made.simulation.status()["trouble"])
+        assert "not authorized to perform: ec2:DescribeCapacityReservations" in str(
+            made.simulation.status()["problems"]
+        )
 
 
 class TestGroups:

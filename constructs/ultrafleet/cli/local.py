@@ -1,4 +1,4 @@
-"""`ultrafleet local`: deploys an environment to an embedded AWS on this machine, with the CDK CLI."""
+"""`ultrafleet local`: deployment of an environment to an embedded AWS on this machine, with the CDK CLI."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ultrafleet.rehearsal.scenarios.remote import EmbeddedAws
 
 local = typer.Typer(
-    help="Rehearse deployments against an embedded AWS on localhost; nothing of it reaches AWS.", no_args_is_help=True
+    help="Rehearse deployments on an embedded AWS on localhost; no call reaches AWS.", no_args_is_help=True
 )
 
 Name = Annotated[
@@ -28,8 +28,8 @@ Name = Annotated[
 ]
 Environments = Annotated[Path, typer.Option(help="folder of environment files")]
 Json = Annotated[bool, typer.Option("--json", help="as JSON")]
-State = Annotated[Path, typer.Option(help="folder that holds the port and the log of the embedded AWS")]
-Output = Annotated[Path, typer.Option(help="folder that the CDK CLI writes the cloud assembly to")]
+State = Annotated[Path, typer.Option(help="folder of the port file and the log of the embedded AWS")]
+Output = Annotated[Path, typer.Option(help="folder of the cloud assembly")]
 
 FOLDER = Path("stacks/environments")
 STATE = Path(".cache") / "rehearsal"
@@ -43,22 +43,25 @@ def deploy(
     environment: Name,
     environments: Environments = FOLDER,
     fault: Annotated[list[str] | None, typer.Option(help="fault to inject before deploying; see `faults`")] = None,
-    pool: Annotated[str | None, typer.Option(help="pool that the faults concern")] = None,
-    at: Annotated[datetime | None, typer.Option(help="time of the deployment, in UTC, when it starts anew")] = None,
-    port: Annotated[int | None, typer.Option(help="port, when it starts anew. Default: a free one")] = None,
+    pool: Annotated[str | None, typer.Option(help="pool that the faults affect. Default: the first")] = None,
+    at: Annotated[
+        datetime | None,
+        typer.Option(help="UTC start of a new embedded AWS. Default: an hour before a block"),
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="port of a new embedded AWS. Default: a free one")] = None,
     state: State = STATE,
     output: Output = OUTPUT,
 ) -> None:
-    """Start the embedded AWS, bootstrap it, deploy every stack of the environment, and show what came up.
+    """Deploy every stack of the environment to an embedded AWS, and show its pools.
 
-    Exit 1 when a stack fails, with what to do.
+    Exit 1 when a stack fails; the output says what to do.
     """
     loaded = _load(environments, environment)
     _needs_rehearsal()
     aws = _embedded_aws(environment, state)
     if not aws.is_running:
         aws.start(environments=environments, now=_start_time(loaded, at), port=port)
-    print(f"embedded AWS on {aws.endpoint}: nothing of this leaves this machine", flush=True)
+    print(f"embedded AWS on {aws.endpoint}: no call leaves this machine", flush=True)
     variables = aws.variables(account=loaded.account, region=loaded.region)
     aws.dispatch("prepare")
     for name in fault or []:
@@ -96,32 +99,32 @@ def deploy(
 def destroy(
     environment: Name,
     environments: Environments = FOLDER,
-    purge: Annotated[bool, typer.Option(help="delete what is retained on purpose, too")] = False,
+    purge: Annotated[bool, typer.Option(help="delete retained resources, too")] = False,
     state: State = STATE,
     output: Output = OUTPUT,
 ) -> None:
-    """Delete every stack of the environment, and say what is retained."""
+    """Delete every stack of the environment, and list retained resources."""
     loaded = _load(environments, environment)
     aws = _embedded_aws(environment, state)
-    print(f"embedded AWS on {aws.endpoint}: nothing of this leaves this machine", flush=True)
+    print(f"embedded AWS on {aws.endpoint}: no call leaves this machine", flush=True)
     for lifted in aws.dispatch("unprotect"):
-        print(f"taken off, as you would have to in AWS: {lifted}", flush=True)
+        print(f"switched off, as AWS requires before deletion: {lifted}", flush=True)
     variables = aws.variables(account=loaded.account, region=loaded.region)
     chosen = [f"{environment}/**", "--context", f"environment={environment}", "--output", str(output)]
     failed = _cdk(["destroy", *chosen, "--force"], variables)
     left = aws.dispatch("purge") if purge else aws.dispatch("retained")
     for item in left:
         reason = f": {item['problem']}" if item["problem"] else ""
-        print(f"retained on purpose: {item['type']} {item['physical_id']} of {item['stack']}{reason}")
+        print(f"retained: {item['type']} {item['physical_id']} of {item['stack']}{reason}")
     if left and not purge:
-        print("a deployment of the same names meets what is retained: `--purge` deletes it")
+        print("a new deployment of the same names conflicts with retained resources: `--purge` deletes them")
     if failed:
         raise typer.Exit(1)
 
 
 @local.command()
 def status(environment: Name, environments: Environments = FOLDER, as_json: Json = False, state: State = STATE) -> None:
-    """What stands: stacks, pools, reservations, and the time."""
+    """Show stacks, pools, reservations, problems and the simulated time."""
     loaded, aws = _load(environments, environment), _embedded_aws(environment, state)
     if as_json:
         print(json.dumps(aws.dispatch("status"), indent=2))
@@ -133,7 +136,7 @@ def status(environment: Name, environments: Environments = FOLDER, as_json: Json
 def kubernetes(
     environment: Name, environments: Environments = FOLDER, as_json: Json = False, state: State = STATE
 ) -> None:
-    """What deployments brought into the cluster: objects, and Helm releases with their versions."""
+    """List Kubernetes objects and Helm releases in the cluster."""
     _load(environments, environment)
     content = _embedded_aws(environment, state).dispatch("kubernetes")
     if as_json:
@@ -158,12 +161,12 @@ def kubernetes(
 @local.command()
 def advance(
     environment: Name,
-    to: Annotated[str | None, typer.Option(help="until then, such as 2026-12-15T09:00:00Z")] = None,
-    hours: Annotated[float | None, typer.Option(help="so many hours")] = None,
+    to: Annotated[str | None, typer.Option(help="moment to advance to, such as 2026-12-15T09:00:00Z")] = None,
+    hours: Annotated[float | None, typer.Option(help="number of hours")] = None,
     environments: Environments = FOLDER,
     state: State = STATE,
 ) -> None:
-    """Let time pass: blocks begin and end, the schedule fires, EC2 reclaims."""
+    """Advance the simulated time: blocks start and end, the schedule fires, EC2 reclaims instances."""
     loaded, aws = _load(environments, environment), _embedded_aws(environment, state)
     aws.dispatch("advance", to=to, hours=hours)
     _show(aws, loaded)
@@ -171,7 +174,7 @@ def advance(
 
 @local.command()
 def faults(as_json: Json = False) -> None:
-    """List the faults that can be injected, what they are based on, and what to do."""
+    """List the faults that can be injected, with their sources and what to do."""
     if as_json:
         print(
             json.dumps(
@@ -188,10 +191,10 @@ def faults(as_json: Json = False) -> None:
 def inject(
     environment: Name,
     fault: Annotated[str, typer.Argument(help="name of the fault")],
-    pool: Annotated[str | None, typer.Option(help="pool that it concerns")] = None,
+    pool: Annotated[str | None, typer.Option(help="pool that the fault affects. Default: the first")] = None,
     state: State = STATE,
 ) -> None:
-    """Inject a fault, until it is cleared."""
+    """Inject a fault; it stays until it is cleared."""
     _embedded_aws(environment, state).dispatch("inject", name=fault, pool=pool)
 
 
@@ -201,13 +204,13 @@ def clear(
     fault: Annotated[str | None, typer.Argument(help="Default: every fault")] = None,
     state: State = STATE,
 ) -> None:
-    """End a fault."""
+    """Clear a fault, or every fault."""
     _embedded_aws(environment, state).dispatch("clear", name=fault)
 
 
 @local.command()
 def stop(environment: Name, state: State = STATE) -> None:
-    """Stop the embedded AWS of an environment; what was deployed is forgotten."""
+    """Stop the embedded AWS of an environment; its state is lost."""
     _embedded_aws(environment, state).stop()
 
 
@@ -229,13 +232,13 @@ def _needs_rehearsal() -> None:
 
 
 def _embedded_aws(environment: str, state: Path) -> "EmbeddedAws":
-    from ultrafleet.rehearsal.scenarios.remote import EmbeddedAws  # noqa: PLC0415  # only who rehearses needs it
+    from ultrafleet.rehearsal.scenarios.remote import EmbeddedAws  # noqa: PLC0415  # needs the extra
 
     return EmbeddedAws(environment, folder=state)
 
 
 def _start_time(environment: Environment, at: datetime | None) -> datetime:
-    """When a new rehearsal begins: an hour before the environment's first block, so that everything can be seen."""
+    """Start time of a new rehearsal: an hour before the environment's first block."""
     if at is not None:
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at
     starts = [block.start for pool in environment.pools for block in pool.capacity_blocks]
@@ -243,13 +246,13 @@ def _start_time(environment: Environment, at: datetime | None) -> datetime:
 
 
 def _cdk(arguments: list[str], variables: dict[str, str]) -> bool:
-    """Run the CDK CLI against the embedded AWS; whether it failed."""
+    """Run the CDK CLI against the embedded AWS; True where it failed."""
     progress = ["--progress", "events"] if arguments[0] != "bootstrap" else []
     return run_cdk([*arguments, "--no-notices", "--ci", *progress], variables)
 
 
 def _advise(aws: "EmbeddedAws", environment: Environment, variables: dict[str, str]) -> None:
-    """Say what to do about failed stacks: for faults that were injected, and for what looks like one."""
+    """Print advice on failed stacks: on injected faults, and on faults that the reasons match."""
     from ultrafleet.rehearsal.scenarios.advice import failure_reasons  # noqa: PLC0415
 
     reasons = failure_reasons(environment, endpoint=aws.endpoint, variables=variables)
@@ -258,10 +261,10 @@ def _advise(aws: "EmbeddedAws", environment: Environment, variables: dict[str, s
 
 
 def _show(aws: "EmbeddedAws", environment: Environment) -> None:
-    """Tables of what stands."""
+    """Print tables of stacks, pools and problems."""
     status = aws.dispatch("status")
     console = Console(width=max(_WIDTH, Console().width), highlight=False)
-    print(f"\n{environment.name} at {status['now']}, the embedded AWS's own time", flush=True)
+    print(f"\n{environment.name} at {status['now']}, the simulated time", flush=True)
     stacks = _table("stacks")
     for column in ("stack", "status"):
         stacks.add_column(column)
@@ -275,14 +278,14 @@ def _show(aws: "EmbeddedAws", environment: Environment) -> None:
         pools.add_row(*_pool_row(pool))
     console.print(pools)
     wrong = [
-        *status["trouble"],
+        *status["problems"],
         *(f"pool {pool['name']}: {issue}" for pool in status["pools"] for issue in pool["issues"]),
     ]
     for line in wrong:
         print(line)
     for line in _advice(wrong, status["faults"]):
         print(line)
-    print(f"AWS's APIs: AWS_ENDPOINT_URL={aws.endpoint} AWS_REGION={environment.region}, any credentials")
+    print(f"AWS APIs: AWS_ENDPOINT_URL={aws.endpoint} AWS_REGION={environment.region}, any credentials")
 
 
 def _advice(reasons: list[str], injected: list[str]) -> list[str]:

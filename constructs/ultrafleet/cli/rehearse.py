@@ -1,4 +1,4 @@
-"""`ultrafleet rehearse`: the whole life of an environment on a virtual clock."""
+"""`ultrafleet rehearse`: scenarios of an environment on a simulated clock."""
 
 import json
 import os
@@ -28,16 +28,16 @@ def rehearse(
     environment: Annotated[str, typer.Argument(help="name of the environment", autocompletion=environment_names)],
     environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
     assembly: Annotated[
-        Path | None, typer.Option(help="folder that cdk synth wrote. Default: the app of this folder is synthesised")
+        Path | None, typer.Option(help="cloud assembly of cdk synth. Default: synthesise the app of this folder")
     ] = None,
-    life: Annotated[
+    scenario: Annotated[
         list[str] | None, typer.Option(help="planned, extended, mid-block or eks; may be repeated. Default: all")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
 ) -> None:
-    """Deploy the environment's stacks to an embedded AWS and live until the last block ends.
+    """Run scenarios of the environment on an embedded AWS until its last block ends.
 
-    Nothing leaves this process. Exit 1 when EC2 took a node from a pool that the schedule should have emptied.
+    No call leaves this process. Exit 1 when EC2 reclaimed a node of a pool that the schedule should have emptied.
     """
     (loaded,) = load_environments(environments, only=environment)
     if not any(pool.capacity_blocks for pool in loaded.pools):
@@ -46,10 +46,10 @@ def rehearse(
             verb="has",
             got="no capacity block",
             expected="one",
-            remedy="nothing ends there, `make deploy` shows what comes up",
+            remedy="without a block nothing ends, `make deploy` shows the pools",
         )
     try:
-        from ultrafleet.rehearsal.scenarios.scenario import live_all, scenarios_of  # noqa: PLC0415  # needs the extra
+        from ultrafleet.rehearsal.scenarios.scenario import run_scenarios, scenarios_of  # noqa: PLC0415  # needs the extra
     except ModuleNotFoundError as error:
         raise FleetError(
             path=error.name,
@@ -57,13 +57,13 @@ def rehearse(
             expected="it",
             remedy="pip install 'ultrafleet[rehearsal]'",
         ) from error
-    lives = {item.name: item for item in scenarios_of(loaded)}
-    unknown = [name for name in life or [] if name not in lives]
+    scenarios = {item.name: item for item in scenarios_of(loaded)}
+    unknown = [name for name in scenario or [] if name not in scenarios]
     if unknown:
         raise FleetError(
-            path="life",
+            path="scenario",
             got=repr(unknown[0]),
-            expected=f"one of {', '.join(lives)}",
+            expected=f"one of {', '.join(scenarios)}",
         )
     folder = assembly or _synthesised(environment)
     stacks = read_assembly(folder / f"assembly-{environment}")
@@ -78,16 +78,18 @@ def rehearse(
         )
     outcomes: list[tuple[Scenario, list[BlockOutcome]]] = []
     for item, blocks in zip(
-        (chosen := [lives[name] for name in life or lives]), live_all(loaded, stacks, chosen), strict=True
+        (chosen := [scenarios[name] for name in scenario or scenarios]),
+        run_scenarios(loaded, stacks, chosen),
+        strict=True,
     ):
         outcomes.append((item, blocks))
         if not as_json:
             _show(item, blocks)
     if as_json:
         print(json.dumps([_as_json(*item) for item in outcomes], indent=2))
-    lost = sum(block.killed for item, blocks in outcomes if item.scheduled for block in blocks)
+    lost = sum(block.reclaimed for item, blocks in outcomes if item.scheduled for block in blocks)
     if lost:
-        print(f"EC2 took {lost} nodes from pools that the schedule should have emptied")
+        print(f"EC2 reclaimed {lost} nodes of pools that the schedule should have emptied")
         raise typer.Exit(1)
 
 
@@ -113,29 +115,31 @@ def _synthesised(environment: str) -> Path:
     return folder
 
 
-def _show(life: "Scenario", blocks: "list[BlockOutcome]") -> None:
-    table = Table(box=box.SIMPLE, title=f"{life.name}: {life.summary}", title_justify="left", title_style="bold")
-    right = {"up after", "before reclaim", "node-hours paid", "used", "killed"}
-    for column in ("pool", "block", "up after", "drained", "before reclaim", "node-hours paid", "used", "killed"):
+def _show(scenario: "Scenario", blocks: "list[BlockOutcome]") -> None:
+    table = Table(
+        box=box.SIMPLE, title=f"{scenario.name}: {scenario.summary}", title_justify="left", title_style="bold"
+    )
+    right = {"up after", "before reclaim", "node-hours paid", "used", "reclaimed"}
+    for column in ("pool", "block", "up after", "drained", "before reclaim", "node-hours paid", "used", "reclaimed"):
         table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
     for block in blocks:
         table.add_row(
             block.pool,
             block.reservation_id,
             "never" if block.up is None else f"{(block.up - block.begins) / timedelta(minutes=1):.0f} min",
-            "-" if block.killed or block.gone is None else f"{block.gone:%Y-%m-%d %H:%M}Z",
-            "-" if block.killed or block.gone is None else f"{block.minutes_before_reclaim:.0f} min",
+            "-" if block.reclaimed or block.gone is None else f"{block.gone:%Y-%m-%d %H:%M}Z",
+            "-" if block.reclaimed or block.gone is None else f"{block.minutes_before_reclaim:.0f} min",
             f"{block.paid_node_hours:,.0f}",
             f"{block.used_node_hours:,.0f} ({block.used_node_hours / block.paid_node_hours:.1%})",
-            f"{block.killed} of {block.nodes}" if block.killed else "0",
+            f"{block.reclaimed} of {block.nodes}" if block.reclaimed else "0",
         )
     Console(width=max(_WIDTH, Console().width), highlight=False).print(table)
 
 
-def _as_json(life: "Scenario", blocks: "list[BlockOutcome]") -> dict[str, Any]:
+def _as_json(scenario: "Scenario", blocks: "list[BlockOutcome]") -> dict[str, Any]:
     return {
-        "life": life.name,
-        "scheduled": life.scheduled,
+        "scenario": scenario.name,
+        "scheduled": scenario.scheduled,
         "blocks": [
             {
                 **{

@@ -1,4 +1,4 @@
-"""Calls of the embedded AWS to its own services, the way an operator of AWS makes them: through their public API."""
+"""Calls of the embedded AWS to its own services through their public API, as an AWS user makes them."""
 
 from functools import cache
 from typing import Any
@@ -16,7 +16,7 @@ _CONFIG = Config(retries={"total_max_attempts": 1})
 
 @cache
 def client(service: str, account_id: str, region: str) -> Any:
-    """A boto3 client of an account: its access key is the account's id, which is how the embedded AWS tells accounts.
+    """boto3 client of an account: its access key is the account's id, by which the embedded AWS distinguishes accounts.
 
     Inside the process of the embedded AWS, moto answers it without a network.
     """
@@ -30,7 +30,7 @@ def client(service: str, account_id: str, region: str) -> Any:
 
 
 class Calls:
-    """One caller's calls.
+    """AWS API calls of one caller.
 
     Args:
         account_id: the caller's account.
@@ -44,7 +44,7 @@ class Calls:
         self._throttled_tries = throttled_tries
 
     def __call__(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
-        """Call `operation` (boto3's name) of a service; parameters that are None are left out.
+        """Result of `operation` (boto3's name) of a service; parameters that are None are left out.
 
         Raises:
             Refusal: the service answered with an error.

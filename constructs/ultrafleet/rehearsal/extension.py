@@ -1,4 +1,4 @@
-"""Turns moto into the embedded AWS: once for a process."""
+"""Extension of moto to the embedded AWS, once for a process."""
 
 import re
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def install() -> None:
 
 
 def set_default_account(account_id: str | None) -> None:
-    """Account of callers whose access key says nothing; None: moto's own."""
+    """Set the account of callers whose access key names none; None: moto's own."""
     _DEFAULT_ACCOUNT[:] = [] if account_id is None else [account_id]
 
 
@@ -60,7 +60,7 @@ def _current_account(response: BaseResponse) -> str:
 
 
 def _let_conditional_denials_pass() -> None:
-    """Let a denial say nothing whose condition can't be known.
+    """Ignore denials whose condition can't be evaluated.
 
     moto (5.2.5) takes it for a denial, so that nobody could write to the bucket of `cdk bootstrap`, whose policy denies
     what doesn't come over TLS.
@@ -83,6 +83,6 @@ def _let_conditional_denials_pass() -> None:
 
 
 def _replace(kind: type, name: str, method: Callable[..., Any]) -> None:
-    """Put a method of ours in the place of one of moto's, which has to be there."""
+    """Replace a method of moto's, which must exist."""
     getattr(kind, name)
     setattr(kind, name, method)

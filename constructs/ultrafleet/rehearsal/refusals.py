@@ -37,7 +37,7 @@ class RefusalRule:
 
 
 def _inferred(text: str) -> Source:
-    """A part of a rule that is a guess with a reason."""
+    """Part of a rule that is inferred."""
     return Source(text, _LOW)
 
 

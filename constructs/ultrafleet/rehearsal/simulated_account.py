@@ -1,4 +1,4 @@
-"""What the embedded AWS knows beside moto: the time, the faults that were injected, and who acts when time passes."""
+"""Simulated account: time, state of the services beside moto's, injected faults, and actors that act as time passes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ Facts = TypeVar("Facts")
 
 
 class Refusal(ServiceException):
-    """An error that AWS answers with.
+    """Error that an AWS API returns.
 
     Attributes:
         code: the service's error code, `InsufficientInstanceCapacity`.
@@ -29,7 +29,7 @@ class Refusal(ServiceException):
 def refuse_first(
     rules: Iterable[RefusalRule], reasons: Mapping[str, Callable[[Facts], str | None]], facts: Facts
 ) -> None:
-    """Ask rules in their order.
+    """Raise the Refusal of the first rule that refuses.
 
     Args:
         rules: the rules.
@@ -46,10 +46,10 @@ def refuse_first(
 
 
 class Actor(Protocol):
-    """A part of AWS that does something when time passes."""
+    """Actor: a part of AWS that acts as time passes."""
 
     def next_moment(self, after: datetime) -> datetime | None:
-        """First moment later than `after` at which it may have something to do; None: never."""
+        """First moment later than `after` at which the actor may act; None: never."""
 
     def act(self, now: datetime) -> None:
         """Do what is due at `now`."""
@@ -60,14 +60,14 @@ FaultCheck = Callable[[str, str, dict[str, Any]], None]
 
 
 class SimulatedAccount:
-    """One account's AWS. Times are UTC and pass only when somebody lets them."""
+    """AWS account of a rehearsal. Times are UTC, and pass only by `advance`."""
 
     def __init__(self) -> None:
         self._clocks: list[Actor] = []
         self.reset()
 
     def reset(self, now: datetime | None = None) -> None:
-        """Forget everything; moto's own backends are reset by their owner."""
+        """Drop all state; moto's own backends are reset by their owner."""
         self.now = now or datetime.now(UTC).replace(second=0, microsecond=0)
         self._parts: dict[tuple[type[Any], str, str], Any] = {}
         self._actors: list[Actor] = list(self._clocks)
@@ -76,7 +76,7 @@ class SimulatedAccount:
         """Counts the calls that may change something, so that one who looks again and again can rest."""
 
     def part(self, kind: type[Part], account_id: str, region: str) -> Part:
-        """The state that a module keeps for an account and a region; made at first use as `kind(account, region)`."""
+        """State of a service for an account and a region, created at first use as `kind(account, region)`."""
         key = (kind, account_id, region)
         if key not in self._parts:
             self._parts[key] = kind(account_id, region)  # type: ignore[call-arg]  # every part takes these two
@@ -84,7 +84,7 @@ class SimulatedAccount:
         return found
 
     def parts(self, kind: type[Part]) -> list[Part]:
-        """All states of a kind."""
+        """States of a kind, of all accounts and regions."""
         return [part for (its_kind, _, _), part in self._parts.items() if its_kind is kind]
 
     def add_clock(self, clock: Actor) -> None:

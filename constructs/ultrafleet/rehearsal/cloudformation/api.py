@@ -1,4 +1,4 @@
-"""CloudFormation's API, in the place of moto's: moto skips types that it doesn't know, and never rolls back."""
+"""CloudFormation's API, in the place of moto's: moto skips unknown resource types and never rolls back."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -19,7 +19,7 @@ _OPERATIONS: Final[dict[str, Handler]] = {}
 
 
 def install() -> None:
-    """Answer CloudFormation's API here."""
+    """Answer CloudFormation operations with this module."""
     for name, handler in _OPERATIONS.items():
         setattr(CloudFormationResponse, name, handler)
     # moto's answers are objects of its own, which it rewrites; ours are what botocore's model says.
@@ -36,7 +36,7 @@ def _stacks(response: CloudFormationResponse) -> Stacks:
 
 
 def _asked(response: CloudFormationResponse, stacks: Stacks) -> Stack:
-    """The stack that a call asks for."""
+    """Stack that a call describes: name, template, parameters, tags."""
     name = response._get_param("StackName")
     if name.startswith("arn:"):
         name = stacks.get(name).name
@@ -325,7 +325,7 @@ def list_imports(response: CloudFormationResponse) -> ActionResult:
 
 @_operation
 def rollback_stack(response: CloudFormationResponse) -> ActionResult:
-    """RollbackStack, for a stack whose creation failed and was left as it was."""
+    """RollbackStack, for a stack in CREATE_FAILED."""
     stacks = _stacks(response)
     stack = stacks.get(response._get_param("StackName"))
     if stack.status != "CREATE_FAILED":

@@ -11,7 +11,7 @@ from ultrafleet.rehearsal.simulated_account import Refusal
 
 @dataclass(kw_only=True)
 class StackResource:
-    """A resource of a stack.
+    """Resource of a stack.
 
     Attributes:
         properties: resolved, as its service was given them.
@@ -29,23 +29,23 @@ class StackResource:
 
     @property
     def kept(self) -> bool:
-        """It stays when the stack lets go of it."""
+        """True where the resource is retained when it leaves the stack."""
         return self.policies.get("DeletionPolicy") in {"Retain", "RetainExceptOnCreate"}
 
     @property
     def kept_on_replacement(self) -> bool:
-        """It stays when another takes its place."""
+        """True where the resource is retained when it is replaced."""
         return self.policies.get("UpdateReplacePolicy") == "Retain"
 
     @property
     def kept_on_failed_creation(self) -> bool:
-        """It stays even when the operation that made it is rolled back, which only `Retain` says."""
+        """True where the resource is retained even when its creation is rolled back, which only `Retain` does."""
         return self.policies.get("DeletionPolicy") == "Retain"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One line of a stack's history. Its time is the wall clock's: tools wait for events newer than their call."""
+    """Event of a stack. Its time is the wall clock's: tools wait for events newer than their call."""
 
     event_id: str
     logical_id: str
@@ -58,7 +58,7 @@ class Event:
 
 @dataclass(kw_only=True)
 class Stack:
-    """A stack.
+    """Stack of an account and a region.
 
     Attributes:
         resources: logical id -> what stands.
@@ -94,14 +94,14 @@ class Stack:
     to_undo: list[Callable[[], None]] = field(default_factory=list)
 
     def record(self, status: str, reason: str | None = None) -> None:
-        """The stack's status changes."""
+        """Change the stack's status and add an event."""
         self.status, self.reason = status, reason
         self._event(self.name, self.stack_id, "AWS::CloudFormation::Stack", status, reason)
 
     def record_resource(
         self, logical_id: str, resource_type: str, physical_id: str, status: str, reason: str | None = None
     ) -> None:
-        """A resource's status changes."""
+        """Change a resource's status and add an event."""
         resource = self.resources.get(logical_id)
         if resource is not None and resource.physical.physical_id == physical_id:
             resource.status, resource.reason, resource.changed = status, reason, datetime.now(UTC)
@@ -123,7 +123,7 @@ class Stack:
 
 @dataclass(kw_only=True)
 class ChangeSet:
-    """What a stack would become."""
+    """Change set: the stack that an execution would lead to."""
 
     id: str
     name: str
@@ -181,7 +181,7 @@ class Stacks:
         return [stack for stack in self.stacks.values() if stack.status != "DELETE_COMPLETE"]
 
     def exports(self) -> dict[str, tuple[str, Any]]:
-        """Name of each export -> stack that exports it, value."""
+        """Exports by name: the exporting stack's id and the value."""
         return {name: (stack.stack_id, value) for stack in self.live for value, name in stack.outputs.values() if name}
 
     def importers(self, export: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Nodes of managed node groups: launched one by one, drained, replaced, repaired."""
+"""EKS's clock: nodes of managed node groups are launched, drained, replaced and repaired."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ _ISSUES: Final = {
 
 
 class Nodes:
-    """The nodes of an account and a region, as time passes."""
+    """Nodes of an account and a region as time passes."""
 
     def __init__(self, account_id: str, region: str) -> None:
         self._eks = SIMULATED_ACCOUNT.part(Eks, account_id, region)
@@ -44,7 +44,7 @@ class Nodes:
     # Time
 
     def next_moment(self, after: datetime) -> datetime | None:
-        """When the next node is gone, the next launch is tried, or EKS empties a group by itself."""
+        """Next moment at which a node is gone, a launch is tried again, or EKS scales a group down."""
         groups = self._eks.node_groups()
         moments = [gone for group in groups for gone, _ in group.draining]
         moments += [group.next_try for group in groups if group.next_try is not None]
@@ -54,7 +54,7 @@ class Nodes:
         return min((moment for moment in moments if moment > after), default=None)
 
     def act(self, now: datetime) -> None:
-        """Do what is due."""
+        """Terminate drained nodes, scale down before blocks end, launch missing nodes."""
         for cluster in list(self._eks.clusters.values()):
             for group in list(cluster.node_groups.values()):
                 self._drain(group, now)
@@ -90,7 +90,7 @@ class Nodes:
         return running(self._eks.account_id, self._eks.region, _identity(cluster, group))
 
     def resize(self, cluster: ClusterRecord, group: NodeGroupRecord, scaling: dict[str, int]) -> None:
-        """Set sizes: what is missing is launched at once, what is too much is evicted and then goes."""
+        """Set sizes: missing nodes are launched at once, surplus nodes are evicted and then terminated."""
         group.described["scalingConfig"] = {**group.described["scalingConfig"], **scaling}
         leaving = {instance for _, instance in group.draining}
         staying = sorted(
@@ -104,7 +104,7 @@ class Nodes:
         self.fill(cluster, group)
 
     def fill(self, cluster: ClusterRecord, group: NodeGroupRecord) -> None:
-        """Launch what is missing, and note what stands against it."""
+        """Launch missing nodes; a refusal becomes a health issue of the group."""
         if group.described["status"] in {"DELETING", "CREATE_FAILED"}:
             return
         leaving = {instance for _, instance in group.draining}
@@ -156,14 +156,14 @@ class Nodes:
         return str(launch(request))
 
     def _subnet(self, cluster: ClusterRecord, group: NodeGroupRecord) -> str:
-        """The subnet with the fewest of the group's nodes."""
+        """Subnet with the fewest of the group's nodes."""
         used = Counter(instance.subnet_id for instance in self.of(cluster, group))
         return str(min(group.described["subnets"], key=lambda subnet: used[subnet]))
 
     # Replacing
 
     def roll(self, cluster: ClusterRecord, group: NodeGroupRecord) -> None:
-        """Replace every node, as a new version of the group asks for."""
+        """Replace every node, as an update of the group's version does."""
         for instance in self.of(cluster, group):
             group.rolled.append((SIMULATED_ACCOUNT.now, instance.id))
             terminate(self._eks.account_id, self._eks.region, [instance.id], reason="EKS: the node group was updated")
@@ -171,7 +171,7 @@ class Nodes:
         self.fill(cluster, group)
 
     def fail_node(self, instance_id: str) -> None:
-        """A node fails: with repair enabled EKS replaces it, within the same reservation; without, it stays broken."""
+        """Let a node fail: with repair enabled EKS replaces it within the same reservation; without, it stays."""
         for cluster in self._eks.clusters.values():
             for group in cluster.node_groups.values():
                 if instance_id not in {instance.id for instance in self.of(cluster, group)}:
@@ -183,7 +183,7 @@ class Nodes:
                 self.fill(cluster, group)
 
     def delete(self, cluster: ClusterRecord, group: NodeGroupRecord) -> None:
-        """Evict every node, and forget the group when the last is gone."""
+        """Evict every node, and delete the group when the last is gone."""
         group.wants_deletion = True
         group.described["status"] = "DELETING"
         leaving = {instance for _, instance in group.draining}
@@ -200,7 +200,7 @@ def _identity(cluster: ClusterRecord, group: NodeGroupRecord) -> dict[str, str]:
 
 
 def _issue(refusal: Refusal, cluster: ClusterRecord, group: NodeGroupRecord) -> dict[str, Any]:
-    """A launch that was refused, as EKS's health tells it."""
+    """Health issue for a refused launch."""
     kind = "Capacity Block" if group.is_on_blocks else "On-Demand"
     message = f"Could not launch {kind} Instances. {refusal.code} - {refusal.message} Launching EC2 instance failed."
     return {

@@ -1,4 +1,4 @@
-"""What EKS knows of an account and a region."""
+"""EKS state of an account and a region: clusters and node groups."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 @dataclass(kw_only=True)
 class NodeGroupRecord:
-    """A managed node group.
+    """Managed node group.
 
     Attributes:
         described: what DescribeNodegroup answers.
@@ -28,18 +28,18 @@ class NodeGroupRecord:
 
     @property
     def desired(self) -> int:
-        """Nodes that it is to have."""
+        """Desired size."""
         return int(self.described["scalingConfig"]["desiredSize"])
 
     @property
     def is_on_blocks(self) -> bool:
-        """Whether its nodes come from capacity blocks."""
+        """True where the nodes come from capacity blocks."""
         return bool(self.described["capacityType"] == "CAPACITY_BLOCK")
 
 
 @dataclass(kw_only=True)
 class ClusterRecord:
-    """A cluster and what belongs to it."""
+    """Cluster with its node groups, add-ons, access entries and updates."""
 
     described: dict[str, Any]
     node_groups: dict[str, NodeGroupRecord] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class ClusterRecord:
     updates: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def update(self, kind: str, *, status: str = "Successful") -> dict[str, Any]:
-        """Note an update, as the calls that change something answer."""
+        """Record an update, as operations that change something return it."""
         described: dict[str, Any] = {
             "id": str(uuid.uuid4()),
             "status": status,
@@ -73,7 +73,7 @@ class Eks:
         self.clusters: dict[str, ClusterRecord] = {}
 
     def cluster(self, name: str) -> ClusterRecord:
-        """The cluster of that name.
+        """Cluster of a name.
 
         Raises:
             Refusal: there is none.
@@ -83,7 +83,7 @@ class Eks:
         return self.clusters[name]
 
     def node_group(self, cluster: str, name: str) -> NodeGroupRecord:
-        """The node group of that name.
+        """Node group of a name.
 
         Raises:
             Refusal: there is none.
@@ -94,9 +94,9 @@ class Eks:
         return groups[name]
 
     def node_groups(self) -> list[NodeGroupRecord]:
-        """Those of every cluster."""
+        """Node groups of every cluster."""
         return [group for cluster in self.clusters.values() for group in cluster.node_groups.values()]
 
     def arn(self, kind: str, *names: str) -> str:
-        """ARN of something of EKS's."""
+        """ARN of an EKS resource."""
         return f"arn:aws:eks:{self.region}:{self.account_id}:{kind}/{'/'.join(names)}"

@@ -1,4 +1,4 @@
-"""What Helm and kubectl bring into a cluster: kept, refused where a cluster would, and read back. Nothing runs."""
+"""Kubernetes of the embedded AWS: objects and Helm releases, checked and stored; nothing runs."""
 
 from ultrafleet.rehearsal.kubernetes.api import KubernetesApi
 from ultrafleet.rehearsal.kubernetes.state import Release

@@ -1,4 +1,4 @@
-"""The Kubernetes APIs of an account's clusters, as far as deployments can tell."""
+"""Kubernetes API of clusters, as far as deployments use it."""
 
 import copy
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class KubernetesApi:
         self._clusters: dict[str, ClusterContent] = {}
 
     def content(self, cluster_name: str) -> ClusterContent:
-        """What is in a cluster."""
+        """Content of a cluster."""
         return self._clusters.setdefault(cluster_name, ClusterContent())
 
     def apply(self, cluster_name: str, manifest: Mapping[str, Any], *, cluster: Mapping[str, Any]) -> ObjectKey:

@@ -26,7 +26,7 @@ class Release:
 
 @dataclass
 class ClusterContent:
-    """What is in one cluster."""
+    """Objects, releases and namespaces of a cluster."""
 
     objects: dict[ObjectKey, dict[str, Any]] = field(default_factory=dict)
     releases: dict[tuple[str, str], Release] = field(default_factory=dict)

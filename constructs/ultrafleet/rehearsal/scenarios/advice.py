@@ -1,4 +1,4 @@
-"""What to do about a deployment that failed."""
+"""Advice on a failed deployment."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -24,7 +24,7 @@ _BY_DESIGN: Final = {
 
 
 def failure_reasons(environment: Environment, *, endpoint: str, variables: Mapping[str, str]) -> list[str]:
-    """Why resources failed in the last operation of each stack of an environment, as CloudFormation tells it."""
+    """Failure reasons of the last operation of each stack of an environment, as CloudFormation reports them."""
     client = boto3.client(
         "cloudformation",
         endpoint_url=endpoint,
@@ -43,7 +43,7 @@ def failure_reasons(environment: Environment, *, endpoint: str, variables: Mappi
 
 
 def advice_for(reasons: Sequence[str], *, injected: Iterable[str] = ()) -> list[str]:
-    """What to do, a line each: about the faults that were injected, else about what the reasons look like."""
+    """Advice, a line each: on injected faults, else on faults that the reasons match."""
     known = [FAULTS[name] for name in injected]
     if not known:
         known = [fault for fault in FAULTS.values() if fault.shows and any(fault.shows in reason for reason in reasons)]

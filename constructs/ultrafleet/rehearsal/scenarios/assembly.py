@@ -1,4 +1,4 @@
-"""Deploys a cloud assembly by CloudFormation's API alone, in the order of its stacks, as the CDK CLI does."""
+"""Deployment of a cloud assembly by CloudFormation's API alone, in the order of its stacks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from ultrafleet.templates.assembly import AssemblyStack
 
 
 class StackFailedError(Exception):
-    """A stack did not reach the state that was wanted.
+    """Error: a stack did not reach the expected status.
 
     Attributes:
         stack_name: the stack.
@@ -91,7 +91,7 @@ def _reasons(name: str, call: Calls) -> list[str]:
 
 
 def reasons_of(events: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Why the last operation on a stack failed, a line each: of its resources, else of the stack itself.
+    """Failure reasons of the last operation on a stack, a line each: of its resources, else of the stack itself.
 
     Args:
         events: as DescribeStackEvents tells them, the newest first.

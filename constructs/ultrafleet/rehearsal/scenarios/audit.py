@@ -1,4 +1,4 @@
-"""Whether every resource of every stack is really there: asked of the service that made it, not of CloudFormation."""
+"""Audit of stacks: every resource of every stack is described by its own service, not by CloudFormation."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 @dataclass(frozen=True, kw_only=True)
 class Audited:
-    """One resource.
+    """Result for one resource.
 
     Attributes:
         problem: why it was not found; "" where it was.
@@ -60,7 +60,7 @@ def audit(account_id: str, region: str) -> list[Audited]:
 
 
 def retained(account_id: str, region: str) -> list[Audited]:
-    """What stacks let go of and left standing on purpose, as far as it still stands."""
+    """Retained resources of deleted or updated stacks that still exist."""
     call = Calls(account_id=account_id, region=region)
     found = []
     for stack_name, resource in SIMULATED_ACCOUNT.part(Stacks, account_id, region).retained:
@@ -80,7 +80,7 @@ def retained(account_id: str, region: str) -> list[Audited]:
 
 
 def purge(account_id: str, region: str) -> list[Audited]:
-    """Delete what was left standing on purpose; what could not be deleted is returned with the problem."""
+    """Delete retained resources; those that could not be deleted are returned with the problem."""
     call = Calls(account_id=account_id, region=region)
     stacks = SIMULATED_ACCOUNT.part(Stacks, account_id, region)
     left = list(reversed(stacks.retained))

@@ -19,7 +19,7 @@ def _mock() -> MockAWS:
 
 
 def start(environment: Environment, *, now: datetime) -> None:
-    """Turn this process's AWS into the environment's account, empty but for what was bought; for good."""
+    """Start the embedded AWS as the environment's account, with its purchases, until the process ends."""
     extension.install()
     extension.set_default_account(environment.account)
     _mock().start()
@@ -29,7 +29,7 @@ def start(environment: Environment, *, now: datetime) -> None:
 
 @contextmanager
 def embedded_aws(environment: Environment, *, now: datetime) -> Iterator[None]:
-    """The same for a while: what was deployed is forgotten at the end."""
+    """Context manager: the embedded AWS as the environment's account; its state is dropped at the end."""
     extension.install()
     extension.set_default_account(environment.account)
     with _mock():

@@ -1,4 +1,4 @@
-"""What stands for each pool, as the APIs of EKS and EC2 tell it."""
+"""Pools as the APIs of EKS and EC2 describe them."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ultrafleet.rehearsal.simulated_account import Refusal
 
 @dataclass(frozen=True, kw_only=True)
 class PoolView:
-    """A pool.
+    """Pool: node group, nodes, reservations and issues.
 
     Attributes:
         status: of its node group; "" where there is none.

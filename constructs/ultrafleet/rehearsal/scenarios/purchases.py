@@ -1,4 +1,4 @@
-"""What an environment file says was bought or made elsewhere: the embedded account has it from the start."""
+"""Purchases of an environment: blocks and imported reservations that the embedded account has from the start."""
 
 from ultrafleet.environment import Environment
 from ultrafleet.environment.models import UltraServerPoolSettings
@@ -19,7 +19,7 @@ def _type_name(block: CapacityBlock) -> str:
 
 
 def make_purchases(environment: Environment) -> None:
-    """Put the blocks and imported reservations of an environment into its account; again: extensions and additions."""
+    """Add the blocks and imported reservations of an environment to its account; again: new ones, extensions."""
     reservations = SIMULATED_ACCOUNT.part(Reservations, environment.account, environment.region)
     for pool in environment.pools:
         ultraserver_type = pool.ultraserver_type if isinstance(pool, UltraServerPoolSettings) else None

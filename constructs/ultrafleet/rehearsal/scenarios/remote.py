@@ -1,4 +1,4 @@
-"""The embedded AWS in a process of its own, seen from the command: started, asked, stopped."""
+"""Client of an embedded AWS in a process of its own: start, commands, stop."""
 
 import json
 import os
@@ -19,7 +19,7 @@ _START_SECONDS: Final = 60
 
 
 class EmbeddedAws:
-    """A server for one environment.
+    """Embedded AWS of one environment.
 
     Args:
         environment: name of the environment.
@@ -33,7 +33,7 @@ class EmbeddedAws:
 
     @property
     def port(self) -> int:
-        """Port that it listens on.
+        """Port of the server.
 
         Raises:
             FleetError: it isn't running.
@@ -48,19 +48,19 @@ class EmbeddedAws:
 
     @property
     def endpoint(self) -> str:
-        """Where AWS's APIs are."""
+        """Endpoint URL of the AWS APIs."""
         return f"http://localhost:{self.port}"
 
     @property
     def is_running(self) -> bool:
-        """Whether it answers."""
+        """True where the server answers for its environment."""
         try:
             return bool(self.dispatch("ping") == self.environment)
         except FleetError:
             return False
 
     def start(self, *, environments: Path, now: datetime, port: int | None = None) -> None:
-        """Start it and wait until it answers.
+        """Start the server and wait until it answers.
 
         Raises:
             FleetError: it doesn't start.
@@ -84,7 +84,7 @@ class EmbeddedAws:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """Stop it; what was deployed is forgotten."""
+        """Stop the server; its state is dropped."""
         try:
             self.dispatch("stop")
         except FleetError:
@@ -120,7 +120,7 @@ class EmbeddedAws:
             ) from error
 
     def variables(self, *, account: str, region: str) -> dict[str, str]:
-        """Environment variables by which a tool talks to it and to nothing else."""
+        """Environment variables with which AWS tools use this endpoint alone."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))}
         return {
             **kept,

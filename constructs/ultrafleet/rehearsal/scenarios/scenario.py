@@ -1,4 +1,4 @@
-"""The life of an environment on a virtual clock: what its blocks cost, what they gave, and what EC2 took away."""
+"""Scenarios of an environment on a virtual clock, and the outcome of its capacity blocks."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -17,8 +17,8 @@ from ultrafleet.rehearsal.ec2.state.instances import Lifetime, Lifetimes
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.scenarios.assembly import StackFailedError, deploy_assembly
 from ultrafleet.rehearsal.scenarios.embedded import embedded_aws
+from ultrafleet.rehearsal.scenarios.faults.actions import schedule_is_off
 from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget
-from ultrafleet.rehearsal.scenarios.faults.injection import schedule_is_off
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 from ultrafleet.rules.capacity_block import CapacityBlock
 from ultrafleet.templates.assembly import AssemblyStack
@@ -34,7 +34,7 @@ Event = tuple[datetime, Callable[[], None]]
 
 @dataclass(frozen=True, kw_only=True)
 class BlockOutcome:
-    """What came of one block.
+    """Outcome of one capacity block.
 
     Attributes:
         pool: its pool.
@@ -47,7 +47,7 @@ class BlockOutcome:
         reclaim: when EC2 begins to take instances back.
         paid_node_hours: from `begins` to `end`.
         used_node_hours: of its instances.
-        killed: instances that EC2 took.
+        reclaimed: instances that EC2 reclaimed before they were drained.
     """
 
     pool: str
@@ -60,17 +60,17 @@ class BlockOutcome:
     reclaim: datetime
     paid_node_hours: float
     used_node_hours: float
-    killed: int
+    reclaimed: int
 
     @property
     def minutes_before_reclaim(self) -> float | None:
-        """How long before EC2's reclaim the last node was gone; negative: after it began."""
+        """Minutes from the last node's termination to the start of EC2's reclaim; negative: after it."""
         return None if self.gone is None else (self.reclaim - self.gone) / timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """A way to live.
+    """One scenario: when the environment is deployed and who sizes its pools.
 
     Attributes:
         name: how the command calls it.
@@ -89,7 +89,7 @@ class Scenario:
 
 
 def scenarios_of(environment: Environment) -> list[Scenario]:
-    """The lives that are worth a rehearsal, for an environment with blocks."""
+    """Scenarios of an environment with blocks."""
     first = min(block.start for pool in environment.pools for block in pool.capacity_blocks)
     return [
         Scenario(
@@ -100,7 +100,8 @@ def scenarios_of(environment: Environment) -> list[Scenario]:
         ),
         Scenario(
             name="extended",
-            summary="the last block of each pool is extended by a week, a day before its end; the file isn't told",
+            summary="the last block of each pool is extended by a week, a day before its end; the environment file "
+            "stays",
             scheduled=True,
             deployed=first - _BEFORE,
             extended=True,
@@ -121,19 +122,19 @@ def scenarios_of(environment: Environment) -> list[Scenario]:
     ]
 
 
-def run_scenario(environment: Environment, stacks: Sequence[AssemblyStack], life: Scenario) -> list[BlockOutcome]:
-    """Deploy an environment to an embedded AWS and live to the end of its last block; blocks over before are left out.
+def run_scenario(environment: Environment, stacks: Sequence[AssemblyStack], scenario: Scenario) -> list[BlockOutcome]:
+    """Outcomes of an environment's blocks in a scenario, run from its deployment to the end of the last block.
 
     Raises:
         StackFailedError: a stack could not be deployed.
     """
-    with embedded_aws(environment, now=life.deployed):
+    with embedded_aws(environment, now=scenario.deployed):
         call = Calls(account_id=environment.account, region=environment.region)
         deploy_assembly(list(stacks), call)
         events: list[Event] = []
-        if life.extended:
+        if scenario.extended:
             events += [_extension(call, pool.capacity_blocks[-1]) for pool in environment.pools if pool.capacity_blocks]
-        if not life.scheduled:
+        if not scenario.scheduled:
             schedule_is_off(FaultTarget(environment=environment))
             events += _sizes_by_hand(environment, call)
         for moment, happen in sorted(events, key=lambda event: event[0]):
@@ -142,33 +143,33 @@ def run_scenario(environment: Environment, stacks: Sequence[AssemblyStack], life
         reservations = SIMULATED_ACCOUNT.part(Reservations, environment.account, environment.region)
         SIMULATED_ACCOUNT.advance(max(r.end for r in reservations.by_id.values() if r.end is not None) + _AFTER)
         return [
-            _block_life(environment, pool.name, block, life.deployed)
+            _block_outcome(environment, pool.name, block, scenario.deployed)
             for pool in environment.pools
             for block in pool.capacity_blocks
-            if block.end > life.deployed
+            if block.end > scenario.deployed
         ]
 
 
-def live_all(
-    environment: Environment, stacks: Sequence[AssemblyStack], lives: Sequence[Scenario]
+def run_scenarios(
+    environment: Environment, stacks: Sequence[AssemblyStack], scenarios: Sequence[Scenario]
 ) -> Iterator[list[BlockOutcome]]:
-    """Live several lives, side by side in processes of their own; what came of them in their order.
+    """Outcomes of several scenarios in their order; each runs in a process of its own.
 
     Raises:
         FleetError: a stack could not be deployed.
     """
-    if len(lives) == 1:
-        yield _lived(environment, stacks, lives[0])
+    if len(scenarios) == 1:
+        yield _outcomes(environment, stacks, scenarios[0])
         return
-    workers = min(len(lives), os.cpu_count() or 1)
+    workers = min(len(scenarios), os.cpu_count() or 1)
     # Spawned, not forked: what this process holds of botocore and its threads isn't for others.
     with ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(partial(_lived, environment, stacks), lives)
+        yield from pool.map(partial(_outcomes, environment, stacks), scenarios)
 
 
-def _lived(environment: Environment, stacks: Sequence[AssemblyStack], life: Scenario) -> list[BlockOutcome]:
+def _outcomes(environment: Environment, stacks: Sequence[AssemblyStack], scenario: Scenario) -> list[BlockOutcome]:
     try:
-        return run_scenario(environment, stacks, life)
+        return run_scenario(environment, stacks, scenario)
     except StackFailedError as error:
         raise FleetError(f"{error}, expected it to deploy: `make deploy ENV={environment.name}` shows it") from error
 
@@ -192,7 +193,7 @@ def _extension(call: Calls, block: CapacityBlock) -> Event:
 
 
 def _sizes_by_hand(environment: Environment, call: Calls) -> list[Event]:
-    """What people do who have no schedule: set the size when a block is there."""
+    """Manual size updates at the start of each block, for scenarios without a schedule."""
 
     def size(pool: str, nodes: int) -> Callable[[], None]:
         def update() -> None:
@@ -223,7 +224,7 @@ def _sizes_by_hand(environment: Environment, call: Calls) -> list[Event]:
     ]
 
 
-def _block_life(environment: Environment, pool: str, block: CapacityBlock, deployed: datetime) -> BlockOutcome:
+def _block_outcome(environment: Environment, pool: str, block: CapacityBlock, deployed: datetime) -> BlockOutcome:
     account, region, block_id = environment.account, environment.region, block.capacity_reservation_id
     reservations = SIMULATED_ACCOUNT.part(Reservations, account, region)
     reservation = reservations.by_id[block_id]
@@ -247,12 +248,12 @@ def _block_life(environment: Environment, pool: str, block: CapacityBlock, deplo
         reclaim=reclaim,
         paid_node_hours=block.instance_count * max(timedelta(0), end - begins) / timedelta(hours=1),
         used_node_hours=sum(((item.terminated or end) - item.launched) / timedelta(hours=1) for item in mine),
-        killed=len({instance for _, instance, killed_in in reservations.reclaimed if killed_in == block_id}),
+        reclaimed=len({instance for _, instance, block in reservations.reclaimed if block == block_id}),
     )
 
 
 def _up(lifetimes: Sequence[Lifetime], nodes: int) -> datetime | None:
-    """When as many instances ran at once for the first time."""
+    """Moment at which that many instances first ran at once; None: never."""
     changes = [(item.launched, 1) for item in lifetimes]
     changes += [(item.terminated, -1) for item in lifetimes if item.terminated is not None]
     running = 0

@@ -1,4 +1,4 @@
-"""The embedded AWS as a server on localhost: AWS's APIs by moto, and `/_rehearsal` for who runs the rehearsal."""
+"""Server of the embedded AWS on localhost: AWS's APIs by moto, and `/_rehearsal` for commands to the simulation."""
 
 import argparse
 import json
@@ -56,7 +56,7 @@ class Application:
 
 
 def serve(*, environment: str, environments: Path, port: int, now: datetime) -> None:
-    """Serve an environment's account until a stop command."""
+    """Serve an environment's account until the command `stop`."""
     # What this process calls is itself, whatever its caller's AWS is.
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]

@@ -1,4 +1,4 @@
-"""Directs a rehearsal: lets time pass, injects faults, and tells what stands."""
+"""Simulation of an environment: time, faults, state and cleanup, by commands."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ SETTLING = timedelta(minutes=30)
 
 
 class Simulation:
-    """One rehearsal of one environment; the embedded AWS is in this process."""
+    """Simulation of one environment on the embedded AWS of this process."""
 
     def __init__(self, environment: Environment, *, read_again: Callable[[], Environment] | None = None) -> None:
         self.environment = environment
@@ -34,7 +34,7 @@ class Simulation:
         self._injected: dict[str, Undo] = {}
 
     def dispatch(self, command: str, **given: Any) -> Any:  # JSON
-        """Do what a command of the command asks; answers and arguments are JSON.
+        """Result of a command; arguments and result are JSON.
 
         Raises:
             FleetError: there is no such command, or it can't be done.
@@ -65,14 +65,14 @@ class Simulation:
         make_purchases(self.environment)
 
     def status(self) -> dict[str, Any]:
-        """What stands."""
+        """State of the environment: time, stacks, pools, problems, reservations, faults."""
         stacks = SIMULATED_ACCOUNT.part(Stacks, self.environment.account, self.environment.region)
         reservations = SIMULATED_ACCOUNT.part(Reservations, self.environment.account, self.environment.region)
         return {
             "now": SIMULATED_ACCOUNT.now.isoformat(),
             "stacks": {stack.name: stack.status for stack in stacks.live},
             "pools": [asdict(view) for view in pool_views(self.environment)],
-            "trouble": [*self._block_problems(), *self._schedule_problems()],
+            "problems": [*self._block_problems(), *self._schedule_problems()],
             "reservations": {
                 reservation.id: {
                     "state": reservation.state(SIMULATED_ACCOUNT.now),
@@ -83,12 +83,12 @@ class Simulation:
                 }
                 for reservation in reservations.by_id.values()
             },
-            "killed": len(reservations.reclaimed),
+            "reclaimed": len(reservations.reclaimed),
             "faults": sorted(self._injected),
         }
 
     def kubernetes(self) -> dict[str, Any]:
-        """What deployments brought into the environment's cluster."""
+        """Objects and Helm releases in the environment's cluster."""
         api = SIMULATED_ACCOUNT.part(KubernetesApi, self.environment.account, self.environment.region)
         content = api.content(self.environment.name)
         return {
@@ -97,7 +97,7 @@ class Simulation:
         }
 
     def _schedule_problems(self) -> list[str]:
-        """What the last run of the schedule could not do: what it sent to the dead-letter queue, or its own failure."""
+        """Problems of the schedule's last execution: its reports to the dead-letter queue, or its own failure."""
         runs = SIMULATED_ACCOUNT.part(Schedules, self.environment.account, self.environment.region).runs
         if not runs:
             return []
@@ -107,7 +107,7 @@ class Simulation:
         return problems + [f"schedule: pool {item['pool']}: {item['error']}: {item['cause']}" for item in letters]
 
     def _block_problems(self) -> list[str]:
-        """What is wrong with blocks, a line each."""
+        """Problems of blocks, a line each."""
         reservations = SIMULATED_ACCOUNT.part(Reservations, self.environment.account, self.environment.region)
         problems = []
         for pool in self.environment.pools:
@@ -139,8 +139,8 @@ class Simulation:
         """Let time pass.
 
         Args:
-            to: until then, in ISO 8601.
-            hours: so long.
+            to: moment in ISO 8601 with an offset.
+            hours: number of hours.
         """
         if (to is None) == (hours is None):
             raise FleetError("neither or both of a moment and a number of hours are given, expected one of them")
@@ -156,7 +156,7 @@ class Simulation:
         return SIMULATED_ACCOUNT.now.isoformat()
 
     def bring_up(self) -> str:
-        """Let time pass until the first block of each pool has begun that isn't over."""
+        """Let time pass until the next block of each pool that isn't over has begun."""
         begins = []
         for pool in self.environment.pools:
             later = [block.start for block in pool.capacity_blocks if block.end > SIMULATED_ACCOUNT.now]
@@ -165,7 +165,7 @@ class Simulation:
         return SIMULATED_ACCOUNT.now.isoformat()
 
     def inject(self, *, name: str, pool: str | None = None) -> None:
-        """Inject a fault, until it is cleared."""
+        """Inject a fault; it stays until it is cleared."""
         fault = fault_named(name)
         if name in self._injected:
             raise FleetError(f"fault {name} is injected already, expected another: clear it first")
@@ -199,7 +199,7 @@ class Simulation:
             raise FleetError(f"stack {name} is {stack.status}, expected it to be gone: {stack.reason}")
 
     def unprotect(self) -> list[str]:
-        """Take off what protects a production environment from deletion, as its owner would; what was taken off."""
+        """Switch off termination and deletion protection, as an owner would; returns what was switched off."""
         call = Calls(account_id=self.environment.account, region=self.environment.region)
         lifted = []
         for stack in SIMULATED_ACCOUNT.part(Stacks, self.environment.account, self.environment.region).live:

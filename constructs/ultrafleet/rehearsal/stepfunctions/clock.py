@@ -1,4 +1,4 @@
-"""EventBridge Scheduler: fires rates, and runs the state machines that are their targets."""
+"""EventBridge Scheduler's clock: rates fire and start the state machines that are their targets."""
 
 import json
 import re
@@ -25,7 +25,7 @@ _AROUND: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduledExecution:
-    """One execution."""
+    """Execution that a schedule started."""
 
     moment: datetime
     machine: str
@@ -36,7 +36,7 @@ class ScheduledExecution:
 
 
 class Schedules:
-    """The schedules of an account and a region, with minutes as their finest rate."""
+    """Schedules of an account and a region, with rates of whole minutes."""
 
     skip_quiet = True
     """Leave out runs while nothing changes; a test shows that this changes nothing either."""
@@ -51,7 +51,7 @@ class Schedules:
         SIMULATED_ACCOUNT.register(self)
 
     def next_moment(self, after: datetime) -> datetime | None:
-        """When the next schedule fires."""
+        """Next moment at which a schedule fires."""
         rates = [rate for schedule in self._enabled() if (rate := _rate(schedule))]
         if not rates:
             return None
@@ -66,7 +66,7 @@ class Schedules:
         return moment
 
     def act(self, now: datetime) -> None:
-        """Run what fires at this moment."""
+        """Start the targets of schedules that fire now."""
         for schedule in self._enabled():
             rate = _rate(schedule)
             if rate is not None and _following(now - timedelta(seconds=1), rate) == now:
@@ -101,7 +101,7 @@ class Schedules:
         return any(start <= moment <= end for start, end in self._busy())
 
     def _busy(self) -> list[tuple[datetime, datetime]]:
-        """Times around which a machine may find something to do: a block begins, or comes near its end."""
+        """Windows in which a state machine may have work: around the start and the end of a block."""
         reservations = SIMULATED_ACCOUNT.part(Reservations, self.account_id, self.region).by_id.values()
         lead = self._longest_lead() + _AROUND
         return [

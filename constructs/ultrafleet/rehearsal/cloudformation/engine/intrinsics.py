@@ -19,7 +19,7 @@ NO_VALUE = object()
 
 @dataclass(kw_only=True)
 class IntrinsicScope:
-    """What a template's functions can refer to.
+    """Values that a template's intrinsic functions can refer to.
 
     Attributes:
         refs: values of `Ref`: parameters, pseudo parameters, resources made so far.
@@ -36,7 +36,7 @@ class IntrinsicScope:
     conditions: Mapping[str, Any] = field(default_factory=dict)
 
     def resolve(self, value: Any) -> Any:
-        """The value, with every function in it resolved.
+        """Value with every intrinsic function in it resolved.
 
         Raises:
             Refusal: it refers to something that isn't there, or uses a function that isn't known.
@@ -54,7 +54,7 @@ class IntrinsicScope:
         return {key: inner for key, inner in resolved.items() if inner is not NO_VALUE}
 
     def condition(self, name: str) -> bool:
-        """Whether a condition holds."""
+        """Value of a condition of the template."""
         if name not in self.conditions:
             raise Refusal("ValidationError", f"Template error: unresolved condition dependency {name}")
         return bool(self.resolve(self.conditions[name]))

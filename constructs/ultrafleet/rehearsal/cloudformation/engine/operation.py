@@ -1,4 +1,4 @@
-"""Creating, updating and deleting a stack, with rollback."""
+"""Creation, update, deletion and rollback of a stack."""
 
 import contextlib
 import traceback
@@ -21,7 +21,7 @@ _THROTTLED_TRIES: Final = 5
 
 
 class Operation:
-    """One operation on one stack."""
+    """Operation on a stack: create, update, continue rollback or delete."""
 
     def __init__(self, stacks: Stacks, stack: Stack) -> None:
         self._stacks = stacks
@@ -32,7 +32,7 @@ class Operation:
         stack.operation += 1
 
     def create(self, *, disable_rollback: bool = False, on_failure: str = "ROLLBACK") -> None:
-        """Make every resource of the stack's template; on failure take all back, unless told not to."""
+        """Create every resource of the stack's template; on failure roll back, unless the arguments say otherwise."""
         stack = self._stack
         stack.record("CREATE_IN_PROGRESS", "User Initiated")
         try:
@@ -47,7 +47,7 @@ class Operation:
         stack.record("CREATE_COMPLETE")
 
     def update(self, new: Stack, *, disable_rollback: bool = False) -> None:
-        """Bring the stack to what `new` says; on failure bring it back."""
+        """Update the stack to the template of `new`; on failure roll back."""
         stack = self._stack
         before = (stack.body, stack.template, stack.parameters, stack.resolved_parameters, stack.tags, stack.outputs)
         stack.updated = datetime.now(UTC)
@@ -71,13 +71,13 @@ class Operation:
         stack.record("UPDATE_COMPLETE")
 
     def continue_rollback(self) -> None:
-        """Try again what a rollback could not take back."""
+        """Repeat the rollback of what failed to roll back."""
         self._undo = self._stack.to_undo
         self._stack.record("UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
         self._roll_back("UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED")
 
     def delete(self) -> None:
-        """Delete the stack's resources, but those that are to be retained."""
+        """Delete the stack's resources except retained ones."""
         stack = self._stack
         stack.record("DELETE_IN_PROGRESS", "User Initiated")
         order = [name for name in creation_order(stack.template["Resources"]) if name in stack.resources]
@@ -184,7 +184,7 @@ class Operation:
         self._tell(existing, "UPDATE_COMPLETE")
 
     def _clean_up(self, old_template: Mapping[str, Any]) -> None:
-        """After a good update: what was replaced, and what the template has no more."""
+        """Delete replaced resources and those that the new template no longer has."""
         stack = self._stack
         for replaced in reversed(self._cleanup):
             if replaced.kept_on_replacement:
@@ -276,7 +276,7 @@ class Operation:
 
     @contextlib.contextmanager
     def _failing(self, logical_id: str, resource_type: str, existing: StackResource | None) -> Any:
-        """Tell of a failure in the stack's events, as the reason of the resource's status."""
+        """Record a failure in the stack's events as the reason of the resource's status."""
         try:
             yield
         except Exception as error:
@@ -289,7 +289,7 @@ class Operation:
 
 
 def _own_fault(error: Exception) -> Refusal:
-    """A fault of the embedded AWS fails the resource, so that the stack does not hang."""
+    """Refusal for an exception of the embedded AWS itself, which fails the resource so that the stack does not hang."""
     traceback.print_exception(error)
     return Refusal("EmbeddedAwsFault", f"the embedded AWS failed, which is no fault of the template: {error!r}")
 
@@ -305,7 +305,7 @@ def _provider(resource_type: str) -> Provider:
 
 
 def _handler_message(refusal: Refusal) -> str:
-    """As CloudFormation wraps what a service says."""
+    """Message of a service as CloudFormation wraps it."""
     message = str(refusal.message)
     if message.startswith("Resource handler returned message"):
         return message
@@ -313,5 +313,5 @@ def _handler_message(refusal: Refusal) -> str:
 
 
 def _is_gone(refusal: Refusal) -> bool:
-    """What is to be deleted isn't there: that is as well."""
+    """True for errors that say a resource is already deleted."""
     return refusal.code.endswith(("NotFound", "NotFoundException", "NoSuchEntity", "NoSuchBucket", "NonExistentQueue"))

@@ -102,7 +102,7 @@ def delete(stacks: Stacks, stack: Stack) -> None:
 
 
 def new_stack(stacks: Stacks, name: str, body: str, parameters: Mapping[str, str], **more: Any) -> Stack:
-    """A stack as it is asked for, not yet known to anybody.
+    """Stack of a request, not yet registered.
 
     Raises:
         Refusal: the template can't be read, or a parameter is missing or extra.
@@ -148,7 +148,7 @@ def _parameters(stacks: Stacks, template: Mapping[str, Any], given: Mapping[str,
 
 
 def changes(stack: Stack, wanted: Stack) -> list[dict[str, Any]]:
-    """Changes of resources between a stack and what is wanted, as DescribeChangeSet tells them.
+    """Resource changes between a stack and a requested one, as DescribeChangeSet lists them.
 
     A change of parameters, tags or outputs alone is a change too.
     """

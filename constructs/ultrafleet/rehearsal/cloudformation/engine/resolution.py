@@ -9,7 +9,7 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 
 def intrinsic_scope(stacks: Stacks, stack: Stack) -> IntrinsicScope:
-    """What the functions of a stack's template refer to; it sees resources as they come about."""
+    """Scope of a stack's intrinsic functions; it sees resources as they are created."""
     stack.imports = set()
 
     def imported(name: str) -> Any:
@@ -49,7 +49,7 @@ def _pseudo(stacks: Stacks, stack: Stack) -> dict[str, Any]:
 
 
 def resolve_outputs(stacks: Stacks, stack: Stack, scope: IntrinsicScope) -> None:
-    """Bring a stack's outputs up to date.
+    """Resolve a stack's outputs and store them.
 
     Raises:
         Refusal: another stack has an export of the same name, or imports one that would go or change.

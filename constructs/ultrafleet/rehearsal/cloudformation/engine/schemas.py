@@ -28,5 +28,5 @@ def replacing(resource_type: str, old: Mapping[str, Any], new: Mapping[str, Any]
 
 
 def keeps_its_name(resource_type: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether a replacement would have the name of what it replaces, which CloudFormation refuses."""
+    """True where a replacement would have the name of the resource it replaces, which CloudFormation refuses."""
     return effects_of_type(resource_type).keeps_its_name(old, new)

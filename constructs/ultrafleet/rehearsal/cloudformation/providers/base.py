@@ -1,4 +1,4 @@
-"""What CloudFormation needs to know of a resource type: how its service makes, changes, shows and removes one."""
+"""Provider of a resource type: the service calls that create, describe, update and delete a resource."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ Properties = Mapping[str, Any]
 
 @dataclass(kw_only=True)
 class PhysicalResource:
-    """A resource that a service made.
+    """Resource in its service.
 
     Attributes:
         physical_id: what `Ref` gives.
@@ -26,7 +26,7 @@ class PhysicalResource:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceContext:
-    """Where in which stack a resource stands."""
+    """Stack and logical id of a resource."""
 
     stack_name: str
     stack_id: str
@@ -36,7 +36,7 @@ class ResourceContext:
     """Counts replacements, so that a generated name is a new one."""
 
     def name(self, *, most: int = 64, lower: bool = False) -> str:
-        """A name as CloudFormation generates it: stack, logical id, twelve random characters (here: a digest)."""
+        """Name as CloudFormation generates it: stack, logical id, twelve random characters (here: a digest)."""
         digest = hashlib.sha256(f"{self.stack_id}/{self.logical_id}/{self.attempt}".encode()).hexdigest()[:12].upper()
         head = f"{self.stack_name}-{self.logical_id}"[: most - 13]
         name = f"{head}-{digest}"
@@ -44,7 +44,7 @@ class ResourceContext:
 
 
 class Provider:
-    """One resource type.
+    """Base class: service calls of one resource type.
 
     `known` are the properties that the embedded AWS models; any other property fails the resource, so that nothing is
     left out in silence.
@@ -54,11 +54,11 @@ class Provider:
     known: ClassVar[frozenset[str]]
 
     def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
-        """Make one."""
+        """Create a resource."""
         raise NotImplementedError
 
     def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        """What the service says of it.
+        """Description of the resource by its service.
 
         Raises:
             Refusal: it isn't there.
@@ -66,14 +66,14 @@ class Provider:
         raise NotImplementedError
 
     def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
-        """Change it in place; `resource.attributes` may change with it."""
+        """Update the resource in place; `resource.attributes` may change with it."""
         changed = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
         raise Refusal(
             "NotUpdatable", f"the embedded AWS does not model an update of {', '.join(changed)} of {self.type}"
         )
 
     def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
-        """Remove it."""
+        """Delete the resource."""
         raise NotImplementedError
 
 
@@ -81,13 +81,13 @@ PROVIDERS: dict[str, Provider] = {}
 
 
 def provides(kind: type[Provider]) -> type[Provider]:
-    """Class decorator: the type's provider."""
+    """Class decorator: registers the provider of its type."""
     PROVIDERS[kind.type] = kind()
     return kind
 
 
 def find(items: Sequence[Mapping[str, Any]], code: str, what: str) -> Mapping[str, Any]:
-    """The one item of a describe call's answer.
+    """First item of a describe call's answer.
 
     Raises:
         Refusal: there is none.
@@ -112,7 +112,7 @@ def tag_specifications(resource: str, properties: Properties) -> list[dict[str, 
 def update_tags(
     old: Properties, new: Properties, *, put: Callable[[dict[str, str]], object], drop: Callable[[list[str]], object]
 ) -> None:
-    """Bring the tags of a resource from old to new."""
+    """Change the tags of a resource from old to new."""
     before = {tag["Key"]: tag["Value"] for tag in tags_of(old)}
     after = {tag["Key"]: tag["Value"] for tag in tags_of(new)}
     if gone := sorted(set(before) - set(after)):
@@ -122,7 +122,7 @@ def update_tags(
 
 
 def only_changed(old: Properties, new: Properties, *known: str) -> set[str]:
-    """Changed properties.
+    """Names of changed properties.
 
     Raises:
         Refusal: one is not among `known`, so that an update which does nothing can't pass for one.
@@ -134,10 +134,10 @@ def only_changed(old: Properties, new: Properties, *known: str) -> set[str]:
 
 
 def is_true(value: Any) -> bool:
-    """A boolean of a template, where `"true"` is one too."""
+    """Boolean of a template, where `"true"` is one too."""
     return value in {True, "true", "True"}
 
 
 def raise_problem(problem: Mapping[str, str]) -> None:
-    """An error that a batch call told of one of its items."""
+    """Raise the error that a batch call reports for one of its items."""
     raise Refusal(problem["Code"], problem["Message"])

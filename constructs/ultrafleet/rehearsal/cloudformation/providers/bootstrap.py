@@ -1,4 +1,4 @@
-"""What `cdk bootstrap` makes: a bucket, a repository, a parameter."""
+"""Resources of `cdk bootstrap`: bucket, repository, parameter."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
 
 @provides
 class BucketProvider(Provider):
-    """S3 bucket. Of its settings only the public access block and versioning are told to S3."""
+    """S3 bucket. Of its settings only the public access block and versioning are sent to S3."""
 
     type = "AWS::S3::Bucket"
     known = frozenset(
@@ -59,7 +59,7 @@ class BucketProvider(Provider):
 
 @provides
 class BucketPolicyProvider(Provider):
-    """Who may use a bucket."""
+    """Bucket policy."""
 
     type = "AWS::S3::BucketPolicy"
     known = frozenset({"Bucket", "PolicyDocument"})

@@ -1,4 +1,4 @@
-"""EKS' managed capabilities, such as Argo CD."""
+"""EKS capabilities, such as Argo CD."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ from ultrafleet.rehearsal.cloudformation.providers.eks import camel
 
 @provides
 class CapabilityProvider(Provider):
-    """A capability of a cluster."""
+    """Capability of a cluster."""
 
     type = "AWS::EKS::Capability"
     known = frozenset(

@@ -65,7 +65,7 @@ class Ec2Type:
 
 
 class Ec2Provider(Provider):
-    """Provider of one row of the table."""
+    """Provider of one `Ec2Type`."""
 
     def __init__(self, row: Ec2Type) -> None:
         self._row = row
@@ -94,7 +94,7 @@ class Ec2Provider(Provider):
         return find([] if described is None else [described], self._row.not_found, resource.physical_id)
 
     def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
-        """Change properties of the row and tags in place."""
+        """Update tags and updatable properties in place."""
         changed = only_changed(old, new, "Tags", *self._row.updatable) - {"Tags"}
         if changed and self._row.update is not None:
             self._row.update(call, resource, old, new)

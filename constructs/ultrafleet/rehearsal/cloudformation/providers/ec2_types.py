@@ -71,7 +71,7 @@ def _update_reservation(call: Calls, resource: PhysicalResource, old: Properties
 
 
 def _update_launch_template(call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
-    """A change of the data makes a new version and leaves the default one."""
+    """Create a new version of a launch template and keep its default version."""
     if any(old.get(key) != new.get(key) for key in ("LaunchTemplateData", "VersionDescription")):
         call(
             "ec2",

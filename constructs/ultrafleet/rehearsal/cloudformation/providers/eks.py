@@ -24,7 +24,7 @@ _MOST_STEPS: Final = 60
 
 
 def camel(value: Any, *, keep: frozenset[str] = frozenset()) -> Any:
-    """CloudFormation's keys as EKS's API has them; the maps under the keys in `keep` are the user's own."""
+    """CloudFormation's keys as EKS's API spells them; maps under the keys in `keep` are the user's own."""
     if isinstance(value, Mapping):
         return {
             key[0].lower() + key[1:]: inner if key in keep else camel(inner, keep=keep) for key, inner in value.items()
@@ -195,7 +195,7 @@ class NodegroupProvider(Provider):
         self._wait(call, resource)
 
     def _wait(self, call: Calls, resource: PhysicalResource) -> None:
-        """CloudFormation waits while EKS evicts nodes, and time passes meanwhile."""
+        """Wait as CloudFormation does while EKS evicts nodes: time passes."""
         for _ in range(_MOST_STEPS):
             try:
                 status = self.describe(call, resource, {})["status"]
@@ -208,7 +208,7 @@ class NodegroupProvider(Provider):
 
 
 def health(nodegroup: Mapping[str, Any]) -> str:
-    """A node group's health issues as CloudFormation's events tell them."""
+    """Health issues of a node group as CloudFormation's events show them."""
     issues = nodegroup.get("health", {}).get("issues", [])
     issues_text = ", ".join(
         f"Issue(Code={issue['code']}, Message={issue['message']}, ResourceIds={issue.get('resourceIds', [])})"
@@ -262,7 +262,7 @@ class AddonProvider(Provider):
 
 @provides
 class AccessEntryProvider(Provider):
-    """Who may use a cluster."""
+    """Access entry of a cluster."""
 
     type = "AWS::EKS::AccessEntry"
     known = frozenset({"AccessPolicies", "ClusterName", "KubernetesGroups", "PrincipalArn", "Tags", "Type", "Username"})

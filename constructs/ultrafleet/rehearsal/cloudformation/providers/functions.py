@@ -1,4 +1,4 @@
-"""Lambda functions and layers. Nothing of theirs runs: what CDK's handlers do, the embedded AWS does itself."""
+"""Lambda functions and layers. No code runs: the embedded AWS itself does what CDK's handlers would do."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,7 +20,7 @@ _EMPTY_ZIP: Final = b"PK\x05\x06" + b"\0" * 18
 
 
 def _check_code(call: Calls, code: Mapping[str, Any]) -> None:
-    """The archive must be in S3. A deployment without bootstrap, as in tests, has no bucket to look into."""
+    """Require the archive in S3. A deployment without bootstrap, as in tests, has no bucket to look into."""
     bucket, key = code["S3Bucket"], code["S3Key"]
     buckets = {item["Name"] for item in call("s3", "list_buckets")["Buckets"]}
     if bucket not in buckets:
@@ -37,7 +37,7 @@ def _check_code(call: Calls, code: Mapping[str, Any]) -> None:
 
 @provides
 class LayerVersionProvider(Provider):
-    """A layer. Every change makes a new version."""
+    """Lambda layer; every change makes a new version."""
 
     type = "AWS::Lambda::LayerVersion"
     known = frozenset({"Content", "Description", "LayerName", "LicenseInfo"})
@@ -73,7 +73,7 @@ def _layer(resource: PhysicalResource) -> tuple[str, int]:
 
 @provides
 class FunctionProvider(Provider):
-    """A function."""
+    """Lambda function."""
 
     type = "AWS::Lambda::Function"
     known = frozenset(
@@ -120,7 +120,7 @@ class FunctionProvider(Provider):
 
     @staticmethod
     def _check(call: Calls, properties: Properties) -> None:
-        """Code, subnets and groups must be there (Lambda API, CreateFunction, high)."""
+        """Require code, subnets and security groups to exist (Lambda API, CreateFunction, high)."""
         _check_code(call, properties["Code"])
         network = properties.get("VpcConfig") or {}
         if network.get("SubnetIds"):

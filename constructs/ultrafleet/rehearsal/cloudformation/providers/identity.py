@@ -198,7 +198,7 @@ class ManagedPolicyProvider(Provider):
 
 @provides
 class KeyProvider(Provider):
-    """KMS key; a deleted one waits for the end of its pending window."""
+    """KMS key; a deleted one stays until the end of its pending window."""
 
     type = "AWS::KMS::Key"
     known = frozenset({"Description", "EnableKeyRotation", "KeyPolicy", "PendingWindowInDays", "Tags"})

@@ -25,7 +25,7 @@ def _api(call: Calls) -> KubernetesApi:
 
 @provides
 class KubernetesResourceProvider(Provider):
-    """Objects that `kubectl apply` brings."""
+    """Objects applied by `kubectl apply`."""
 
     type = "Custom::AWSCDK-EKS-KubernetesResource"
     known = frozenset({"ClusterName", "Manifest", "ServiceToken"})
@@ -62,7 +62,7 @@ def _keys(properties: Properties) -> list[ObjectKey]:
 
 @provides
 class HelmChartProvider(Provider):
-    """A release that `helm upgrade --install` brings."""
+    """Release installed by `helm upgrade --install`."""
 
     type = "Custom::AWSCDK-EKS-HelmChart"
     known = frozenset(

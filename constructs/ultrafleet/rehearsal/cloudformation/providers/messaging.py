@@ -61,7 +61,7 @@ class QueueProvider(Provider):
 
 @provides
 class QueuePolicyProvider(Provider):
-    """Who may use a queue."""
+    """Queue policy."""
 
     type = "AWS::SQS::QueuePolicy"
     known = frozenset({"PolicyDocument", "Queues"})
@@ -123,7 +123,7 @@ class TopicProvider(Provider):
 
 @provides
 class TopicPolicyProvider(Provider):
-    """Who may publish to a topic."""
+    """Topic policy."""
 
     type = "AWS::SNS::TopicPolicy"
     known = frozenset({"PolicyDocument", "Topics"})

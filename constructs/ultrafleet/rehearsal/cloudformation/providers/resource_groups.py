@@ -19,7 +19,7 @@ from ultrafleet.rehearsal.simulated_account import Refusal
 
 @provides
 class ResourceGroupProvider(Provider):
-    """Group of capacity reservations that a launch template can aim at."""
+    """Resource group of capacity reservations that a launch template can target."""
 
     type = "AWS::ResourceGroups::Group"
     known = frozenset({"Configuration", "Description", "Name", "Resources", "Tags"})

@@ -17,7 +17,7 @@ from ultrafleet.rehearsal.simulated_account import Refusal
 
 @provides
 class VpcGatewayAttachmentProvider(Provider):
-    """Internet gateway of a VPC."""
+    """Attachment of an internet gateway to a VPC."""
 
     type = "AWS::EC2::VPCGatewayAttachment"
     known = frozenset({"InternetGatewayId", "VpcId"})
@@ -79,7 +79,7 @@ class RouteProvider(Provider):
 
 @provides
 class SubnetRouteTableAssociationProvider(Provider):
-    """Route table of a subnet."""
+    """Association of a route table with a subnet."""
 
     type = "AWS::EC2::SubnetRouteTableAssociation"
     known = frozenset({"RouteTableId", "SubnetId"})

@@ -87,7 +87,7 @@ class _RuleProvider(Provider):
 
 @provides
 class SecurityGroupIngressProvider(_RuleProvider):
-    """Rule of what may come in."""
+    """Ingress rule of a security group."""
 
     type = "AWS::EC2::SecurityGroupIngress"
     known = _RULE | {"SourceSecurityGroupId", "SourceSecurityGroupOwnerId"}
@@ -96,7 +96,7 @@ class SecurityGroupIngressProvider(_RuleProvider):
 
 @provides
 class SecurityGroupEgressProvider(_RuleProvider):
-    """Rule of what may go out."""
+    """Egress rule of a security group."""
 
     type = "AWS::EC2::SecurityGroupEgress"
     known = _RULE | {"DestinationSecurityGroupId"}

@@ -75,7 +75,7 @@ class FileSystemProvider(Provider):
 
     @staticmethod
     def _check(call: Calls, properties: Properties) -> None:
-        """One subnet; a capacity of the steps; EFA with metadata configuration and a group that lets itself in.
+        """Require one subnet, a capacity of FSx's steps, and for EFA metadata and a self-referencing security group.
 
         Source: FSx API reference, CreateFileSystem, and FSx for Lustre user guide, EFA-enabled file systems (high).
         """
@@ -115,7 +115,7 @@ def _lets_itself(group_id: str, rules: list[dict[str, Any]]) -> bool:
 
 
 def _lustre(properties: Properties) -> dict[str, Any]:
-    """CloudFormation's words are the API's, but for numbers and booleans that templates may quote."""
+    """Lustre configuration for the API: CloudFormation's names, with quoted numbers and booleans converted."""
     lustre = dict(properties["LustreConfiguration"])
     lustre["PerUnitStorageThroughput"] = int(lustre["PerUnitStorageThroughput"])
     if "EfaEnabled" in lustre:
@@ -124,7 +124,7 @@ def _lustre(properties: Properties) -> dict[str, Any]:
 
 
 class DataRepositories:
-    """Data repository associations of an account and a region, which moto's FSx doesn't have."""
+    """Data repository associations of an account and a region, which moto's FSx lacks."""
 
     def __init__(self, account_id: str, region: str) -> None:
         self.account_id = account_id
@@ -134,7 +134,7 @@ class DataRepositories:
 
 @provides
 class DataRepositoryAssociationProvider(Provider):
-    """A bucket behind a folder of a file system."""
+    """Association of a file system's folder with a bucket."""
 
     type = "AWS::FSx::DataRepositoryAssociation"
     known = frozenset(
@@ -177,7 +177,7 @@ class DataRepositoryAssociationProvider(Provider):
 
 @provides
 class SecretProvider(Provider):
-    """A secret whose value is made up."""
+    """Secret with a generated value."""
 
     type = "AWS::SecretsManager::Secret"
     known = frozenset({"Description", "GenerateSecretString", "KmsKeyId", "Name", "Tags"})

@@ -1,4 +1,4 @@
-"""Capacity blocks: buying them, extending them, and what EC2 says of them."""
+"""Operations on capacity blocks: offerings, purchases, extensions, status."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final

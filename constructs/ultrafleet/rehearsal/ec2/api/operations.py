@@ -1,4 +1,4 @@
-"""What handlers of EC2 operations share: the check for injected faults, filters, pages and tags."""
+"""Handlers of EC2 operations: registration, check for injected faults, filters, pages."""
 
 import base64
 import binascii
@@ -19,7 +19,7 @@ _PAGE: Final = 1000
 
 
 def add_operation(name: str, handler: Handler) -> None:
-    """Make moto's EC2 answer an operation, `DescribeCapacityBlocks`, with the handler."""
+    """Let moto's EC2 answer an operation, such as `DescribeCapacityBlocks`, with a handler."""
 
     def answer(self: Any) -> ActionResult:
         params = dict(self._get_params())
@@ -34,7 +34,7 @@ def add_operation(name: str, handler: Handler) -> None:
 
 
 def page(items: Sequence[Any], params: Mapping[str, Any], *, most: int = _PAGE) -> tuple[list[Any], str | None]:
-    """The part of a list that MaxResults and NextToken ask for, and the token of what follows."""
+    """Page of a list by MaxResults and NextToken, and the token of the next page."""
     size = min(int(params.get("MaxResults") or most), most)
     start = _position(params["NextToken"]) if params.get("NextToken") else 0
     if not 0 <= start <= len(items):
@@ -59,7 +59,7 @@ def _bad_token() -> Refusal:
 
 
 def filtered(items: Iterable[dict[str, Any]], params: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, Any]]:
-    """Those items of a describe call that pass its filters; tags are always a filter.
+    """Items that pass the filters of a describe call; tags are always a filter.
 
     Args:
         items: as the API spells them.

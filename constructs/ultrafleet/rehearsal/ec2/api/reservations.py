@@ -1,4 +1,4 @@
-"""The four operations on capacity reservations."""
+"""Operations on capacity reservations."""
 
 from typing import Any, Final
 

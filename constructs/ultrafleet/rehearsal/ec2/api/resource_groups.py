@@ -16,7 +16,7 @@ _RESERVATION: Final = re.compile(r"arn:aws[\w-]*:ec2:[\w-]+:\d{12}:capacity-rese
 
 
 def install() -> None:
-    """Answer what moto's Resource Groups leaves out."""
+    """Add the operations that moto's Resource Groups lacks."""
     for handler in _HANDLERS:
         setattr(ResourceGroupsResponse, handler.__name__, handler)
     for path in ("group-resources", "ungroup-resources", "list-group-resources"):
@@ -34,7 +34,7 @@ def _arns(response: ResourceGroupsResponse, group: FakeResourceGroup) -> list[st
 
 
 def _group(response: ResourceGroupsResponse) -> FakeResourceGroup:
-    """The group that a call names, by name or ARN."""
+    """Group that a call names, by name or ARN."""
     given = response._get_param("Group") or response._get_param("GroupName")
     if not given:
         raise Refusal("BadRequestException", "Group is required")
@@ -121,7 +121,7 @@ def _described(group: FakeResourceGroup) -> dict[str, Any]:
 
 
 def _problem(response: ResourceGroupsResponse, group: FakeResourceGroup, arn: str) -> str | None:
-    """Why a group doesn't take a member; None: it does."""
+    """Reason for which a group refuses a member; None: it accepts it."""
     match = _RESERVATION.fullmatch(arn)
     if match is None:
         return f"{arn} is not a capacity reservation, and the group takes nothing else"

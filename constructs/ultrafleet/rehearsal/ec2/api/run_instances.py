@@ -1,4 +1,4 @@
-"""RunInstances through the API, where the rules have something to say."""
+"""RunInstances: launches from templates, into reservations and of accelerated types, checked by the rules."""
 
 from typing import Any, Final, Literal
 
@@ -23,7 +23,7 @@ _SHOWN: Final = {
 
 
 def install() -> None:
-    """Send launches from a template, into a reservation or of an accelerated type through the rules, once."""
+    """Check launches from a template, into a reservation or of an accelerated type by the rules, once."""
     if hasattr(EC2Response, "_ultrafleet_launches"):
         return
     EC2Response._ultrafleet_launches = True  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Where instances and reservations are in the network, made up but always the same.
+"""Instance topology: network nodes of instances and reservations, generated but always the same.
 
 Source: EC2 API reference, DescribeInstanceTopology (high): nodes from the top of the network to the instance; what
 shares the lower ones is closer. Instances of one block share all of them.

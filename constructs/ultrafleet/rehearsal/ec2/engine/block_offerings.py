@@ -1,4 +1,4 @@
-"""Capacity blocks for sale: which windows EC2 offers, and at what price.
+"""Offerings of capacity blocks: windows and prices.
 
 Windows follow the catalog's rules of capacity blocks: how far ahead they start, when they end, how long they last. What
 real EC2 has for sale at a moment is not known: here the soonest window and the ones of the next days are always for
@@ -28,7 +28,7 @@ _LATER_STARTS: Final = 3
 
 
 def wanted_of(params: dict[str, Any], region: str) -> Wanted:
-    """What DescribeCapacityBlockOfferings asks for.
+    """Request of a DescribeCapacityBlockOfferings call.
 
     Raises:
         Refusal: a type that isn't sold in blocks, both kinds or neither, or a count out of range.
@@ -42,7 +42,7 @@ def wanted_of(params: dict[str, Any], region: str) -> Wanted:
 
 
 def ultraserver_wanted(name: str, count: int, region: str) -> Wanted:
-    """A number of UltraServers.
+    """Request for UltraServers.
 
     Raises:
         Refusal: no UltraServer of that name, or one of which too little is known.
@@ -65,7 +65,7 @@ def ultraserver_wanted(name: str, count: int, region: str) -> Wanted:
 
 
 def instances_wanted(name: str, count: int, region: str) -> Wanted:
-    """A number of single instances.
+    """Request for single instances.
 
     Raises:
         Refusal: a type that isn't sold so, or a count that no block holds.
@@ -104,7 +104,7 @@ def duration_of(hours: int) -> timedelta:
 
 
 def offered(account_id: str, region: str, params: dict[str, Any]) -> list[Offering]:
-    """Blocks for sale that a DescribeCapacityBlockOfferings call asks for."""
+    """Offerings for a DescribeCapacityBlockOfferings call."""
     wanted = wanted_of(params, region)
     duration = duration_of(int(params["CapacityDurationHours"]))
     not_before = moment(params.get("StartDateRange"))

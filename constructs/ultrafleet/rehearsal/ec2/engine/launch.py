@@ -1,4 +1,4 @@
-"""Launching an instance as EC2 would: the rules first, then moto."""
+"""Launch of an instance: EC2's rules first, then moto."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ __all__ = ["Instance", "LaunchRequest", "launch", "running", "terminate"]
 
 
 def launch(request: LaunchRequest) -> str:
-    """Launch one instance.
+    """Launch an instance; injected faults apply.
 
     Returns:
         Its id.
@@ -33,7 +33,7 @@ def launch(request: LaunchRequest) -> str:
 
 
 def launched(request: LaunchRequest) -> Any:
-    """Launch one instance for a call that has been checked for faults.
+    """Launch an instance for a call that has been checked for faults.
 
     Raises:
         Refusal: a rule of EC2.
@@ -44,7 +44,7 @@ def launched(request: LaunchRequest) -> Any:
 
 
 def about(request: LaunchRequest) -> dict[str, Any]:
-    """What a fault may want to know of a launch: as RunInstances spells it, and the tags of the instance."""
+    """Parameters of a launch for injected faults, as RunInstances spells them, and the tags of the instance."""
     specification = request.template.get("CapacityReservationSpecification") or {}
     return {
         "InstanceType": request.instance_type,
@@ -123,7 +123,7 @@ def _user_data(value: Any) -> Base64EncodedString | None:
 
 
 def _volumes(template: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The template's disks as moto reads them; what a snapshot would say is made up."""
+    """Block devices of the template as moto reads them; a snapshot's values are generated."""
     found = []
     for item in template.get("BlockDeviceMappings") or [{"DeviceName": "/dev/xvda", "Ebs": {}}]:
         if item.get("Ebs") is None:
@@ -142,7 +142,7 @@ def _volumes(template: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _profile(request: LaunchRequest) -> dict[str, str]:
-    """The template's instance profile, known to exist."""
+    """Instance profile of the template, known to exist."""
     given = request.template.get("IamInstanceProfile") or {}
     found = {f"iam_instance_profile_{key.lower()}": given[key] for key in ("Name", "Arn") if given.get(key)}
     if found:
@@ -156,7 +156,7 @@ def _profile(request: LaunchRequest) -> dict[str, str]:
 
 
 def _image_id(architecture: str) -> str:
-    """Id of an image that nobody named, as when EKS brings its own."""
+    """Image id where the request names none, as when EKS provides the image."""
     return f"ami-{hashlib.sha256(architecture.encode()).hexdigest()[:17]}"
 
 

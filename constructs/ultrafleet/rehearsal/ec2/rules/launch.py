@@ -1,4 +1,4 @@
-"""Why EC2 refuses to launch an instance: the function of each rule in `rehearsal/refusals.py`, by its id."""
+"""Launch rules of EC2: the check of each rule in `rehearsal/refusals.py`, by its id."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -54,7 +54,7 @@ REASONS: Final[Mapping[str, Callable[[LaunchFacts], str | None]]] = {
 
 
 def settled(facts: LaunchFacts) -> LaunchFacts:
-    """The same with the reservation that EC2 picks where the request names none: the first that nothing is wrong with.
+    """Facts with the reservation that EC2 picks where the request names none: the first that no rule refuses.
 
     A group without any leaves an on-demand launch on demand (EC2 user guide, Capacity Reservation groups, high).
     """
@@ -69,7 +69,7 @@ def settled(facts: LaunchFacts) -> LaunchFacts:
 
 
 def check(facts: LaunchFacts) -> None:
-    """Ask every rule.
+    """Raise the Refusal of the first launch rule that refuses.
 
     Raises:
         Refusal: of the first rule that refuses.

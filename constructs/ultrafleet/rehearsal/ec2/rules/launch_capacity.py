@@ -1,4 +1,4 @@
-"""Reasons to refuse a launch that lie in the capacity: markets, reservations, blocks and placement groups."""
+"""Launch rules on capacity: markets, reservations, blocks and placement groups."""
 
 from typing import Final
 
@@ -35,19 +35,19 @@ def group_unknown(facts: LaunchFacts) -> str | None:
 
 
 def block_market_missing(facts: LaunchFacts) -> str | None:
-    """A capacity block is no on-demand capacity."""
+    """A capacity block is named without the capacity-block market."""
     is_block = facts.reservation is not None and facts.reservation.is_block
     return _MARKET if is_block and facts.market != CAPACITY_BLOCK else None
 
 
 def block_market_without_block(facts: LaunchFacts) -> str | None:
-    """An on-demand reservation is no capacity block."""
+    """The capacity-block market is named with an on-demand reservation."""
     on_demand = facts.reservation is not None and not facts.reservation.is_block
     return _MARKET if on_demand and facts.market == CAPACITY_BLOCK else None
 
 
 def sold_in_blocks_only(facts: LaunchFacts) -> str | None:
-    """The type can't be had on demand."""
+    """The type isn't sold on demand."""
     options = facts.catalog_type.purchase_options if facts.catalog_type is not None else None
     named = facts.target_id or facts.reservation is not None or facts.market == CAPACITY_BLOCK
     if options is None or "on-demand" in options or named:
@@ -63,7 +63,7 @@ def placement_group_with_block(facts: LaunchFacts) -> str | None:
 
 
 def placement_group_outside_reservation(facts: LaunchFacts) -> str | None:
-    """A cluster group, and a reservation elsewhere."""
+    """A cluster placement group is named with a reservation outside of it."""
     group, reservation = facts.placement_group, facts.reservation
     if group is None or group.strategy != "cluster" or reservation is None or reservation.is_block:
         return None
@@ -76,7 +76,7 @@ def placement_group_outside_reservation(facts: LaunchFacts) -> str | None:
 
 
 def none_left(facts: LaunchFacts) -> str | None:
-    """No reservation of the group fits, and on demand isn't what was asked for."""
+    """No reservation of the group fits, and the request excludes on-demand capacity."""
     searched = facts.target_group_arn is not None and facts.target_group_exists
     bound = facts.market == CAPACITY_BLOCK or facts.preference == "capacity-reservations-only"
     return _NO_ROOM if searched and bound and facts.reservation is None else None
@@ -88,7 +88,7 @@ def pending(facts: LaunchFacts) -> str | None:
 
 
 def over(facts: LaunchFacts) -> str | None:
-    """The reservation isn't active any more, or never was."""
+    """The reservation is over or failed."""
     state = _state(facts)
     if state is None or state == "active" or state in _PENDING:
         return None
@@ -96,7 +96,7 @@ def over(facts: LaunchFacts) -> str | None:
 
 
 def unlaunchable(facts: LaunchFacts) -> str | None:
-    """The reservation is active and takes no instance."""
+    """The reservation is active and unlaunchable."""
     broken = facts.reservation is not None and not facts.reservation.launchable
     return "The Capacity Reservation is unlaunchable." if broken else None
 
@@ -135,12 +135,12 @@ def other_tenancy(facts: LaunchFacts) -> str | None:
 
 
 def full(facts: LaunchFacts) -> str | None:
-    """Every instance of the reservation runs."""
+    """Every instance of the reservation is in use."""
     return _NO_ROOM if _state(facts) == "active" and facts.reservation_room < 1 else None
 
 
 def not_its_placement_group(facts: LaunchFacts) -> str | None:
-    """The reservation was made in a placement group, and the request doesn't name that."""
+    """The reservation is in a placement group that the request doesn't name."""
     reservation = facts.reservation
     if reservation is None or reservation.placement_group_arn is None:
         return None

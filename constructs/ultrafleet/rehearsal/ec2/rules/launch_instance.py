@@ -1,4 +1,4 @@
-"""Reasons to refuse a launch that lie in the instance itself: its type, network, image and user data."""
+"""Launch rules on the instance: type, network, image and user data."""
 
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ _SEVERAL_INTERFACES: Final = (
 
 
 def type_unknown(facts: LaunchFacts) -> str | None:
-    """EC2 has no such type."""
+    """The instance type is unknown."""
     name = facts.request.instance_type
     return None if is_known(name) else f"Invalid value '{name}' for InstanceType."
 
@@ -24,7 +24,7 @@ def subnet_unknown(facts: LaunchFacts) -> str | None:
 
 
 def type_not_in_zone(facts: LaunchFacts) -> str | None:
-    """The catalog names the zones of the type, and this is none of them."""
+    """The zone is none of those that the catalog names for the type."""
     entry = facts.catalog_type
     zones = entry.zones if entry is not None else None
     if zones is None or facts.zone is None or facts.zone in zones:
@@ -37,32 +37,32 @@ def type_not_in_zone(facts: LaunchFacts) -> str | None:
 
 
 def efa_unsupported(facts: LaunchFacts) -> str | None:
-    """EFA on a type that has none."""
+    """EFA is requested on a type without EFA."""
     if _has_no_efa(facts) and any(interface.at.is_efa for interface in facts.interfaces):
         return f"EFA interfaces are not supported on {facts.request.instance_type}"
     return None
 
 
 def interface_limit(facts: LaunchFacts) -> str | None:
-    """More interfaces than the type or a card takes."""
+    """More interfaces are requested than the type or a card supports."""
     found = [item for item in facts.layout_violations() if item.rule in _LIMITS]
     return None if not found or _has_no_efa(facts) else found[0].message
 
 
 def interface_layout(facts: LaunchFacts) -> str | None:
-    """Interfaces at places or of types that the instance type doesn't take."""
+    """The interface layout is one that the instance type doesn't support."""
     found = [item for item in facts.layout_violations() if item.rule not in _LIMITS]
     return found[0].message if found else None
 
 
 def public_ip_with_many_interfaces(facts: LaunchFacts) -> str | None:
-    """EC2 gives an address only to a single interface."""
+    """A public address is requested with several interfaces."""
     several = len(facts.interfaces) > 1 and any(interface.public_ip for interface in facts.interfaces)
     return _SEVERAL_INTERFACES if several else None
 
 
 def groups_beside_interfaces(facts: LaunchFacts) -> str | None:
-    """Security groups of the instance and of its interfaces."""
+    """Security groups are given for the instance beside its interfaces."""
     if facts.names_interfaces and facts.instance_groups:
         return "Network interfaces and an instance-level security groups may not be specified on the same request"
     return None
@@ -75,7 +75,7 @@ def security_group_unknown(facts: LaunchFacts) -> str | None:
 
 
 def security_group_of_another_vpc(facts: LaunchFacts) -> str | None:
-    """The subnet is in another VPC."""
+    """A security group is in another VPC than the subnet."""
     if facts.subnet is None:
         return None
     for group_id, group in facts.groups.items():
@@ -85,7 +85,7 @@ def security_group_of_another_vpc(facts: LaunchFacts) -> str | None:
 
 
 def efa_security_group(facts: LaunchFacts) -> str | None:
-    """No group of an EFA interface lets its members reach one another."""
+    """No security group of an EFA interface lets its members reach one another."""
     for interface in facts.interfaces:
         known = [facts.groups[one] for one in interface.groups if facts.groups[one] is not None]
         if not interface.at.is_efa or len(known) < len(interface.groups):
@@ -99,13 +99,13 @@ def efa_security_group(facts: LaunchFacts) -> str | None:
 
 
 def user_data_too_long(facts: LaunchFacts) -> str | None:
-    """More user data than EC2 takes."""
+    """User data is longer than EC2 accepts."""
     too_long = facts.user_data_bytes > USER_DATA_BYTES.value
     return f"User data is limited to {USER_DATA_BYTES.value} bytes" if too_long else None
 
 
 def ami_architecture(facts: LaunchFacts) -> str | None:
-    """The image is for other processors."""
+    """The image is for another processor architecture."""
     known, image = architectures(facts.request.instance_type), facts.request.ami_architecture
     if not known or image in known:
         return None
@@ -118,7 +118,7 @@ def ami_architecture(facts: LaunchFacts) -> str | None:
 
 
 def subnet_full(facts: LaunchFacts) -> str | None:
-    """Fewer free addresses than interfaces with one."""
+    """The subnet has fewer free addresses than the launch needs."""
     if facts.subnet is None or facts.addresses <= facts.subnet.available_ip_address_count:
         return None
     return (

@@ -1,4 +1,4 @@
-"""What somebody wants to launch, and what EC2 knows when it decides."""
+"""Request to launch an instance, and the facts by which EC2 decides."""
 
 import base64
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ CAPACITY_BLOCK = "capacity-block"
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchRequest:
-    """One instance to launch.
+    """Request for one instance.
 
     Attributes:
         account_id: whose.
@@ -46,7 +46,7 @@ class LaunchRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class WantedInterface:
-    """A network interface of a request.
+    """Network interface of a request.
 
     Attributes:
         at: card, device and type.
@@ -63,7 +63,7 @@ class WantedInterface:
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchFacts:
-    """A request with everything it names looked up; None is what there isn't.
+    """Request with everything it names looked up; None where it doesn't exist.
 
     Attributes:
         request: the request.
@@ -109,7 +109,7 @@ class LaunchFacts:
 
     @property
     def catalog_type(self) -> InstanceType | None:
-        """The catalog's entry of the type."""
+        """Catalog entry of the type."""
         return catalog_type(self.request.instance_type)
 
     @property
@@ -123,7 +123,7 @@ class LaunchFacts:
         return sum(interface.at.takes_ip for interface in self.interfaces)
 
     def layout_violations(self) -> list[Violation]:
-        """What the library's validator says of the interfaces."""
+        """Violations of the type's interface layout."""
         entry = self.catalog_type
         if entry is None:
             name = self.request.instance_type
@@ -133,7 +133,7 @@ class LaunchFacts:
 
 
 def facts_of(request: LaunchRequest) -> LaunchFacts:
-    """Look up what a request names."""
+    """Facts of a request: what it names, looked up."""
     template, store = request.template, backend(request.account_id, request.region)
     instance_groups = tuple(template.get("SecurityGroupIds") or ())
     names = template.get("NetworkInterfaces") or ()

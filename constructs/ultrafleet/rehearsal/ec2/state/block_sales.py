@@ -11,7 +11,7 @@ _CURRENCY: Final = "USD"
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a block should hold.
+    """Contents of a requested block.
 
     Attributes:
         instance_type: type of the instances.
@@ -30,7 +30,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Offering:
-    """A block for sale.
+    """Offering of a capacity block.
 
     Attributes:
         id: `cbo-…`.
@@ -47,7 +47,7 @@ class Offering:
     end: datetime
 
     def answer(self) -> dict[str, Any]:
-        """As the API describes it; without a fee where no source states the price."""
+        """Description by the API; without a fee where no source states the price."""
         minutes = int((self.end - self.start).total_seconds()) // 60
         answer: dict[str, Any] = {
             "CapacityBlockOfferingId": self.id,
@@ -77,7 +77,7 @@ def fee_of(wanted: Wanted, duration: timedelta) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Extension:
-    """A later end that EC2 offers for a block.
+    """Offering of a block's extension.
 
     Attributes:
         id: `cbe-…`.
@@ -93,12 +93,12 @@ class Extension:
 
     @property
     def duration(self) -> timedelta:
-        """How much longer the block lasts."""
+        """Length of the extension."""
         return self.end - self.start
 
 
 class BlockSales:
-    """Offerings that an account and region was shown."""
+    """Offerings that were shown to an account in a region."""
 
     def __init__(self, account_id: str, region: str) -> None:
         self.account_id = account_id

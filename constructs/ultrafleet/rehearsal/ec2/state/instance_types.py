@@ -1,4 +1,4 @@
-"""Instance types that moto's captured answers lack, put there from the catalog."""
+"""Instance types of the catalog that moto's captured answers lack."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ _MIB = 1024
 
 
 def install() -> None:
-    """Let DescribeInstanceTypes and DescribeInstanceTypeOfferings know what the catalog knows, once."""
+    """Add the catalog's types to DescribeInstanceTypes and DescribeInstanceTypeOfferings, once."""
     for entry in InstanceType.all():
         if entry.name is None:
             continue
@@ -33,7 +33,7 @@ def install() -> None:
 
 
 def catalog_type(name: str) -> InstanceType | None:
-    """The catalog's entry of a type, or None: it knows accelerated types only."""
+    """Catalog entry of a type, or None: the catalog has accelerated types only."""
     try:
         found = InstanceType.of(name)
     except FleetError:
@@ -42,7 +42,7 @@ def catalog_type(name: str) -> InstanceType | None:
 
 
 def is_known(name: str) -> bool:
-    """Whether EC2 has a type of that name, as far as the catalog and moto's captured answers say."""
+    """True where the catalog or moto's captured answers have a type of that name."""
     return name in INSTANCE_TYPES or catalog_type(name) is not None
 
 
@@ -67,7 +67,7 @@ def _offer(name: str, region: str, zone_name: str | None) -> None:
 
 
 def _description(entry: InstanceType) -> dict[str, Any]:
-    """As far as facts are known; what nobody states is left out."""
+    """Description of a type; facts that no source states are left out."""
     found: dict[str, Any] = {
         "InstanceType": entry.name,
         "CurrentGeneration": True,
@@ -122,7 +122,7 @@ def _card(card: NetworkCard) -> dict[str, Any]:
 
 
 def network_limits(name: str) -> InstanceTypeFacts:
-    """What moto's captured answers say of a type's interfaces."""
+    """Interface limits of a type in moto's captured answers."""
     found = INSTANCE_TYPES.get(name, {}).get("NetworkInfo", {})
     efa = found.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0) if "EfaSupported" in found else None
     return InstanceTypeFacts(

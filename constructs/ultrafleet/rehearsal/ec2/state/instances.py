@@ -1,4 +1,4 @@
-"""Instances that were launched under the rules of the embedded AWS, and how long each lived."""
+"""Instances of the embedded AWS and their lifetimes."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """An instance that isn't terminated.
+    """Instance that isn't terminated.
 
     Attributes:
         id: `i-…`.
@@ -36,7 +36,7 @@ class Instance:
 
 @dataclass(kw_only=True)
 class Lifetime:
-    """When an instance was there.
+    """Lifetime of an instance.
 
     Attributes:
         instance_id: `i-…`.
@@ -59,12 +59,12 @@ class Lifetime:
     reason: str = ""
 
     def lived(self, now: datetime) -> timedelta:
-        """How long it has been there."""
+        """Duration from launch to termination, or until now."""
         return (self.terminated or now) - self.launched
 
 
 class Lifetimes:
-    """Every instance that was launched in an account and region, dead or alive."""
+    """Lifetimes of all instances of an account and region, terminated ones included."""
 
     def __init__(self, account_id: str, region: str) -> None:
         self.account_id = account_id
@@ -74,14 +74,14 @@ class Lifetimes:
         self._in_reservation: dict[str, dict[str, Lifetime]] = {}
 
     def begin(self, lifetime: Lifetime) -> None:
-        """Note a launch."""
+        """Record a launch."""
         self.by_id[lifetime.instance_id] = lifetime
         self._alive[lifetime.instance_id] = lifetime
         if lifetime.reservation_id is not None:
             self._in_reservation.setdefault(lifetime.reservation_id, {})[lifetime.instance_id] = lifetime
 
     def end(self, instance_id: str, reason: str) -> None:
-        """Note a termination; a second one changes nothing."""
+        """Record a termination; a second one changes nothing."""
         lifetime = self._alive.pop(instance_id, None)
         if lifetime is None:
             return
@@ -90,11 +90,11 @@ class Lifetimes:
             self._in_reservation[lifetime.reservation_id].pop(instance_id)
 
     def alive(self) -> list[Lifetime]:
-        """Instances that are there."""
+        """Instances that aren't terminated."""
         return list(self._alive.values())
 
     def in_reservation(self, capacity_reservation_id: str) -> list[Lifetime]:
-        """Instances that are there and use a reservation."""
+        """Instances that aren't terminated and use a reservation."""
         return list(self._in_reservation.get(capacity_reservation_id, {}).values())
 
     def node_hours(self, reservation_id: str | None = None) -> float:
@@ -130,7 +130,7 @@ def _instance(lifetime: Lifetime, state: str) -> Instance:
 
 
 def install() -> None:
-    """Have every termination noted, whoever asks moto for it, once."""
+    """Record every termination, whatever call causes it, once."""
     if hasattr(MotoInstance, "termination_reason"):
         return
     MotoInstance.termination_reason = ""  # type: ignore[attr-defined]  # says why, and that moto is patched
@@ -157,7 +157,7 @@ def install() -> None:
 
 
 def terminate(account_id: str, region: str, instance_ids: Sequence[str], *, reason: str) -> None:
-    """Terminate instances for somebody other than the account's user; termination protection doesn't count.
+    """Terminate instances on AWS's behalf, whatever their termination protection.
 
     Args:
         account_id: their account.

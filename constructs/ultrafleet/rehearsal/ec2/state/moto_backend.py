@@ -10,7 +10,7 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 
 def backend(account_id: str, region: str) -> Any:
-    """Moto's EC2 of an account and region."""
+    """Moto's EC2 backend of an account and region."""
     return ec2_backends[account_id][region]
 
 
@@ -37,7 +37,7 @@ def specified_tags(params: Mapping[str, Any], resource_type: str) -> dict[str, s
 
 
 def moment(value: Any) -> datetime | None:
-    """A timestamp of a call, in UTC."""
+    """Timestamp of a call, in UTC."""
     if value in (None, ""):
         return None
     found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))

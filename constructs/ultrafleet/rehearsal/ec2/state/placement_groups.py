@@ -12,7 +12,7 @@ _RESERVABLE: Final = ("cluster", "precision-time")
 
 @dataclass(frozen=True, kw_only=True)
 class PlacementGroupRecord:
-    """A placement group.
+    """Placement group.
 
     Attributes:
         name: its name, unique in account and region.
@@ -56,7 +56,7 @@ class PlacementGroups:
         return found
 
     def for_reservation(self, arn: str) -> PlacementGroupRecord:
-        """A group that a reservation can be made in.
+        """Group of a strategy that allows reservations.
 
         Raises:
             Refusal: there is none of that ARN, or its strategy takes no reservations.
@@ -72,7 +72,7 @@ class PlacementGroups:
         return found
 
     def is_used(self, group: PlacementGroupRecord) -> bool:
-        """Whether instances are in it, or a reservation that isn't over."""
+        """True where instances, or a reservation that isn't over, are in the group."""
         from ultrafleet.rehearsal.ec2.state.reservations import Reservations  # noqa: PLC0415 - they name each other
 
         instances = (
@@ -87,7 +87,7 @@ class PlacementGroups:
         )
 
     def answer(self, group: PlacementGroupRecord) -> dict[str, Any]:
-        """A group as the API describes it."""
+        """Description of a group by the API."""
         answer: dict[str, Any] = {
             "GroupName": group.name,
             "GroupId": group.id,

@@ -1,4 +1,4 @@
-"""Resource groups of capacity reservations: who is in one."""
+"""Members of resource groups of capacity reservations."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ class ReservationGroups:
         self._members: dict[str, list[str]] = {}
 
     def set_members(self, arn: str, ids: Iterable[str]) -> None:
-        """State who is in a group.
+        """Set the members of a group.
 
         Args:
             arn: ARN of the group.
@@ -25,15 +25,15 @@ class ReservationGroups:
         self._members[arn] = [one.rpartition("/")[2] for one in ids]
 
     def members(self, arn: str) -> list[str]:
-        """`cr-…` of a group's reservations; none for a group that nobody has filled."""
+        """`cr-…` of a group's reservations; none for a group without members."""
         return list(self._members.get(arn, ()))
 
     def forget(self, arn: str) -> None:
-        """A group was deleted."""
+        """Forget a deleted group."""
         self._members.pop(arn, None)
 
     def knows(self, arn: str) -> bool:
-        """Whether somebody stated who is in the group."""
+        """True where the members of the group were set."""
         return arn in self._members
 
 
@@ -43,7 +43,7 @@ def group_members(account_id: str, region: str, group_arn: str) -> list[str]:
 
 
 def group_exists(account_id: str, region: str, group_arn: str) -> bool:
-    """Whether there is such a resource group."""
+    """True where the resource group exists."""
     if SIMULATED_ACCOUNT.part(ReservationGroups, account_id, region).knows(group_arn):
         return True
     return any(group.arn == group_arn for group in resourcegroups_backends[account_id][region].groups.by_arn.values())

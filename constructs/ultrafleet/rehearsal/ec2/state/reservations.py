@@ -1,4 +1,4 @@
-"""Capacity reservations: what they are, what state they are in at a moment, and who makes them."""
+"""Capacity reservations and their state at a moment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ _OVER: Final = ("expired", "cancelled", "payment-failed", "failed")
 
 @dataclass(kw_only=True)
 class CapacityReservation:
-    """A capacity reservation; a capacity block's one has a `block_id`.
+    """Capacity reservation; that of a capacity block has a `block_id`.
 
     Attributes:
         id: `cr-…`.
@@ -70,17 +70,17 @@ class CapacityReservation:
 
     @property
     def is_block(self) -> bool:
-        """Whether it belongs to a capacity block."""
+        """True for the reservation of a capacity block."""
         return self.block_id is not None
 
     @property
     def reservation_type(self) -> Literal["default", "capacity-block"]:
-        """As the API spells it."""
+        """Reservation type as the API spells it."""
         return "capacity-block" if self.is_block else "default"
 
     @property
     def reclaim_start(self) -> datetime | None:
-        """When EC2 begins to terminate a block's instances."""
+        """Moment at which EC2 begins to terminate a block's instances; None: never."""
         if not self.is_block or self.end is None:
             return None
         whole = self.ultraserver_type is not None
@@ -115,7 +115,7 @@ class Reservations:
         """Moment, instance id and reservation id of every instance that EC2 reclaimed."""
 
     def get(self, capacity_reservation_id: str) -> CapacityReservation:
-        """A reservation.
+        """Reservation of an id.
 
         Raises:
             Refusal: there is none of that id.
@@ -131,7 +131,7 @@ class Reservations:
     def add(
         self, reservation: CapacityReservation, *, tags: Mapping[str, str] | None = None, client_token: str = ""
     ) -> CapacityReservation:
-        """Take in a new reservation; one of the same client token is returned instead."""
+        """Add a reservation; one of the same client token is returned instead."""
         known = self._by_client_token.get(client_token)
         if client_token and known is not None:
             return self.by_id[known]
@@ -154,7 +154,7 @@ class Reservations:
         end: datetime,
         ultraserver_type: str | None = None,
     ) -> None:
-        """Put a capacity block there as if it had been bought and paid long ago; again with a later end: extended.
+        """Add a capacity block as if it had been bought and paid before; a block that exists gets the new end.
 
         Args:
             capacity_reservation_id: `cr-…`.
@@ -194,7 +194,7 @@ class Reservations:
         state: str | None = None,
         interconnect: str | None = None,
     ) -> None:
-        """Give a reservation a state that the clock wouldn't; with neither argument everything is as it was.
+        """Override the state of a reservation; without arguments the override ends.
 
         Args:
             capacity_reservation_id: `cr-…`.
@@ -211,7 +211,7 @@ class Reservations:
         found.interconnect = interconnect or "ok"
 
     def available(self, reservation: CapacityReservation) -> int:
-        """Instances that could still be launched into it; none when it is over."""
+        """Instances that can still be launched into a reservation; 0 when it is over."""
         if reservation.state(SIMULATED_ACCOUNT.now) in _OVER:
             return 0
         used = len(SIMULATED_ACCOUNT.part(Lifetimes, self.account_id, self.region).in_reservation(reservation.id))
@@ -222,7 +222,7 @@ class Reservations:
         return f"arn:aws:ec2:{self.region}:{self.account_id}:capacity-reservation/{reservation.id}"
 
     def answer(self, reservation: CapacityReservation) -> dict[str, Any]:
-        """A reservation as the API describes it."""
+        """Description of a reservation by the API."""
         state = reservation.state(SIMULATED_ACCOUNT.now)
         answer = {
             "CapacityReservationId": reservation.id,
@@ -259,5 +259,5 @@ class Reservations:
 
 
 def new_reservation_id() -> str:
-    """A new `cr-…`."""
+    """New id, `cr-…`."""
     return str(random_id("cr"))

@@ -1,4 +1,4 @@
-"""Local Zones, which moto has none of: those that the catalog names, and any that a block or a subnet is put in.
+"""Local Zones, which moto lacks: those of the catalog, and any that a block or a subnet is put in.
 
 Source: EC2 user guide, Local Zones (high): a zone group is opted in to before its zones can be used. The embedded
 account is opted in to every group unless somebody opts out, since who rehearses with a block there has done so.
@@ -19,7 +19,7 @@ _LOCAL: Final = re.compile(r"(?P<region>.+-\d)-(?P<place>[a-z]{3})-(?P<number>\d
 
 
 class ZoneGroups:
-    """Which Local Zone groups an account has opted out of."""
+    """Local Zone groups that an account has opted out of."""
 
     def __init__(self, account_id: str, region: str) -> None:
         self.account_id = account_id
@@ -34,7 +34,7 @@ class ZoneGroups:
             self.opted_out.add(group_name)
 
     def is_opted_in(self, zone_name: str) -> bool:
-        """Whether a zone can be used."""
+        """True where the zone's group is opted in."""
         return zone_name[:-1] not in self.opted_out
 
 
@@ -51,7 +51,7 @@ def zone_id(zone_name: str) -> str:
 
 
 def know_zone(zone_name: str) -> None:
-    """Let moto put subnets and volumes in a Local Zone."""
+    """Add a Local Zone to moto, for subnets and volumes."""
     if not is_local_zone(zone_name):
         return
     region = region_of_zone(zone_name)
@@ -69,7 +69,7 @@ def local_zones(region: str) -> list[Zone]:
 
 
 def install() -> None:
-    """Teach moto the Local Zones, once."""
+    """Add the catalog's Local Zones to moto, once."""
     named = [entry.zones for entry in InstanceType.all()] + [entry.zones for entry in UltraServerType.all()]
     for zone_name in sorted({zone for zones in named for zone in zones or ()}):
         know_zone(zone_name)

@@ -1,4 +1,4 @@
-"""Access entries, and pod identity associations."""
+"""Operations on access entries and pod identity associations."""
 
 import uuid
 from typing import Any
@@ -9,7 +9,7 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 
 def grant_nodes(eks: Eks, cluster: ClusterRecord, role_arn: str) -> None:
-    """EKS gives the nodes of a managed group their access entry itself (EKS user guide, access entries, high)."""
+    """Add the access entry of a managed group's nodes, as EKS does (EKS user guide, access entries, high)."""
     mode = (cluster.described.get("accessConfig") or {}).get("authenticationMode", "CONFIG_MAP")
     if "API" in mode and role_arn not in cluster.access_entries:
         cluster.access_entries[role_arn] = _entry(eks, cluster, {"principalArn": role_arn, "type": "EC2_LINUX"})
@@ -124,7 +124,7 @@ def create_pod_identity_association(eks: Eks, params: dict[str, Any]) -> dict[st
 
 
 def associate(eks: Eks, cluster: ClusterRecord, params: dict[str, Any]) -> dict[str, Any]:
-    """A role for a service account."""
+    """Associate a role with a service account."""
     account = (params["namespace"], params["serviceAccount"])
     if any((item["namespace"], item["serviceAccount"]) == account for item in cluster.associations.values()):
         raise Refusal(

@@ -1,4 +1,4 @@
-"""Add-ons and capabilities."""
+"""Operations on add-ons and capabilities."""
 
 import json
 import uuid
@@ -145,7 +145,7 @@ def list_capabilities(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
 
 @operation
 def update_capability(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
-    """UpdateCapability: role, what becomes of its content, and who has which role in Argo CD."""
+    """UpdateCapability: role, delete propagation policy, and role mappings of Argo CD."""
     cluster = eks.cluster(params["name"])
     described = _capability(cluster, params)
     described |= {key: params[key] for key in ("roleArn", "deletePropagationPolicy") if params.get(key) is not None}

@@ -1,4 +1,4 @@
-"""Clusters."""
+"""Operations on clusters."""
 
 import copy
 import hashlib
@@ -52,7 +52,7 @@ def create_cluster(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cluster_security_group(call: Calls, name: str, vpc_id: str) -> str:
-    """The group that EKS makes: its members reach one another, and everything outside (EKS user guide, high)."""
+    """Cluster security group: its members reach one another, and everything outside (EKS user guide, high)."""
     group_id: str = call(
         "ec2",
         "create_security_group",
@@ -138,7 +138,7 @@ def list_updates(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tagged(eks: Eks, arn: str) -> dict[str, str]:
-    """Tags of whatever has an ARN."""
+    """Tags of the resource of an ARN."""
     for cluster in eks.clusters.values():
         things = [
             (cluster.described, "arn"),

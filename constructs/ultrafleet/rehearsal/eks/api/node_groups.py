@@ -145,7 +145,7 @@ def delete_nodegroup(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_free(group: NodeGroupRecord) -> None:
-    """One update at a time."""
+    """Refuse a second update while one is in progress."""
     if group.described["status"] in {"UPDATING", "DELETING", "CREATING"}:
         raise Refusal(
             "ResourceInUseException",

@@ -1,4 +1,4 @@
-"""Puts our operations in the place of moto's EKS, and adds the paths that it doesn't know."""
+"""EKS operations: registration in the place of moto's, parameters, pages."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -44,7 +44,7 @@ def _answer(handler: Handler) -> Callable[[EKSResponse], ActionResult]:
 
 
 def _parameters(response: EKSResponse) -> dict[str, Any]:
-    """Parameters of a call by the names that they have on the wire; those that were not given are left out."""
+    """Parameters of a call by their names in the request; those that were not given are left out."""
     shape = get_service_model("eks").operation_model(response._get_action()).input_shape
     if shape is None:
         return {}
@@ -56,7 +56,7 @@ def _parameters(response: EKSResponse) -> dict[str, Any]:
 
 
 def page(key: str, items: list[Any], params: dict[str, Any]) -> dict[str, Any]:
-    """A page of a list."""
+    """Page of a list."""
     token = params.get("nextToken")
     if token and not str(token).isdigit():
         raise Refusal("InvalidParameterException", "Invalid pagination token")

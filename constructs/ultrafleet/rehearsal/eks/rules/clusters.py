@@ -17,7 +17,7 @@ VERSIONS: Final = tuple(version.name for version in KUBERNETES_VERSIONS)
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterFacts:
-    """What EKS knows when somebody asks for a cluster."""
+    """Facts by which EKS decides on a cluster."""
 
     eks: Eks
     params: dict[str, Any]
@@ -26,7 +26,7 @@ class ClusterFacts:
 
     @property
     def vpc_config(self) -> dict[str, Any]:
-        """As it was asked for."""
+        """VPC configuration of the request."""
         found: dict[str, Any] = self.params.get("resourcesVpcConfig") or {}
         return found
 

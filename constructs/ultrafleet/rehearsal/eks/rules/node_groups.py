@@ -1,4 +1,4 @@
-"""Why EKS refuses to make a node group: one function for each reason."""
+"""Node group rules of EKS: one function for each."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _MOST_TAINTS: Final = limits.TAINTS_PER_NODE_GROUP.value
 
 @dataclass(frozen=True, kw_only=True)
 class NodeGroupFacts:
-    """What EKS knows when somebody asks for a node group.
+    """Facts by which EKS decides on a node group.
 
     Attributes:
         template: LaunchTemplateData of the version that was named; empty without a template.
@@ -52,7 +52,7 @@ class NodeGroupFacts:
 
     @property
     def is_on_blocks(self) -> bool:
-        """Whether capacity blocks are asked for."""
+        """True where the request's capacity type is CAPACITY_BLOCK."""
         return bool(self.params.get("capacityType") == "CAPACITY_BLOCK")
 
 
@@ -209,7 +209,7 @@ def check(facts: NodeGroupFacts) -> None:
 
 
 def template_data(call: Calls, named: Mapping[str, Any] | None) -> tuple[dict[str, Any], str]:
-    """LaunchTemplateData of the version that a node group names, and why it wasn't found."""
+    """LaunchTemplateData of the version that a node group names, and the problem where there is none."""
     if not named:
         return {}, ""
     which = {"LaunchTemplateId": named["id"]} if "id" in named else {"LaunchTemplateName": named["name"]}

@@ -1,4 +1,4 @@
-"""Which API groups a cluster knows: its own, and those that charts, add-ons and capabilities bring."""
+"""API groups of a cluster: its own, and those of charts, add-ons and capabilities."""
 
 from collections.abc import Iterable, Mapping
 
@@ -36,7 +36,7 @@ _CLUSTER_SCOPED = frozenset(
 
 
 def is_built_in(api_version: str, kubernetes_version: str) -> bool:
-    """Whether Kubernetes itself knows an API version."""
+    """True for API versions of Kubernetes itself."""
     since = _SINCE.get(api_version)
     if since is not None:
         major, minor = kubernetes_version.split(".")[:2]
@@ -45,18 +45,18 @@ def is_built_in(api_version: str, kubernetes_version: str) -> bool:
 
 
 def is_cluster_scoped(api_version: str, kind: str) -> bool:
-    """Whether a kind is in no namespace."""
+    """True for kinds without a namespace."""
     del api_version
     return kind in _CLUSTER_SCOPED
 
 
 def groups_of_chart(chart: str) -> tuple[str, ...]:
-    """API groups that a chart brings."""
+    """API groups of a chart."""
     return API_GROUPS_OF_CHARTS.get(chart) or _OTHER_CHARTS.get(chart, ())
 
 
 def groups_of_addons(addons: Iterable[str], capabilities: Iterable[str]) -> set[str]:
-    """API groups that EKS' add-ons and capabilities bring."""
+    """API groups of EKS' add-ons and capabilities."""
     return {_ADDONS[name] for name in addons if name in _ADDONS} | {
         _CAPABILITIES[kind] for kind in capabilities if kind in _CAPABILITIES
     }

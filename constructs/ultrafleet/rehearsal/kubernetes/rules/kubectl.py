@@ -1,4 +1,4 @@
-"""CDK's kubectl handler: whether it reaches a cluster, and may do what it does there."""
+"""Network access and rights of CDK's kubectl handler on a cluster."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ _API_PORT = 443
 
 
 def cluster_facts(call: Calls, service_token: str, cluster_name: str) -> Mapping[str, Any]:
-    """What EKS says of the cluster that a custom resource of CDK's wants to change.
+    """Description of the cluster that a custom resource of CDK changes.
 
     Raises:
         Refusal: the function isn't there, can't reach the cluster's private endpoint, or has no rights in it.

@@ -7,7 +7,7 @@ from ultrafleet.rehearsal.simulated_account import Refusal
 
 
 def check_immutable(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Fields that an API server doesn't let anybody change.
+    """Refuse a change of a field that the API server keeps immutable.
 
     Source: the published CustomResourceDefinition of ComputeDomain; Kubernetes API, PersistentVolume, Job, Service
     and RoleBinding (high).

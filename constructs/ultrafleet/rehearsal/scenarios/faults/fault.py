@@ -1,4 +1,4 @@
-"""A fault to inject: what AWS may do to a deployment, and what its users do then."""
+"""Fault that a rehearsal can inject, and its target."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ultrafleet.errors import FleetError
 
 @dataclass(frozen=True, kw_only=True)
 class FaultTarget:
-    """What a fault is injected into.
+    """Target of a fault: an environment and optionally a pool.
 
     Attributes:
         environment: the environment whose account it is.
@@ -22,7 +22,7 @@ class FaultTarget:
 
     @property
     def pool_name(self) -> str:
-        """The pool; where none was named, the first that the fault can concern."""
+        """Name of the pool; where none was named, the first of the environment."""
         if self.pool is not None:
             names = [pool.name for pool in self.environment.pools]
             if self.pool not in names:
@@ -36,7 +36,7 @@ Undo = Callable[[], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One fault.
+    """Fault: name, symptom, advice, source.
 
     Attributes:
         name: how it is called from the command line.

@@ -1,6 +1,6 @@
-"""Faults that can be injected, by name: what AWS may do to a deployment, and what its users do then.
+"""Faults that can be injected, by name.
 
-Texts alone, so that they can be listed without the rehearsal's extra; `injections.py` makes them so.
+Texts alone, so that they can be listed without the rehearsal's extra; `injections.py` has their actions.
 """
 
 from typing import Final
@@ -29,7 +29,7 @@ _CFN_TROUBLE: Final = Source(
     address="https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html",
 )
 
-_AGAIN: Final = "Nothing is lost: the stack went back. Deploy again when it is mended."
+_AGAIN: Final = "The stack was rolled back. Deploy again once the cause is removed."
 
 _FAULTS: Final = (
     # Capacity
@@ -37,64 +37,66 @@ _FAULTS: Final = (
         name="insufficient-capacity",
         summary="EC2 has no on-demand capacity of the type in the zone",
         shows="InsufficientInstanceCapacity",
-        advice="Name a capacity reservation or a block in the pool, or another zone; deploy again later for the same.",
+        advice="Give the pool a capacity reservation, a block or another zone, or deploy again later.",
         source=_EC2_ERRORS,
     ),
     Fault(
         name="vcpu-quota",
         summary="the account's vCPU quota of the instance family is used up",
         shows="VcpuLimitExceeded",
-        advice="Ask for more of 'Running On-Demand P instances' in Service Quotas, in vCPUs. Blocks don't count.",
+        advice="Request an increase of 'Running On-Demand P instances' in Service Quotas, in vCPUs. Capacity blocks "
+        "don't count.",
         source=_EC2_ERRORS,
     ),
     Fault(
         name="reservation-capacity",
-        summary="EC2 can't make the on-demand capacity reservation",
+        summary="EC2 has no capacity for the on-demand capacity reservation",
         shows="InsufficientInstanceCapacity",
-        advice=f"Ask for fewer instances or another zone in capacity_reservations. {_AGAIN}",
+        advice=f"Request fewer instances or another zone in capacity_reservations. {_AGAIN}",
         source=Source("EC2 API, CreateCapacityReservation"),
     ),
     Fault(
         name="block-payment-pending",
         summary="the block was bought and is not paid yet",
         shows="payment-pending",
-        advice="Nothing to deploy: the pool comes up by itself when EC2 says active. After "
-        f"{in_minutes(CapacityBlockRules.PAYMENT_FAILS_AFTER) // 60} hours without payment the block is gone: "
+        advice="No deployment is needed: the schedule scales the pool up once EC2 says active. After "
+        f"{in_minutes(CapacityBlockRules.PAYMENT_FAILS_AFTER) // 60} hours without payment the purchase fails: "
         "see `aws ec2 describe-capacity-blocks`.",
         source=_EC2_BLOCKS,
     ),
     Fault(
         name="block-payment-failed",
-        summary="the payment of the block failed, so that there is no block",
+        summary="the payment of the block failed, and the account has no block",
         shows="payment-failed",
-        advice="Buy another block, and name its reservation id in the pool's blocks in the place of this one.",
+        advice="Buy another block, and replace this reservation id in the pool's blocks by its id.",
         source=_EC2_BLOCKS,
     ),
     Fault(
         name="block-unavailable",
-        summary="EC2 can't deliver the block",
+        summary="the block is unavailable in EC2",
         shows="unavailable",
-        advice="Ask AWS Support about the block; the pool comes up by itself if EC2 says active again.",
+        advice="Ask AWS Support about the block; the schedule scales the pool up once EC2 says active again.",
         source=Source("EC2 API, CapacityBlock.State"),
     ),
     Fault(
         name="block-impaired",
         summary="the interconnect of the UltraServer is impaired",
         shows="impaired",
-        advice="Nodes run on. To have it repaired: hold the pool, wait until every node is gone, open a support case; "
+        advice="Nodes keep running. For a repair: hold the pool, wait until every node is terminated, open a support "
+        "case; "
         "EC2 repairs only an empty block.",
         source=Source("EC2 API, DescribeCapacityBlockStatus, and EC2 user guide, Capacity Blocks"),
     ),
     Fault(
         name="block-unlaunchable",
-        summary="the block is active and EC2 can launch nothing into it",
+        summary="the block is active, but EC2 launches no instance into it",
         shows="unlaunchable",
-        advice="Open a support case with the block's id. EKS tries again by itself, and the pool fills when EC2 can.",
+        advice="Open a support case with the block's id. EKS retries, and the pool fills once EC2 can launch.",
         source=Source("EC2 API, CapacityReservation.LaunchStatus"),
     ),
     Fault(
         name="block-unknown",
-        summary="the account has no reservation of the id that the file names",
+        summary="the account has no reservation of the id in the environment file",
         shows="does not exist",
         advice="Correct capacity_reservation_id: `aws ec2 describe-capacity-reservations` in the environment's account "
         f"shows it (cr-, not cbr-). {_AGAIN}",
@@ -102,38 +104,40 @@ _FAULTS: Final = (
     ),
     Fault(
         name="block-elsewhere",
-        summary="the block is in another zone than the file says",
+        summary="the block is in another Availability Zone than the environment file says",
         shows="Availability Zone",
-        advice="Name the block's zone, and a subnet there, in the pool: `aws ec2 describe-capacity-reservations`.",
+        advice="Set the pool's zone and subnet to the block's zone: `aws ec2 describe-capacity-reservations`.",
         source=_EC2_RESERVATIONS,
     ),
     Fault(
         name="block-short",
-        summary="the block holds one instance less than the file says",
+        summary="the block holds one instance fewer than the environment file says",
         shows="",
-        advice="The pool comes up with what there is. Correct instance_count, or ask AWS Support why one is missing.",
+        advice="The pool runs with the instances that exist. Correct instance_count, or ask AWS Support about the "
+        "missing one.",
         source=_EC2_RESERVATIONS,
     ),
     # Quotas
     Fault(
         name="node-group-quota",
-        summary="the cluster has as many node groups as its quota allows",
+        summary="the quota of node groups in a cluster is used up",
         shows="ResourceLimitExceededException",
-        advice=f"Ask for more 'Managed node groups per cluster' in Service Quotas, or remove a pool. {_AGAIN}",
+        advice="Request an increase of 'Managed node groups per cluster' in Service Quotas, or remove a pool. "
+        f"{_AGAIN}",
         source=_EKS_QUOTAS,
     ),
     Fault(
         name="cluster-quota",
-        summary="the account has as many clusters as its quota allows",
+        summary="the account's quota of clusters is used up",
         shows="ResourceLimitExceededException",
-        advice=f"Ask for more 'Clusters' in Service Quotas, or delete one. {_AGAIN}",
+        advice=f"Request an increase of 'Clusters' in Service Quotas, or delete one. {_AGAIN}",
         source=_EKS_QUOTAS,
     ),
     Fault(
         name="vpc-quota",
-        summary="the account has as many VPCs as its quota allows",
+        summary="the account's quota of VPCs is used up",
         shows="VpcLimitExceeded",
-        advice=f"Ask for more 'VPCs per Region' in Service Quotas, or delete one. {_AGAIN}",
+        advice=f"Request an increase of 'VPCs per Region' in Service Quotas, or delete one. {_AGAIN}",
         source=_EC2_ERRORS,
     ),
     # Network
@@ -141,35 +145,37 @@ _FAULTS: Final = (
         name="subnet-full",
         summary="the pool's subnet has no free addresses",
         shows="InsufficientFreeAddressesInSubnet",
-        advice="Free addresses, or give the pool a subnet of its own: `ultrafleet summary` tells what a pool takes.",
+        advice="Free addresses, or give the pool a subnet of its own: `ultrafleet summary` shows how many addresses a "
+        "pool needs.",
         source=_EC2_ERRORS,
     ),
     Fault(
         name="efa-rule-gone",
-        summary="somebody took out the rule by which the EFA security group reaches itself",
+        summary="the self-referencing rule of the EFA security group was removed",
         shows="EfaSecurityGroupRule",
-        advice="Put the rule back: protocol -1 from the group to itself, in both directions. CloudFormation doesn't "
-        "see that it is gone: `aws cloudformation detect-stack-drift` does.",
+        advice="Restore the rule: protocol -1 from the group to itself, in both directions. A deployment doesn't "
+        "detect the "
+        "change: `aws cloudformation detect-stack-drift` does.",
         source=Source("EC2 user guide, EFA security group; that the launch is refused is the embedded AWS's own"),
     ),
     Fault(
         name="address-quota",
-        summary="the account has as many elastic addresses as its quota allows",
+        summary="the account's quota of Elastic IP addresses is used up",
         shows="AddressLimitExceeded",
-        advice=f"Ask for more 'EC2-VPC Elastic IPs' in Service Quotas, or release one. {_AGAIN}",
+        advice=f"Request an increase of 'EC2-VPC Elastic IPs' in Service Quotas, or release one. {_AGAIN}",
         source=_EC2_ERRORS,
     ),
     # Images and names
     Fault(
         name="ami-missing",
-        summary="EKS has no image of the AMI type for the Kubernetes version",
+        summary="EKS has no AMI of the AMI type for the Kubernetes version",
         shows="Requested AMI",
-        advice=f"Choose a kubernetes_version that has the image: the EKS guide lists them by AMI type. {_AGAIN}",
+        advice=f"Choose a kubernetes_version with an AMI of that type: the EKS user guide lists them. {_AGAIN}",
         source=Source("EKS user guide, optimized AMIs, and EKS API, CreateNodegroup: the wording", Confidence.MEDIUM),
     ),
     Fault(
         name="log-group-taken",
-        summary="a log group of the cluster's name was left by an earlier environment",
+        summary="a log group of the cluster's name exists from an earlier environment",
         shows="log group already exists",
         advice=f"Delete /aws/eks/NAME/cluster if its logs are not needed, or import it: `cdk import`. {_AGAIN}",
         source=_CFN_TROUBLE,
@@ -177,83 +183,87 @@ _FAULTS: Final = (
     # Rights, rates, and CloudFormation itself
     Fault(
         name="access-denied",
-        summary="the role that CloudFormation deploys with may not create node groups",
+        summary="CloudFormation's execution role is not allowed to create node groups",
         shows="not authorized",
-        advice=f"Allow eks:CreateNodegroup to the execution role of `cdk bootstrap`. {_AGAIN}",
+        advice=f"Allow eks:CreateNodegroup for the execution role of `cdk bootstrap`. {_AGAIN}",
         source=Source("IAM user guide, access denied error messages"),
     ),
     Fault(
         name="schedule-denied",
-        summary="the schedule may not size node groups",
+        summary="the block schedule's role is not allowed to update node groups",
         shows="AccessDenied",
-        advice="The dead-letter queue and its alarm tell of it. Give the state machine's role "
-        "eks:UpdateNodegroupConfig back, and empty the pool by hand if its block ends soon.",
+        advice="The dead-letter queue and its alarm report it. Restore eks:UpdateNodegroupConfig in the state "
+        "machine's role, and scale the pool to 0 by hand if its block ends soon.",
         source=Source("Step Functions developer guide, AWS SDK integrations"),
     ),
     Fault(
         name="throttling",
-        summary="EKS throttles for a while",
+        summary="EKS throttles CreateNodegroup twice",
         shows="",
-        advice="Nothing: CloudFormation and the schedule try again.",
+        advice="None needed: CloudFormation retries.",
         source=Source("EKS API, ThrottlingException"),
     ),
     Fault(
         name="schedule-throttled",
-        summary="EKS throttles the schedule for a while",
+        summary="EKS throttles UpdateNodegroupConfig of the schedule six times",
         shows="",
-        advice="Nothing: the state machine tries again, and the next one runs five minutes later.",
+        advice="None needed: the state machine retries, and the next execution starts five minutes later.",
         source=Source("EKS API, ThrottlingException"),
     ),
     Fault(
         name="stack-fails",
-        summary="a stack fails in the middle, on its way",
+        summary="the creation of a node group fails with an internal failure of CloudFormation",
         shows="Internal Failure",
         advice=f"Deploy again. {_AGAIN}",
         source=_CFN_TROUBLE,
     ),
     Fault(
         name="rollback-fails",
-        summary="an update fails, and so does the way back",
+        summary="an update fails, and so does its rollback",
         shows="ROLLBACK_FAILED",
-        advice="Mend what it names, then `aws cloudformation continue-update-rollback --stack-name NAME`, then deploy.",
+        advice="Remove the cause that the event names, then `aws cloudformation continue-update-rollback --stack-name "
+        "NAME`, then deploy.",
         source=_CFN_TROUBLE,
     ),
     Fault(
         name="slow",
-        summary="every resource takes its time, so that a deployment can be interrupted",
+        summary="every resource takes time, so that a deployment can be interrupted",
         shows="",
-        advice="Interrupt and run the deployment again: CloudFormation goes on without it, and the CLI waits for it.",
+        advice="Interrupt the deployment and run it again: CloudFormation continues, and the CLI waits for it.",
         source=Source("CloudFormation user guide, stack operations"),
     ),
     # What breaks, and what people do by hand
     Fault(
         name="node-fails",
-        summary="the hardware under a node fails",
+        summary="the hardware of a node fails",
         shows="",
-        advice="Nothing: EKS's node repair replaces it within the same reservation. On an UltraServer the new node is "
-        "another part of the same rack.",
+        advice="None needed: EKS node auto repair replaces the node within the same reservation. On an UltraServer "
+        "the new "
+        "node is another instance of the same UltraServer.",
         source=Source("EKS user guide, node auto repair; EC2 user guide, Capacity Blocks"),
     ),
     Fault(
         name="template-deleted",
-        summary="somebody deleted a pool's launch template by hand",
+        summary="a pool's launch template was deleted outside of CloudFormation",
         shows="Ec2LaunchTemplateNotFound",
-        advice="Nodes run on, and none can be launched. Remove the pool from the file and delete its stack, then put "
-        "it back and deploy.",
+        advice="Nodes keep running, and none can be launched. Remove the pool from the environment file and delete its "
+        "stack, then add it again and deploy.",
         source=Source("EKS API, Issue"),
     ),
     Fault(
         name="pool-deleted",
-        summary="somebody deleted a pool's node group by hand",
+        summary="a pool's node group was deleted outside of CloudFormation",
         shows="",
-        advice="Remove the pool from the file and deploy, which forgets it; then put it back and deploy.",
+        advice="Remove the pool from the environment file and deploy, which deletes its stack; then add it again and "
+        "deploy.",
         source=Source("CloudFormation user guide, drift"),
     ),
     Fault(
         name="schedule-off",
-        summary="somebody disabled the schedule, so that no pool is emptied before its block ends",
+        summary="the block schedule was disabled, so that no pool is emptied before its block ends",
         shows="",
-        advice="Enable it: the alarm NotRunning tells within 15 minutes. EKS's own scale-down comes too late for an "
+        advice="Enable it: the alarm NotRunning reports it within 15 minutes. EKS's own scale-down starts too late "
+        "for an "
         "UltraServer.",
         source=Source("EKS user guide, managed node groups with Capacity Blocks"),
     ),
@@ -263,7 +273,7 @@ FAULTS: Final = {fault.name: fault for fault in _FAULTS}
 
 
 def fault_named(name: str) -> Fault:
-    """The fault of that name.
+    """Fault of a name.
 
     Raises:
         FleetError: there is none.

@@ -1,4 +1,4 @@
-"""How each fault of `fault_list.py` is injected, by its name."""
+"""Action of each fault in `fault_list.py`, by the fault's name."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
 from ultrafleet.catalog.limits import NODE_GROUPS_PER_CLUSTER
 from ultrafleet.rehearsal.ec2.state.reservations import UNLAUNCHABLE
-from ultrafleet.rehearsal.scenarios.faults import injection as inject
+from ultrafleet.rehearsal.scenarios.faults import actions as inject
 
 INJECTIONS: Final[Mapping[str, inject.Injection]] = {
     "insufficient-capacity": inject.answers(

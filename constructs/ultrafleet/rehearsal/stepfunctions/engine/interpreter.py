@@ -39,7 +39,7 @@ _CATCH_FIELDS = {"ErrorEquals", "Next", "Assign", "Output"}
 
 
 class StatesError(Exception):
-    """An error as Step Functions names it."""
+    """Error with a name of Step Functions'."""
 
     def __init__(self, error: str, cause: str = "") -> None:
         super().__init__(f"{error}: {cause}")
@@ -49,7 +49,7 @@ class StatesError(Exception):
 
 @dataclass
 class Execution:
-    """What came of one."""
+    """Result of one execution."""
 
     status: str
     output: Any = None
@@ -82,7 +82,7 @@ class VariableScope(dict[str, Any]):
 
 
 class Machine:
-    """A definition, and what answers its calls."""
+    """State machine: a definition and the function that answers its calls."""
 
     def __init__(self, definition: dict[str, Any], call: Call) -> None:
         _expect(definition.get("QueryLanguage") == "JSONata", "the query language has to be JSONata")
@@ -92,7 +92,7 @@ class Machine:
         self._start = ""
 
     def run(self, *, start: datetime, given: Any = None) -> Execution:
-        """Run it once; `start` is what the context says of the start of the execution."""
+        """Result of an execution; `start` is its StartTime in the context object."""
         self._execution = execution = Execution("RUNNING")
         moment = start.astimezone(UTC)
         self._start = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
@@ -195,7 +195,7 @@ class Machine:
 
 
 def _expect(condition: bool, what: str) -> None:
-    """A definition that Step Functions would not take, or that this interpreter doesn't know."""
+    """Raise States.Runtime for a definition that Step Functions refuses or this interpreter doesn't know."""
     if not condition:
         raise StatesError("States.Runtime", what)
 

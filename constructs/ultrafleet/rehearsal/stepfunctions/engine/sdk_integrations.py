@@ -21,7 +21,7 @@ _SESSION: Final = botocore.session.get_session()
 
 
 class SdkIntegrations:
-    """Answers the calls of one state machine."""
+    """AWS SDK integrations of one state machine."""
 
     def __init__(self, *, account_id: str, region: str, role_arn: str) -> None:
         self._call = Calls(account_id=account_id, region=region)
@@ -30,7 +30,7 @@ class SdkIntegrations:
         """Calls that change something, and what they were given."""
 
     def __call__(self, resource: str, arguments: dict[str, Any]) -> Any:
-        """Make a call.
+        """Result of an integration.
 
         Raises:
             StatesError: the resource isn't an SDK integration, or AWS answered with an error.
@@ -51,7 +51,7 @@ class SdkIntegrations:
         return _rename(answer, operation.output_shape, _as_state)
 
     def _authorize(self, service: str, action: str, given: Mapping[str, Any]) -> None:
-        """Whether the machine's role may make the call: identity policies alone, without conditions."""
+        """Refuse a call that the role's identity policies don't allow; conditions are not evaluated."""
         backend = iam_backends[self._call.account_id]["aws"]
         role = next((role for role in backend.roles.values() if role.name == self._role_name), None)
         if role is None:

@@ -1,4 +1,4 @@
-"""Ways to inject a fault: a call that answers with an error, a state that EC2 gives a block, a thing that is gone."""
+"""Actions that inject a fault: an API error, a state of a block, a deleted resource."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def answers(
     about: str = "",
     of_pool: bool = False,
 ) -> Injection:
-    """A call that AWS answers with an error.
+    """API operation that returns an error.
 
     Args:
         service: as in an IAM action, `eks`.
@@ -58,7 +58,7 @@ def answers(
 
 
 def slow(seconds: float) -> Injection:
-    """CloudFormation takes its time for every resource, on the wall clock: long enough to kill who waits for it."""
+    """CloudFormation takes wall-clock time for every resource, so that a deployment can be interrupted."""
 
     def inject(_: FaultTarget) -> Undo:
         def check(service: str, action: str, _: dict[str, Any]) -> None:
@@ -72,7 +72,7 @@ def slow(seconds: float) -> Injection:
 
 
 def block_is(*, state: str | None = None, interconnect: str | None = None) -> Injection:
-    """A state of every block of the target's pool."""
+    """State of every block of the target's pool."""
 
     def inject(target: FaultTarget) -> Undo:
         ids = _blocks(target)
@@ -90,7 +90,7 @@ def block_is(*, state: str | None = None, interconnect: str | None = None) -> In
 
 
 def block_has(**facts: Any) -> Injection:  # attributes of a reservation
-    """The block that was bought isn't what the file says."""
+    """The block differs from the environment file."""
 
     def inject(target: FaultTarget) -> Undo:
         reservation = _reservations(target).by_id[_blocks(target)[0]]
@@ -108,13 +108,13 @@ def block_has(**facts: Any) -> Injection:  # attributes of a reservation
 
 
 def block_is_short(target: FaultTarget) -> Undo:
-    """The block holds one instance less than the file says."""
+    """The block holds one instance fewer than the file says."""
     reservation = _reservations(target).by_id[_blocks(target)[0]]
     return block_has(instance_count=reservation.instance_count - 1)(target)
 
 
 def block_is_unknown(target: FaultTarget) -> Undo:
-    """The account doesn't have the block: its id is another account's or was mistyped."""
+    """The account has no block of the id that the file names."""
     reservations, reservation_id = _reservations(target), _blocks(target)[0]
     reservation = reservations.by_id.pop(reservation_id)
     reservations.withheld.add(reservation_id)
@@ -127,7 +127,7 @@ def block_is_unknown(target: FaultTarget) -> Undo:
 
 
 def subnet_is_full(target: FaultTarget) -> Undo:
-    """Somebody else's interfaces hold every address of the pool's subnet."""
+    """Other interfaces use every address of the pool's subnet."""
     environment = target.environment
     pool = next(pool for pool in environment.pools if pool.name == target.pool_name)
     name = f"{environment.name}-network-{pool.subnet}"
@@ -149,7 +149,7 @@ def subnet_is_full(target: FaultTarget) -> Undo:
 
 
 def efa_rule_is_gone(target: FaultTarget) -> Undo:
-    """Somebody took the rule out by which the EFA security group reaches itself."""
+    """The self-referencing rule of the EFA security group was removed."""
     call = _call(target)
     exports = {item["Name"]: item["Value"] for item in call("cloudformation", "list_exports")["Exports"]}
     name = f"{target.environment.name}-efa-security-group-id"
@@ -172,7 +172,7 @@ def efa_rule_is_gone(target: FaultTarget) -> Undo:
 
 
 def log_group_is_taken(target: FaultTarget) -> Undo:
-    """A log group of the cluster's name stands already."""
+    """A log group of the cluster's name exists."""
     call, name = _call(target), f"/aws/eks/{target.environment.name}/cluster"
     call("logs", "create_log_group", logGroupName=name)
 
@@ -183,7 +183,7 @@ def log_group_is_taken(target: FaultTarget) -> Undo:
 
 
 def pool_is_gone(target: FaultTarget) -> Undo:
-    """Somebody deleted the pool's node group by hand."""
+    """The pool's node group was deleted by hand."""
     call = _call(target)
     call("eks", "delete_nodegroup", clusterName=target.environment.name, nodegroupName=target.pool_name)
     return _nothing
@@ -200,14 +200,14 @@ def node_fails(target: FaultTarget) -> Undo:
 
 
 def template_is_gone(target: FaultTarget) -> Undo:
-    """Somebody deleted the pool's launch template by hand."""
+    """The pool's launch template was deleted by hand."""
     name = f"{target.environment.name}-{target.pool_name}"
     _call(target)("ec2", "delete_launch_template", LaunchTemplateName=name)
     return _nothing
 
 
 def schedule_is_off(target: FaultTarget) -> Undo:
-    """Somebody disabled the schedule."""
+    """The block schedule was disabled."""
     call = _call(target)
     schedules = call("scheduler", "list_schedules")["Schedules"]
     if not schedules:
@@ -224,7 +224,7 @@ def schedule_is_off(target: FaultTarget) -> Undo:
 
 
 def _nothing() -> None:
-    """Nothing ends it but a deployment."""
+    """No undo: a deployment ends the fault."""
 
 
 def _blocks(target: FaultTarget) -> list[str]:
