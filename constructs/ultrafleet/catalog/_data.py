@@ -138,7 +138,7 @@ class InstanceEntry(Strict):
                 verb="has",
                 got=f"cards {indexes}",
                 expected=f"0 to {count - 1}",
-                remedy="mend its network_cards",
+                remedy="correct its network_cards",
             )
         return self
 

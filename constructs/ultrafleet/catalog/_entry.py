@@ -1,4 +1,4 @@
-"""What instance types and UltraServer types have in common: a name, and facts with their sources."""
+"""Common part of instance types and UltraServer types: a name, and facts with their sources."""
 
 from collections.abc import Mapping
 from typing import Any

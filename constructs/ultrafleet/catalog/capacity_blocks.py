@@ -12,7 +12,7 @@ _FACTS: Final = Facts("capacity_blocks")
 NO_PLACEMENT_GROUP: Final = _FACTS.text("capacity-block/no-placement-group")
 """The placement rule, as a clause for messages."""
 PLACEMENT_GROUP_LAUNCH: Final = _FACTS.text("capacity-block/placement-group-launch")
-"""What a launch with a placement group and a block does."""
+"""Outcome of a launch with a placement group and a block."""
 END_RULE: Final = _FACTS.text("capacity-block/end-time-utc")
 """Time of day at which every block ends, `HH:MM` in UTC."""
 
@@ -77,24 +77,24 @@ class CapacityBlockRules:
     MAX_INSTANCES_ON_A_DATE: Final = _count("max-instances-on-a-date")
     """Instances on blocks in the whole organisation on one date; not explicit for UltraServers."""
     EARLIEST_START: Final = _minutes("earliest-start")
-    """How soon after the purchase a block may start."""
+    """Shortest time from the purchase to the start of a block."""
     LATEST_START: Final = timedelta(weeks=_count("latest-start-weeks"))
-    """How far ahead a block may start."""
+    """Longest time from the purchase to the start of a block."""
     LATEST_EXTENSION: Final = _minutes("latest-extension")
-    """How long before its end a block can be extended at the latest."""
+    """Time before its end until which a block can be extended."""
     EARLIEST_EXTENSION: Final = timedelta(days=_count("earliest-extension-days"))
-    """How long before its end a block can be extended at the earliest."""
+    """Time before its end from which a block can be extended."""
     ULTRASERVER_RECLAIM: Final = _minutes("ultraserver-reclaim")
-    """How long before the end EC2 begins to terminate the instances of an UltraServer."""
+    """Time before the end at which EC2 begins to terminate the instances of an UltraServer."""
     ULTRASERVER_TERMINATION_DUTY: Final = _minutes("p6e-gb200-termination-duty")
-    """How long before the end the user must have terminated the instances of a P6e-GB200 block."""
+    """Time before the end by which the user must have terminated the instances of a P6e-GB200 block."""
     INSTANCE_RECLAIM: Final = _minutes("instance-reclaim")
-    """How long before the end EC2 begins to terminate single instances."""
+    """Time before the end at which EC2 begins to terminate single instances."""
     EVENT_BEFORE_RECLAIM: Final = _minutes("event-before-reclaim")
-    """How long before that it sends an EventBridge event."""
+    """Time before that at which EC2 sends an EventBridge event."""
     PAYMENT_FAILS_AFTER: Final = timedelta(hours=_count("payment-failed-hours"))
-    """How long after the purchase a block whose payment doesn't succeed becomes `payment-failed`."""
+    """Time after the purchase at which a block whose payment doesn't succeed becomes `payment-failed`."""
     EKS_SCALE_DOWN: Final = _minutes("eks-scale-down")
-    """How long before the end EKS scales a managed node group down by itself."""
+    """Time before the end at which EKS scales a managed node group down."""
     EKS_EVICTION: Final = _minutes("eks-eviction")
-    """How long EKS evicts at most when a node group shrinks, before it terminates."""
+    """Longest time that EKS evicts when a node group shrinks, before it terminates."""

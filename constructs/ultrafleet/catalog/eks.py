@@ -220,7 +220,7 @@ FABRIC_REASONS: Final = tuple(
 )
 """Reasons that nodes of an UltraServer report of what they share: NVLink and its fabric."""
 REPAIR_WAIT_MINUTES: Final = _FACTS.integer("eks/node-monitoring/repair-wait-minutes").value
-"""How long EKS waits before it repairs a node whose accelerators are faulty."""
+"""Time that EKS waits before it repairs a node whose accelerators are faulty."""
 
 
 def xid_reason(code: int) -> str:

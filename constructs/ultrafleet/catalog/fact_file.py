@@ -29,7 +29,7 @@ class SourceText(_Strict):
 
 
 class Guard(_Strict):
-    """Where a literal counts as a second home of the fact.
+    """Files in which a literal counts as a second home of the fact.
 
     Attributes:
         where: `literal`: where the literal is the value. `text`: there, and in a text that isn't prose. `anywhere`:

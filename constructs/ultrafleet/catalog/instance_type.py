@@ -164,7 +164,7 @@ class InstanceType(CatalogEntry, InstanceTypeFacts):
 
     @property
     def is_ultraserver_member(self) -> bool:
-        """Whether it comes in whole UltraServers only, as far as a source states it."""
+        """True if it comes in whole UltraServers only, as far as a source states it."""
         return bool(self.sold_in_ultraservers)
 
 

@@ -87,10 +87,10 @@ class NetworkCard:
 
     @property
     def takes_efa_only(self) -> bool:
-        """Whether EFA-only interfaces are known to be allowed."""
+        """True if EFA-only interfaces are known to be allowed."""
         return self.interface_types is not None and "efa-only" in self.interface_types
 
     @property
     def takes_secondary(self) -> bool:
-        """Whether secondary interfaces are known to be allowed."""
+        """True if secondary interfaces are known to be allowed."""
         return self.interface_types is not None and "secondary" in self.interface_types

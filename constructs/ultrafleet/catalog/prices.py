@@ -27,7 +27,7 @@ _CONFIDENCES: Final = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
 
 
 class PurchaseOption(StrEnum):
-    """How an instance or an UltraServer is bought, in the words of the EC2 API."""
+    """Purchase option of an instance or UltraServer, in the EC2 API's words."""
 
     ON_DEMAND = "on-demand"
     """By the hour, with or without an on-demand capacity reservation."""
@@ -64,7 +64,7 @@ class Price(Strict):
 
     @property
     def place(self) -> str:
-        """Where it holds: zone, region or regions."""
+        """Scope of the price: zone, region or regions."""
         return self.zone or self.region or (self.regions or "no region named")
 
     @property
@@ -83,7 +83,7 @@ class Price(Strict):
         return Fact(self.usd_per_hour, reference.resolve(), self.as_of, note)
 
     def holds_in(self, region: str | None) -> bool:
-        """Whether it may be the price in a region; None is a region that isn't known."""
+        """True if it may be the price in a region; None is a region that isn't known."""
         if self.region is not None or region is None:
             # The price of a Local Zone is no price of its region, but that of what is sold there alone is.
             return self.region == region and (self.zone is None or self.type.startswith("u-"))
@@ -161,7 +161,7 @@ def price(sold: CatalogEntry | str, purchase_option: PurchaseOption | str, regio
 
 
 def is_stale(as_of: str, day: date) -> bool:
-    """Whether a price of a day or month is more than a quarter old on a day; a month counts from its first day."""
+    """True if a price of a day or month is more than a quarter old on a day; a month counts from its first day."""
     since = date.fromisoformat(as_of if as_of.count("-") > 1 else f"{as_of}-01")
     return day - since > PRICE_REVIEW
 

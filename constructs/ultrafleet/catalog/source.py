@@ -8,7 +8,7 @@ Value_co = TypeVar("Value_co", covariant=True)
 
 
 class Confidence(StrEnum):
-    """How well a statement is known."""
+    """Confidence in a statement."""
 
     HIGH = "high"
     """A primary source, or reproduced."""
@@ -20,7 +20,7 @@ class Confidence(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """Where a statement comes from.
+    """Source of a statement.
 
     Attributes:
         text: document and section, or what was inferred from what.

@@ -53,9 +53,9 @@ class InstanceTypeFacts:
     documented_efa_interface_counts: tuple[int, ...] | None = None
     """Numbers of EFA interfaces that the EC2 guide describes, where they are fewer than the maximum."""
     published_efa_layout: bool | None = None
-    """Whether its EFA layout is published, or a rule that gives it; the source says by whom."""
+    """True if its EFA layout is published, or a rule that gives it; the source says by whom."""
     published_roce_layout: bool | None = None
-    """Whether its RoCE layout is published; the source says by whom."""
+    """True if its RoCE layout is published; the source says by whom."""
     efa_bandwidth_gbps: int | None = None
     """EFA bandwidth of an instance in Gbit/s."""
     efa_generation: str | None = None
@@ -63,7 +63,7 @@ class InstanceTypeFacts:
     ena_bandwidth_gbps: int | None = None
     """IP bandwidth of an instance in Gbit/s."""
     ena_express: bool | None = None
-    """Whether ENA Express is supported."""
+    """True if ENA Express is supported."""
     ipv4_per_interface: int | None = None
     """IPv4 addresses of an interface."""
     ipv6_per_interface: int | None = None
@@ -79,7 +79,7 @@ class InstanceTypeFacts:
     tcp_established_timeout_s: int | None = None
     """Time after which idle TCP connections are no longer tracked, in seconds."""
     secondary_network_supported: bool | None = None
-    """Whether it takes interfaces of secondary networks (RoCE)."""
+    """True if it takes interfaces of secondary networks (RoCE)."""
     roce_device_count: int | None = None
     """RoCE devices of an instance."""
     nvlink_domain_accelerators: int | None = None
@@ -87,9 +87,9 @@ class InstanceTypeFacts:
     purchase_options: tuple[str, ...] | None = None
     """Ways to buy it: `on-demand`, `spot`, `capacity-block`."""
     sold_in_ultraservers: bool | None = None
-    """Whether it comes in whole UltraServers only."""
+    """True if it comes in whole UltraServers only."""
     supports_on_demand_capacity_reservation: bool | None = None
-    """Whether AWS documents on-demand capacity reservations for it."""
+    """True if AWS documents on-demand capacity reservations for it."""
     placement_group_strategies: tuple[str, ...] | None = None
     """Placement group strategies that the API allows."""
     zones: tuple[str, ...] | None = None

@@ -73,7 +73,7 @@ def _list(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
 
 
 def _is_new(name: str, template: Template, later: Template) -> bool:
-    """Whether a holder, or what its policy is about, is made by this change, so that it had nothing to lose."""
+    """True if this change creates a holder, or the resource of its policy, so that it had nothing to lose."""
     resource = later.resources.get(name)
     if resource is None:
         return False

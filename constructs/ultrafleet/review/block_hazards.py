@@ -13,7 +13,7 @@ from ultrafleet.review.pool_change import PoolChange, of_pools
 from ultrafleet.templates.block_metadata import BlockWindow
 
 NOTICE: Final = timedelta(days=14)
-"""How long before a pool's last block ends a review reports it (ours: time to find and buy another)."""
+"""Days before the end of a pool's last block from which a review reports it (ours: time to find and buy another)."""
 
 
 def _last_blocks(compared: Comparison) -> Iterator[tuple[Pool, BlockWindow, timedelta]]:

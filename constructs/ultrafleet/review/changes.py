@@ -150,5 +150,5 @@ def _as_set(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
 
 
 def is_removed(change: Change) -> bool:
-    """Whether the resource leaves the stack."""
+    """True if the resource leaves the stack."""
     return change.of.action in (ChangeAction.REMOVED, ChangeAction.LEFT)

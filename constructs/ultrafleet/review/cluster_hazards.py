@@ -83,7 +83,7 @@ def kinds_with_content(change: Change) -> list[str]:
 
 
 def _has_content(item: Mapping[str, Any]) -> bool:
-    """Whether more is deleted with an object: what is in it, or the volume that was provisioned for it."""
+    """True if more is deleted with an object: its content, or the volume that was provisioned for it."""
     spec = item.get("spec")
     provisioned = isinstance(spec, Mapping) and not spec.get("volumeName")
     return item.get("kind") in _HOLDS_OBJECTS or (item.get("kind") == "PersistentVolumeClaim" and provisioned)

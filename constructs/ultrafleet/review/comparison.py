@@ -115,7 +115,7 @@ class Comparison:
 
     @cached_property
     def pools_of_stacks(self) -> dict[str, list[Pool]]:
-        """Pools by the stack that they stand in."""
+        """Pools by the stack that they are in."""
         found: dict[str, list[Pool]] = defaultdict(list)
         for pool in self.titles.values():
             found[pool.key[0]].append(pool)
@@ -136,7 +136,7 @@ class Comparison:
         return before.get(key, _NO_USERS), after.get(key, _NO_USERS)
 
     def resources(self) -> Iterator[tuple[Key, Resource, Resource]]:
-        """Resources that stand on both sides."""
+        """Resources that are on both sides."""
         for stack, before in self.base.stacks.items():
             after = self.head.stacks.get(stack)
             for logical_id in before.resources if after is not None else ():
@@ -144,5 +144,5 @@ class Comparison:
                     yield (stack, logical_id), before.resources[logical_id], after.resources[logical_id]
 
     def stack_is_gone(self, stack: str) -> bool:
-        """Whether a stack of the base isn't in the head."""
+        """True if a stack of the base isn't in the head."""
         return stack in self.base.stacks and stack not in self.head.stacks

@@ -46,7 +46,7 @@ class _Guards:
     value_opens: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def check(self, compared: Comparison) -> Iterator[Occurrence]:
-        """What a change opens or no longer protects, resource by resource."""
+        """Access that a change opens and protection that it removes, resource by resource."""
         for key, before, after in _changed(compared):
             was, now = dict(_leaves(_defaults(before))), dict(_leaves(_defaults(after)))
             for path in dict.fromkeys((*was, *now)):
@@ -198,7 +198,7 @@ def _leaves(value: Any, path: _Path = ()) -> Iterator[tuple[_Path, Any]]:  # noq
 
 
 def _parent_stays(path: _Path, now: Mapping[_Path, Any]) -> bool:
-    """Whether what holds a property is still there, or held nothing but what protects."""
+    """True if the parent of a property is still there, or held nothing but the protection."""
     return len(path) == 1 or path[:-1] in now or (path[-2] in _ALONE and path[:-2] in now)
 
 

@@ -1,4 +1,4 @@
-"""Which pools depend on a resource, over all the stacks of a revision."""
+"""Dependencies of pools on resources, over all stacks of a revision."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator

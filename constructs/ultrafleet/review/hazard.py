@@ -22,7 +22,7 @@ class Level(StrEnum):
     SECURITY = "security"
     """More people or programs get access, or less protects what is there."""
     NOTICE = "notice"
-    """Nothing is lost at once; a reviewer should read it before merging."""
+    """No immediate loss; a reviewer should read it before merging."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ _RESOURCE_POLICIES: Final = {
     "AWS::EC2::VPCEndpoint": "PolicyDocument",
 }
 _ALL: Final = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Principal": "*"}}
-"""What an endpoint without a policy lets pass (VPC user guide, endpoint policies, high)."""
+"""Policy of an endpoint that states none: everything passes (VPC user guide, endpoint policies, high)."""
 
 Grants = dict[str, tuple[list[Statement], set[str]]]
 """Statements and managed policies, by what they grant: rights, or who may take them."""
@@ -74,7 +74,7 @@ def widened(before: Grants, after: Grants) -> Iterator[tuple[str, str]]:
 
 
 def covers(wide: Statement, narrow: Statement) -> bool:
-    """Whether one statement allows everything that another allows."""
+    """True if one statement allows everything that another allows."""
     return (
         _side_covers(wide, narrow, "Action", fold=True)
         and _side_covers(wide, narrow, "Resource")

@@ -14,7 +14,7 @@ _SUBNET: Final = "AWS::EC2::Subnet"
 
 
 def changes_range(item: ChangedResource) -> bool:
-    """Whether it is a subnet whose address range changes: rules about it say more than that it is replaced."""
+    """True for a subnet whose address range changes: its own rules report more than the replacement."""
     change = item.change
     return change.type == _SUBNET and change.of.action is ChangeAction.CHANGED and "CidrBlock" in change.paths
 

@@ -59,7 +59,7 @@ class PoolChange:
 
     @property
     def will_replace(self) -> bool:
-        """Whether an Auto Scaling group's UpdatePolicy makes a new group."""
+        """True if an Auto Scaling group's UpdatePolicy creates a new group."""
         replacing = self._update_policy.get("AutoScalingReplacingUpdate")
         return isinstance(replacing, dict) and is_true(replacing.get("WillReplace"))
 
@@ -71,7 +71,7 @@ class PoolChange:
 
     @property
     def replaces_nodes(self) -> bool:
-        """Whether the update replaces or rolls the group, or is refused because it would."""
+        """True if the update replaces or rolls the group, or is refused because it would."""
         update = self.update
         return update.refused or bool(update.replaced or update.rolled or self.by_update_policy)
 

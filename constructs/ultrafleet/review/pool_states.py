@@ -42,7 +42,7 @@ class MarkedPool:
 def marked(compared: Comparison, hazards: list[Hazard]) -> list[MarkedPool]:
     """Every pool with its state, in the order of the fleet.
 
-    A pool changes with resources of its own. A resource that several pools share changes none of them by itself; it is
+    A pool changes with resources of its own. A resource that several pools share changes none of them alone; it is
     in the blast radius, and a hazard where it blocks something.
     """
     stopping = [hazard for hazard in hazards if hazard.level is Level.BLOCKING]

@@ -43,7 +43,7 @@ class SecurityGroupRule:
     peer: str
 
     def covers(self, other: "SecurityGroupRule") -> bool:
-        """Whether it allows everything that another rule allows."""
+        """True if it allows everything that another rule allows."""
         ports = self.protocol == other.protocol and self.low <= other.low <= other.high <= self.high
         return self.way == other.way and (self.protocol == "-1" or ports) and _within(other.peer, self.peer)
 
@@ -58,7 +58,7 @@ class SecurityGroupRule:
 _ALL_OUT: Final = tuple(
     SecurityGroupRule(way="to", protocol="-1", low=0, high=65535, peer=peer) for peer in ("0.0.0.0/0", "::/0")
 )
-"""What a group without rules of its own lets out (EC2 user guide, security groups, high)."""
+"""Egress of a group without rules of its own: everything (EC2 user guide, security groups, high)."""
 
 
 def passages(template: Template) -> dict[str, set[SecurityGroupRule]]:

@@ -59,7 +59,7 @@ def _flavors(spec: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _covers(selector: object, labels: Mapping[str, str]) -> bool:
-    """Whether nodes with these labels are selected."""
+    """True if nodes with these labels are selected."""
     if not isinstance(selector, Mapping) or not selector:
         return True
     return all(labels.get(str(key)) == str(value) for key, value in selector.items())
