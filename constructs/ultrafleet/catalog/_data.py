@@ -27,10 +27,16 @@ def read_data(name: str) -> Any:  # noqa: ANN401 - JSON
     return json.loads((files("ultrafleet.catalog") / "data" / f"{name}.json").read_text(encoding="utf-8"))
 
 
+class DatedSource(SourceText):
+    """Document that facts come from, and the day at which it was read or was of; prices have days of their own."""
+
+    as_of: str | None = None
+
+
 @cache
-def sources() -> Mapping[str, SourceText]:
+def sources() -> Mapping[str, DatedSource]:
     """All sources of the data files, by the key that they use; confidences are stated where they are used."""
-    return {key: SourceText.model_validate(value) for key, value in read_data("sources").items()}
+    return {key: DatedSource.model_validate(value) for key, value in read_data("sources").items()}
 
 
 class SourceReference(Strict):
@@ -58,6 +64,11 @@ class SourceReference(Strict):
         """Text, confidence and address."""
         described = sources()[self.source]
         return Source(described.text, self.confidence, described.address)
+
+    @property
+    def day(self) -> str | None:
+        """Day of the source."""
+        return sources()[self.source].as_of
 
 
 _CARD = TypeAdapter(NetworkCard)
@@ -105,6 +116,7 @@ class CardTable(SourceReference):
                     **(run.model_extra or {}),
                     "index": index,
                     "source": self.resolve(),
+                    "as_of": self.day,
                     "other_sources": {
                         name: reference.resolve()
                         for name, reference in {**self.other_sources, **run.other_sources}.items()
@@ -227,7 +239,7 @@ def merged(groups: tuple[FactGroup[Any], ...]) -> dict[str, Fact[Any]]:
                     got=f"stated twice, by {found[name].source} and {group.source}",
                     expected="once",
                 )
-            found[name] = Fact(value, group.resolve(), group.as_of, group.note)
+            found[name] = Fact(value, group.resolve(), group.as_of or group.day, group.note)
     return found
 
 

@@ -10,7 +10,7 @@ from ultrafleet.catalog.prices import price_facts
 from ultrafleet.catalog.source import Fact
 from ultrafleet.catalog.ultraserver_type import UltraServerType
 
-_NOT_VALUES = frozenset({"index", "source", "other_sources", "note"})
+_NOT_VALUES = frozenset({"index", "source", "other_sources", "as_of", "note"})
 
 
 def facts() -> Iterator[tuple[str, Fact[Any]]]:
@@ -30,7 +30,7 @@ def facts() -> Iterator[tuple[str, Fact[Any]]]:
         yield from _facts(f"ultraserver-type/{ultraserver_type}", ultraserver_type)
         if ultraserver_type.instance_type is not None:
             size = ultraserver_type.fact("instance_count")
-            members = Fact(str(ultraserver_type.instance_type), size.source, note=size.note)
+            members = Fact(str(ultraserver_type.instance_type), size.source, size.as_of, size.note)
             yield f"ultraserver-type/{ultraserver_type}/instance_type", members
     yield from price_facts()
 
@@ -46,4 +46,4 @@ def _card_facts(prefix: str, card: NetworkCard) -> Iterator[tuple[str, Fact[Any]
     for item in dataclasses.fields(card):
         value = getattr(card, item.name)
         if item.name not in _NOT_VALUES and value is not None:
-            yield f"{prefix}/{item.name}", Fact(value, card.source_of(item.name), note=card.note)
+            yield f"{prefix}/{item.name}", Fact(value, card.source_of(item.name), card.as_of, card.note)

@@ -186,7 +186,7 @@ def _load() -> Mapping[str, InstanceType]:
 def other_type_names() -> Mapping[str, Fact[str]]:
     """Real accelerated instance types of which the catalog has no facts, by name; the note says why."""
     return {
-        name: Fact(name, names.resolve(), note=names.note)
+        name: Fact(name, names.resolve(), names.day, names.note)
         for names in catalog_data().other_names
         for name in names.names
     }

@@ -41,6 +41,7 @@ class NetworkCard:
         accelerators: accelerators it serves, numbered from 0.
         additional_ena_interface: whether it may carry an ENA interface at device 1 for more IP bandwidth.
         source: where the card comes from. Default: the caller.
+        as_of: day at which the source was read, or was of.
         note: what a reader should know of it.
         other_sources: where single values come from, by their names. Default: all from `source`.
 
@@ -60,6 +61,7 @@ class NetworkCard:
     accelerators: tuple[int, ...] | None = None
     additional_ena_interface: bool | None = None
     source: Source = CALLER
+    as_of: str | None = None
     note: str | None = None
     other_sources: Mapping[str, Source] = field(default_factory=dict, hash=False)
 
