@@ -30,7 +30,7 @@ class CapacityStack(EnvironmentStack):
             environment=environment,
             description=f"{environment.name}: on-demand capacity reservations, and the schedule of the capacity blocks",
         )
-        self.block_schedule = BlockSchedule(self, "BlockSchedule", cluster_name=environment.name)
+        self.block_schedule = BlockSchedule(self, "BlockSchedule", cluster=self.cluster)
         self.exports.publish(
             self, exports.ALARM_TOPIC_ARN, self.block_schedule.topic.topic_arn, "topic of the environment's alarms"
         )
@@ -50,7 +50,7 @@ class CapacityStack(EnvironmentStack):
                 instance_count=reservation.instance_count,
                 availability_zone=reservation.availability_zone,
                 placement_group=placement_group,
-                retain=environment.production,
+                removal_policy=self.removal_policy,
             )
             self.exports.publish(
                 self, exports.reservation_id(name), created.capacity_reservation_id, f"on-demand reservation {name}"

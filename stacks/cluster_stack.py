@@ -1,6 +1,5 @@
 """The environment's EKS cluster and the role of all its nodes."""
 
-import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -30,7 +29,6 @@ class ClusterStack(EnvironmentStack):
             description=f"{environment.name}: EKS {environment.cluster.kubernetes_version}, and the role of its nodes",
         )
         settings = environment.cluster
-        keep = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if environment.production else cdk.RemovalPolicy.DESTROY
         vpc = ec2.Vpc.from_vpc_attributes(
             self,
             "Vpc",
@@ -47,10 +45,10 @@ class ClusterStack(EnvironmentStack):
             api_access_cidrs=settings.api_access_cidrs,
             control_plane_scaling_tier=settings.control_plane_scaling_tier,
             deletion_protection=environment.production,
-            removal_policy=keep,
+            removal_policy=self.removal_policy,
         )
         self.node_role = node_role = create_node_role(
-            self, "NodeRole", ssm_sessions=settings.ssm_sessions, removal_policy=keep
+            self, "NodeRole", ssm_sessions=settings.ssm_sessions, removal_policy=self.removal_policy
         )
         # Last in its stack: what comes after a protected cluster, and fails, could not be rolled back.
         cluster.cluster.node.add_dependency(node_role)

@@ -6,6 +6,7 @@ from constructs import Construct
 
 from stacks import exports
 from stacks.exports import Exports
+from ultrafleet.cluster import ImportedCluster
 from ultrafleet.environment import Environment
 
 
@@ -21,6 +22,8 @@ class EnvironmentStack(cdk.Stack):
 
     exports: Exports
     """Both ends of the values that stacks of the environment hand to one another."""
+    removal_policy: cdk.RemovalPolicy
+    """Of what is stateful: production keeps it."""
 
     def __init__(
         self,
@@ -42,6 +45,17 @@ class EnvironmentStack(cdk.Stack):
         )
         self.exports = Exports(environment.name)
         self._environment = environment
+        self.removal_policy = (
+            cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if environment.production else cdk.RemovalPolicy.DESTROY
+        )
+
+    @property
+    def cluster(self) -> ImportedCluster:
+        """The environment's cluster, by its name and its security group."""
+        return ImportedCluster(
+            cluster_name=self._environment.name,
+            cluster_security_group_id=self.exports.read(exports.CLUSTER_SECURITY_GROUP_ID),
+        )
 
     def subnets(self, kind: str) -> list[ec2.ISubnet]:
         """Subnets of a kind, from the network stack.

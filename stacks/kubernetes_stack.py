@@ -52,7 +52,7 @@ class KubernetesStack(EnvironmentStack):
             self,
             "Platform",
             delivery=self.delivery,
-            cluster_name=environment.name,
+            cluster=self.cluster,
             kubernetes_version=environment.cluster.kubernetes_version,
             pools=environment_pool_nodes(environment),
             vpc_tags={"Name": f"{environment.name}-network-Network"},
@@ -81,7 +81,7 @@ class KubernetesStack(EnvironmentStack):
         delivery = KubectlAccess.from_service_token(
             stack,
             "Kubectl",
-            cluster_name=self._environment.name,
+            cluster=self.cluster,
             service_token=stack.exports.read(exports.KUBECTL_SERVICE_TOKEN),
         )
         self._others.append(delivery)
@@ -100,7 +100,7 @@ class KubernetesStack(EnvironmentStack):
         access = KubectlAccess(
             self,
             "Kubectl",
-            cluster_name=environment.name,
+            cluster=self.cluster,
             kubernetes_version=environment.cluster.kubernetes_version,
             vpc=ec2.Vpc.from_vpc_attributes(
                 self,

@@ -46,8 +46,7 @@ class ModelStack(EnvironmentStack):
             self,
             "Endpoint",
             delivery=kubernetes.delivery_in(self),
-            cluster_name=environment.name,
-            cluster_security_group_id=self.exports.read(exports.CLUSTER_SECURITY_GROUP_ID),
+            cluster=self.cluster,
             vpc=ec2.Vpc.from_vpc_attributes(
                 self,
                 "Vpc",

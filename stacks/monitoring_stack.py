@@ -1,5 +1,6 @@
 """Dashboard and alarms of the environment."""
 
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks import exports
@@ -23,15 +24,15 @@ class MonitoringStack(EnvironmentStack):
         )
         pools = environment_pool_nodes(environment)
         reservations = {pool.name: self._reservations(environment, pool) for pool in environment.pools}
-        FleetDashboard(self, "Dashboard", cluster_name=environment.name, pools=pools, reservations=reservations)
+        FleetDashboard(self, "Dashboard", cluster=self.cluster, pools=pools, reservations=reservations)
         leads = [pool.drain_lead_minutes or 0 for pool in environment.pools]
         FleetAlarms(
             self,
             "Alarms",
-            cluster_name=environment.name,
+            cluster=self.cluster,
             pools=pools,
             reservations=reservations,
-            topic_arn=self.exports.read(exports.ALARM_TOPIC_ARN),
+            topic=sns.Topic.from_topic_arn(self, "Topic", self.exports.read(exports.ALARM_TOPIC_ARN)),
             unused_minutes=max([120, *(lead + 30 for lead in leads)]),
         )
 

@@ -35,9 +35,9 @@ class NetworkStack(EnvironmentStack):
             if settings.interface_endpoints is None
             else settings.interface_endpoints,
             flow_logs=settings.flow_logs,
-            retain=environment.production,
+            removal_policy=self.removal_policy,
         )
-        efa = EfaSecurityGroup(self, "Efa", vpc=network.vpc, retain=environment.production)
+        efa = EfaSecurityGroup(self, "Efa", vpc=network.vpc, removal_policy=self.removal_policy)
         publish = self.exports.publish
         publish(self, exports.VPC_ID, network.vpc_id, f"VPC of {environment.name}")
         publish(self, exports.EFA_SECURITY_GROUP_ID, efa.security_group_id, "security group of EFA traffic")

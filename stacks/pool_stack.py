@@ -1,5 +1,7 @@
 """Pool in its own stack, so that its updates touch no other pool."""
 
+from typing import Any
+
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -11,7 +13,7 @@ from ultrafleet.capacity import OnDemandCapacityReservation, OnDemandReservation
 from ultrafleet.catalog import InstanceType
 from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.layout import Interface
-from ultrafleet.pools import AcceleratorPool, CapacityTarget, ImportedCluster, NodeOptions, UltraServerPool
+from ultrafleet.pools import AcceleratorPool, CapacityTarget, NodeOptions, UltraServerPool
 
 
 class PoolStack(EnvironmentStack):
@@ -37,10 +39,6 @@ class PoolStack(EnvironmentStack):
             description=f"{pool.name}: {pool.max_nodes} x {pool.instance} for {pool.workload}",
         )
         read = self.exports.read
-        cluster = ImportedCluster(
-            cluster_name=environment.name,
-            cluster_security_group_id=read(exports.CLUSTER_SECURITY_GROUP_ID),
-        )
         subnet = ec2.Subnet.from_subnet_attributes(
             self,
             "Subnet",
@@ -51,47 +49,33 @@ class PoolStack(EnvironmentStack):
             self, "EfaSecurityGroup", read(exports.EFA_SECURITY_GROUP_ID), mutable=False
         )
         node_role = iam.Role.from_role_arn(self, "NodeRole", read(exports.NODE_ROLE_ARN), mutable=False)
-        options = _node_options(environment, pool)
+        common: dict[str, Any] = {
+            "cluster": self.cluster,
+            "pool_name": pool.name,
+            "subnet": subnet,
+            "security_groups": [security_group],
+            "blocks": pool.capacity_blocks,
+            "workload": pool.workload,
+            "node_role": node_role,
+            "launch_template_version": pool.launch_template_version,
+            "drain_lead_minutes": pool.drain_lead_minutes,
+            "hold": pool.hold,
+            "capacity_target": CapacityTarget(pool.capacity_target),
+            "fabric": pool.chosen_fabric,
+            "options": _node_options(environment, pool),
+        }
+        created: UltraServerPool | AcceleratorPool
         if isinstance(pool, UltraServerPoolSettings):
-            created: UltraServerPool | AcceleratorPool = UltraServerPool(
-                self,
-                "Pool",
-                cluster=cluster,
-                pool_name=pool.name,
-                ultraserver_type=pool.ultraserver,
-                blocks=pool.capacity_blocks,
-                subnet=subnet,
-                security_groups=[security_group],
-                workload=pool.workload,
-                node_role=node_role,
-                launch_template_version=pool.launch_template_version,
-                drain_lead_minutes=pool.drain_lead_minutes,
-                hold=pool.hold,
-                capacity_target=CapacityTarget(pool.capacity_target),
-                fabric=pool.chosen_fabric,
-                options=options,
-            )
+            created = UltraServerPool(self, "Pool", ultraserver_type=pool.ultraserver, **common)
         else:
             created = AcceleratorPool(
                 self,
                 "Pool",
-                cluster=cluster,
-                pool_name=pool.name,
                 instance_type=pool.instance,
                 nodes=pool.nodes,
-                subnet=subnet,
-                security_groups=[security_group],
-                blocks=pool.capacity_blocks,
                 reservation=self._reservation(environment, pool.capacity_reservation),
                 placement_group=self._placement_group(pool),
-                workload=pool.workload,
-                node_role=node_role,
-                launch_template_version=pool.launch_template_version,
-                drain_lead_minutes=pool.drain_lead_minutes,
-                hold=pool.hold,
-                capacity_target=CapacityTarget(pool.capacity_target),
-                fabric=pool.chosen_fabric,
-                options=options,
+                **common,
             )
         cdk.CfnOutput(
             self,

@@ -42,7 +42,7 @@ class SystemStack(EnvironmentStack):
             min_size=system.min_size,
             max_size=system.max_size,
             desired_size=system.desired_size,
-            placement_group_name=self._placement(system.placement_group),
+            placement_group=self._placement(system.placement_group),
             instance_types=system.instance_types,
         )
         for name, entry in access_entries(settings.admin_role_arns, {}).items():
@@ -56,10 +56,10 @@ class SystemStack(EnvironmentStack):
             addons=[ManagedAddon(name=name, version=settings.addon_versions.get(name)) for name in names],
         )
 
-    def _placement(self, strategy: str | None) -> str | None:
+    def _placement(self, strategy: str | None) -> PlacementGroup | None:
         if strategy is None:
             return None
-        return PlacementGroup(self, "SystemPlacement", strategy=PlacementStrategy(strategy)).group_name
+        return PlacementGroup(self, "SystemPlacement", strategy=PlacementStrategy(strategy))
 
 
 def _needed_addons(environment: Environment) -> list[str]:

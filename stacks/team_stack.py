@@ -36,18 +36,17 @@ class TeamStack(EnvironmentStack):
             description=f"{team.name}: namespace, queue, identity and storage of a team that trains",
         )
         self.settings = team
-        keep = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if environment.production else cdk.RemovalPolicy.DESTROY
         self.team = TrainingTeam(
             self,
             "Team",
             delivery=kubernetes.delivery_in(self),
-            cluster_name=environment.name,
+            cluster=self.cluster,
             team_name=team.name,
             workload=team.workload,
             member_role_arns=team.member_role_arns,
             data_buckets=[s3.Bucket.from_bucket_name(self, f"Data-{name}", name) for name in team.data_buckets],
-            file_system=self._file_system(environment, team.file_system, keep) if team.file_system else None,
-            removal_policy=keep,
+            file_system=self._file_system(environment, team.file_system) if team.file_system else None,
+            removal_policy=self.removal_policy,
         )
         cdk.CfnOutput(
             self,
@@ -56,9 +55,7 @@ class TeamStack(EnvironmentStack):
             description=f"where jobs of {team.name} put their checkpoints",
         )
 
-    def _file_system(
-        self, environment: Environment, settings: FileSystemSettings, keep: cdk.RemovalPolicy
-    ) -> LustreFileSystem:
+    def _file_system(self, environment: Environment, settings: FileSystemSettings) -> LustreFileSystem:
         read = self.exports.read
         return LustreFileSystem(
             self,
@@ -81,5 +78,5 @@ class TeamStack(EnvironmentStack):
             if settings.data_bucket
             else None,
             data_prefix=settings.data_prefix,
-            removal_policy=keep,
+            removal_policy=self.removal_policy,
         )

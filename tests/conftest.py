@@ -15,6 +15,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from helpers.common import SERVICE_TOKEN
 from helpers.fleet import Site
 from helpers.once import FOLDER
+from ultrafleet.cluster import ImportedCluster
 from ultrafleet.delivery import KubectlAccess, KubectlDelivery
 
 ROOT = Path(__file__).parent.parent
@@ -74,7 +75,9 @@ def site(stack: cdk.Stack) -> Site:
 @pytest.fixture
 def delivery(stack: cdk.Stack) -> KubectlDelivery:
     """A way into a cluster, by a provider that stands elsewhere."""
-    return KubectlAccess.from_service_token(stack, "Kubectl", cluster_name="prod", service_token=SERVICE_TOKEN)
+    return KubectlAccess.from_service_token(
+        stack, "Kubectl", cluster=ImportedCluster(cluster_name="prod"), service_token=SERVICE_TOKEN
+    )
 
 
 @pytest.fixture

@@ -189,15 +189,23 @@ class TestOnDemandCapacityReservation:
             },
         )
 
-    @pytest.mark.parametrize(("retain", "policy"), [(True, "RetainExceptOnCreate"), (False, Match.absent())])
-    def test_keeps_its_placement_group_as_long_as_itself(self, stack: cdk.Stack, retain: bool, policy: Any) -> None:
+    @pytest.mark.parametrize(
+        ("removal_policy", "policy"),
+        [
+            (cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE, "RetainExceptOnCreate"),
+            (cdk.RemovalPolicy.DESTROY, Match.absent()),
+        ],
+    )
+    def test_keeps_its_placement_group_as_long_as_itself(
+        self, stack: cdk.Stack, removal_policy: cdk.RemovalPolicy, policy: Any
+    ) -> None:
         placement = PlacementGroup(stack, "Cluster", strategy=PlacementStrategy.CLUSTER)
-        reservation(stack, placement_group=placement, retain=retain)
+        reservation(stack, placement_group=placement, removal_policy=removal_policy)
         Template.from_stack(stack).has_resource("AWS::EC2::PlacementGroup", {"DeletionPolicy": policy})
 
     def test_names_its_placement_group(self, stack: cdk.Stack) -> None:
         placement = PlacementGroup(stack, "Placement", strategy=PlacementStrategy.CLUSTER)
-        made = reservation(stack, placement_group=placement, retain=False)
+        made = reservation(stack, placement_group=placement, removal_policy=cdk.RemovalPolicy.DESTROY)
         assert made.placement_group_name == placement.group_name
         template = Template.from_stack(stack)
         (placement_id,) = template.find_resources("AWS::EC2::PlacementGroup")
@@ -277,7 +285,7 @@ class TestOnDemandCapacityReservation:
 
     def test_maximal_snapshot(self, stack: cdk.Stack, snapshot_json: SnapshotAssertion) -> None:
         placement = PlacementGroup(stack, "Placement", strategy=PlacementStrategy.CLUSTER)
-        reservation(stack, placement_group=placement, retain=False)
+        reservation(stack, placement_group=placement, removal_policy=cdk.RemovalPolicy.DESTROY)
         assert Template.from_stack(stack).to_json() == snapshot_json
 
 

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
+from ultrafleet.capacity import PlacementGroup, PlacementStrategy
 from ultrafleet.cluster import ClusterAccess, ClusterAddons, FleetCluster, SystemPool, create_node_role
 from ultrafleet.cluster._addon_catalog import ADDONS
 from ultrafleet.cluster._checks import check_public_access_cidrs
@@ -81,7 +82,7 @@ def maximal(stack: cdk.Stack) -> None:
         subnets=[subnet(stack, "us-east-1a", "nodes")],
         node_role=create_node_role(stack, "NodeRole", role_name="fleet-node", cni_permissions=True, ssm_sessions=True),
         instance_types=["m8g.xlarge", "m7g.xlarge"],
-        placement_group_name="system",
+        placement_group=PlacementGroup(stack, "Placement", strategy=PlacementStrategy.SPREAD),
         release_version="1.34.2-20261101",
         labels={"team": "platform"},
     )

@@ -11,6 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Match, Template
 from syrupy.assertion import SnapshotAssertion
 
+from ultrafleet.capacity import PlacementGroup, PlacementStrategy
 from ultrafleet.cluster import SystemPool, create_node_role
 from ultrafleet.errors import FleetError
 
@@ -36,9 +37,9 @@ def test_maximal_snapshot(stack: cdk.Stack, snapshot_json: SnapshotAssertion) ->
         min_size=3,
         max_size=6,
         desired_size=3,
-        volume_size_gib=100,
+        root_volume_gib=100,
         metadata_hop_limit=2,
-        placement_group_name="system",
+        placement_group=PlacementGroup(stack, "Placement", strategy=PlacementStrategy.SPREAD),
         release_version="1.34.2-20261101",
         labels={"team": "platform"},
     )
@@ -136,7 +137,7 @@ def test_node_role_takes_more_only_when_asked(stack: cdk.Stack) -> None:
         ({"min_size": 3, "desired_size": 2}, "min_size is 3, desired_size 2, max_size 4"),
         ({"desired_size": 9}, "desired_size 9, max_size 4"),
         ({"min_size": 0, "desired_size": 0, "max_size": 0}, "max_size >= 1"),
-        ({"volume_size_gib": 8}, "volume_size_gib is 8, expected 20 to 65536"),
+        ({"root_volume_gib": 8}, "root_volume_gib is 8, expected 20 to 65536"),
         ({"metadata_hop_limit": 0}, "metadata_hop_limit is 0, expected 1 to 64"),
         ({"labels": {"ultrafleet/pool": "mine"}}, "'ultrafleet/pool', expected none that the pool sets itself"),
     ],
@@ -154,7 +155,7 @@ def test_fails_with_instance_type_tokens(stack: cdk.Stack) -> None:
 
 def test_numbers_may_be_tokens(stack: cdk.Stack) -> None:
     number = cdk.CfnParameter(stack, "Size", type="Number").value_as_number
-    make(stack, min_size=number, desired_size=number, max_size=number, volume_size_gib=number)
+    make(stack, min_size=number, desired_size=number, max_size=number, root_volume_gib=number)
     Template.from_stack(stack).has_resource_properties(
         "AWS::EKS::Nodegroup", {"ScalingConfig": {"MinSize": {"Ref": "Size"}}}
     )

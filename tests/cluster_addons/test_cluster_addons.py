@@ -10,6 +10,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from helpers.common import resources_of
 from helpers.workloads import b300, h200, nodes, rack, serving, trainium
+from ultrafleet.cluster import ImportedCluster
 from ultrafleet.cluster_addons import FleetPlatform
 from ultrafleet.delivery import KubectlDelivery
 from ultrafleet.errors import FleetError
@@ -22,7 +23,11 @@ CHART = "Custom::AWSCDK-EKS-HelmChart"
 
 
 def platform(stack: cdk.Stack, delivery: KubectlDelivery, **changed: Any) -> FleetPlatform:
-    given: dict[str, Any] = {"cluster_name": "prod", "kubernetes_version": "1.35", "pools": [rack()]}
+    given: dict[str, Any] = {
+        "cluster": ImportedCluster(cluster_name="prod"),
+        "kubernetes_version": "1.35",
+        "pools": [rack()],
+    }
     return FleetPlatform(stack, "Platform", delivery=delivery, **{**given, **changed})
 
 
@@ -171,7 +176,9 @@ class TestFailures:
 
 def test_a_team_and_the_platform_agree(app: cdk.App, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
     platform(stack, delivery)
-    TrainingTeam(stack, "Team", delivery=delivery, cluster_name="prod", team_name="pretraining")
+    TrainingTeam(
+        stack, "Team", delivery=delivery, cluster=ImportedCluster(cluster_name="prod"), team_name="pretraining"
+    )
     app.synth()
 
 

@@ -15,6 +15,7 @@ from syrupy.assertion import SnapshotAssertion
 from helpers.common import SERVICE_TOKEN, resources_of
 from ultrafleet.accelerator_addons import VersionTable
 from ultrafleet.catalog.eks import KUBERNETES_VERSIONS, P6E_MINIMUM_VERSION
+from ultrafleet.cluster import ImportedCluster
 from ultrafleet.delivery import ArgoCdDelivery, GitSource, KubectlAccess, KubectlDelivery
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.chart import ChartRelease
@@ -51,7 +52,7 @@ def access(stack: cdk.Stack, **changed: Any) -> KubectlAccess:
     subnet = ec2.Subnet.from_subnet_attributes(stack, "Subnet", subnet_id="subnet-1", availability_zone="us-east-1a")
     group = ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-1", mutable=False)
     given: dict[str, Any] = {
-        "cluster_name": "prod",
+        "cluster": ImportedCluster(cluster_name="prod"),
         "kubernetes_version": "1.35",
         "vpc": vpc,
         "subnets": [subnet],
@@ -116,7 +117,9 @@ class TestKubectlDelivery:
         for name in ("b", "a"):
             delivery.add_manifest(stack, namespace(name))
         other = cdk.Stack(cdk.App(), "Test")
-        alone = KubectlAccess.from_service_token(other, "Kubectl", cluster_name="prod", service_token=SERVICE_TOKEN)
+        alone = KubectlAccess.from_service_token(
+            other, "Kubectl", cluster=ImportedCluster(cluster_name="prod"), service_token=SERVICE_TOKEN
+        )
         alone.add_manifest(other, namespace("a"))
         ids = set(resources_of(Template.from_stack(stack), MANIFEST))
         assert set(resources_of(Template.from_stack(other), MANIFEST)) < ids

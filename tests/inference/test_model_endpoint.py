@@ -12,6 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from helpers.common import resources_of
 from helpers.workloads import serving
+from ultrafleet.cluster import ImportedCluster
 from ultrafleet.delivery import KubectlDelivery
 from ultrafleet.errors import FleetError
 from ultrafleet.inference import ModelEndpoint
@@ -22,8 +23,7 @@ CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-0000
 
 def endpoint(stack: cdk.Stack, delivery: KubectlDelivery, **changed: Any) -> ModelEndpoint:
     given: dict[str, Any] = {
-        "cluster_name": "prod",
-        "cluster_security_group_id": "sg-cluster",
+        "cluster": ImportedCluster(cluster_name="prod", cluster_security_group_id="sg-cluster"),
         "vpc": ec2.Vpc.from_vpc_attributes(stack, "Vpc", vpc_id="vpc-1", availability_zones=["us-east-1a"]),
         "serving": serving(),
         "subnets": ["subnet-1"],
@@ -131,7 +131,10 @@ def test_a_weights_bucket_of_the_callers(stack: cdk.Stack, delivery: KubectlDeli
     [
         ({"certificate_arn": None}, "expected a certificate or plain_http=True: clients send the gateway's key"),
         ({"subnets": []}, "subnets is empty"),
-        ({"cluster_name": cdk.Aws.STACK_NAME}, "cluster_name has a token, expected a plain value"),
+        (
+            {"cluster": ImportedCluster(cluster_name=cdk.Aws.STACK_NAME)},
+            "cluster_name has a token, expected a plain value",
+        ),
     ],
 )
 def test_fails_on(stack: cdk.Stack, delivery: KubectlDelivery, changed: dict[str, Any], message: str) -> None:

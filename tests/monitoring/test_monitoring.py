@@ -6,6 +6,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
 from syrupy.assertion import SnapshotAssertion
 
@@ -14,6 +15,7 @@ from helpers.rehearsal_site import ENVIRONMENTS, synthesised
 from helpers.workloads import b300, h200, nodes, rack, trainium
 from tools.dashboard_picture import OUT, definition, picture
 from ultrafleet.catalog.metrics import METRICS
+from ultrafleet.cluster import ImportedCluster
 from ultrafleet.kubernetes import PoolNodes
 from ultrafleet.monitoring import FleetAlarms, FleetDashboard
 from ultrafleet.rules.node_repair import node_repair_config
@@ -22,7 +24,9 @@ TOPIC = "arn:aws:sns:us-east-1:111122223333:fleet"
 
 
 def dashboard(stack: cdk.Stack, pools: list[PoolNodes], reservations: dict[str, list[str]]) -> dict[str, Any]:
-    FleetDashboard(stack, "Dashboard", cluster_name="prod", pools=pools, reservations=reservations)
+    FleetDashboard(
+        stack, "Dashboard", cluster=ImportedCluster(cluster_name="prod"), pools=pools, reservations=reservations
+    )
     return definition(Template.from_stack(stack).to_json())
 
 
@@ -30,10 +34,10 @@ def alarms(stack: cdk.Stack, pools: list[PoolNodes], reservations: dict[str, lis
     FleetAlarms(
         stack,
         "Alarms",
-        cluster_name="prod",
+        cluster=ImportedCluster(cluster_name="prod"),
         pools=pools,
         reservations=reservations,
-        topic_arn=TOPIC,
+        topic=sns.Topic.from_topic_arn(stack, "Topic", TOPIC),
         **options,
     )
     return Template.from_stack(stack)

@@ -350,7 +350,13 @@ class TestFlowLogs:
         Template.from_stack(stack).resource_count_is("AWS::EC2::FlowLog", 0)
 
     def test_work_on_any_vpc(self, stack: cdk.Stack) -> None:
-        NetworkFlowLogs(stack, "Logs", vpc_id="vpc-1", retention=logs.RetentionDays.ONE_DAY, retain=False)
+        NetworkFlowLogs(
+            stack,
+            "Logs",
+            vpc_id="vpc-1",
+            retention=logs.RetentionDays.ONE_DAY,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
         template = Template.from_stack(stack)
         template.has_resource_properties("AWS::EC2::FlowLog", {"ResourceId": "vpc-1"})
         template.has_resource("AWS::Logs::LogGroup", {"Properties": {"RetentionInDays": 1}, "DeletionPolicy": "Delete"})
@@ -367,8 +373,8 @@ class TestRetention:
         assert kept == {VPC, SUBNET, ASSOCIATION, "AWS::EC2::RouteTable", "AWS::Logs::LogGroup"}
 
     def test_keeps_nothing_where_it_is_told_so(self, stack: cdk.Stack) -> None:
-        created = network(stack, DALLAS, egress=Egress.NONE, retain=False)
-        EfaSecurityGroup(stack, "Efa", vpc=created.vpc, retain=False)
+        created = network(stack, DALLAS, egress=Egress.NONE, removal_policy=cdk.RemovalPolicy.DESTROY)
+        EfaSecurityGroup(stack, "Efa", vpc=created.vpc, removal_policy=cdk.RemovalPolicy.DESTROY)
         resources = everything(Template.from_stack(stack)).values()
         assert not [resource for resource in resources if resource.get("DeletionPolicy") == "RetainExceptOnCreate"]
 
@@ -441,7 +447,7 @@ class TestEfaSecurityGroup:
         assert everything(Template.from_stack(stack)) == snapshot_json
 
     def test_maximal_snapshot(self, stack: cdk.Stack, vpc: ec2.IVpc, snapshot_json: SnapshotAssertion) -> None:
-        EfaSecurityGroup(stack, "Efa", vpc=vpc, egress_cidrs=["10.0.0.0/16"], retain=False)
+        EfaSecurityGroup(stack, "Efa", vpc=vpc, egress_cidrs=["10.0.0.0/16"], removal_policy=cdk.RemovalPolicy.DESTROY)
         assert everything(Template.from_stack(stack)) == snapshot_json
 
 
@@ -458,6 +464,6 @@ def test_maximal_snapshot(stack: cdk.Stack, snapshot_json: SnapshotAssertion) ->
         NAT_A,
         egress=Egress.ZONAL_NAT,
         interface_endpoints=[*ENDPOINT_SERVICES, "ssm", "ssmmessages"],
-        retain=False,
+        removal_policy=cdk.RemovalPolicy.DESTROY,
     )
     assert everything(Template.from_stack(stack)) == snapshot_json

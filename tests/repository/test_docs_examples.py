@@ -13,6 +13,7 @@ from aws_cdk.assertions import Template
 from helpers.common import SERVICE_TOKEN
 from helpers.fleet import Site
 from helpers.workloads import h200, rack
+from ultrafleet.cluster import ImportedCluster
 from ultrafleet.delivery import KubectlAccess
 from ultrafleet.schedule import BlockSchedule
 
@@ -25,9 +26,12 @@ def blocks(page: str) -> list[str]:
 
 @pytest.mark.parametrize("page", ["cluster-addons", "training", "inference", "delivery", "monitoring"])
 def test_examples_run(page: str, stack: cdk.Stack, site: Site) -> None:
-    delivery = KubectlAccess.from_service_token(stack, "Elsewhere", cluster_name="prod", service_token=SERVICE_TOKEN)
+    delivery = KubectlAccess.from_service_token(
+        stack, "Elsewhere", cluster=ImportedCluster(cluster_name="prod"), service_token=SERVICE_TOKEN
+    )
     names: dict[str, Any] = {
         "self": stack,
+        "cluster": ImportedCluster(cluster_name="research", cluster_security_group_id="sg-0aaaaaaaaaaaaaaa1"),
         "vpc": ec2.Vpc(stack, "AVpc", max_azs=2),
         "cluster_security_group": site.efa,
         "efa": SimpleNamespace(security_group=site.efa),
@@ -36,7 +40,7 @@ def test_examples_run(page: str, stack: cdk.Stack, site: Site) -> None:
         "access": SimpleNamespace(delivery=delivery),
         "rack": SimpleNamespace(kubernetes_nodes=rack()),
         "h200": SimpleNamespace(kubernetes_nodes=h200()),
-        "schedule": BlockSchedule(stack, "Schedule", cluster_name="research"),
+        "schedule": BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="research")),
     }
     examples = blocks(page)
     assert examples

@@ -13,6 +13,7 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped]  # it has no p
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # it has no py.typed
 from syrupy.assertion import SnapshotAssertion
 
+from ultrafleet.cluster import ImportedCluster
 from ultrafleet.errors import FleetError
 from ultrafleet.schedule import BlockSchedule, group_schedule_tags, reservation_schedule_tags
 
@@ -32,19 +33,26 @@ def listed(value: str | list[str]) -> list[str]:
 
 
 def test_minimal_snapshot(stack: cdk.Stack, snapshot_json: SnapshotAssertion) -> None:
-    BlockSchedule(stack, "Schedule", cluster_name="training")
+    BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"))
     assert Template.from_stack(stack).to_json() == snapshot_json
 
 
 def test_maximal_snapshot(stack: cdk.Stack, snapshot_json: SnapshotAssertion) -> None:
     key = kms.Key(stack, "GivenKey")
     topic = sns.Topic(stack, "GivenTopic", master_key=key)
-    BlockSchedule(stack, "Schedule", cluster_name="training", topic=topic, encryption_key=key, enabled=False)
+    BlockSchedule(
+        stack,
+        "Schedule",
+        cluster=ImportedCluster(cluster_name="training"),
+        topic=topic,
+        encryption_key=key,
+        enabled=False,
+    )
     assert Template.from_stack(stack).to_json() == snapshot_json
 
 
 def test_machine_is_started_every_five_minutes_and_a_lost_start_is_kept(stack: cdk.Stack) -> None:
-    BlockSchedule(stack, "Schedule", cluster_name="training")
+    BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"))
     template = Template.from_stack(stack)
     template.has_resource_properties(
         "AWS::Scheduler::Schedule",
@@ -70,12 +78,12 @@ def test_machine_is_started_every_five_minutes_and_a_lost_start_is_kept(stack: c
 
 
 def test_disabled_schedule_starts_nothing(stack: cdk.Stack) -> None:
-    BlockSchedule(stack, "Schedule", cluster_name="training", enabled=False)
+    BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"), enabled=False)
     Template.from_stack(stack).has_resource_properties("AWS::Scheduler::Schedule", {"State": "DISABLED"})
 
 
 def test_machine_may_do_what_its_states_call_and_nothing_else(stack: cdk.Stack) -> None:
-    BlockSchedule(stack, "Schedule", cluster_name="training")
+    BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"))
     resources = {
         action: plain(statement["Resource"])
         for statement in statements(Template.from_stack(stack), "StateMachineRole")
@@ -105,7 +113,7 @@ def plain(value: Any) -> Any:
 
 
 def test_scheduler_may_start_the_machine_and_report_to_the_queue(stack: cdk.Stack) -> None:
-    BlockSchedule(stack, "Schedule", cluster_name="training")
+    BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"))
     actions = {
         action
         for statement in statements(Template.from_stack(stack), "SchedulerRole")
@@ -119,7 +127,7 @@ def test_scheduler_may_start_the_machine_and_report_to_the_queue(stack: cdk.Stac
 
 @pytest.mark.parametrize("service", ["states", "scheduler"])
 def test_roles_are_for_this_account_only(stack: cdk.Stack, service: str) -> None:
-    BlockSchedule(stack, "Schedule", cluster_name="training")
+    BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"))
     Template.from_stack(stack).has_resource_properties(
         "AWS::IAM::Role",
         {
@@ -138,7 +146,7 @@ def test_roles_are_for_this_account_only(stack: cdk.Stack, service: str) -> None
 
 
 def test_topic_queue_and_logs_are_encrypted_with_one_key_that_rotates(stack: cdk.Stack) -> None:
-    BlockSchedule(stack, "Schedule", cluster_name="training")
+    BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"))
     template = Template.from_stack(stack)
     (key,) = template.find_resources("AWS::KMS::Key")
     template.has_resource_properties("AWS::KMS::Key", {"EnableKeyRotation": True})
@@ -165,7 +173,7 @@ def key_statement(template: Template, service: str) -> dict[str, Any]:
 @pytest.mark.parametrize("own_key", [True, False])
 def test_services_that_publish_and_log_may_use_the_key(stack: cdk.Stack, *, own_key: bool) -> None:
     key = None if own_key else kms.Key(stack, "Given")
-    BlockSchedule(stack, "Schedule", cluster_name="training", encryption_key=key)
+    BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"), encryption_key=key)
     template = Template.from_stack(stack)
     assert key_statement(template, "cloudwatch.amazonaws.com")["Condition"] == {
         "StringEquals": {"aws:SourceAccount": "111122223333"}
@@ -178,7 +186,7 @@ def test_services_that_publish_and_log_may_use_the_key(stack: cdk.Stack, *, own_
 @pytest.mark.parametrize("own_topic", [True, False])
 def test_alarms_and_events_may_publish_to_the_topic(stack: cdk.Stack, *, own_topic: bool) -> None:
     topic = None if own_topic else sns.Topic(stack, "Given")
-    schedule = BlockSchedule(stack, "Schedule", cluster_name="training", topic=topic)
+    schedule = BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"), topic=topic)
     template = Template.from_stack(stack)
     (policy,) = template.find_resources("AWS::SNS::TopicPolicy").values()
     let_in = {
@@ -194,7 +202,7 @@ def test_alarms_and_events_may_publish_to_the_topic(stack: cdk.Stack, *, own_top
 
 
 def test_ec2s_capacity_block_events_reach_the_topic(stack: cdk.Stack) -> None:
-    BlockSchedule(stack, "Schedule", cluster_name="training")
+    BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"))
     Template.from_stack(stack).has_resource_properties(
         "AWS::Events::Rule",
         {
@@ -205,7 +213,7 @@ def test_ec2s_capacity_block_events_reach_the_topic(stack: cdk.Stack) -> None:
 
 
 def test_event_that_cant_be_published_goes_to_the_queue(stack: cdk.Stack) -> None:
-    BlockSchedule(stack, "Schedule", cluster_name="training")
+    BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"))
     template = Template.from_stack(stack)
     ((rule_id, rule),) = template.find_resources("AWS::Events::Rule").items()
     (queue_id,) = template.find_resources("AWS::SQS::Queue")
@@ -242,7 +250,7 @@ def test_event_that_cant_be_published_goes_to_the_queue(stack: cdk.Stack) -> Non
     ],
 )
 def test_every_way_to_fail_has_an_alarm(stack: cdk.Stack, metric: str, missing: str) -> None:
-    BlockSchedule(stack, "Schedule", cluster_name="training")
+    BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"))
     Template.from_stack(stack).has_resource_properties(
         "AWS::CloudWatch::Alarm",
         {
@@ -259,7 +267,7 @@ def test_every_way_to_fail_has_an_alarm(stack: cdk.Stack, metric: str, missing: 
 def test_cluster_name_may_be_a_token(app: cdk.App) -> None:
     stack = cdk.Stack(app, "Agnostic")
     name = cdk.CfnParameter(stack, "ClusterName")
-    BlockSchedule(stack, "Schedule", cluster_name=name.value_as_string)
+    BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name=name.value_as_string))
     (machine,) = Template.from_stack(stack).find_resources("AWS::StepFunctions::StateMachine").values()
     begin = machine["Properties"]["Definition"]["States"]["Begin"]
     assert begin["Assign"]["nameRequest"]["ClusterName"] == {"Ref": "ClusterName"}
@@ -268,17 +276,17 @@ def test_cluster_name_may_be_a_token(app: cdk.App) -> None:
 @pytest.mark.parametrize("name", ["", "*", "train'ing", "-training", "a" * 101, "training/x"])
 def test_fails_with_a_name_that_no_cluster_has(stack: cdk.Stack, name: str) -> None:
     with pytest.raises(FleetError, match=r"cluster_name is .*, expected 1 to 100 letters"):
-        BlockSchedule(stack, "Schedule", cluster_name=name)
+        BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name=name))
 
 
 def test_two_clusters_in_one_stack(stack: cdk.Stack) -> None:
     for name in ("training", "inference"):
-        BlockSchedule(stack, name, cluster_name=name)
+        BlockSchedule(stack, name, cluster=ImportedCluster(cluster_name=name))
     Template.from_stack(stack).resource_count_is("AWS::StepFunctions::StateMachine", 2)
 
 
 def test_no_lambda_and_no_custom_resource(stack: cdk.Stack) -> None:
-    BlockSchedule(stack, "Schedule", cluster_name="training")
+    BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"))
     types = {resource["Type"] for resource in Template.from_stack(stack).to_json()["Resources"].values()}
     assert not {name for name in types if name.startswith(("AWS::Lambda", "Custom::", "AWS::CloudFormation"))}
 
@@ -293,15 +301,22 @@ def test_template_passes_cdks_validation_and_cfn_lint(
         key = kms.Key(stack, "GivenKey", enable_key_rotation=True)
         topic = sns.Topic(stack, "GivenTopic", master_key=key)
         name = cdk.CfnParameter(stack, "ClusterName").value_as_string
-        BlockSchedule(stack, "Schedule", cluster_name=name, topic=topic, encryption_key=key, enabled=False)
+        BlockSchedule(
+            stack,
+            "Schedule",
+            cluster=ImportedCluster(cluster_name=name),
+            topic=topic,
+            encryption_key=key,
+            enabled=False,
+        )
     else:
-        BlockSchedule(stack, "Schedule", cluster_name="training")
+        BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"))
     app.synth()
     assert lint_file(tmp_path / "Test.template.json", ManualArgs(regions=["us-east-1"])) == []
 
 
 def test_broken_definition_is_found_by_cfn_lint(stack: cdk.Stack, tmp_path: Path) -> None:
-    BlockSchedule(stack, "Schedule", cluster_name="training")
+    BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"))
     template = Template.from_stack(stack).to_json()
     (machine,) = (item for item in template["Resources"].values() if item["Type"] == "AWS::StepFunctions::StateMachine")
     machine["Properties"]["Definition"]["States"]["EachNodeGroup"]["Type"] = "Mop"

@@ -14,6 +14,7 @@ from syrupy.assertion import SnapshotAssertion
 from helpers.common import resources_of
 from helpers.fleet import Site
 from helpers.workloads import b300, rack, trainium
+from ultrafleet.cluster import ImportedCluster
 from ultrafleet.delivery import KubectlDelivery
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.rules.lustre import EFA_STORAGE_STEP_GIB, validate_lustre_capacity
@@ -36,7 +37,7 @@ def objects(template: Template) -> dict[str, dict[str, Any]]:
 
 
 def team(stack: cdk.Stack, delivery: KubectlDelivery, **changed: Any) -> TrainingTeam:
-    given: dict[str, Any] = {"cluster_name": "prod", "team_name": "pretraining"}
+    given: dict[str, Any] = {"cluster": ImportedCluster(cluster_name="prod"), "team_name": "pretraining"}
     return TrainingTeam(stack, "Team", delivery=delivery, **{**given, **changed})
 
 
@@ -239,7 +240,7 @@ class TestLustreFileSystem:
             lustre(site, **changed)
 
     def test_fails_in_a_local_zone(self, site: Site) -> None:
-        with pytest.raises(FleetError, match="is in the Local Zone us-east-1-dfw-2a, expected an availability zone"):
+        with pytest.raises(FleetError, match="is in the Local Zone us-east-1-dfw-2a, expected an Availability Zone"):
             lustre(site, subnet=site.dallas)
 
     @given(

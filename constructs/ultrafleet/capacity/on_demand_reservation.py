@@ -10,6 +10,7 @@ from ultrafleet.capacity.placement_group import PlacementGroup, PlacementStrateg
 from ultrafleet.catalog import InstanceType
 from ultrafleet.catalog.limits import CAPACITY_RESERVATION_INSTANCES
 from ultrafleet.errors import FleetError, UnknownFactError
+from ultrafleet.removal import apply_removal_policy
 from ultrafleet.rules.capacity_block import validate_reservation_id
 from ultrafleet.rules.zones import validate_zone
 from ultrafleet.tokens import is_token
@@ -62,7 +63,8 @@ class OnDemandCapacityReservation(Construct):
         instance_count: 1 to 1000.
         availability_zone: zone of the reservation and so of the pool's subnet.
         placement_group: a cluster placement group to reserve in. Default: none.
-        retain: keep the reservation when the stack lets go of it. Default: True, since the capacity may not come back.
+        removal_policy: of the reservation and its placement group. Default: they outlive the stack, but not a creation
+            that failed: the capacity may not come back.
 
     Raises:
         FleetError: a type of an UltraServer (sold in capacity blocks only), a count out of range, a malformed zone, a
@@ -123,7 +125,7 @@ class OnDemandCapacityReservation(Construct):
         instance_count: int,
         availability_zone: str,
         placement_group: PlacementGroup | None = None,
-        retain: bool = True,
+        removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         _validate(instance_type, instance_count, availability_zone)
@@ -149,11 +151,10 @@ class OnDemandCapacityReservation(Construct):
                 **({"PlacementGroupArn": placement_group.group_arn} if placement_group else {}),
             },
         )
-        if retain:
-            resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
-            if placement_group is not None:
-                # EC2 deletes no group that a reservation is in, and the stack's deletion would fail.
-                placement_group.retain()
+        apply_removal_policy(resource, removal_policy)
+        if placement_group is not None:
+            # EC2 deletes no group that a reservation is in, and the stack's deletion would fail.
+            placement_group.apply_removal_policy(removal_policy)
         self.capacity_reservation_id = resource.ref
         self.instance_type = instance_type
         self.instance_count = instance_count

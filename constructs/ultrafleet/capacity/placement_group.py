@@ -7,6 +7,7 @@ from constructs import Construct
 
 from ultrafleet.catalog.limits import PARTITIONS_PER_PLACEMENT_GROUP
 from ultrafleet.errors import FleetError
+from ultrafleet.removal import apply_removal_policy
 from ultrafleet.tokens import is_token
 
 
@@ -88,6 +89,10 @@ class PlacementGroup(Construct):
         self.group_arn = f"arn:{stack.partition}:ec2:{stack.region}:{stack.account}:placement-group/{resource.ref}"
         self._resource = resource
 
-    def retain(self) -> None:
-        """Let the group outlive its stack, but not a creation that failed: what stays in it keeps it anyway."""
-        self._resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+    def apply_removal_policy(self, policy: cdk.RemovalPolicy) -> None:
+        """Set what becomes of the group when the stack lets go of it; a reservation in it sets its own policy.
+
+        Args:
+            policy: `DESTROY`, CloudFormation's default, changes nothing.
+        """
+        apply_removal_policy(self._resource, policy)

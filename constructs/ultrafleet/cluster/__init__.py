@@ -6,11 +6,14 @@ from ultrafleet.cluster.addons import ClusterAddons
 from ultrafleet.cluster.fleet_cluster import FleetCluster
 from ultrafleet.cluster.node_role import create_node_role
 from ultrafleet.cluster.system_pool import SystemPool
+from ultrafleet.cluster_reference import ClusterReference, ImportedCluster
 
 __all__ = [
     "ClusterAccess",
     "ClusterAddons",
+    "ClusterReference",
     "FleetCluster",
+    "ImportedCluster",
     "ManagedAddon",
     "SystemPool",
     "access_entries",

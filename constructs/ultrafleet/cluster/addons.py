@@ -1,7 +1,7 @@
 """The cluster's managed add-ons, in an order that works."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import aws_cdk as cdk
 from aws_cdk import aws_eks_v2 as eks
@@ -11,6 +11,7 @@ from constructs import Construct
 from ultrafleet.catalog.eks import AddonName
 from ultrafleet.cluster._addon_catalog import ManagedAddon, select
 from ultrafleet.cluster.system_pool import SystemPool
+from ultrafleet.cluster_reference import ClusterReference, ImportedCluster
 from ultrafleet.errors import FleetError
 
 
@@ -49,7 +50,7 @@ class ClusterAddons(Construct):
         scope: Construct,
         id: str,  # noqa: A002 - the name CDK gives it
         *,
-        cluster: eks.ICluster,
+        cluster: ClusterReference,
         system_pool: SystemPool | None = None,
         addons: Sequence[str | ManagedAddon] = (),
     ) -> None:
@@ -113,7 +114,7 @@ class ClusterAddons(Construct):
                         # Session tags that Pod Identity always sends (EKS user guide, high).
                         "Condition": {
                             "StringEquals": {
-                                "aws:RequestTag/eks-cluster-arn": self._cluster.cluster_arn,
+                                "aws:RequestTag/eks-cluster-arn": _cluster_arn(self, self._cluster),
                                 "aws:RequestTag/kubernetes-namespace": facts.namespace,
                                 "aws:RequestTag/kubernetes-service-account": service_account,
                             }
@@ -149,6 +150,13 @@ class ClusterAddons(Construct):
             if not entry.facts.before_nodes:
                 for resource in before_rest:
                     self.addons[entry.name].add_resource_dependency(resource)
+
+
+def _cluster_arn(scope: Construct, cluster: ClusterReference) -> str:
+    """ARN of the cluster; of an imported one in the stack's region and account."""
+    if isinstance(cluster, ImportedCluster):
+        return cdk.Stack.of(scope).format_arn(service="eks", resource="cluster", resource_name=cluster.cluster_name)
+    return cast("eks.ICluster", cluster).cluster_arn
 
 
 def _statement(statement: Mapping[str, Any], stack: cdk.Stack) -> dict[str, Any]:

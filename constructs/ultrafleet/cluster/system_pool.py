@@ -9,9 +9,11 @@ from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from ultrafleet.capacity.placement_group import PlacementGroup
 from ultrafleet.catalog.eks import AmiType
 from ultrafleet.catalog.limits import METADATA_HOP_LIMIT
 from ultrafleet.cluster.node_role import create_node_role
+from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.errors import FleetError
 
 _DEFAULT_INSTANCE_TYPES = ("m7i.xlarge", "m6i.xlarge")
@@ -41,9 +43,9 @@ class SystemPool(Construct):
         min_size: fewest nodes.
         max_size: most nodes.
         desired_size: nodes at first. A deployment that changes a size sends this one again.
-        volume_size_gib: root volume in GiB.
+        root_volume_gib: root volume in GiB.
         metadata_hop_limit: 1 keeps pods from the instance metadata; 2 lets them.
-        placement_group_name: spread or partition placement group for the nodes. Default: none.
+        placement_group: placement group of the nodes. Default: none.
         release_version: AMI release such as "1.34.2-20261101". Default: EKS's newest when the group is made.
         labels: labels beside `ultrafleet/pool: system`. Default: none.
 
@@ -69,16 +71,16 @@ class SystemPool(Construct):
         scope: Construct,
         id: str,  # noqa: A002 - the name CDK gives it
         *,
-        cluster: eks.ICluster,
+        cluster: ClusterReference,
         subnets: Sequence[ec2.ISubnet],
         node_role: iam.IRole | None = None,
         instance_types: Sequence[str] = _DEFAULT_INSTANCE_TYPES,
         min_size: int = 2,
         max_size: int = 4,
         desired_size: int = 2,
-        volume_size_gib: int = 50,
+        root_volume_gib: int = 50,
         metadata_hop_limit: int = 1,
-        placement_group_name: str | None = None,
+        placement_group: PlacementGroup | None = None,
         release_version: str | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> None:
@@ -91,7 +93,7 @@ class SystemPool(Construct):
                 remedy="pass the subnets of the system nodes",
             )
         _check_sizes(min_size, desired_size, max_size)
-        _check_range("volume_size_gib", volume_size_gib, range(20, 65537))
+        _check_range("root_volume_gib", root_volume_gib, range(20, 65537))
         _check_range("metadata_hop_limit", metadata_hop_limit, _HOP_LIMITS)
         clash = sorted(set(labels or {}) & set(self.LABELS))
         if clash:
@@ -115,14 +117,14 @@ class SystemPool(Construct):
                         "ebs": {
                             "deleteOnTermination": True,
                             "encrypted": True,
-                            "volumeSize": volume_size_gib,
+                            "volumeSize": root_volume_gib,
                             "volumeType": "gp3",
                         },
                     }
                 ],
                 "metadataOptions": {"httpTokens": "required", "httpPutResponseHopLimit": metadata_hop_limit},
                 # No security groups: EKS puts the cluster's own on the nodes.
-                **({"placement": {"groupName": placement_group_name}} if placement_group_name else {}),
+                **({"placement": {"groupName": placement_group.group_name}} if placement_group else {}),
                 "tagSpecifications": [
                     {"resourceType": kind, "tags": [{"key": "Name", "value": f"{cluster.cluster_name}-system"}]}
                     for kind in ("instance", "volume")

@@ -19,6 +19,7 @@ from ultrafleet.cluster_addons.controllers import (
     training_controllers,
 )
 from ultrafleet.cluster_addons.load_balancer_policy import load_balancer_statements
+from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.consistency import inconsistencies
 from ultrafleet.delivery.delivery import Delivery
 from ultrafleet.delivery.pod_identity import pod_identity
@@ -54,7 +55,7 @@ class FleetPlatform(Construct):
         scope: parent.
         id: construct id.
         delivery: how charts and objects reach the cluster.
-        cluster_name: name of the cluster.
+        cluster: cluster of `aws_eks` or `aws_eks_v2`, a `FleetCluster`, or an `ImportedCluster` by its name.
         kubernetes_version: "major.minor" of the cluster; a plain value.
         pools: nodes of the pools: `UltraServerPool.kubernetes_nodes`.
         vpc_id: VPC of the cluster, for load balancers. With `inference`, this or `vpc_tags` is needed.
@@ -83,7 +84,7 @@ class FleetPlatform(Construct):
         id: str,  # noqa: A002 - the name CDK gives it
         *,
         delivery: Delivery,
-        cluster_name: str,
+        cluster: ClusterReference,
         kubernetes_version: str,
         pools: Sequence[PoolNodes],
         vpc_id: str | None = None,
@@ -111,7 +112,7 @@ class FleetPlatform(Construct):
         if inference:
             releases += inference_controllers(
                 table,
-                cluster_name=cluster_name,
+                cluster_name=cluster.cluster_name,
                 region=cdk.Stack.of(self).region,
                 vpc=_vpc_values(vpc_id, vpc_tags),
                 scaled=scaled_models,
@@ -126,7 +127,7 @@ class FleetPlatform(Construct):
             waived_version_rules,
         )
         self.releases = releases
-        identity = [self._load_balancer_identity(cluster_name)] if inference else []
+        identity = [self._load_balancer_identity(cluster.cluster_name)] if inference else []
         for release in releases:
             needs = identity if release.chart.name == "aws-load-balancer-controller" else []
             delivery.add_chart(self, release, after=needs)

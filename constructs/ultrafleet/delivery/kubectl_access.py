@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from ultrafleet.cluster.access import CLUSTER_ADMIN_POLICY, ClusterAccess, add_access_entry
+from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.delivery.kubectl import KubectlDelivery
 from ultrafleet.errors import FleetError
 
@@ -49,7 +50,7 @@ class KubectlAccess(Construct):
     Args:
         scope: parent.
         id: construct id.
-        cluster_name: name of the cluster.
+        cluster: cluster of `aws_eks` or `aws_eks_v2`, a `FleetCluster`, or an `ImportedCluster` by its name.
         kubernetes_version: "major.minor" of the cluster, for the layer.
         vpc: VPC of the cluster.
         subnets: subnets of the function, with a way to the chart repositories.
@@ -69,14 +70,14 @@ class KubectlAccess(Construct):
         scope: Construct,
         id: str,  # noqa: A002 - the name CDK gives it
         *,
-        cluster_name: str,
+        cluster: ClusterReference,
         kubernetes_version: str,
         vpc: ec2.IVpc,
         subnets: Sequence[ec2.ISubnet],
         security_groups: Sequence[ec2.ISecurityGroup],
     ) -> None:
         super().__init__(scope, id)
-        plain = eks.Cluster.from_cluster_attributes(self, "Cluster", cluster_name=cluster_name, vpc=vpc)
+        plain = eks.Cluster.from_cluster_attributes(self, "Cluster", cluster_name=cluster.cluster_name, vpc=vpc)
         provider = eks.KubectlProvider(
             self,
             "Provider",
@@ -98,20 +99,20 @@ class KubectlAccess(Construct):
             self,
             "Administrator",
             ClusterAccess(principal_arn=role.role_arn, policies=[CLUSTER_ADMIN_POLICY]),
-            cluster_name=cluster_name,
+            cluster_name=cluster.cluster_name,
         )
         self.service_token = provider.service_token
-        cluster = eks.Cluster.from_cluster_attributes(
-            self, "ClusterWithKubectl", cluster_name=cluster_name, vpc=vpc, kubectl_provider=provider
+        reached = eks.Cluster.from_cluster_attributes(
+            self, "ClusterWithKubectl", cluster_name=cluster.cluster_name, vpc=vpc, kubectl_provider=provider
         )
-        self.delivery = KubectlDelivery(cluster=cluster, after=self._entry)
+        self.delivery = KubectlDelivery(cluster=reached, after=self._entry)
 
     @staticmethod
     def from_service_token(
         scope: Construct,
         id: str,  # noqa: A002 - the name CDK gives it
         *,
-        cluster_name: str,
+        cluster: ClusterReference,
         service_token: str,
     ) -> KubectlDelivery:
         """Delivery by a provider in another stack.
@@ -119,11 +120,13 @@ class KubectlAccess(Construct):
         Args:
             scope: parent.
             id: construct id.
-            cluster_name: name of the cluster.
+            cluster: as of `KubectlAccess`.
             service_token: ARN of the provider's function; a plain value or a token.
         """
         provider = eks.KubectlProvider.from_kubectl_provider_attributes(
             scope, f"{id}Provider", service_token=service_token
         )
-        cluster = eks.Cluster.from_cluster_attributes(scope, id, cluster_name=cluster_name, kubectl_provider=provider)
-        return KubectlDelivery(cluster=cluster)
+        reached = eks.Cluster.from_cluster_attributes(
+            scope, id, cluster_name=cluster.cluster_name, kubectl_provider=provider
+        )
+        return KubectlDelivery(cluster=reached)

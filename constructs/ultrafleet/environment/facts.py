@@ -7,7 +7,7 @@ from ultrafleet.catalog import Fact, PurchaseOption, is_stale, price
 from ultrafleet.environment.models import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.rules.block_clock import block_is_over
 from ultrafleet.rules.capacity_block import CapacityBlock
-from ultrafleet.rules.ip_budget import PoolIpDemand, SubnetIpBudget, node_ip_demand, subnet_ip_budget
+from ultrafleet.rules.ip_budget import PoolIpDemand, SubnetIpBudget, subnet_ip_budget
 
 PoolSettings = UltraServerPoolSettings | AcceleratorPoolSettings
 
@@ -117,14 +117,12 @@ def ip_budgets(environment: Environment) -> list[SubnetIpBudget]:
 
 def pool_ip_demand(pool: PoolSettings) -> PoolIpDemand:
     """IPs that a pool takes at full size."""
-    return PoolIpDemand(
+    return PoolIpDemand.of(
         pool_name=pool.name,
         nodes=pool.max_nodes,
-        per_node=node_ip_demand(
-            ip_interfaces=sum(interface.takes_ip for interface in pool.layout(pool.instance)),
-            max_pods=pool.node.max_pods,
-            ipv4_per_interface=pool.instance.ipv4_per_interface,
-        ),
+        instance_type=pool.instance,
+        ip_interfaces=sum(interface.takes_ip for interface in pool.layout(pool.instance)),
+        max_pods=pool.node.max_pods,
     )
 
 

@@ -10,6 +10,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from ultrafleet.cluster_reference import ClusterReference, cluster_security_group_id
 from ultrafleet.delivery.delivery import Delivery
 from ultrafleet.delivery.pod_identity import pod_identity
 from ultrafleet.errors import FleetError
@@ -37,8 +38,8 @@ class ModelEndpoint(Construct):
         scope: parent.
         id: construct id.
         delivery: how objects reach the cluster.
-        cluster_name: name of the cluster; plain, since roles are limited to it.
-        cluster_security_group_id: group on the nodes, which lets the load balancer in.
+        cluster: cluster of `aws_eks` or `aws_eks_v2`, a `FleetCluster`, or an `ImportedCluster` by its name
+            and security group, which lets the load balancer in. The name is plain, since roles are limited to it.
         vpc: VPC of the load balancer.
         serving: model, capacity, recipe and replicas.
         subnets: ids or `Name` tags of the load balancer's subnets, in availability zones: those of the system nodes.
@@ -72,8 +73,7 @@ class ModelEndpoint(Construct):
         id: str,  # noqa: A002 - the name CDK gives it
         *,
         delivery: Delivery,
-        cluster_name: str,
-        cluster_security_group_id: str,
+        cluster: ClusterReference,
         vpc: ec2.IVpc,
         serving: Serving,
         subnets: Sequence[str],
@@ -85,6 +85,7 @@ class ModelEndpoint(Construct):
         gateway_image: str = GATEWAY_IMAGE,
     ) -> None:
         super().__init__(scope, id)
+        cluster_name = cluster.cluster_name
         if cdk.Token.is_unresolved(cluster_name):
             raise FleetError(
                 path="cluster_name",
@@ -114,7 +115,7 @@ class ModelEndpoint(Construct):
             generate_secret_string=secretsmanager.SecretStringGenerator(password_length=48, exclude_punctuation=True),
         )
         self.security_group = self._load_balancer_group(
-            gateway, vpc=vpc, client_cidrs=client_cidrs, cluster_security_group_id=cluster_security_group_id
+            gateway, vpc=vpc, client_cidrs=client_cidrs, nodes_group_id=cluster_security_group_id(cluster)
         )
         self.server_role, self.server_identity = self._identity(
             "Server", cluster_name, serving.name, SERVER_ACCOUNT, self._may_read_weights(serving, weights_bucket)
@@ -169,7 +170,7 @@ class ModelEndpoint(Construct):
         return statements
 
     def _load_balancer_group(
-        self, gateway: Gateway, *, vpc: ec2.IVpc, client_cidrs: Sequence[str], cluster_security_group_id: str
+        self, gateway: Gateway, *, vpc: ec2.IVpc, client_cidrs: Sequence[str], nodes_group_id: str
     ) -> ec2.CfnSecurityGroup:
         """Clients to the listener, the listener to the gateway's pods, and nothing else."""
         group = ec2.CfnSecurityGroup(
@@ -192,7 +193,7 @@ class ModelEndpoint(Construct):
                     "ipProtocol": "tcp",
                     "fromPort": GATEWAY_PORT,
                     "toPort": GATEWAY_PORT,
-                    "destinationSecurityGroupId": cluster_security_group_id,
+                    "destinationSecurityGroupId": nodes_group_id,
                     "description": "gateway pods",
                 }
             ],
@@ -202,7 +203,7 @@ class ModelEndpoint(Construct):
         ec2.CfnSecurityGroupIngress(
             self,
             "GatewayFromLoadBalancer",
-            group_id=cluster_security_group_id,
+            group_id=nodes_group_id,
             ip_protocol="tcp",
             from_port=GATEWAY_PORT,
             to_port=GATEWAY_PORT,

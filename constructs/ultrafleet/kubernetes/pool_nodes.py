@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ultrafleet.catalog import InstanceType, UltraServerType
-from ultrafleet.kubernetes.taint import Taint, accelerator_resource
+from ultrafleet.kubernetes.labels import pool_labels
+from ultrafleet.kubernetes.taint import Taint, accelerator_resource, accelerator_taint
+from ultrafleet.layout import Interface
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,43 @@ class PoolNodes:
     taints: Sequence[Taint]
     efa_interfaces: int
     ultraserver_type: UltraServerType | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        pool_name: str,
+        workload: str,
+        instance_type: InstanceType,
+        nodes: int,
+        interfaces: Sequence[Interface],
+        labels: Mapping[str, str],
+        taints: Sequence[Taint] | None = None,
+        ultraserver_type: UltraServerType | None = None,
+    ) -> "PoolNodes":
+        """Nodes with the labels that every pool puts on them.
+
+        Args:
+            pool_name: name of the pool.
+            workload: what it is for.
+            instance_type: type of the nodes.
+            nodes: how many there are when the capacity is there.
+            interfaces: network interfaces of a node.
+            labels: labels of the caller's own; they win.
+            taints: taints of the nodes. Default: the accelerator's usual one.
+            ultraserver_type: the UltraServer that they are. Default: none, they are single instances.
+        """
+        derived = pool_labels(pool_name, instance_type, workload=workload, ultraserver_type=ultraserver_type)
+        return cls(
+            pool_name=pool_name,
+            workload=workload,
+            instance_type=instance_type,
+            nodes=nodes,
+            labels={**derived, **labels},
+            taints=(accelerator_taint(instance_type),) if taints is None else tuple(taints),
+            efa_interfaces=sum(interface.is_efa for interface in interfaces),
+            ultraserver_type=ultraserver_type,
+        )
 
     @property
     def accelerators_per_node(self) -> int:

@@ -5,10 +5,12 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from ultrafleet.catalog.limits import METRICS_PER_ALARM
 from ultrafleet.catalog.metrics import METRICS, sizing_integration
+from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.monitoring.dashboard_body import fewest_accelerators
 
@@ -22,10 +24,10 @@ class FleetAlarms(Construct):
     Args:
         scope: parent.
         id: construct id.
-        cluster_name: the cluster.
+        cluster: cluster of `aws_eks` or `aws_eks_v2`, a `FleetCluster`, or an `ImportedCluster` by its name.
         pools: nodes of the pools.
         reservations: ids of each pool's capacity reservations, by pool name. A pool has an alarm on the latest ten.
-        topic_arn: where alarms go; its policy must let CloudWatch publish, which `BlockSchedule`'s does.
+        topic: where alarms go; its policy must let CloudWatch publish, which `BlockSchedule`'s does.
         unused_minutes: how long capacity may be unused, in minutes. Longer than any pool's drain lead: an emptied pool
             waits for its block's end. Default: 120.
     """
@@ -38,15 +40,15 @@ class FleetAlarms(Construct):
         scope: Construct,
         id: str,  # noqa: A002 - the name CDK gives it
         *,
-        cluster_name: str,
+        cluster: ClusterReference,
         pools: Sequence[PoolNodes],
         reservations: Mapping[str, Sequence[str]],
-        topic_arn: str,
+        topic: sns.ITopic,
         unused_minutes: int = 120,
     ) -> None:
         super().__init__(scope, id)
-        self._cluster = cluster_name
-        self._topic_arn = topic_arn
+        cluster_name = self._cluster = cluster.cluster_name
+        self._topic_arn = topic.topic_arn
         made = [
             self._alarm(
                 "FailedNodes",

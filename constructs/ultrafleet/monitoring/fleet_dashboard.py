@@ -7,6 +7,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.monitoring.dashboard_body import dashboard_body
 
@@ -19,7 +20,8 @@ class FleetDashboard(Construct):
     Args:
         scope: parent.
         id: construct id.
-        cluster_name: the cluster; the dashboard is named after it.
+        cluster: cluster of `aws_eks` or `aws_eks_v2`, a `FleetCluster`, or an `ImportedCluster` by its name. The
+            dashboard is named after it.
         pools: nodes of the pools.
         reservations: ids of each pool's capacity reservations, blocks or others, by pool name.
     """
@@ -32,12 +34,13 @@ class FleetDashboard(Construct):
         scope: Construct,
         id: str,  # noqa: A002 - the name CDK gives it
         *,
-        cluster_name: str,
+        cluster: ClusterReference,
         pools: Sequence[PoolNodes],
         reservations: Mapping[str, Sequence[str]],
     ) -> None:
         super().__init__(scope, id)
         stack = cdk.Stack.of(self)
+        cluster_name = cluster.cluster_name
         self.dashboard_name = f"{cluster_name}-fleet"
         body = dashboard_body(
             cluster_name=cluster_name,

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from ultrafleet.errors import FleetError
 from ultrafleet.network._rules import NO_TRAFFIC
+from ultrafleet.removal import apply_removal_policy
 from ultrafleet.tokens import is_token
 
 
@@ -25,7 +26,8 @@ class EfaSecurityGroup(Construct):
         vpc: VPC of the nodes; EFA traffic doesn't leave it.
         egress_cidrs: IPv4 networks that nodes may call on any port, for images and AWS endpoints. Default: everywhere,
             as the route tables let them. Empty: only nodes of the group.
-        retain: keep the group and its rules when the stack lets go of them. Default: True: pools depend on it.
+        removal_policy: of the group and its rules. Default: they outlive the stack, but not a creation that failed:
+            pools depend on them.
 
     Raises:
         FleetError: an egress network that is no IPv4 CIDR.
@@ -48,7 +50,7 @@ class EfaSecurityGroup(Construct):
         *,
         vpc: ec2.IVpc,
         egress_cidrs: Sequence[str] = ("0.0.0.0/0",),
-        retain: bool = True,
+        removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         _validate(egress_cidrs)
@@ -79,9 +81,8 @@ class EfaSecurityGroup(Construct):
             ip_protocol="-1",
             description="EFA to nodes of this group",
         )
-        if retain:
-            for resource in (group, ingress, egress):
-                resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+        for resource in (group, ingress, egress):
+            apply_removal_policy(resource, removal_policy)
         self.security_group = self.from_security_group_id(self, "Imported", security_group_id=self.security_group_id)
 
 

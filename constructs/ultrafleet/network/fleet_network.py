@@ -11,6 +11,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.network.egress import Egress, NetworkEgress
 from ultrafleet.network.endpoints import NetworkEndpoints
 from ultrafleet.network.flow_logs import NetworkFlowLogs
+from ultrafleet.removal import apply_removal_policy
 from ultrafleet.rules.subnets import SubnetKind, SubnetSpec, validate_subnets
 from ultrafleet.rules.zones import is_local_zone, region_of_zone, zone_suffix
 
@@ -34,8 +35,8 @@ class FleetNetwork(Construct):
             Availability Zone; with a subnet in a Local Zone there is none, and it must be stated.
         interface_endpoints: services by name, such as `ecr.api`. Default: those that nodes of a private cluster call.
         flow_logs: record rejected and accepted traffic. Default: True.
-        retain: keep VPC, subnets, their route table and logs when the stack lets go of them. Default: True: pools stand
-            on them. Egress and endpoints are never kept: they cost, and whoever removes them means it.
+        removal_policy: of VPC, subnets, their route table and logs. Default: they outlive the stack, but not a creation
+            that failed: pools depend on them. Egress and endpoints are never kept: they cost.
 
     Raises:
         FleetError: see `validate_subnets` and `SubnetSpec`; a token as CIDR; zones of another region than the stack's;
@@ -58,13 +59,13 @@ class FleetNetwork(Construct):
         egress: Egress | None = None,
         interface_endpoints: Sequence[str] = ENDPOINT_SERVICES,
         flow_logs: bool = True,
-        retain: bool = True,
+        removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         _validate(cdk.Stack.of(self), cidr, subnets)
         egress = _egress(subnets, egress)
         _validate_endpoints(egress, interface_endpoints)
-        self._retain = retain
+        self._removal_policy = removal_policy
         vpc = ec2.CfnVPC(self, "Resource", cidr_block=cidr, enable_dns_support=True, enable_dns_hostnames=True)
         self._keep(vpc)
         cdk.Tags.of(vpc).add("Name", self.node.path.replace("/", "-"))
@@ -108,7 +109,7 @@ class FleetNetwork(Construct):
             route_table_id=private.attr_route_table_id,
         )
         if flow_logs:
-            NetworkFlowLogs(self, "FlowLogs", vpc_id=self.vpc_id, retain=retain)
+            NetworkFlowLogs(self, "FlowLogs", vpc_id=self.vpc_id, removal_policy=removal_policy)
 
     def subnet(self, name: str) -> ec2.ISubnet:
         """The subnet of that name.
@@ -169,8 +170,7 @@ class FleetNetwork(Construct):
         return cdk.Fn.sub("${AWS::Region}" + zone_suffix(zone))
 
     def _keep(self, resource: cdk.CfnResource) -> None:
-        if self._retain:
-            resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+        apply_removal_policy(resource, self._removal_policy)
 
 
 def _validate(stack: cdk.Stack, cidr: str, subnets: Sequence[SubnetSpec]) -> None:

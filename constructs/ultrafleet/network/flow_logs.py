@@ -15,7 +15,7 @@ class NetworkFlowLogs(Construct):
         id: construct id.
         vpc_id: the VPC.
         retention: how long. Default: three months.
-        retain: keep the log group when the stack lets go of it. Default: True.
+        removal_policy: of the log group. Default: it outlives the stack, but not a creation that failed.
     """
 
     log_group: logs.LogGroup
@@ -28,14 +28,14 @@ class NetworkFlowLogs(Construct):
         *,
         vpc_id: str,
         retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
-        retain: bool = True,
+        removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.log_group = logs.LogGroup(
             self,
             "LogGroup",
             retention=retention,
-            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if retain else cdk.RemovalPolicy.DESTROY,
+            removal_policy=removal_policy,
         )
         stack = cdk.Stack.of(self)
         # The service may write for this account's flow logs only (VPC user guide, high).

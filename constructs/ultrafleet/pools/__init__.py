@@ -1,10 +1,10 @@
 """Node pools: whole UltraServers, and single accelerator instances."""
 
+from ultrafleet.cluster_reference import ClusterReference, ImportedCluster
 from ultrafleet.kubernetes.labels import POOL_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.taint import Taint
 from ultrafleet.pools.accelerator_pool import AcceleratorPool
 from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
-from ultrafleet.pools.resolved_references import ClusterReference, ImportedCluster
 from ultrafleet.pools.ultraserver_pool import UltraServerPool
 
 __all__ = [

@@ -10,12 +10,12 @@ from ultrafleet.capacity.on_demand_reservation import OnDemandReservation
 from ultrafleet.capacity.placement_group import PlacementGroup, PlacementStrategy
 from ultrafleet.catalog import Fabric, InstanceType
 from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
+from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.errors import FleetError
 from ultrafleet.pools.block_capacity import block_pool_shape
 from ultrafleet.pools.launch_template import on_demand_target
 from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
 from ultrafleet.pools.node_pool import NodePool, PoolShape
-from ultrafleet.pools.resolved_references import ClusterReference, read_shared
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 
 
@@ -77,30 +77,30 @@ class AcceleratorPool(NodePool):
         fabric: Fabric | None = None,
         options: NodeOptions | None = None,
     ) -> None:
-        super().__init__(scope, id)
         _validate_capacity(pool_name, instance_type, nodes, blocks, reservation, placement_group)
-        if blocks:
-            shape = block_pool_shape(
-                self,
-                cluster_name=read_shared(cluster, subnet, security_groups).cluster_name,
-                pool_name=pool_name,
-                blocks=blocks,
-                max_size=nodes,
-                capacity_target=capacity_target,
-                drain_lead_minutes=drain_lead_minutes,
-                hold=hold,
-                workload=workload,
+        if not blocks and (drain_lead_minutes is not None or hold):
+            raise FleetError(
+                path=f"pool {pool_name}",
+                verb="has",
+                got=f"no capacity block, but drain_lead_minutes {drain_lead_minutes} and hold {hold}",
+                expected="neither",
+                remedy="the schedule sizes pools on blocks only, change nodes instead",
             )
-        else:
-            if drain_lead_minutes is not None or hold:
-                raise FleetError(
-                    path=f"pool {pool_name}",
-                    verb="has",
-                    got=f"no capacity block, but drain_lead_minutes {drain_lead_minutes} and hold {hold}",
-                    expected="neither",
-                    remedy="the schedule sizes pools on blocks only, change nodes instead",
+
+        def make_shape(pool: Construct, cluster_name: str) -> PoolShape:
+            if blocks:
+                return block_pool_shape(
+                    pool,
+                    cluster_name=cluster_name,
+                    pool_name=pool_name,
+                    blocks=blocks,
+                    max_size=nodes,
+                    capacity_target=capacity_target,
+                    drain_lead_minutes=drain_lead_minutes,
+                    hold=hold,
+                    workload=workload,
                 )
-            shape = PoolShape(
+            return PoolShape(
                 instance_type=instance_type,
                 max_size=nodes,
                 desired_size=nodes,
@@ -114,16 +114,19 @@ class AcceleratorPool(NodePool):
                 ultraserver_type=None,
                 node_group_tags={},
             )
-        self._create(
+
+        super().__init__(
+            scope,
+            id,
             cluster=cluster,
             pool_name=pool_name,
-            shape=shape,
+            make_shape=make_shape,
             subnet=subnet,
             security_groups=security_groups,
             node_role=node_role,
             launch_template_version=launch_template_version,
             fabric=fabric,
-            options=options or NodeOptions(),
+            options=options,
         )
 
 

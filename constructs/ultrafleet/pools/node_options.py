@@ -11,7 +11,7 @@ from ultrafleet.catalog.eks import al2023_ami_type
 from ultrafleet.catalog.limits import MAX_PODS_PER_NODE
 from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.errors import FleetError, UnknownFactError
-from ultrafleet.kubernetes.taint import Taint, accelerator_taint
+from ultrafleet.kubernetes.taint import Taint
 from ultrafleet.layout import EfaIntent, Interface, fabric_layout, layout_violations
 
 DEFAULT_MAX_PODS = 64
@@ -157,7 +157,3 @@ class NodeOptions:
         if self.mask_imex is not None:
             return self.mask_imex
         return instance_type.is_grace
-
-    def derived_taints(self, instance_type: InstanceType) -> Sequence[Taint]:
-        """The accelerator's usual taint, unless the caller chose others."""
-        return self.taints if self.taints is not None else (accelerator_taint(instance_type),)

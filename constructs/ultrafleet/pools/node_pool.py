@@ -1,10 +1,11 @@
 """Common part of UltraServer and accelerator pools: one launch template and one managed node group."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import aws_cdk as cdk
+import jsii
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -12,16 +13,16 @@ from constructs import Construct
 
 from ultrafleet.catalog import Fabric, InstanceType, UltraServerType
 from ultrafleet.catalog.limits import NODES_PER_NODE_GROUP
+from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.errors import FleetError
-from ultrafleet.kubernetes.labels import pool_labels
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.layout import Interface
 from ultrafleet.pools.launch_template import launch_template_data
 from ultrafleet.pools.node_options import NodeOptions
-from ultrafleet.pools.resolved_references import ClusterReference, ResolvedReferences, read_shared, role_arn
+from ultrafleet.pools.resolved_references import ResolvedReferences, read_shared, role_arn
 from ultrafleet.pools.uncertain_facts import uncertain_facts
 from ultrafleet.rules.fabric import launchable_fabric
-from ultrafleet.rules.ip_budget import PoolIpDemand, node_ip_demand, subnet_ip_budget
+from ultrafleet.rules.ip_budget import PoolIpDemand, subnet_ip_budget
 from ultrafleet.rules.names import NAME_RULE, is_name
 from ultrafleet.rules.node_repair import node_repair_config
 from ultrafleet.tokens import is_token
@@ -42,6 +43,10 @@ class PoolShape:
     node_group_tags: Mapping[str, str]
 
 
+PoolShapeFactory = Callable[[Construct, str], PoolShape]
+"""Makes a pool's shape, and what the shape needs in the pool's scope, for a cluster's name."""
+
+
 def validate_pool_name(pool_name: str) -> None:
     """Refuse a name that node groups, labels or launch templates don't take.
 
@@ -57,6 +62,7 @@ def validate_pool_name(pool_name: str) -> None:
         )
 
 
+@jsii.implements(ec2.IConnectable)
 class NodePool(Construct):
     """Launch template and managed node group in one subnet; use `UltraServerPool` or `AcceleratorPool`.
 
@@ -80,28 +86,43 @@ class NodePool(Construct):
     kubernetes_nodes: PoolNodes
     """Facts of the pool that queues, jobs and models need."""
 
-    def _create(
+    def __init__(
         self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the name CDK gives it
         *,
         cluster: ClusterReference,
         pool_name: str,
-        shape: PoolShape,
+        make_shape: PoolShapeFactory,
         subnet: ec2.ISubnet,
         security_groups: Sequence[ec2.ISecurityGroup],
         node_role: iam.IRole | None,
         launch_template_version: int,
         fabric: Fabric | None,
-        options: NodeOptions,
+        options: NodeOptions | None,
     ) -> None:
+        super().__init__(scope, id)
         shared = read_shared(cluster, subnet, security_groups)
+        shape = make_shape(self, shared.cluster_name)
+        options = options or NodeOptions()
         interfaces = _interfaces(pool_name, shape, fabric, options)
         _validate(pool_name, shape, shared, launch_template_version, options, interfaces)
         key = options.root_volume_key
         if key is not None:
             _let_auto_scaling_use(self, key)
+        self._security_groups = security_groups
         self.pool_name = pool_name
         self.instance_type = shape.instance_type
-        self.kubernetes_nodes = pool_nodes(pool_name, shape, options, interfaces)
+        self.kubernetes_nodes = PoolNodes.of(
+            pool_name=pool_name,
+            workload=shape.workload,
+            instance_type=shape.instance_type,
+            nodes=shape.max_size,
+            interfaces=interfaces,
+            labels=options.labels,
+            taints=options.taints,
+            ultraserver_type=shape.ultraserver_type,
+        )
         self.node_role = node_role if node_role is not None else _new_node_role(self)
         self.launch_template = cdk.CfnResource(
             self,
@@ -159,6 +180,11 @@ class NodePool(Construct):
         )
 
     @property
+    def connections(self) -> ec2.Connections:
+        """Security groups of the nodes besides the cluster's own, to allow traffic from and to the pool."""
+        return ec2.Connections(security_groups=list(self._security_groups))
+
+    @property
     def latest_launch_template_version(self) -> str:
         """Number of the newest version of the launch template (a token): what the pool can be moved to."""
         return self.launch_template.get_att("LatestVersionNumber").to_string()
@@ -169,23 +195,6 @@ def _interfaces(pool_name: str, shape: PoolShape, fabric: Fabric | None, options
     if options.interfaces is not None and fabric is None:
         return options.layout(shape.instance_type)
     return options.layout(shape.instance_type, launchable_fabric(pool_name, shape.instance_type, fabric))
-
-
-def pool_nodes(pool_name: str, shape: PoolShape, options: NodeOptions, interfaces: Sequence[Interface]) -> PoolNodes:
-    """Pool's nodes as Kubernetes sees them: the labels and taints are the ones that its node group gets."""
-    derived = pool_labels(
-        pool_name, shape.instance_type, workload=shape.workload, ultraserver_type=shape.ultraserver_type
-    )
-    return PoolNodes(
-        pool_name=pool_name,
-        workload=shape.workload,
-        instance_type=shape.instance_type,
-        nodes=shape.max_size,
-        labels={**derived, **options.labels},
-        taints=tuple(options.derived_taints(shape.instance_type)),
-        efa_interfaces=sum(interface.is_efa for interface in interfaces),
-        ultraserver_type=shape.ultraserver_type,
-    )
 
 
 def _validate(
@@ -229,14 +238,12 @@ def _validate(
             remedy="pass a subnet of that zone",
         )
     if shared.cidr is not None and not is_token(shared.cidr):
-        demand = PoolIpDemand(
+        demand = PoolIpDemand.of(
             pool_name=pool_name,
             nodes=shape.max_size,
-            per_node=node_ip_demand(
-                ip_interfaces=sum(interface.takes_ip for interface in interfaces),
-                max_pods=options.max_pods,
-                ipv4_per_interface=shape.instance_type.ipv4_per_interface,
-            ),
+            instance_type=shape.instance_type,
+            ip_interfaces=sum(interface.takes_ip for interface in interfaces),
+            max_pods=options.max_pods,
         )
         subnet_ip_budget(subnet_name=f"of pool {pool_name}", cidr=shared.cidr, demands=[demand]).check()
 

@@ -3,35 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
 
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 
-
-class ClusterReference(Protocol):
-    """The parts of an `ICluster` of `aws_eks` or `aws_eks_v2` that a pool reads. Imported ones state both."""
-
-    @property
-    def cluster_name(self) -> str:
-        """Name of the cluster."""
-
-    @property
-    def cluster_security_group_id(self) -> str:
-        """Security group that EKS made for the cluster."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImportedCluster:
-    """A cluster by the two values that pools read, for stacks that import nothing else of it.
-
-    Attributes:
-        cluster_name: name of the cluster.
-        cluster_security_group_id: security group that EKS made for it; a plain id or a token.
-    """
-
-    cluster_name: str
-    cluster_security_group_id: str
+from ultrafleet.cluster_reference import ClusterReference, cluster_security_group_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +54,7 @@ def _read(
     return ResolvedReferences(
         cluster_name=cluster.cluster_name,
         security_group_ids=(
-            cluster.cluster_security_group_id,
+            cluster_security_group_id(cluster),
             *(group.security_group_id for group in security_groups),
         ),
         subnet_id=subnet.subnet_id,

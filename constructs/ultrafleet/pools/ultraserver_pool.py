@@ -7,11 +7,11 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ultrafleet.catalog import Fabric, UltraServerType
+from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.errors import FleetError
 from ultrafleet.pools.block_capacity import block_pool_shape
 from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
 from ultrafleet.pools.node_pool import NodePool
-from ultrafleet.pools.resolved_references import ClusterReference, read_shared
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 
 
@@ -71,7 +71,6 @@ class UltraServerPool(NodePool):
         fabric: Fabric | None = None,
         options: NodeOptions | None = None,
     ) -> None:
-        super().__init__(scope, id)
         validate_block_sequence(pool_name, blocks)
         for block in blocks:
             if block.ultraserver_type != ultraserver_type:
@@ -82,13 +81,14 @@ class UltraServerPool(NodePool):
                     expected=f"one {ultraserver_type}",
                     remedy="pass a block that holds the UltraServer",
                 )
-        self.ultraserver_type = ultraserver_type
-        self._create(
+        super().__init__(
+            scope,
+            id,
             cluster=cluster,
             pool_name=pool_name,
-            shape=block_pool_shape(
-                self,
-                cluster_name=read_shared(cluster, subnet, security_groups).cluster_name,
+            make_shape=lambda pool, cluster_name: block_pool_shape(
+                pool,
+                cluster_name=cluster_name,
                 pool_name=pool_name,
                 blocks=blocks,
                 max_size=blocks[0].instance_count,
@@ -102,5 +102,6 @@ class UltraServerPool(NodePool):
             node_role=node_role,
             launch_template_version=launch_template_version,
             fabric=fabric,
-            options=options or NodeOptions(),
+            options=options,
         )
+        self.ultraserver_type = ultraserver_type

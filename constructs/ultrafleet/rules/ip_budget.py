@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ultrafleet.catalog import limits
+from ultrafleet.catalog import InstanceType, limits
 from ultrafleet.errors import FleetError
 
 PREFIX_ADDRESSES: Final = limits.ADDRESSES_PER_PREFIX.value
@@ -57,6 +57,24 @@ class PoolIpDemand:
     pool_name: str
     nodes: int
     per_node: NodeIpDemand
+
+    @classmethod
+    def of(
+        cls, *, pool_name: str, nodes: int, instance_type: InstanceType, ip_interfaces: int, max_pods: int
+    ) -> "PoolIpDemand":
+        """Demand of a pool whose nodes have one layout.
+
+        Args:
+            pool_name: name of the pool.
+            nodes: its nodes.
+            instance_type: their type.
+            ip_interfaces: interfaces of a node with an address.
+            max_pods: pods of a node at most.
+        """
+        per_node = node_ip_demand(
+            ip_interfaces=ip_interfaces, max_pods=max_pods, ipv4_per_interface=instance_type.ipv4_per_interface
+        )
+        return cls(pool_name=pool_name, nodes=nodes, per_node=per_node)
 
     @property
     def addresses(self) -> int:

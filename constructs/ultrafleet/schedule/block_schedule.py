@@ -12,6 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
+from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.rules.block_clock import TICK_MINUTES
 from ultrafleet.rules.names import validate_cluster_name
 from ultrafleet.schedule.alarms import ScheduleAlarms
@@ -33,8 +34,9 @@ class BlockSchedule(Construct):
     Args:
         scope: parent.
         id: construct id.
-        cluster_name: the cluster; a plain name or a token. The machine may read the groups of blocks that begin with
-            it and a hyphen, which is how the pools name theirs.
+        cluster: cluster of `aws_eks` or `aws_eks_v2`, a `FleetCluster`, or an `ImportedCluster` by its name, whose
+            name is plain or a token. The machine may read the groups of blocks that begin with the name and a hyphen,
+            which is how the pools name theirs.
         topic: where alarms and EC2's capacity block events go. They are let in by its policy; the policy of an
             imported topic, and the key of any, must let CloudWatch and (without conditions, which it can't meet)
             EventBridge publish. Default: a new one, encrypted and without subscribers.
@@ -42,6 +44,7 @@ class BlockSchedule(Construct):
             CloudWatch Logs are let in by its policy; an imported key's policy must let them. Default: a new one.
         enabled: start the machine. False stops all sizing: pools stay as they are, and EC2 kills what is left on a
             block when it ends; the alarm on a schedule that does not run tells of it once. Default: True.
+        removal_policy: of the key and the logs that are made here. Default: they go with the stack.
 
     Raises:
         FleetError: a cluster name that EKS refuses. It is part of ARNs of the machine's policy and, in quotes, in an
@@ -60,14 +63,17 @@ class BlockSchedule(Construct):
         scope: Construct,
         id: str,  # noqa: A002 - the name CDK gives it
         *,
-        cluster_name: str,
+        cluster: ClusterReference,
         topic: sns.ITopic | None = None,
         encryption_key: kms.IKey | None = None,
         enabled: bool = True,
+        removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.DESTROY,
     ) -> None:
+        cluster_name = cluster.cluster_name
         if not is_token(cluster_name):
             validate_cluster_name(cluster_name)
         super().__init__(scope, id)
+        self._removal_policy = removal_policy
         key = encryption_key if encryption_key is not None else self._key()
         self._let_services_use(key)
         self.dead_letter_queue = sqs.Queue(
@@ -97,7 +103,7 @@ class BlockSchedule(Construct):
             "Key",
             description="topic, queue and logs of the block schedule",
             enable_key_rotation=True,
-            removal_policy=cdk.RemovalPolicy.DESTROY,
+            removal_policy=self._removal_policy,
         )
 
     def _let_services_use(self, key: kms.IKey) -> None:
@@ -144,7 +150,7 @@ class BlockSchedule(Construct):
             log_group_name=f"{_LOG_GROUPS}/{cluster_name}-block-schedule",
             encryption_key=key,
             retention=logs.RetentionDays.ONE_MONTH,
-            removal_policy=cdk.RemovalPolicy.DESTROY,
+            removal_policy=self._removal_policy,
         )
         role = iam.Role(
             self,

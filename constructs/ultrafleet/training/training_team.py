@@ -8,6 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ultrafleet.cluster.access import ClusterAccess, add_access_entry
+from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.delivery.delivery import Delivery
 from ultrafleet.delivery.pod_identity import pod_identity
 from ultrafleet.jobs.pod import SERVICE_ACCOUNT
@@ -24,7 +25,8 @@ class TrainingTeam(Construct):
         scope: parent.
         id: construct id.
         delivery: how objects reach the cluster.
-        cluster_name: name of the cluster; plain, since roles are limited to it.
+        cluster: cluster of `aws_eks` or `aws_eks_v2`, a `FleetCluster`, or an `ImportedCluster` by its name. The
+            name is plain, since roles are limited to it.
         team_name: name of the team and its namespace, up to 40 characters.
         workload: which queue it uses, one of the pools' workloads.
         member_role_arns: IAM roles of its people, who may run jobs in the namespace and nothing else. Plain values.
@@ -50,7 +52,7 @@ class TrainingTeam(Construct):
         id: str,  # noqa: A002 - the name CDK gives it
         *,
         delivery: Delivery,
-        cluster_name: str,
+        cluster: ClusterReference,
         team_name: str,
         workload: str = "training",
         member_role_arns: Sequence[str] = (),
@@ -66,7 +68,7 @@ class TrainingTeam(Construct):
         self.role, _ = pod_identity(
             self,
             "Jobs",
-            cluster_name=cluster_name,
+            cluster_name=cluster.cluster_name,
             namespace=team_name,
             service_account=SERVICE_ACCOUNT,
             description=f"training jobs of {team_name}",
@@ -77,7 +79,7 @@ class TrainingTeam(Construct):
                 self,
                 f"Member {arn.replace('/', ':')}",
                 ClusterAccess(principal_arn=arn, kubernetes_groups=[team_group(team_name)]),
-                cluster_name=cluster_name,
+                cluster_name=cluster.cluster_name,
             )
         if file_system is not None:
             manifests += lustre_volume(
