@@ -107,8 +107,11 @@ class InstanceType(CatalogEntry, InstanceTypeFacts):
         if facts is None and network_cards is None:
             if name in other_type_names():
                 raise UnknownFactError(
-                    f"no facts of {name} are in the catalog ({other_type_names()[name].note}), expected a type with "
-                    f"facts: pass InstanceType.of({name!r}, facts=InstanceTypeFacts(...))"
+                    path=f"no facts of {name}",
+                    verb="are",
+                    got=f"in the catalog ({other_type_names()[name].note})",
+                    expected="a type with facts",
+                    remedy=f"pass InstanceType.of({name!r}, facts=InstanceTypeFacts(...))",
                 )
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=3, cutoff=0.6) or list(known)

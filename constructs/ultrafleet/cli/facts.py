@@ -32,7 +32,13 @@ def facts(
     listed = all_facts(prefix, known=confidence or tuple(Known))
     if not listed and not all_facts(prefix):
         rooms = ", ".join(dict.fromkeys(f"{item.room}/" for item in all_facts()))
-        raise FleetError(f"no fact's id begins with {prefix!r}, expected one of {rooms}: correct the prefix")
+        raise FleetError(
+            path="no fact's id",
+            verb="begins with",
+            got=repr(prefix),
+            expected=f"one of {rooms}",
+            remedy="correct the prefix",
+        )
     if as_json:
         json.dump([item.keys for item in listed], sys.stdout, indent=2)
         print()

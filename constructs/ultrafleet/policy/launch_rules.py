@@ -81,9 +81,7 @@ def _public_ip(template: Template) -> Iterator[Problem]:
 def _groups_twice(template: Template) -> Iterator[Problem]:
     for launch in launches(template):
         for key in ("SecurityGroupIds", "SecurityGroups"):
-            message = (
-                f"{key} is stated beside NetworkInterfaces, expected Groups on each interface: move them there"
-            )
+            message = f"{key} is stated beside NetworkInterfaces, expected Groups on each interface: move them there"
             stated = launch.get(key)
             if launch.interfaces and stated != []:
                 yield from must_not_be_stated(launch.resource.logical_id, key, stated, message)
