@@ -12,9 +12,12 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
 from cfnlint.api import lint_file
 from cfnlint.config import ManualArgs
+from cfnlint.helpers import create_rules
+from cfnlint.match import Match
 from typer.testing import CliRunner
 
 from helpers.policy_faults import DATA, FAULTS, edited
+from helpers.policy_group_faults import GROUP_FAULTS
 from ultrafleet.cli import app, main
 from ultrafleet.errors import FleetError
 from ultrafleet.policy import (
@@ -22,6 +25,7 @@ from ultrafleet.policy import (
     Acknowledgement,
     Severity,
     acknowledge,
+    cfn_lint,
     check_templates,
     read_acknowledgements,
 )
@@ -186,15 +190,41 @@ class TestPlugin:
         assert FleetPolicy().rule_ids == [rule.id for rule in RULES]
 
 
-@pytest.mark.parametrize(
-    ("fault", "rule"), [("IMDSv1", "E9700"), ("an SSH key", "W9700"), ("EFA on B300's first card", "E9700")]
-)
-def test_cfn_lint_finds_the_same(tmp_path: Path, fault: str, rule: str) -> None:
-    arguments = ManualArgs(append_rules=["ultrafleet.policy.cfn_lint"], include_checks=["I"])
-    ours = [
-        match
-        for match in lint_file(Path(written(tmp_path / "bad.json", fault)), arguments)
-        if match.rule.id in {"E9700", "W9700", "I9700"}
-    ]
-    assert [match.rule.id for match in ours] == [rule]
-    assert ours[0].message.endswith(f"[{FAULTS[fault][1]}]")
+def linted(path: Path, **arguments: Any) -> list[Match]:
+    """What cfn-lint reports by our rules."""
+    given = ManualArgs(append_rules=["ultrafleet.policy.cfn_lint"], include_checks=["I"], **arguments)
+    return [match for match in lint_file(path, given) if "ultrafleet" in match.rule.tags]
+
+
+class TestCfnLint:
+    @pytest.mark.parametrize(
+        ("fault", "rule"), [("IMDSv1", "E9706"), ("an SSH key", "W9707"), ("EFA on B300's first card", "E9701")]
+    )
+    def test_finds_the_same_under_an_id_of_each_rule(self, tmp_path: Path, fault: str, rule: str) -> None:
+        (match,) = linted(Path(written(tmp_path / "bad.json", fault)))
+        assert match.rule.id == rule
+        assert match.message.endswith(f"[{FAULTS[fault][1]}]")
+        assert match.rule.shortdesc == f"ultrafleet {FAULTS[fault][1]}"
+
+    def test_ignores_one_rule(self, tmp_path: Path) -> None:
+        path = Path(written(tmp_path / "bad.json", "IMDSv1"))
+        assert linted(path, ignore_checks=["E9706"]) == []
+        assert len(linted(path, ignore_checks=["E9701"])) == 1
+        assert linted(path, ignore_checks=["E97"]) == []
+
+    def test_every_rule_has_ids_that_are_its_own(self) -> None:
+        made = [rule for rule in create_rules(cfn_lint) if "ultrafleet" in rule.tags]
+        assert len({rule.id for rule in made}) == len(made)
+        assert len({rule.number for rule in RULES}) == len(RULES)
+        assert all(0 < rule.number < 100 for rule in RULES)
+        assert {rule.tags[1] for rule in made} == {rule.id for rule in RULES}
+        assert all(rule.description for rule in made)
+        (targets,) = [rule for rule in made if rule.id == "E9711"]
+        assert targets.source_url.startswith("https://docs.aws.amazon.com/")
+
+    def test_every_finding_has_an_id(self) -> None:
+        ids = {(rule.id[0], rule.tags[1]) for rule in create_rules(cfn_lint)}
+        letters = {Severity.ERROR: "E", Severity.WARNING: "W", Severity.UNKNOWN: "I"}
+        for edit, *_ in {**FAULTS, **GROUP_FAULTS}.values():
+            for finding in check_templates([edited(edit)]):
+                assert (letters[finding.severity], finding.rule) in ids

@@ -26,7 +26,9 @@ The same rules, elsewhere:
 | cfn-lint | `cfn-lint --append-rules ultrafleet.policy.cfn_lint --ignore-checks E3628 -- template.yaml` |
 | Python | `check_templates(read_templates([Path("cdk.out")]))`, both from `ultrafleet.policy` |
 
-cfn-lint reports them as E9700, W9700 and I9700. E3628 is its own: its list of instance types lacks p6e-gb200 and trn2u.
+cfn-lint reports each rule under an id of its own, which is beside it below: E97nn for errors, W97nn for warnings, I97nn
+for values that are only known at deployment. `--ignore-checks E9708` leaves one out, `--ignore-checks E97` all errors.
+`--include-checks I` shows the third kind. E3628 is cfn-lint's own: its list of instance types lacks p6e-gb200 and trn2u.
 
 A rule may give less than the severity of its heading, such as a warning for what is not stated and an error for what is
 stated wrongly.
@@ -62,7 +64,7 @@ def document() -> str:
     """The page."""
     rules = (
         f"\n## `{rule.id}`\n\n"
-        f"*{rule.severity}* · protects from: {rule.protects_from}.\n\n"
+        f"*{rule.severity}* · cfn-lint 97{rule.number:02} · protects from: {rule.protects_from}.\n\n"
         f"Remedy: {rule.remedy}.\n\nSource: {rule.source}.\n"
         for rule in RULES
     )

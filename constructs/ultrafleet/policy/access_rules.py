@@ -112,6 +112,7 @@ def _authentication(template: Template) -> Iterator[Problem]:
 RULES = (
     PolicyRule(
         id="public-endpoint",
+        number=38,
         severity=Severity.ERROR,
         protects_from="a Kubernetes API that is reachable from the internet",
         source=Source("EKS user guide, cluster endpoint access"),
@@ -120,6 +121,7 @@ RULES = (
     ),
     PolicyRule(
         id="all-rights",
+        number=39,
         severity=Severity.ERROR,
         protects_from="a pod that takes over the account",
         source=Source("IAM user guide, least privilege"),
@@ -128,6 +130,7 @@ RULES = (
     ),
     PolicyRule(
         id="trust-everybody",
+        number=40,
         severity=Severity.ERROR,
         protects_from="any AWS account that assumes the role",
         source=Source("IAM user guide, trust policies"),
@@ -136,6 +139,7 @@ RULES = (
     ),
     PolicyRule(
         id="authentication-mode",
+        number=41,
         severity=Severity.WARNING,
         protects_from="access to the cluster that no review sees",
         source=Source("EKS user guide, access entries; that they are better: ours"),

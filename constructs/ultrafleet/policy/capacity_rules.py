@@ -232,6 +232,7 @@ _EC2 = "EC2 user guide"
 RULES = (
     PolicyRule(
         id="market-and-reservation",
+        number=9,
         severity=Severity.ERROR,
         protects_from="launches that fail, or that run beside the block that was paid for",
         source=Source(f"{_EC2}, launch instances using Capacity Blocks"),
@@ -240,6 +241,7 @@ RULES = (
     ),
     PolicyRule(
         id="reservation-id",
+        number=10,
         severity=Severity.ERROR,
         protects_from="a launch template that targets nothing",
         source=Source("EKS user guide, Capacity Blocks"),
@@ -248,6 +250,7 @@ RULES = (
     ),
     PolicyRule(
         id="placement-with-block",
+        number=11,
         severity=Severity.ERROR,
         protects_from="launches that EC2 refuses, or capacity that is paid for and stranded",
         source=replace(
@@ -259,6 +262,7 @@ RULES = (
     ),
     PolicyRule(
         id="placement-strategy",
+        number=12,
         severity=Severity.WARNING,
         protects_from="instances that are far apart, with higher latency",
         source=Source(f"{_EC2}, placement groups and EFA"),
@@ -267,6 +271,7 @@ RULES = (
     ),
     PolicyRule(
         id="block-in-cloudformation",
+        number=13,
         severity=Severity.ERROR,
         protects_from="a stack that fails: CloudFormation can't buy a capacity block",
         source=Source("CloudFormation schema of AWS::EC2::CapacityReservation; EC2 API, PurchaseCapacityBlock"),
@@ -275,6 +280,7 @@ RULES = (
     ),
     PolicyRule(
         id="reservation-agreement",
+        number=14,
         severity=Severity.ERROR,
         protects_from="launches that find no capacity beside a reservation that costs money",
         source=Source(f"{_EC2}, Capacity Reservations: type, zone and platform have to match"),
@@ -283,6 +289,7 @@ RULES = (
     ),
     PolicyRule(
         id="reservation-group",
+        number=15,
         severity=Severity.ERROR,
         protects_from="a group that takes no reservations, or launches that find none of their type",
         source=Source(f"{_EC2}, create a Capacity Reservation group; Resource Groups, service configurations"),

@@ -1,73 +1,61 @@
 """The policy as rules of cfn-lint: `cfn-lint --append-rules ultrafleet.policy.cfn_lint -- template.yaml`.
 
-E9700 reports errors, W9700 warnings, I9700 values that are only known at deployment. `ignore_checks` of cfn-lint work.
+Each rule has an id of its own: E97nn for its errors, W97nn for its warnings, I97nn for values that are only known at
+deployment, where nn is `PolicyRule.number`. `ignore_checks` of cfn-lint work, for one of them or, as `E97`, for all.
 """
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from cfnlint.rules import CloudFormationLintRule, RuleMatch
 from cfnlint.template import Template as LintedTemplate
 
-from ultrafleet.policy.engine import check_templates
-from ultrafleet.policy.rule import Finding, Severity
+from ultrafleet.policy.engine import RULES, check_templates
+from ultrafleet.policy.rule import Finding, PolicyRule, Severity
 from ultrafleet.templates.template import Template
 
+_LETTERS: Final = {Severity.ERROR: "E", Severity.WARNING: "W", Severity.UNKNOWN: "I"}
 _found: WeakKeyDictionary[Any, list[Finding]] = WeakKeyDictionary()
 
 
 def _findings(linted: LintedTemplate) -> list[Finding]:
-    """The three rules below share one run."""
+    """Findings of every rule: one run for all classes below."""
     if linted not in _found:
         _found[linted] = check_templates([Template(name=str(linted.filename), content=linted.template)])
     return _found[linted]
 
 
-def _matches(linted: LintedTemplate, severity: Severity) -> Iterator[RuleMatch]:
-    for finding in _findings(linted):
-        if finding.severity is severity:
-            path = ["Resources", finding.resource] if finding.resource else ["Resources"]
-            yield RuleMatch(path, f"{finding.message} [{finding.rule}]")
+def _lint_rule(rule: PolicyRule, severity: Severity) -> type[Any]:
+    """Class of cfn-lint for the findings of one rule that have one severity."""
+
+    def match(_: CloudFormationLintRule, cfn: LintedTemplate) -> list[RuleMatch]:
+        return [
+            RuleMatch(
+                ["Resources", finding.resource] if finding.resource else ["Resources"],
+                f"{finding.message} [{finding.rule}]",
+            )
+            for finding in _findings(cfn)
+            if finding.rule == rule.id and finding.severity is severity
+        ]
+
+    lint_id = f"{_LETTERS[severity]}97{rule.number:02}"
+    described = {
+        "id": lint_id,
+        "shortdesc": f"ultrafleet {rule.id}",
+        "description": f"Protects from {rule.protects_from}. To mend it: {rule.remedy}",
+        "source_url": rule.source.address or "",
+        "tags": ["ultrafleet", rule.id],
+        "match": match,
+    }
+    return type(lint_id, (CloudFormationLintRule,), described)
 
 
-class FleetErrors(CloudFormationLintRule):  # type: ignore[misc]  # no types in the wheel
-    """Errors: what doesn't launch, costs money or allows access."""
-
-    id = "E9700"
-    shortdesc = "Errors of ultrafleet's policy"
-    description = "Rules of accelerated fleets, see docs/policy.md"
-    source_url = ""
-    tags: ClassVar[list[str]] = ["ultrafleet"]
-
-    def match(self, cfn: LintedTemplate) -> list[RuleMatch]:
-        """Errors of a template."""
-        return list(_matches(cfn, Severity.ERROR))
-
-
-class FleetWarnings(CloudFormationLintRule):  # type: ignore[misc]  # no types in the wheel
-    """Warnings: what works, and is not what should be."""
-
-    id = "W9700"
-    shortdesc = "Warnings of ultrafleet's policy"
-    description = "Rules of accelerated fleets, see docs/policy.md"
-    source_url = ""
-    tags: ClassVar[list[str]] = ["ultrafleet"]
-
-    def match(self, cfn: LintedTemplate) -> list[RuleMatch]:
-        """Warnings of a template."""
-        return list(_matches(cfn, Severity.WARNING))
-
-
-class FleetUnknowns(CloudFormationLintRule):  # type: ignore[misc]  # no types in the wheel
-    """Unknown values: what only a deployment decides."""
-
-    id = "I9700"
-    shortdesc = "Undecided findings of ultrafleet's policy"
-    description = "Values that rules of accelerated fleets need and that no template shows"
-    source_url = ""
-    tags: ClassVar[list[str]] = ["ultrafleet"]
-
-    def match(self, cfn: LintedTemplate) -> list[RuleMatch]:
-        """Unknown values of a template."""
-        return list(_matches(cfn, Severity.UNKNOWN))
+# cfn-lint takes the classes that it finds in a module.
+globals().update(
+    {
+        lint_rule.__name__: lint_rule
+        for rule in RULES
+        for severity in list(_LETTERS)[list(_LETTERS).index(rule.severity) :]  # a rule may find less than its severity
+        for lint_rule in [_lint_rule(rule, severity)]
+    }
+)

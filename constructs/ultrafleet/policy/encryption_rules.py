@@ -50,6 +50,7 @@ def _of(logical_id: str, volume: Mapping[str, Any], name: str) -> Iterator[Probl
 RULES = (
     PolicyRule(
         id="volume-encryption",
+        number=37,
         severity=Severity.ERROR,
         protects_from="data that is readable from a copied volume or snapshot",
         source=Source("EC2 user guide, EBS encryption: off unless stated, or the account's default"),

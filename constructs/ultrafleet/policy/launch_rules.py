@@ -140,6 +140,7 @@ _EC2 = "EC2 user guide"
 RULES = (
     PolicyRule(
         id="efa-layout",
+        number=1,
         severity=Severity.ERROR,
         protects_from="instances that EC2 refuses, or that launch with less bandwidth than they were bought with",
         source=Source(f"{_EC2}, EFA interfaces by instance type, and network cards; see docs/efa-layout.md"),
@@ -148,6 +149,7 @@ RULES = (
     ),
     PolicyRule(
         id="no-efa",
+        number=2,
         severity=Severity.WARNING,
         protects_from="an UltraServer whose nodes reach others over TCP only",
         source=Source(f"{_EC2}, EFA interfaces by instance type; that it is meant otherwise: ours"),
@@ -156,6 +158,7 @@ RULES = (
     ),
     PolicyRule(
         id="instance-type",
+        number=3,
         severity=Severity.WARNING,
         protects_from="a type that doesn't exist, and rules that don't know its cards",
         source=Source("docs/catalog.md, which names the source of each type; EC2 may know newer ones"),
@@ -164,6 +167,7 @@ RULES = (
     ),
     PolicyRule(
         id="public-ip",
+        number=4,
         severity=Severity.ERROR,
         protects_from="launches that RunInstances refuses: no public address on instances with several interfaces",
         source=Source(f"{_EC2}, public IPv4 addresses"),
@@ -172,6 +176,7 @@ RULES = (
     ),
     PolicyRule(
         id="security-groups-twice",
+        number=5,
         severity=Severity.ERROR,
         protects_from="launches that EC2 refuses",
         source=Source("EC2 API reference, RunInstances; EKS user guide, launch templates"),
@@ -180,6 +185,7 @@ RULES = (
     ),
     PolicyRule(
         id="imdsv2",
+        number=6,
         severity=Severity.ERROR,
         protects_from="the node's credentials in the hands of any pod",
         source=Source(f"{_EC2}, instance metadata"),
@@ -188,6 +194,7 @@ RULES = (
     ),
     PolicyRule(
         id="ssh-key",
+        number=7,
         severity=Severity.WARNING,
         protects_from="keys that are shared and never rotated",
         source=Source(f"{_EC2}, key pairs; that there should be none: ours"),
@@ -196,6 +203,7 @@ RULES = (
     ),
     PolicyRule(
         id="user-data-size",
+        number=8,
         severity=Severity.ERROR,
         protects_from="a launch template that EC2 refuses",
         source=source("limit/ec2/user-data-bytes"),

@@ -72,6 +72,7 @@ def _security_group_rules(template: Template) -> Iterator[Problem]:
 RULES = (
     PolicyRule(
         id="unread",
+        number=42,
         severity=Severity.UNKNOWN,
         protects_from="resources that no rule has looked at",
         source=Source("CloudFormation user guide, Fn::ForEach and transforms"),
@@ -81,6 +82,7 @@ RULES = (
     ),
     PolicyRule(
         id="stack-limits",
+        number=43,
         severity=Severity.ERROR,
         protects_from="a stack that CloudFormation refuses",
         source=limits.source("limit/cloudformation/resources-per-stack"),
@@ -89,6 +91,7 @@ RULES = (
     ),
     PolicyRule(
         id="node-group-quota",
+        number=44,
         severity=Severity.WARNING,
         protects_from=f"a deployment that stops after {MAX_NODE_GROUPS} node groups",
         source=limits.source("limit/eks/node-groups-per-cluster"),
@@ -97,6 +100,7 @@ RULES = (
     ),
     PolicyRule(
         id="node-quota",
+        number=45,
         severity=Severity.WARNING,
         protects_from="a node group that doesn't grow to its size",
         source=limits.source("limit/eks/nodes-per-node-group"),
@@ -105,6 +109,7 @@ RULES = (
     ),
     PolicyRule(
         id="security-group-rules",
+        number=46,
         severity=Severity.WARNING,
         protects_from="a security group that EC2 refuses",
         source=limits.source("limit/vpc/rules-per-security-group"),

@@ -72,6 +72,7 @@ def _mime(template: Template) -> Iterator[Problem]:
 RULES = (
     PolicyRule(
         id="node-group-launch-template",
+        number=23,
         severity=Severity.ERROR,
         protects_from="a node group that EKS refuses",
         source=Source("EKS user guide, launch templates of managed node groups"),
@@ -80,6 +81,7 @@ RULES = (
     ),
     PolicyRule(
         id="user-data-mime",
+        number=24,
         severity=Severity.ERROR,
         protects_from="a node group that EKS refuses",
         source=Source("EKS user guide, launch templates of managed node groups, user data"),

@@ -168,6 +168,7 @@ def _cluster_subnets(template: Template) -> Iterator[Problem]:
 RULES = (
     PolicyRule(
         id="efa-security-group",
+        number=32,
         severity=Severity.ERROR,
         protects_from="jobs that hang: EFA's packets are dropped silently",
         source=Source("EC2 user guide, EFA security group"),
@@ -176,6 +177,7 @@ RULES = (
     ),
     PolicyRule(
         id="open-to-everybody",
+        number=33,
         severity=Severity.ERROR,
         protects_from="access from the internet",
         source=Source("EC2 user guide, security groups; the rule itself is ours"),
@@ -184,6 +186,7 @@ RULES = (
     ),
     PolicyRule(
         id="subnet-addresses",
+        number=34,
         severity=Severity.ERROR,
         protects_from="nodes that don't launch because the subnet is used up",
         source=Source("VPC user guide, subnet CIDR blocks: five addresses are kept"),
@@ -192,6 +195,7 @@ RULES = (
     ),
     PolicyRule(
         id="cluster-subnets",
+        number=35,
         severity=Severity.ERROR,
         protects_from="a cluster that EKS refuses",
         source=Source("EKS user guide, VPC requirements and Local Zones"),

@@ -220,6 +220,7 @@ def _desired_size(template: Template) -> Iterator[Problem]:
 RULES = (
     PolicyRule(
         id="capacity-type",
+        number=16,
         severity=Severity.ERROR,
         protects_from="a node group that is refused, or that launches beside the block",
         source=Source("EKS user guide, Capacity Blocks with managed node groups; PCS API, PurchaseOption"),
@@ -228,6 +229,7 @@ RULES = (
     ),
     PolicyRule(
         id="ami-architecture",
+        number=17,
         severity=Severity.ERROR,
         protects_from="nodes that don't boot, or have no driver",
         source=Source("EKS API, AmiType; catalog, architecture; of other types: EC2 user guide, naming conventions"),
@@ -236,6 +238,7 @@ RULES = (
     ),
     PolicyRule(
         id="one-subnet",
+        number=18,
         severity=Severity.ERROR,
         protects_from="nodes that EFA doesn't connect, and launches in zones without the capacity",
         source=Source("EC2 user guide, EFA limitations and Capacity Blocks"),
@@ -244,6 +247,7 @@ RULES = (
     ),
     PolicyRule(
         id="ultraserver-size",
+        number=19,
         severity=Severity.ERROR,
         protects_from="an UltraServer that is billed whole and used in part",
         source=Source("EC2 user guide, UltraServers: instances of each"),
@@ -252,6 +256,7 @@ RULES = (
     ),
     PolicyRule(
         id="mixed-instances-with-block",
+        number=20,
         severity=Severity.ERROR,
         protects_from="an Auto Scaling group that launches nothing",
         source=Source("Amazon EC2 Auto Scaling user guide, Capacity Blocks"),
@@ -260,6 +265,7 @@ RULES = (
     ),
     PolicyRule(
         id="zone",
+        number=21,
         severity=Severity.ERROR,
         protects_from="launches in zones that don't have the type",
         source=Source("EC2 user guide, P6e-GB200 in the Dallas Local Zone"),
@@ -268,6 +274,7 @@ RULES = (
     ),
     PolicyRule(
         id="desired-size-with-block",
+        number=22,
         severity=Severity.WARNING,
         protects_from="launch errors until the block is active, and a stack update that undoes what a schedule set",
         source=Source(

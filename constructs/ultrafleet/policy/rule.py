@@ -57,6 +57,7 @@ class PolicyRule:
 
     Attributes:
         id: what it is called, for findings and acknowledgements.
+        number: its number in cfn-lint, `97` before it: E9701 for 1. No other rule ever has it.
         severity: of its findings.
         protects_from: failure or loss without the rule.
         source: where that is known from.
@@ -65,6 +66,7 @@ class PolicyRule:
     """
 
     id: str
+    number: int
     severity: Severity
     protects_from: str
     source: Source

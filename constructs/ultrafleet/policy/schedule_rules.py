@@ -192,6 +192,7 @@ def _is_rack(group: NodeGroup) -> bool:
 RULES = (
     PolicyRule(
         id="block-clock",
+        number=25,
         severity=Severity.ERROR,
         protects_from="jobs that lose their checkpoint because EC2 terminates their instances",
         source=replace(
@@ -204,6 +205,7 @@ RULES = (
     ),
     PolicyRule(
         id="pool-not-drained",
+        number=26,
         severity=Severity.WARNING,
         protects_from="a rack that runs until EC2 terminates it",
         source=Source(
@@ -215,6 +217,7 @@ RULES = (
     ),
     PolicyRule(
         id="schedule",
+        number=27,
         severity=Severity.ERROR,
         protects_from="a schedule that is refused when the stack is created",
         source=Source(

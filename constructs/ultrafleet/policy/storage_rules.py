@@ -73,6 +73,7 @@ def _older(system: Resource, deployment: str, capacity: int, throughput: int | N
 RULES = (
     PolicyRule(
         id="lustre",
+        number=36,
         severity=Severity.ERROR,
         protects_from="a file system that FSx refuses",
         source=Source("FSx for Lustre user guide and API reference"),

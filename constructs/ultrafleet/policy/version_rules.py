@@ -96,6 +96,7 @@ def _cni(template: Template) -> Iterator[Problem]:
 RULES = (
     PolicyRule(
         id="kubernetes-for-p6e",
+        number=28,
         severity=Severity.ERROR,
         protects_from="P6e nodes that don't join",
         source=eks.source("eks/p6e/minimum-kubernetes-version"),
@@ -104,6 +105,7 @@ RULES = (
     ),
     PolicyRule(
         id="release-for-p6e",
+        number=29,
         severity=Severity.ERROR,
         protects_from="P6e nodes without a driver",
         source=eks.source("eks/p6e/first-ami-release"),
@@ -112,6 +114,7 @@ RULES = (
     ),
     PolicyRule(
         id="amazon-linux-2",
+        number=30,
         severity=Severity.ERROR,
         protects_from="a node group that EKS refuses, or whose images get no more fixes",
         source=eks.source("eks/amazon-linux-2/last-kubernetes-version"),
@@ -120,6 +123,7 @@ RULES = (
     ),
     PolicyRule(
         id="cni-for-efa-only",
+        number=31,
         severity=Severity.ERROR,
         protects_from="nodes whose pods get no address",
         source=eks.source("eks/addon/vpc-cni/minimum-version"),
