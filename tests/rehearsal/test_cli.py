@@ -83,7 +83,7 @@ def test_an_environment_from_bootstrap_to_destruction(local: Local, pools: dict[
     deployed = local("deploy")
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
     assert deployed.stdout.startswith("embedded AWS on http://localhost:")
-    assert "nothing of this leaves this machine" in deployed.stdout.splitlines()[0]
+    assert "no call leaves this machine" in deployed.stdout.splitlines()[0]
 
     status = local.status()
     assert set(status["stacks"].values()) == {"CREATE_COMPLETE"}

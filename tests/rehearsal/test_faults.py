@@ -276,7 +276,7 @@ class TestRefusals:
             training.simulation.inject(name="node-fails", pool="rack-a")
 
     def test_time_only_passes(self, training: Site) -> None:
-        with pytest.raises(FleetError, match="time only passes"):
+        with pytest.raises(FleetError, match="simulated time does"):
             training.simulation.advance(to="2026-11-01T00:00:00Z")
         with pytest.raises(FleetError, match="without an offset"):
             training.simulation.advance(to="2026-12-02T00:00:00")

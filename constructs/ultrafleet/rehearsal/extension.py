@@ -62,8 +62,8 @@ def _current_account(response: BaseResponse) -> str:
 def _let_conditional_denials_pass() -> None:
     """Ignore denials whose condition can't be evaluated.
 
-    moto (5.2.5) takes it for a denial, so that nobody could write to the bucket of `cdk bootstrap`, whose policy denies
-    what doesn't come over TLS.
+    moto (5.2.5) applies them, so that no write to the bucket of `cdk bootstrap` would succeed: its policy denies calls
+    without TLS.
     """
     permitted = IAMPolicyStatement.is_action_permitted
 

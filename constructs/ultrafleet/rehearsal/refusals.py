@@ -105,7 +105,7 @@ RESERVATION_REFUSALS: Final[tuple[RefusalRule, ...]] = (
         ),
     ),
 )
-"""What can be wrong with one reservation; they also pick the reservation of a resource group."""
+"""Refusals of one reservation; they also pick the reservation of a resource group."""
 
 LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(

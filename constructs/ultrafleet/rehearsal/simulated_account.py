@@ -73,7 +73,7 @@ class SimulatedAccount:
         self._actors: list[Actor] = list(self._clocks)
         self.checks: list[FaultCheck] = []
         self.changes = 0
-        """Counts the calls that may change something, so that one who looks again and again can rest."""
+        """Number of calls that may have changed something: a clock may skip work while it stays."""
 
     def part(self, kind: type[Part], account_id: str, region: str) -> Part:
         """State of a service for an account and a region, created at first use as `kind(account, region)`."""
@@ -106,7 +106,7 @@ class SimulatedAccount:
 
         Args:
             until: new time; one that isn't later than `now` changes nothing.
-            on_moment: called after each moment, for those who watch.
+            on_moment: called after each moment.
         """
         while self.now < until:
             moments = [moment for actor in self._actors if (moment := actor.next_moment(self.now)) is not None]

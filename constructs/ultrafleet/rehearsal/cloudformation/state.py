@@ -61,10 +61,10 @@ class Stack:
     """Stack of an account and a region.
 
     Attributes:
-        resources: logical id -> what stands.
+        resources: by logical id.
         outputs: key -> value, and the name under which it is exported.
         operation: counts the operations; part of generated names.
-        to_undo: what a failed rollback left to be taken back.
+        to_undo: steps that a failed rollback left.
     """
 
     stack_id: str

@@ -15,11 +15,11 @@ from ultrafleet.rehearsal.eks.state import ClusterRecord, Eks, NodeGroupRecord
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 EVICTION: Final = CapacityBlockRules.EKS_EVICTION
-"""How long EKS evicts a node that has to go; here always for all of it."""
+"""Time for which EKS evicts a node before it is terminated; here always the whole of it."""
 OWN_SCALE_DOWN: Final = CapacityBlockRules.EKS_SCALE_DOWN
-"""How long before a block's end EKS empties a group by itself."""
+"""Time before a block's end at which EKS scales a group down to 0."""
 _RETRY: Final = timedelta(minutes=5)
-"""How often EC2 Auto Scaling tries a failed launch again is not documented (low)."""
+"""Interval at which EC2 Auto Scaling retries a failed launch; not documented (low)."""
 _ISSUES: Final = {
     "InsufficientFreeAddressesInSubnet": "InsufficientFreeAddresses",
     "VcpuLimitExceeded": "InstanceLimitExceeded",

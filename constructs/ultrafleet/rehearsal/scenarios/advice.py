@@ -17,10 +17,10 @@ _NEW_NAME: Final = (
 _BY_DESIGN: Final = {
     "custom-named resource requires replacing": _NEW_NAME,
     "NodeGroup already exists": _NEW_NAME,
-    "is in use by": "a stack still imports the value: remove the pool that uses it first, and change what it stood on "
-    "in the next deployment.",
+    "is in use by": "a stack still imports the value: remove the pool that uses it first, and change what "
+    "it depended on in the next deployment.",
 }
-"""What CloudFormation refuses because the library wants it so; a part of the message -> what to do."""
+"""Refusals of CloudFormation that follow from the library's names and exports: part of the message -> advice."""
 
 
 def failure_reasons(environment: Environment, *, endpoint: str, variables: Mapping[str, str]) -> list[str]:

@@ -58,12 +58,12 @@ def stack_status(name: str, call: Calls) -> str | None:
 
 
 def _deploy(stack: AssemblyStack, call: Calls) -> str:
-    standing = stack_status(stack.name, call)
-    if standing in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}:
+    status = stack_status(stack.name, call)
+    if status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}:
         # As the CDK CLI does: what never came about can only be deleted.
         call("cloudformation", "delete_stack", StackName=stack.name)
-        standing = None
-    if standing is None:
+        status = None
+    if status is None:
         call("cloudformation", "create_stack", StackName=stack.name, TemplateBody=stack.template)
         done, wanted = "created", "CREATE_COMPLETE"
     else:
@@ -94,7 +94,7 @@ def reasons_of(events: Sequence[Mapping[str, Any]]) -> list[str]:
     """Failure reasons of the last operation on a stack, a line each: of its resources, else of the stack itself.
 
     Args:
-        events: as DescribeStackEvents tells them, the newest first.
+        events: of DescribeStackEvents, the newest first.
     """
     resources, stack = [], []
     for event in events:

@@ -20,7 +20,7 @@ class PoolView:
         interfaces: network interfaces of a node, as `count x type`; one entry for each kind of node.
         reservations: capacity reservations that its instances are in.
         zones: zones that its instances are in.
-        issues: what EKS says is wrong.
+        issues: health issues that EKS reports.
     """
 
     name: str
@@ -35,7 +35,7 @@ class PoolView:
 
 
 def pool_views(environment: Environment) -> list[PoolView]:
-    """The pools of an environment."""
+    """Pools of an environment."""
     call = Calls(account_id=environment.account, region=environment.region)
     return [_view(environment, pool.name, pool.max_nodes, call) for pool in environment.pools]
 

@@ -143,14 +143,14 @@ class Simulation:
             hours: number of hours.
         """
         if (to is None) == (hours is None):
-            raise FleetError("neither or both of a moment and a number of hours are given, expected one of them")
+            raise FleetError("both or neither of --to and --hours are given, expected one of them")
         until = datetime.fromisoformat(to) if to is not None else SIMULATED_ACCOUNT.now + timedelta(hours=hours or 0)
         if until.tzinfo is None:
             raise FleetError(f"moment is {to} without an offset, expected one: write {to}Z")
         if until < SIMULATED_ACCOUNT.now:
             raise FleetError(
                 f"moment is {until.isoformat()}, expected one after "
-                f"{SIMULATED_ACCOUNT.now.isoformat()}: time only passes"
+                f"{SIMULATED_ACCOUNT.now.isoformat()}: simulated time doesn't go back"
             )
         SIMULATED_ACCOUNT.advance(until)
         return SIMULATED_ACCOUNT.now.isoformat()
@@ -173,7 +173,7 @@ class Simulation:
             self._injected[name] = INJECTIONS[fault.name](FaultTarget(environment=self.environment, pool=pool))
         except Refusal as refusal:
             raise FleetError(
-                f"fault {name} can't be injected ({refusal.message}), expected what it concerns to stand: deploy "
+                f"fault {name} can't be injected ({refusal.message}), expected its target to be deployed: deploy "
                 f"{self.environment.name} first"
             ) from refusal
 

@@ -18,7 +18,7 @@ from ultrafleet.rules.schedule_tags import LEAD_TAG
 
 _RATE: Final = re.compile(r"rate\((\d+) minutes?\)")
 _QUIET_RUNS: Final = 12
-"""After so many runs in a row during which nothing changed anywhere, runs that would do the same are left out."""
+"""Executions in a row without a change after which executions that would do the same are left out."""
 _QUIET_STEP: Final = timedelta(hours=24)
 _AROUND: Final = timedelta(hours=1)
 

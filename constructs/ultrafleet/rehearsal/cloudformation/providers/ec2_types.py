@@ -54,7 +54,7 @@ def _update_endpoint(call: Calls, resource: PhysicalResource, old: Properties, n
 def _nat_gateway_subnet(call: Calls, _: ResourceContext, properties: Properties) -> dict[str, Any]:
     given = {key: properties.get(key) for key in ("AllocationId", "ConnectivityType", "SubnetId")}
     if properties.get("AvailabilityMode") == "regional":
-        # Every NAT gateway of moto's is in a subnet; a regional one is told apart by its VPC and mode.
+        # Every NAT gateway of moto's is in a subnet; a regional one differs by its VPC and mode.
         filters = [{"Name": "vpc-id", "Values": [properties["VpcId"]]}]
         subnets = call("ec2", "describe_subnets", Filters=filters)["Subnets"]
         given["SubnetId"] = find(subnets, "InvalidVpcID.NotFound", "a subnet of the VPC")["SubnetId"]

@@ -136,7 +136,7 @@ class NodegroupProvider(Provider):
         )
         found = self.describe(call, created, properties)
         if found["status"] == "CREATE_FAILED":
-            # CloudFormation tells the group's health and removes it; the next deployment makes it anew.
+            # CloudFormation reports the group's health issues and deletes it; the next deployment creates it again.
             message = health(found)
             call("eks", "delete_nodegroup", clusterName=cluster, nodegroupName=name)
             raise Refusal("NotStabilized", message)

@@ -59,7 +59,7 @@ def _answer(zone: Zone, opt_in_status: str) -> dict[str, Any]:
         "ZoneType": zone.zone_type,
     }
     if local:
-        # Which zone is the parent no document says for Dallas; the first of the region stands for it (low).
+        # No document names the parent zone for Dallas; the first of the region is used (low).
         parent = RegionsAndZonesBackend.zones[zone.region_name][0]
         answer |= {"ParentZoneName": parent.name, "ParentZoneId": parent.zone_id}
     return answer

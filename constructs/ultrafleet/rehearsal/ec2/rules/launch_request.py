@@ -26,10 +26,10 @@ class LaunchRequest:
     """Request for one instance.
 
     Attributes:
-        account_id: whose.
-        region: where.
+        account_id: account of the request.
+        region: region of the request.
         template: LaunchTemplateData of the resolved version, as the EC2 API spells it.
-        instance_type: type; the template's or what stands in its place.
+        instance_type: type, of the template or of the request.
         subnet_id: subnet of its interfaces.
         ami_architecture: architecture of the image that it boots.
         tags: put on the instance, beside those of the template's TagSpecifications.

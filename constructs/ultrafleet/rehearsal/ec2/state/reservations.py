@@ -14,7 +14,7 @@ from ultrafleet.rehearsal.ec2.state.zones import know_zone, zone_id
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 PAYMENT_TIME: Final = timedelta(minutes=5)
-"""How long a purchase stays `payment-pending`; AWS says only that it is within 12 hours (EC2 API, high; ours, low)."""
+"""Time in `payment-pending` after a purchase; AWS says only within 12 hours (EC2 API, high; this value, low)."""
 
 UNLAUNCHABLE: Final = "unlaunchable"
 """An override of the launch status, not of the state."""

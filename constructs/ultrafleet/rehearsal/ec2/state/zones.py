@@ -1,7 +1,7 @@
 """Local Zones, which moto lacks: those of the catalog, and any that a block or a subnet is put in.
 
 Source: EC2 user guide, Local Zones (high): a zone group is opted in to before its zones can be used. The embedded
-account is opted in to every group unless somebody opts out, since who rehearses with a block there has done so.
+account is opted in to every group until a call opts out: a block there can't be bought without.
 """
 
 import re

@@ -140,14 +140,14 @@ def list_updates(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
 def _tagged(eks: Eks, arn: str) -> dict[str, str]:
     """Tags of the resource of an ARN."""
     for cluster in eks.clusters.values():
-        things = [
+        tagged = [
             (cluster.described, "arn"),
             *((group.described, "nodegroupArn") for group in cluster.node_groups.values()),
             *((addon, "addonArn") for addon in cluster.addons.values()),
             *((entry, "accessEntryArn") for entry in cluster.access_entries.values()),
             *((association, "associationArn") for association in cluster.associations.values()),
         ]
-        for described, key in things:
+        for described, key in tagged:
             if described[key] == arn:
                 found: dict[str, str] = described.setdefault("tags", {})
                 return found

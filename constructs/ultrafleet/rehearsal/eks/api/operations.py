@@ -18,7 +18,7 @@ Handler = Callable[[Eks, dict[str, Any]], dict[str, Any]]
 _HANDLERS: Final[dict[str, Handler]] = {}
 _PAGE: Final = 100
 _PATHS: Final = {"principalArn", "resourceArn"}
-"""ARNs that stand in a path, quoted."""
+"""ARNs that are part of a path, quoted."""
 
 
 def operation(handler: Handler) -> Handler:
@@ -31,7 +31,7 @@ def install() -> None:
     """Answer every operation that has a handler."""
     for name, handler in _HANDLERS.items():
         setattr(EKSResponse, name, _answer(handler))
-    # moto lists the paths that it knows; botocore's model tells the operations apart.
+    # moto lists the paths that it knows; botocore's model distinguishes the operations.
     urls.url_paths["{0}/.*$"] = urls.response.dispatch
 
 

@@ -7,7 +7,7 @@ from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.simulated_account import Refusal
 
 _HANDLER_VARIABLE = "USER_ON_EVENT_FUNCTION_ARN"
-"""How CDK's provider framework knows the handler (aws-cdk-lib, custom-resources, high)."""
+"""Environment variable by which CDK's provider framework names the handler (aws-cdk-lib, custom-resources, high)."""
 
 _API_PORT = 443
 
