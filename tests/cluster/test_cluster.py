@@ -99,6 +99,7 @@ def test_maximal_snapshot(stack: cdk.Stack, snapshot_json: SnapshotAssertion) ->
     assert Template.from_stack(stack).to_json() == snapshot_json
 
 
+@pytest.mark.slow
 def test_maximal_passes_validation_and_lint(cdk_context: dict[str, Any], tmp_path: Path) -> None:
     app = cdk.App(context=cdk_context, analytics_reporting=False, outdir=str(tmp_path))
     maximal(cdk.Stack(app, "Test", env=cdk.Environment(account="111122223333", region="us-east-1")))

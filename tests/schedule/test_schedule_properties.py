@@ -68,6 +68,7 @@ def test_a_pool_on_a_reservation_is_sized_like_one_on_a_group_of_that_block(
 
 @settings(deadline=None, max_examples=40)
 @given(pool_blocks(), st.integers(0, TICK_MINUTES * 60 - 1), st.booleans())
+@pytest.mark.slow
 def test_pool_is_empty_before_ec2_reclaims_any_block_that_its_nodes_may_be_on(
     blocks: list[Block], phase_seconds: int, ultraserver: bool
 ) -> None:

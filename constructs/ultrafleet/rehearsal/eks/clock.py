@@ -1,6 +1,7 @@
 """EKS's clock: nodes of managed node groups are launched, drained, replaced and repaired."""
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, cast
 
@@ -39,6 +40,8 @@ class Nodes:
         self._eks = SIMULATED_ACCOUNT.part(Eks, account_id, region)
         self._reservations = SIMULATED_ACCOUNT.part(Reservations, account_id, region)
         self._call = Calls(account_id=account_id, region=region)
+        self._templates: dict[str, tuple[dict[str, Any], str]] = {}
+        self._templates_read_at = -1
         SIMULATED_ACCOUNT.register(self)
 
     # Time
@@ -130,7 +133,7 @@ class Nodes:
 
     def _launch(self, cluster: ClusterRecord, group: NodeGroupRecord) -> str:
         described = group.described
-        template, problem = template_data(self._call, described.get("launchTemplate"))
+        template, problem = self._template(described.get("launchTemplate"))
         if problem:
             raise Refusal("InvalidLaunchTemplateId.NotFound", problem)
         if not template.get("NetworkInterfaces") and not template.get("SecurityGroupIds"):
@@ -154,6 +157,19 @@ class Nodes:
             tags={**_identity(cluster, group), f"kubernetes.io/cluster/{cluster.described['name']}": "owned"},
         )
         return str(launch(request))
+
+    def _template(self, named: Mapping[str, Any] | None) -> tuple[dict[str, Any], str]:
+        """Launch template of a group: read again after a call that may have changed it, and while a fault is injected.
+
+        A pool that waits for its block is tried every minute; each try would read the same version.
+        """
+        if self._templates_read_at != SIMULATED_ACCOUNT.changes or SIMULATED_ACCOUNT.checks:
+            self._templates.clear()
+            self._templates_read_at = SIMULATED_ACCOUNT.changes
+        key = repr(named)
+        if key not in self._templates:
+            self._templates[key] = template_data(self._call, named)
+        return self._templates[key]
 
     def _subnet(self, cluster: ClusterRecord, group: NodeGroupRecord) -> str:
         """Subnet with the fewest of the group's nodes."""
