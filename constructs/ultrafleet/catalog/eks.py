@@ -152,7 +152,7 @@ class AmiType(StrEnum):
 
     @property
     def is_made(self) -> bool:
-        """EKS still makes images of it."""
+        """True if EKS still publishes images of it."""
         made: bool = _FACTS[f"eks/ami-type/{self}/made"].value
         return made
 

@@ -162,7 +162,7 @@ class InstanceType(CatalogEntry, InstanceTypeFacts):
 
     @property
     def is_grace(self) -> bool:
-        """It is a GB200 or GB300 node: NVIDIA GPUs beside Arm CPUs, NVLink across the nodes of an UltraServer."""
+        """True for a GB200 or GB300 node: NVIDIA GPUs beside Arm CPUs, NVLink across the nodes of an UltraServer."""
         return (self.accelerator_kind, self.architecture) == ("nvidia", "arm64")
 
     @property

@@ -11,7 +11,7 @@ from ultrafleet.errors import FleetError
 
 
 def run_cdk(arguments: Sequence[str], variables: Mapping[str, str], *, quiet: bool = False) -> bool:
-    """Run the CDK CLI; whether it failed.
+    """Run the CDK CLI; True if it failed.
 
     It is looked for beside this Python, below the working directory's `node_modules` and on the path, in this order.
 

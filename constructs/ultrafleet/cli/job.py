@@ -151,7 +151,7 @@ def _flavor(fleet: Environment, workload: str, capacity: str | None) -> Flavor:
         known = ", ".join(sorted({flavor.capacity for flavor in flavors})) or f"one that {workload} has"
         raise FleetError(
             path="capacity",
-            got=capacity,
+            got=str(capacity),
             expected=f"one of {known}",
             remedy="pass --capacity",
         )

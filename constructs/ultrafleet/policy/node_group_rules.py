@@ -129,7 +129,7 @@ def _of_ami_type(group: NodeGroup, name: str, ami: str) -> Iterator[Problem]:
 
 
 def _has_driver(ami: str, accelerator: str) -> bool:
-    """The image has the accelerator's driver, whether its name shows that or not."""
+    """True if the image has the accelerator's driver, even where its name doesn't show it."""
     return ami in set(AmiType) and accelerator.lower() in AmiType(ami).accelerators
 
 

@@ -98,7 +98,7 @@ def _matches(pattern: str, value: str) -> bool:
 
 
 def _conditions_cover(wide: Any, narrow: Any) -> bool:  # noqa: ANN401 - JSON
-    """Conditions hold all together: fewer of them are wider."""
+    """True if the conditions are wider: all must hold together, so fewer are wider."""
     if not wide:
         return True
     if not isinstance(wide, Mapping) or not isinstance(narrow, Mapping):

@@ -54,7 +54,7 @@ class Limit:
 
     @property
     def is_near(self) -> bool:
-        """Nearness: whether most of it is used."""
+        """True if most of it is used."""
         return (self.after or 0) >= self.most * _NEAR
 
 

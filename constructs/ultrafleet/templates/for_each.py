@@ -11,7 +11,7 @@ Resolve = Callable[[Any], Any]
 
 
 def has_loops(value: Any) -> bool:  # noqa: ANN401 - JSON
-    """Test of JSON: whether there is a loop anywhere in it."""
+    """True if there is a loop anywhere in the JSON."""
     if isinstance(value, Mapping):
         return any(str(key).startswith(PREFIX) or has_loops(item) for key, item in value.items())
     return isinstance(value, list) and any(map(has_loops, value))

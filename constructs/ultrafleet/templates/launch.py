@@ -131,7 +131,7 @@ def as_list(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
 
 
 def is_true(value: object) -> bool:
-    """Truth of a value: a boolean, or text that says true."""
+    """True if the value is true: a boolean, or its text."""
     return value is True or str(value).lower() == "true"
 
 

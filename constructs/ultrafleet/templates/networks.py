@@ -5,7 +5,7 @@ from typing import Any
 
 
 def is_everybody(network: Any) -> bool:  # noqa: ANN401 - JSON
-    """Test of a network: whether it is all of IPv4 or IPv6, however it is written."""
+    """True if the network is all of IPv4 or IPv6, in any spelling."""
     try:
         return isinstance(network, str) and ipaddress.ip_network(network.strip(), strict=False).prefixlen == 0
     except ValueError:

@@ -85,7 +85,7 @@ def _measure(value: Any, known: dict[int, tuple[int, int]], depth: int = 0) -> t
 
 
 def is_template(content: object) -> bool:
-    """Test of parsed JSON or YAML: whether it is a template."""
+    """True if parsed JSON or YAML is a template."""
     resources = content.get("Resources") if isinstance(content, Mapping) else None
     return isinstance(resources, Mapping) and any(
         str(key).startswith(PREFIX) or isinstance(mapping(item).get("Type"), str) for key, item in resources.items()
@@ -156,7 +156,7 @@ def _in_folder(folder: Path, parameters: Mapping[str, Any] | None) -> tuple[list
 
 
 def _in_asset(path: Path, folder: Path) -> bool:
-    """Assets of CDK are what templates deploy, not templates."""
+    """True for an asset of the CDK, which a template deploys and which is none."""
     return any(part.startswith("asset.") for part in path.relative_to(folder).parts)
 
 

@@ -40,7 +40,7 @@ def substituted(text: str, value_of: Callable[[str], str]) -> str:
 
 
 def only_variable(text: str) -> bool:
-    """Test of `Fn::Sub` text: whether it is one variable and nothing else."""
+    """True if the text of `Fn::Sub` is one variable and nothing else."""
     match = _VARIABLE.fullmatch(text)
     return match is not None and match.group() != _LITERAL
 

@@ -137,7 +137,7 @@ class _Moved:
         self._versions: set[str] = set()
 
     def learn(self, changes: Iterable[ResourceChange]) -> bool:
-        """Take in what changed; whether that was news."""
+        """Take in changes; True if any was new."""
         known = len(self._replaced) + len(self._versions)
         for change in changes:
             effects = {found.effect for found in change.properties}
