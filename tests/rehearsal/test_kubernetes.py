@@ -11,8 +11,8 @@ from helpers.rehearsal_site import Site, deployed, site
 from helpers.workload_edits import argo_cd
 from ultrafleet.rehearsal import extension
 from ultrafleet.rehearsal.kubernetes import KubernetesApi, Release
+from ultrafleet.rehearsal.kubernetes.rules.kinds import object_key
 from ultrafleet.rehearsal.kubernetes.rules.kubectl import cluster_facts
-from ultrafleet.rehearsal.kubernetes.state import object_key
 from ultrafleet.rehearsal.scenarios.assembly import StackFailedError
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 

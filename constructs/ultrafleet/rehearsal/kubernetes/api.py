@@ -8,9 +8,10 @@ from ultrafleet.rehearsal.kubernetes.rules.kinds import (
     groups_of_addons,
     groups_of_chart,
     is_built_in,
+    object_key,
 )
 from ultrafleet.rehearsal.kubernetes.rules.objects import check_immutable
-from ultrafleet.rehearsal.kubernetes.state import ClusterContent, ObjectKey, Release, object_key
+from ultrafleet.rehearsal.kubernetes.state import ClusterContent, ObjectKey, Release
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ultrafleet.rehearsal.kubernetes.rules.kinds import is_cluster_scoped
-
 ObjectKey = tuple[str, str, str, str]
 """API version, kind, namespace ("" for objects of the cluster), name."""
 
@@ -31,10 +29,3 @@ class ClusterContent:
     objects: dict[ObjectKey, dict[str, Any]] = field(default_factory=dict)
     releases: dict[tuple[str, str], Release] = field(default_factory=dict)
     namespaces: set[str] = field(default_factory=lambda: set(NAMESPACES))
-
-
-def object_key(manifest: Mapping[str, Any]) -> ObjectKey:
-    """Key of an object; one without a namespace is in `default`, unless its kind is the cluster's."""
-    version, kind, metadata = manifest["apiVersion"], manifest["kind"], manifest["metadata"]
-    namespace = "" if is_cluster_scoped(version, kind) else metadata.get("namespace", "default")
-    return version, kind, namespace, metadata["name"]

@@ -14,8 +14,9 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
     provides,
 )
 from ultrafleet.rehearsal.kubernetes.api import KubernetesApi
+from ultrafleet.rehearsal.kubernetes.rules.kinds import object_key
 from ultrafleet.rehearsal.kubernetes.rules.kubectl import cluster_facts
-from ultrafleet.rehearsal.kubernetes.state import ObjectKey, Release, object_key
+from ultrafleet.rehearsal.kubernetes.state import ObjectKey, Release
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 

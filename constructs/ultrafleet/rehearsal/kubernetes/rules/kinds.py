@@ -1,9 +1,11 @@
 """API groups of a cluster: its own, and those of charts, add-ons and capabilities."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ultrafleet.catalog.eks import RESOURCE_CLAIMS_MINIMUM_VERSION, AddonName
 from ultrafleet.kubernetes.kinds import API_GROUPS_OF_CHARTS
+from ultrafleet.rehearsal.kubernetes.state import ObjectKey
 
 _BUILT_IN = frozenset(
     {
@@ -60,3 +62,10 @@ def groups_of_addons(addons: Iterable[str], capabilities: Iterable[str]) -> set[
     return {_ADDONS[name] for name in addons if name in _ADDONS} | {
         _CAPABILITIES[kind] for kind in capabilities if kind in _CAPABILITIES
     }
+
+
+def object_key(manifest: Mapping[str, Any]) -> ObjectKey:
+    """Key of an object; one without a namespace is in `default`, unless its kind is the cluster's."""
+    version, kind, metadata = manifest["apiVersion"], manifest["kind"], manifest["metadata"]
+    namespace = "" if is_cluster_scoped(version, kind) else metadata.get("namespace", "default")
+    return version, kind, namespace, metadata["name"]
