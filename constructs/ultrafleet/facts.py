@@ -59,14 +59,12 @@ class ListedFact:
     @property
     def known(self) -> Known:
         """Confidence of the part that is known least; unknown where no source states a value."""
-        return Known.UNKNOWN if self.fact.source is None else Known(self.fact.source.weakest.value)
+        return Known(self.fact.confidence or Known.UNKNOWN)
 
     @property
     def keys(self) -> dict[str, Any]:
         """Keys of JSON output: id, value, source, confidence, address, as_of and note."""
-        source = self.fact.source
-        stated = source.keys if source is not None else {"source": None, "confidence": None, "address": None}
-        return {"id": self.id, "value": self.fact.value, **stated, "as_of": self.fact.as_of, "note": self.fact.note}
+        return {"id": self.id, **self.fact.keys}
 
 
 def all_facts(prefix: str = "", *, known: Iterable[Known] = tuple(Known)) -> list[ListedFact]:

@@ -28,7 +28,7 @@ The same rules, elsewhere:
 
 cfn-lint reports each rule under an id of its own, which is beside it below: E97nn for errors, W97nn for warnings, I97nn
 for values that are only known at deployment. `--ignore-checks E9708` leaves one out, `--ignore-checks E97` all errors.
-`--include-checks I` shows the third kind. E3628 is cfn-lint's own: its list of instance types lacks p6e-gb200 and trn2u.
+`--include-checks I` shows the third kind. E3628 is cfn-lint's own: its list of types lacks p6e-gb200 and trn2u.
 
 A rule may give less than the severity of its heading, such as a warning for what is not stated and an error for what is
 stated wrongly.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 Value_co = TypeVar("Value_co", covariant=True)
 
@@ -79,5 +79,12 @@ class Fact(Generic[Value_co]):
 
     @property
     def confidence(self) -> Confidence | None:
-        """Confidence of the source; None where there is none."""
-        return self.source.confidence if self.source is not None else None
+        """Confidence of the part that is known least; None where there is no source."""
+        return self.source.weakest if self.source is not None else None
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """Keys of JSON output: value, source, confidence, address, as_of and note."""
+        unsourced = {"source": None, "confidence": None, "address": None}
+        stated = self.source.keys if self.source is not None else unsourced
+        return {"value": self.value, **stated, "as_of": self.as_of, "note": self.note}

@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ultrafleet.catalog import Fact, InstanceType, NetworkCard, PurchaseOption, Source, UltraServerType, price
+from ultrafleet.catalog import InstanceType, NetworkCard, PurchaseOption, UltraServerType, price
 
 UNKNOWN = "-"
 _OPTIONS = (PurchaseOption.ON_DEMAND, PurchaseOption.CAPACITY_BLOCK)
@@ -135,26 +135,16 @@ def _as_json(region: str) -> dict[str, Any]:
 
 
 def _facts(item: InstanceType | UltraServerType) -> dict[str, Any]:
-    return {name: _fact(item.fact(name)) for name in item.FACTS}
+    return {name: item.fact(name).keys for name in item.FACTS}
 
 
 def _price_facts(item: InstanceType | UltraServerType, region: str) -> dict[str, Any]:
-    return {option.value: {"region": region, **_fact(price(item, option, region))} for option in _OPTIONS}
-
-
-def _fact(fact: Fact[Any]) -> dict[str, Any]:
-    return {"value": fact.value, **_source(fact.source), "as_of": fact.as_of, "note": fact.note}
-
-
-def _source(source: Source | None) -> dict[str, Any]:
-    if source is None:
-        return {"source": None, "confidence": None, "address": None}
-    return {"source": source.text, "confidence": source.confidence, "address": source.address}
+    return {option.value: {"region": region, **price(item, option, region).keys} for option in _OPTIONS}
 
 
 def _card(card: NetworkCard) -> dict[str, Any]:
     return {
         **dataclasses.asdict(card),
-        **_source(card.source),
-        "other_sources": {name: _source(source) for name, source in card.other_sources.items()},
+        **card.source.keys,
+        "other_sources": {name: source.keys for name, source in card.other_sources.items()},
     }
