@@ -69,7 +69,8 @@ test-fast: $(READY) ## all but the slow: nothing is deployed, the CDK CLI isn't 
 	@python -m pytest -n auto --dist worksteal -m 'not slow' $(PYTEST_ARGS)
 
 docs: golden ## write every generated page and picture again; `make test` fails while one differs
-	@for tool in tests/tools/*_document.py tests/tools/*_example.py; do python $$tool; done
+	@# By their names, so that a new one is found; what update effects are is read by pages.
+	@for tool in tests/tools/update_effects.py tests/tools/*_{document,example,picture}.py; do python "$$tool"; done
 
 golden: $(READY) ## write tests/golden: the templates of the shipped environments, as reviewers read them
 	@python tests/tools/golden.py

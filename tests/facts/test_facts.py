@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from helpers.command import run
-from tools.facts_document import PAGE, document
 from ultrafleet.catalog import Confidence, Fact, Source
 from ultrafleet.facts import Known, ListedFact, all_facts
 
@@ -157,7 +156,3 @@ class TestCommand:
         )
         shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
         assert int(shown) == len(FACTS)
-
-
-def test_the_page_is_what_the_facts_say() -> None:
-    assert PAGE.read_text() == document(), "run python tests/tools/facts_document.py"

@@ -224,6 +224,4 @@ def test_the_picture_is_of_the_definition(tmp_path: Path) -> None:
     _, stacks = synthesised((ENVIRONMENTS / "training.yaml").read_text(), "training")
     (operate,) = [json.loads(stack.template) for stack in stacks if stack.name.endswith("-operate")]
     picture(operate, tmp_path / "dashboard.svg")
-    assert (tmp_path / "dashboard.svg").read_bytes() == OUT.read_bytes(), (
-        "run make synth ENV=training && python tests/tools/dashboard_picture.py"
-    )
+    assert (tmp_path / "dashboard.svg").read_bytes() == OUT.read_bytes(), "run `make docs`"

@@ -12,7 +12,6 @@ from helpers.policy_faults import FAULTS as LAUNCH_FAULTS
 from helpers.policy_group_faults import GROUP_FAULTS
 from helpers.policy_templates import BAD, GOOD, template
 from helpers.rehearsal_site import ENVIRONMENTS, synthesised
-from tools.policy_document import PAGE, document
 from ultrafleet.cli import app, main
 from ultrafleet.errors import FleetError
 from ultrafleet.policy import RULES, Severity, Template, check_templates, parse_template, read_templates
@@ -244,7 +243,3 @@ class TestCommand:
     @pytest.mark.parametrize("arguments", [["nowhere"], [str(DATA / "rack.yaml"), "--parameter", "Stage"]])
     def test_fails_on_unusable_input(self, arguments: list[str]) -> None:
         assert isinstance(self.run(*arguments).exception, FleetError)
-
-
-def test_the_page_is_made_from_the_rules() -> None:
-    assert PAGE.read_text() == document(), "run python tests/tools/policy_document.py"

@@ -19,7 +19,7 @@ DOCUMENTS = [
     path
     for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     if not {"decisions", "benchmarks", "review", "node_modules"} & set(path.relative_to(ROOT).parts)
-    and path.name not in {"update-effects.md"}
+    and path.name != "update-effects.md"
 ]
 """Pages that people write. Records of decisions keep the words of their day."""
 

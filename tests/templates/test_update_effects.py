@@ -10,7 +10,6 @@ import pytest
 
 from tools import update_effects as generator
 from tools.update_effects import resolved, schema
-from tools.update_effects_document import document
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.cloudformation.providers import PROVIDERS
 from ultrafleet.templates.template_changes import ChangeAction, Template, imports, template_changes
@@ -310,10 +309,6 @@ def test_an_export_that_goes_is_refused_while_it_is_imported() -> None:
 def test_another_type_under_the_same_logical_id_is_refused() -> None:
     changes = template_changes(template(A=resource(SUBNET)), template(A=resource(GROUP)))
     assert changes.refused([])
-
-
-def test_the_document_is_the_table() -> None:
-    assert (ROOT / "docs" / "update-effects.md").read_text() == document(), "run tests/tools/update_effects_document.py"
 
 
 @pytest.mark.parametrize("resource_type", sorted(name for name in update_effects() if name.startswith(CUSTOM)))

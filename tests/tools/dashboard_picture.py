@@ -141,7 +141,10 @@ def picture(template: Mapping[str, Any], out: Path) -> None:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else OUT
-    (path,) = (ROOT / "cdk.out" / "assembly-training").glob("*operate*.template.json")
-    picture(json.loads(path.read_text()), target)
-    sys.stdout.write(f"{target}\n")
+    sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
+    from helpers.rehearsal_site import ENVIRONMENTS, synthesised
+
+    _, stacks = synthesised((ENVIRONMENTS / "training.yaml").read_text(), "training")
+    (operate,) = [json.loads(stack.template) for stack in stacks if stack.name.endswith("-operate")]
+    picture(operate, OUT)
+    sys.stdout.write(f"{OUT}\n")

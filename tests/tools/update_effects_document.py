@@ -1,14 +1,12 @@
-"""docs/update-effects.md, written from the table: `python tests/tools/update_effects_document.py`.
+"""Writes docs/update-effects.md from the table of update effects."""
 
-`tests/templates/test_update_effects.py` fails while the two differ.
-"""
-
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from ultrafleet.templates.update_effects import Classification, Effect, TypeEffects, update_effects
 
-_DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "update-effects.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "update-effects.md"
 
 _FIRST = (
     "AWS::EKS::Nodegroup",
@@ -109,5 +107,5 @@ _TOLD = (
 
 
 if __name__ == "__main__":
-    _DOCUMENT.write_text(document())
-    print(_DOCUMENT)
+    PAGE.write_text(document())
+    sys.stdout.write(f"{PAGE}\n")
