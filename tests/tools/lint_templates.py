@@ -17,6 +17,7 @@ from cfnlint.config import ManualArgs
 from cfnlint.match import Match
 
 from ultrafleet.catalog import InstanceType
+from ultrafleet.templates.assembly import MANIFEST, manifest_stacks
 
 _KNOWN_TYPES = {instance_type.name for instance_type in InstanceType.all() if instance_type.name}
 
@@ -51,13 +52,11 @@ def is_of_kubectl_provider(template: dict[str, Any], match: Match) -> bool:
 
 def templates(assembly: Path) -> list[tuple[Path, str]]:
     """Every template of an assembly, with the region it is for."""
-    found = []
-    for manifest in sorted(assembly.rglob("manifest.json")):
-        for artifact in json.loads(manifest.read_text())["artifacts"].values():
-            if artifact["type"] == "aws:cloudformation:stack":
-                region = artifact["environment"].rsplit("/", 1)[1]
-                found.append((manifest.parent / artifact["properties"]["templateFile"], region))
-    return found
+    return [
+        (manifest.parent / stack.template_file, stack.place.rpartition("/")[2])
+        for manifest in sorted(assembly.rglob(MANIFEST))
+        for stack in manifest_stacks(manifest.read_text())
+    ]
 
 
 def main() -> int:

@@ -15,7 +15,6 @@ from ultrafleet.templates.update_effects import Effect
 _TAGS: Final = "Tags/"
 _SIZES: Final = "ScalingConfig/"
 _LOGICAL_ID: Final = "NodeGroup"
-_STACK_TAGS: Final = "aws:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +101,7 @@ def _as_stated(live: Mapping[str, Any], synthesised: Mapping[str, Any]) -> dict[
     stated: dict[str, Any] = {name: _live_value(live.get(name), ours) for name, ours in synthesised.items()}
     # A tag counts when it is taken out, too. Taints don't: AWS writes their effects in another way.
     ours = synthesised.get("Tags", {})
-    tags = {key: value for key, value in live.get("Tags", {}).items() if not key.startswith(_STACK_TAGS)}
-    stated["Tags"] = {key: _live_value(value, ours.get(key, value)) for key, value in tags.items()}
+    stated["Tags"] = {key: _live_value(value, ours.get(key, value)) for key, value in live.get("Tags", {}).items()}
     if "Taints" in synthesised:
         stated["Taints"] = synthesised["Taints"]
     scaling = synthesised.get("ScalingConfig")
