@@ -30,7 +30,7 @@ class SynthMemory:
         self._assembly = folder / _digest(_inputs(root), context)
 
     def restore(self, outdir: Path) -> bool:
-        """Put the assembly of equal inputs into a folder; False where there is none."""
+        """Put the assembly of equal inputs into a folder; True if there is one."""
         if not (self._assembly / "manifest.json").exists():
             return False
         shutil.copytree(self._assembly, outdir, dirs_exist_ok=True, copy_function=_copy)

@@ -42,7 +42,7 @@ def _lint_rule(rule: PolicyRule, severity: Severity) -> type[Any]:
     described = {
         "id": lint_id,
         "shortdesc": f"ultrafleet {rule.id}",
-        "description": f"Protects from {rule.protects_from}. To mend it: {rule.remedy}",
+        "description": f"Protects from {rule.protects_from}. Remedy: {rule.remedy}",
         "source_url": rule.source.address or "",
         "tags": ["ultrafleet", rule.id],
         "match": match,

@@ -54,7 +54,7 @@ class IntrinsicScope:
         return {key: inner for key, inner in resolved.items() if inner is not NO_VALUE}
 
     def condition(self, name: str) -> bool:
-        """Value of a condition of the template."""
+        """True if a condition of the template holds."""
         if name not in self.conditions:
             raise Refusal("ValidationError", f"Template error: unresolved condition dependency {name}")
         return bool(self.resolve(self.conditions[name]))

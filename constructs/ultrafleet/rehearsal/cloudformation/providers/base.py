@@ -134,7 +134,7 @@ def only_changed(old: Properties, new: Properties, *known: str) -> set[str]:
 
 
 def is_true(value: Any) -> bool:
-    """Boolean of a template, where `"true"` is one too."""
+    """True if a value of a template is true, or the text `"true"`."""
     return value in {True, "true", "True"}
 
 

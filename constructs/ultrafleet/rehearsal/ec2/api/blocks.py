@@ -148,7 +148,7 @@ def purchase_extension(account_id: str, region: str, params: dict[str, Any]) -> 
 
 
 def _extensible(block: CapacityReservation, end: datetime, duration: timedelta) -> bool:
-    """EC2 user guide, Capacity Blocks for ML: from 56 days to 1 hour before the end, 182 days in total (high)."""
+    """True 56 days to 1 hour before the end, up to 182 days in total (EC2 user guide, Capacity Blocks for ML, high)."""
     if not block.is_block or block.state(SIMULATED_ACCOUNT.now) not in ("scheduled", "active"):
         return False
     left = end - SIMULATED_ACCOUNT.now
