@@ -9,6 +9,7 @@ from moto import mock_aws
 from helpers.manifests import delivered_objects, delivered_releases
 from helpers.rehearsal_site import Site, deployed, site
 from helpers.workload_edits import argo_cd
+from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
 from ultrafleet.rehearsal import extension
 from ultrafleet.rehearsal.kubernetes import KubernetesApi, Release
 from ultrafleet.rehearsal.kubernetes.rules.kinds import object_key
@@ -105,7 +106,8 @@ class TestKubectl:
         return str(found)
 
     def test_reaches_the_cluster(self, made: Site) -> None:
-        assert cluster_facts(made.call, self.token(made), "inference")["version"] == "1.34"
+        version = cluster_facts(made.call, self.token(made), "inference")["version"]
+        assert version == DEFAULT_KUBERNETES_VERSION
 
     def test_is_refused_without_its_security_group(self, made: Site) -> None:
         handler = made.call("lambda", "get_function", FunctionName=self.token(made))["Configuration"]["Environment"][

@@ -47,6 +47,8 @@ from ultrafleet.schedule import state_machine_definition
 
 pytestmark = pytest.mark.slow
 
+pytestmark = pytest.mark.slow
+
 ACCOUNT, REGION, CLUSTER = "111122223333", "us-east-1", "training"
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"
