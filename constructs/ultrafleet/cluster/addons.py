@@ -33,7 +33,7 @@ class ClusterAddons(Construct):
         system_pool: the pool that CoreDNS and the controllers run on, in the same stack; it is made to wait for the
             network add-ons. Default: the cluster has nodes already.
         addons: names of add-ons to install, or `ManagedAddon` to pin a version, add configuration or bring roles; for
-            the five that are always there too.
+            the five that are always there too. Default: the five alone.
 
     Raises:
         FleetError: an unknown add-on, one named twice, a version that is misspelt or too old, a system pool in another

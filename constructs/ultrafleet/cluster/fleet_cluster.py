@@ -55,7 +55,7 @@ class FleetCluster(Construct):
             Default: none.
         public_access_cidrs: IPv4 networks that may reach a public endpoint. Default: there is no public endpoint.
         allow_public_access_from_anywhere: accept 0.0.0.0/0 in `public_access_cidrs`. Default: refused.
-        admin_role_arns: ARNs of roles that administer the cluster; plain values.
+        admin_role_arns: ARNs of roles that administer the cluster; plain values. Default: none.
         access: other principals, by a name of yours. Default: none.
         secrets_encryption_key: key for Kubernetes secrets. Default: a new key that rotates every year.
         control_plane_logs: some of api, audit, authenticator, controllerManager, scheduler. Default: all.
@@ -63,7 +63,7 @@ class FleetCluster(Construct):
         control_plane_scaling_tier: "standard", "tier-xl", "tier-2xl", "tier-4xl", "tier-8xl" or "tier-ultra".
             Default: EKS's, the standard control plane.
         scheduler_scoring_strategy: "MostAllocated" fills nodes before it uses others and weighs accelerators ten times
-            cpu and memory; "LeastAllocated" is Kubernetes' own default.
+            cpu and memory; "LeastAllocated" is Kubernetes' own default. Default: "MostAllocated".
         service_ipv4_cidr: range of service addresses, a private /12 to /24 outside the VPC. Default: EKS chooses.
         deletion_protection: EKS refuses to delete the cluster. Default: True.
         kubectl_provider_options: passed to `aws_eks_v2.Cluster`; brings a Lambda function into the VPC. Default: none.

@@ -40,11 +40,11 @@ class SystemPool(Construct):
         node_role: role of the nodes. Default: a new one, see `create_node_role`.
         instance_types: types EC2 may choose from, of one architecture; plain values. Default: m7i.xlarge, m6i.xlarge
             (x86_64, for which every controller image exists).
-        min_size: fewest nodes.
-        max_size: most nodes.
-        desired_size: nodes at first. A deployment that changes a size sends this one again.
-        root_volume_gib: root volume in GiB.
-        metadata_hop_limit: 1 keeps pods from the instance metadata; 2 lets them.
+        min_size: fewest nodes. Default: 2.
+        max_size: most nodes. Default: 4.
+        desired_size: nodes at first. A deployment that changes a size sends this one again. Default: 2.
+        root_volume_gib: root volume in GiB. Default: 50.
+        metadata_hop_limit: 1 keeps pods from the instance metadata; 2 lets them. Default: 1.
         placement_group: placement group of the nodes. Default: none.
         release_version: AMI release such as "1.34.2-20261101". Default: EKS's newest when the group is made.
         labels: labels beside `ultrafleet/pool: system`. Default: none.

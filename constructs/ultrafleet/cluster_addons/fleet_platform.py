@@ -58,16 +58,17 @@ class FleetPlatform(Construct):
         cluster: cluster of `aws_eks` or `aws_eks_v2`, a `FleetCluster`, or an `ImportedCluster` by its name.
         kubernetes_version: "major.minor" of the cluster; a plain value.
         pools: nodes of the pools: `UltraServerPool.kubernetes_nodes`.
-        vpc_id: VPC of the cluster, for load balancers. With `inference`, this or `vpc_tags` is needed.
+        vpc_id: VPC of the cluster, for load balancers. With `inference`, this or `vpc_tags` is needed. Default: none.
         vpc_tags: tags that identify the VPC among all of the region, where its id isn't known before deployment.
-        training: install what training jobs need.
-        inference: install what served models need.
-        scaled_models: whether models follow their queues, which KEDA does.
-        spare_nodes_per_ultraserver: nodes of each UltraServer that jobs leave free. 2 is the 16-of-18 mode.
+            Default: none.
+        training: install what training jobs need. Default: True.
+        inference: install what served models need. Default: False.
+        scaled_models: whether models follow their queues, which KEDA does. Default: False.
+        spare_nodes_per_ultraserver: nodes of each UltraServer that jobs leave free. 2 is the 16-of-18 mode. Default: 0.
         ultraserver_network_layers: network layers above UltraServers in their topology. Default: 2; 0 where nodes have
             no labels of them.
         versions: versions by chart name, or of "nvidia-driver", instead of the table's. Default: the table's.
-        waived_version_rules: rules between versions that don't apply, by id, each with a reason.
+        waived_version_rules: rules between versions that don't apply, by id, each with a reason. Default: none.
 
     Raises:
         FleetError: a rule between versions is broken, pools that queues can't count, or inference without a VPC.

@@ -45,10 +45,10 @@ class ModelEndpoint(Construct):
         subnets: ids or `Name` tags of the load balancer's subnets, in availability zones: those of the system nodes.
         client_cidrs: IPv4 networks that may reach the load balancer. Default: none may.
         certificate_arn: certificate for TLS on port 443. Default: none; then `plain_http` has to be said.
-        plain_http: port 80 without TLS.
+        plain_http: port 80 without TLS. Default: False.
         bedrock_region: region where Bedrock has the model. Default: no fallback.
         weights_bucket: bucket of `serving.weights`. Default: imported by its name.
-        gateway_image: LiteLLM's image.
+        gateway_image: LiteLLM's image. Default: the version that this library was tested with.
 
     Raises:
         FleetError: neither a certificate nor `plain_http`, a fallback for a model that Bedrock isn't known to have.

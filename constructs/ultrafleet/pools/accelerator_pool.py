@@ -37,16 +37,16 @@ class AcceleratorPool(NodePool):
         blocks: capacity blocks of this type, in the order of their starts. Default: none.
         reservation: on-demand capacity reservation to launch into. Default: none.
         placement_group: cluster placement group, without a block or a reservation; a reservation that was made in a
-            placement group brings its own.
-        workload: what it is for, as a label.
+            placement group brings its own. Default: none.
+        workload: what it is for, as a label. Default: "training".
         node_role: role of the nodes. Default: a new one.
-        launch_template_version: version of the launch template that the nodes run; see `UltraServerPool`.
+        launch_template_version: version of the launch template that the nodes run; see `UltraServerPool`. Default: 1.
         drain_lead_minutes: with blocks: how long before a block's end the pool is emptied. Default 60, at least 50.
-        hold: with blocks: keep the pool empty.
-        capacity_target: with blocks: what the launch template points at.
+        hold: with blocks: keep the pool empty. Default: False.
+        capacity_target: with blocks: what the launch template points at. Default: a resource group.
         fabric: network between the nodes of different instances. Default: the only one that the type has; P6e-GB300
             has EFA and RoCE, and CloudFormation launches nodes on EFA alone.
-        options: what the nodes are like.
+        options: what the nodes are like. Default: `NodeOptions()`, all derived from the type.
 
     Raises:
         FleetError: a type of an UltraServer, capacity that doesn't fit the type, the size, the subnet or the other

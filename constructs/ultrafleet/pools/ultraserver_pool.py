@@ -30,17 +30,17 @@ class UltraServerPool(NodePool):
         blocks: capacity blocks that hold it, in the order of their starts; they may overlap.
         subnet: one subnet in the blocks' zone, Availability Zone or Local Zone.
         security_groups: on every interface besides the cluster's own: the one of `EfaSecurityGroup`.
-        workload: what it is for, as a label: "training" or "inference", or a word of your own.
+        workload: what it is for, as a label: "training" or "inference", or a word of your own. Default: "training".
         node_role: role of the nodes. Default: a new one.
-        launch_template_version: version of the launch template that the nodes run. A changed template
-            reaches the pool only when this is raised, and then replaces its nodes.
+        launch_template_version: version of the launch template that the nodes run. A changed template reaches the pool
+            only when this is raised, and then replaces its nodes. Default: 1.
         drain_lead_minutes: how long before a block's end the pool is emptied. Default 90, at least 80: EC2 reclaims
             an UltraServer from 60 minutes before the end, and eviction takes up to 15.
-        hold: keep the pool empty, whatever its blocks do.
-        capacity_target: what the launch template points at.
+        hold: keep the pool empty, whatever its blocks do. Default: False.
+        capacity_target: what the launch template points at. Default: a resource group.
         fabric: network between the nodes of different instances. Default: the only one that the type has; P6e-GB300
             has EFA and RoCE, and CloudFormation launches nodes on EFA alone.
-        options: what the nodes are like.
+        options: what the nodes are like. Default: `NodeOptions()`, all derived from the type.
 
     Raises:
         FleetError: blocks that don't fit the UltraServer, one another or the subnet; a subnet without room; a lead

@@ -28,8 +28,8 @@ class LustreFileSystem(Construct):
         security_groups: groups of the nodes' interfaces, which let all traffic pass among themselves: the one of
             `EfaSecurityGroup`. Lustre's ports (988, 1018 to 1023) and EFA are in that.
         capacity_gib: storage; see `EFA_STORAGE_STEP_GIB`.
-        throughput_mbps_per_tib: 125, 250, 500 or 1000.
-        efa: serve EFA. Create-only.
+        throughput_mbps_per_tib: 125, 250, 500 or 1000. Default: 1000.
+        efa: serve EFA. Create-only. Default: True.
         data_repository: bucket behind `/data`. Default: none.
         data_prefix: prefix in that bucket. Default: all of it.
         removal_policy: of the file system. Default: it outlives the stack, but not a creation that failed.

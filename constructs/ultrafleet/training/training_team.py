@@ -28,9 +28,10 @@ class TrainingTeam(Construct):
         cluster: cluster of `aws_eks` or `aws_eks_v2`, a `FleetCluster`, or an `ImportedCluster` by its name. The
             name is plain, since roles are limited to it.
         team_name: name of the team and its namespace, up to 40 characters.
-        workload: which queue it uses, one of the pools' workloads.
+        workload: which queue it uses, one of the pools' workloads. Default: "training".
         member_role_arns: IAM roles of its people, who may run jobs in the namespace and nothing else. Plain values.
-        data_buckets: buckets that its jobs may read.
+            Default: none.
+        data_buckets: buckets that its jobs may read. Default: none.
         file_system: a file system for its jobs. Default: none.
         checkpoint_bucket: bucket for checkpoints. Default: a new one, encrypted, versioned for 30 days, TLS only.
         removal_policy: of the new bucket. Default: it outlives the stack, but not a creation that failed.
