@@ -126,7 +126,7 @@ def test_faults_are_found() -> None:
             gone: no property any more.
         """
 
-        def __init__(self, scope: Construct, id: str, lead: int = 90, *, cluster_name: str, more: bool) -> None:  # noqa: A002
+        def __init__(self, scope: Construct, id: str, lead: int = 90, *, cluster_name: str, more: bool) -> None:  # noqa: A002, ARG002
             super().__init__(scope, id)
 
     assert faults(Faulty) == [

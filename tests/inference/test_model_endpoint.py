@@ -6,6 +6,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Match, Template
 from syrupy.assertion import SnapshotAssertion
@@ -161,3 +162,23 @@ def test_maximal_snapshot(stack: cdk.Stack, delivery: KubectlDelivery, snapshot_
         gateway_image="registry.example/litellm:1",
     )
     assert Template.from_stack(stack).to_json() == snapshot_json
+
+
+def test_clients_connect_and_read_the_key(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    created = endpoint(stack, delivery)
+    client = iam.Role(stack, "Client", assumed_by=iam.AccountRootPrincipal())
+    created.grant_read_gateway_key(client)
+    for network in ("10.7.0.0/16", "10.8.0.0/16"):
+        created.connections.allow_default_port_from(ec2.Peer.ipv4(network))
+    template = Template.from_stack(stack)
+    for network in ("10.7.0.0/16", "10.8.0.0/16"):
+        template.has_resource_properties("AWS::EC2::SecurityGroupIngress", {"CidrIp": network, "FromPort": 443})
+    template.has_resource_properties(
+        "AWS::IAM::Policy",
+        {
+            "PolicyDocument": Match.object_like(
+                {"Statement": [Match.object_like({"Action": Match.array_with(["secretsmanager:GetSecretValue"])})]}
+            ),
+            "Roles": [{"Ref": Match.string_like_regexp("^Client")}],
+        },
+    )

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from ultrafleet.capacity.placement_group import PlacementGroup, PlacementStrategy
 from ultrafleet.catalog import InstanceType
 from ultrafleet.catalog.limits import CAPACITY_RESERVATION_INSTANCES
+from ultrafleet.cloudwatch import catalogued_metric
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.removal import apply_removal_policy
 from ultrafleet.rules.capacity_block import validate_reservation_id
@@ -160,6 +162,26 @@ class OnDemandCapacityReservation(Construct):
         self.instance_count = instance_count
         self.availability_zone = availability_zone
         self.placement_group_name = placement_group.group_name if placement_group else None
+
+    def metric_total_instances(
+        self, *, period: cdk.Duration | None = None, statistic: str | None = None
+    ) -> cloudwatch.Metric:
+        """Instances that the reservation holds; by default its maximum over 5 minutes."""
+        return catalogued_metric("TotalInstanceCount", self.capacity_reservation_id, period=period, statistic=statistic)
+
+    def metric_used_instances(
+        self, *, period: cdk.Duration | None = None, statistic: str | None = None
+    ) -> cloudwatch.Metric:
+        """Instances that run in the reservation; by default its maximum over 5 minutes."""
+        return catalogued_metric("UsedInstanceCount", self.capacity_reservation_id, period=period, statistic=statistic)
+
+    def metric_available_instances(
+        self, *, period: cdk.Duration | None = None, statistic: str | None = None
+    ) -> cloudwatch.Metric:
+        """Instances that are paid for and not used; by default its maximum over 5 minutes."""
+        return catalogued_metric(
+            "AvailableInstanceCount", self.capacity_reservation_id, period=period, statistic=statistic
+        )
 
 
 def _validate(instance_type: InstanceType, instance_count: int, availability_zone: str) -> None:

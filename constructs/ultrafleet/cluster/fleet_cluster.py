@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, cast
 
 import aws_cdk as cdk
+import jsii
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
@@ -12,6 +14,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from ultrafleet.catalog import eks as eks_facts
+from ultrafleet.cloudwatch import catalogued_metric
 from ultrafleet.cluster import _checks
 from ultrafleet.cluster.access import ClusterAccess, access_entries, add_access_entry
 from ultrafleet.errors import FleetError
@@ -32,6 +35,7 @@ _SCHEDULER_RESOURCES = [
 ]
 
 
+@jsii.implements(ec2.IConnectable)
 class FleetCluster(Construct):
     """An EKS cluster with a private endpoint, encrypted secrets, all logs, and no compute of its own.
 
@@ -92,6 +96,23 @@ class FleetCluster(Construct):
     """Key of the Kubernetes secrets."""
     log_group: logs.LogGroup
     """Group of the control-plane logs."""
+
+    @property
+    def connections(self) -> ec2.Connections:
+        """Connections of the control plane."""
+        return self.cluster.connections
+
+    def metric_node_count(
+        self, *, period: cdk.Duration | None = None, statistic: str | None = None
+    ) -> cloudwatch.Metric:
+        """Nodes of the cluster, of Container Insights; by default its average over 5 minutes."""
+        return catalogued_metric("cluster_node_count", self.cluster_name, period=period, statistic=statistic)
+
+    def metric_failed_node_count(
+        self, *, period: cdk.Duration | None = None, statistic: str | None = None
+    ) -> cloudwatch.Metric:
+        """Nodes with a bad condition, of Container Insights; by default its maximum over 5 minutes."""
+        return catalogued_metric("cluster_failed_node_count", self.cluster_name, period=period, statistic=statistic)
 
     def __init__(
         self,

@@ -1,8 +1,10 @@
 """A model that is served, with everything of AWS that it needs."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import aws_cdk as cdk
+import jsii
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
@@ -25,6 +27,7 @@ from ultrafleet.inference.server_manifests import SERVER_ACCOUNT, server_manifes
 from ultrafleet.inference.serving import Serving
 
 
+@jsii.implements(ec2.IConnectable)
 class ModelEndpoint(Construct):
     """An OpenAI API inside the VPC, served from reserved accelerators, and from Amazon Bedrock while they are gone.
 
@@ -117,6 +120,7 @@ class ModelEndpoint(Construct):
         self.security_group = self._load_balancer_group(
             gateway, vpc=vpc, client_cidrs=client_cidrs, nodes_group_id=cluster_security_group_id(cluster)
         )
+        self._listener_port = gateway.listener_port
         self.server_role, self.server_identity = self._identity(
             "Server", cluster_name, serving.name, SERVER_ACCOUNT, self._may_read_weights(serving, weights_bucket)
         )
@@ -128,6 +132,24 @@ class ModelEndpoint(Construct):
         for manifest in (*server_manifests(serving), *gateway_manifests(gateway)):
             has_pods = manifest["kind"] in {"LeaderWorkerSet", "Deployment"}
             delivery.add_manifest(self, manifest, after=identities if has_pods else ())
+
+    @property
+    def connections(self) -> ec2.Connections:
+        """Connections of the load balancer, on the listener's port by default."""
+        group = self.node.try_find_child("Connections") or ec2.SecurityGroup.from_security_group_id(
+            self, "Connections", self.security_group.attr_group_id
+        )
+        return ec2.Connections(
+            security_groups=[cast("ec2.ISecurityGroup", group)], default_port=ec2.Port.tcp(self._listener_port)
+        )
+
+    def grant_read_gateway_key(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Grant the right to read the gateway's key, which clients send.
+
+        Args:
+            grantee: a role, a user or a service.
+        """
+        return self.gateway_key.grant_read(grantee)
 
     def _identity(
         self, who: str, cluster_name: str, namespace: str, account: str, statements: Sequence[iam.PolicyStatement]

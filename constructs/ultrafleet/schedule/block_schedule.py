@@ -3,6 +3,7 @@
 from typing import Final
 
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -95,6 +96,47 @@ class BlockSchedule(Construct):
             state_machine_arn=self.state_machine_arn,
             dead_letter_queue=self.dead_letter_queue,
             topic=self.topic,
+        )
+
+    def metric_started(self, *, period: cdk.Duration | None = None, statistic: str = "Sum") -> cloudwatch.Metric:
+        """Executions that started: one every five minutes; by default their sum over 5 minutes."""
+        return self._metric("ExecutionsStarted", period, statistic)
+
+    def metric_failed(self, *, period: cdk.Duration | None = None, statistic: str = "Sum") -> cloudwatch.Metric:
+        """Executions that failed; by default their sum over 5 minutes."""
+        return self._metric("ExecutionsFailed", period, statistic)
+
+    def metric_timed_out(self, *, period: cdk.Duration | None = None, statistic: str = "Sum") -> cloudwatch.Metric:
+        """Executions that timed out; by default their sum over 5 minutes."""
+        return self._metric("ExecutionsTimedOut", period, statistic)
+
+    def metric_throttled(self, *, period: cdk.Duration | None = None, statistic: str = "Sum") -> cloudwatch.Metric:
+        """State transitions and retries that were throttled; by default their sum over 5 minutes."""
+        return self._metric("ExecutionThrottled", period, statistic)
+
+    def metric_failed_calls(
+        self, *, period: cdk.Duration | None = None, statistic: str = "Maximum"
+    ) -> cloudwatch.Metric:
+        """Calls that failed and wait in the dead-letter queue; by default their maximum over 5 minutes."""
+        return self.dead_letter_queue.metric_approximate_number_of_messages_visible(period=period, statistic=statistic)
+
+    def grant_start_execution(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Grant the right to size the pools at once, without waiting for the next start.
+
+        Args:
+            grantee: a role, a user or a service.
+        """
+        return iam.Grant.add_to_principal(
+            grantee=grantee, actions=["states:StartExecution"], resource_arns=[self.state_machine_arn]
+        )
+
+    def _metric(self, name: str, period: cdk.Duration | None, statistic: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/States",
+            metric_name=name,
+            dimensions_map={"StateMachineArn": self.state_machine_arn},
+            period=period,
+            statistic=statistic,
         )
 
     def _key(self) -> kms.Key:

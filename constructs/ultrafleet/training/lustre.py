@@ -1,8 +1,10 @@
 """A shared file system for training data and checkpoints."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import aws_cdk as cdk
+import jsii
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_fsx as fsx
 from aws_cdk import aws_s3 as s3
@@ -12,7 +14,10 @@ from ultrafleet.errors import FleetError
 from ultrafleet.rules.lustre import validate_lustre_capacity
 from ultrafleet.rules.zones import is_local_zone
 
+LUSTRE_PORT: Final = 988  # FSx for Lustre user guide, file system access control (high)
 
+
+@jsii.implements(ec2.IConnectable)
 class LustreFileSystem(Construct):
     """FSx for Lustre, with EFA, and an S3 bucket behind it.
 
@@ -103,6 +108,7 @@ class LustreFileSystem(Construct):
             },
             tags=[cdk.CfnTag(key="Name", value=self.node.path.replace("/", "-"))],
         )
+        self._security_groups = security_groups
         self.file_system.apply_removal_policy(removal_policy)
         self.capacity_gib = capacity_gib
         self.file_system_id = self.file_system.ref
@@ -121,3 +127,8 @@ class LustreFileSystem(Construct):
                     "autoExportPolicy": {"events": ["NEW", "CHANGED", "DELETED"]},
                 },
             )
+
+    @property
+    def connections(self) -> ec2.Connections:
+        """Connections of the file system, on Lustre's port by default."""
+        return ec2.Connections(security_groups=list(self._security_groups), default_port=ec2.Port.tcp(LUSTRE_PORT))
