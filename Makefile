@@ -79,7 +79,7 @@ lint: $(READY) ## ruff and mypy
 	@ruff format --check .
 	@ruff check .
 	@mypy
-	@mypy tests/typing/api.py
+	@mypy tests/repository/typing_api.py
 
 check: synth ## cfn-lint and our own policy over every synthesised template
 	@python tests/tools/lint_templates.py cdk.out
