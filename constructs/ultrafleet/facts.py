@@ -45,7 +45,7 @@ class ListedFact:
 
     Attributes:
         id: unique and stable, such as `policy/efa-layout`; the part before the first slash is its room.
-        fact: value and source. The value of a rule is what it protects from or says, of a refusal AWS's error code.
+        fact: value and source. The value of a rule is what it protects from, of a refusal what is refused.
     """
 
     id: str
@@ -95,7 +95,10 @@ def _rules(room: str, rules: Iterable[_Rule]) -> Callable[[], Facts]:
 
 
 def _refusals(room: str, rules: Iterable[RefusalRule]) -> Callable[[], Facts]:
-    return lambda: ((f"refusal/{room}/{rule.id}", Fact(rule.code, rule.source)) for rule in rules)
+    return lambda: (
+        (f"refusal/{room}/{rule.id}", Fact(rule.refuses, rule.source, note=f"AWS answers {rule.code}"))
+        for rule in rules
+    )
 
 
 def _layout_rules() -> Facts:

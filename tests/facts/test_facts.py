@@ -119,6 +119,11 @@ class TestCommand:
         assert (limit["value"], limit["as_of"]) == (450, "2026-11")
         assert limit["address"].startswith("https://docs.aws.amazon.com/eks/")
 
+    def test_a_refusal_says_what_is_refused_and_how(self) -> None:
+        (refusal,) = json.loads(run("facts", "--json", "refusal/ec2/subnet-full").stdout)
+        assert refusal["value"] == "a subnet with fewer free addresses than the launch needs"
+        assert refusal["note"] == "AWS answers InsufficientFreeAddressesInSubnet"
+
     @pytest.mark.parametrize("known", list(Known))
     def test_filters_by_confidence(self, known: Known) -> None:
         content = json.loads(run("facts", "--json", "--confidence", known).stdout)

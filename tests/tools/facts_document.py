@@ -18,7 +18,7 @@ _HEAD = """# Facts and their sources
 
 Everything that the library states of AWS, or of software that runs on it, has an id, a source and a confidence: values
 of instance types, prices, quotas, versions, and every rule of layouts, policy, reviews, versions, consistency and the
-rehearsal. The value of a rule is what it protects from; that of a refusal is AWS's error code; that of an update effect
+rehearsal. The value of a rule is what it protects from; that of a refusal is what AWS refuses; that of an update effect
 is what a change of the property does.
 
 | confidence | the statement |

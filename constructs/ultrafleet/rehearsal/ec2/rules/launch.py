@@ -1,4 +1,4 @@
-"""Launch rules of EC2: the check of each rule in `rehearsal/refusals.py`, by its id."""
+"""Launch rules of EC2: the check of each rule in `rehearsal/refusals/ec2.py`, by its id."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -1,14 +1,11 @@
-"""Refusals of EC2 and EKS: which requests the embedded AWS refuses, AWS's error code, and where that is known from.
+"""Refusals of EC2: launches that it refuses. `errors` is the page of error codes in the EC2 API reference."""
 
-Texts alone, so that they can be listed without the rehearsal's extra; the functions that decide are beside the service,
-by the same id. `errors` is the page of error codes in the EC2 API reference.
-"""
-
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from ultrafleet.catalog import capacity_blocks, limits
 from ultrafleet.catalog.source import Confidence, Source
+from ultrafleet.rehearsal.refusals.rule import RefusalRule
 
 _MEDIUM: Final = Confidence.MEDIUM
 _LOW: Final = Confidence.LOW
@@ -19,21 +16,6 @@ _BLOCK_GUIDE: Final = f"{_DOCS}/AWSEC2/latest/UserGuide/ec2-capacity-blocks.html
 _RUN_INSTANCES: Final = f"{_DOCS}/AWSEC2/latest/APIReference/API_RunInstances.html"
 _EFA_GUIDE: Final = f"{_DOCS}/AWSEC2/latest/UserGuide/efa.html"
 _GITHUB: Final = "https://github.com"
-
-
-@dataclass(frozen=True, kw_only=True)
-class RefusalRule:
-    """A reason for which AWS refuses a request.
-
-    Attributes:
-        id: name of the rule in tests and reports.
-        code: AWS's error code.
-        source: where the refusal, its code and its message come from.
-    """
-
-    id: str
-    code: str
-    source: Source
 
 
 def _inferred(text: str) -> Source:
@@ -50,11 +32,13 @@ RESERVATION_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="reservation-pending",
         code="InvalidCapacityReservationState.PendingActivation",
+        refuses="a reservation that isn't active yet",
         source=Source("errors: code and message", address=_ERRORS),
     ),
     RefusalRule(
         id="reservation-over",
         code="InvalidCapacityReservationState.Unavailable",
+        refuses="a reservation that is over or failed",
         source=Source(
             "EC2 user guide, launch into a Capacity Reservation: only active ones",
             also=(_inferred("code and message inferred"),),
@@ -63,6 +47,7 @@ RESERVATION_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="reservation-unlaunchable",
         code="InvalidCapacityReservationState.Unavailable",
+        refuses="a reservation that is active and unlaunchable",
         source=Source(
             "EC2 API, CapacityReservation.LaunchStatus",
             address=f"{_DOCS}/AWSEC2/latest/APIReference/API_CapacityReservation.html",
@@ -72,6 +57,7 @@ RESERVATION_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="reservation-reclaim",
         code="InvalidCapacityReservationState.Unavailable",
+        refuses="a capacity block whose instances EC2 terminates already",
         source=replace(
             capacity_blocks.source("capacity-block/instance-reclaim-minutes"),
             also=(_inferred("that a launch is refused then, code and message inferred"),),
@@ -80,17 +66,34 @@ RESERVATION_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="reservation-zone",
         code="ReservationCapacityExceeded",
+        refuses="a subnet in another zone than the reservation's",
         source=Source(
             "EC2 user guide, launch instances using Capacity Blocks: not in a subnet of another zone",
             also=(_inferred("code and message inferred from ReservationCapacityExceeded's 'compatible'"),),
         ),
     ),
-    RefusalRule(id="reservation-type", code="ReservationCapacityExceeded", source=_MATCHING),
-    RefusalRule(id="reservation-platform", code="ReservationCapacityExceeded", source=_MATCHING),
-    RefusalRule(id="reservation-tenancy", code="ReservationCapacityExceeded", source=_MATCHING),
+    RefusalRule(
+        id="reservation-type",
+        code="ReservationCapacityExceeded",
+        refuses="a reservation of another type",
+        source=_MATCHING,
+    ),
+    RefusalRule(
+        id="reservation-platform",
+        code="ReservationCapacityExceeded",
+        refuses="a reservation of another platform than the image's",
+        source=_MATCHING,
+    ),
+    RefusalRule(
+        id="reservation-tenancy",
+        code="ReservationCapacityExceeded",
+        refuses="a reservation of another tenancy",
+        source=_MATCHING,
+    ),
     RefusalRule(
         id="reservation-full",
         code="ReservationCapacityExceeded",
+        refuses="a reservation whose instances are all in use",
         source=Source(
             "errors: code; message as reported in hashicorp/terraform-provider-aws#35745",
             address=f"{_GITHUB}/hashicorp/terraform-provider-aws/issues/35745",
@@ -99,6 +102,7 @@ RESERVATION_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="reservation-placement-group",
         code="ReservationCapacityExceeded",
+        refuses="a reservation in a placement group that the launch doesn't name",
         source=Source(
             "EC2 user guide, Capacity Reservations with placement groups: launch names the group",
             also=(_inferred("code inferred"),),
@@ -111,12 +115,16 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="type-unknown",
         code="InvalidParameterValue",
+        refuses="an instance type that EC2 doesn't have",
         source=Source("EC2 API: code and message as commonly reported", _MEDIUM),
     ),
-    RefusalRule(id="subnet-unknown", code="InvalidSubnetID.NotFound", source=_MESSAGE),
+    RefusalRule(
+        id="subnet-unknown", code="InvalidSubnetID.NotFound", refuses="a subnet that doesn't exist", source=_MESSAGE
+    ),
     RefusalRule(
         id="type-not-in-zone",
         code="Unsupported",
+        refuses="a zone that is none of those that the catalog names for the type",
         source=Source(
             "errors: code; message as commonly reported; zones as far as the catalog names them", address=_ERRORS
         ),
@@ -124,11 +132,13 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="efa-unsupported",
         code="UnsupportedOperation",
+        refuses="EFA on a type without EFA",
         source=Source("message as reported in openshift/enhancements, EFA", _MEDIUM),
     ),
     RefusalRule(
         id="interface-limit",
         code="AttachmentLimitExceeded",
+        refuses="more interfaces than the type or a card takes",
         source=Source(
             "errors: code; limits from the catalog's card tables; message the library's own", address=_ERRORS
         ),
@@ -136,6 +146,7 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="interface-layout",
         code="InvalidParameterCombination",
+        refuses="a layout of interfaces that the type doesn't take",
         source=Source(
             "EC2 user guide, EFA on accelerated instances",
             also=(_inferred("code inferred, message the library's own"),),
@@ -144,6 +155,7 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="public-ip-with-many-interfaces",
         code="InvalidParameterCombination",
+        refuses="a public address with several interfaces",
         source=Source(
             "EC2 user guide, public IPv4 addresses: not with several interfaces",
             also=(Source("message as commonly reported", _MEDIUM),),
@@ -152,21 +164,29 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="groups-beside-interfaces",
         code="InvalidParameterCombination",
+        refuses="security groups of the instance beside those of its interfaces",
         source=Source(
             "EC2 API, RunInstances: groups belong to the interfaces then",
             address=_RUN_INSTANCES,
             also=(Source("message as commonly reported", _MEDIUM),),
         ),
     ),
-    RefusalRule(id="security-group-unknown", code="InvalidGroup.NotFound", source=_MESSAGE),
+    RefusalRule(
+        id="security-group-unknown",
+        code="InvalidGroup.NotFound",
+        refuses="a security group that doesn't exist",
+        source=_MESSAGE,
+    ),
     RefusalRule(
         id="security-group-of-another-vpc",
         code="InvalidParameter",
+        refuses="a security group of another VPC than the subnet's",
         source=Source("errors: code and reason; message as commonly reported", address=_ERRORS),
     ),
     RefusalRule(
         id="efa-security-group",
         code="EfaSecurityGroupRule",
+        refuses="an EFA interface none of whose security groups lets its members reach one another",
         source=Source(
             "EC2 user guide, EFA: the group allows all traffic from and to itself. EC2 itself launches the instance "
             "and EFA fails on it; the embedded AWS says so, with a code of its own",
@@ -176,6 +196,7 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="user-data-too-long",
         code="InvalidParameterValue",
+        refuses="user data that is longer than EC2 takes",
         source=replace(
             limits.source("limit/ec2/user-data-bytes"), also=(Source("errors: message as commonly reported"),)
         ),
@@ -183,17 +204,25 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="ami-architecture",
         code="InvalidParameterValue",
+        refuses="an image for another processor architecture",
         source=Source("EC2 API: message as commonly reported", _MEDIUM),
     ),
-    RefusalRule(id="subnet-full", code="InsufficientFreeAddressesInSubnet", source=_MESSAGE),
+    RefusalRule(
+        id="subnet-full",
+        code="InsufficientFreeAddressesInSubnet",
+        refuses="a subnet with fewer free addresses than the launch needs",
+        source=_MESSAGE,
+    ),
     RefusalRule(
         id="placement-group-unknown",
         code="InvalidPlacementGroup.Unknown",
+        refuses="a placement group that doesn't exist",
         source=Source("errors: code; message as reported in terraform-provider-aws issues", address=_ERRORS),
     ),
     RefusalRule(
         id="block-without-target",
         code="InvalidParameterCombination",
+        refuses="the market of capacity blocks without a reservation",
         source=Source(
             "EC2 user guide, launch instances using Capacity Blocks: the reservation must be named",
             also=(_inferred("code and message inferred"),),
@@ -202,14 +231,21 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="reservation-unknown",
         code="InvalidCapacityReservationId.NotFound",
+        refuses="a reservation that doesn't exist",
         source=Source(
             "code as terraform-provider-aws handles it", also=(Source("message as commonly reported", _MEDIUM),)
         ),
     ),
-    RefusalRule(id="reservation-group-unknown", code="InvalidParameterValue", source=Source("inferred", _LOW)),
+    RefusalRule(
+        id="reservation-group-unknown",
+        code="InvalidParameterValue",
+        refuses="a group of reservations that doesn't exist",
+        source=Source("inferred", _LOW),
+    ),
     RefusalRule(
         id="block-market-missing",
         code="InvalidParameterValue",
+        refuses="a capacity block without the market of capacity blocks",
         source=Source(
             "message as reported in terraform-aws-modules/terraform-aws-ec2-instance#404",
             address=f"{_GITHUB}/terraform-aws-modules/terraform-aws-ec2-instance/issues/404",
@@ -218,6 +254,7 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="block-market-without-block",
         code="InvalidParameterValue",
+        refuses="an on-demand reservation with the market of capacity blocks",
         source=Source(
             "EC2 API: the market of capacity blocks only", also=(_inferred("message as for the reverse, inferred"),)
         ),
@@ -225,11 +262,13 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="sold-in-blocks-only",
         code="InvalidParameterValue",
+        refuses="on demand, a type that is sold in capacity blocks only",
         source=Source("the catalog's purchase options", also=(_inferred("code and message inferred"),)),
     ),
     RefusalRule(
         id="placement-group-with-block",
         code="InvalidParameterCombination",
+        refuses="a placement group with the market of capacity blocks",
         source=replace(
             capacity_blocks.source("capacity-block/no-placement-group"),
             also=(
@@ -241,6 +280,7 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="placement-group-without-reservation",
         code="InsufficientInstanceCapacity",
+        refuses="a cluster placement group with a reservation outside of it",
         source=Source(
             "aws-parallelcluster, PlacementGroupCapacityReservationValidator: capacity errors may occur; here they "
             "always do",
@@ -250,6 +290,7 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(
         id="no-reservation-left",
         code="ReservationCapacityExceeded",
+        refuses="a group none of whose reservations fits, where on-demand capacity is excluded",
         source=Source(
             "errors: code",
             address=_ERRORS,
@@ -259,78 +300,3 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     *RESERVATION_REFUSALS,
 )
 """Every reason to refuse a launch, in the order in which they are asked."""
-
-_PARAMETER: Final = "InvalidParameterException"
-_LIMIT: Final = "ResourceLimitExceededException"
-_API: Final = Source("EKS API, CreateNodegroup", address=f"{_DOCS}/eks/latest/APIReference/API_CreateNodegroup.html")
-_TEMPLATES: Final = Source(
-    "EKS user guide, launch templates", address=f"{_DOCS}/eks/latest/userguide/launch-templates.html"
-)
-_BLOCKS: Final = Source(
-    "EKS user guide, managed node groups with Capacity Blocks; the wording is ours",
-    address=f"{_DOCS}/eks/latest/userguide/capacity-blocks-mng.html",
-)
-_QUOTAS: Final = Source("EKS user guide, service quotas", address=f"{_DOCS}/eks/latest/userguide/service-quotas.html")
-_NETWORKS: Final = f"{_DOCS}/eks/latest/userguide/network-reqs.html"
-
-NODE_GROUP_REFUSALS: Final[tuple[RefusalRule, ...]] = (
-    RefusalRule(id="name-taken", code="ResourceInUseException", source=_API),
-    RefusalRule(id="group-quota", code=_LIMIT, source=_QUOTAS),
-    RefusalRule(id="template-missing", code=_PARAMETER, source=_TEMPLATES),
-    RefusalRule(id="type-twice", code=_PARAMETER, source=_TEMPLATES),
-    RefusalRule(id="type-unknown", code=_PARAMETER, source=_API),
-    RefusalRule(id="profile-in-template", code=_PARAMETER, source=_TEMPLATES),
-    RefusalRule(id="subnet-in-template", code=_PARAMETER, source=_TEMPLATES),
-    RefusalRule(id="hibernation-in-template", code=_PARAMETER, source=_TEMPLATES),
-    RefusalRule(id="block-without-market", code=_PARAMETER, source=_BLOCKS),
-    RefusalRule(id="market-without-block", code=_PARAMETER, source=_BLOCKS),
-    RefusalRule(id="block-without-target", code=_PARAMETER, source=_BLOCKS),
-    RefusalRule(id="sizes", code=_PARAMETER, source=Source("EKS API, NodegroupScalingConfig")),
-    RefusalRule(id="node-quota", code=_LIMIT, source=_QUOTAS),
-    RefusalRule(id="subnet-missing", code=_PARAMETER, source=_API),
-    RefusalRule(
-        id="subnet-elsewhere",
-        code=_PARAMETER,
-        source=Source("EKS user guide, VPC and subnet requirements", address=_NETWORKS),
-    ),
-    RefusalRule(id="ami-unknown", code=_PARAMETER, source=Source("EKS API, AMITypes")),
-    RefusalRule(id="ami-architecture", code=_PARAMETER, source=_API),
-    RefusalRule(
-        id="taint-quota",
-        code=_PARAMETER,
-        source=Source("EKS user guide, node taints", _MEDIUM),
-    ),
-    RefusalRule(
-        id="reserved-label", code=_PARAMETER, source=Source("EKS API, CreateNodegroup: labels", _MEDIUM, _API.address)
-    ),
-)
-"""Every reason to refuse a managed node group, in the order in which they are asked."""
-
-CLUSTER_REFUSALS: Final[tuple[RefusalRule, ...]] = (
-    RefusalRule(
-        id="cluster-name",
-        code="ResourceInUseException",
-        source=Source("EKS API, CreateCluster", address=f"{_DOCS}/eks/latest/APIReference/API_CreateCluster.html"),
-    ),
-    RefusalRule(
-        id="cluster-version",
-        code=_PARAMETER,
-        source=Source(
-            "EKS API, CreateCluster: the wording",
-            _MEDIUM,
-            f"{_DOCS}/eks/latest/APIReference/API_CreateCluster.html",
-        ),
-    ),
-    RefusalRule(
-        id="cluster-zones",
-        code=_PARAMETER,
-        source=Source("EKS user guide, VPC and subnet requirements", address=_NETWORKS),
-    ),
-    RefusalRule(
-        id="cluster-local-zone",
-        code="UnsupportedAvailabilityZoneException",
-        source=Source("EKS user guide, VPC and subnet requirements: no subnets in Local Zones", address=_NETWORKS),
-    ),
-    RefusalRule(id="cluster-security-group", code=_PARAMETER, source=Source("EKS API, VpcConfigRequest")),
-)
-"""Every reason to refuse a cluster, in the order in which they are asked."""
