@@ -13,6 +13,9 @@ from ultrafleet.catalog import InstanceType
 from ultrafleet.cli import app
 
 
+ROOT = Path(__file__).resolve().parents[2]
+
+
 def commands(command: Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Command]]:
     yield path, command
     for name, child in (command.commands if hasattr(command, "commands") else {}).items():
@@ -56,7 +59,7 @@ def test_help_keeps_square_brackets() -> None:
     assert "[[card, device," in re.sub(r"[│\s]+", " ", shown("layout"))
 
 
-@pytest.mark.parametrize("path", [path for path in COMMANDS if path[:1] != ("local",)], ids=" ".join)
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_a_command_has_a_first_line_and_an_example(path: tuple[str, ...]) -> None:
     command = COMMANDS[path]
     first, *_ = (command.help or "").split("\n\n")
@@ -65,6 +68,11 @@ def test_a_command_has_a_first_line_and_an_example(path: tuple[str, ...]) -> Non
     assert example is not None, "no example"
     words = example[1].split()
     assert tuple(words[: len(path)]) == path
+
+
+@pytest.mark.parametrize("name", [path[0] for path in COMMANDS if len(path) == 1])
+def test_the_readme_has_the_command(name: str) -> None:
+    assert f".venv/bin/ultrafleet {name} " in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_environment_names_are_completed() -> None:

@@ -38,7 +38,7 @@ _WIDTH = 130
 _BEFORE_FIRST_BLOCK = timedelta(hours=1)
 
 
-@local.command()
+@local.command(epilog="Example: ultrafleet local deploy dev")
 def deploy(
     environment: Name,
     environments: Environments = FOLDER,
@@ -95,7 +95,7 @@ def deploy(
         raise typer.Exit(1)
 
 
-@local.command()
+@local.command(epilog="Example: ultrafleet local destroy dev")
 def destroy(
     environment: Name,
     environments: Environments = FOLDER,
@@ -122,7 +122,7 @@ def destroy(
         raise typer.Exit(1)
 
 
-@local.command()
+@local.command(epilog="Example: ultrafleet local status dev")
 def status(environment: Name, environments: Environments = FOLDER, as_json: Json = False, state: State = STATE) -> None:
     """Show stacks, pools, reservations, problems and the simulated time."""
     loaded, aws = _load(environments, environment), _embedded_aws(environment, state)
@@ -132,7 +132,7 @@ def status(environment: Name, environments: Environments = FOLDER, as_json: Json
         _show(aws, loaded)
 
 
-@local.command()
+@local.command(epilog="Example: ultrafleet local kubernetes training --json")
 def kubernetes(
     environment: Name, environments: Environments = FOLDER, as_json: Json = False, state: State = STATE
 ) -> None:
@@ -158,7 +158,7 @@ def kubernetes(
     console.print(objects)
 
 
-@local.command()
+@local.command(epilog="Example: ultrafleet local advance dev --hours 24")
 def advance(
     environment: Name,
     to: Annotated[str | None, typer.Option(help="moment to advance to, such as 2026-12-15T09:00:00Z")] = None,
@@ -172,7 +172,7 @@ def advance(
     _show(aws, loaded)
 
 
-@local.command()
+@local.command(epilog="Example: ultrafleet local faults --json")
 def faults(as_json: Json = False) -> None:
     """List the faults that can be injected, with their sources and what to do."""
     if as_json:
@@ -187,7 +187,7 @@ def faults(as_json: Json = False) -> None:
         print(f"{fault.name}: {fault.summary}\n  to do: {fault.advice}\n  source: {fault.source}")
 
 
-@local.command()
+@local.command(epilog="Example: ultrafleet local inject training block-impaired --pool rack-a")
 def inject(
     environment: Name,
     fault: Annotated[str, typer.Argument(help="name of the fault")],
@@ -198,7 +198,7 @@ def inject(
     _embedded_aws(environment, state).dispatch("inject", name=fault, pool=pool)
 
 
-@local.command()
+@local.command(epilog="Example: ultrafleet local clear training")
 def clear(
     environment: Name,
     fault: Annotated[str | None, typer.Argument(help="Default: every fault")] = None,
@@ -208,7 +208,7 @@ def clear(
     _embedded_aws(environment, state).dispatch("clear", name=fault)
 
 
-@local.command()
+@local.command(epilog="Example: ultrafleet local stop dev")
 def stop(environment: Name, state: State = STATE) -> None:
     """Stop the embedded AWS of an environment; its state is lost."""
     _embedded_aws(environment, state).stop()
