@@ -1,0 +1,46 @@
+"""CONTRIBUTING.md names files and tests that exist; pages that people write name every command and every fault."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from ultrafleet.cli import app
+from ultrafleet.rehearsal.scenarios.faults import FAULTS
+
+ROOT = Path(__file__).parent.parent.parent
+TEXT = (ROOT / "CONTRIBUTING.md").read_text()
+PATHS = sorted(set(re.findall(r"`([\w./*]+/[\w./*]*)(?:::\w+)?`", TEXT)))
+TESTS = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT)))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_path_is_there(path: str) -> None:
+    start = (
+        ROOT
+        if path.split("/", maxsplit=1)[0] in {"constructs", "stacks", "tests", "docs", ".ci"}
+        else ROOT / "constructs/ultrafleet"
+    )
+    assert list(start.glob(path)), f"CONTRIBUTING.md names {path}, which {start} has not"
+
+
+@pytest.mark.parametrize(("path", "name"), TESTS)
+def test_a_test_is_there(path: str, name: str) -> None:
+    assert re.search(rf"^ *def {name}\(", (ROOT / path).read_text(), re.MULTILINE)
+
+
+def test_twelve_changes_have_a_row() -> None:
+    assert len(re.findall(r"^\| (?!change)\w.*\|$", TEXT, re.MULTILINE)) == 12
+
+
+def test_the_readme_shows_every_command() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name in get_command(app).commands:  # type: ignore[attr-defined]  # a group
+        assert re.search(rf"\bultrafleet {name}\b", readme), name
+
+
+def test_the_page_of_rehearsals_names_every_fault() -> None:
+    page = (ROOT / "docs" / "rehearsal.md").read_text()
+    for name in FAULTS:
+        assert re.search(rf"\b{name}\b", page), name
