@@ -8,6 +8,10 @@ from stacks.environment_stack import EnvironmentStack
 from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
 from ultrafleet.monitoring import FleetAlarms, FleetDashboard
+from ultrafleet.rules.block_clock import default_drain_lead_minutes
+
+_MINUTES_AFTER_DRAIN = 30
+"""How long a block may be unused beyond the longest drain lead before an alarm says so."""
 
 
 class MonitoringStack(EnvironmentStack):
@@ -33,7 +37,7 @@ class MonitoringStack(EnvironmentStack):
             pools=pools,
             reservations=reservations,
             topic=sns.Topic.from_topic_arn(self, "Topic", self.exports.read(exports.ALARM_TOPIC_ARN)),
-            unused_minutes=max([120, *(lead + 30 for lead in leads)]),
+            unused_minutes=max([default_drain_lead_minutes(ultraserver=True), *leads]) + _MINUTES_AFTER_DRAIN,
         )
 
     def _reservations(

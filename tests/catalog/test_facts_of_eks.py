@@ -14,6 +14,8 @@ from ultrafleet.catalog.fact_file import FactEntry, FactFile, Facts, Guard, Sour
 from ultrafleet.catalog.source import Confidence
 from ultrafleet.environment.models import ClusterSettings
 from ultrafleet.errors import FleetError
+from ultrafleet.pools import AcceleratorPool, UltraServerPool
+from ultrafleet.rules.block_clock import default_drain_lead_minutes, least_drain_lead_minutes
 
 ROOT = Path(__file__).parents[2]
 
@@ -164,3 +166,30 @@ class TestFactsOfAFile:
             Guard(where="anywhere", words="node")
         with pytest.raises(ValidationError, match="expected words for beside and phrase alone"):
             Guard(where="beside")
+
+
+class TestPages:
+    """Pages and docstrings that name a fact's value, for readers: they say what the catalog says."""
+
+    def test_name_the_default_version(self) -> None:
+        page = (ROOT / "docs" / "environments.md").read_text(encoding="utf-8")
+
+        assert f'| `kubernetes_version` | `"{eks.DEFAULT_KUBERNETES_VERSION}"` |' in page
+
+    @pytest.mark.parametrize("page", ["cluster", "cluster-addons", "delivery"])
+    def test_show_the_default_version(self, page: str) -> None:
+        text = (ROOT / "docs" / "constructs" / f"{page}.md").read_text(encoding="utf-8")
+
+        assert set(re.findall(r'kubernetes_version="([^"]+)"', text)) == {eks.DEFAULT_KUBERNETES_VERSION}
+
+    @pytest.mark.parametrize(("pool", "ultraserver"), [(UltraServerPool, True), (AcceleratorPool, False)])
+    def test_name_the_drain_lead(self, pool: type, ultraserver: bool) -> None:
+        default = default_drain_lead_minutes(ultraserver=ultraserver)
+        least = least_drain_lead_minutes(ultraserver=ultraserver)
+        kind = "ultraserver" if ultraserver else "accelerator"
+        page = (ROOT / "docs" / "environments.md").read_text(encoding="utf-8")
+        row = next(line for line in page.splitlines() if line.startswith("| `drain_lead_minutes` |"))
+
+        assert f"Default {default}, at least {least}" in str(pool.__doc__)
+        assert f"{default} for `{kind}`" in row
+        assert str(least) in row.partition("at least ")[2]
