@@ -12,7 +12,6 @@ from helpers.command import run
 from ultrafleet.catalog import InstanceType
 from ultrafleet.cli import app
 
-
 ROOT = Path(__file__).resolve().parents[2]
 
 
