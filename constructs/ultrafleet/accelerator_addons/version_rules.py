@@ -173,7 +173,7 @@ VERSION_RULES: tuple[VersionRule, ...] = (
         (2, 20, 0),
         why="older ones add up the metrics of every pod of a namespace instead of one service's",
         source=Source(
-            "kedacore/keda #7641, mended by #7642",
+            "kedacore/keda #7641, fixed by #7642",
             address="https://github.com/kedacore/keda/issues/7641",
             also=(Source("in 2.20", Confidence.MEDIUM),),
         ),
