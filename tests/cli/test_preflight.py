@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from helpers.rehearsal_site import Site, site
+from helpers.rehearsal_site import DeployedEnvironment, site
 from ultrafleet.cli import app
 from ultrafleet.templates.preflight import LivePool, preflight_problems
 
@@ -129,7 +129,7 @@ def test_what_only_a_deployment_can_compare_is_not_compared() -> None:
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[DeployedEnvironment]:
     """An embedded AWS; whatever credentials there are do."""
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     with site("dev") as made:
@@ -168,7 +168,7 @@ def preflight(assembly: Path, environment: str = "dev") -> Any:
 
 
 @pytest.mark.slow
-def test_the_command_refuses_to_roll_running_nodes(aws: Site, assembly: Path) -> None:
+def test_the_command_refuses_to_roll_running_nodes(aws: DeployedEnvironment, assembly: Path) -> None:
     aws.deploy()
     result = preflight(assembly)
     assert result.exit_code == 1
@@ -176,7 +176,7 @@ def test_the_command_refuses_to_roll_running_nodes(aws: Site, assembly: Path) ->
 
 
 @pytest.mark.slow
-def test_the_command_passes_an_empty_pool(aws: Site, assembly: Path) -> None:
+def test_the_command_passes_an_empty_pool(aws: DeployedEnvironment, assembly: Path) -> None:
     aws.deploy()
     scaling = {"minSize": 0, "maxSize": 1, "desiredSize": 0}
     aws.call("eks", "update_nodegroup_config", clusterName="dev", nodegroupName="h100", scalingConfig=scaling)

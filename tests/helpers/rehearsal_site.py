@@ -65,7 +65,7 @@ def _synthesise(content: str, name: str) -> tuple[Environment, tuple[AssemblySta
         return environment, tuple(read_assembly(Path(folder) / "cdk.out" / f"assembly-{name}"))
 
 
-class Site:
+class DeployedEnvironment:
     """An environment's account."""
 
     def __init__(self, name: str, edit: Edit | None = None) -> None:
@@ -116,9 +116,9 @@ class Site:
 
 
 @contextmanager
-def site(name: str, edit: Edit | None = None, *, now: datetime | None = None) -> Iterator[Site]:
+def site(name: str, edit: Edit | None = None, *, now: datetime | None = None) -> Iterator[DeployedEnvironment]:
     """An account in which nothing is deployed, an hour before the environment's first block."""
-    made = Site(name, edit)
+    made = DeployedEnvironment(name, edit)
     starts = [block.start for pool in made.environment.pools for block in pool.capacity_blocks]
     begin = min(starts) - timedelta(hours=1) if starts else datetime(2026, 11, 23, tzinfo=UTC)
     with embedded_aws(made.environment, now=now or begin):
@@ -127,7 +127,7 @@ def site(name: str, edit: Edit | None = None, *, now: datetime | None = None) ->
 
 
 @contextmanager
-def deployed(name: str, edit: Edit | None = None, *, up: bool = False) -> Iterator[Site]:
+def deployed(name: str, edit: Edit | None = None, *, up: bool = False) -> Iterator[DeployedEnvironment]:
     """The same with every stack deployed, for a test alone: it may change whatever it likes.
 
     Args:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from helpers.rehearsal_site import Site, deployed, site, without_workloads
+from helpers.rehearsal_site import DeployedEnvironment, deployed, site, without_workloads
 from ultrafleet.catalog.eks import KUBERNETES_VERSIONS
 from ultrafleet.rehearsal.eks.rules.clusters import VERSIONS
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
@@ -19,30 +19,30 @@ ROLE = "arn:aws:iam::444455556666:role/people"
 
 
 @pytest.fixture
-def up() -> Iterator[Site]:
+def up() -> Iterator[DeployedEnvironment]:
     """Inference, with its pools up."""
     with deployed("inference", without_workloads, up=True) as made:
         yield made
 
 
 @pytest.fixture(scope="class")
-def standing() -> Iterator[Site]:
+def standing() -> Iterator[DeployedEnvironment]:
     """Inference, for tests that leave it as it is."""
     with deployed("inference", without_workloads) as made:
         yield made
 
 
-def group(made: Site, name: str = "rack-c") -> dict[str, Any]:
+def group(made: DeployedEnvironment, name: str = "rack-c") -> dict[str, Any]:
     found: dict[str, Any] = made.call("eks", "describe_nodegroup", **CLUSTER, nodegroupName=name)["nodegroup"]
     return found
 
 
-def resize(made: Site, desired: int) -> None:
+def resize(made: DeployedEnvironment, desired: int) -> None:
     made.call("eks", "update_nodegroup_config", **RACK, scalingConfig={"desiredSize": desired})
 
 
 class TestNodes:
-    def test_that_have_to_go_take_a_quarter_of_an_hour(self, up: Site) -> None:
+    def test_that_have_to_go_take_a_quarter_of_an_hour(self, up: DeployedEnvironment) -> None:
         up.call("scheduler", "delete_schedule", Name=up.call("scheduler", "list_schedules")["Schedules"][0]["Name"])
         resize(up, 3)
         assert group(up)["status"] == "UPDATING"
@@ -57,7 +57,7 @@ class TestNodes:
         resize(up, 9)
         assert len(up.nodes("rack-c")) == 9
 
-    def test_are_evicted_before_their_group_is_gone(self, up: Site) -> None:
+    def test_are_evicted_before_their_group_is_gone(self, up: DeployedEnvironment) -> None:
         up.call("eks", "delete_nodegroup", **RACK)
         assert group(up)["status"] == "DELETING"
         SIMULATED_ACCOUNT.advance(SIMULATED_ACCOUNT.now + timedelta(minutes=15))
@@ -65,7 +65,7 @@ class TestNodes:
             group(up)
         assert up.nodes("rack-c") == set()
 
-    def test_are_not_restarted_by_a_change_of_the_groups_configuration(self, up: Site) -> None:
+    def test_are_not_restarted_by_a_change_of_the_groups_configuration(self, up: DeployedEnvironment) -> None:
         before = up.nodes("rack-c")
         taint = {"key": "k", "value": "v", "effect": "NO_EXECUTE"}
         up.call(
@@ -83,7 +83,7 @@ class TestNodes:
         assert told["updateConfig"] == {"maxUnavailable": 3}
         assert up.nodes("rack-c") == before
 
-    def test_are_replaced_by_a_new_version_of_the_template(self, up: Site) -> None:
+    def test_are_replaced_by_a_new_version_of_the_template(self, up: DeployedEnvironment) -> None:
         before = up.nodes("rack-c")
         template = group(up)["launchTemplate"]
         key = {"LaunchTemplateId": template["id"]}
@@ -98,13 +98,13 @@ class TestNodes:
         with pytest.raises(Refusal, match="cannot change the launch template"):
             up.call("eks", "update_nodegroup_version", **RACK, launchTemplate={"id": other, "version": "1"})
 
-    def test_stay_broken_where_nobody_repairs(self, up: Site) -> None:
+    def test_stay_broken_where_nobody_repairs(self, up: DeployedEnvironment) -> None:
         up.call("eks", "update_nodegroup_config", **RACK, nodeRepairConfig={"enabled": False})
         before = up.nodes("rack-c")
         up.simulation.inject(name="node-fails", pool="rack-c")
         assert up.nodes("rack-c") == before
 
-    def test_system_nodes_are_spread_over_subnets(self, up: Site) -> None:
+    def test_system_nodes_are_spread_over_subnets(self, up: DeployedEnvironment) -> None:
         name = next(n for n in up.call("eks", "list_nodegroups", **CLUSTER)["nodegroups"] if "SystemPool" in n)
         assert {i["Placement"]["AvailabilityZone"] for i in up.instances(name)} == {"us-east-1a", "us-east-1b"}
         security_group = up.call("eks", "describe_cluster", name="inference")["cluster"]["resourcesVpcConfig"]
@@ -115,7 +115,7 @@ class TestNodes:
 
 
 class TestClusters:
-    def test_are_described_as_they_were_made(self, standing: Site) -> None:
+    def test_are_described_as_they_were_made(self, standing: DeployedEnvironment) -> None:
         told = standing.call("eks", "describe_cluster", name="inference")["cluster"]
         assert told["version"] == "1.35"
         assert told["accessConfig"]["authenticationMode"] == "API"
@@ -138,7 +138,7 @@ class TestClusters:
             ("describe_update", {"updateId": "nobody"}, "No update found"),
         ],
     )
-    def test_refuse(self, standing: Site, operation: str, given: dict[str, Any], message: str) -> None:
+    def test_refuse(self, standing: DeployedEnvironment, operation: str, given: dict[str, Any], message: str) -> None:
         with pytest.raises(Refusal, match=message):
             standing.call("eks", operation, name="inference", **given)
 
@@ -183,7 +183,7 @@ class TestClusterLife:
 
 
 class TestAddons:
-    def test_come_with_their_roles_and_go_with_them(self, standing: Site) -> None:
+    def test_come_with_their_roles_and_go_with_them(self, standing: DeployedEnvironment) -> None:
         call = standing.call
         association = {"serviceAccount": "ebs-csi-controller-sa", "roleArn": ROLE}
         given = {"addonName": "aws-ebs-csi-driver", "podIdentityAssociations": [association]}
@@ -198,7 +198,7 @@ class TestAddons:
         call("eks", "delete_addon", **CLUSTER, addonName="aws-ebs-csi-driver")
         assert {item["serviceAccount"] for item in self.associations(standing)} == {"aws-node"}
 
-    def associations(self, made: Site) -> list[dict[str, Any]]:
+    def associations(self, made: DeployedEnvironment) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = made.call("eks", "list_pod_identity_associations", **CLUSTER)["associations"]
         return found
 
@@ -210,18 +210,18 @@ class TestAddons:
             ({"addonName": "aws-efs-csi-driver", "configurationValues": "{"}, "not supported"),
         ],
     )
-    def test_refuse(self, standing: Site, given: dict[str, Any], message: str) -> None:
+    def test_refuse(self, standing: DeployedEnvironment, given: dict[str, Any], message: str) -> None:
         with pytest.raises(Refusal, match=message):
             standing.call("eks", "create_addon", **CLUSTER, **given)
 
 
 class TestAccess:
-    def test_nodes_have_it_without_asking(self, standing: Site) -> None:
+    def test_nodes_have_it_without_asking(self, standing: DeployedEnvironment) -> None:
         (entry,) = standing.call("eks", "list_access_entries", **CLUSTER)["accessEntries"]
         told = standing.call("eks", "describe_access_entry", **CLUSTER, principalArn=entry)["accessEntry"]
         assert told["type"] == "EC2_LINUX"
 
-    def test_is_given_and_taken(self, standing: Site) -> None:
+    def test_is_given_and_taken(self, standing: DeployedEnvironment) -> None:
         call, principal = standing.call, {**CLUSTER, "principalArn": ROLE}
         arn = call("eks", "create_access_entry", **principal, tags={"a": "1"})["accessEntry"]["accessEntryArn"]
         with pytest.raises(Refusal, match="already in use"):
@@ -239,7 +239,7 @@ class TestAccess:
         with pytest.raises(Refusal, match="could not be found"):
             call("eks", "describe_access_entry", **principal)
 
-    def test_of_a_service_account_is_one(self, standing: Site) -> None:
+    def test_of_a_service_account_is_one(self, standing: DeployedEnvironment) -> None:
         given = {**CLUSTER, "namespace": "team", "serviceAccount": "jobs", "roleArn": ROLE}
         made = standing.call("eks", "create_pod_identity_association", **given)["association"]
         with pytest.raises(Refusal, match="already exists"):
@@ -250,7 +250,7 @@ class TestAccess:
         assert told["roleArn"] == f"{ROLE}2"
         standing.call("eks", "delete_pod_identity_association", **key)
 
-    def test_a_capability_is_made_listed_and_deleted(self, standing: Site) -> None:
+    def test_a_capability_is_made_listed_and_deleted(self, standing: DeployedEnvironment) -> None:
         given = {"type": "ARGOCD", "roleArn": ROLE, "deletePropagationPolicy": "RETAIN"}
         key = {**CLUSTER, "capabilityName": "gitops"}
         standing.call("eks", "create_capability", **key, **given)
@@ -262,7 +262,7 @@ class TestAccess:
 
 
 class TestLists:
-    def test_come_in_pages(self, standing: Site) -> None:
+    def test_come_in_pages(self, standing: DeployedEnvironment) -> None:
         first = standing.call("eks", "list_nodegroups", **CLUSTER, maxResults=2)
         rest = standing.call("eks", "list_nodegroups", **CLUSTER, maxResults=2, nextToken=first["nextToken"])
         assert len([*first["nodegroups"], *rest["nodegroups"]]) == 3

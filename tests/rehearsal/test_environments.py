@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from helpers.rehearsal_site import Content, Site, deployed, pool_of, without_workloads
+from helpers.rehearsal_site import Content, DeployedEnvironment, deployed, pool_of, without_workloads
 from ultrafleet.cli import app
 from ultrafleet.layout import efa_layout
 from ultrafleet.rehearsal.scenarios.advice import advice_for
@@ -23,30 +23,30 @@ POOLS = {"dev": {"h100": 1}, "training": {"rack-a": 18, "rack-b": 18, "b300": 2}
 
 
 @pytest.fixture(params=list(POOLS))
-def up(request: pytest.FixtureRequest) -> Iterator[Site]:
+def up(request: pytest.FixtureRequest) -> Iterator[DeployedEnvironment]:
     """Each shipped environment, deployed, with its pools up."""
     with deployed(request.param, up=True) as made:
         yield made
 
 
 @pytest.fixture
-def training() -> Iterator[Site]:
+def training() -> Iterator[DeployedEnvironment]:
     with deployed("training", up=True) as made:
         yield made
 
 
-def everyone(made: Site) -> dict[str, set[str]]:
+def everyone(made: DeployedEnvironment) -> dict[str, set[str]]:
     return {pool.name: made.nodes(pool.name) for pool in made.environment.pools}
 
 
 class TestEveryEnvironment:
-    def test_every_stack_is_complete_and_every_resource_is_found_again(self, up: Site) -> None:
+    def test_every_stack_is_complete_and_every_resource_is_found_again(self, up: DeployedEnvironment) -> None:
         assert set(up.simulation.status()["stacks"].values()) == {"CREATE_COMPLETE"}
         found = audit(up.environment.account, up.environment.region)
         assert [item for item in found if item.problem] == []
         assert len(found) == sum(len(json.loads(stack.template)["Resources"]) for stack in up.stacks)
 
-    def test_every_node_has_its_interfaces_its_reservation_and_its_zone(self, up: Site) -> None:
+    def test_every_node_has_its_interfaces_its_reservation_and_its_zone(self, up: DeployedEnvironment) -> None:
         for pool in up.environment.pools:
             instances = up.instances(pool.name)
             assert len(instances) == POOLS[up.name][pool.name]
@@ -69,12 +69,12 @@ class TestEveryEnvironment:
                     assert instance["CapacityReservationId"] in blocks
                     assert instance["InstanceLifecycle"] == "capacity-block"
 
-    def test_a_second_deployment_changes_nothing(self, up: Site) -> None:
+    def test_a_second_deployment_changes_nothing(self, up: DeployedEnvironment) -> None:
         before = everyone(up)
         assert set(up.deploy().values()) == {"unchanged"}
         assert everyone(up) == before
 
-    def test_deletion_leaves_what_is_retained_on_purpose(self, up: Site) -> None:
+    def test_deletion_leaves_what_is_retained_on_purpose(self, up: DeployedEnvironment) -> None:
         account, region = up.environment.account, up.environment.region
         up.simulation.unprotect()
         destroy_assembly(list(up.stacks), up.call)
@@ -99,7 +99,7 @@ def _retaining(template: str) -> list[dict[str, str]]:
 
 
 class TestEdits:
-    def test_a_label_changes_the_label_and_nothing_else(self, training: Site) -> None:
+    def test_a_label_changes_the_label_and_nothing_else(self, training: DeployedEnvironment) -> None:
         before = everyone(training)
         done = training.deploy(lambda content: pool_of(content, "rack-a").update(node={"labels": {"team": "red"}}))
         assert {name for name, what in done.items() if what != "unchanged"} == {"training-pool-rack-a"}
@@ -107,7 +107,7 @@ class TestEdits:
         assert group["labels"]["team"] == "red"
         assert everyone(training) == before
 
-    def test_an_ultraserver_is_added_beside_the_others(self, training: Site) -> None:
+    def test_an_ultraserver_is_added_beside_the_others(self, training: DeployedEnvironment) -> None:
         before = everyone(training)
 
         def add(content: Content) -> None:
@@ -126,7 +126,7 @@ class TestEdits:
         assert len(after.pop("rack-d")) == 18
         assert after == before
 
-    def test_a_type_that_changes_waits_for_the_generation(self, training: Site) -> None:
+    def test_a_type_that_changes_waits_for_the_generation(self, training: DeployedEnvironment) -> None:
         before = everyone(training)
         done = training.deploy(lambda content: pool_of(content, "rack-a").update(node={"root_volume_gib": 200}))
         assert {name for name, what in done.items() if what != "unchanged"} == {"training-pool-rack-a"}
@@ -154,7 +154,7 @@ class TestEdits:
             assert {instance["InstanceType"] for instance in made.instances("h200")} == {"p5e.48xlarge"}
             assert made.pool("h200").interfaces == ("1 interface + 32 efa-only",)
 
-    def test_a_pool_is_removed_without_the_others_noticing(self, training: Site) -> None:
+    def test_a_pool_is_removed_without_the_others_noticing(self, training: DeployedEnvironment) -> None:
         before = everyone(training)
         gone = training.stacks
         training.edit(lambda content: content["pools"].remove(pool_of(content, "rack-b")))
@@ -168,7 +168,7 @@ class TestEdits:
         assert everyone(training) == before
         assert training.call("eks", "list_nodegroups", clusterName="training")["nodegroups"][:2] == ["b300", "rack-a"]
 
-    def test_a_held_pool_is_emptied_and_filled_again(self, training: Site) -> None:
+    def test_a_held_pool_is_emptied_and_filled_again(self, training: DeployedEnvironment) -> None:
         training.deploy(lambda content: pool_of(content, "rack-a").update(hold=True))
         SIMULATED_ACCOUNT.advance(SIMULATED_ACCOUNT.now + timedelta(minutes=30))
         assert training.nodes("rack-a") == set()
@@ -178,7 +178,7 @@ class TestEdits:
         assert len(training.nodes("rack-a")) == 18
 
 
-def test_what_a_pool_stands_on_is_not_taken_from_under_it(training: Site) -> None:
+def test_what_a_pool_stands_on_is_not_taken_from_under_it(training: DeployedEnvironment) -> None:
     before = everyone(training)
 
     def another(content: Content) -> None:
@@ -208,7 +208,9 @@ def test_a_pool_that_would_need_another_node_group_is_refused() -> None:
         assert made.pool("h200").status == "ACTIVE"
 
 
-def test_preflight_tells_of_a_block_that_is_taken_out_while_nodes_run_in_it(training: Site, tmp_path: Path) -> None:
+def test_preflight_tells_of_a_block_that_is_taken_out_while_nodes_run_in_it(
+    training: DeployedEnvironment, tmp_path: Path
+) -> None:
     def preflight() -> Result:
         (tmp_path / "training.yaml").write_text(training.text)
         training.write_assembly(tmp_path / "cdk.out")

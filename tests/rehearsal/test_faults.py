@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from helpers.rehearsal_site import Content, Site, deployed, pool_of, site
+from helpers.rehearsal_site import Content, DeployedEnvironment, deployed, pool_of, site
 from ultrafleet.catalog.source import Source
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.eks.clock import Nodes
@@ -55,17 +55,17 @@ ON_ITS_OWN = {
 IN_THE_COMMANDS_TESTS = {"slow"}
 
 
-def everything_stands(made: Site) -> bool:
+def everything_stands(made: DeployedEnvironment) -> bool:
     return not [item for item in audit(made.environment.account, made.environment.region) if item.problem]
 
 
-def told(made: Site) -> list[str]:
+def told(made: DeployedEnvironment) -> list[str]:
     status = made.simulation.status()
     return [*status["problems"], *(issue for pool in status["pools"] for issue in pool["issues"])]
 
 
 @pytest.fixture
-def training() -> Iterator[Site]:
+def training() -> Iterator[DeployedEnvironment]:
     """Training, deployed an hour before its blocks begin."""
     with deployed("training") as made:
         yield made
@@ -109,7 +109,9 @@ def test_what_a_failure_looks_like_is_recognised_without_an_injection(name: str)
 
 
 @pytest.mark.parametrize(("name", "issue"), FAILS_A_NODE.items())
-def test_a_pool_that_can_not_launch_says_why_and_fills_when_it_can(training: Site, name: str, issue: str) -> None:
+def test_a_pool_that_can_not_launch_says_why_and_fills_when_it_can(
+    training: DeployedEnvironment, name: str, issue: str
+) -> None:
     training.simulation.inject(name=name, pool="rack-a")
     training.simulation.bring_up()
     assert training.pool("rack-a").running == 0
@@ -123,7 +125,7 @@ def test_a_pool_that_can_not_launch_says_why_and_fills_when_it_can(training: Sit
 
 
 @pytest.mark.parametrize(("name", "state"), KEEPS_A_POOL_DOWN.items())
-def test_a_pool_waits_for_its_block(training: Site, name: str, state: str) -> None:
+def test_a_pool_waits_for_its_block(training: DeployedEnvironment, name: str, state: str) -> None:
     training.simulation.inject(name=name, pool="rack-a")
     training.simulation.bring_up()
     assert training.pool("rack-a").running == 0
@@ -135,14 +137,14 @@ def test_a_pool_waits_for_its_block(training: Site, name: str, state: str) -> No
     assert training.pool("rack-a").running == 18
 
 
-def test_a_block_that_is_short_gives_what_there_is(training: Site) -> None:
+def test_a_block_that_is_short_gives_what_there_is(training: DeployedEnvironment) -> None:
     training.simulation.inject(name="block-short", pool="rack-a")
     training.simulation.bring_up()
     assert training.pool("rack-a").running == 17
     assert "holds 17 instances, the file says 18" in str(told(training))
 
 
-def test_nodes_run_on_while_the_interconnect_is_impaired(training: Site) -> None:
+def test_nodes_run_on_while_the_interconnect_is_impaired(training: DeployedEnvironment) -> None:
     training.simulation.bring_up()
     before = training.nodes("rack-a")
     training.simulation.inject(name="block-impaired", pool="rack-a")
@@ -151,7 +153,7 @@ def test_nodes_run_on_while_the_interconnect_is_impaired(training: Site) -> None
     assert "interconnect that is impaired" in str(told(training))
 
 
-def test_a_node_that_fails_is_replaced_within_its_block(training: Site) -> None:
+def test_a_node_that_fails_is_replaced_within_its_block(training: DeployedEnvironment) -> None:
     training.simulation.bring_up()
     before = training.nodes("rack-a")
     training.simulation.inject(name="node-fails", pool="rack-a")
@@ -163,7 +165,7 @@ def test_a_node_that_fails_is_replaced_within_its_block(training: Site) -> None:
     assert training.nodes("rack-a") == after
 
 
-def test_the_schedule_tells_of_a_right_that_it_lacks_and_goes_on_when_it_has_it(training: Site) -> None:
+def test_the_schedule_tells_of_a_right_that_it_lacks_and_goes_on_when_it_has_it(training: DeployedEnvironment) -> None:
     training.simulation.inject(name="schedule-denied")
     training.simulation.bring_up()
     assert training.pool("rack-a").running == 0
@@ -178,7 +180,7 @@ def test_the_schedule_tells_of_a_right_that_it_lacks_and_goes_on_when_it_has_it(
     assert training.pool("rack-a").running == 18
 
 
-def test_the_schedule_outlasts_throttling(training: Site) -> None:
+def test_the_schedule_outlasts_throttling(training: DeployedEnvironment) -> None:
     training.simulation.inject(name="schedule-throttled")
     training.simulation.bring_up()
     assert training.pool("rack-a").running == training.pool("rack-b").running == 18
@@ -193,7 +195,7 @@ def test_cloudformation_outlasts_throttling() -> None:
         assert everything_stands(made)
 
 
-def test_without_the_schedule_an_ultraserver_is_killed(training: Site) -> None:
+def test_without_the_schedule_an_ultraserver_is_killed(training: DeployedEnvironment) -> None:
     training.simulation.bring_up()
     training.simulation.inject(name="schedule-off")
     training.simulation.advance(to="2026-12-15T12:00:00Z")
@@ -204,7 +206,7 @@ def relabel(pool: str) -> Callable[[Content], None]:
     return lambda content: pool_of(content, pool).update(node={"labels": {"team": "red"}})
 
 
-def test_a_way_back_that_fails_too_is_continued(training: Site) -> None:
+def test_a_way_back_that_fails_too_is_continued(training: DeployedEnvironment) -> None:
     training.simulation.bring_up()
     before = training.nodes("rack-a")
     training.simulation.inject(name="rollback-fails")
@@ -218,7 +220,7 @@ def test_a_way_back_that_fails_too_is_continued(training: Site) -> None:
     assert everything_stands(training)
 
 
-def test_a_pool_that_was_deleted_by_hand_is_made_again(training: Site) -> None:
+def test_a_pool_that_was_deleted_by_hand_is_made_again(training: DeployedEnvironment) -> None:
     training.simulation.inject(name="pool-deleted", pool="rack-a")
     assert [item.type for item in audit("111122223333", "us-east-1") if item.problem] == ["AWS::EKS::Nodegroup"]
     training.call("cloudformation", "delete_stack", StackName="training-pool-rack-a")
@@ -226,7 +228,7 @@ def test_a_pool_that_was_deleted_by_hand_is_made_again(training: Site) -> None:
     assert everything_stands(training)
 
 
-def test_nodes_outlive_their_template_and_the_pool_is_made_again(training: Site) -> None:
+def test_nodes_outlive_their_template_and_the_pool_is_made_again(training: DeployedEnvironment) -> None:
     training.simulation.bring_up()
     before = training.nodes("rack-a")
     training.simulation.inject(name="template-deleted", pool="rack-a")
@@ -250,32 +252,32 @@ class TestRefusals:
         with site("dev") as made, pytest.raises(FleetError, match="expected"):
             made.simulation.inject(name=name)
 
-    def test_a_fault_that_is_not_known(self, training: Site) -> None:
+    def test_a_fault_that_is_not_known(self, training: DeployedEnvironment) -> None:
         with pytest.raises(FleetError, match="fault is 'flood', expected one of"):
             training.simulation.inject(name="flood")
 
-    def test_a_pool_that_is_not_known(self, training: Site) -> None:
+    def test_a_pool_that_is_not_known(self, training: DeployedEnvironment) -> None:
         with pytest.raises(FleetError, match="pool is 'rack-z', expected one of rack-a, rack-b, b300"):
             training.simulation.inject(name="node-fails", pool="rack-z")
 
-    def test_a_pool_without_blocks(self, training: Site) -> None:
+    def test_a_pool_without_blocks(self, training: DeployedEnvironment) -> None:
         with pytest.raises(FleetError, match="no pool b300 on a capacity block"):
             training.simulation.inject(name="block-impaired", pool="b300")
 
-    def test_a_fault_twice(self, training: Site) -> None:
+    def test_a_fault_twice(self, training: DeployedEnvironment) -> None:
         training.simulation.inject(name="throttling")
         with pytest.raises(FleetError, match="fault throttling is injected already"):
             training.simulation.inject(name="throttling")
 
-    def test_one_that_was_not_injected(self, training: Site) -> None:
+    def test_one_that_was_not_injected(self, training: DeployedEnvironment) -> None:
         with pytest.raises(FleetError, match="fault throttling is not injected"):
             training.simulation.clear(name="throttling")
 
-    def test_a_node_of_an_empty_pool(self, training: Site) -> None:
+    def test_a_node_of_an_empty_pool(self, training: DeployedEnvironment) -> None:
         with pytest.raises(FleetError, match="pool rack-a runs no node"):
             training.simulation.inject(name="node-fails", pool="rack-a")
 
-    def test_time_only_passes(self, training: Site) -> None:
+    def test_time_only_passes(self, training: DeployedEnvironment) -> None:
         with pytest.raises(FleetError, match="simulated time does"):
             training.simulation.advance(to="2026-11-01T00:00:00Z")
         with pytest.raises(FleetError, match="without an offset"):
@@ -283,6 +285,6 @@ class TestRefusals:
         with pytest.raises(FleetError, match="expected one of them"):
             training.simulation.advance()
 
-    def test_a_word_that_is_not_known(self, training: Site) -> None:
+    def test_a_word_that_is_not_known(self, training: DeployedEnvironment) -> None:
         with pytest.raises(FleetError, match="command is 'dance'"):
             training.simulation.dispatch("dance")

@@ -7,7 +7,7 @@ import pytest
 from moto import mock_aws
 
 from helpers.manifests import delivered_objects, delivered_releases
-from helpers.rehearsal_site import Site, deployed, site
+from helpers.rehearsal_site import DeployedEnvironment, deployed, site
 from helpers.workload_edits import argo_cd
 from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
 from ultrafleet.rehearsal import extension
@@ -33,7 +33,7 @@ def same(carried: Any, stored: Any) -> bool:
     return bool(carried == stored)
 
 
-def content(made: Site) -> Any:
+def content(made: DeployedEnvironment) -> Any:
     api = SIMULATED_ACCOUNT.part(KubernetesApi, made.environment.account, made.environment.region)
     return api.content(made.name)
 
@@ -87,11 +87,11 @@ class TestKubectl:
     """CDK's handler: it has to reach the cluster, and to be let in."""
 
     @pytest.fixture(scope="class")
-    def made(self) -> Iterator[Site]:
+    def made(self) -> Iterator[DeployedEnvironment]:
         with deployed("inference", lambda content: content.update(models=[])) as made:
             yield made
 
-    def token(self, made: Site) -> str:
+    def token(self, made: DeployedEnvironment) -> str:
         stacks = made.call("cloudformation", "describe_stack_resources", StackName="inference-kubernetes")
         (framework,) = [
             item["PhysicalResourceId"]
@@ -100,16 +100,16 @@ class TestKubectl:
         ]
         return str(framework)
 
-    def entry(self, made: Site) -> str:
+    def entry(self, made: DeployedEnvironment) -> str:
         entries = made.call("eks", "list_access_entries", clusterName="inference")["accessEntries"]
         (found,) = [arn for arn in entries if "kubernetes" in arn and "Kubectl" in arn]
         return str(found)
 
-    def test_reaches_the_cluster(self, made: Site) -> None:
+    def test_reaches_the_cluster(self, made: DeployedEnvironment) -> None:
         version = cluster_facts(made.call, self.token(made), "inference")["version"]
         assert version == DEFAULT_KUBERNETES_VERSION
 
-    def test_is_refused_without_its_security_group(self, made: Site) -> None:
+    def test_is_refused_without_its_security_group(self, made: DeployedEnvironment) -> None:
         handler = made.call("lambda", "get_function", FunctionName=self.token(made))["Configuration"]["Environment"][
             "Variables"
         ]["USER_ON_EVENT_FUNCTION_ARN"]
@@ -132,7 +132,7 @@ class TestKubectl:
             made.call("lambda", "update_function_configuration", FunctionName=handler, VpcConfig=vpc)
         assert caught.value.rule == "kubectl-reaches-endpoint"
 
-    def test_is_refused_without_its_policy(self, made: Site) -> None:
+    def test_is_refused_without_its_policy(self, made: DeployedEnvironment) -> None:
         role = self.entry(made)
         policy = made.call("eks", "list_associated_access_policies", clusterName="inference", principalArn=role)[
             "associatedAccessPolicies"
@@ -158,7 +158,7 @@ class TestKubectl:
             )
         assert caught.value.rule == "kubectl-has-rights"
 
-    def test_is_refused_where_it_does_not_exist(self, made: Site) -> None:
+    def test_is_refused_where_it_does_not_exist(self, made: DeployedEnvironment) -> None:
         with pytest.raises(Refusal, match="not found"):
             cluster_facts(made.call, "arn:aws:lambda:us-east-1:444455556666:function:nobody", "inference")
 

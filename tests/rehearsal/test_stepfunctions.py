@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from helpers.rehearsal_site import Site, deployed
+from helpers.rehearsal_site import DeployedEnvironment, deployed
 from ultrafleet.rehearsal import extension
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
@@ -210,12 +210,12 @@ def test_time_stops_at_every_moment_and_at_the_end() -> None:
 
 
 @pytest.fixture
-def inference() -> Iterator[Site]:
+def inference() -> Iterator[DeployedEnvironment]:
     with deployed("inference") as made:
         yield made
 
 
-def test_a_machine_that_is_gone_is_told(inference: Site) -> None:
+def test_a_machine_that_is_gone_is_told(inference: DeployedEnvironment) -> None:
     (arn,) = [
         item["stateMachineArn"] for item in inference.call("stepfunctions", "list_state_machines")["stateMachines"]
     ]
