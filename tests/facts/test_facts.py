@@ -152,6 +152,20 @@ class TestCommand:
         assert refused.stdout == ""
         assert "no fact's id begins with 'p6e', expected one of instance-type/" in refused.stderr
 
+    def test_faults_are_listed_without_the_extra(self) -> None:
+        script = (
+            "import sys\n"
+            "for name in ('aws_cdk', 'boto3', 'cfnlint', 'jsonata', 'moto'): sys.modules[name] = None\n"
+            "sys.argv = ['ultrafleet', 'local', 'faults', '--json']\n"
+            "from ultrafleet.cli import main\n"
+            "main()"
+        )
+        shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+        faults = [item for item in FACTS if item.room == "fault"]
+        assert [(item["name"], item["confidence"]) for item in json.loads(shown)] == [
+            (item.id.removeprefix("fault/"), item.known) for item in faults
+        ]
+
     def test_needs_no_cdk_and_no_extra(self) -> None:
         script = (
             "import sys\n"

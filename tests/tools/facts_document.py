@@ -42,6 +42,12 @@ High is not the same as measured: nothing here was run in an AWS account, see th
 | recipes of engines, sizes of models | `recipe=ServingRecipe(…)`, `Model.of(name, weights_gib=…)` |
 | a rule of the policy | an [acknowledgement](policy.md#acknowledgements), until a day |
 
+## A new one
+
+A fact belongs to a file in `constructs/ultrafleet/catalog/data/`, a rule to the list of its room. Where a room is new,
+`constructs/ultrafleet/facts.py` lists it: `tests/facts/test_facts.py` fails while an object with a `source: Source`
+isn't listed.
+
 Made from the facts by `tests/tools/facts_document.py`.
 """
 
