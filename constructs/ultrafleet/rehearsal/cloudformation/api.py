@@ -76,11 +76,11 @@ def _is(response: CloudFormationResponse, name: str) -> bool:
 def create_stack(response: CloudFormationResponse) -> ActionResult:
     """CreateStack."""
     stacks = _stacks(response)
-    wanted = _asked(response, stacks)
-    wanted.termination_protection = _is(response, "EnableTerminationProtection")
+    requested = _asked(response, stacks)
+    requested.termination_protection = _is(response, "EnableTerminationProtection")
     stack = requests.create(
         stacks,
-        wanted,
+        requested,
         disable_rollback=_is(response, "DisableRollback"),
         on_failure=response._get_param("OnFailure", "ROLLBACK"),
     )
@@ -143,13 +143,13 @@ def describe_change_set(response: CloudFormationResponse) -> ActionResult:
             "StackId": change_set.stack.stack_id,
             "StackName": change_set.stack.name,
             "Description": change_set.description,
-            "Parameters": _parameters(change_set.wanted),
+            "Parameters": _parameters(change_set.requested),
             "CreationTime": change_set.created,
             "ExecutionStatus": change_set.execution_status,
             "Status": change_set.status,
             "StatusReason": change_set.reason,
-            "Capabilities": change_set.wanted.capabilities,
-            "Tags": _tags(change_set.wanted),
+            "Capabilities": change_set.requested.capabilities,
+            "Tags": _tags(change_set.requested),
             "Changes": change_set.changes,
         }
     )

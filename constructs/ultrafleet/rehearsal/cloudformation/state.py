@@ -129,7 +129,7 @@ class ChangeSet:
     name: str
     kind: str
     stack: Stack
-    wanted: Stack
+    requested: Stack
     changes: list[dict[str, Any]]
     status: str = "CREATE_COMPLETE"
     execution_status: str = "AVAILABLE"

@@ -33,7 +33,7 @@ class Simulation:
         self._read_again = read_again
         self._injected: dict[str, Undo] = {}
 
-    def dispatch(self, command: str, **given: Any) -> Any:  # JSON
+    def dispatch(self, command: str, **arguments: Any) -> Any:  # JSON
         """Result of a command; arguments and result are JSON.
 
         Raises:
@@ -56,7 +56,7 @@ class Simulation:
         }
         if command not in commands:
             raise FleetError(f"command is {command!r}, expected one of {', '.join(commands)}")
-        return commands[command](**given)
+        return commands[command](**arguments)
 
     def prepare(self) -> None:
         """Read the environment's file again: new blocks are bought, moved ends are extensions."""
@@ -113,24 +113,24 @@ class Simulation:
         for pool in self.environment.pools:
             for block in pool.capacity_blocks:
                 name = f"pool {pool.name}: block {block.capacity_reservation_id}"
-                found = reservations.by_id.get(block.capacity_reservation_id)
-                if found is None:
+                reservation = reservations.by_id.get(block.capacity_reservation_id)
+                if reservation is None:
                     problems.append(f"{name} does not exist in this account")
                     continue
-                state = found.state(SIMULATED_ACCOUNT.now)
+                state = reservation.state(SIMULATED_ACCOUNT.now)
                 if state not in {"scheduled", "active", "expired"}:
                     problems.append(f"{name} is {state}")
-                if found.interconnect != "ok":
-                    problems.append(f"{name} has an interconnect that is {found.interconnect}")
-                if not found.launchable:
+                if reservation.interconnect != "ok":
+                    problems.append(f"{name} has an interconnect that is {reservation.interconnect}")
+                if not reservation.launchable:
                     problems.append(f"{name} is unlaunchable")
-                if found.instance_count != block.instance_count:
+                if reservation.instance_count != block.instance_count:
                     problems.append(
-                        f"{name} holds {found.instance_count} instances, the file says {block.instance_count}"
+                        f"{name} holds {reservation.instance_count} instances, the file says {block.instance_count}"
                     )
-                if found.availability_zone != block.availability_zone:
+                if reservation.availability_zone != block.availability_zone:
                     problems.append(
-                        f"{name} is in Availability Zone {found.availability_zone}, the file says "
+                        f"{name} is in Availability Zone {reservation.availability_zone}, the file says "
                         f"{block.availability_zone}"
                     )
         return problems

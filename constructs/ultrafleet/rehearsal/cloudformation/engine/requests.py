@@ -15,48 +15,48 @@ NO_CHANGES = "The submitted information didn't contain changes. Submit different
 _UPDATABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "CREATE_FAILED"}
 
 
-def create(stacks: Stacks, wanted: Stack, **options: Any) -> Stack:
+def create(stacks: Stacks, requested: Stack, **options: Any) -> Stack:
     """CreateStack."""
-    existing = stacks.named(wanted.name)
+    existing = stacks.named(requested.name)
     if existing is not None:
-        raise Refusal("AlreadyExistsException", f"Stack [{wanted.name}] already exists")
-    _check(wanted)
-    stacks.stacks[wanted.stack_id] = wanted
-    Operation(stacks, wanted).create(**options)
-    return wanted
+        raise Refusal("AlreadyExistsException", f"Stack [{requested.name}] already exists")
+    _check(requested)
+    stacks.stacks[requested.stack_id] = requested
+    Operation(stacks, requested).create(**options)
+    return requested
 
 
-def update(stacks: Stacks, stack: Stack, wanted: Stack, **options: Any) -> Stack:
+def update(stacks: Stacks, stack: Stack, requested: Stack, **options: Any) -> Stack:
     """UpdateStack."""
     _check_updatable(stack)
-    _check(wanted)
-    if not changes(stack, wanted):
+    _check(requested)
+    if not changes(stack, requested):
         raise Refusal("ValidationError", "No updates are to be performed.")
-    Operation(stacks, stack).update(wanted, **options)
+    Operation(stacks, stack).update(requested, **options)
     return stack
 
 
-def propose(stacks: Stacks, wanted: Stack, *, kind: str, name: str, description: str | None) -> ChangeSet:
+def propose(stacks: Stacks, requested: Stack, *, kind: str, name: str, description: str | None) -> ChangeSet:
     """CreateChangeSet."""
-    existing = stacks.named(wanted.name)
+    existing = stacks.named(requested.name)
     if kind == "CREATE":
         if existing is not None and existing.status != "REVIEW_IN_PROGRESS":
-            raise Refusal("ValidationError", f"Stack [{wanted.name}] already exists and cannot be created again")
-        stack = existing or wanted
+            raise Refusal("ValidationError", f"Stack [{requested.name}] already exists and cannot be created again")
+        stack = existing or requested
         if existing is None:
             stack.record("REVIEW_IN_PROGRESS", "User Initiated")
             stacks.stacks[stack.stack_id] = stack
     else:
-        stack = stacks.get(wanted.name)
+        stack = stacks.get(requested.name)
         _check_updatable(stack)
-    _check(wanted)
+    _check(requested)
     change_set = ChangeSet(
         id=f"arn:aws:cloudformation:{stacks.region}:{stacks.account_id}:changeSet/{name}/{uuid.uuid4()}",
         name=name,
         kind=kind,
         stack=stack,
-        wanted=wanted,
-        changes=changes(stack, wanted) if kind == "UPDATE" else _additions(wanted),
+        requested=requested,
+        changes=changes(stack, requested) if kind == "UPDATE" else _additions(requested),
         description=description,
     )
     if kind == "UPDATE" and not change_set.changes:
@@ -74,14 +74,14 @@ def execute(stacks: Stacks, change_set: ChangeSet, *, disable_rollback: bool = F
             f"[{change_set.execution_status}]",
         )
     change_set.execution_status = "EXECUTE_IN_PROGRESS"
-    stack, wanted = change_set.stack, change_set.wanted
+    stack, requested = change_set.stack, change_set.requested
     if change_set.kind == "CREATE":
-        stack.body, stack.template, stack.parameters = wanted.body, wanted.template, wanted.parameters
-        stack.resolved_parameters, stack.tags = wanted.resolved_parameters, wanted.tags
-        stack.description, stack.role_arn = wanted.description, wanted.role_arn
+        stack.body, stack.template, stack.parameters = requested.body, requested.template, requested.parameters
+        stack.resolved_parameters, stack.tags = requested.resolved_parameters, requested.tags
+        stack.description, stack.role_arn = requested.description, requested.role_arn
         Operation(stacks, stack).create(disable_rollback=disable_rollback)
     else:
-        Operation(stacks, stack).update(wanted, disable_rollback=disable_rollback)
+        Operation(stacks, stack).update(requested, disable_rollback=disable_rollback)
     change_set.execution_status = "EXECUTE_COMPLETE"
 
 
@@ -147,15 +147,15 @@ def _parameters(stacks: Stacks, template: Mapping[str, Any], given: Mapping[str,
     return resolved
 
 
-def changes(stack: Stack, wanted: Stack) -> list[dict[str, Any]]:
+def changes(stack: Stack, requested: Stack) -> list[dict[str, Any]]:
     """Resource changes between a stack and a requested one, as DescribeChangeSet lists them.
 
     A change of parameters, tags or outputs alone is a change too.
     """
-    old, new = stack.template.get("Resources", {}), wanted.template["Resources"]
+    old, new = stack.template.get("Resources", {}), requested.template["Resources"]
     changes = [_change("Add", name, new[name]["Type"]) for name in new if name not in old]
     changes += [_change("Remove", name, old[name]["Type"]) for name in old if name not in new]
-    parameters = stack.resolved_parameters != wanted.resolved_parameters
+    parameters = stack.resolved_parameters != requested.resolved_parameters
     for name in (name for name in new if name in old):
         if old[name] == new[name] and not parameters:
             continue
@@ -163,17 +163,17 @@ def changes(stack: Stack, wanted: Stack) -> list[dict[str, Any]]:
             new[name]["Type"], old[name].get("Properties", {}), new[name].get("Properties", {})
         )
         changes.append(_change("Modify", name, new[name]["Type"], "True" if replacing else "False"))
-    if not changes and (stack.template != wanted.template or stack.tags != wanted.tags or parameters):
+    if not changes and (stack.template != requested.template or stack.tags != requested.tags or parameters):
         changes.append(_change("Modify", stack.name, "AWS::CloudFormation::Stack", "False"))
     return changes
 
 
-def _additions(wanted: Stack) -> list[dict[str, Any]]:
-    return [_change("Add", name, resource["Type"]) for name, resource in wanted.template["Resources"].items()]
+def _additions(requested: Stack) -> list[dict[str, Any]]:
+    return [_change("Add", name, resource["Type"]) for name, resource in requested.template["Resources"].items()]
 
 
-def _check(wanted: Stack) -> None:
-    creation_order(wanted.template["Resources"])
+def _check(requested: Stack) -> None:
+    creation_order(requested.template["Resources"])
 
 
 def _check_updatable(stack: Stack) -> None:

@@ -7,8 +7,8 @@ from moto.ec2.utils import random_id
 
 from ultrafleet.catalog import CapacityBlockRules
 from ultrafleet.rehearsal.ec2.api.operations import add_operation, filtered, page
-from ultrafleet.rehearsal.ec2.engine.block_offerings import duration_of, instances_wanted, offered, ultraserver_wanted
-from ultrafleet.rehearsal.ec2.state.block_sales import BlockSales, Extension, Wanted, fee_of
+from ultrafleet.rehearsal.ec2.engine.block_offerings import duration_of, instances_request, offered, ultraserver_request
+from ultrafleet.rehearsal.ec2.state.block_sales import BlockRequest, BlockSales, Extension, fee_of
 from ultrafleet.rehearsal.ec2.state.moto_backend import put_tags, specified_tags, tags_of
 from ultrafleet.rehearsal.ec2.state.reservations import (
     PAYMENT_TIME,
@@ -62,12 +62,12 @@ def purchase(account_id: str, region: str, params: dict[str, Any]) -> dict[str, 
     if offering.start < SIMULATED_ACCOUNT.now:
         raise Refusal("InvalidCapacityBlockOfferingIdExpired", "The Capacity Block offering ID is no longer available.")
     reservations = SIMULATED_ACCOUNT.part(Reservations, account_id, region)
-    made = [
+    bought = [
         reservations.add(
             CapacityReservation(
                 id=new_reservation_id(),
-                instance_type=offering.wanted.instance_type,
-                instance_count=offering.wanted.instance_count,
+                instance_type=offering.request.instance_type,
+                instance_count=offering.request.instance_count,
                 availability_zone=offering.availability_zone,
                 start=offering.start,
                 end=offering.end,
@@ -75,21 +75,21 @@ def purchase(account_id: str, region: str, params: dict[str, Any]) -> dict[str, 
                 platform=params["InstancePlatform"],
                 match_criteria="targeted",
                 block_id=str(random_id("cbr")),
-                ultraserver_type=offering.wanted.ultraserver_type,
+                ultraserver_type=offering.request.ultraserver_type,
                 paid=SIMULATED_ACCOUNT.now + PAYMENT_TIME,
             ),
             tags=specified_tags(params, "capacity-reservation"),
         )
-        for _ in range(offering.wanted.blocks)
+        for _ in range(offering.request.blocks)
     ]
-    for block in made:
+    for block in bought:
         put_tags(account_id, region, str(block.block_id), specified_tags(params, "capacity-block"))
     del SIMULATED_ACCOUNT.part(BlockSales, account_id, region).offerings[offering.id]
-    answers = [reservations.answer(block) for block in made]
+    answers = [reservations.answer(block) for block in bought]
     return {
         "CapacityReservation": answers[0],
         "CapacityReservations": answers,
-        "CapacityBlocks": [_block_answer(reservations, block) for block in made],
+        "CapacityBlocks": [_block_answer(reservations, block) for block in bought],
     }
 
 
@@ -200,7 +200,7 @@ def _status_answer(reservations: Reservations, block: CapacityReservation) -> di
 
 
 def _extension_answer(block: CapacityReservation, extension: Extension) -> dict[str, Any]:
-    wanted = _wanted(block)
+    request = _request(block)
     answer: dict[str, Any] = {
         "CapacityBlockExtensionOfferingId": extension.id,
         "InstanceType": block.instance_type,
@@ -213,12 +213,12 @@ def _extension_answer(block: CapacityReservation, extension: Extension) -> dict[
         "CurrencyCode": "USD",
         "ZoneType": "local-zone" if is_local_zone(block.availability_zone) else "availability-zone",
     }
-    fee = fee_of(wanted, extension.duration)
+    fee = fee_of(request, extension.duration)
     return answer | ({"UpfrontFee": fee} if fee is not None else {})
 
 
-def _wanted(block: CapacityReservation) -> Wanted:
+def _request(block: CapacityReservation) -> BlockRequest:
     region = region_of_zone(block.availability_zone)
     if block.ultraserver_type is not None:
-        return ultraserver_wanted(block.ultraserver_type, 1, region)
-    return instances_wanted(block.instance_type, block.instance_count, region)
+        return ultraserver_request(block.ultraserver_type, 1, region)
+    return instances_request(block.instance_type, block.instance_count, region)

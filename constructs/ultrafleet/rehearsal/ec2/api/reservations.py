@@ -60,7 +60,7 @@ def create(account_id: str, region: str, params: dict[str, Any]) -> dict[str, An
         SIMULATED_ACCOUNT.part(PlacementGroups, account_id, region).for_reservation(group_arn)
     know_zone(zone)
     reservations = SIMULATED_ACCOUNT.part(Reservations, account_id, region)
-    made = reservations.add(
+    reservation = reservations.add(
         CapacityReservation(
             id=new_reservation_id(),
             instance_type=instance_type,
@@ -78,7 +78,7 @@ def create(account_id: str, region: str, params: dict[str, Any]) -> dict[str, An
         tags=specified_tags(params, "capacity-reservation"),
         client_token=params.get("ClientToken", ""),
     )
-    return {"CapacityReservation": reservations.answer(made)}
+    return {"CapacityReservation": reservations.answer(reservation)}
 
 
 def describe(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:

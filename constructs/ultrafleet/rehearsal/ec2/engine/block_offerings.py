@@ -14,7 +14,7 @@ from moto.ec2.utils import random_id
 
 from ultrafleet.catalog import CapacityBlockRules, PurchaseOption, UltraServerType, price
 from ultrafleet.errors import FleetError
-from ultrafleet.rehearsal.ec2.state.block_sales import Offering, Wanted
+from ultrafleet.rehearsal.ec2.state.block_sales import BlockRequest, Offering
 from ultrafleet.rehearsal.ec2.state.instance_types import catalog_type
 from ultrafleet.rehearsal.ec2.state.moto_backend import moment
 from ultrafleet.rehearsal.ec2.state.zones import ZoneGroups, local_zones
@@ -27,7 +27,7 @@ _WEEK: Final = 7
 _LATER_STARTS: Final = 3
 
 
-def wanted_of(params: dict[str, Any], region: str) -> Wanted:
+def block_request(params: dict[str, Any], region: str) -> BlockRequest:
     """Request of a DescribeCapacityBlockOfferings call.
 
     Raises:
@@ -37,11 +37,11 @@ def wanted_of(params: dict[str, Any], region: str) -> Wanted:
     if bool(server) == bool(instance):
         raise Refusal("InvalidParameterCombination", "Specify either InstanceType or UltraserverType.")
     if server:
-        return ultraserver_wanted(server, int(params.get("UltraserverCount") or 1), region)
-    return instances_wanted(str(instance), int(params.get("InstanceCount") or 1), region)
+        return ultraserver_request(server, int(params.get("UltraserverCount") or 1), region)
+    return instances_request(str(instance), int(params.get("InstanceCount") or 1), region)
 
 
-def ultraserver_wanted(name: str, count: int, region: str) -> Wanted:
+def ultraserver_request(name: str, count: int, region: str) -> BlockRequest:
     """Request for UltraServers.
 
     Raises:
@@ -55,7 +55,7 @@ def ultraserver_wanted(name: str, count: int, region: str) -> Wanted:
         raise Refusal("InvalidParameterValue", f"Invalid value '{name}' for UltraserverType.")
     if count < 1:
         raise Refusal("InvalidParameterValue", f"Invalid value '{count}' for UltraserverCount.")
-    return Wanted(
+    return BlockRequest(
         instance_type=entry.instance_type.name,
         instance_count=entry.instance_count,
         blocks=count,
@@ -64,7 +64,7 @@ def ultraserver_wanted(name: str, count: int, region: str) -> Wanted:
     )
 
 
-def instances_wanted(name: str, count: int, region: str) -> Wanted:
+def instances_request(name: str, count: int, region: str) -> BlockRequest:
     """Request for single instances.
 
     Raises:
@@ -77,7 +77,7 @@ def instances_wanted(name: str, count: int, region: str) -> Wanted:
     if not 1 <= count <= CapacityBlockRules.MAX_INSTANCES:
         raise Refusal("InvalidParameterValue", f"Invalid value '{count}' for InstanceCount.")
     each = price(name, PurchaseOption.CAPACITY_BLOCK, region).value
-    return Wanted(
+    return BlockRequest(
         instance_type=name,
         instance_count=count,
         blocks=1,
@@ -105,13 +105,13 @@ def duration_of(hours: int) -> timedelta:
 
 def offered(account_id: str, region: str, params: dict[str, Any]) -> list[Offering]:
     """Offerings for a DescribeCapacityBlockOfferings call."""
-    wanted = wanted_of(params, region)
+    request = block_request(params, region)
     duration = duration_of(int(params["CapacityDurationHours"]))
     not_before = moment(params.get("StartDateRange"))
     not_after = moment(params.get("EndDateRange"))
     return [
-        Offering(id=str(random_id("cbo")), wanted=wanted, availability_zone=zone, start=start, end=end)
-        for zone in _zones(account_id, region, wanted)
+        Offering(id=str(random_id("cbo")), request=request, availability_zone=zone, start=start, end=end)
+        for zone in _zones(account_id, region, request)
         for start, end in _windows(duration, not_before)
         if not_after is None or end <= not_after
     ]
@@ -134,15 +134,15 @@ def _next_end_time(after: datetime) -> datetime:
     return found if found >= after else found + _DAY
 
 
-def _zones(account_id: str, region: str, wanted: Wanted) -> list[str]:
+def _zones(account_id: str, region: str, request: BlockRequest) -> list[str]:
     groups = SIMULATED_ACCOUNT.part(ZoneGroups, account_id, region)
-    server = UltraServerType.of(wanted.ultraserver_type) if wanted.ultraserver_type else None
-    entry = catalog_type(wanted.instance_type)
+    server = UltraServerType.of(request.ultraserver_type) if request.ultraserver_type else None
+    entry = catalog_type(request.instance_type)
     named = (server.zones if server else None) or (entry.zones if entry else None) or ()
     here = [zone for zone in named if region_of_zone(zone) == region]
     if not named and (server is None or server.region in (None, region)):
         offerings = INSTANCE_TYPE_OFFERINGS["availability-zone"].get(region, [])
-        here = sorted({item["Location"] for item in offerings if item["InstanceType"] == wanted.instance_type})
+        here = sorted({item["Location"] for item in offerings if item["InstanceType"] == request.instance_type})
         if not here and server is not None and server.region == region:
             here = [f"{region}a"]
     closed = {zone.name for zone in local_zones(region) if not groups.is_opted_in(zone.name)}

@@ -4,7 +4,7 @@ from typing import Any
 
 from moto.ec2.models.elastic_network_interfaces import Attachment, NetworkInterface
 
-from ultrafleet.rehearsal.ec2.rules.launch_request import LaunchFacts, WantedInterface
+from ultrafleet.rehearsal.ec2.rules.launch_request import InterfaceRequest, LaunchFacts
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 
@@ -43,7 +43,7 @@ def attach_interfaces(instance: Any, facts: LaunchFacts) -> None:
             eni.private_dns_name = None
 
 
-def _attached(instance: Any, number: int, wanted: WantedInterface, facts: LaunchFacts) -> Any:
+def _attached(instance: Any, number: int, wanted: InterfaceRequest, facts: LaunchFacts) -> Any:
     address = facts.subnet.get_available_subnet_ip(instance=instance) if wanted.at.takes_ip else None
     eni = instance.ec2_backend.create_network_interface(
         facts.subnet,

@@ -45,7 +45,7 @@ class LaunchRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WantedInterface:
+class InterfaceRequest:
     """Network interface of a request.
 
     Attributes:
@@ -88,7 +88,7 @@ class LaunchFacts:
     """
 
     request: LaunchRequest
-    interfaces: tuple[WantedInterface, ...]
+    interfaces: tuple[InterfaceRequest, ...]
     names_interfaces: bool
     instance_groups: tuple[str, ...]
     groups: Mapping[str, Any]
@@ -137,7 +137,7 @@ def facts_of(request: LaunchRequest) -> LaunchFacts:
     template, store = request.template, backend(request.account_id, request.region)
     instance_groups = tuple(template.get("SecurityGroupIds") or ())
     names = template.get("NetworkInterfaces") or ()
-    primary = WantedInterface(at=Interface(0, 0, "interface"), groups=instance_groups)
+    primary = InterfaceRequest(at=Interface(0, 0, "interface"), groups=instance_groups)
     interfaces = tuple(_interface(item) for item in names) or (primary,)
     wanted_groups = {group for interface in interfaces for group in interface.groups} | set(instance_groups)
     specification = template.get("CapacityReservationSpecification") or {}
@@ -180,8 +180,8 @@ def facts_of(request: LaunchRequest) -> LaunchFacts:
     )
 
 
-def _interface(item: Mapping[str, Any]) -> WantedInterface:
-    return WantedInterface(
+def _interface(item: Mapping[str, Any]) -> InterfaceRequest:
+    return InterfaceRequest(
         at=Interface(
             int(item.get("NetworkCardIndex") or 0),
             int(item.get("DeviceIndex") or 0),

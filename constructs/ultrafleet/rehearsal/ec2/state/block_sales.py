@@ -10,7 +10,7 @@ _CURRENCY: Final = "USD"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class BlockRequest:
     """Contents of a requested block.
 
     Attributes:
@@ -34,14 +34,14 @@ class Offering:
 
     Attributes:
         id: `cbo-…`.
-        wanted: what it holds.
+        request: what it holds.
         availability_zone: zone it is in.
         start: when it would start.
         end: when it would end.
     """
 
     id: str
-    wanted: Wanted
+    request: BlockRequest
     availability_zone: str
     start: datetime
     end: datetime
@@ -51,9 +51,9 @@ class Offering:
         minutes = int((self.end - self.start).total_seconds()) // 60
         answer: dict[str, Any] = {
             "CapacityBlockOfferingId": self.id,
-            "InstanceType": self.wanted.instance_type,
+            "InstanceType": self.request.instance_type,
             "AvailabilityZone": self.availability_zone,
-            "InstanceCount": self.wanted.instance_count * self.wanted.blocks,
+            "InstanceCount": self.request.instance_count * self.request.blocks,
             "StartDate": self.start,
             "EndDate": self.end,
             "CapacityBlockDurationHours": minutes // 60,
@@ -62,17 +62,17 @@ class Offering:
             "Tenancy": "default",
             "ZoneType": "local-zone" if is_local_zone(self.availability_zone) else "availability-zone",
         }
-        if self.wanted.ultraserver_type is not None:
-            answer |= {"UltraserverType": self.wanted.ultraserver_type, "UltraserverCount": self.wanted.blocks}
-        fee = fee_of(self.wanted, self.end - self.start)
+        if self.request.ultraserver_type is not None:
+            answer |= {"UltraserverType": self.request.ultraserver_type, "UltraserverCount": self.request.blocks}
+        fee = fee_of(self.request, self.end - self.start)
         return answer | ({"UpfrontFee": fee} if fee is not None else {})
 
 
-def fee_of(wanted: Wanted, duration: timedelta) -> str | None:
+def fee_of(request: BlockRequest, duration: timedelta) -> str | None:
     """Fee in USD as the API spells it, or None where the price is unknown."""
-    if wanted.usd_per_hour is None:
+    if request.usd_per_hour is None:
         return None
-    return f"{wanted.usd_per_hour * wanted.blocks * (duration / timedelta(hours=1)):.4f}"
+    return f"{request.usd_per_hour * request.blocks * (duration / timedelta(hours=1)):.4f}"
 
 
 @dataclass(frozen=True, kw_only=True)

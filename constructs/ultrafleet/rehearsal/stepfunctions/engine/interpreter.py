@@ -67,17 +67,15 @@ class VariableScope(dict[str, Any]):
         super().__init__()
         self.outer = outer
 
-    def everything(self) -> dict[str, Any]:
+    def visible(self) -> dict[str, Any]:
         """All variables that can be read here."""
-        return {**(self.outer.everything() if self.outer is not None else {}), **self}
+        return {**(self.outer.visible() if self.outer is not None else {}), **self}
 
     def assign(self, values: Mapping[str, Any]) -> None:
         """Set variables of this scope."""
         _refuse_large("variables", values)
         for name, value in values.items():
-            _expect(
-                self.outer is None or name not in self.outer.everything(), f"{name} is a variable of the outer scope"
-            )
+            _expect(self.outer is None or name not in self.outer.visible(), f"{name} is a variable of the outer scope")
             self[name] = value
 
 
@@ -91,21 +89,23 @@ class Machine:
         self._execution = Execution("RUNNING")
         self._start = ""
 
-    def run(self, *, start: datetime, given: Any = None) -> Execution:
+    def run(self, *, start: datetime, state_input: Any = None) -> Execution:
         """Result of an execution; `start` is its StartTime in the context object."""
         self._execution = execution = Execution("RUNNING")
         moment = start.astimezone(UTC)
         self._start = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
         try:
-            execution.output = self._states(self._definition, {} if given is None else given, VariableScope())
+            execution.output = self._states(
+                self._definition, {} if state_input is None else state_input, VariableScope()
+            )
             execution.status = "SUCCEEDED"
         except StatesError as error:
             execution.status, execution.error, execution.cause = "FAILED", error.error, error.cause
         return execution
 
-    def _states(self, block: dict[str, Any], given: Any, scope: VariableScope) -> Any:
+    def _states(self, block: dict[str, Any], state_input: Any, scope: VariableScope) -> Any:
         name: str | None = block["StartAt"]
-        output = given
+        output = state_input
         while name is not None:
             state = block["States"][name]
             self._execution.transitions += 1
@@ -117,20 +117,20 @@ class Machine:
             output, name = self._state(state, output, scope)
         return output
 
-    def _state(self, state: dict[str, Any], given: Any, scope: VariableScope) -> tuple[Any, str | None]:
+    def _state(self, state: dict[str, Any], state_input: Any, scope: VariableScope) -> tuple[Any, str | None]:
         kind = state["Type"]
         then = state.get("Next")
         is_last = bool(state.get("End")) or kind in {"Choice", "Succeed", "Fail"}
         _expect((then is None) == is_last, f"{kind} needs either Next or End")
         if kind == "Choice":
-            return given, self._choose(state, given, scope)
+            return state_input, self._choose(state, state_input, scope)
         if kind == "Fail":
-            states = {"input": given}
+            states = {"input": state_input}
             raise StatesError(*(self._value(state.get(key, ""), states, scope) for key in ("Error", "Cause")))
         attempts: dict[int, int] = {}
         while True:
             try:
-                return self._finish(state, given, self._result(state, given, scope), scope), then
+                return self._finish(state, state_input, self._result(state, state_input, scope), scope), then
             except StatesError as error:
                 if self._again(state, error, attempts):
                     self._execution.retries += 1
@@ -139,38 +139,38 @@ class Machine:
                 if catcher is None:
                     raise
                 wrong = {"Error": error.error, "Cause": error.cause}
-                states = {"input": given, "errorOutput": wrong}
+                states = {"input": state_input, "errorOutput": wrong}
                 scope.assign(self._value(catcher.get("Assign", {}), states, scope))
                 return self._value(catcher["Output"], states, scope) if "Output" in catcher else wrong, catcher["Next"]
 
-    def _result(self, state: dict[str, Any], given: Any, scope: VariableScope) -> Any:
-        states = {"input": given}
+    def _result(self, state: dict[str, Any], state_input: Any, scope: VariableScope) -> Any:
+        states = {"input": state_input}
         if state["Type"] == "Task":
             arguments = self._value(state.get("Arguments", {}), states, scope)
             return _refuse_large("a result", self._call(state["Resource"], arguments))
         if state["Type"] == "Map":
-            items = self._value(state["Items"], states, scope) if "Items" in state else given
+            items = self._value(state["Items"], states, scope) if "Items" in state else state_input
             if not isinstance(items, list):
                 raise StatesError("States.QueryEvaluationError", f"Items is {items!r}, expected an array")
             done = [self._states(state["ItemProcessor"], item, VariableScope(scope)) for item in items]
             return _refuse_large("a result", done)
-        return given
+        return state_input
 
-    def _finish(self, state: dict[str, Any], given: Any, result: Any, scope: VariableScope) -> Any:
-        states = {"input": given, "result": result}
+    def _finish(self, state: dict[str, Any], state_input: Any, result: Any, scope: VariableScope) -> Any:
+        states = {"input": state_input, "result": result}
         # Both see the variables as they were before the state.
         output = self._value(state["Output"], states, scope) if "Output" in state else result
         scope.assign(self._value(state.get("Assign", {}), states, scope))
         return output
 
-    def _choose(self, state: dict[str, Any], given: Any, scope: VariableScope) -> str:
+    def _choose(self, state: dict[str, Any], state_input: Any, scope: VariableScope) -> str:
         for rule in state["Choices"]:
             _expect(set(rule) <= {"Condition", "Next", "Assign"}, f"{rule}: unknown field")
-            condition = self._value(rule["Condition"], {"input": given}, scope)
+            condition = self._value(rule["Condition"], {"input": state_input}, scope)
             if not isinstance(condition, bool):
                 raise StatesError("States.QueryEvaluationError", f"{rule['Condition']} is {condition!r}, not a boolean")
             if condition:
-                scope.assign(self._value(rule.get("Assign", {}), {"input": given}, scope))
+                scope.assign(self._value(rule.get("Assign", {}), {"input": state_input}, scope))
                 return str(rule["Next"])
         return str(state["Default"])
 
@@ -191,7 +191,7 @@ class Machine:
             return template
         _expect(template.endswith("%}"), f"{template} has no end")
         context = {"Execution": {"StartTime": self._start}}
-        return evaluate(template[2:-2], {**scope.everything(), "states": {**states, "context": context}})
+        return evaluate(template[2:-2], {**scope.visible(), "states": {**states, "context": context}})
 
 
 def _expect(condition: bool, what: str) -> None:
