@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from helpers.rehearsal_ec2 import DALLAS, P5EN_BLOCK, Scene, embedded_account
+from helpers.rehearsal_ec2 import ACCOUNT, DALLAS, P5EN_BLOCK, REGION, Scene, embedded_account
+from ultrafleet.rehearsal.ec2.state.moto_backend import backend
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 
@@ -71,8 +72,9 @@ def test_rules_hold_for_accelerated_types_on_demand(scene: Scene) -> None:
 
 
 def test_an_image_of_another_architecture(scene: Scene) -> None:
-    arm = [{"Name": "architecture", "Values": ["arm64"]}]
-    image = scene.ec2.describe_images(Filters=arm)["Images"][0]["ImageId"]
+    image = scene.ec2.register_image(Name="arm", Architecture="arm64")["ImageId"]
+    # moto doesn't keep the architecture of the call.
+    backend(ACCOUNT, REGION).amis[image].architecture = "arm64"
     given = {"SubnetId": scene.subnets["us-east-1a"], "MinCount": 1, "MaxCount": 1}
     with pytest.raises(ClientError, match="does not match the architecture 'arm64'"):
         scene.ec2.run_instances(ImageId=image, InstanceType="p5.48xlarge", **given)
