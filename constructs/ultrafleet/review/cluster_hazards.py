@@ -60,7 +60,7 @@ def refused_versions(compared: Comparison) -> Iterator[Occurrence]:
             message = f"{versions(item.change)}: EKS refuses it, expected one minor version at a time"
             yield of_change(item.change, message)
         elif minor is not None and minor[1] < minor[0]:
-            message = f"{versions(item.change)}: EKS refuses to downgrade, except shortly after an upgrade"
+            message = f"{versions(item.change)}: EKS refuses it, but for a rollback within 7 days of the upgrade"
             yield of_change(item.change, message)
 
 
@@ -112,15 +112,21 @@ RULES: Final = (
         id="cluster-version",
         level=Level.NOTICE,
         protects_from="workloads and add-ons that the new Kubernetes version doesn't support",
-        source=Source("EKS user guide, update an existing cluster to a new Kubernetes version"),
-        remedy="read the version's release notes and check the add-ons first; an upgrade can't be undone",
+        source=Source(
+            "EKS user guide, update a cluster; roll back a cluster to the previous Kubernetes version",
+            address="https://docs.aws.amazon.com/eks/latest/userguide/rollback-cluster.html",
+        ),
+        remedy="read the version's release notes and check the add-ons first; EKS can roll back for 7 days only",
         check=_upgraded,
     ),
     HazardRule(
         id="uninstalled",
         level=Level.NOTICE,
         protects_from="controllers and objects that workloads need and that leave the cluster",
-        source=Source("AWS CDK, aws-eks: deleting a HelmChart or KubernetesManifest removes it from the cluster"),
+        source=Source(
+            "AWS CDK, aws-eks: deleting a HelmChart or KubernetesManifest removes it from the cluster",
+            Confidence.MEDIUM,
+        ),
         remedy="check that no workload needs it",
         check=_uninstalled,
     ),
@@ -128,7 +134,7 @@ RULES: Final = (
         id="queue-lost",
         level=Level.NOTICE,
         protects_from="a pool that no queue schedules workloads on",
-        source=Source("Kueue documentation, ResourceFlavor nodeLabels", Confidence.HIGH),
+        source=Source("Kueue documentation, resource flavors"),
         remedy="change the flavor's node labels with the pool's labels",
         check=of_pools(_queue_lost),
     ),

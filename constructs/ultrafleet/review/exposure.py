@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
 
-from ultrafleet.catalog.source import Source
+from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.review import iam
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Key
@@ -217,7 +217,9 @@ RULES: Final = (
         id="endpoint-opened",
         level=Level.SECURITY,
         protects_from="a Kubernetes API or load balancer that more networks reach",
-        source=Source("EKS user guide, cluster API server endpoint; Elastic Load Balancing user guide, scheme"),
+        source=Source(
+            "EKS user guide, cluster API server endpoint; Elastic Load Balancing user guide, scheme", Confidence.MEDIUM
+        ),
         remedy="keep the endpoint private, or state the networks that need it",
         check=lambda compared: chain(_ENDPOINT_GUARDS.check(compared), _public_networks(compared)),
     ),
@@ -225,7 +227,10 @@ RULES: Final = (
         id="made-public",
         level=Level.SECURITY,
         protects_from="data or instances that are reachable from the internet",
-        source=Source("S3 user guide, block public access; VPC user guide, public IPv4 addresses; Lambda, AuthType"),
+        source=Source(
+            "S3 user guide, block public access; VPC user guide, public IPv4 addresses; Lambda, AuthType",
+            Confidence.MEDIUM,
+        ),
         remedy="keep public access blocked, and instances without public addresses",
         check=_PUBLIC_GUARDS.check,
     ),
@@ -233,7 +238,9 @@ RULES: Final = (
         id="encryption-dropped",
         level=Level.SECURITY,
         protects_from="data at rest or in transit without encryption, or without its own key",
-        source=Source("user guides of the services, encryption at rest; KMS developer guide, key rotation"),
+        source=Source(
+            "user guides of the services, encryption at rest; KMS developer guide, key rotation", Confidence.MEDIUM
+        ),
         remedy="keep encryption and its key",
         check=_ENCRYPTION_GUARDS.check,
     ),

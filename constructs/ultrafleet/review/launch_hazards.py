@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from ultrafleet.catalog.source import Source
+from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.review.changes import is_removed
 from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_pool
 from ultrafleet.review.pool_change import PoolChange, of_pools
@@ -63,7 +63,9 @@ RULES: Final = (
         id="pool-type-changed",
         level=Level.BLOCKING,
         protects_from="nodes of a type that the pool's capacity block and network layout are not for",
-        source=Source("EC2 user guide, Capacity Blocks for ML: a block is for one instance type"),
+        source=Source(
+            "EC2 Auto Scaling user guide, Capacity Blocks: a launch template states the reservation and its type"
+        ),
         remedy="create a pool with a new name for the other type",
         check=of_pools(_type_changed),
     ),
@@ -71,7 +73,9 @@ RULES: Final = (
         id="template-version",
         level=Level.NOTICE,
         protects_from="a change of a launch template that doesn't reach running nodes when a reader expects it",
-        source=Source("EKS user guide, launch templates: a node group keeps the version it was updated to"),
+        source=Source(
+            "EKS user guide, launch templates: a node group keeps the version it was updated to", Confidence.MEDIUM
+        ),
         remedy="set `launch_template_version` to the new version when the nodes may be replaced",
         check=of_pools(_new_version),
     ),

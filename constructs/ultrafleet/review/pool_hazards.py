@@ -257,7 +257,7 @@ RULES: Final = (
         id="pool-scaled-down",
         level=Level.BLOCKING,
         protects_from="nodes that are terminated with the jobs on them because a size gets smaller",
-        source=Source("EKS API reference, UpdateNodegroupConfig; Auto Scaling user guide, scale in"),
+        source=Source("EKS API reference, UpdateNodegroupConfig; Auto Scaling user guide, scale in", Confidence.MEDIUM),
         remedy="drain the nodes first",
         check=of_pools(_scaled_down),
     ),

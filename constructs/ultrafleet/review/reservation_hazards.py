@@ -126,7 +126,8 @@ RULES: Final = (
         level=Level.BLOCKING,
         protects_from="reserved capacity that is billed unused, or returned to EC2",
         source=Source(
-            "EC2 user guide, Capacity Reservations: unused capacity is billed; a cancelled reservation is released"
+            "EC2 user guide, Capacity Reservations: billed until cancelled, which releases the capacity",
+            address="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-capacity-reservations.html",
         ),
         remedy="keep the reservation until nothing needs its capacity",
         check=lambda compared: chain(of_pools(_dropped)(compared), _cancelled(compared)),

@@ -19,10 +19,10 @@ _MOST_DIFFERENCES: Final = 6
 _EFFECTS: Final = {
     Effect.NEW_VERSION: "new version",
     Effect.CHANGES_ACCESS: "changes access",
-    Effect.DISTURBS_PODS: "may disturb pods",
+    Effect.DISTURBS_PODS: "may evict pods",
     Effect.CHANGES_SCHEDULE: "changes the schedule",
     Effect.RESIZES: "resizes",
-    Effect.ROLLS_NODES: "restarts nodes",
+    Effect.ROLLS_NODES: "rolling update",
     Effect.MAY_REPLACE: "may replace",
     Effect.REPLACES: "replaces",
     Effect.REFUSED: "refused",

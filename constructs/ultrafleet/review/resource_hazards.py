@@ -183,7 +183,7 @@ RULES: Final = (
         protects_from="a deployment that fails and rolls back",
         source=Source(
             "CloudFormation user guide, custom-named resources and replacement; EKS user guide, update a cluster's "
-            "Kubernetes version; FSx for Lustre user guide, storage capacity"
+            "Kubernetes version; FSx for Lustre user guide, managing storage capacity: increase only"
         ),
         remedy="create the resource under another name or logical id, or change what the service accepts",
         check=lambda compared: chain(
@@ -242,7 +242,7 @@ RULES: Final = (
         id="schedule-changed",
         level=Level.NOTICE,
         protects_from="pools that are scaled at another time, or no longer",
-        source=Source("EventBridge Scheduler user guide; decision record 6"),
+        source=Source("EventBridge Scheduler user guide; decision record 6", Confidence.MEDIUM),
         remedy="check what the schedule is for",
         check=_schedule_changed,
     ),
