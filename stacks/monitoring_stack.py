@@ -11,7 +11,7 @@ from ultrafleet.monitoring import FleetAlarms, FleetDashboard
 from ultrafleet.rules.block_clock import default_drain_lead_minutes
 
 _MINUTES_AFTER_DRAIN = 30
-"""How long a block may be unused beyond the longest drain lead before an alarm says so."""
+"""Time that a block may be unused beyond the longest drain lead before the alarm goes off."""
 
 
 class MonitoringStack(EnvironmentStack):
