@@ -107,7 +107,7 @@ def _as_json(finding: Finding) -> dict[str, str]:
 
 
 def _print(findings: Sequence[Finding], templates: int) -> None:
-    # What can't be told is mostly the same of many resources, and one line says it.
+    # Undecided findings are mostly alike for many resources: one line for all of them.
     together: dict[tuple[str, ...], list[Finding]] = {}
     for number, finding in enumerate(findings):
         alike = finding.severity is Severity.UNKNOWN
@@ -118,9 +118,9 @@ def _print(findings: Sequence[Finding], templates: int) -> None:
         more = f" and {len(others)} more" if others else ""
         print(f"{where}{more}: {first.severity}: {first.message} [{first.rule}]")
     counts = Counter(finding.severity for finding in findings)
-    told = ", ".join(
+    summary = ", ".join(
         f"{counts[severity]} {severity}"
         for severity in Severity
         if severity is not Severity.ACKNOWLEDGED or counts[severity]
     )
-    print(f"{templates} template{'' if templates == 1 else 's'}: {told}")
+    print(f"{templates} template{'' if templates == 1 else 's'}: {summary}")

@@ -85,7 +85,7 @@ def train(
     placement = some_nodes(flavor, nodes) if nodes is not None else whole_ultraservers(flavor, ultraservers or 0)
     pool = flavor.pools[0]
     command = torchrun_command(name, script, nodes=placement.nodes, processes_per_node=pool.accelerators_per_node)
-    made = TrainingJob(
+    training_job = TrainingJob(
         name=name,
         namespace=team,
         placement=placement,
@@ -95,7 +95,7 @@ def train(
         priority=priority,
         lustre_path=lustre_path,
     )
-    _print(jobset(made) if kind == "jobset" else train_job(made))
+    _print(jobset(training_job) if kind == "jobset" else train_job(training_job))
 
 
 @job.command(epilog="Example: ultrafleet job accept training rack-a | kubectl replace --force -f -")

@@ -43,7 +43,7 @@ class ClusterAddons(Construct):
     addons: Mapping[str, eks.CfnAddon]
     """The add-ons by name."""
     roles: Mapping[str, iam.CfnRole]
-    """The roles that were made, by add-on."""
+    """Roles of the add-ons, by add-on."""
 
     def __init__(
         self,
@@ -65,10 +65,10 @@ class ClusterAddons(Construct):
             )
         self._cluster = cluster
         roles: dict[str, iam.CfnRole] = {}
-        made: dict[str, eks.CfnAddon] = {}
+        installed: dict[str, eks.CfnAddon] = {}
         for addon in selected:
-            made[addon.name] = self._install(addon, roles)
-        self.addons = made
+            installed[addon.name] = self._install(addon, roles)
+        self.addons = installed
         self.roles = roles
         self._order(selected, system_pool)
 

@@ -50,7 +50,7 @@ def load_balancer_statements(*, partition: str, region: str, account: str, clust
         cluster_name: the cluster, whose name the controller puts on what it makes.
     """
     prefix = f"arn:{partition}:elasticloadbalancing:{region}:{account}"
-    made = [f"{prefix}:loadbalancer/net/*", f"{prefix}:targetgroup/*", f"{prefix}:listener/net/*"]
+    load_balancer_arns = [f"{prefix}:loadbalancer/net/*", f"{prefix}:targetgroup/*", f"{prefix}:listener/net/*"]
     requested = {"StringEquals": {f"aws:RequestTag/{_CLUSTER_TAG}": cluster_name}}
     owned = {"StringEquals": {f"aws:ResourceTag/{_CLUSTER_TAG}": cluster_name}}
     return [
@@ -62,10 +62,15 @@ def load_balancer_statements(*, partition: str, region: str, account: str, clust
                 "elasticloadbalancing:CreateLoadBalancer",
                 "elasticloadbalancing:CreateTargetGroup",
             ],
-            "Resource": made,
+            "Resource": load_balancer_arns,
             "Condition": requested,
         },
-        {"Effect": "Allow", "Action": ["elasticloadbalancing:AddTags"], "Resource": made, "Condition": requested},
+        {
+            "Effect": "Allow",
+            "Action": ["elasticloadbalancing:AddTags"],
+            "Resource": load_balancer_arns,
+            "Condition": requested,
+        },
         {
             "Effect": "Allow",
             "Action": [
@@ -85,7 +90,7 @@ def load_balancer_statements(*, partition: str, region: str, account: str, clust
                 "elasticloadbalancing:SetSecurityGroups",
                 "elasticloadbalancing:SetSubnets",
             ],
-            "Resource": made,
+            "Resource": load_balancer_arns,
             "Condition": owned,
         },
         {

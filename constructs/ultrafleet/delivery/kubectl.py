@@ -45,7 +45,7 @@ class KubectlDelivery:
         self.releases: list[ChartRelease] = []
 
     def add_chart(self, scope: Construct, release: ChartRelease, *, after: Sequence[IDependable] = ()) -> None:
-        """Install a chart in a namespace that is made with it."""
+        """Install a chart in a namespace that is created with it."""
         self.releases.append(release)
         delivered = self._of_stack(scope)
         chart = self._module.HelmChart(
@@ -69,23 +69,23 @@ class KubectlDelivery:
         """Apply an object."""
         self.manifests.append(manifest)
         delivered = self._of_stack(scope)
-        made = self._module.KubernetesManifest(
+        resource = self._module.KubernetesManifest(
             scope, object_id(manifest), cluster=self._cluster, manifest=[dict(manifest)], prune=False
         )
         needed = chart_of_kind(manifest)
         self._order(
-            made,
+            resource,
             *after,
             self._after,
             delivered.namespaces.get(manifest["metadata"].get("namespace", "")),
             delivered.charts.get(needed) if needed else None,
         )
         if manifest["kind"] == "Namespace":
-            delivered.namespaces[manifest["metadata"]["name"]] = made
+            delivered.namespaces[manifest["metadata"]["name"]] = resource
 
     def _of_stack(self, scope: Construct) -> _Delivered:
         return self._delivered.setdefault(cdk.Stack.of(scope).node.path, _Delivered())
 
     @staticmethod
-    def _order(made: Construct, *needs: IDependable | None) -> None:
-        made.node.add_dependency(*(need for need in needs if need is not None))
+    def _order(resource: Construct, *needs: IDependable | None) -> None:
+        resource.node.add_dependency(*(need for need in needs if need is not None))

@@ -49,7 +49,7 @@ class FleetAlarms(Construct):
         super().__init__(scope, id)
         cluster_name = self._cluster = cluster.cluster_name
         self._topic_arn = topic.topic_arn
-        made = [
+        alarms = [
             self._alarm(
                 "FailedNodes",
                 f"a node of {cluster_name} has a bad condition for 15 minutes: kubectl describe it, and see whether "
@@ -75,7 +75,7 @@ class FleetAlarms(Construct):
         ]
         if any(pool.instance_type.accelerator_kind == "nvidia" for pool in pools):
             least = fewest_accelerators(pools, "nvidia")
-            made.append(
+            alarms.append(
                 self._alarm(
                     "MissingGpus",
                     f"a node of {cluster_name} has fewer than {least} GPUs for 15 minutes: see its XID errors, and "
@@ -89,8 +89,8 @@ class FleetAlarms(Construct):
         for pool in sorted(pools, key=lambda item: item.pool_name):
             held = sorted(reservations.get(pool.pool_name, ()))[-(_MOST_METRICS - 1) :]
             if held:
-                made.append(self._unused(pool, held, unused_minutes))
-        self.alarms = made
+                alarms.append(self._unused(pool, held, unused_minutes))
+        self.alarms = alarms
 
     def _alarm(
         self,

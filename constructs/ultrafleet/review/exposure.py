@@ -143,8 +143,8 @@ def _policies(compared: Comparison) -> Iterator[Occurrence]:
         for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
             was, now = before.raw.get(attribute), after.raw.get(attribute)
             if was in _KEPT and now not in _KEPT:
-                told = f"{attribute} {was} → {now or 'none'}: CloudFormation deletes what it retained"
-                yield _occurrence(key, after, f"{_DELETION} ({told})")
+                change_text = f"{attribute} {was} → {now or 'none'}: CloudFormation deletes what it retained"
+                yield _occurrence(key, after, f"{_DELETION} ({change_text})")
 
 
 def _public_networks(compared: Comparison) -> Iterator[Occurrence]:

@@ -67,10 +67,10 @@ def widened(before: Grants, after: Grants) -> Iterator[tuple[str, str]]:
         denied = [item for item in now if item.get("Effect") == "Deny"]
         for statement in now:
             if statement.get("Effect") == "Allow" and not any(covers(item, statement) for item in allowed):
-                yield holder, f"allowed: {_told(statement)}"
+                yield holder, f"allowed: {_statement_text(statement)}"
         for statement in was:
             if statement.get("Effect") == "Deny" and not any(covers(item, statement) for item in denied):
-                yield holder, f"no longer denied: {_told(statement)}"
+                yield holder, f"no longer denied: {_statement_text(statement)}"
 
 
 def covers(wide: Statement, narrow: Statement) -> bool:
@@ -147,7 +147,7 @@ def _holders(template: Template, attached: Resource) -> Iterator[str]:
         yield ", ".join(map(text, named)) or attached.logical_id
 
 
-def _told(statement: Statement) -> str:
+def _statement_text(statement: Statement) -> str:
     actions = _texts(statement.get("Action")) or [f"all but {', '.join(_texts(statement.get('NotAction')))}"]
     parts = [_few(actions)]
     if statement.get("Resource") is not None:

@@ -135,10 +135,10 @@ def _orders(pool: PoolChange) -> Iterator[Occurrence]:
         return
     tags = [tag for tag in _ORDERS if f"Tags/{tag}" in pool.updated.paths]
     if tags and not pool.after.held:
-        told = ", ".join(f"{tag} {pool.values(f'Tags/{tag}')}" for tag in tags)
+        changed = ", ".join(f"{tag} {pool.values(f'Tags/{tag}')}" for tag in tags)
         yield of_pool(
             pool.after,
-            f"tags that the block schedule reads change ({told}): it may scale the pool to zero within five minutes",
+            f"tags that the block schedule reads change ({changed}): it may scale the pool to zero within five minutes",
             level=Level.NOTICE if tags == [LEAD_TAG] else None,
         )
     before, after = pool.updated.get("Tags", SCHEDULE_TAG)

@@ -70,14 +70,14 @@ def _lines(changes: Sequence[Change], *, with_ids: bool) -> Iterator[str]:
         if change.of.action is not ChangeAction.CHANGED:
             yield f"{named} {'retained' if change.of.action is ChangeAction.LEFT else change.of.action}"
             continue
-        told = [_told(change, item.path, item.effect) for item in change.of.properties]
-        told += [f"{name}{_values(*change.attribute(name))}" for name in change.attributes]
+        texts = [_property_text(change, item.path, item.effect) for item in change.of.properties]
+        texts += [f"{name}{_values(*change.attribute(name))}" for name in change.attributes]
         if change.of.refused:
-            told.append("refused")
-        yield f"{named}: {'; '.join(told) or 'another type'}"
+            texts.append("refused")
+        yield f"{named}: {'; '.join(texts) or 'another type'}"
 
 
-def _told(change: Change, path: str, effect: Effect) -> str:
+def _property_text(change: Change, path: str, effect: Effect) -> str:
     values = "" if path.endswith("]") else _values(*change.get(*path.split("/")))
     plain = path.replace("[+]", " (added)").replace("[-]", " (removed)")
     return f"{plain}{values}" + (f" ({_EFFECTS[effect]})" if effect in _EFFECTS else "")
@@ -90,9 +90,9 @@ def _values(before: Any, after: Any) -> str:  # noqa: ANN401 - JSON
         return f" ({len(old)} → {len(new)} members)"
     if isinstance(old, dict | list) and type(old) is type(new):
         found = list(_differences(old, new, ""))
-        told = [f"{path}{_values(*values)}" for path, *values in found[:_MOST_DIFFERENCES]]
+        texts = [f"{path}{_values(*values)}" for path, *values in found[:_MOST_DIFFERENCES]]
         more = [f"{len(found) - _MOST_DIFFERENCES} more"] if len(found) > _MOST_DIFFERENCES else []
-        return f" ({', '.join([*told, *more])})" if told else ""
+        return f" ({', '.join([*texts, *more])})" if texts else ""
     shown = [_shown(value) for value in (before, after)]
     if None in shown:
         return ""

@@ -61,12 +61,12 @@ def _head(review: Review) -> Iterator[str]:
     yield f"## Fleet review: {code(base.label)} → {code(head.label)}"
     yield ""
     counts = {level: sum(hazard.level is level for hazard in review.hazards) for level in Level}
-    told = [f"{_LEVELS[level][0]} **{_count(level, counts[level])}**" for level in Level if counts[level]]
+    parts = [f"{_LEVELS[level][0]} **{_count(level, counts[level])}**" for level in Level if counts[level]]
     touched = sum(one.state is not State.UNCHANGED for one in review.pools)
-    told.append(f"{touched:,} of {len(review.pools):,} pools change" if review.pools else "no accelerator pools")
+    parts.append(f"{touched:,} of {len(review.pools):,} pools change" if review.pools else "no accelerator pools")
     errors = sum(finding.severity is Severity.ERROR for finding in review.policy.new)
-    told += [f"{errors} new policy {'error' if errors == 1 else 'errors'}"] if errors else []
-    yield f"{' · '.join(told)} · as of {review.compared.day}"
+    parts += [f"{errors} new policy {'error' if errors == 1 else 'errors'}"] if errors else []
+    yield f"{' · '.join(parts)} · as of {review.compared.day}"
     for side, revision in (("base", base), ("head", head)):
         if not revision.stacks:
             yield f"\n⚠ The {side} holds no template: every resource is {'new' if side == 'base' else 'removed'}."
@@ -105,7 +105,7 @@ def _fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
         ("nodes at full size", before.nodes, after.nodes),
     ]
     sure = not any(pool.nodes is None for pool in (*before.pools, *after.pools))
-    told = [(name, *_counted(old, new, 0, sure=sure)) for name, old, new in rows]
+    counted = [(name, *_counted(old, new, 0, sure=sure)) for name, old, new in rows]
     months = ", ".join(sorted({*was.price_dates, *now.price_dates}))
     per_hour = f"USD per hour for capacity blocks{f' (prices of {months})' if months else ''}"
     money = [
@@ -113,8 +113,8 @@ def _fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
         (f"USD from {compared.day} to the end of the blocks", was.usd_remaining, now.usd_remaining, 0),
     ]
     ends = sure and not was.without_end and not now.without_end
-    told += [(name, *_counted(old, new, digits, sure=sure if digits else ends)) for name, old, new, digits in money]
-    yield from table(("", "before", "after", ""), told, right=(1, 2, 3))
+    counted += [(name, *_counted(old, new, digits, sure=sure if digits else ends)) for name, old, new, digits in money]
+    yield from table(("", "before", "after", ""), counted, right=(1, 2, 3))
     notes = (
         ("no published price, or not a whole UltraServer", now.without_price),
         ("no end of their block in a template", now.without_end),

@@ -82,7 +82,7 @@ class FunctionProvider(Provider):
             "MemorySize", "Role", "Runtime", "Tags", "Timeout", "VpcConfig",
         }
     )  # fmt: skip
-    _told = ("Architectures", "Description", "Environment", "Handler", "Layers", "MemorySize", "Role", "Runtime")
+    _settings = ("Architectures", "Description", "Environment", "Handler", "Layers", "MemorySize", "Role", "Runtime")
 
     def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         self._check(call, properties)
@@ -95,7 +95,7 @@ class FunctionProvider(Provider):
             Timeout=properties.get("Timeout"),
             VpcConfig=properties.get("VpcConfig"),
             Tags={tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])} or None,
-            **{key: properties[key] for key in self._told if key in properties},
+            **{key: properties[key] for key in self._settings if key in properties},
         )
         return PhysicalResource(physical_id=name, attributes={"Arn": created["FunctionArn"]})
 
@@ -104,7 +104,7 @@ class FunctionProvider(Provider):
         return found
 
     def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
-        only_changed(old, new, "Code", "LoggingConfig", "Timeout", "VpcConfig", *self._told)
+        only_changed(old, new, "Code", "LoggingConfig", "Timeout", "VpcConfig", *self._settings)
         self._check(call, new)
         call(
             "lambda",
@@ -112,7 +112,7 @@ class FunctionProvider(Provider):
             FunctionName=resource.physical_id,
             Timeout=new.get("Timeout"),
             VpcConfig=new.get("VpcConfig"),
-            **{key: new[key] for key in self._told if key in new and key != "Architectures"},
+            **{key: new[key] for key in self._settings if key in new and key != "Architectures"},
         )
 
     def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
