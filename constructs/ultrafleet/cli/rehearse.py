@@ -97,8 +97,9 @@ def _synthesised(environment: str) -> Path:
     """Synthesise the app of the working directory, beside what `make synth` wrote."""
     if not Path("cdk.json").exists():
         raise FleetError(
-            path="there",
-            got="no cdk.json here",
+            "there is no cdk.json here, expected an app to synthesise: pass --assembly, or go to its folder",
+            path="cdk.json",
+            got="missing",
             expected="an app to synthesise",
             remedy="pass --assembly, or go to its folder",
         )

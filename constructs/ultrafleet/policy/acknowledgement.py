@@ -54,13 +54,23 @@ def read_acknowledgements(path: Path) -> list[Acknowledgement]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         return TypeAdapter(list[Acknowledgement]).validate_python(content or [])
     except (OSError, yaml.YAMLError) as error:
-        raise FleetError(f"{path} can't be read: {error}; expected a YAML list of acknowledgements") from error
+        raise FleetError(
+            f"{path} can't be read: {error}; expected a YAML list of acknowledgements",
+            path=path,
+            got=error,
+            expected="a YAML list of acknowledgements",
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = f"{path}: {'.'.join(str(part) for part in first['loc']) or 'it'}"
+        got = first["msg"].lower()
+        expected = "rule, resource, reason, owner and until (a date), and file where it is about one"
         raise FleetError(
-            f"{path}: {where or 'it'}: {first['msg'].lower()}, expected rule, resource, reason, owner and until "
-            "(a date), and file where it is about one: correct it"
+            f"{where}: {got}, expected {expected}: correct it",
+            path=where,
+            got=got,
+            expected=expected,
+            remedy="correct it",
         ) from error
 
 

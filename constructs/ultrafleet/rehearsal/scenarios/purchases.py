@@ -13,7 +13,10 @@ from ultrafleet.rules.capacity_block import CapacityBlock
 def _type_name(block: CapacityBlock) -> str:
     if block.instance_type.name is None:
         raise UnknownFactError(
-            f"block {block.capacity_reservation_id} holds instances whose type has no name yet, expected one to buy"
+            path=f"block {block.capacity_reservation_id}",
+            verb="holds",
+            got="instances whose type has no name yet",
+            expected="one to buy",
         )
     return block.instance_type.name
 

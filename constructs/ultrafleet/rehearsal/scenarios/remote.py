@@ -42,8 +42,11 @@ class EmbeddedAws:
             return int(json.loads(self._file.read_text())["port"])
         except (OSError, ValueError, KeyError) as error:
             raise FleetError(
-                f"no embedded AWS runs for {self.environment}, expected one: `make deploy ENV={self.environment}` "
-                "starts it"
+                path="no embedded AWS",
+                verb="runs",
+                got=f"for {self.environment}",
+                expected="one",
+                remedy=f"`make deploy ENV={self.environment}` starts it",
             ) from error
 
     @property
@@ -80,7 +83,13 @@ class EmbeddedAws:
         while not self.is_running:
             if process.poll() is not None or time.monotonic() > give_up:
                 self._file.unlink(missing_ok=True)
-                raise FleetError(f"the embedded AWS did not start, expected it on port {wanted}: read {self._log}")
+                raise FleetError(
+                    path="the embedded AWS",
+                    verb="did not",
+                    got="start",
+                    expected=f"it on port {wanted}",
+                    remedy=f"read {self._log}",
+                )
             time.sleep(0.1)
 
     def stop(self) -> None:
@@ -109,14 +118,23 @@ class EmbeddedAws:
         except urllib.error.HTTPError as error:
             body = error.read()
             try:
-                message = json.loads(body)["error"]
+                parts = json.loads(body)["error"]
             except (ValueError, KeyError):
-                message = f"the embedded AWS failed, expected an answer: read {self._log}"
-            raise FleetError(message) from error
+                raise FleetError(
+                    path="the embedded AWS",
+                    verb="failed",
+                    got=f"with status {error.code}",
+                    expected="an answer",
+                    remedy=f"read {self._log}",
+                ) from error
+            raise FleetError(**parts) from error
         except OSError as error:
             raise FleetError(
-                f"the embedded AWS of {self.environment} does not answer, expected it on port {self.port}: stop it "
-                f"with `make stop ENV={self.environment}` and deploy again"
+                path=f"the embedded AWS of {self.environment}",
+                verb="does not",
+                got="answer",
+                expected=f"it on port {self.port}",
+                remedy=f"stop it with `make stop ENV={self.environment}` and deploy again",
             ) from error
 
     def variables(self, *, account: str, region: str) -> dict[str, str]:

@@ -171,7 +171,14 @@ def _outcomes(environment: Environment, stacks: Sequence[AssemblyStack], scenari
     try:
         return run_scenario(environment, stacks, scenario)
     except StackFailedError as error:
-        raise FleetError(f"{error}, expected it to deploy: `make deploy ENV={environment.name}` shows it") from error
+        remedy = f"`make deploy ENV={environment.name}` shows it"
+        raise FleetError(
+            f"{error}, expected it to deploy: {remedy}",
+            path=f"environment {environment.name}",
+            got=error,
+            expected="stacks that deploy",
+            remedy=remedy,
+        ) from error
 
 
 def _extension(call: Calls, block: CapacityBlock) -> Event:

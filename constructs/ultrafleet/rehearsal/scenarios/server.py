@@ -52,7 +52,7 @@ class Application:
             with self._lock:
                 return "200 OK", self._simulation.dispatch(command, **request)
         except FleetError as error:
-            return "400 Bad Request", {"error": str(error)}
+            return "400 Bad Request", {"error": error.as_json()}
 
 
 def serve(*, environment: str, environments: Path, port: int, now: datetime) -> None:

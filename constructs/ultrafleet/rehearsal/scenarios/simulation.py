@@ -55,7 +55,11 @@ class Simulation:
             "delete_stack": self.delete_stack,
         }
         if command not in commands:
-            raise FleetError(f"command is {command!r}, expected one of {', '.join(commands)}")
+            raise FleetError(
+                path="command",
+                got=repr(command),
+                expected=f"one of {', '.join(commands)}",
+            )
         return commands[command](**arguments)
 
     def prepare(self) -> None:
@@ -143,14 +147,26 @@ class Simulation:
             hours: number of hours.
         """
         if (to is None) == (hours is None):
-            raise FleetError("both or neither of --to and --hours are given, expected one of them")
+            raise FleetError(
+                path="both or neither of --to and --hours",
+                verb="are",
+                got="given",
+                expected="one of them",
+            )
         until = datetime.fromisoformat(to) if to is not None else SIMULATED_ACCOUNT.now + timedelta(hours=hours or 0)
         if until.tzinfo is None:
-            raise FleetError(f"moment is {to} without an offset, expected one: write {to}Z")
+            raise FleetError(
+                path="moment",
+                got=f"{to} without an offset",
+                expected="one",
+                remedy=f"write {to}Z",
+            )
         if until < SIMULATED_ACCOUNT.now:
             raise FleetError(
-                f"moment is {until.isoformat()}, expected one after "
-                f"{SIMULATED_ACCOUNT.now.isoformat()}: simulated time doesn't go back"
+                path="moment",
+                got=until.isoformat(),
+                expected=f"one after {SIMULATED_ACCOUNT.now.isoformat()}",
+                remedy="simulated time doesn't go back",
             )
         SIMULATED_ACCOUNT.advance(until)
         return SIMULATED_ACCOUNT.now.isoformat()
@@ -168,13 +184,21 @@ class Simulation:
         """Inject a fault; it stays until it is cleared."""
         fault = fault_named(name)
         if name in self._injected:
-            raise FleetError(f"fault {name} is injected already, expected another: clear it first")
+            raise FleetError(
+                path=f"fault {name}",
+                got="injected already",
+                expected="another",
+                remedy="clear it first",
+            )
         try:
             self._injected[name] = INJECTIONS[fault.name](FaultTarget(environment=self.environment, pool=pool))
         except Refusal as refusal:
             raise FleetError(
-                f"fault {name} can't be injected ({refusal.message}), expected its target to be deployed: deploy "
-                f"{self.environment.name} first"
+                path=f"fault {name}",
+                verb="can't be",
+                got=f"injected ({refusal.message})",
+                expected="its target to be deployed",
+                remedy=f"deploy {self.environment.name} first",
             ) from refusal
 
     def clear(self, *, name: str | None = None) -> None:
@@ -182,7 +206,9 @@ class Simulation:
         for injected in [name] if name is not None else list(self._injected):
             if injected not in self._injected:
                 raise FleetError(
-                    f"fault {injected} is not injected, expected one of {', '.join(self._injected) or '(none)'}"
+                    path=f"fault {injected}",
+                    got="not injected",
+                    expected=f"one of {', '.join(self._injected) or '(none)'}",
                 )
             self._injected.pop(injected)()
 
@@ -196,7 +222,12 @@ class Simulation:
         call("cloudformation", "delete_stack", StackName=name)
         stack = SIMULATED_ACCOUNT.part(Stacks, self.environment.account, self.environment.region).named(name)
         if stack is not None:
-            raise FleetError(f"stack {name} is {stack.status}, expected it to be gone: {stack.reason}")
+            raise FleetError(
+                path=f"stack {name}",
+                got=stack.status,
+                expected="it to be gone",
+                remedy=stack.reason,
+            )
 
     def unprotect(self) -> list[str]:
         """Switch off termination and deletion protection, as an owner would; returns what was switched off."""

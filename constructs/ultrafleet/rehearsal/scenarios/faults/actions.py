@@ -134,7 +134,13 @@ def subnet_is_full(target: FaultTarget) -> Undo:
     call = _call(target)
     subnets = call("ec2", "describe_subnets", Filters=[{"Name": "tag:Name", "Values": [name]}])["Subnets"]
     if not subnets:
-        raise FleetError(f"subnet {name} does not exist yet, expected it: deploy {environment.name} first")
+        raise FleetError(
+            path=f"subnet {name}",
+            verb="does not",
+            got="exist yet",
+            expected="it",
+            remedy=f"deploy {environment.name} first",
+        )
     subnet_id = subnets[0]["SubnetId"]
     from moto.ec2.models import ec2_backends  # noqa: PLC0415
 
@@ -154,7 +160,13 @@ def efa_rule_is_gone(target: FaultTarget) -> Undo:
     exports = {item["Name"]: item["Value"] for item in call("cloudformation", "list_exports")["Exports"]}
     name = f"{target.environment.name}-efa-security-group-id"
     if name not in exports:
-        raise FleetError(f"export {name} does not exist yet, expected it: deploy {target.environment.name} first")
+        raise FleetError(
+            path=f"export {name}",
+            verb="does not",
+            got="exist yet",
+            expected="it",
+            remedy=f"deploy {target.environment.name} first",
+        )
     group_id = exports[name]
     (group,) = call("ec2", "describe_security_groups", GroupIds=[group_id])["SecurityGroups"]
     permission = [
@@ -194,7 +206,13 @@ def node_fails(target: FaultTarget) -> Undo:
     account, region = target.environment.account, target.environment.region
     instances = pool_instances(target.environment, target.pool_name, _call(target))
     if not instances:
-        raise FleetError(f"pool {target.pool_name} runs no node, expected one to fail: let its block begin first")
+        raise FleetError(
+            path=f"pool {target.pool_name}",
+            verb="runs",
+            got="no node",
+            expected="one to fail",
+            remedy="let its block begin first",
+        )
     SIMULATED_ACCOUNT.part(Nodes, account, region).fail_node(min(instance["InstanceId"] for instance in instances))
     return _nothing
 
@@ -211,7 +229,13 @@ def schedule_is_off(target: FaultTarget) -> Undo:
     call = _call(target)
     schedules = call("scheduler", "list_schedules")["Schedules"]
     if not schedules:
-        raise FleetError(f"there is no schedule yet, expected one: deploy {target.environment.name} first")
+        raise FleetError(
+            path="the block schedule",
+            verb="does not",
+            got="exist yet",
+            expected="it",
+            remedy=f"deploy {target.environment.name} first",
+        )
 
     def set_state(state: str) -> None:
         for schedule in schedules:
@@ -233,7 +257,11 @@ def _blocks(target: FaultTarget) -> list[str]:
     pools = [pool for pool in target.environment.pools if pool.capacity_blocks and named in {None, pool.name}]
     if not pools:
         raise FleetError(
-            f"{target.environment.name} has no pool {named or ''} on a capacity block, expected one: name another pool"
+            path=target.environment.name,
+            verb="has",
+            got=f"no pool {named or ''} on a capacity block",
+            expected="one",
+            remedy="name another pool",
         )
     return [block.capacity_reservation_id for block in pools[0].capacity_blocks]
 

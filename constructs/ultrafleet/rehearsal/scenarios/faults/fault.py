@@ -26,7 +26,11 @@ class FaultTarget:
         if self.pool is not None:
             names = [pool.name for pool in self.environment.pools]
             if self.pool not in names:
-                raise FleetError(f"pool is {self.pool!r}, expected one of {', '.join(names)}")
+                raise FleetError(
+                    path="pool",
+                    got=repr(self.pool),
+                    expected=f"one of {', '.join(names)}",
+                )
             return self.pool
         return self.environment.pools[0].name
 

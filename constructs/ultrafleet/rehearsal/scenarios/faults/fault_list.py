@@ -279,5 +279,9 @@ def fault_named(name: str) -> Fault:
         FleetError: there is none.
     """
     if name not in FAULTS:
-        raise FleetError(f"fault is {name!r}, expected one of {', '.join(sorted(FAULTS))}")
+        raise FleetError(
+            path="fault",
+            got=repr(name),
+            expected=f"one of {', '.join(sorted(FAULTS))}",
+        )
     return FAULTS[name]
