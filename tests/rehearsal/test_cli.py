@@ -122,7 +122,7 @@ def test_a_fault_ends_in_what_to_do_and_the_next_deployment_mends_it(local: Loca
     failed = local("deploy", "--fault", "insufficient-capacity")
     assert failed.returncode == 1
     assert "InsufficientInstanceCapacity" in failed.stdout + failed.stderr
-    assert "what to do (insufficient-capacity): Name a capacity reservation" in failed.stdout
+    assert "what to do (insufficient-capacity): Give the pool a capacity reservation" in failed.stdout
     assert local.status()["stacks"]["dev-system"] == "ROLLBACK_COMPLETE"
     assert local("clear").returncode == 0
     mended = local("deploy")

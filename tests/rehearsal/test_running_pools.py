@@ -123,9 +123,10 @@ def test_an_edit_that_does_not_say_so_touches_no_running_pool(edit: Edit, outcom
     assert [str(change) for _, change in outcome.touching()] == []
     assert [stack for stack in outcome.changes if outcome.refused(stack)] == []
     # What leaves with its whole stack, and what only a team or the system nodes stand on, is told all the same.
-    assert {hazard.kind for hazard in _stopping(outcome)} <= {"pool-removed", "replaced"}
+    stopping = _stopping(outcome)
+    assert {hazard.kind for hazard in stopping} <= {"pool-removed", "replaced"}
     staying = {(*stack, name) for stack in outcome.after for name in outcome.after[stack]["Resources"]}
-    touched = {(*json.loads(key[0]), key[1]) for hazard in _stopping(outcome) for key in hazard.keys}
+    touched = {(*json.loads(key[0]), key[1]) for hazard in stopping for key in hazard.keys}
     assert not {key for key in touched & staying if key[2].rpartition("-pool-")[1]}
 
 
