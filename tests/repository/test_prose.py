@@ -30,7 +30,7 @@ TURNS = {
     r"stands? (?:in|on|beside|behind|for|twice)\b": "write `is in`, `depends on`, `next to`",
     r"what (?:it|they) says?\b": "name the content",
     r"by itself": "name who does it: EKS, the chart, the CDK",
-    r"open doors|word of the command|whole life|a life\b|lives through": "no metaphor",
+    r"open doors|word of the command|whole life|(?:a|the|for) life\b|lives through": "no metaphor",
     r"mend(?:s|ed)?\b": "write `repairs`",
 }
 """Turns and what to write instead."""

@@ -87,7 +87,7 @@ def refuse_unknown_parameters(given: Mapping[str, str], templates: Iterable[Temp
     """
     known = {str(name) for template in templates for name in mapping(template.content.get("Parameters"))}
     for name in given:
-        if name not in known and not name.startswith("AWS::"):  # AWS::Region and such are everybody's
+        if name not in known and not name.startswith("AWS::"):  # pseudo parameters are in every template
             raise FleetError(
                 path=f"parameter {name}",
                 got="in no template",

@@ -11,7 +11,7 @@ _HEIGHT = 6
 _POOLS_A_ROW = 3
 _POOL_WIDGETS = 60
 """Pools with a widget of their own: beyond, their sums are shown alone. CloudWatch takes 500 widgets, and a page of
-sixty is the most that anybody reads (CloudWatch user guide, quotas: high; sixty: ours)."""
+sixty is the most that a reader takes in (CloudWatch user guide, quotas: high; sixty: ours)."""
 
 _PERIOD = 300
 

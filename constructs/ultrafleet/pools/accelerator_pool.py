@@ -29,7 +29,7 @@ class AcceleratorPool(NodePool):
         scope: parent.
         id: construct id. Name it after the pool, and keep it.
         cluster: cluster of `aws_eks` or `aws_eks_v2`, own or imported (with its security group id).
-        pool_name: name of the pool and its node group; up to 40 characters, for life.
+        pool_name: name of the pool and its node group; up to 40 characters; it can't change later.
         instance_type: a type that is not part of an UltraServer.
         nodes: how many; with blocks, at most how many.
         subnet: one subnet in the capacity's zone.

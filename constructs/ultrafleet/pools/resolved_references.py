@@ -32,7 +32,7 @@ class ResolvedReferences:
 def read_shared(
     cluster: ClusterReference, subnet: ec2.ISubnet, security_groups: Sequence[ec2.ISecurityGroup]
 ) -> ResolvedReferences:
-    """Read them; the answer never changes in the life of the constructs."""
+    """Read them once: they never change while the constructs exist."""
     # jsii's interfaces don't say so, but constructs hash by identity.
     return _read(cluster, subnet, tuple(security_groups))  # type: ignore[arg-type]
 

@@ -25,7 +25,7 @@ class UltraServerPool(NodePool):
         scope: parent.
         id: construct id. Name it after the pool, and keep it.
         cluster: cluster of `aws_eks` or `aws_eks_v2`, own or imported (with its security group id).
-        pool_name: name of the pool, its node group and its UltraServer label; up to 40 characters, for life.
+        pool_name: name of the pool, its node group and its UltraServer label; up to 40 characters, can't change.
         ultraserver_type: the UltraServer.
         blocks: capacity blocks that hold it, in the order of their starts; they may overlap.
         subnet: one subnet in the blocks' zone, Availability Zone or Local Zone.

@@ -54,7 +54,7 @@ def validate_drain_lead_minutes(lead_minutes: int, *, ultraserver: bool) -> None
 
 
 def validate_block_window(start: datetime, end: datetime) -> None:
-    """Refuse what can't be the life of a capacity block.
+    """Reject a start and end that no capacity block can have.
 
     A block starts at any time of day and ends at 11:30 UTC; extensions give totals of any number of days.
 
