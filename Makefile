@@ -59,7 +59,7 @@ env:
 	@$(if $(ENV),,echo "ENV is not set, expected the name of an environment: make $(firstword $(MAKECMDGOALS)) ENV=dev" >&2; exit 2)
 	@$(if $(filter real embedded,$(AWS)),,echo "AWS is $(AWS), expected embedded or real" >&2; exit 2)
 
-rehearse: $(READY) env ## the whole life of ENV=name on a virtual clock
+rehearse: $(READY) env ## scenarios of ENV=name on a simulated clock
 	@ultrafleet rehearse $(ENV)
 
 test: $(READY) ## every test (PYTEST_ARGS="-k name")
