@@ -28,7 +28,7 @@ class EnvironmentStack(cdk.Stack):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         environment: Environment,
         description: str,

@@ -95,7 +95,7 @@ class CapacityBlockGroup(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         group_name: str,
         instance_type: InstanceType,

@@ -121,7 +121,7 @@ class OnDemandCapacityReservation(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         instance_type: InstanceType,
         instance_count: int,

@@ -52,7 +52,7 @@ class PlacementGroup(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         strategy: PlacementStrategy,
         partition_count: int | None = None,

@@ -84,7 +84,7 @@ def access_entries(admin_role_arns: Sequence[str], access: Mapping[str, ClusterA
 
 def add_access_entry(
     scope: Construct,
-    id: str,  # noqa: A002 - CDK's
+    id: str,
     entry: ClusterAccess,
     *,
     cluster_name: str,

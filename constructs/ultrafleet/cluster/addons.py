@@ -48,7 +48,7 @@ class ClusterAddons(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         cluster: ClusterReference,
         system_pool: SystemPool | None = None,

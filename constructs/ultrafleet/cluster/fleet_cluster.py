@@ -117,7 +117,7 @@ class FleetCluster(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         cluster_name: str,
         kubernetes_version: str,

@@ -7,7 +7,7 @@ from constructs import Construct
 
 def create_node_role(
     scope: Construct,
-    id: str,  # noqa: A002 - the name CDK gives it
+    id: str,
     *,
     role_name: str | None = None,
     cni_permissions: bool = False,

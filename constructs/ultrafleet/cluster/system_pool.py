@@ -69,7 +69,7 @@ class SystemPool(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         cluster: ClusterReference,
         subnets: Sequence[ec2.ISubnet],

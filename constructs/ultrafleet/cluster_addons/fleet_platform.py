@@ -82,7 +82,7 @@ class FleetPlatform(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         delivery: Delivery,
         cluster: ClusterReference,

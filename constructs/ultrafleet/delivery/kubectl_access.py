@@ -15,7 +15,7 @@ from ultrafleet.delivery.kubectl import KubectlDelivery
 from ultrafleet.errors import FleetError
 
 
-def kubectl_layer(scope: Construct, id: str, *, kubernetes_version: str) -> lambda_.ILayerVersion:  # noqa: A002 - CDK's
+def kubectl_layer(scope: Construct, id: str, *, kubernetes_version: str) -> lambda_.ILayerVersion:
     """The layer with kubectl and Helm of a Kubernetes version, from its package on PyPI.
 
     Args:
@@ -68,7 +68,7 @@ class KubectlAccess(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         cluster: ClusterReference,
         kubernetes_version: str,
@@ -110,7 +110,7 @@ class KubectlAccess(Construct):
     @staticmethod
     def from_service_token(
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         cluster: ClusterReference,
         service_token: str,

@@ -73,7 +73,7 @@ class ModelEndpoint(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         delivery: Delivery,
         cluster: ClusterReference,

@@ -38,7 +38,7 @@ class FleetAlarms(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         cluster: ClusterReference,
         pools: Sequence[PoolNodes],
@@ -94,7 +94,7 @@ class FleetAlarms(Construct):
 
     def _alarm(
         self,
-        id: str,  # noqa: A002 - a construct id
+        id: str,
         description: str,
         *,
         metric: str,

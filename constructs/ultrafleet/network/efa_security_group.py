@@ -34,7 +34,7 @@ class EfaSecurityGroup(Construct):
     """
 
     @classmethod
-    def from_security_group_id(cls, scope: Construct, id: str, *, security_group_id: str) -> ec2.ISecurityGroup:  # noqa: A002 - the name CDK gives it
+    def from_security_group_id(cls, scope: Construct, id: str, *, security_group_id: str) -> ec2.ISecurityGroup:
         """A group made elsewhere, with the rules that this class makes; nothing adds rules to it here."""
         return ec2.SecurityGroup.from_security_group_id(scope, id, security_group_id, mutable=False)
 
@@ -46,7 +46,7 @@ class EfaSecurityGroup(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         vpc: ec2.IVpc,
         egress_cidrs: Sequence[str] = ("0.0.0.0/0",),

@@ -38,7 +38,7 @@ class NetworkEgress(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         vpc_id: str,
         route_table_id: str,

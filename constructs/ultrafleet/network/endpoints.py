@@ -30,7 +30,7 @@ class NetworkEndpoints(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         vpc_id: str,
         vpc_cidr: str,

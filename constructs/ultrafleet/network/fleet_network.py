@@ -52,7 +52,7 @@ class FleetNetwork(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         cidr: str,
         subnets: Sequence[SubnetSpec],

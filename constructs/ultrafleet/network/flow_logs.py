@@ -24,7 +24,7 @@ class NetworkFlowLogs(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         vpc_id: str,
         retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,

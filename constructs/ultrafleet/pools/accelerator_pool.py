@@ -57,7 +57,7 @@ class AcceleratorPool(NodePool):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         cluster: ClusterReference,
         pool_name: str,

@@ -54,7 +54,7 @@ class UltraServerPool(NodePool):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         cluster: ClusterReference,
         pool_name: str,

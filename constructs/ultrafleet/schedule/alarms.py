@@ -28,7 +28,7 @@ class ScheduleAlarms(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         cluster_name: str,
         state_machine_arn: str,
@@ -104,7 +104,7 @@ class ScheduleAlarms(Construct):
 
     def _alarm(
         self,
-        id: str,  # noqa: A002 - a construct id
+        id: str,
         description: str,
         *,
         namespace: str,

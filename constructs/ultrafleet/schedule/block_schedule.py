@@ -62,7 +62,7 @@ class BlockSchedule(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         cluster: ClusterReference,
         topic: sns.ITopic | None = None,

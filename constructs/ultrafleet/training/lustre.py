@@ -57,7 +57,7 @@ class LustreFileSystem(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         subnet: ec2.ISubnet,
         security_groups: Sequence[ec2.ISecurityGroup],

@@ -32,7 +32,7 @@ class PoolAcceptance(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         delivery: Delivery,
         pools: Sequence[PoolNodes],

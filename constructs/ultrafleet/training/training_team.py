@@ -50,7 +50,7 @@ class TrainingTeam(Construct):
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - the name CDK gives it
+        id: str,
         *,
         delivery: Delivery,
         cluster: ClusterReference,
@@ -94,7 +94,7 @@ class TrainingTeam(Construct):
             delivery.add_manifest(self, manifest)
 
 
-def private_bucket(scope: Construct, id: str, removal_policy: cdk.RemovalPolicy) -> s3.Bucket:  # noqa: A002 - CDK's
+def private_bucket(scope: Construct, id: str, removal_policy: cdk.RemovalPolicy) -> s3.Bucket:
     """Bucket that requires TLS and keeps overwritten objects for 30 days."""
     return s3.Bucket(
         scope,
