@@ -92,7 +92,7 @@ def test_an_acceptance_job_for_a_pool() -> None:
     ("command", "message"),
     [
         (f"{TRAIN} --ultraservers 1 -- train.py", "capacity is None, expected one of p6-b300.48xlarge, u-p6e-gb200x72"),
-        (f"{TRAIN} --capacity u-trn2x64 --ultraservers 1 -- train.py", "expected one of one that training has"),
+        (f"{TRAIN} --capacity u-trn2x64 --ultraservers 1 -- train.py", "expected a capacity of the queue training"),
         (f"{TRAIN} {RACK} -- train.py", "ultraservers is None and nodes None, expected exactly one"),
         (
             f"{TRAIN} {RACK} --nodes 1 --ultraservers 1 -- train.py",

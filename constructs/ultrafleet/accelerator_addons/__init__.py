@@ -1,4 +1,4 @@
-"""Runtime of accelerators in Kubernetes: what is installed, at which version, and what must fit together."""
+"""Add-ons of accelerators in Kubernetes: charts, their versions, and the rules between versions."""
 
 from ultrafleet.accelerator_addons.accelerator_runtime import accelerator_runtime
 from ultrafleet.accelerator_addons.version_rules import VERSION_RULES, RuntimeFacts, check_versions

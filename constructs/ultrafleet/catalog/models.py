@@ -1,4 +1,4 @@
-"""Models that can be served, with what is known of each."""
+"""Models that can be served, with their facts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

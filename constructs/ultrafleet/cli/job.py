@@ -148,11 +148,11 @@ def _flavor(fleet: Environment, workload: str, capacity: str | None) -> Flavor:
         if flavor.workload == workload and capacity in (None, flavor.capacity)
     ]
     if len(flavors) != 1:
-        known = ", ".join(sorted({flavor.capacity for flavor in flavors})) or f"one that {workload} has"
+        known = ", ".join(sorted({flavor.capacity for flavor in flavors}))
         raise FleetError(
             path="capacity",
             got=str(capacity),
-            expected=f"one of {known}",
+            expected=f"one of {known}" if known else f"a capacity of the queue {workload}",
             remedy="pass --capacity",
         )
     return flavors[0]

@@ -258,7 +258,7 @@ class AcceleratorPoolSettings(_PoolSettings):
                     path=f"block {block.capacity_reservation_id}",
                     verb="has",
                     got="no instance_count",
-                    expected="what it holds",
+                    expected="the number of instances in the block",
                     remedy="state it",
                 )
         if self.instance.is_ultraserver_member:

@@ -1,4 +1,4 @@
-"""The alarms of a cluster: few, each with what it means and what to do."""
+"""Alarms of a cluster, each with its meaning and a remedy."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

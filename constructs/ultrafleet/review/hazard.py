@@ -15,7 +15,7 @@ REFUSED: Final = "refused"
 
 
 class Level(StrEnum):
-    """Level of a hazard: what it does."""
+    """Level of a hazard."""
 
     BLOCKING = "blocking"
     """Nodes that run, data, or the deployment itself are lost."""
