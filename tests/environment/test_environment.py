@@ -219,3 +219,41 @@ def test_fails_on_a_file_name_that_is_no_name(tmp_path: Path) -> None:
     path.write_text((FOLDER / "dev.yaml").read_text())
     with pytest.raises(EnvironmentFileError, match="name: got 'My Env', expected up to 40"):
         load_environment(path)
+
+
+@pytest.mark.parametrize(
+    ("edit", "path", "got", "expected"),
+    [
+        (lambda c: c.update(account="1234"), "account", "'1234'", "twelve digits in quotes, an AWS account id"),
+        (lambda c: c.pop("region"), "region", "missing", "a value"),
+        (lambda c: c.update(colour="blue"), "colour", "an unknown key", "one that this part of the file has"),
+        (lambda c: c.update(name="other"), "name", "'other'", "none"),
+        (
+            lambda c: pool(c, "b300").update(nodes=True),
+            "pools[2].nodes",
+            "True (bool)",
+            "input should be a valid integer",
+        ),
+        (
+            lambda c: block(c).update(end=datetime(2027, 1, 26, 12, tzinfo=UTC)),
+            "pools[1]: capacity block cr-0bbbbbbbbbbbbbbb1: end",
+            "2027-01-26T12:00:00+00:00",
+            "11:30 UTC, when every capacity block ends",
+        ),
+    ],
+)
+def test_errors_have_the_path_in_the_file(
+    load: Load, edit: Callable[[Content], object], path: str, got: str, expected: str
+) -> None:
+    with pytest.raises(EnvironmentFileError) as caught:
+        load(edit)
+    file, _, key = str(caught.value.path).partition(": ")
+    assert file.endswith(".yaml")
+    assert (key, caught.value.got, caught.value.expected) == (path, got, expected)
+
+
+def test_every_fault_of_a_file_has_its_parts(load: Load) -> None:
+    with pytest.raises(EnvironmentFileError) as caught:
+        load(lambda c: c.update(account="1234", colour="blue"))
+    assert sorted(str(fault.path).rpartition(": ")[2] for fault in caught.value.faults) == ["account", "colour"]
+    assert str(caught.value).splitlines() == [str(fault) for fault in caught.value.faults]
