@@ -292,6 +292,7 @@ def test_no_lambda_and_no_custom_resource(stack: cdk.Stack) -> None:
 
 
 @pytest.mark.parametrize("maximal", [False, True])
+@pytest.mark.slow
 def test_template_passes_cdks_validation_and_cfn_lint(
     cdk_context: dict[str, Any], tmp_path: Path, *, maximal: bool
 ) -> None:

@@ -18,6 +18,7 @@ from stacks.fleet_stage import FleetStage
 from ultrafleet.environment import load_environment
 from ultrafleet.rules import user_data
 
+pytestmark = pytest.mark.slow
 ENVIRONMENTS = Path(__file__).parent.parent.parent / "stacks" / "environments"
 
 Templates = dict[str, dict[str, Any]]
