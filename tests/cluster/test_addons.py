@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from ultrafleet.cluster import ClusterAddons, ManagedAddon, SystemPool
+from ultrafleet.cluster import ClusterAddons, ImportedCluster, ManagedAddon, SystemPool
 from ultrafleet.cluster._addon_catalog import ADDONS
 from ultrafleet.errors import FleetError
 
@@ -232,3 +232,11 @@ def test_versions_are_compared_as_numbers(version: tuple[int, int, int], build: 
     else:
         with pytest.raises(FleetError):
             ManagedAddon(name="vpc-cni", version=text)
+
+
+def test_an_imported_cluster_is_named_by_its_arn_in_this_account(stack: cdk.Stack) -> None:
+    ClusterAddons(stack, "Addons", cluster=ImportedCluster(cluster_name="fleet"))
+    roles = Template.from_stack(stack).find_resources("AWS::IAM::Role")
+    other = cdk.Stack(cdk.App(), "Other", env=cdk.Environment(account=stack.account, region=stack.region))
+    ClusterAddons(other, "Addons", cluster=imported(other))
+    assert roles == Template.from_stack(other).find_resources("AWS::IAM::Role")

@@ -339,3 +339,15 @@ def test_tags_of_a_pool() -> None:
         "ultrafleet:capacity-reservation": "cr-1",
         "ultrafleet:drain-lead-minutes": "60",
     }
+
+
+def test_key_and_logs_are_kept_on_request(stack: cdk.Stack) -> None:
+    BlockSchedule(
+        stack,
+        "Schedule",
+        cluster=ImportedCluster(cluster_name="training"),
+        removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    )
+    template = Template.from_stack(stack)
+    for kind in ("AWS::KMS::Key", "AWS::Logs::LogGroup"):
+        template.has_resource(kind, {"DeletionPolicy": "RetainExceptOnCreate"})
