@@ -235,8 +235,8 @@ def test_versions_are_compared_as_numbers(version: tuple[int, int, int], build: 
 
 
 def test_an_imported_cluster_is_named_by_its_arn_in_this_account(stack: cdk.Stack) -> None:
+    other = cdk.Stack(stack.node.scope, "Other", env=cdk.Environment(account=stack.account, region=stack.region))
     ClusterAddons(stack, "Addons", cluster=ImportedCluster(cluster_name="fleet"))
-    roles = Template.from_stack(stack).find_resources("AWS::IAM::Role")
-    other = cdk.Stack(cdk.App(), "Other", env=cdk.Environment(account=stack.account, region=stack.region))
     ClusterAddons(other, "Addons", cluster=imported(other))
+    roles = Template.from_stack(stack).find_resources("AWS::IAM::Role")
     assert roles == Template.from_stack(other).find_resources("AWS::IAM::Role")
