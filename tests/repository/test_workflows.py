@@ -23,7 +23,10 @@ GITLAB: dict[str, Any] = yaml.safe_load((ROOT / "docs" / "ci" / "gitlab-ci.yml")
 SYNTH = "cp -R ../SIDE/. ."
 """Stands in for the synthesis: what it would have written is there."""
 
-pytestmark = pytest.mark.skipif(not (BIN / "ultrafleet").exists(), reason="needs the set-up of this repository")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (BIN / "ultrafleet").exists(), reason="needs the set-up of this repository"),
+]
 
 
 def templates(folder: Path, scenario: str | None) -> None:
