@@ -74,6 +74,11 @@ class TestTypes:
         assert (on_demand["value"], on_demand["region"], on_demand["as_of"]) == (79.12, "us-west-1", "2025-11")
         assert "public ones in us-west-1" in run("types", "--region", "us-west-1").stdout
 
+    @pytest.mark.parametrize("more", [(), ("--json",)])
+    def test_fails_in_one_line_on_what_is_no_region(self, more: tuple[str, ...]) -> None:
+        message = "region is 'us-east-1a', expected a region such as us-east-1: pass us-east-1, the zone's region"
+        assert message in refused(run("types", "--region", "us-east-1a", *more))
+
     @pytest.mark.parametrize(("arguments", "first"), [("types", b"instance types"), ("types --json", b"{")])
     def test_a_closed_pipe_is_no_error(self, arguments: str, first: bytes) -> None:
         result = subprocess.run(f"{COMMAND} {arguments} | head -1", shell=True, capture_output=True, check=False)  # noqa: S602 - the pipe is under test

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ultrafleet.catalog import InstanceType, NetworkCard, PurchaseOption, UltraServerType, price
+from ultrafleet.rules.zones import validate_region
 
 UNKNOWN = "-"
 _OPTIONS = (PurchaseOption.ON_DEMAND, PurchaseOption.CAPACITY_BLOCK)
@@ -33,6 +34,7 @@ def types(
 
     A dash means that the fact is unknown.
     """
+    validate_region(region)
     if as_json:
         json.dump(_as_json(region), sys.stdout, indent=2)
         print()

@@ -1,14 +1,13 @@
 """Rules of security groups and subnets."""
 
 import ipaddress
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ultrafleet.catalog.source import Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES
-from ultrafleet.rules.zones import is_local_zone
+from ultrafleet.rules.zones import is_local_zone, is_zone
 from ultrafleet.templates.cluster import clusters
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import as_int, launches
@@ -19,7 +18,6 @@ from ultrafleet.templates.template import Resource, Template
 _GROUP = "AWS::EC2::SecurityGroup"
 _WAYS = {"SecurityGroupIngress": "ingress", "SecurityGroupEgress": "egress"}
 _SSH = 22
-_ZONE = re.compile(r"[a-z]{2}(-[a-z]+)+-\d(-[a-z]{3}-\d)?[a-z]")
 
 
 def _efa_group(template: Template) -> Iterator[Problem]:
@@ -149,7 +147,7 @@ def _cluster_subnets(template: Template) -> Iterator[Problem]:
         for value in cluster.items("ResourcesVpcConfig", "SubnetIds"):
             subnet = template.referred(value)
             zone = subnet.get("AvailabilityZone") if subnet is not None else None
-            if isinstance(zone, str) and _ZONE.fullmatch(zone):
+            if isinstance(zone, str) and is_zone(zone):
                 zones.append(zone)
         local = sorted(zone for zone in set(zones) if is_local_zone(zone))
         if local:

@@ -7,13 +7,13 @@ from ultrafleet.catalog import UltraServerType
 from ultrafleet.catalog.eks import AmiType
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, must_not_be_stated
+from ultrafleet.rules.zones import REGION_PATTERN
 from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import architecture_of, as_int, known_type
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP, NodeGroup, groups
 from ultrafleet.templates.template import Template
 
 _BLOCK = "CAPACITY_BLOCK"
-_REGION = r"[a-z]{2}(-[a-z]+)+-\d"
 _PLAIN_IMAGE = re.compile(r"/eks/optimized-ami/.*/standard/")
 _ARCHITECTURES = {"arm64": ("arm64", "aarch64"), "x86_64": ("x86_64", "amd64")}
 
@@ -190,7 +190,7 @@ def _mixed(template: Template) -> Iterator[Problem]:
 def _zone(template: Template) -> Iterator[Problem]:
     for group in groups(template):
         for zone in group.zones_as_far_as_known:
-            pattern = re.escape(zone).replace(re.escape("${AWS::Region}"), _REGION)
+            pattern = re.escape(zone).replace(re.escape("${AWS::Region}"), REGION_PATTERN)
             for kind in group.types:
                 if kind.zones and not any(re.fullmatch(pattern, place) for place in kind.zones):
                     yield Problem(

@@ -1,4 +1,4 @@
-"""Availability Zones and Local Zones, distinguished by their names.
+"""Regions, Availability Zones and Local Zones, distinguished by their names.
 
 Source: EC2 user guide, Regions and Zones (high): `us-east-1a` is an Availability Zone, `us-east-1-dfw-2a` a Local Zone.
 """
@@ -7,7 +7,25 @@ import re
 
 from ultrafleet.errors import FleetError
 
-_ZONE = re.compile(r"(?P<region>[a-z]{2}(?:-[a-z]+)+-\d)(?P<local>-[a-z]{3}-\d)?[a-z]")
+REGION_PATTERN = r"(?:[a-z]{2}|eusc)(?:-[a-z]+)+-\d"
+"""Regular expression of a region's name: `us-east-1`, `us-gov-west-1`, `eusc-de-east-1`."""
+_ZONE = re.compile(rf"(?P<region>{REGION_PATTERN})(?P<local>-[a-z]{{3}}-\d)?[a-z]")
+
+
+def validate_region(region: str) -> None:
+    """Refuse what is no region name. Whether the region exists isn't checked.
+
+    Raises:
+        FleetError: a zone, a zone id or anything else.
+    """
+    if re.fullmatch(REGION_PATTERN, region):
+        return
+    raise FleetError(
+        path="region",
+        got=repr(region),
+        expected="a region such as us-east-1",
+        remedy=f"pass {region_of_zone(region)}, the zone's region" if is_zone(region) else "pass the region's name",
+    )
 
 
 def _match(zone: str) -> re.Match[str]:
@@ -20,6 +38,11 @@ def _match(zone: str) -> re.Match[str]:
             remedy="pass the zone's name, not its id",
         )
     return match
+
+
+def is_zone(name: str) -> bool:
+    """True if the name is that of an Availability Zone or a Local Zone."""
+    return _ZONE.fullmatch(name) is not None
 
 
 def validate_zone(zone: str) -> None:
