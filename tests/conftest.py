@@ -9,6 +9,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from hypothesis import HealthCheck, settings
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
@@ -19,6 +20,10 @@ from ultrafleet.cluster import ImportedCluster
 from ultrafleet.delivery import KubectlAccess, KubectlDelivery
 
 ROOT = Path(__file__).parent.parent
+
+# No test is about time: a loaded machine is no failure.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:

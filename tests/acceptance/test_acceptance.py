@@ -175,14 +175,14 @@ def test_fails_what_has_no_results(log: str) -> None:
     assert "no-results" in codes(judge(log, path="nvlink", floor=SLOW))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=400), st.integers(0, len(EFA)))
 def test_no_text_raises_and_none_passes_by_chance(noise: str, at: int) -> None:
     assert not judge(noise, path="efa", floor=SLOW).passed
     judge(EFA[:at] + noise + EFA[at:], path="efa", floor=SLOW)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.sampled_from(["[1,0]<stdout>:", "pod/llama-worker-0 | ", "\x1b[32m", ""]), st.sampled_from(["\n", "\r\n"]))
 def test_prefixes_and_line_ends_do_not_matter(prefix: str, newline: str) -> None:
     log = newline.join(prefix + line for line in H100.splitlines())

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonata import Jsonata  # type: ignore[import-untyped]  # it has no py.typed
 from moto import mock_aws
@@ -332,7 +332,7 @@ cases = st.builds(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8)
 @given(
     st.builds(Case, pools=st.lists(pools, min_size=1, max_size=4).map(tuple), failing=st.just(frozenset()) | failures)
 )

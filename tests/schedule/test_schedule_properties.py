@@ -28,7 +28,7 @@ def pool_blocks(draw: st.DrawFn) -> list[Block]:
     ]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     pool_blocks(),
     st.integers(-4000, 8000),
@@ -52,7 +52,7 @@ def test_machine_does_what_the_rule_says(
     assert aws.writes == (wanted != min(desired, max_size))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(pool_blocks(), st.integers(-4000, 8000), st.integers(50, 1439), st.integers(0, 18))
 def test_a_pool_on_a_reservation_is_sized_like_one_on_a_group_of_that_block(
     blocks: list[Block], minutes: int, lead: int, desired: int
@@ -67,7 +67,7 @@ def test_a_pool_on_a_reservation_is_sized_like_one_on_a_group_of_that_block(
     assert (alone.desired, aws.messages) == (grouped.desired, [])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(pool_blocks(), st.integers(0, TICK_MINUTES * 60 - 1), st.booleans())
 @pytest.mark.slow
 def test_pool_is_empty_before_ec2_reclaims_any_block_that_its_nodes_may_be_on(
