@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.names import NAME_RULE, is_name
-from ultrafleet.rules.zones import validate_zone
+from ultrafleet.rules.zones import validate_region, validate_zone
 
 _ACCOUNT = re.compile(r"\d{12}")
 
@@ -28,6 +28,11 @@ def _check_name(name: str) -> str:
 def _check_zone(zone: str) -> str:
     validate_zone(zone)
     return zone
+
+
+def _check_region(region: str) -> str:
+    validate_region(region)
+    return region
 
 
 def _check_account(account: str) -> str:
@@ -51,6 +56,7 @@ Name = Annotated[str, AfterValidator(_check_name)]
 # Not strict itself: YAML has lists and no tuples. Its members are.
 FileInterface = Annotated[tuple[int, int, Literal["interface", "efa", "efa-only"]], Field(strict=False)]
 Zone = Annotated[str, AfterValidator(_check_zone)]
+Region = Annotated[str, AfterValidator(_check_region)]
 Account = Annotated[str, AfterValidator(_check_account)]
 InstanceTypeName = Annotated[str, AfterValidator(_check_instance_type)]
 UltraServerTypeName = Annotated[str, AfterValidator(_check_ultraserver_type)]

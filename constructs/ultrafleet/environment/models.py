@@ -13,6 +13,7 @@ from ultrafleet.environment.fields import (
     FileInterface,
     InstanceTypeName,
     Name,
+    Region,
     Settings,
     UltraServerTypeName,
     Zone,
@@ -290,7 +291,7 @@ class Environment(Settings):
     name: Name
     """From the file's name."""
     account: Account
-    region: str
+    region: Region
     production: bool
     """Retain the resources that pools depend on, and protect the cluster from deletion."""
     network: NetworkSettings
