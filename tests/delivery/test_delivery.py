@@ -190,7 +190,7 @@ class TestKubectlAccess:
     def test_fails_without_the_versions_layer(self, stack: cdk.Stack) -> None:
         with pytest.raises(
             FleetError,
-            match=r"kubernetes_version is 1\.31, expected one whose kubectl layer is installed: .*lambda-layer-kubectl-v31",
+            match=r"kubernetes_version is 1\.31, expected one whose kubectl layer is installed: .*kubectl-v31`$",
         ):
             access(stack, kubernetes_version="1.31")
 
