@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.errors import FleetError
+from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 from ultrafleet.rules.names import NAME_RULE, is_name
 from ultrafleet.rules.zones import validate_region, validate_zone
 
@@ -35,6 +36,11 @@ def _check_region(region: str) -> str:
     return region
 
 
+def _check_kubernetes_version(version: str) -> str:
+    parse_kubernetes_version(version)
+    return version
+
+
 def _check_account(account: str) -> str:
     if not _ACCOUNT.fullmatch(account):
         expected = "twelve digits in quotes, an AWS account id"
@@ -57,6 +63,7 @@ Name = Annotated[str, AfterValidator(_check_name)]
 FileInterface = Annotated[tuple[int, int, Literal["interface", "efa", "efa-only"]], Field(strict=False)]
 Zone = Annotated[str, AfterValidator(_check_zone)]
 Region = Annotated[str, AfterValidator(_check_region)]
+KubernetesVersion = Annotated[str, AfterValidator(_check_kubernetes_version)]
 Account = Annotated[str, AfterValidator(_check_account)]
 InstanceTypeName = Annotated[str, AfterValidator(_check_instance_type)]
 UltraServerTypeName = Annotated[str, AfterValidator(_check_ultraserver_type)]

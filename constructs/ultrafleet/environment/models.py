@@ -12,6 +12,7 @@ from ultrafleet.environment.fields import (
     Account,
     FileInterface,
     InstanceTypeName,
+    KubernetesVersion,
     Name,
     Region,
     Settings,
@@ -63,7 +64,7 @@ class SystemNodesSettings(Settings):
 class ClusterSettings(Settings):
     """The environment's EKS cluster."""
 
-    kubernetes_version: str = DEFAULT_KUBERNETES_VERSION
+    kubernetes_version: KubernetesVersion = DEFAULT_KUBERNETES_VERSION
     admin_role_arns: list[str] = []
     api_access_cidrs: list[str] = []
     """Networks of people that may reach the private API endpoint."""
