@@ -111,7 +111,8 @@ def load_environments(folder: Path, *, only: str | None = None) -> list[Environm
     return [load_environment(path) for path in paths]
 
 
-_KINDS = {"ultraserver", "accelerator"}
+_KINDS = ("ultraserver", "accelerator")
+_ONE_KIND = " or ".join(map(repr, _KINDS))
 _LONGEST_VALUE = 200
 
 
@@ -131,20 +132,27 @@ def _fault(file: Path, error: Any) -> FleetError:  # noqa: ANN401 - pydantic's E
             )
         case "missing":
             return FleetError(path=f"{where}:", got="missing", expected="a value", remedy="add it")
+        case "union_tag_not_found":
+            return FleetError(path=f"{where}.kind:", got="missing", expected=_ONE_KIND, remedy="add it")
+        case "union_tag_invalid":
+            return FleetError(path=f"{where}.kind:", verb="got", got=repr(got["kind"]), expected=_ONE_KIND)
         case "value_error" if isinstance(error["ctx"]["error"], FleetError):
-            cause = error["ctx"]["error"]
-            if isinstance(got, dict):
-                return cause.within(where)
-            return FleetError(
-                f"{where}: got {got!r}, {cause}",
-                path=where,
-                got=repr(got),
-                expected=cause.expected,
-                remedy=cause.remedy,
-            )
+            return _refused(where, got, error["ctx"]["error"])
         case _:
             message = error["msg"][:1].lower() + error["msg"][1:]
             shown = f"{got!r} ({type(got).__name__})"
             if len(shown) >= _LONGEST_VALUE:
                 shown = type(got).__name__
             return FleetError(f"{where}: got {shown}, expected: {message}", path=where, got=shown, expected=message)
+
+
+def _refused(where: str, got: object, cause: FleetError) -> FleetError:
+    if isinstance(got, dict):
+        return cause.within(where)
+    return FleetError(
+        f"{where}: got {got!r}, {cause}",
+        path=where,
+        got=repr(got),
+        expected=cause.expected,
+        remedy=cause.remedy,
+    )
