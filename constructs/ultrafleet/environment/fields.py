@@ -49,13 +49,25 @@ def _check_account(account: str) -> str:
 
 
 def _check_instance_type(name: str) -> str:
-    InstanceType.of(name)
+    try:
+        InstanceType.of(name)
+    except FleetError as error:
+        raise _without_remedy(error) from None
     return name
 
 
 def _check_ultraserver_type(name: str) -> str:
-    UltraServerType.of(name)
+    try:
+        UltraServerType.of(name)
+    except FleetError as error:
+        raise _without_remedy(error) from None
     return name
+
+
+def _without_remedy(error: FleetError) -> FleetError:
+    """The same error where its remedy can't be applied: a file passes no facts in Python."""
+    message = str(error).removesuffix(f": {error.remedy}")
+    return FleetError(message, path=error.path, got=error.got, expected=error.expected)
 
 
 Name = Annotated[str, AfterValidator(_check_name)]

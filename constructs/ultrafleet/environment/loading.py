@@ -149,6 +149,8 @@ def _fault(file: Path, error: Any) -> FleetError:  # noqa: ANN401 - pydantic's E
 def _refused(where: str, got: object, cause: FleetError) -> FleetError:
     if isinstance(got, dict):
         return cause.within(where)
+    if cause.got == repr(got) and cause.expected:  # the key path says what the cause's path does
+        return FleetError(path=f"{where}:", verb="got", got=cause.got, expected=cause.expected, remedy=cause.remedy)
     return FleetError(
         f"{where}: got {got!r}, {cause}",
         path=where,
