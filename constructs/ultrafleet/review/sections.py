@@ -116,7 +116,7 @@ def _fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
     counted += [(name, *_counted(old, new, digits, sure=sure if digits else ends)) for name, old, new, digits in money]
     yield from table(("", "before", "after", ""), counted, right=(1, 2, 3))
     notes = (
-        ("no published price, or not a whole UltraServer", now.without_price),
+        ("not on a capacity block, no published price, or not a whole UltraServer", now.without_price),
         ("no end of their block in a template", now.without_end),
         ("unknown number of accelerators", after.uncounted),
     )
