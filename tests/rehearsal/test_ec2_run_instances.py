@@ -10,6 +10,8 @@ from helpers.rehearsal_ec2 import ACCOUNT, DALLAS, P5EN_BLOCK, REGION, Scene, em
 from ultrafleet.rehearsal.ec2.state.moto_backend import backend
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:

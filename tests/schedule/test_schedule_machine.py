@@ -7,6 +7,8 @@ import pytest
 from helpers.fake_capacity import Aws, Block, NodeGroup
 from ultrafleet.rules.schedule_tags import GROUP_TAG, LEAD_TAG, SCHEDULE_TAG
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 11, 2, 15, 7, tzinfo=UTC)
 END = datetime(2026, 11, 4, 11, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
