@@ -11,8 +11,6 @@ _FACTS: Final = Facts("capacity_blocks")
 
 NO_PLACEMENT_GROUP: Final = _FACTS.text("capacity-block/no-placement-group")
 """The placement rule, as a clause for messages."""
-PLACEMENT_GROUP_LAUNCH: Final = _FACTS.text("capacity-block/placement-group-launch")
-"""Outcome of a launch with a placement group and a block."""
 END_RULE: Final = _FACTS.text("capacity-block/end-time-utc")
 """Time of day at which every block ends, `HH:MM` in UTC."""
 

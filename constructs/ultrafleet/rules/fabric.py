@@ -1,15 +1,8 @@
 """Fabric of a pool: which of a type's fabrics a launch template can give its nodes."""
 
-from typing import Final
-
-from ultrafleet.catalog import Confidence, Fabric, InstanceType, Source
+from ultrafleet.catalog import Fabric, InstanceType
 from ultrafleet.errors import FleetError
 from ultrafleet.layout import fabric_of
-
-NO_SECONDARY_INTERFACES: Final = Source(
-    "cfn-lint, CDK 2.276.0: AWS::EC2::LaunchTemplate has no SecondaryInterfaces", Confidence.HIGH
-)
-"""Why CloudFormation can't launch nodes on RoCE."""
 
 
 def launchable_fabric(pool_name: str, instance_type: InstanceType, fabric: Fabric | str | None) -> Fabric:

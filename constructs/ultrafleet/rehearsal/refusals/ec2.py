@@ -12,7 +12,6 @@ _LOW: Final = Confidence.LOW
 
 _DOCS: Final = "https://docs.aws.amazon.com"
 _ERRORS: Final = f"{_DOCS}/AWSEC2/latest/APIReference/errors-overview.html"
-_BLOCK_GUIDE: Final = f"{_DOCS}/AWSEC2/latest/UserGuide/ec2-capacity-blocks.html"
 _RUN_INSTANCES: Final = f"{_DOCS}/AWSEC2/latest/APIReference/API_RunInstances.html"
 _EFA_GUIDE: Final = f"{_DOCS}/AWSEC2/latest/UserGuide/efa.html"
 _GITHUB: Final = "https://github.com"
