@@ -13,6 +13,21 @@ HOLD: Final = "hold"
 """Value of the schedule tag: kept empty."""
 
 
+def schedule_tags(*, capacity_reservation_id: str, drain_lead_minutes: int, hold: bool = False) -> dict[str, str]:
+    """Tags that put a node group under the schedule, by its block.
+
+    Args:
+        capacity_reservation_id: reservation of the block.
+        drain_lead_minutes: how long before the block's end the node group is emptied.
+        hold: keep the node group empty, whatever its block does. Default: it follows its block.
+    """
+    return {
+        SCHEDULE_TAG: HOLD if hold else FOLLOW_BLOCKS,
+        RESERVATION_TAG: capacity_reservation_id,
+        LEAD_TAG: str(drain_lead_minutes),
+    }
+
+
 def group_schedule_tags(
     *, capacity_block_group_name: str, drain_lead_minutes: int, hold: bool = False
 ) -> dict[str, str]:
