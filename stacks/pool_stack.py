@@ -13,11 +13,11 @@ from ultrafleet.capacity import OnDemandCapacityReservation, OnDemandReservation
 from ultrafleet.catalog import InstanceType
 from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.layout import Interface
-from ultrafleet.pools import AcceleratorPool, CapacityTarget, NodeOptions, UltraServerPool
+from ultrafleet.pools import AcceleratorPool, NodeOptions, UltraServerPool
 
 
 class PoolStack(EnvironmentStack):
-    """Launch template, node group and blocks of one pool.
+    """Launch templates and node groups of one pool: one of each for each of its blocks.
 
     Args:
         scope: the environment's stage.
@@ -57,10 +57,8 @@ class PoolStack(EnvironmentStack):
             "blocks": pool.capacity_blocks,
             "workload": pool.workload,
             "node_role": node_role,
-            "launch_template_version": pool.launch_template_version,
             "drain_lead_minutes": pool.drain_lead_minutes,
             "hold": pool.hold,
-            "capacity_target": CapacityTarget(pool.capacity_target),
             "fabric": pool.chosen_fabric,
             "options": _node_options(environment, pool),
         }
@@ -73,16 +71,18 @@ class PoolStack(EnvironmentStack):
                 "Pool",
                 instance_type=pool.instance,
                 nodes=pool.nodes,
+                launch_template_version=pool.launch_template_version,
                 reservation=self._reservation(environment, pool.capacity_reservation),
                 placement_group=self._placement_group(pool),
                 **common,
             )
-        cdk.CfnOutput(
-            self,
-            "LatestLaunchTemplateVersion",
-            value=created.latest_launch_template_version,
-            description=f"newest launch template version; {pool.name} runs version {pool.launch_template_version}",
-        )
+        for name, group in created.node_groups.items():
+            cdk.CfnOutput(
+                self,
+                f"LatestLaunchTemplateVersion{name.removeprefix(pool.name)}",
+                value=group.latest_launch_template_version,
+                description=f"newest launch template version; {name} runs version {group.launch_template_version}",
+            )
 
     def _placement_group(self, pool: AcceleratorPoolSettings) -> PlacementGroup | None:
         if pool.placement_group is None:

@@ -36,6 +36,8 @@ RESERVATIONS_PER_TOPOLOGY_CALL: Final = _FACTS.integer("limit/ec2/instance-topol
 """Reservations that DescribeCapacityReservationTopology tells of in one call."""
 CLUSTER_NAME_CHARACTERS: Final = _FACTS.integer("limit/eks/cluster-name-characters")
 """Characters of a cluster's name."""
+LAUNCH_TEMPLATE_NAME_CHARACTERS: Final = _FACTS.integer("limit/ec2/launch-template-name-characters")
+"""Characters of a launch template's name."""
 SERVICE_CIDR_SHORTEST_PREFIX: Final = _FACTS.integer("limit/eks/service-cidr-shortest-prefix")
 """Length of the prefix of the largest range of service addresses."""
 SERVICE_CIDR_LONGEST_PREFIX: Final = _FACTS.integer("limit/eks/service-cidr-longest-prefix")

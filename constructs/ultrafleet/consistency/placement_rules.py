@@ -67,7 +67,8 @@ def sizes(content: Content) -> Iterator[str]:
 
 def _fits_ultraservers(pod: PodUse, pools: list[PoolNodes]) -> Iterator[str]:
     racks = [pool for pool in pools if pool.ultraserver_type is not None]
-    largest = max((pool.nodes for pool in racks), default=0)
+    largest = max((pool.nodes_at_hand for pool in racks), default=0)
+    most = sum(pool.ultraservers for pool in racks)
     if pod.annotations.get(_REQUIRED) == ULTRASERVER_LABEL and (pod.count or 0) > largest:
         yield (
             f"{pod.owner} has {pod.count} pods in one UltraServer, expected at most {largest}: spread it over several "
@@ -75,10 +76,10 @@ def _fits_ultraservers(pod: PodUse, pools: list[PoolNodes]) -> Iterator[str]:
         )
     if pod.annotations.get(_SLICE) == ULTRASERVER_LABEL:
         size = int(pod.annotations.get(_SLICE_SIZE, "0"))
-        if not 1 <= size <= largest or (pod.count or 0) % size or (pod.count or 0) // size > len(racks):
+        if not 1 <= size <= largest or (pod.count or 0) % size or (pod.count or 0) // size > most:
             yield (
                 f"{pod.owner} has {pod.count} pods in slices of {size}, expected whole slices of at most {largest}, "
-                f"one for each of at most {len(racks)} UltraServers"
+                f"one for each of at most {most} UltraServers"
             )
 
 
@@ -129,7 +130,7 @@ def _covers(tolerated: list[Mapping[str, Any]], taint: Taint) -> bool:
 def _nodes(content: Content, pod: PodUse) -> list[PoolNodes]:
     """Pools that a pod may run on: by the labels that node groups set; others are Kubernetes' own."""
     wanted = pod.spec.get("nodeSelector", {})
-    known = {label for pool in content.pools for label in pool.labels}
+    known = {label for pool in content.pools for label in pool.label_keys}
     ours = {label: value for label, value in wanted.items() if label in known or label.startswith(_OURS)}
     return content.pools_with(ours)
 

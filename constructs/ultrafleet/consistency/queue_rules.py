@@ -30,7 +30,7 @@ def flavors(content: Content) -> Iterator[str]:
                     f"pool {pool.pool_name}"
                 )
             for label in levels:
-                if label.startswith(_OURS) and label not in pool.labels:
+                if label.startswith(_OURS) and label not in pool.label_keys:
                     yield (
                         f"the topology of flavor {name} has the level {label}, expected labels of pool "
                         f"{pool.pool_name}: without one of them no job is placed there"
@@ -62,8 +62,9 @@ def _quota(queue: str, flavor: str, given: Mapping[str, int], pools: list[PoolNo
     """The accelerators' quota gives the spare nodes of each UltraServer; everything else has to fit it."""
     resource, per_node = pools[0].accelerator_resource, pools[0].accelerators_per_node
     nodes = sum(pool.nodes for pool in pools)
-    spare, rest = divmod(nodes * per_node - given.get(resource, 0), per_node * len(pools))
-    most_spare = min(pool.nodes for pool in pools) - 1 if pools[0].ultraserver_type is not None else 0
+    racks = sum(pool.ultraservers for pool in pools)
+    spare, rest = divmod(nodes * per_node - given.get(resource, 0), per_node * (racks or 1))
+    most_spare = min(pool.nodes_at_hand for pool in pools) - 1 if racks else 0
     if rest or not 0 <= spare <= most_spare:
         yield (
             f"queue {queue} has {given.get(resource, 0)} {resource} of flavor {flavor}, expected {nodes * per_node}: "
@@ -71,8 +72,8 @@ def _quota(queue: str, flavor: str, given: Mapping[str, int], pools: list[PoolNo
         )
         return
     expected = {
-        EFA_RESOURCE: sum(pool.efa_interfaces * (pool.nodes - spare) for pool in pools),
-        CHANNEL_RESOURCE: sum(pool.nodes - spare for pool in pools if pool.has_multi_node_nvlink),
+        EFA_RESOURCE: sum(pool.efa_interfaces * (pool.nodes - spare * pool.ultraservers) for pool in pools),
+        CHANNEL_RESOURCE: sum(pool.nodes - spare * pool.ultraservers for pool in pools if pool.has_multi_node_nvlink),
     }
     for name, count in expected.items():
         if given.get(name, 0) != count:

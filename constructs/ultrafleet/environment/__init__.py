@@ -1,7 +1,8 @@
 """Environment files, read and validated. No import of aws_cdk."""
 
 from ultrafleet.environment.loading import EnvironmentFileError, load_environment, load_environments
-from ultrafleet.environment.models import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
+from ultrafleet.environment.models import Environment
+from ultrafleet.environment.pool_settings import AcceleratorPoolSettings, UltraServerPoolSettings
 
 __all__ = [
     "AcceleratorPoolSettings",

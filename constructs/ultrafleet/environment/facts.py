@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from ultrafleet.catalog import Fact, PurchaseOption, is_stale, price
-from ultrafleet.environment.models import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
+from ultrafleet.environment.models import Environment
+from ultrafleet.environment.pool_settings import AcceleratorPoolSettings, UltraServerPoolSettings
 from ultrafleet.rules.block_clock import block_is_over
 from ultrafleet.rules.capacity_block import CapacityBlock
 from ultrafleet.rules.ip_budget import PoolIpDemand, SubnetIpBudget, subnet_ip_budget
@@ -96,7 +97,7 @@ def fleet_facts(environment: Environment) -> FleetFacts:
     if None not in counts:
         accelerators = sum((pool.instance.accelerator_count or 0) * pool.max_nodes for pool in environment.pools)
     return FleetFacts(
-        ultraservers=sum(isinstance(pool, UltraServerPoolSettings) for pool in environment.pools),
+        ultraservers=sum(_ultraservers(pool) for pool in environment.pools),
         accelerators=accelerators,
         nodes=sum(pool.max_nodes for pool in environment.pools),
         cost=fleet_cost(environment),
@@ -138,14 +139,18 @@ def fleet_cost(environment: Environment) -> FleetCost:
     return FleetCost(pools=tuple(_price(pool, environment.region) for pool in environment.pools))
 
 
+def _ultraservers(pool: PoolSettings) -> int:
+    """UltraServers at once, at most; 0 of single instances."""
+    return pool.max_nodes // pool.nodes_per_group if isinstance(pool, UltraServerPoolSettings) else 0
+
+
 def _price(pool: PoolSettings, region: str) -> PoolPrice:
-    whole = isinstance(pool, UltraServerPoolSettings)
     sold = pool.ultraserver if isinstance(pool, UltraServerPoolSettings) else pool.instance
     option = PurchaseOption.CAPACITY_BLOCK if pool.blocks else PurchaseOption.ON_DEMAND
     return PoolPrice(
         pool_name=pool.name,
         sold=str(sold),
         purchase_option=option,
-        count=1 if whole else pool.max_nodes,
+        count=_ultraservers(pool) or pool.max_nodes,
         price=price(sold, option, region),
     )

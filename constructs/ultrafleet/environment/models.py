@@ -1,29 +1,25 @@
 """Environment file as pydantic models: they refuse, with the path in the file, what synthesis would refuse later."""
 
-from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from ultrafleet.catalog import Fabric, InstanceType, UltraServerType
-from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
 from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
 from ultrafleet.environment.fields import (
     Account,
-    FileInterface,
     InstanceTypeName,
     KubernetesVersion,
     Name,
     Region,
     Settings,
-    UltraServerTypeName,
     Zone,
+)
+from ultrafleet.environment.pool_settings import (
+    AcceleratorPoolSettings,
+    PoolSettings,
 )
 from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 from ultrafleet.errors import FleetError
-from ultrafleet.layout import EfaIntent, Interface, fabric_layout
-from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
-from ultrafleet.rules.fabric import launchable_fabric
 from ultrafleet.rules.zones import region_of_zone
 
 
@@ -107,183 +103,6 @@ class CapacityReservationSettings(Settings):
                 remedy="cluster for a reservation that is created here",
             )
         return self
-
-
-class BlockSettings(Settings):
-    """A capacity block that was bought."""
-
-    capacity_reservation_id: str
-    availability_zone: Zone
-    start: datetime
-    end: datetime
-    instance_count: int | None = None
-    """Number of instances in the block. Checked on an UltraServer pool, required on an accelerator pool."""
-
-
-class NodeSettings(Settings):
-    """Options of a pool's nodes; see `NodeOptions`."""
-
-    efa_intent: Literal["ip_saving", "max_ip_bandwidth", "efa_8"] = "ip_saving"
-    interfaces: list[FileInterface] | None = None
-    max_pods: int = 64
-    labels: dict[str, str] = {}
-    tags: dict[str, str] = {}
-    root_volume_gib: int = 100
-    grdma_pci_topo_check_override: bool | None = None
-    raid0_instance_store: bool | None = None
-    kubelet_config: dict[str, object] = {}
-    max_unavailable: int = Field(default=1, ge=1)
-
-    @property
-    def intent(self) -> EfaIntent:
-        """The EFA intent."""
-        return EfaIntent(self.efa_intent)
-
-
-class _PoolSettings(Settings):
-    name: Name
-    subnet: str
-    workload: Literal["training", "inference"]
-    launch_template_version: int = Field(default=1, ge=1)
-    roll_running_nodes: bool = False
-    """Lets `ultrafleet preflight` pass a new launch_template_version, or another size, while nodes run."""
-    drain_lead_minutes: int | None = None
-    hold: bool = False
-    capacity_target: Literal["resource_group", "reservation"] = "resource_group"
-    fabric: Literal["efa", "roce"] | None = None
-    """Network between the nodes of different instances. Default: the only one that the type has."""
-    node: NodeSettings = NodeSettings()
-
-    @property
-    def chosen_fabric(self) -> Fabric | None:
-        """The fabric, where the file states it."""
-        return Fabric(self.fabric) if self.fabric is not None else None
-
-    def layout(self, instance_type: InstanceType) -> tuple[Interface, ...]:
-        """Network interfaces of a node: the file's own, or those of the type on the pool's fabric.
-
-        Raises:
-            FleetError: the fabric can't be launched, or the type hasn't it or has two.
-            UnknownFactError: a layout is needed that no source publishes, and the file states none.
-        """
-        if self.node.interfaces is not None:
-            return tuple(Interface(*interface) for interface in self.node.interfaces)
-        fabric = launchable_fabric(self.name, instance_type, self.chosen_fabric)
-        return fabric_layout(instance_type, fabric=fabric, intent=self.node.intent)
-
-
-class UltraServerPoolSettings(_PoolSettings):
-    """Pool of one UltraServer."""
-
-    kind: Literal["ultraserver"]
-    ultraserver_type: UltraServerTypeName
-    blocks: list[BlockSettings] = Field(min_length=1)
-
-    @property
-    def ultraserver(self) -> UltraServerType:
-        """The UltraServer."""
-        return UltraServerType.of(self.ultraserver_type)
-
-    @property
-    def instance(self) -> InstanceType:
-        """Type of the nodes."""
-        return self.capacity_blocks[0].instance_type
-
-    @property
-    def max_nodes(self) -> int:
-        """Nodes at full size."""
-        return self.capacity_blocks[0].instance_count
-
-    @property
-    def capacity_blocks(self) -> list[CapacityBlock]:
-        """The blocks, checked."""
-        return [
-            CapacityBlock.from_ultraserver_reservation(
-                capacity_reservation_id=block.capacity_reservation_id,
-                ultraserver_type=self.ultraserver,
-                availability_zone=block.availability_zone,
-                start=block.start,
-                end=block.end,
-                instance_count=block.instance_count,
-            )
-            for block in self.blocks
-        ]
-
-    @model_validator(mode="after")
-    def _blocks_fit(self) -> Self:
-        validate_block_sequence(self.name, self.capacity_blocks)
-        _check_fabric(self, self.instance)
-        return self
-
-
-class AcceleratorPoolSettings(_PoolSettings):
-    """Single accelerator instances."""
-
-    kind: Literal["accelerator"]
-    instance_type: InstanceTypeName
-    nodes: int = Field(ge=1)
-    blocks: list[BlockSettings] = []
-    capacity_reservation: str | None = None
-    """Name of one of the environment's capacity reservations."""
-    placement_group: Literal["cluster"] | None = None
-
-    @property
-    def instance(self) -> InstanceType:
-        """Type of the nodes."""
-        return InstanceType.of(self.instance_type)
-
-    @property
-    def max_nodes(self) -> int:
-        """Nodes at full size."""
-        return self.nodes
-
-    @property
-    def capacity_blocks(self) -> list[CapacityBlock]:
-        """The blocks, checked."""
-        return [
-            CapacityBlock.from_instance_reservation(
-                capacity_reservation_id=block.capacity_reservation_id,
-                instance_type=self.instance,
-                instance_count=block.instance_count or 0,
-                availability_zone=block.availability_zone,
-                start=block.start,
-                end=block.end,
-            )
-            for block in self.blocks
-        ]
-
-    @model_validator(mode="after")
-    def _capacity_fits(self) -> Self:
-        for block in self.blocks:
-            if block.instance_count is None:
-                raise FleetError(
-                    path=f"block {block.capacity_reservation_id}",
-                    verb="has",
-                    got="no instance_count",
-                    expected="the number of instances in the block",
-                    remedy="state it",
-                )
-        if self.instance.is_ultraserver_member:
-            raise FleetError(
-                path="instance_type",
-                got=self.instance_type,
-                expected="one that is sold as single instances",
-                remedy="it comes in whole UltraServers, make the pool's kind ultraserver",
-            )
-        _check_fabric(self, self.instance)
-        if self.blocks:
-            validate_block_sequence(self.name, self.capacity_blocks)
-            if self.placement_group is not None:
-                raise FleetError(
-                    path="placement_group",
-                    got=f"{self.placement_group} together with block {self.blocks[0].capacity_reservation_id}",
-                    expected=f"none ({NO_PLACEMENT_GROUP.value})",
-                    remedy="leave it out",
-                )
-        return self
-
-
-PoolSettings = Annotated[UltraServerPoolSettings | AcceleratorPoolSettings, Field(discriminator="kind")]
 
 
 class Environment(Settings):
@@ -411,11 +230,6 @@ class Environment(Settings):
                         expected=f"one of {', '.join(sorted(known)) or '(none)'}",
                     )
                 use(pool.capacity_reservation, pool.name)
-
-
-def _check_fabric(pool: _PoolSettings, instance_type: InstanceType) -> None:
-    if pool.fabric is not None or pool.node.interfaces is None:
-        launchable_fabric(pool.name, instance_type, pool.chosen_fabric)
 
 
 def _check_unique(where: str, names: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Nodes of an environment file's pools as Kubernetes sees them, equal to those of the constructs."""
 
-from ultrafleet.environment.models import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
+from ultrafleet.environment.models import Environment
+from ultrafleet.environment.pool_settings import AcceleratorPoolSettings, UltraServerPoolSettings
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
 
@@ -20,6 +21,7 @@ def _nodes(pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> PoolNodes
         workload=pool.workload,
         instance_type=pool.instance,
         nodes=pool.max_nodes,
+        nodes_per_group=pool.nodes_per_group,
         interfaces=pool.layout(pool.instance),
         labels=pool.node.labels,
         ultraserver_type=ultraserver,

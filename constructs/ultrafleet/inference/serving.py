@@ -98,7 +98,10 @@ class Serving:
             return self.flavor.nodes * per_node
         if not self.flavor.is_ultraserver:
             return self.flavor.nodes // self.recipe.nodes
-        return sum((pool.nodes - self.flavor.spare_nodes) // self.recipe.nodes for pool in self.flavor.pools)
+        return sum(
+            pool.ultraservers * ((pool.nodes_at_hand - self.flavor.spare_nodes) // self.recipe.nodes)
+            for pool in self.flavor.pools
+        )
 
     @property
     def directory(self) -> str:

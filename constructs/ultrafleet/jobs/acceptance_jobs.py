@@ -32,7 +32,7 @@ def acceptance_paths(pool: PoolNodes) -> tuple[str, ...]:
     if pool.instance_type.accelerator_kind != "nvidia":
         return ()
     nvlink = ("nvlink",) if pool.has_multi_node_nvlink else ()
-    return (*nvlink, "efa") if pool.nodes > 1 and pool.efa_interfaces else nvlink
+    return (*nvlink, "efa") if pool.nodes_at_hand > 1 and pool.efa_interfaces else nvlink
 
 
 def acceptance_floor(pool: PoolNodes, path: str, floors: Mapping[Any, float]) -> Threshold:
@@ -102,9 +102,9 @@ def acceptance_job(pool: PoolNodes, *, image: str, floors: Mapping[Any, float] |
     (flavor,) = fleet_flavors([pool])
     job = TrainingJob(
         # A TrainJob can't be changed: another number of nodes is another test.
-        name=f"{pool.pool_name}-{pool.nodes}",
+        name=f"{pool.pool_name}-{pool.nodes_at_hand}",
         namespace=ACCEPTANCE_NAMESPACE,
-        placement=JobPlacement(flavor=flavor, nodes=pool.nodes),
+        placement=JobPlacement(flavor=flavor, nodes=pool.nodes_at_hand),
         image=image,
         service_account=_ACCOUNT,
         max_restarts=0,
@@ -120,7 +120,7 @@ def acceptance_job(pool: PoolNodes, *, image: str, floors: Mapping[Any, float] |
             namespace=ACCEPTANCE_NAMESPACE,
             spec={
                 "runtimeRef": {"apiGroup": "trainer.kubeflow.org", "kind": "TrainingRuntime", "name": job.name},
-                "trainer": {"numNodes": pool.nodes, "numProcPerNode": pool.accelerators_per_node},
+                "trainer": {"numNodes": pool.nodes_at_hand, "numProcPerNode": pool.accelerators_per_node},
             },
         ),
     ]

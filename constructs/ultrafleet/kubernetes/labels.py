@@ -7,13 +7,13 @@ WORKLOAD_LABEL = "ultrafleet/workload"
 CAPACITY_LABEL = "ultrafleet/capacity"
 """Says what the node is part of: the type of its UltraServer, or its own. Queues count capacity by it."""
 ULTRASERVER_LABEL = "ultrafleet/ultraserver"
-"""Names the UltraServer on plain EKS, where no label of AWS does, and stays the same from block to block."""
+"""Names the UltraServer on plain EKS, where no label of AWS does: the node group of its block."""
 
 
 def pool_labels(
     pool_name: str, instance_type: InstanceType, *, workload: str, ultraserver_type: UltraServerType | None
 ) -> dict[str, str]:
-    """Labels of a pool's nodes.
+    """Labels of all nodes of a pool; the node group of an UltraServer adds `ultrafleet/ultraserver`.
 
     The AMI of older kubelets doesn't set `nvidia.com/gpu.present` (fact
     `eks/gpu-present-label/minimum-kubernetes-version`), so the node group sets it.
@@ -22,6 +22,5 @@ def pool_labels(
         POOL_LABEL: pool_name,
         WORKLOAD_LABEL: workload,
         CAPACITY_LABEL: str(ultraserver_type or instance_type),
-        **({ULTRASERVER_LABEL: pool_name} if ultraserver_type is not None else {}),
         **({"nvidia.com/gpu.present": "true"} if instance_type.accelerator_kind == "nvidia" else {}),
     }

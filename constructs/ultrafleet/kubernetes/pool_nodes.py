@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ultrafleet.catalog import InstanceType, UltraServerType
-from ultrafleet.kubernetes.labels import pool_labels
+from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL, pool_labels
 from ultrafleet.kubernetes.taint import Taint, accelerator_resource, accelerator_taint
 from ultrafleet.layout import Interface
 
@@ -19,11 +19,12 @@ class PoolNodes:
         pool_name: name of the pool.
         workload: what it is for: "training", "inference", or a word of yours.
         instance_type: type of the nodes.
-        nodes: how many there are when the capacity is there.
-        labels: labels that the node group puts on them.
+        nodes: how many there are at once, at most, when the capacity is there: while blocks overlap, those of each.
+        labels: labels that every node group puts on them; of UltraServers each has its own `ultrafleet/ultraserver`.
         taints: taints that the node group puts on them.
         efa_interfaces: EFA devices of a node, which is what `vpc.amazonaws.com/efa` counts.
         ultraserver_type: the UltraServer that they are, or None for single instances.
+        nodes_per_group: nodes of its largest node group: of one UltraServer, or of one block. Default: all of them.
     """
 
     pool_name: str
@@ -34,6 +35,7 @@ class PoolNodes:
     taints: Sequence[Taint]
     efa_interfaces: int
     ultraserver_type: UltraServerType | None = None
+    nodes_per_group: int | None = None
 
     @classmethod
     def of(
@@ -47,6 +49,7 @@ class PoolNodes:
         labels: Mapping[str, str],
         taints: Sequence[Taint] | None = None,
         ultraserver_type: UltraServerType | None = None,
+        nodes_per_group: int | None = None,
     ) -> "PoolNodes":
         """Nodes with the labels that every pool puts on them.
 
@@ -54,11 +57,12 @@ class PoolNodes:
             pool_name: name of the pool.
             workload: what it is for.
             instance_type: type of the nodes.
-            nodes: how many there are when the capacity is there.
+            nodes: how many there are at once, at most, when the capacity is there.
             interfaces: network interfaces of a node.
             labels: labels of the caller's own; they win.
             taints: taints of the nodes. Default: the accelerator's usual one.
             ultraserver_type: the UltraServer that they are. Default: none, they are single instances.
+            nodes_per_group: nodes of its largest node group. Default: all of them.
         """
         derived = pool_labels(pool_name, instance_type, workload=workload, ultraserver_type=ultraserver_type)
         return cls(
@@ -70,7 +74,23 @@ class PoolNodes:
             taints=(accelerator_taint(instance_type),) if taints is None else tuple(taints),
             efa_interfaces=sum(interface.is_efa for interface in interfaces),
             ultraserver_type=ultraserver_type,
+            nodes_per_group=nodes_per_group,
         )
+
+    @property
+    def nodes_at_hand(self) -> int:
+        """Nodes of its largest node group, which are there whenever a block is: of one UltraServer, or of one block."""
+        return self.nodes if self.nodes_per_group is None else self.nodes_per_group
+
+    @property
+    def ultraservers(self) -> int:
+        """UltraServers that it has at once, at most: more than one while blocks overlap; 0 of single instances."""
+        return self.nodes // self.nodes_at_hand if self.ultraserver_type is not None else 0
+
+    @property
+    def label_keys(self) -> frozenset[str]:
+        """Keys of the labels on its nodes, with the one that names the UltraServer."""
+        return frozenset(self.labels) | ({ULTRASERVER_LABEL} if self.ultraserver_type is not None else frozenset())
 
     @property
     def accelerators_per_node(self) -> int:

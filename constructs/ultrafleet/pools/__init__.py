@@ -4,7 +4,8 @@ from ultrafleet.cluster_reference import ClusterReference, ImportedCluster
 from ultrafleet.kubernetes.labels import POOL_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.taint import Taint
 from ultrafleet.pools.accelerator_pool import AcceleratorPool
-from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
+from ultrafleet.pools.node_group import PoolNodeGroup
+from ultrafleet.pools.node_options import NodeOptions
 from ultrafleet.pools.ultraserver_pool import UltraServerPool
 
 __all__ = [
@@ -12,10 +13,10 @@ __all__ = [
     "ULTRASERVER_LABEL",
     "WORKLOAD_LABEL",
     "AcceleratorPool",
-    "CapacityTarget",
     "ClusterReference",
     "ImportedCluster",
     "NodeOptions",
+    "PoolNodeGroup",
     "Taint",
     "UltraServerPool",
 ]

@@ -1,4 +1,4 @@
-"""A node group of single accelerator instances: on a capacity block, on an on-demand reservation, or on demand."""
+"""Accelerator pool: single instances on capacity blocks, on an on-demand reservation, or on demand."""
 
 from collections.abc import Sequence
 
@@ -12,26 +12,32 @@ from ultrafleet.catalog import Fabric, InstanceType
 from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.errors import FleetError
-from ultrafleet.pools.block_capacity import block_pool_shape
+from ultrafleet.pools.block_metadata import add_block_metadata
 from ultrafleet.pools.launch_template import on_demand_target
-from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
+from ultrafleet.pools.node_group import NodeGroupShape, block_node_groups
+from ultrafleet.pools.node_options import NodeOptions
 from ultrafleet.pools.node_pool import NodePool, PoolShape
+from ultrafleet.rules.block_clock import lead_or_default
+from ultrafleet.rules.block_overlap import peak_instances, validate_nodes_of_blocks
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
+from ultrafleet.tokens import is_token
 
 
 class AcceleratorPool(NodePool):
-    """Instances of one single-instance type (p5, p5en, p6-b200, p6-b300, trn2, ...) as one managed node group.
+    """Instances of one single-instance type (p5, p5en, p6-b200, p6-b300, trn2, ...) as managed node groups.
 
-    Without blocks it has the size it is given, `{Min 0, Max nodes, Desired nodes}`. With blocks it begins empty and is
-    sized by the cluster's `BlockSchedule`, like an UltraServer pool.
+    Without blocks it is one node group of the size it is given, `{Min 0, Max nodes, Desired nodes}`. With blocks each
+    block has a node group of its own, sized by the cluster's `BlockSchedule`, like those of an UltraServer pool.
 
     Args:
         scope: parent.
         id: construct id. Name it after the pool, and keep it.
         cluster: cluster of `aws_eks` or `aws_eks_v2`, own or imported (with its security group id).
-        pool_name: name of the pool and its node group; up to 40 characters; it can't change later.
+        pool_name: name of the pool, a label of its nodes. Without blocks its node group has it, with blocks they are
+            named POOL-RESERVATION. Up to 40 characters; it can't change later.
         instance_type: a type that is not part of an UltraServer.
-        nodes: how many; with blocks, at most how many.
+        nodes: how many. Default: with blocks what they hold at once at most, and another number is refused; without
+            blocks it has to be passed.
         subnet: one subnet in the capacity's zone.
         security_groups: on every interface besides the cluster's own: the one of `EfaSecurityGroup`.
         blocks: capacity blocks of this type, in the order of their starts. Default: none.
@@ -40,10 +46,11 @@ class AcceleratorPool(NodePool):
             placement group brings its own. Default: none.
         workload: what it is for, as a label. Default: "training".
         node_role: role of the nodes. Default: a new one.
-        launch_template_version: version of the launch template that the nodes run; see `UltraServerPool`. Default: 1.
-        drain_lead_minutes: with blocks: how long before a block's end the pool is emptied. Default 60, at least 50.
-        hold: with blocks: keep the pool empty. Default: False.
-        capacity_target: with blocks: what the launch template points at. Default: a resource group.
+        launch_template_version: without blocks: version of the launch template that the nodes run; a changed template
+            reaches them only when this is raised, which replaces them. With blocks each block has its own. Default: 1.
+        drain_lead_minutes: with blocks: how long before a block's end its node group is emptied. Default 60, at
+            least 55.
+        hold: with blocks: keep all of its node groups empty. Default: False.
         fabric: network between the nodes of different instances. Default: the only one that the type has; P6e-GB300
             has EFA and RoCE, and CloudFormation launches nodes on EFA alone.
         options: what the nodes are like. Default: `NodeOptions()`, all derived from the type.
@@ -62,7 +69,7 @@ class AcceleratorPool(NodePool):
         cluster: ClusterReference,
         pool_name: str,
         instance_type: InstanceType,
-        nodes: int,
+        nodes: int | None = None,
         subnet: ec2.ISubnet,
         security_groups: Sequence[ec2.ISecurityGroup],
         blocks: Sequence[CapacityBlock] = (),
@@ -73,61 +80,64 @@ class AcceleratorPool(NodePool):
         launch_template_version: int = 1,
         drain_lead_minutes: int | None = None,
         hold: bool = False,
-        capacity_target: CapacityTarget = CapacityTarget.RESOURCE_GROUP,
         fabric: Fabric | None = None,
         options: NodeOptions | None = None,
     ) -> None:
         _validate_capacity(pool_name, instance_type, nodes, blocks, reservation, placement_group)
-        if not blocks and (drain_lead_minutes is not None or hold):
-            raise FleetError(
-                path=f"pool {pool_name}",
-                verb="has",
-                got=f"no capacity block, but drain_lead_minutes {drain_lead_minutes} and hold {hold}",
-                expected="neither",
-                remedy="the schedule sizes pools on blocks only, change nodes instead",
-            )
-
-        def make_shape(pool: Construct, cluster_name: str) -> PoolShape:
-            if blocks:
-                return block_pool_shape(
-                    pool,
-                    cluster_name=cluster_name,
-                    pool_name=pool_name,
-                    blocks=blocks,
-                    max_size=nodes,
-                    capacity_target=capacity_target,
-                    drain_lead_minutes=drain_lead_minutes,
-                    hold=hold,
-                    workload=workload,
-                )
-            return PoolShape(
+        _validate_schedule(pool_name, blocks, launch_template_version, drain_lead_minutes, hold=hold)
+        if blocks:
+            shape = PoolShape(
                 instance_type=instance_type,
-                max_size=nodes,
-                desired_size=nodes,
-                capacity=on_demand_target(
-                    capacity_reservation_id=reservation.capacity_reservation_id if reservation else None,
-                    placement_group_name=_placement_group_name(reservation, placement_group),
+                nodes=peak_instances(blocks),
+                nodes_per_group=max(block.instance_count for block in blocks),
+                availability_zone=blocks[0].availability_zone,
+                workload=workload,
+                ultraserver_type=None,
+                node_groups=block_node_groups(
+                    pool_name,
+                    blocks,
+                    drain_lead_minutes=lead_or_default(drain_lead_minutes, ultraserver=False),
+                    hold=hold,
                 ),
-                capacity_type="ON_DEMAND",
+            )
+        else:
+            size = nodes or 0
+            shape = PoolShape(
+                instance_type=instance_type,
+                nodes=size,
+                nodes_per_group=size,
                 availability_zone=reservation.availability_zone if reservation else None,
                 workload=workload,
                 ultraserver_type=None,
-                node_group_tags={},
+                node_groups=[
+                    NodeGroupShape(
+                        name=pool_name,
+                        size=size,
+                        desired_size=size,
+                        capacity=on_demand_target(
+                            capacity_reservation_id=reservation.capacity_reservation_id if reservation else None,
+                            placement_group_name=_placement_group_name(reservation, placement_group),
+                        ),
+                        capacity_type="ON_DEMAND",
+                        launch_template_version=launch_template_version,
+                        tags={},
+                    )
+                ],
             )
-
         super().__init__(
             scope,
             id,
             cluster=cluster,
             pool_name=pool_name,
-            make_shape=make_shape,
+            shape=shape,
             subnet=subnet,
             security_groups=security_groups,
             node_role=node_role,
-            launch_template_version=launch_template_version,
             fabric=fabric,
             options=options,
         )
+        if blocks:
+            add_block_metadata(self, pool_name, blocks)
 
 
 def _placement_group_name(
@@ -138,10 +148,43 @@ def _placement_group_name(
     return placement_group.group_name if placement_group is not None else None
 
 
+def _validate_schedule(
+    pool_name: str,
+    blocks: Sequence[CapacityBlock],
+    launch_template_version: int,
+    drain_lead_minutes: int | None,
+    *,
+    hold: bool,
+) -> None:
+    if not blocks and (drain_lead_minutes is not None or hold):
+        raise FleetError(
+            path=f"pool {pool_name}",
+            verb="has",
+            got=f"no capacity block, but drain_lead_minutes {drain_lead_minutes} and hold {hold}",
+            expected="neither",
+            remedy="the schedule sizes pools on blocks only, change nodes instead",
+        )
+    if is_token(launch_template_version) or launch_template_version < 1:
+        raise FleetError(
+            path=f"launch_template_version of pool {pool_name}",
+            got=launch_template_version,
+            expected="a whole number from 1",
+            remedy="it is the version of the launch template that the nodes run, pass 1 for a new pool",
+        )
+    if blocks and launch_template_version != 1:
+        raise FleetError(
+            path=f"pool {pool_name}",
+            verb="has",
+            got=f"launch_template_version {launch_template_version} and capacity blocks",
+            expected="the version on the block whose nodes run it",
+            remedy="pass launch_template_version to the CapacityBlock",
+        )
+
+
 def _validate_capacity(
     pool_name: str,
     instance_type: InstanceType,
-    nodes: int,
+    nodes: int | None,
     blocks: Sequence[CapacityBlock],
     reservation: OnDemandReservation | None,
     placement_group: PlacementGroup | None,
@@ -162,36 +205,19 @@ def _validate_capacity(
             expected="one kind of capacity",
             remedy="make two pools",
         )
-    if placement_group is not None:
-        if blocks:
-            raise FleetError(
-                path=f"pool {pool_name}",
-                verb="has",
-                got=f"a placement group and capacity block {blocks[0].capacity_reservation_id}",
-                expected=f"no placement group ({NO_PLACEMENT_GROUP.value})",
-                remedy="leave it out",
-            )
-        if placement_group.strategy is not PlacementStrategy.CLUSTER:
-            raise FleetError(
-                path=f"pool {pool_name}",
-                verb="has",
-                got=f"a placement group with strategy {placement_group.strategy}",
-                expected="cluster",
-                remedy="pass a cluster placement group or none",
-            )
-        if reservation is not None:
-            raise FleetError(
-                path=f"pool {pool_name}",
-                verb="has",
-                got=f"a placement group and reservation {reservation.capacity_reservation_id}",
-                expected="the placement group on the reservation",
-                remedy="pass it to OnDemandCapacityReservation",
-            )
+    _validate_placement_group(pool_name, blocks, reservation, placement_group)
+    if nodes is None and not blocks:
+        raise FleetError(
+            path=f"nodes of pool {pool_name}",
+            got="missing",
+            expected="how many",
+            remedy="a pool without blocks has the size it is given",
+        )
     if blocks:
         validate_block_sequence(pool_name, blocks)
         _validate_blocks(pool_name, instance_type, nodes, blocks)
     elif reservation is not None:
-        _validate_reservation(pool_name, instance_type, nodes, reservation)
+        _validate_reservation(pool_name, instance_type, nodes or 0, reservation)
     elif instance_type.purchase_options is not None and "on-demand" not in instance_type.purchase_options:
         raise FleetError(
             path=f"pool {pool_name}",
@@ -202,7 +228,43 @@ def _validate_capacity(
         )
 
 
-def _validate_blocks(pool_name: str, instance_type: InstanceType, nodes: int, blocks: Sequence[CapacityBlock]) -> None:
+def _validate_placement_group(
+    pool_name: str,
+    blocks: Sequence[CapacityBlock],
+    reservation: OnDemandReservation | None,
+    placement_group: PlacementGroup | None,
+) -> None:
+    if placement_group is None:
+        return
+    if blocks:
+        raise FleetError(
+            path=f"pool {pool_name}",
+            verb="has",
+            got=f"a placement group and capacity block {blocks[0].capacity_reservation_id}",
+            expected=f"no placement group ({NO_PLACEMENT_GROUP.value})",
+            remedy="leave it out",
+        )
+    if placement_group.strategy is not PlacementStrategy.CLUSTER:
+        raise FleetError(
+            path=f"pool {pool_name}",
+            verb="has",
+            got=f"a placement group with strategy {placement_group.strategy}",
+            expected="cluster",
+            remedy="pass a cluster placement group or none",
+        )
+    if reservation is not None:
+        raise FleetError(
+            path=f"pool {pool_name}",
+            verb="has",
+            got=f"a placement group and reservation {reservation.capacity_reservation_id}",
+            expected="the placement group on the reservation",
+            remedy="pass it to OnDemandCapacityReservation",
+        )
+
+
+def _validate_blocks(
+    pool_name: str, instance_type: InstanceType, nodes: int | None, blocks: Sequence[CapacityBlock]
+) -> None:
     for block in blocks:
         if block.instance_type != instance_type:
             raise FleetError(
@@ -212,15 +274,7 @@ def _validate_blocks(pool_name: str, instance_type: InstanceType, nodes: int, bl
                 expected=instance_type,
                 remedy="pass a block of its type",
             )
-        if block.instance_count > nodes:
-            raise FleetError(
-                path=f"block {block.capacity_reservation_id}",
-                verb="holds",
-                got=f"{block.instance_count} instances",
-                expected=f"at most the {nodes} nodes of pool {pool_name}",
-                remedy="raise nodes, or the rest is paid for and never used",
-            )
-    # More nodes than a block holds is fine: the schedule asks for what is there, and nodes can't change with a block.
+    validate_nodes_of_blocks(pool_name, nodes, blocks)
 
 
 def _validate_reservation(

@@ -77,10 +77,12 @@ def _interface(interface: Interface, security_group_ids: Sequence[str]) -> dict[
     }
 
 
-def capacity_block_target(target: Mapping[str, Any]) -> dict[str, Any]:
-    """Launch into a capacity block; `target` is a `CapacityReservationTarget`."""
+def capacity_block_target(capacity_reservation_id: str) -> dict[str, Any]:
+    """Launch into a capacity block: a managed node group needs its reservation's id (EKS guide, high)."""
     return {
-        "CapacityReservationSpecification": {"CapacityReservationTarget": dict(target)},
+        "CapacityReservationSpecification": {
+            "CapacityReservationTarget": {"CapacityReservationId": capacity_reservation_id}
+        },
         "InstanceMarketOptions": {"MarketType": "capacity-block"},
     }
 

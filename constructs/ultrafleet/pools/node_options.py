@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from aws_cdk import aws_kms as kms
 
@@ -21,16 +20,6 @@ DEFAULT_ROOT_VOLUME_GIB = 100
 """The root volume holds the AMI; images and logs are on the instance store."""
 
 _MAX_PODS = MAX_PODS_PER_NODE.value
-
-
-class CapacityTarget(StrEnum):
-    """Target of the capacity reservation specification in the launch template of a pool on capacity blocks."""
-
-    RESOURCE_GROUP = "resource_group"
-    """The pool's group of blocks: the template never changes. As a node group's target not verified in AWS."""
-    RESERVATION = "reservation"
-    """The first block's reservation id, as the EKS user guide shows it. Each next block needs a new version of the
-    launch template."""
 
 
 @dataclass(frozen=True, kw_only=True)

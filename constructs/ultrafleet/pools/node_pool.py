@@ -1,8 +1,7 @@
-"""Common part of UltraServer and accelerator pools: one launch template and one managed node group."""
+"""Common part of UltraServer and accelerator pools: launch templates and managed node groups of one label."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import aws_cdk as cdk
 import jsii
@@ -15,36 +14,42 @@ from ultrafleet.catalog import Fabric, InstanceType, UltraServerType
 from ultrafleet.catalog.limits import NODES_PER_NODE_GROUP
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.errors import FleetError
+from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.layout import Interface
 from ultrafleet.pools.launch_template import launch_template_data
+from ultrafleet.pools.node_group import NodeGroupShape, PoolNodeGroup
 from ultrafleet.pools.node_options import NodeOptions
 from ultrafleet.pools.resolved_references import ResolvedReferences, read_shared, role_arn
 from ultrafleet.pools.uncertain_facts import uncertain_facts
 from ultrafleet.rules.fabric import launchable_fabric
 from ultrafleet.rules.ip_budget import PoolIpDemand, subnet_ip_budget
-from ultrafleet.rules.names import NAME_RULE, is_name
+from ultrafleet.rules.names import NAME_RULE, is_name, launch_template_name
 from ultrafleet.rules.node_repair import node_repair_config
 from ultrafleet.tokens import is_token
 
 
 @dataclass(frozen=True, kw_only=True)
 class PoolShape:
-    """Values that the two kinds of pool derive differently."""
+    """Values that the two kinds of pool derive differently.
+
+    Attributes:
+        instance_type: type of the nodes.
+        nodes: nodes at once, at most.
+        nodes_per_group: nodes of its largest node group.
+        availability_zone: zone of its capacity, or None for any.
+        workload: what it is for.
+        ultraserver_type: the UltraServer, or None for single instances.
+        node_groups: its node groups.
+    """
 
     instance_type: InstanceType
-    max_size: int
-    desired_size: int
-    capacity: Mapping[str, Any]
-    capacity_type: str
+    nodes: int
+    nodes_per_group: int
     availability_zone: str | None
     workload: str
     ultraserver_type: UltraServerType | None
-    node_group_tags: Mapping[str, str]
-
-
-PoolShapeFactory = Callable[[Construct, str], PoolShape]
-"""Makes a pool's shape, and what the shape needs in the pool's scope, for a cluster's name."""
+    node_groups: Sequence[NodeGroupShape]
 
 
 def validate_pool_name(pool_name: str) -> None:
@@ -64,25 +69,22 @@ def validate_pool_name(pool_name: str) -> None:
 
 @jsii.implements(ec2.IConnectable)
 class NodePool(Construct):
-    """Launch template and managed node group in one subnet; use `UltraServerPool` or `AcceleratorPool`.
+    """Launch templates and managed node groups of one label, in one subnet; use `UltraServerPool` or `AcceleratorPool`.
 
-    Create-only properties in EKS (name, role, subnet, AMI type, capacity type) follow from the pool's own name and
-    intent, never from its blocks. The node group has a fixed name, so that CloudFormation can't replace it
-    unnoticed: the new one would have the name of the old.
+    On capacity blocks each block has a launch template and a node group of its own, named after pool and reservation,
+    so that nothing of a running block changes with the list of blocks. Create-only properties in EKS (name, role,
+    subnet, AMI type, capacity type) follow from the pool's and the block's names and intent. The names are fixed, so
+    that CloudFormation can't replace a node group unnoticed: the new one would have the name of the old.
     """
 
     pool_name: str
-    """Name of the pool and of its node group."""
+    """Name of the pool: a label of its nodes."""
     instance_type: InstanceType
     """Type of its nodes."""
     node_role: iam.IRole
     """Role of its nodes."""
-    launch_template_id: str
-    """Id of its launch template (a token)."""
-    launch_template: cdk.CfnResource
-    """`AWS::EC2::LaunchTemplate`."""
-    node_group: cdk.CfnResource
-    """`AWS::EKS::Nodegroup`."""
+    node_groups: Mapping[str, PoolNodeGroup]
+    """Its node groups by name, in the order of its blocks; without blocks one, named after the pool."""
     kubernetes_nodes: PoolNodes
     """Facts of the pool that queues, jobs and models need."""
 
@@ -93,20 +95,18 @@ class NodePool(Construct):
         *,
         cluster: ClusterReference,
         pool_name: str,
-        make_shape: PoolShapeFactory,
+        shape: PoolShape,
         subnet: ec2.ISubnet,
         security_groups: Sequence[ec2.ISecurityGroup],
         node_role: iam.IRole | None,
-        launch_template_version: int,
         fabric: Fabric | None,
         options: NodeOptions | None,
     ) -> None:
         super().__init__(scope, id)
         shared = read_shared(cluster, subnet, security_groups)
-        shape = make_shape(self, shared.cluster_name)
         options = options or NodeOptions()
         interfaces = _interfaces(pool_name, shape, fabric, options)
-        _validate(pool_name, shape, shared, launch_template_version, options, interfaces)
+        _validate(pool_name, shape, shared, options, interfaces)
         key = options.root_volume_key
         if key is not None:
             _let_auto_scaling_use(self, key)
@@ -117,52 +117,61 @@ class NodePool(Construct):
             pool_name=pool_name,
             workload=shape.workload,
             instance_type=shape.instance_type,
-            nodes=shape.max_size,
+            nodes=shape.nodes,
+            nodes_per_group=shape.nodes_per_group,
             interfaces=interfaces,
             labels=options.labels,
             taints=options.taints,
             ultraserver_type=shape.ultraserver_type,
         )
         self.node_role = node_role if node_role is not None else _new_node_role(self)
-        self.launch_template = cdk.CfnResource(
-            self,
-            "LaunchTemplate",
-            type="AWS::EC2::LaunchTemplate",
-            properties={
-                "LaunchTemplateName": f"{shared.cluster_name}-{pool_name}",
-                "LaunchTemplateData": launch_template_data(
-                    instance_type=shape.instance_type,
-                    options=options,
-                    interfaces=interfaces,
-                    security_group_ids=shared.security_group_ids,
-                    name_tag=f"{shared.cluster_name}-{pool_name}",
-                    capacity=shape.capacity,
-                    root_volume_key_arn=key.key_arn if key is not None else None,
-                ),
-            },
-        )
-        self.launch_template_id = self.launch_template.ref
+        self._shared, self._shape, self._options, self._interfaces = shared, shape, options, interfaces
+        self.node_groups = {group.name: self._node_group(group) for group in shape.node_groups}
         rests_on = uncertain_facts(shape.instance_type, shape.ultraserver_type)
         if rests_on:
             cdk.Annotations.of(self).add_info_v2(
                 "ultrafleet:uncertain-facts",
                 f"pool {pool_name} rests on facts that are not certain: {'; '.join(rests_on)}",
             )
+
+    def _node_group(self, group: NodeGroupShape) -> PoolNodeGroup:
+        shared, shape, options, key = self._shared, self._shape, self._options, self._options.root_volume_key
+        scope = self if group.scope_id is None else Construct(self, group.scope_id)
+        name = launch_template_name(shared.cluster_name, group.name)
+        launch_template = cdk.CfnResource(
+            scope,
+            "LaunchTemplate",
+            type="AWS::EC2::LaunchTemplate",
+            properties={
+                "LaunchTemplateName": name,
+                "LaunchTemplateData": launch_template_data(
+                    instance_type=shape.instance_type,
+                    options=options,
+                    interfaces=self._interfaces,
+                    security_group_ids=shared.security_group_ids,
+                    name_tag=name,
+                    capacity=group.capacity,
+                    root_volume_key_arn=key.key_arn if key is not None else None,
+                ),
+            },
+        )
+        desired = {} if group.desired_size is None else {"DesiredSize": group.desired_size}
+        ultraserver = {ULTRASERVER_LABEL: group.name} if shape.ultraserver_type is not None else {}
         # CfnResource in CloudFormation's words and not CfnNodegroup: a third of the time, and the validation of the
         # template checks the same schema.
-        self.node_group = cdk.CfnResource(
-            self,
+        node_group = cdk.CfnResource(
+            scope,
             "Resource",
             type="AWS::EKS::Nodegroup",
             properties={
                 "ClusterName": shared.cluster_name,
-                "NodegroupName": pool_name,
+                "NodegroupName": group.name,
                 "NodeRole": role_arn(self.node_role),
                 "Subnets": [shared.subnet_id],
                 "AmiType": options.derived_ami_type(shape.instance_type),
-                "CapacityType": shape.capacity_type,
-                "LaunchTemplate": {"Id": self.launch_template_id, "Version": str(launch_template_version)},
-                "ScalingConfig": {"MinSize": 0, "MaxSize": shape.max_size, "DesiredSize": shape.desired_size},
+                "CapacityType": group.capacity_type,
+                "LaunchTemplate": {"Id": launch_template.ref, "Version": str(group.launch_template_version)},
+                "ScalingConfig": {"MinSize": 0, "MaxSize": group.size, **desired},
                 # MINIMAL takes a node away before it adds one: a full block has no room for a nineteenth.
                 "UpdateConfig": {"MaxUnavailable": options.max_unavailable, "UpdateStrategy": "MINIMAL"},
                 "NodeRepairConfig": dict(
@@ -170,24 +179,25 @@ class NodePool(Construct):
                     if options.node_repair_config is not None
                     else node_repair_config(ultraserver=shape.ultraserver_type is not None)
                 ),
-                "Labels": dict(self.kubernetes_nodes.labels),
+                "Labels": {**self.kubernetes_nodes.labels, **ultraserver},
                 "Taints": [
                     {"Key": taint.key, "Value": taint.value, "Effect": taint.effect}
                     for taint in self.kubernetes_nodes.taints
                 ],
-                "Tags": {**options.tags, **shape.node_group_tags},
+                "Tags": {**options.tags, **group.tags},
             },
+        )
+        return PoolNodeGroup(
+            name=group.name,
+            launch_template=launch_template,
+            node_group=node_group,
+            launch_template_version=group.launch_template_version,
         )
 
     @property
     def connections(self) -> ec2.Connections:
         """Security groups of the nodes besides the cluster's own, to allow traffic from and to the pool."""
         return ec2.Connections(security_groups=list(self._security_groups))
-
-    @property
-    def latest_launch_template_version(self) -> str:
-        """Number of the newest version of the launch template (a token): what the pool can be moved to."""
-        return self.launch_template.get_att("LatestVersionNumber").to_string()
 
 
 def _interfaces(pool_name: str, shape: PoolShape, fabric: Fabric | None, options: NodeOptions) -> tuple[Interface, ...]:
@@ -201,26 +211,19 @@ def _validate(
     pool_name: str,
     shape: PoolShape,
     shared: ResolvedReferences,
-    launch_template_version: int,
     options: NodeOptions,
     interfaces: Sequence[Interface],
 ) -> None:
     validate_pool_name(pool_name)
-    if is_token(launch_template_version) or launch_template_version < 1:
-        raise FleetError(
-            path=f"launch_template_version of pool {pool_name}",
-            got=launch_template_version,
-            expected="a whole number from 1",
-            remedy="it is the version of the launch template that the nodes run, pass 1 for a new pool",
-        )
-    if is_token(shape.max_size) or not 1 <= shape.max_size <= NODES_PER_NODE_GROUP.value:
-        raise FleetError(
-            path=f"pool {pool_name}",
-            verb="has",
-            got=f"{shape.max_size} nodes",
-            expected=f"1 to {NODES_PER_NODE_GROUP.value}",
-            remedy="split it into several pools",
-        )
+    for group in shape.node_groups:
+        if is_token(group.size) or not 1 <= group.size <= NODES_PER_NODE_GROUP.value:
+            raise FleetError(
+                path=f"pool {pool_name}",
+                verb="has",
+                got=f"{group.size} nodes",
+                expected=f"1 to {NODES_PER_NODE_GROUP.value}",
+                remedy="split it into several pools",
+            )
     zone = shared.zone
     if zone is None:
         raise FleetError(
@@ -240,7 +243,7 @@ def _validate(
     if shared.cidr is not None and not is_token(shared.cidr):
         demand = PoolIpDemand.of(
             pool_name=pool_name,
-            nodes=shape.max_size,
+            nodes=shape.nodes,
             instance_type=shape.instance_type,
             ip_interfaces=sum(interface.takes_ip for interface in interfaces),
             max_pods=options.max_pods,

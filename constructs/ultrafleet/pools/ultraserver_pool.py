@@ -1,4 +1,4 @@
-"""UltraServer as one node group, for any number of capacity blocks."""
+"""UltraServer pool: a node group of one UltraServer for each of its capacity blocks."""
 
 from collections.abc import Sequence
 
@@ -9,35 +9,36 @@ from constructs import Construct
 from ultrafleet.catalog import Fabric, UltraServerType
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.errors import FleetError
-from ultrafleet.pools.block_capacity import block_pool_shape
-from ultrafleet.pools.node_options import CapacityTarget, NodeOptions
-from ultrafleet.pools.node_pool import NodePool
+from ultrafleet.pools.block_metadata import add_block_metadata
+from ultrafleet.pools.node_group import block_node_groups
+from ultrafleet.pools.node_options import NodeOptions
+from ultrafleet.pools.node_pool import NodePool, PoolShape
+from ultrafleet.rules.block_clock import lead_or_default
+from ultrafleet.rules.block_overlap import peak_instances
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 
 
 class UltraServerPool(NodePool):
-    """Pool of one UltraServer: one launch template, one managed node group of its size, in one subnet.
+    """Pool of one UltraServer after another: a launch template and a managed node group for each of its blocks.
 
-    The size is moved by the cluster's `BlockSchedule` alone: CloudFormation gets `{Min 0, Max N, Desired 0}` once
-    and never again. See `docs/decisions/0002-pools-outlive-blocks.md`.
+    While two blocks overlap both UltraServers are up. The sizes are moved by the cluster's `BlockSchedule` alone: the
+    template states 0 to N nodes and no desired size. See `docs/decisions/0002-a-block-is-a-node-group.md`.
 
     Args:
         scope: parent.
         id: construct id. Name it after the pool, and keep it.
         cluster: cluster of `aws_eks` or `aws_eks_v2`, own or imported (with its security group id).
-        pool_name: name of the pool, its node group and its UltraServer label; up to 40 characters, can't change.
+        pool_name: name of the pool, a label of its nodes; its node groups are named POOL-RESERVATION. Up to 40
+            characters; can't change.
         ultraserver_type: the UltraServer.
         blocks: capacity blocks that hold it, in the order of their starts; they may overlap.
         subnet: one subnet in the blocks' zone, Availability Zone or Local Zone.
         security_groups: on every interface besides the cluster's own: the one of `EfaSecurityGroup`.
         workload: what it is for, as a label: "training" or "inference", or a word of your own. Default: "training".
         node_role: role of the nodes. Default: a new one.
-        launch_template_version: version of the launch template that the nodes run. A changed template reaches the pool
-            only when this is raised, and then replaces its nodes. Default: 1.
-        drain_lead_minutes: how long before a block's end the pool is emptied. Default 90, at least 80: EC2 reclaims
-            an UltraServer from 60 minutes before the end, and eviction takes up to 15.
-        hold: keep the pool empty, whatever its blocks do. Default: False.
-        capacity_target: what the launch template points at. Default: a resource group.
+        drain_lead_minutes: how long before a block's end its node group is emptied. Default 90, at least 85: EC2
+            reclaims an UltraServer from 60 minutes before the end, and eviction takes up to 15.
+        hold: keep all of its node groups empty, whatever their blocks do. Default: False.
         fabric: network between the nodes of different instances. Default: the only one that the type has; P6e-GB300
             has EFA and RoCE, and CloudFormation launches nodes on EFA alone.
         options: what the nodes are like. Default: `NodeOptions()`, all derived from the type.
@@ -64,10 +65,8 @@ class UltraServerPool(NodePool):
         security_groups: Sequence[ec2.ISecurityGroup],
         workload: str = "training",
         node_role: iam.IRole | None = None,
-        launch_template_version: int = 1,
         drain_lead_minutes: int | None = None,
         hold: bool = False,
-        capacity_target: CapacityTarget = CapacityTarget.RESOURCE_GROUP,
         fabric: Fabric | None = None,
         options: NodeOptions | None = None,
     ) -> None:
@@ -86,22 +85,25 @@ class UltraServerPool(NodePool):
             id,
             cluster=cluster,
             pool_name=pool_name,
-            make_shape=lambda pool, cluster_name: block_pool_shape(
-                pool,
-                cluster_name=cluster_name,
-                pool_name=pool_name,
-                blocks=blocks,
-                max_size=blocks[0].instance_count,
-                capacity_target=capacity_target,
-                drain_lead_minutes=drain_lead_minutes,
-                hold=hold,
+            shape=PoolShape(
+                instance_type=blocks[0].instance_type,
+                nodes=peak_instances(blocks),
+                nodes_per_group=blocks[0].instance_count,
+                availability_zone=blocks[0].availability_zone,
                 workload=workload,
+                ultraserver_type=ultraserver_type,
+                node_groups=block_node_groups(
+                    pool_name,
+                    blocks,
+                    drain_lead_minutes=lead_or_default(drain_lead_minutes, ultraserver=True),
+                    hold=hold,
+                ),
             ),
             subnet=subnet,
             security_groups=security_groups,
             node_role=node_role,
-            launch_template_version=launch_template_version,
             fabric=fabric,
             options=options,
         )
         self.ultraserver_type = ultraserver_type
+        add_block_metadata(self, pool_name, blocks)

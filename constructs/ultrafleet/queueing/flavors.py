@@ -57,19 +57,23 @@ class Flavor:
     @property
     def nodes(self) -> int:
         """Nodes that jobs may have at once."""
-        return sum(pool.nodes - self.spare_nodes for pool in self.pools)
+        return sum(self._nodes_of(pool) for pool in self.pools)
 
     @property
     def nodes_per_ultraserver(self) -> int:
         """Nodes of one UltraServer that a job may have."""
-        return self.pools[0].nodes - self.spare_nodes
+        return self.pools[0].nodes_at_hand - self.spare_nodes
+
+    def _nodes_of(self, pool: PoolNodes) -> int:
+        """Nodes of a pool that jobs may have at once: while blocks overlap, those of each UltraServer."""
+        return pool.nodes - self.spare_nodes * pool.ultraservers
 
     @property
     def quotas(self) -> dict[str, int]:
         """Quota by resource: the pools' capacity without the spare nodes."""
         found: dict[str, int] = {}
         for pool in self.pools:
-            nodes = pool.nodes - self.spare_nodes
+            nodes = self._nodes_of(pool)
             per_node = {pool.accelerator_resource: pool.accelerators_per_node, EFA_RESOURCE: pool.efa_interfaces}
             if pool.has_multi_node_nvlink:
                 per_node[CHANNEL_RESOURCE] = 1
@@ -123,12 +127,12 @@ def fleet_flavors(
         ultraserver = members[0].ultraserver_type is not None
         spare = spare_nodes_per_ultraserver if ultraserver else 0
         for pool in members:
-            if not 0 <= spare < pool.nodes:
+            if not 0 <= spare < pool.nodes_at_hand:
                 raise FleetError(
                     path="spare_nodes_per_ultraserver",
                     got=spare,
-                    expected=f"0 to {pool.nodes - 1}",
-                    remedy=f"pool {pool.pool_name} has {pool.nodes} nodes",
+                    expected=f"0 to {pool.nodes_at_hand - 1}",
+                    remedy=f"an UltraServer of pool {pool.pool_name} has {pool.nodes_at_hand} nodes",
                 )
         levels = topology_levels(members[0], network_layers=ultraserver_network_layers if ultraserver else None)
         flavors.append(

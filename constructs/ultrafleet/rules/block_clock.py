@@ -33,6 +33,18 @@ def default_drain_lead_minutes(*, ultraserver: bool) -> int:
     return _DEFAULT_LEAD_MINUTES[ultraserver]
 
 
+def lead_or_default(lead_minutes: int | None, *, ultraserver: bool) -> int:
+    """The lead, or the default where none is stated.
+
+    Raises:
+        FleetError: it is too short or too long.
+    """
+    if lead_minutes is None:
+        return default_drain_lead_minutes(ultraserver=ultraserver)
+    validate_drain_lead_minutes(lead_minutes, ultraserver=ultraserver)
+    return lead_minutes
+
+
 def validate_drain_lead_minutes(lead_minutes: int, *, ultraserver: bool) -> None:
     """Refuse a lead in which nodes can't be gone before EC2 takes them.
 

@@ -48,6 +48,13 @@ class CapacityBlock:
         availability_zone: the Availability Zone or Local Zone it is in.
         start: when it becomes active, in UTC or with another offset.
         end: when it is over; EC2 takes its instances back before that.
+        launch_template_version: version of its launch template that its nodes run. A block that is new in a pool has a
+            launch template of its own, whose version 1 is what the pool says then. A changed template makes one more
+            version, and reaches running nodes only when this is raised, which replaces them.
+        initial_desired_size: 0 to state `DesiredSize: 0` in the template, None to state none. A stated size is sent
+            again by `cdk deploy --revert-drift`, and then empties a running node group; without one the size that EKS
+            starts an empty group with is not documented.
+        existing_node_group: name of a node group, made elsewhere, that runs the block; the pool then makes none.
     """
 
     capacity_reservation_id: str
@@ -57,6 +64,9 @@ class CapacityBlock:
     availability_zone: str
     start: datetime
     end: datetime
+    launch_template_version: int = 1
+    initial_desired_size: int | None = None
+    existing_node_group: str | None = None
 
     @classmethod
     def from_ultraserver_reservation(
@@ -68,6 +78,9 @@ class CapacityBlock:
         start: datetime,
         end: datetime,
         instance_count: int | None = None,
+        launch_template_version: int = 1,
+        initial_desired_size: int | None = None,
+        existing_node_group: str | None = None,
     ) -> Self:
         """Import a block that holds one UltraServer: one UltraServer is one block (EC2 user guide, high).
 
@@ -78,6 +91,9 @@ class CapacityBlock:
             start: with a UTC offset.
             end: with a UTC offset; 11:30 UTC, as every block's.
             instance_count: what EC2 says the block holds; checked against the type. Default: what the type holds.
+            launch_template_version: version of its launch template that its nodes run. Default: 1.
+            initial_desired_size: 0 to state the size in the template. Default: none is stated.
+            existing_node_group: node group made elsewhere that runs the block. Default: the pool makes one.
 
         Raises:
             FleetError: the count is not the type's, the window is not a block's, the zone or the id is malformed.
@@ -107,6 +123,9 @@ class CapacityBlock:
             availability_zone=availability_zone,
             start=start,
             end=end,
+            launch_template_version=launch_template_version,
+            initial_desired_size=initial_desired_size,
+            existing_node_group=existing_node_group,
         )
 
     @classmethod
@@ -119,6 +138,9 @@ class CapacityBlock:
         availability_zone: str,
         start: datetime,
         end: datetime,
+        launch_template_version: int = 1,
+        initial_desired_size: int | None = None,
+        existing_node_group: str | None = None,
     ) -> Self:
         """Import a block of single instances.
 
@@ -129,6 +151,9 @@ class CapacityBlock:
             availability_zone: the zone it is in.
             start: with a UTC offset.
             end: with a UTC offset; 11:30 UTC.
+            launch_template_version: version of its launch template that its nodes run. Default: 1.
+            initial_desired_size: 0 to state the size in the template. Default: none is stated.
+            existing_node_group: node group made elsewhere that runs the block. Default: the pool makes one.
 
         Raises:
             FleetError: the type is an UltraServer's, can't be bought as a block, or the count or window is wrong.
@@ -165,6 +190,9 @@ class CapacityBlock:
             availability_zone=availability_zone,
             start=start,
             end=end,
+            launch_template_version=launch_template_version,
+            initial_desired_size=initial_desired_size,
+            existing_node_group=existing_node_group,
         )
 
     def __post_init__(self) -> None:
@@ -174,6 +202,7 @@ class CapacityBlock:
             validate_block_window(self.start, self.end)
         except FleetError as error:
             raise error.within(f"capacity block {self.capacity_reservation_id}") from error
+        _validate_node_group_settings(self)
 
     @property
     def holds(self) -> str:
@@ -181,10 +210,37 @@ class CapacityBlock:
         return str(self.ultraserver_type or f"{self.instance_count} x {self.instance_type}")
 
 
+def _validate_node_group_settings(block: CapacityBlock) -> None:
+    where = f"capacity block {block.capacity_reservation_id}"
+    version = block.launch_template_version
+    if version < 1:  # a token is a negative number
+        raise FleetError(
+            path=f"launch_template_version of {where}",
+            got=version,
+            expected="a whole number from 1",
+            remedy="it is the version of the launch template that the block's nodes run, pass 1 for a new block",
+        )
+    if block.initial_desired_size not in {None, 0}:
+        raise FleetError(
+            path=f"initial_desired_size of {where}",
+            got=block.initial_desired_size,
+            expected="0 or none",
+            remedy="the block schedule raises the size when the block is active",
+        )
+    if block.existing_node_group is not None and (version != 1 or block.initial_desired_size is not None):
+        raise FleetError(
+            path=where,
+            verb="has",
+            got=f"existing_node_group {block.existing_node_group} and settings of a node group that is made here",
+            expected="one of them",
+            remedy="leave launch_template_version and initial_desired_size out",
+        )
+
+
 def validate_block_sequence(pool_name: str, blocks: Sequence[CapacityBlock]) -> None:
     """Refuse blocks that can't follow one another in one pool.
 
-    Blocks may overlap: the pool moves on when the earlier one is over.
+    Blocks may overlap: each has a node group of its own, and while two of them run both are up.
 
     Raises:
         FleetError: no block, one reservation twice, not in the order of their starts, or different things in them.

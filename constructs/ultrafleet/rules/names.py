@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from ultrafleet.catalog.limits import CLUSTER_NAME_CHARACTERS
+from ultrafleet.catalog.limits import CLUSTER_NAME_CHARACTERS, LAUNCH_TEMPLATE_NAME_CHARACTERS
 from ultrafleet.errors import FleetError
 
 _NAME: Final = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -17,6 +17,37 @@ NAME_RULE: Final = "up to 40 lower-case letters, digits and '-', beginning with 
 def is_name(name: str) -> bool:
     """True if the text can be the name of a pool, an environment, a subnet or a reservation."""
     return _NAME.fullmatch(name) is not None
+
+
+def node_group_name(pool_name: str, capacity_reservation_id: str) -> str:
+    """Name of the node group of one block of a pool.
+
+    Args:
+        pool_name: up to 40 characters, so that EKS' 63 hold both.
+        capacity_reservation_id: `cr-` and up to 17 digits.
+    """
+    return f"{pool_name}-{capacity_reservation_id}"
+
+
+def launch_template_name(cluster_name: str, node_group: str) -> str:
+    """Name of a node group's launch template.
+
+    Args:
+        cluster_name: name of the cluster; may be a token.
+        node_group: name of the node group.
+
+    Raises:
+        FleetError: EC2 takes no name of that length.
+    """
+    name = f"{cluster_name}-{node_group}"
+    if "${Token[" not in name and len(name) > LAUNCH_TEMPLATE_NAME_CHARACTERS.value:
+        raise FleetError(
+            path="launch template",
+            got=f"named {name}, {len(name)} characters",
+            expected=f"at most {LAUNCH_TEMPLATE_NAME_CHARACTERS.value}",
+            remedy="shorten the name of the pool or of the cluster",
+        )
+    return name
 
 
 def validate_cluster_name(cluster_name: str) -> None:

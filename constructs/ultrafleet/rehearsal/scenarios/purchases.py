@@ -1,7 +1,7 @@
 """Purchases of an environment: blocks and imported reservations that the embedded account has from the start."""
 
 from ultrafleet.environment import Environment
-from ultrafleet.environment.models import UltraServerPoolSettings
+from ultrafleet.environment.pool_settings import UltraServerPoolSettings
 from ultrafleet.errors import UnknownFactError
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.ec2.state.placement_groups import PlacementGroups

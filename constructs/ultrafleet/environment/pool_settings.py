@@ -1,0 +1,238 @@
+"""Pools and capacity blocks of an environment file as pydantic models."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ultrafleet.catalog import Fabric, InstanceType, UltraServerType
+from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
+from ultrafleet.environment.fields import FileInterface, InstanceTypeName, Name, Settings, UltraServerTypeName, Zone
+from ultrafleet.errors import FleetError
+from ultrafleet.layout import EfaIntent, Interface, fabric_layout
+from ultrafleet.rules.block_overlap import peak_instances, validate_nodes_of_blocks
+from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
+from ultrafleet.rules.fabric import launchable_fabric
+
+
+class BlockSettings(Settings):
+    """A capacity block that was bought."""
+
+    capacity_reservation_id: str
+    availability_zone: Zone
+    start: datetime
+    end: datetime
+    instance_count: int | None = None
+    """Number of instances in the block. Checked on an UltraServer pool, required on an accelerator pool."""
+    launch_template_version: int = Field(default=1, ge=1)
+    """Version of the block's launch template that its nodes run. A new block has a template of its own, at 1."""
+    initial_desired_size: Literal[0] | None = None
+    """0 states the size in the template, where EKS doesn't begin an empty node group without one. Default: none."""
+    existing_node_group: str | None = None
+    """Node group, made elsewhere, that runs the block; none is made here then. See docs/migration.md."""
+
+    @property
+    def node_group_settings(self) -> dict[str, Any]:
+        """Settings of the block's node group, as `CapacityBlock` takes them."""
+        return {
+            "launch_template_version": self.launch_template_version,
+            "initial_desired_size": self.initial_desired_size,
+            "existing_node_group": self.existing_node_group,
+        }
+
+
+class NodeSettings(Settings):
+    """Options of a pool's nodes; see `NodeOptions`."""
+
+    efa_intent: Literal["ip_saving", "max_ip_bandwidth", "efa_8"] = "ip_saving"
+    interfaces: list[FileInterface] | None = None
+    max_pods: int = 64
+    labels: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    root_volume_gib: int = 100
+    grdma_pci_topo_check_override: bool | None = None
+    raid0_instance_store: bool | None = None
+    kubelet_config: dict[str, object] = {}
+    max_unavailable: int = Field(default=1, ge=1)
+
+    @property
+    def intent(self) -> EfaIntent:
+        """The EFA intent."""
+        return EfaIntent(self.efa_intent)
+
+
+class _PoolSettings(Settings):
+    name: Name
+    subnet: str
+    workload: Literal["training", "inference"]
+    drain_lead_minutes: int | None = None
+    hold: bool = False
+    fabric: Literal["efa", "roce"] | None = None
+    """Network between the nodes of different instances. Default: the only one that the type has."""
+    node: NodeSettings = NodeSettings()
+
+    @property
+    def chosen_fabric(self) -> Fabric | None:
+        """The fabric, where the file states it."""
+        return Fabric(self.fabric) if self.fabric is not None else None
+
+    def layout(self, instance_type: InstanceType) -> tuple[Interface, ...]:
+        """Network interfaces of a node: the file's own, or those of the type on the pool's fabric.
+
+        Raises:
+            FleetError: the fabric can't be launched, or the type hasn't it or has two.
+            UnknownFactError: a layout is needed that no source publishes, and the file states none.
+        """
+        if self.node.interfaces is not None:
+            return tuple(Interface(*interface) for interface in self.node.interfaces)
+        fabric = launchable_fabric(self.name, instance_type, self.chosen_fabric)
+        return fabric_layout(instance_type, fabric=fabric, intent=self.node.intent)
+
+
+class UltraServerPoolSettings(_PoolSettings):
+    """Pool of one UltraServer."""
+
+    kind: Literal["ultraserver"]
+    ultraserver_type: UltraServerTypeName
+    blocks: list[BlockSettings] = Field(min_length=1)
+
+    @property
+    def ultraserver(self) -> UltraServerType:
+        """The UltraServer."""
+        return UltraServerType.of(self.ultraserver_type)
+
+    @property
+    def instance(self) -> InstanceType:
+        """Type of the nodes."""
+        return self.capacity_blocks[0].instance_type
+
+    @property
+    def max_nodes(self) -> int:
+        """Nodes at once, at most: while blocks overlap, those of each."""
+        return peak_instances(self.capacity_blocks)
+
+    @property
+    def nodes_per_group(self) -> int:
+        """Nodes of one UltraServer."""
+        return self.capacity_blocks[0].instance_count
+
+    @property
+    def capacity_blocks(self) -> list[CapacityBlock]:
+        """The blocks, checked."""
+        return [
+            CapacityBlock.from_ultraserver_reservation(
+                capacity_reservation_id=block.capacity_reservation_id,
+                ultraserver_type=self.ultraserver,
+                availability_zone=block.availability_zone,
+                start=block.start,
+                end=block.end,
+                instance_count=block.instance_count,
+                **block.node_group_settings,
+            )
+            for block in self.blocks
+        ]
+
+    @model_validator(mode="after")
+    def _blocks_fit(self) -> Self:
+        validate_block_sequence(self.name, self.capacity_blocks)
+        _check_fabric(self, self.instance)
+        return self
+
+
+class AcceleratorPoolSettings(_PoolSettings):
+    """Single accelerator instances."""
+
+    kind: Literal["accelerator"]
+    instance_type: InstanceTypeName
+    nodes: int | None = Field(default=None, ge=1)
+    """Number of nodes. Default: with blocks, what they hold at once at most; without, it has to be stated."""
+    launch_template_version: int = Field(default=1, ge=1)
+    """Without blocks: version of the launch template that the nodes run. With blocks each block has its own."""
+    blocks: list[BlockSettings] = []
+    capacity_reservation: str | None = None
+    """Name of one of the environment's capacity reservations."""
+    placement_group: Literal["cluster"] | None = None
+
+    @property
+    def instance(self) -> InstanceType:
+        """Type of the nodes."""
+        return InstanceType.of(self.instance_type)
+
+    @property
+    def max_nodes(self) -> int:
+        """Nodes at once, at most: while blocks overlap, those of each."""
+        return peak_instances(self.capacity_blocks) if self.blocks else self.nodes or 0
+
+    @property
+    def nodes_per_group(self) -> int:
+        """Nodes of its largest node group."""
+        return max((block.instance_count for block in self.capacity_blocks), default=self.nodes or 0)
+
+    @property
+    def capacity_blocks(self) -> list[CapacityBlock]:
+        """The blocks, checked."""
+        return [
+            CapacityBlock.from_instance_reservation(
+                capacity_reservation_id=block.capacity_reservation_id,
+                instance_type=self.instance,
+                instance_count=block.instance_count or 0,
+                availability_zone=block.availability_zone,
+                start=block.start,
+                end=block.end,
+                **block.node_group_settings,
+            )
+            for block in self.blocks
+        ]
+
+    @model_validator(mode="after")
+    def _capacity_fits(self) -> Self:
+        for block in self.blocks:
+            if block.instance_count is None:
+                raise FleetError(
+                    path=f"block {block.capacity_reservation_id}",
+                    verb="has",
+                    got="no instance_count",
+                    expected="the number of instances in the block",
+                    remedy="state it",
+                )
+        if self.instance.is_ultraserver_member:
+            raise FleetError(
+                path="instance_type",
+                got=self.instance_type,
+                expected="one that is sold as single instances",
+                remedy="it comes in whole UltraServers, make the pool's kind ultraserver",
+            )
+        _check_fabric(self, self.instance)
+        self._check_nodes()
+        if self.blocks:
+            validate_block_sequence(self.name, self.capacity_blocks)
+            validate_nodes_of_blocks(self.name, self.nodes, self.capacity_blocks)
+            if self.placement_group is not None:
+                raise FleetError(
+                    path="placement_group",
+                    got=f"{self.placement_group} together with block {self.blocks[0].capacity_reservation_id}",
+                    expected=f"none ({NO_PLACEMENT_GROUP.value})",
+                    remedy="leave it out",
+                )
+        return self
+
+    def _check_nodes(self) -> None:
+        if not self.blocks and self.nodes is None:
+            raise FleetError(
+                path="nodes", got="missing", expected="how many", remedy="a pool without blocks has the size it states"
+            )
+        if self.blocks and self.launch_template_version != 1:
+            raise FleetError(
+                path="launch_template_version",
+                got=f"{self.launch_template_version} on a pool with blocks",
+                expected="it on the block whose nodes run it",
+                remedy="move it there",
+            )
+
+
+PoolSettings = Annotated[UltraServerPoolSettings | AcceleratorPoolSettings, Field(discriminator="kind")]
+
+
+def _check_fabric(pool: _PoolSettings, instance_type: InstanceType) -> None:
+    if pool.fabric is not None or pool.node.interfaces is None:
+        launchable_fabric(pool.name, instance_type, pool.chosen_fabric)
