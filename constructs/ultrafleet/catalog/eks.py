@@ -124,6 +124,9 @@ CONTROL_PLANE_LOGS: Final = tuple(_FACTS.text("eks/control-plane-logs").value.sp
 SCORING_STRATEGIES: Final = tuple(_FACTS.text("eks/scheduler-scoring-strategies").value.split())
 """Values of the scheduler's `ScoringStrategy.Type`."""
 
+RESERVED_LABEL_PREFIXES: Final = tuple(_FACTS.text("eks/node-group/reserved-label-prefixes").value.split())
+"""Parts of a label's key that EKS refuses in node groups."""
+
 
 class AmiType(StrEnum):
     """AMI type of a managed node group, as EKS spells it."""
