@@ -7,7 +7,6 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from ultrafleet.rules.capacity_block import CapacityBlock
-from ultrafleet.rules.names import node_group_name
 from ultrafleet.templates.block_metadata import block_metadata_key
 
 
@@ -16,8 +15,7 @@ def add_block_metadata(scope: Construct, pool_name: str, blocks: Sequence[Capaci
     # The template's own metadata: a resource's could be taken for a change of the resource.
     stack = cdk.Stack.of(scope)
     for block in blocks:
-        name = block.existing_node_group or node_group_name(pool_name, block.capacity_reservation_id)
-        stack.add_metadata(block_metadata_key(name), {"blocks": [_metadata(block)]})
+        stack.add_metadata(block_metadata_key(block.node_group(pool_name)), {"blocks": [_metadata(block)]})
 
 
 def _metadata(block: CapacityBlock) -> dict[str, str | int]:

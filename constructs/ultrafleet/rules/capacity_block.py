@@ -10,6 +10,7 @@ from typing import Self
 from ultrafleet.catalog import CapacityBlockRules, InstanceType, UltraServerType
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.rules.block_clock import validate_block_window
+from ultrafleet.rules.names import node_group_name
 from ultrafleet.rules.zones import validate_zone
 
 _RESERVATION_ID = re.compile(r"cr-[0-9a-f]{8,17}")
@@ -208,6 +209,10 @@ class CapacityBlock:
     def holds(self) -> str:
         """Instances in the block, in words for messages."""
         return str(self.ultraserver_type or f"{self.instance_count} x {self.instance_type}")
+
+    def node_group(self, pool_name: str) -> str:
+        """Name of the node group that runs the block in a pool: the existing one, else POOL-RESERVATION."""
+        return self.existing_node_group or node_group_name(pool_name, self.capacity_reservation_id)
 
 
 def _validate_node_group_settings(block: CapacityBlock) -> None:
