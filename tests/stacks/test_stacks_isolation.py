@@ -1,4 +1,4 @@
-"""Changes by an edit of an environment, and stacks that it must not change: record 2 as a test.
+"""Changes by an edit of an environment, and stacks that it must not change: record 13 as a test.
 
 Each case synthesises a pair of environments and compares their templates, property by property.
 """

@@ -22,7 +22,7 @@ class UltraServerPool(NodePool):
     """Pool of one UltraServer after another: a launch template and a managed node group for each of its blocks.
 
     While two blocks overlap both UltraServers are up. The sizes are moved by the cluster's `BlockSchedule` alone: the
-    template states 0 to N nodes and no desired size. See `docs/decisions/0002-a-block-is-a-node-group.md`.
+    template states 0 to N nodes and no desired size. See `docs/decisions/0013-a-block-is-a-node-group.md`.
 
     Args:
         scope: parent.
