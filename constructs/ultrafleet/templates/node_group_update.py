@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ultrafleet.templates.node_group import NODE_GROUP
+from ultrafleet.templates.refused_updates import Refusal
 from ultrafleet.templates.template_changes import ResourceChange, template_changes
 from ultrafleet.templates.update_effects import Effect
 
@@ -23,6 +24,8 @@ class NodeGroupUpdate:
 
     Attributes:
         refused: CloudFormation refuses the update and rolls the stack back.
+        refusals: changes that EKS refuses together: a launch template version, Version or ReleaseVersion with anything
+            else; `refused` is then true. Each has its paths, its reason, its remedy and its source.
         replaced: properties that can't be changed in place.
         unchangeable: properties whose change the service refuses.
         rolled: properties whose change replaces every node.
@@ -32,6 +35,7 @@ class NodeGroupUpdate:
     """
 
     refused: bool = False
+    refusals: tuple[Refusal, ...] = ()
     replaced: tuple[str, ...] = ()
     unchangeable: tuple[str, ...] = ()
     rolled: tuple[str, ...] = ()
@@ -49,6 +53,7 @@ def node_group_update(change: ResourceChange) -> NodeGroupUpdate:
     resized = paths(Effect.RESIZES)
     return NodeGroupUpdate(
         refused=change.refused,
+        refusals=change.refusals,
         replaced=paths(Effect.REPLACES, Effect.MAY_REPLACE),
         unchangeable=paths(Effect.REFUSED),
         rolled=paths(Effect.ROLLS_NODES),

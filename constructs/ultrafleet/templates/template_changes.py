@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from ultrafleet.templates.references import Reference, function_references
+from ultrafleet.templates.refused_updates import Refusal, refusals
 from ultrafleet.templates.update_effects import Effect, PropertyChange, TypeEffects, effects_of_change, type_effects
 
 Template = Mapping[str, Any]
@@ -41,7 +42,8 @@ class ResourceChange:
         properties: what differs, with its effects; only where it is changed.
         refused: CloudFormation refuses the update because of it and rolls the stack back: it would have to replace a
             resource that keeps its name (CloudFormation user guide, custom-named resources, high), to change its type,
-            or to change what can't be.
+            or to change what can't be, or not in one step.
+        refusals: changes that the service refuses together or in one step; `refused` is then true.
     """
 
     logical_id: str
@@ -49,6 +51,7 @@ class ResourceChange:
     action: ChangeAction
     properties: tuple[PropertyChange, ...] = ()
     refused: bool = False
+    refusals: tuple[Refusal, ...] = ()
 
     @property
     def touches(self) -> bool:
@@ -179,12 +182,14 @@ def _compare(
         return None
     effects = {change.effect for change in properties}
     taken = Effect.REPLACES in effects and known(resource_type).keeps_its_name(before, after)
+    found = refusals(resource_type, before, after, properties)
     return ResourceChange(
         logical_id=logical_id,
         resource_type=resource_type,
         action=ChangeAction.CHANGED,
         properties=properties,
-        refused=taken or Effect.REFUSED in effects,
+        refused=taken or Effect.REFUSED in effects or bool(found),
+        refusals=found,
     )
 
 
