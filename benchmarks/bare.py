@@ -41,13 +41,34 @@ cat > /etc/modprobe.d/ultrafleet-grdma.conf <<'CONF'
 options nvidia NVreg_GrdmaPciTopoCheckOverride=1
 CONF
 
+--ULTRAFLEET
+Content-Type: text/cloud-boothook
+
+#!/bin/bash
+# ComputeDomains bring their own IMEX daemon.
+systemctl mask --now nvidia-imex.service
+
 --ULTRAFLEET--
 """
+REPAIRS = [
+    ("FabricManagerNotRunning", "NoAction"),
+    ("NvidiaFabricError", "NoAction"),
+    ("NvidiaNVLinkError", "NoAction"),
+    ("NvidiaXID119Error", "Reboot"),
+    ("NvidiaXID120Error", "Reboot"),
+    ("NvidiaXID48Error", "Reboot"),
+    ("NvidiaXID63Error", "Reboot"),
+    ("NvidiaXID64Error", "Reboot"),
+    ("NvidiaXID79Error", "Replace"),
+    ("NvidiaXID94Error", "Reboot"),
+    ("NvidiaXID95Error", "Reboot"),
+]
 GROUPS = ["sg-0aaaaaaaaaaaaaaa1", "sg-0aaaaaaaaaaaaaaa2"]
 
 
 def add_pool(stack: cdk.Stack, number: int) -> None:
-    name = f"rack-{number:04}"
+    pool = f"rack-{number:04}"
+    name = f"{pool}-cr-{number:017x}"
     tags = [{"Key": "Name", "Value": f"fleet-{name}"}]
     template = cdk.CfnResource(
         stack,
@@ -99,8 +120,9 @@ def add_pool(stack: cdk.Stack, number: int) -> None:
             "CapacityType": "CAPACITY_BLOCK",
             "ClusterName": "fleet",
             "Labels": {
-                "ultrafleet/pool": name,
+                "ultrafleet/pool": pool,
                 "ultrafleet/workload": "training",
+                "ultrafleet/capacity": "u-p6e-gb200x72",
                 "ultrafleet/ultraserver": name,
                 "nvidia.com/gpu.present": "true",
             },
@@ -109,10 +131,19 @@ def add_pool(stack: cdk.Stack, number: int) -> None:
                 "Enabled": True,
                 "MaxParallelNodesRepairedCount": 1,
                 "MaxUnhealthyNodeThresholdPercentage": 20,
+                "NodeRepairConfigOverrides": [
+                    {
+                        "NodeMonitoringCondition": "AcceleratedHardwareReady",
+                        "NodeUnhealthyReason": reason,
+                        "MinRepairWaitTimeMins": 10,
+                        "RepairAction": action,
+                    }
+                    for reason, action in REPAIRS
+                ],
             },
             "NodeRole": "arn:aws:iam::111122223333:role/node",
             "NodegroupName": name,
-            "ScalingConfig": {"DesiredSize": 0, "MaxSize": 18, "MinSize": 0},
+            "ScalingConfig": {"MaxSize": 18, "MinSize": 0},
             "Subnets": ["subnet-0aaaaaaaaaaaaaaa1"],
             "Tags": {
                 "ultrafleet:capacity-reservation": f"cr-{number:017x}",

@@ -1,7 +1,6 @@
-"""UltraServer pools with this library: `library.py POOLS [TARGET]`, 25 pools a stack.
+"""UltraServer pools of one block with this library: `library.py POOLS`, 25 pools a stack.
 
-TARGET `reservation` (the default here) makes what the bare program makes: a launch template and a node group. With
-`resource_group`, the library's own default, a pool has its group of blocks besides.
+It makes what the bare program makes: a launch template and a node group for each.
 """
 
 import sys
@@ -13,12 +12,11 @@ from aws_cdk import aws_iam as iam
 
 from ultrafleet.capacity import CapacityBlock
 from ultrafleet.catalog import UltraServerType
-from ultrafleet.pools import CapacityTarget, ImportedCluster, UltraServerPool
+from ultrafleet.pools import ImportedCluster, UltraServerPool
 
 POOLS_A_STACK = 25
 
 pools = int(sys.argv[1])
-target = CapacityTarget(sys.argv[2] if len(sys.argv) > 2 else "reservation")
 
 app = cdk.App(analytics_reporting=False)
 for first in range(0, pools, POOLS_A_STACK):
@@ -49,6 +47,5 @@ for first in range(0, pools, POOLS_A_STACK):
             subnet=subnet,
             security_groups=[efa],
             node_role=role,
-            capacity_target=target,
         )
 app.synth()

@@ -28,7 +28,6 @@ PROGRAMS = {
     "floor": ["empty.py"],
     "bare CfnResource": ["bare.py"],
     "ultrafleet": ["library.py"],
-    "ultrafleet, block groups": ["library.py", "resource_group"],
     "idiomatic L2": ["idiomatic.py"],
 }
 COMPARED = ("AWS::EC2::LaunchTemplate", "AWS::EKS::Nodegroup")
@@ -105,9 +104,8 @@ def report(results: dict[tuple[str, int, bool], Sample], sizes: list[int], repea
         "Memory is the peak of Python and Node together.",
         "",
         "- **floor**: an empty CDK app.",
-        "- **bare CfnResource**: launch template and node group of each pool from literals; no checks, no block group.",
-        "- **ultrafleet**: `UltraServerPool` with a reservation as target: the same two resources, derived.",
-        "- **ultrafleet, block groups**: its default, with the group of the pool's blocks as a third resource.",
+        "- **bare CfnResource**: launch template and node group of each pool from literals; no checks.",
+        "- **ultrafleet**: `UltraServerPool` on one block: the same two resources, derived.",
         "- **idiomatic L2**: `eks_v2.Cluster` and `add_nodegroup_capacity`, a cluster for every 25 pools.",
         "",
         "All but the floor put 25 pools into a stack. The bare program and the library emit equal launch templates and",
