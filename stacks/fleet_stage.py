@@ -16,8 +16,9 @@ from stacks.system_stack import SystemStack
 from stacks.team_stack import TeamStack
 from ultrafleet.consistency import check_consistency
 from ultrafleet.environment import Environment
-from ultrafleet.environment.facts import ip_budgets
+from ultrafleet.environment.facts import ip_budgets, node_group_count
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
+from ultrafleet.rules.node_group_quota import node_group_quota_request
 
 
 class FleetStage(cdk.Stage):
@@ -53,8 +54,11 @@ class FleetStage(cdk.Stage):
         super().__init__(scope, environment.name)
         for budget in ip_budgets(environment):
             budget.check()
+        quota = node_group_quota_request(environment.name, node_group_count(environment))
         network = NetworkStack(self, environment=environment)
         self.cluster = ClusterStack(self, environment=environment)
+        if quota is not None:
+            cdk.Annotations.of(self.cluster).add_warning_v2("ultrafleet:node-group-quota", quota)
         self.cluster.add_stack_dependency(network)
         self.system = SystemStack(self, environment=environment)
         self.system.add_stack_dependency(self.cluster)

@@ -105,6 +105,11 @@ def fleet_facts(environment: Environment) -> FleetFacts:
     )
 
 
+def node_group_count(environment: Environment) -> int:
+    """Managed node groups of the cluster: of the system nodes, of each block, of each pool without blocks."""
+    return 1 + sum(len(pool.blocks) or 1 for pool in environment.pools)
+
+
 def ip_budgets(environment: Environment) -> list[SubnetIpBudget]:
     """IP budget of each accelerator subnet that states its CIDR, by name."""
     budgets = []
