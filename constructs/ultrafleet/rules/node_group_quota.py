@@ -27,5 +27,5 @@ def node_group_quota_request(cluster_name: str, node_groups: int) -> str | None:
         return None
     return (
         f"cluster {cluster_name} has {node_groups} managed node groups, EKS gives {default.value} by default: raise "
-        "the quota 'Managed node groups per cluster' to at least that before deploying, or take blocks that are over out"
+        "the quota 'Managed node groups per cluster' to at least that first, or take out blocks that are over"
     )
