@@ -11,6 +11,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.state import Stacks
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
+from ultrafleet.rehearsal.events.clock import EventDeliveries
 from ultrafleet.rehearsal.kubernetes import KubernetesApi
 from ultrafleet.rehearsal.scenarios import audit
 from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget, Undo
@@ -76,7 +77,7 @@ class Simulation:
             "now": SIMULATED_ACCOUNT.now.isoformat(),
             "stacks": {stack.name: stack.status for stack in stacks.live},
             "pools": [asdict(view) for view in pool_views(self.environment)],
-            "problems": [*self._block_problems(), *self._schedule_problems()],
+            "problems": [*self._block_problems(), *self._schedule_problems(), *self._event_problems()],
             "reservations": {
                 reservation.id: {
                     "state": reservation.state(SIMULATED_ACCOUNT.now),
@@ -99,6 +100,10 @@ class Simulation:
             "objects": list(content.objects.values()),
             "releases": [asdict(release) for release in content.releases.values()],
         }
+
+    def _event_problems(self) -> list[str]:
+        """Events about blocks that no topic took."""
+        return SIMULATED_ACCOUNT.part(EventDeliveries, self.environment.account, self.environment.region).problems
 
     def _schedule_problems(self) -> list[str]:
         """Problems of the schedule's last execution: its reports to the dead-letter queue, or its own failure."""
