@@ -20,7 +20,7 @@ from ultrafleet.environment import Environment, load_environment
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.scenarios.assembly import deploy_assembly
 from ultrafleet.rehearsal.scenarios.embedded import embedded_aws
-from ultrafleet.rehearsal.scenarios.pool_view import PoolView, pool_instances, pool_views
+from ultrafleet.rehearsal.scenarios.pool_view import NodeGroupView, PoolView, node_group_instances, pool_views
 from ultrafleet.rehearsal.scenarios.simulation import Simulation
 from ultrafleet.templates.assembly import AssemblyStack, read_assembly
 
@@ -104,15 +104,21 @@ class DeployedEnvironment:
         return deploy_assembly(list(self.stacks), self.call)
 
     def nodes(self, pool: str) -> set[str]:
-        """Ids of the running instances of a pool."""
+        """Ids of the running instances of a pool, also of node groups that its file no longer has."""
         return {instance["InstanceId"] for instance in self.instances(pool)}
 
     def instances(self, pool: str) -> list[dict[str, Any]]:
-        return pool_instances(self.environment, pool, self.call)
+        return node_group_instances(self.environment, [pool, f"{pool}-cr-*"], self.call)
 
     def pool(self, name: str) -> PoolView:
         (found,) = [view for view in pool_views(self.environment) if view.name == name]
         return found
+
+    def node_group(self, name: str) -> NodeGroupView:
+        """A node group; the first of a pool by the pool's name."""
+        groups = {group.name: group for view in pool_views(self.environment) for group in reversed(view.node_groups)}
+        firsts = {view.name: view.node_groups[0] for view in pool_views(self.environment)}
+        return {**groups, **firsts}[name]
 
 
 @contextmanager

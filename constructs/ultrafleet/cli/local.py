@@ -15,6 +15,7 @@ from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.scenarios.faults import FAULTS
+from ultrafleet.templates.assembly import read_assembly
 
 if TYPE_CHECKING:
     from ultrafleet.rehearsal.scenarios.remote import EmbeddedAws
@@ -68,14 +69,6 @@ def deploy(
         aws.dispatch("inject", name=name, pool=pool)
     if "CDKToolkit" not in aws.dispatch("status")["stacks"]:
         _cdk(["bootstrap", f"aws://{loaded.account}/{loaded.region}", "--app", ""], variables)
-    wanted = {f"{environment}-pool-{pool.name}" for pool in loaded.pools}
-    for name in aws.dispatch("status")["stacks"]:
-        if name.startswith(f"{environment}-pool-") and name not in wanted:
-            aws.dispatch("delete_stack", name=name)
-            print(
-                f"pool removed: deleted {name}, as `aws cloudformation delete-stack --stack-name {name}` would",
-                flush=True,
-            )
     chosen = [f"{environment}/**", "--context", f"environment={environment}", "--output", str(output)]
     failed = _cdk(["deploy", *chosen, "--require-approval", "never"], variables)
     if failed:
@@ -83,6 +76,7 @@ def deploy(
         raise typer.Exit(1)
     aws.dispatch("bring_up")
     _show(aws, loaded)
+    _show_orphans(aws, output / f"assembly-{environment}")
     audited, cluster = aws.dispatch("audit"), aws.dispatch("kubernetes")
     missing = [item for item in audited if item["problem"]]
     for item in missing:
@@ -272,14 +266,20 @@ def _show(aws: "EmbeddedAws", environment: Environment) -> None:
         stacks.add_row(name, state)
     console.print(stacks)
     pools = _table("pools")
-    for column in ("pool", "status", "nodes", "interfaces of a node", "reservation", "zone"):
-        pools.add_column(column)
+    for column in ("node group", "status", "nodes", "interfaces of a node", "block", "zone"):
+        pools.add_column(column, no_wrap=True)
     for pool in status["pools"]:
-        pools.add_row(*_pool_row(pool))
+        for group in pool["node_groups"]:
+            pools.add_row(*_node_group_row(group, status["reservations"]))
     console.print(pools)
     wrong = [
         *status["problems"],
-        *(f"pool {pool['name']}: {issue}" for pool in status["pools"] for issue in pool["issues"]),
+        *(
+            f"node group {group['name']}: {issue}"
+            for pool in status["pools"]
+            for group in pool["node_groups"]
+            for issue in group["issues"]
+        ),
     ]
     for line in wrong:
         print(line)
@@ -298,12 +298,35 @@ def _table(title: str) -> Table:
     return Table(box=box.SIMPLE, title=title, title_justify="left", title_style="bold")
 
 
-def _pool_row(pool: dict[str, Any]) -> tuple[str, ...]:
+def _node_group_row(group: dict[str, Any], reservations: dict[str, Any]) -> tuple[str, ...]:
     return (
-        pool["name"],
-        pool["status"] or "(none)",
-        f"{pool['running']} of {pool['full']}",
-        ", ".join(pool["interfaces"]) or "-",
-        ", ".join(pool["reservations"]) or "-",
-        ", ".join(pool["zones"]) or "-",
+        group["name"],
+        group["status"] or "(none)",
+        f"{group['running']} of {group['full']}",
+        ", ".join(group["interfaces"]) or "-",
+        _block(reservations.get(group["block"])) if group["block"] else "-",
+        ", ".join(group["zones"]) or "-",
     )
+
+
+def _block(reservation: dict[str, Any] | None) -> str:
+    """State of a block, with the day of its start before it and of its end from then on."""
+    if reservation is None:
+        return "not in the account"
+    if reservation["state"] == "scheduled":
+        return f"scheduled from {reservation['start'][:10]}"
+    return f"{reservation['state']} to {reservation['end'][:10]}"
+
+
+def _show_orphans(aws: "EmbeddedAws", assembly: Path) -> None:
+    """Print stacks that the app no longer has: they stay, here as in AWS, until somebody deletes them."""
+    for orphan in aws.dispatch("orphans", stacks=[stack.name for stack in read_assembly(assembly)]):
+        groups = ", ".join(f"{name} with {nodes} nodes" for name, nodes in orphan["node_groups"].items())
+        name = orphan["stack"]
+        unprotect = "aws cloudformation update-termination-protection --no-enable-termination-protection"
+        commands = [f"{unprotect} --stack-name {name}"] if orphan["protected"] else []
+        commands.append(f"aws cloudformation delete-stack --stack-name {name}")
+        print(
+            f"stack {name} is not in the file and stays{f' (node groups: {groups})' if groups else ''}: "
+            f"`cdk deploy` deletes none, `{' && '.join(commands)}` does"
+        )

@@ -1,21 +1,25 @@
-"""Pools as the APIs of EKS and EC2 describe them."""
+"""Pools as the APIs of EKS and EC2 describe them: a node group for each block, or one for the whole pool."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from ultrafleet.environment import Environment
+from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.simulated_account import Refusal
 
 
 @dataclass(frozen=True, kw_only=True)
-class PoolView:
-    """Pool: node group, nodes, reservations and issues.
+class NodeGroupView:
+    """Node group of a pool, its nodes and its issues.
 
     Attributes:
-        status: of its node group; "" where there is none.
+        name: of the node group.
+        block: reservation id of its capacity block; "" without one.
+        status: of the node group; "" where there is none.
         wanted: nodes that EKS is to run.
+        full: nodes at full size.
         running: instances that run.
         interfaces: network interfaces of a node, as `count x type`; one entry for each kind of node.
         reservations: capacity reservations that its instances are in.
@@ -24,6 +28,7 @@ class PoolView:
     """
 
     name: str
+    block: str
     status: str
     wanted: int
     full: int
@@ -34,20 +39,61 @@ class PoolView:
     issues: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class PoolView:
+    """Pool of the environment file with its node groups.
+
+    Attributes:
+        name: of the pool.
+        full: nodes at once, at most.
+        running: instances that run, of all its node groups.
+        node_groups: in the order of its blocks.
+    """
+
+    name: str
+    full: int
+    running: int
+    node_groups: tuple[NodeGroupView, ...]
+
+
+def node_group_names(pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> dict[str, tuple[str, int]]:
+    """Node groups of a pool: name -> reservation id of its block, or "", and nodes at full size."""
+    if not pool.capacity_blocks:
+        return {pool.name: ("", pool.max_nodes)}
+    return {
+        block.node_group(pool.name): (block.capacity_reservation_id, block.instance_count)
+        for block in pool.capacity_blocks
+    }
+
+
 def pool_views(environment: Environment) -> list[PoolView]:
     """Pools of an environment."""
     call = Calls(account_id=environment.account, region=environment.region)
-    return [_view(environment, pool.name, pool.max_nodes, call) for pool in environment.pools]
+    views = []
+    for pool in environment.pools:
+        groups = tuple(
+            _view(environment, name, block, full, call) for name, (block, full) in node_group_names(pool).items()
+        )
+        views.append(
+            PoolView(
+                name=pool.name,
+                full=pool.max_nodes,
+                running=sum(group.running for group in groups),
+                node_groups=groups,
+            )
+        )
+    return views
 
 
-def _view(environment: Environment, pool: str, full: int, call: Calls) -> PoolView:
+def _view(environment: Environment, name: str, block: str, full: int, call: Calls) -> NodeGroupView:
     try:
-        group = call("eks", "describe_nodegroup", clusterName=environment.name, nodegroupName=pool)["nodegroup"]
+        group = call("eks", "describe_nodegroup", clusterName=environment.name, nodegroupName=name)["nodegroup"]
     except Refusal:
         group = None
-    instances = pool_instances(environment, pool, call)
-    return PoolView(
-        name=pool,
+    instances = node_group_instances(environment, [name], call)
+    return NodeGroupView(
+        name=name,
+        block=block,
         status="" if group is None else str(group["status"]),
         wanted=0 if group is None else int(group["scalingConfig"]["desiredSize"]),
         full=full,
@@ -61,11 +107,17 @@ def _view(environment: Environment, pool: str, full: int, call: Calls) -> PoolVi
     )
 
 
-def pool_instances(environment: Environment, pool: str, call: Calls) -> list[dict[str, Any]]:
-    """Running instances of a pool, as EC2 describes them."""
+def node_group_instances(environment: Environment, names: Collection[str], call: Calls) -> list[dict[str, Any]]:
+    """Running instances of node groups, as EC2 describes them.
+
+    Args:
+        environment: the environment of their cluster.
+        names: of the node groups; `*` stands for any characters.
+        call: calls of the environment's account.
+    """
     filters = [
         {"Name": "tag:eks:cluster-name", "Values": [environment.name]},
-        {"Name": "tag:eks:nodegroup-name", "Values": [pool]},
+        {"Name": "tag:eks:nodegroup-name", "Values": list(names)},
         {"Name": "instance-state-name", "Values": ["pending", "running"]},
     ]
     pages = call.pages("ec2", "describe_instances", "Reservations", Filters=filters)

@@ -202,14 +202,14 @@ def _extension(call: Calls, block: CapacityBlock) -> Event:
 def _sizes_by_hand(environment: Environment, call: Calls) -> list[Event]:
     """Manual size updates at the start of each block, for scenarios without a schedule."""
 
-    def size(pool: str, nodes: int) -> Callable[[], None]:
+    def size(node_group: str, nodes: int) -> Callable[[], None]:
         def update() -> None:
             scaling = {"minSize": 0, "maxSize": nodes, "desiredSize": nodes}
             call(
                 "eks",
                 "update_nodegroup_config",
                 clusterName=environment.name,
-                nodegroupName=pool,
+                nodegroupName=node_group,
                 scalingConfig=scaling,
             )
 
@@ -225,7 +225,7 @@ def _sizes_by_hand(environment: Environment, call: Calls) -> list[Event]:
         return patiently
 
     return [
-        (block.start, size(pool.name, block.instance_count))
+        (block.start, size(block.node_group(pool.name), block.instance_count))
         for pool in environment.pools
         for block in pool.capacity_blocks
     ]

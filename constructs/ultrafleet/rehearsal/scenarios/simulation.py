@@ -1,7 +1,7 @@
 """Simulation of an environment: time, faults, state and cleanup, by commands."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from ultrafleet.rehearsal.scenarios import audit
 from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget, Undo
 from ultrafleet.rehearsal.scenarios.faults.fault_list import fault_named
 from ultrafleet.rehearsal.scenarios.faults.injections import INJECTIONS
-from ultrafleet.rehearsal.scenarios.pool_view import pool_views
+from ultrafleet.rehearsal.scenarios.pool_view import node_group_instances, pool_views
 from ultrafleet.rehearsal.scenarios.purchases import make_purchases
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 from ultrafleet.rehearsal.stepfunctions.clock import Schedules
@@ -53,7 +53,7 @@ class Simulation:
             "retained": lambda: [asdict(item) for item in self._retained()],
             "purge": lambda: [asdict(item) for item in audit.purge(self.environment.account, self.environment.region)],
             "unprotect": self.unprotect,
-            "delete_stack": self.delete_stack,
+            "orphans": self.orphans,
         }
         if command not in commands:
             raise FleetError(
@@ -217,22 +217,33 @@ class Simulation:
                 )
             self._injected.pop(injected)()
 
-    def delete_stack(self, *, name: str) -> None:
-        """Delete a stack.
+    def orphans(self, *, stacks: Sequence[str]) -> list[dict[str, Any]]:
+        """Stacks of the environment that its app no longer has, with their node groups and the nodes that run.
 
-        Raises:
-            FleetError: it could not be deleted.
+        AWS keeps them, and `cdk deploy` deletes none (CDK CLI reference, high).
+
+        Args:
+            stacks: names of the app's stacks.
         """
         call = Calls(account_id=self.environment.account, region=self.environment.region)
-        call("cloudformation", "delete_stack", StackName=name)
-        stack = SIMULATED_ACCOUNT.part(Stacks, self.environment.account, self.environment.region).named(name)
-        if stack is not None:
-            raise FleetError(
-                path=f"stack {name}",
-                got=stack.status,
-                expected="it to be gone",
-                remedy=stack.reason,
+        begin = f"{self.environment.name}-"
+        found = []
+        for stack in SIMULATED_ACCOUNT.part(Stacks, self.environment.account, self.environment.region).live:
+            if not stack.name.startswith(begin) or stack.name in stacks:
+                continue
+            groups = [
+                resource.physical.physical_id.rpartition("/")[2]
+                for resource in stack.resources.values()
+                if resource.type == "AWS::EKS::Nodegroup"
+            ]
+            found.append(
+                {
+                    "stack": stack.name,
+                    "node_groups": {name: len(node_group_instances(self.environment, [name], call)) for name in groups},
+                    "protected": stack.termination_protection,
+                }
             )
+        return found
 
     def unprotect(self) -> list[str]:
         """Switch off termination and deletion protection, as an owner would; returns what was switched off."""

@@ -48,7 +48,8 @@ def _description(eks: Eks, cluster: ClusterRecord, params: Mapping[str, Any]) ->
         "launchTemplate", "diskSize", "tags",
     )  # fmt: skip
     name = params["nodegroupName"]
-    scaling = {"minSize": 1, "maxSize": 2, "desiredSize": 2, **(params.get("scalingConfig") or {})}
+    stated = params.get("scalingConfig") or {"minSize": 1, "maxSize": 2, "desiredSize": 2}
+    scaling = {"desiredSize": stated.get("minSize", 1), **stated}
     return {
         **{key: copy.deepcopy(params[key]) for key in kept if params.get(key) is not None},
         "nodegroupName": name,

@@ -9,7 +9,7 @@ from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.eks.clock import Nodes
 from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget, Undo
-from ultrafleet.rehearsal.scenarios.pool_view import pool_instances
+from ultrafleet.rehearsal.scenarios.pool_view import node_group_instances
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 Injection = Callable[[FaultTarget], Undo]
@@ -195,16 +195,16 @@ def log_group_is_taken(target: FaultTarget) -> Undo:
 
 
 def pool_is_gone(target: FaultTarget) -> Undo:
-    """The pool's node group was deleted by hand."""
+    """A node group of the pool was deleted by hand."""
     call = _call(target)
-    call("eks", "delete_nodegroup", clusterName=target.environment.name, nodegroupName=target.pool_name)
+    call("eks", "delete_nodegroup", clusterName=target.environment.name, nodegroupName=target.node_group)
     return _nothing
 
 
 def node_fails(target: FaultTarget) -> Undo:
     """The hardware under a node of the pool fails."""
     account, region = target.environment.account, target.environment.region
-    instances = pool_instances(target.environment, target.pool_name, _call(target))
+    instances = node_group_instances(target.environment, [target.node_group], _call(target))
     if not instances:
         raise FleetError(
             path=f"pool {target.pool_name}",
@@ -218,8 +218,8 @@ def node_fails(target: FaultTarget) -> Undo:
 
 
 def template_is_gone(target: FaultTarget) -> Undo:
-    """The pool's launch template was deleted by hand."""
-    name = f"{target.environment.name}-{target.pool_name}"
+    """The launch template of a node group of the pool was deleted by hand."""
+    name = f"{target.environment.name}-{target.node_group}"
     _call(target)("ec2", "delete_launch_template", LaunchTemplateName=name)
     return _nothing
 

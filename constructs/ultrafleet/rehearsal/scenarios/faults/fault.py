@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ultrafleet.catalog.source import Source
 from ultrafleet.environment import Environment
 from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,14 @@ class FaultTarget:
                 )
             return self.pool
         return self.environment.pools[0].name
+
+    @property
+    def node_group(self) -> str:
+        """Name of the pool's node group: of its first block that isn't over, or the pool's own."""
+        (pool,) = [pool for pool in self.environment.pools if pool.name == self.pool_name]
+        blocks = pool.capacity_blocks
+        left = [block for block in blocks if block.end > SIMULATED_ACCOUNT.now] or blocks
+        return left[0].node_group(pool.name) if left else pool.name
 
 
 Undo = Callable[[], None]
