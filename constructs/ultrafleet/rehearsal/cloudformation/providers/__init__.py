@@ -14,6 +14,7 @@ from ultrafleet.rehearsal.cloudformation.providers import (
     routes,
     security_groups,
     storage,
+    wait_conditions,
 )
 from ultrafleet.rehearsal.cloudformation.providers.base import PROVIDERS
 
@@ -33,4 +34,5 @@ _MODULES = (
     routes,
     security_groups,
     storage,
+    wait_conditions,
 )  # importing them registers their types
