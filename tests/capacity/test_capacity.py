@@ -1,4 +1,4 @@
-"""Capacity blocks, groups of them, on-demand reservations and placement groups."""
+"""Capacity blocks, on-demand reservations and placement groups."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,6 @@ from syrupy.assertion import SnapshotAssertion
 from helpers.fleet import DALLAS, START, WEEK, instance_block, ultraserver_block
 from ultrafleet.capacity import (
     CapacityBlock,
-    CapacityBlockGroup,
     OnDemandCapacityReservation,
     PlacementGroup,
     PlacementStrategy,
@@ -92,6 +91,31 @@ class TestCapacityBlock:
         with pytest.raises(FleetError, match=message):
             instance_block(**wrong)
 
+    @pytest.mark.parametrize(
+        ("wrong", "message"),
+        [
+            ({"launch_template_version": 0}, "launch_template_version of capacity block cr-.* is 0, expected a whole"),
+            (
+                {"launch_template_version": cdk.Token.as_number({"Ref": "Version"})},
+                "launch_template_version of capacity block .*, expected a whole number from 1",
+            ),
+            ({"initial_desired_size": 18}, "initial_desired_size of capacity block cr-.* is 18, expected 0 or none"),
+            (
+                {"existing_node_group": "rack-a", "launch_template_version": 2},
+                "has existing_node_group rack-a and settings of a node group that is made here, expected one of them",
+            ),
+            ({"existing_node_group": "rack-a", "initial_desired_size": 0}, "expected one of them"),
+        ],
+    )
+    def test_fails_settings_of_its_node_group(self, wrong: dict[str, Any], message: str) -> None:
+        for block in (ultraserver_block, instance_block):
+            with pytest.raises(FleetError, match=message):
+                block(**wrong)
+
+    def test_names_its_node_group(self) -> None:
+        assert ultraserver_block().node_group("rack-a") == "rack-a-cr-00000000000000001"
+        assert ultraserver_block(existing_node_group="rack-a").node_group("rack-a") == "rack-a"
+
     def test_fails_trn3_whose_members_have_no_name(self) -> None:
         with pytest.raises(UnknownFactError, match="the instance type of trn3 Gen1 UltraServer is not known"):
             ultraserver_block(ultraserver=UltraServerType.TRN3_GEN1)
@@ -101,61 +125,6 @@ class TestCapacityBlock:
             "u-new", instance_type=InstanceType.P5EN_48XLARGE, facts=UltraServerTypeFacts(instance_count=6)
         )
         assert ultraserver_block(ultraserver=own).instance_count == 6
-
-
-class TestCapacityBlockGroup:
-    def group(self, stack: cdk.Stack, **given: Any) -> CapacityBlockGroup:
-        return CapacityBlockGroup(
-            stack,
-            "Group",
-            **{"group_name": "rack-a", "instance_type": InstanceType.P5EN_48XLARGE, "blocks": [], **given},
-        )
-
-    def test_is_a_pool_of_capacity_blocks_of_one_type(self, stack: cdk.Stack) -> None:
-        self.group(stack, blocks=[instance_block()])
-        Template.from_stack(stack).has_resource_properties(
-            "AWS::ResourceGroups::Group",
-            {
-                "Name": "rack-a",
-                "Configuration": [
-                    {
-                        "Type": "AWS::EC2::CapacityReservationPool",
-                        "Parameters": [
-                            {"Name": "instance-type", "Values": ["p5en.48xlarge"]},
-                            {"Name": "reservation-type", "Values": ["capacity-block"]},
-                        ],
-                    },
-                    {
-                        "Type": "AWS::ResourceGroups::Generic",
-                        "Parameters": [{"Name": "allowed-resource-types", "Values": ["AWS::EC2::CapacityReservation"]}],
-                    },
-                ],
-                "Resources": [{"Fn::Sub": Match.string_like_regexp("capacity-reservation/cr-00000000000000001$")}],
-            },
-        )
-
-    def test_a_token_as_name(self, stack: cdk.Stack) -> None:
-        assert self.group(stack, group_name=cdk.Fn.import_value("name")).group_name
-
-    @pytest.mark.parametrize(
-        ("wrong", "message"),
-        [
-            ({"group_name": "aws-rack"}, "not beginning with 'aws'"),
-            ({"group_name": "rack a"}, "group name is 'rack a'"),
-            ({"blocks": [ultraserver_block()]}, "holds p5en.48xlarge, got cr-.* with p6e-gb200.36xlarge"),
-        ],
-    )
-    def test_fails(self, stack: cdk.Stack, wrong: dict[str, Any], message: str) -> None:
-        with pytest.raises(FleetError, match=message):
-            self.group(stack, **wrong)
-
-    def test_minimal_snapshot(self, stack: cdk.Stack, snapshot_json: SnapshotAssertion) -> None:
-        self.group(stack)
-        assert Template.from_stack(stack).to_json() == snapshot_json
-
-    def test_maximal_snapshot(self, stack: cdk.Stack, snapshot_json: SnapshotAssertion) -> None:
-        self.group(stack, blocks=[instance_block(1), instance_block(2, start=START + WEEK, end=START + 2 * WEEK)])
-        assert Template.from_stack(stack).to_json() == snapshot_json
 
 
 def reservation(stack: cdk.Stack, **given: Any) -> OnDemandCapacityReservation:

@@ -105,7 +105,6 @@ class Site:
 
 LAUNCH_TEMPLATE = "AWS::EC2::LaunchTemplate"
 NODE_GROUP = "AWS::EKS::Nodegroup"
-GROUP = "AWS::ResourceGroups::Group"
 
 
 def only(stack: cdk.Stack, resource_type: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from aws_cdk.assertions import Annotations, Match, Template
 from syrupy.assertion import SnapshotAssertion
 
 from helpers.fleet import (
-    GROUP,
     LAUNCH_TEMPLATE,
     NODE_GROUP,
     START,
@@ -26,6 +25,7 @@ from ultrafleet.catalog import Fabric, InstanceType
 from ultrafleet.errors import FleetError
 from ultrafleet.layout import EfaIntent
 from ultrafleet.pools import NodeOptions, Taint
+from ultrafleet.rules.block_clock import least_drain_lead_minutes
 
 
 class TestAcceleratorPool:
@@ -36,20 +36,22 @@ class TestAcceleratorPool:
         assert group["CapacityType"] == "ON_DEMAND"
         assert "InstanceMarketOptions" not in only(site.stack, LAUNCH_TEMPLATE)["LaunchTemplateData"]
         assert group["Tags"] == {}
-        Template.from_stack(site.stack).resource_count_is(GROUP, 0)
+        assert group["NodegroupName"] == "h200"
 
-    def test_on_a_block_it_begins_empty(self, site: Site) -> None:
-        site.accelerator_pool(blocks=[instance_block()])
+    def test_on_a_block_it_states_no_size(self, site: Site) -> None:
+        site.accelerator_pool(nodes=None, blocks=[instance_block()])
         group = only(site.stack, NODE_GROUP)
-        assert group["ScalingConfig"] == {"MinSize": 0, "MaxSize": 4, "DesiredSize": 0}
+        assert group["NodegroupName"] == "h200-cr-00000000000000001"
+        assert group["ScalingConfig"] == {"MinSize": 0, "MaxSize": 4}
         assert group["CapacityType"] == "CAPACITY_BLOCK"
         assert group["Tags"]["ultrafleet:drain-lead-minutes"] == "60"
+        assert "ultrafleet/ultraserver" not in group["Labels"]
         assert "Placement" not in only(site.stack, LAUNCH_TEMPLATE)["LaunchTemplateData"]
 
-    def test_a_smaller_later_block_keeps_the_size(self, site: Site) -> None:
-        # MaxSize must not follow the blocks: a changed ScalingConfig empties a running pool.
-        site.accelerator_pool(nodes=4, blocks=[instance_block(1, instance_count=2)])
-        assert only(site.stack, NODE_GROUP)["ScalingConfig"]["MaxSize"] == 4
+    def test_without_blocks_its_version_is_the_pool_s(self, site: Site) -> None:
+        made = site.accelerator_pool(launch_template_version=2)
+        assert only(site.stack, NODE_GROUP)["LaunchTemplate"]["Version"] == "2"
+        assert made.node_groups["h200"].launch_template_version == 2
 
     def test_a_reservation_brings_its_placement_group(self, site: Site) -> None:
         placement = PlacementGroup(site.stack, "Placement", strategy=PlacementStrategy.CLUSTER)
@@ -126,9 +128,11 @@ class TestAcceleratorPool:
 
     def test_maximal_snapshot(self, site: Site, snapshot_json: SnapshotAssertion) -> None:
         site.accelerator_pool(
-            blocks=[instance_block(1), instance_block(2, start=START + WEEK, end=START + 2 * WEEK)],
+            blocks=[
+                instance_block(1, launch_template_version=2),
+                instance_block(2, start=START + WEEK, end=START + 2 * WEEK, instance_count=2),
+            ],
             workload="inference",
-            launch_template_version=2,
             drain_lead_minutes=75,
             options=NodeOptions(efa_intent=EfaIntent.MAX_IP_BANDWIDTH, tags={"cost-centre": "42"}),
         )
@@ -228,9 +232,29 @@ ACCELERATOR_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = 
         "is in us-east-1a, expected us-east-1b",
     ),
     (
-        "a block that holds more",
+        "other nodes than its block holds",
         lambda _: {"nodes": 3, "blocks": [instance_block()]},
-        "holds 4 instances, expected at most the 3",
+        "pool h200 has 3 nodes, expected 4, which its blocks hold at once at most: leave nodes out",
+    ),
+    (
+        "other nodes than overlapping blocks hold",
+        lambda _: {"nodes": 4, "blocks": [instance_block(1), instance_block(2)]},
+        "pool h200 has 4 nodes, expected 8",
+    ),
+    (
+        "a version on the pool with blocks",
+        lambda _: {"blocks": [instance_block()], "launch_template_version": 2},
+        "has launch_template_version 2 and capacity blocks, expected the version on the block",
+    ),
+    (
+        "a version that is none",
+        lambda _: {"launch_template_version": 0},
+        "launch_template_version of pool h200 is 0, expected a whole number from 1",
+    ),
+    (
+        "neither nodes nor blocks",
+        lambda _: {"nodes": None},
+        "nodes of pool h200 is missing, expected how many: a pool without blocks has the size it is given",
     ),
     (
         "a block of another type",
@@ -242,7 +266,11 @@ ACCELERATOR_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = 
         lambda _: {"drain_lead_minutes": 60},
         "has no capacity block, but drain_lead_minutes 60",
     ),
-    ("a lead that is too short", lambda _: {"blocks": [instance_block()], "drain_lead_minutes": 49}, "expected 50 to"),
+    (
+        "a lead that is too short",
+        lambda _: {"blocks": [instance_block()], "drain_lead_minutes": 30},
+        f"drain_lead_minutes is 30, expected {least_drain_lead_minutes(ultraserver=False)} to",
+    ),
     ("no nodes", lambda _: {"nodes": 0}, "has 0 nodes, expected 1 to 450"),
     ("more than a node group takes", lambda _: {"nodes": 451}, "has 451 nodes, expected 1 to 450"),
     ("a token as size", lambda _: {"nodes": cdk.Token.as_number({"Ref": "N"})}, "expected 1 to 450"),

@@ -2,12 +2,19 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from helpers.rehearsal_site import synthesised
-from ultrafleet.environment import Environment, load_environments
+from ultrafleet.environment import (
+    AcceleratorPoolSettings,
+    Environment,
+    UltraServerPoolSettings,
+    load_environments,
+)
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
+from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
 
 ENVIRONMENTS = Path(__file__).parent.parent.parent / "stacks" / "environments"
 
@@ -19,10 +26,25 @@ def test_the_file_says_what_the_node_groups_get(environment: Environment) -> Non
         (template,) = [
             json.loads(stack.template) for stack in stacks if stack.name.endswith(f"-pool-{nodes.pool_name}")
         ]
-        (group,) = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::EKS::Nodegroup"]
-        assert group["Labels"] == dict(nodes.labels)
-        assert group["Taints"] == [{"Key": t.key, "Value": t.value, "Effect": t.effect} for t in nodes.taints]
-        assert group["ScalingConfig"]["MaxSize"] == nodes.nodes
-        (launch,) = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::EC2::LaunchTemplate"]
-        kinds = [item["InterfaceType"] for item in launch["LaunchTemplateData"]["NetworkInterfaces"]]
-        assert nodes.efa_interfaces == sum(kind.startswith("efa") for kind in kinds)
+        groups = properties(template, "AWS::EKS::Nodegroup")
+        assert len(groups) == max(1, len(named(environment, nodes.pool_name).blocks))
+        for group in groups:
+            ultraserver = {ULTRASERVER_LABEL: group["NodegroupName"]} if nodes.ultraserver_type else {}
+            assert group["Labels"] == {**nodes.labels, **ultraserver}
+            assert set(group["Labels"]) == nodes.label_keys
+            assert group["Taints"] == [{"Key": t.key, "Value": t.value, "Effect": t.effect} for t in nodes.taints]
+            assert group["ScalingConfig"]["MaxSize"] == nodes.nodes_at_hand
+        for launch in properties(template, "AWS::EC2::LaunchTemplate"):
+            kinds = [item["InterfaceType"] for item in launch["LaunchTemplateData"]["NetworkInterfaces"]]
+            assert nodes.efa_interfaces == sum(kind.startswith("efa") for kind in kinds)
+
+
+def properties(template: dict[str, Any], resource_type: str) -> list[dict[str, Any]]:
+    found = [r["Properties"] for r in template["Resources"].values() if r["Type"] == resource_type]
+    assert found
+    return found
+
+
+def named(environment: Environment, name: str) -> UltraServerPoolSettings | AcceleratorPoolSettings:
+    (pool,) = [pool for pool in environment.pools if pool.name == name]
+    return pool

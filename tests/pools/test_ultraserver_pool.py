@@ -13,7 +13,6 @@ from syrupy.assertion import SnapshotAssertion
 
 from helpers.fleet import (
     DALLAS,
-    GROUP,
     LAUNCH_TEMPLATE,
     NODE_GROUP,
     START,
@@ -28,14 +27,16 @@ from helpers.fleet import (
 from ultrafleet.catalog import Fabric, InstanceType, InstanceTypeFacts, UltraServerType
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.layout import EfaIntent, Interface
-from ultrafleet.pools import CapacityTarget, ImportedCluster, NodeOptions, Taint
+from ultrafleet.pools import ImportedCluster, NodeOptions, Taint
+from ultrafleet.rules.block_clock import least_drain_lead_minutes
 
 
 class TestUltraServerPool:
-    def test_is_one_node_group_of_the_ultraservers_size_and_empty(self, site: Site) -> None:
+    def test_of_one_block_is_one_node_group_of_the_ultraservers_size(self, site: Site) -> None:
         site.ultraserver_pool()
         group = only(site.stack, NODE_GROUP)
-        assert group["ScalingConfig"] == {"MinSize": 0, "MaxSize": 18, "DesiredSize": 0}
+        assert group["NodegroupName"] == "rack-a-cr-00000000000000001"
+        assert group["ScalingConfig"] == {"MinSize": 0, "MaxSize": 18}
         assert group["CapacityType"] == "CAPACITY_BLOCK"
         assert group["Subnets"] == ["subnet-dallas"]
         assert group["AmiType"] == "AL2023_ARM_64_NVIDIA"
@@ -90,53 +91,23 @@ class TestUltraServerPool:
         assert "SecurityGroupIds" not in data
         assert not {"ImageId", "IamInstanceProfile", "Placement"} & set(data)
 
-    def test_launches_into_the_group_of_its_blocks(self, site: Site) -> None:
-        site.ultraserver_pool(
-            blocks=[ultraserver_block(1), ultraserver_block(2, start=START + WEEK, end=START + 2 * WEEK)]
-        )
-        template = Template.from_stack(site.stack)
-        (group_id,) = template.find_resources(GROUP)
-        template.has_resource_properties(
-            LAUNCH_TEMPLATE,
-            {
-                "LaunchTemplateData": Match.object_like(
-                    {
-                        "InstanceMarketOptions": {"MarketType": "capacity-block"},
-                        "CapacityReservationSpecification": {
-                            "CapacityReservationTarget": {
-                                "CapacityReservationResourceGroupArn": {"Fn::GetAtt": [group_id, "Arn"]}
-                            }
-                        },
-                    }
-                )
-            },
-        )
-        assert len(only(site.stack, GROUP)["Resources"]) == 2
-
-    def test_a_reservation_as_target_is_the_first_block_and_needs_no_group(self, site: Site) -> None:
-        site.ultraserver_pool(
-            blocks=[ultraserver_block(1), ultraserver_block(2, start=START + WEEK, end=START + 2 * WEEK)],
-            capacity_target=CapacityTarget.RESERVATION,
-        )
-        data = only(site.stack, LAUNCH_TEMPLATE)["LaunchTemplateData"]
-        assert data["CapacityReservationSpecification"]["CapacityReservationTarget"] == {
-            "CapacityReservationId": "cr-00000000000000001"
+    def test_launches_into_its_block(self, site: Site) -> None:
+        site.ultraserver_pool()
+        launch_template = only(site.stack, LAUNCH_TEMPLATE)
+        assert launch_template["LaunchTemplateName"] == "research-rack-a-cr-00000000000000001"
+        data = launch_template["LaunchTemplateData"]
+        assert data["InstanceMarketOptions"] == {"MarketType": "capacity-block"}
+        assert data["CapacityReservationSpecification"] == {
+            "CapacityReservationTarget": {"CapacityReservationId": "cr-00000000000000001"}
         }
+
+    def test_tells_the_schedule_its_reservation_and_its_lead(self, site: Site) -> None:
+        site.ultraserver_pool()
         assert only(site.stack, NODE_GROUP)["Tags"] == {
             "ultrafleet:schedule": "capacity-blocks",
             "ultrafleet:capacity-reservation": "cr-00000000000000001",
             "ultrafleet:drain-lead-minutes": "90",
         }
-        Template.from_stack(site.stack).resource_count_is(GROUP, 0)
-
-    def test_tells_the_schedule_its_group_and_its_lead(self, site: Site) -> None:
-        site.ultraserver_pool()
-        assert only(site.stack, NODE_GROUP)["Tags"] == {
-            "ultrafleet:schedule": "capacity-blocks",
-            "ultrafleet:capacity-block-group": "research-rack-a",
-            "ultrafleet:drain-lead-minutes": "90",
-        }
-        assert only(site.stack, GROUP)["Name"] == "research-rack-a"
 
     def test_hold_is_an_order_to_the_schedule(self, site: Site) -> None:
         site.ultraserver_pool(hold=True, drain_lead_minutes=120)
@@ -145,7 +116,7 @@ class TestUltraServerPool:
         assert tags["ultrafleet:drain-lead-minutes"] == "120"
 
     def test_pins_the_version_that_nodes_run(self, site: Site) -> None:
-        site.ultraserver_pool(launch_template_version=3)
+        site.ultraserver_pool(blocks=[ultraserver_block(launch_template_version=3)])
         group = only(site.stack, NODE_GROUP)
         assert group["LaunchTemplate"]["Version"] == "3"
         assert group["UpdateConfig"] == {"MaxUnavailable": 1, "UpdateStrategy": "MINIMAL"}
@@ -174,7 +145,7 @@ class TestUltraServerPool:
         site.ultraserver_pool(workload="inference", options=NodeOptions(labels={"team": "serving"}))
         assert only(site.stack, NODE_GROUP)["Labels"] == {
             "ultrafleet/pool": "rack-a",
-            "ultrafleet/ultraserver": "rack-a",
+            "ultrafleet/ultraserver": "rack-a-cr-00000000000000001",
             "ultrafleet/workload": "inference",
             "ultrafleet/capacity": "u-p6e-gb200x72",
             "nvidia.com/gpu.present": "true",
@@ -224,13 +195,15 @@ class TestUltraServerPool:
 
     def test_maximal_snapshot(self, site: Site, snapshot_json: SnapshotAssertion) -> None:
         site.ultraserver_pool(
-            blocks=[ultraserver_block(1), ultraserver_block(2, start=START + WEEK, end=START + 2 * WEEK)],
+            blocks=[
+                ultraserver_block(1, launch_template_version=2, initial_desired_size=0),
+                ultraserver_block(2, start=START + WEEK, end=START + 2 * WEEK),
+                ultraserver_block(3, start=START + WEEK, end=START + 2 * WEEK, existing_node_group="rack-a"),
+            ],
             workload="inference",
             node_role=None,
-            launch_template_version=2,
             drain_lead_minutes=100,
             hold=True,
-            capacity_target=CapacityTarget.RESERVATION,
             options=NodeOptions(
                 efa_intent=EfaIntent.EFA_8,
                 max_pods=110,
@@ -289,11 +262,15 @@ ULTRASERVER_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = 
         lambda site: {"subnet": site.subnet("Small", zone=DALLAS, cidr="10.0.0.0/24")},
         "has 224 usable IPs, expected 1,728 .* /21",
     ),
-    ("a lead that is too short", lambda _: {"drain_lead_minutes": 79}, "drain_lead_minutes is 79, expected 80 to"),
+    (
+        "a lead that is too short",
+        lambda _: {"drain_lead_minutes": 60},
+        f"drain_lead_minutes is 60, expected {least_drain_lead_minutes(ultraserver=True)} to",
+    ),
     (
         "launch_template_version 0",
-        lambda _: {"launch_template_version": 0},
-        "launch_template_version of pool rack-a is 0, expected a whole number from 1",
+        lambda _: {"blocks": [ultraserver_block(launch_template_version=0)]},
+        "launch_template_version of capacity block cr-00000000000000001 is 0, expected a whole number from 1",
     ),
     ("a malformed name", lambda _: {"pool_name": "Rack_A"}, "pool name is 'Rack_A', expected up to 40"),
     ("a name that is too long", lambda _: {"pool_name": "a" * 41}, "expected up to 40"),

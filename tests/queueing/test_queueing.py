@@ -119,7 +119,10 @@ def test_channels_are_counted_where_there_are_any() -> None:
 
 @pytest.mark.parametrize("spare", [-1, 18])
 def test_fails_when_no_node_is_left(spare: int) -> None:
-    with pytest.raises(FleetError, match=rf"spare_nodes_per_ultraserver is {spare}, expected 0 to 17: pool rack-a has"):
+    with pytest.raises(
+        FleetError,
+        match=rf"spare_nodes_per_ultraserver is {spare}, expected 0 to 17: an UltraServer of pool rack-a has",
+    ):
         fleet_flavors([rack()], spare_nodes_per_ultraserver=spare)
 
 

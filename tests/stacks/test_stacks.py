@@ -39,16 +39,28 @@ def resources(templates: Templates, resource_type: str) -> Iterator[dict[str, An
                 yield resource
 
 
-def pool(templates: Templates, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Launch template data and node group of a pool."""
+def pools(templates: Templates, name: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Launch template data and node group of each block of a pool, or of the pool without blocks."""
     ((stack, template),) = [(key, value) for key, value in templates.items() if key.endswith(f"-pool-{name}")]
-    (data,) = [r["Properties"]["LaunchTemplateData"] for r in resources({stack: template}, "AWS::EC2::LaunchTemplate")]
-    (group,) = [r["Properties"] for r in resources({stack: template}, "AWS::EKS::Nodegroup")]
-    return data, group
+    return [
+        (template["Resources"][group["LaunchTemplate"]["Id"]["Ref"]]["Properties"]["LaunchTemplateData"], group)
+        for group in (r["Properties"] for r in resources({stack: template}, "AWS::EKS::Nodegroup"))
+    ]
+
+
+def pool(templates: Templates, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    (found,) = pools(templates, name)
+    return found
 
 
 def layout(data: dict[str, Any]) -> list[tuple[int, int, str]]:
     return [(i["NetworkCardIndex"], i["DeviceIndex"], i["InterfaceType"]) for i in data["NetworkInterfaces"]]
+
+
+def target(data: dict[str, Any]) -> str:
+    """Capacity reservation that a launch template targets."""
+    found: str = data["CapacityReservationSpecification"]["CapacityReservationTarget"]["CapacityReservationId"]
+    return found
 
 
 GB200 = [(0, 0, "interface"), (1, 0, "efa-only"), (5, 0, "efa-only"), (9, 0, "efa-only"), (13, 0, "efa-only")]
@@ -56,16 +68,25 @@ GB200 = [(0, 0, "interface"), (1, 0, "efa-only"), (5, 0, "efa-only"), (9, 0, "ef
 
 class TestPools:
     @pytest.mark.parametrize(
-        ("environment", "name", "size"),
-        [("training", "rack-a", 18), ("training", "rack-b", 18), ("inference", "rack-c", 9)],
+        ("environment", "name", "size", "reservations"),
+        [
+            ("training", "rack-a", 18, ["cr-0aaaaaaaaaaaaaaa1", "cr-0aaaaaaaaaaaaaaa2"]),
+            ("training", "rack-b", 18, ["cr-0bbbbbbbbbbbbbbb1"]),
+            ("inference", "rack-c", 9, ["cr-0cccccccccccccc01"]),
+        ],
     )
-    def test_racks(self, shipped: dict[str, Templates], environment: str, name: str, size: int) -> None:
-        data, group = pool(shipped[environment], name)
-        assert layout(data) == GB200
-        assert group["CapacityType"] == "CAPACITY_BLOCK"
-        assert group["ScalingConfig"] == {"MinSize": 0, "MaxSize": size, "DesiredSize": 0}
-        assert data["InstanceMarketOptions"] == {"MarketType": "capacity-block"}
-        assert "Placement" not in data
+    def test_racks(
+        self, shipped: dict[str, Templates], environment: str, name: str, size: int, reservations: list[str]
+    ) -> None:
+        found = pools(shipped[environment], name)
+        for data, group in found:
+            assert layout(data) == GB200
+            assert group["CapacityType"] == "CAPACITY_BLOCK"
+            assert group["ScalingConfig"] == {"MinSize": 0, "MaxSize": size}
+            assert data["InstanceMarketOptions"] == {"MarketType": "capacity-block"}
+            assert "Placement" not in data
+        assert [target(data) for data, _ in found] == reservations
+        assert [group["NodegroupName"] for _, group in found] == [f"{name}-{block}" for block in reservations]
 
     def test_b300_on_its_reservation_in_its_placement_group(self, shipped: dict[str, Templates]) -> None:
         data, group = pool(shipped["training"], "b300")
@@ -80,7 +101,7 @@ class TestPools:
     def test_h200_on_a_block_of_instances(self, shipped: dict[str, Templates]) -> None:
         data, group = pool(shipped["inference"], "h200")
         assert len(layout(data)) == 17
-        assert group["ScalingConfig"] == {"MinSize": 0, "MaxSize": 4, "DesiredSize": 0}
+        assert group["ScalingConfig"] == {"MinSize": 0, "MaxSize": 4}
 
     def test_dev_on_demand(self, shipped: dict[str, Templates]) -> None:
         data, group = pool(shipped["dev"], "h100")
@@ -163,7 +184,7 @@ class TestEveryTemplate:
 
 
 def test_the_node_role_and_the_security_group_are_in_every_pool(shipped: dict[str, Templates]) -> None:
-    data, group = pool(shipped["training"], "rack-a")
+    data, group = pool(shipped["training"], "rack-b")
     assert group["NodeRole"] == {"Fn::ImportValue": "training-node-role-arn"}
     assert data["NetworkInterfaces"][0]["Groups"] == [
         {"Fn::ImportValue": "training-cluster-security-group-id"},

@@ -66,9 +66,10 @@ def changes(before: Templates, after: Templates) -> dict[str, set[str]]:
     }
 
 
-def logical_id(template: dict[str, Any], resource_type: str) -> str:
-    (found,) = [key for key, value in template["Resources"].items() if value["Type"] == resource_type]
-    return str(found)
+def logical_ids(template: dict[str, Any], resource_type: str) -> set[str]:
+    found = {key for key, value in template["Resources"].items() if value["Type"] == resource_type}
+    assert found
+    return found
 
 
 def pool(content: dict[str, Any], name: str) -> dict[str, Any]:
@@ -95,62 +96,102 @@ def date(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def test_a_block_appended_changes_the_members_of_the_pools_group_alone(synth: Callable[..., Templates]) -> None:
-    def edit(content: dict[str, Any]) -> None:
-        pool(content, "rack-b")["blocks"].append(
-            {
-                "capacity_reservation_id": "cr-0bbbbbbbbbbbbbbb2",
-                "availability_zone": "us-east-1-dfw-2a",
-                "start": date("2027-01-26T11:30:00+00:00"),
-                "end": date("2027-02-02T11:30:00+00:00"),
-            }
-        )
-
-    before = synth()
-    group = logical_id(before["training-pool-rack-b"], "AWS::ResourceGroups::Group")
-    assert besides(changes(before, synth(edit)), "operate") == {
-        "training-pool-rack-b": {f"/Resources/{group}/Properties/Resources", said_of_blocks("rack-b")}
+def parts(template: dict[str, Any], reservation: str) -> dict[str, str]:
+    """Logical ids of the launch template and the node group of a block, by type."""
+    return {
+        resource["Type"]: name
+        for name, resource in template["Resources"].items()
+        if reservation.replace("-", "") in name
     }
 
 
-def said_of_blocks(pool_name: str) -> str:
-    """Metadata of a pool's blocks in a template; CloudFormation doesn't deploy it alone."""
-    return f"/Metadata/ultrafleet:{pool_name}/blocks"
+def of_block(after: dict[str, Any], pool_name: str, reservation: str) -> set[str]:
+    """Paths of all that a pool's template has for one block."""
+    (output,) = [name for name in after["Outputs"] if reservation.replace("-", "") in name]
+    return {
+        *(f"/Resources/{name}" for name in parts(after, reservation).values()),
+        f"/Outputs/{output}",
+        f"/Metadata/ultrafleet:{pool_name}-{reservation}",
+    }
 
 
-def test_a_block_that_ended_and_is_removed_changes_the_group_alone(synth: Callable[..., Templates]) -> None:
+LATER = {
+    "capacity_reservation_id": "cr-0bbbbbbbbbbbbbbb2",
+    "availability_zone": "us-east-1-dfw-2a",
+    "start": date("2027-01-26T11:30:00+00:00"),
+    "end": date("2027-02-02T11:30:00+00:00"),
+}
+EARLIER = {
+    **LATER,
+    "capacity_reservation_id": "cr-0bbbbbbbbbbbbbbb0",
+    "start": date("2026-11-01T11:30:00+00:00"),
+    "end": date("2026-11-08T11:30:00+00:00"),
+}
+
+
+@pytest.mark.parametrize(("block", "index"), [(LATER, 1), (EARLIER, 0)], ids=["appended", "in front"])
+def test_a_block_more_is_a_node_group_more_and_changes_no_other(
+    synth: Callable[..., Templates], block: dict[str, Any], index: int
+) -> None:
     before = synth()
-    group = logical_id(before["training-pool-rack-a"], "AWS::ResourceGroups::Group")
+    after = synth(lambda content: pool(content, "rack-b")["blocks"].insert(index, block))
+    found = of_block(after["training-pool-rack-b"], "rack-b", block["capacity_reservation_id"])
+    assert len(found) == 4
+    assert besides(changes(before, after), "operate") == {"training-pool-rack-b": found}
+
+
+def test_a_block_that_ended_and_is_removed_is_a_node_group_less(synth: Callable[..., Templates]) -> None:
+    before = synth()
     after = synth(lambda content: pool(content, "rack-a")["blocks"].pop(0))
     assert besides(changes(before, after), "operate") == {
-        "training-pool-rack-a": {f"/Resources/{group}/Properties/Resources", said_of_blocks("rack-a")}
+        "training-pool-rack-a": of_block(before["training-pool-rack-a"], "rack-a", "cr-0aaaaaaaaaaaaaaa1")
     }
+
+
+def test_an_overlapping_block_is_room_for_two_ultraservers_in_the_queue(synth: Callable[..., Templates]) -> None:
+    overlapping = {**LATER, "start": date("2027-01-20T11:30:00+00:00")}
+    before = synth()
+    after = synth(lambda content: pool(content, "rack-b")["blocks"].append(overlapping))
+    assert set(besides(changes(before, after), "queue", "operate")) == {"training-pool-rack-b"}
 
 
 def test_an_extension_changes_no_resource(synth: Callable[..., Templates]) -> None:
     def edit(content: dict[str, Any]) -> None:
         pool(content, "rack-b")["blocks"][-1]["end"] = date("2027-02-09T11:30:00+00:00")
 
-    assert changes(synth(), synth(edit)) == {"training-pool-rack-b": {said_of_blocks("rack-b")}}
+    assert changes(synth(), synth(edit)) == {
+        "training-pool-rack-b": {"/Metadata/ultrafleet:rack-b-cr-0bbbbbbbbbbbbbbb1/blocks"}
+    }
 
 
-def test_a_label_changes_the_labels_of_the_node_group_alone(synth: Callable[..., Templates]) -> None:
+def test_an_existing_node_group_leaves_metadata_alone(synth: Callable[..., Templates]) -> None:
+    """For a block that is run by a node group of its own nothing is made; the other blocks are as they were."""
     before = synth()
-    group = logical_id(before["training-pool-rack-a"], "AWS::EKS::Nodegroup")
+    after = synth(lambda content: pool(content, "rack-a")["blocks"][0].update(existing_node_group="rack-a"))
+    gone = of_block(before["training-pool-rack-a"], "rack-a", "cr-0aaaaaaaaaaaaaaa1")
+    assert changes(before, after) == {"training-pool-rack-a": {*gone, "/Metadata/ultrafleet:rack-a"}}
+
+
+def test_a_label_changes_the_labels_of_the_node_groups_alone(synth: Callable[..., Templates]) -> None:
+    before = synth()
+    groups = logical_ids(before["training-pool-rack-a"], "AWS::EKS::Nodegroup")
     after = synth(lambda content: pool(content, "rack-a").update(node={"labels": {"team": "post-training"}}))
-    assert changes(before, after) == {"training-pool-rack-a": {f"/Resources/{group}/Properties/Labels/team"}}
+    assert changes(before, after) == {
+        "training-pool-rack-a": {f"/Resources/{group}/Properties/Labels/team" for group in groups}
+    }
 
 
-def test_an_instance_tag_changes_tags_and_the_unpinned_template(synth: Callable[..., Templates]) -> None:
+def test_an_instance_tag_changes_tags_and_the_unpinned_templates(synth: Callable[..., Templates]) -> None:
     before = synth()
     template = before["training-pool-rack-a"]
-    node_group = logical_id(template, "AWS::EKS::Nodegroup")
-    launch_template = logical_id(template, "AWS::EC2::LaunchTemplate")
     after = synth(lambda content: pool(content, "rack-a").update(node={"tags": {"team": "post-training"}}))
     assert changes(before, after) == {
         "training-pool-rack-a": {
-            f"/Resources/{node_group}/Properties/Tags/team",
-            f"/Resources/{launch_template}/Properties/LaunchTemplateData/TagSpecifications",
+            *(f"/Resources/{name}/Properties/Tags/team" for name in logical_ids(template, "AWS::EKS::Nodegroup")),
+            *(
+                f"/Resources/{name}/Properties/LaunchTemplateData/TagSpecifications"
+                for name in logical_ids(template, "AWS::EC2::LaunchTemplate")
+            ),
         }
     }
 
@@ -195,28 +236,27 @@ def test_a_library_upgrade_that_changes_user_data_makes_a_version_that_no_node_r
     pools = {stack for stack in before if "-pool-" in stack}
     assert set(found) == pools
     for stack in pools:
-        launch_template = logical_id(before[stack], "AWS::EC2::LaunchTemplate")
         assert found[stack] == {
             f"/Resources/{launch_template}/Properties/LaunchTemplateData/UserData/Fn::Base64/Fn::Join"
+            for launch_template in logical_ids(before[stack], "AWS::EC2::LaunchTemplate")
         }
 
 
-def test_a_generation_changes_the_pinned_version_alone(synth: Callable[..., Templates]) -> None:
+def test_a_launch_template_version_changes_the_block_s_alone(synth: Callable[..., Templates]) -> None:
     before = synth()
-    group = logical_id(before["training-pool-rack-a"], "AWS::EKS::Nodegroup")
-    after = synth(lambda content: pool(content, "rack-a").update(launch_template_version=2))
-    version = f"/Resources/{group}/Properties/LaunchTemplate/Version"
+    group = parts(before["training-pool-rack-a"], "cr-0aaaaaaaaaaaaaaa1")["AWS::EKS::Nodegroup"]
+    after = synth(lambda content: pool(content, "rack-a")["blocks"][0].update(launch_template_version=2))
     found = changes(before, after)["training-pool-rack-a"]
-    assert version in found
+    version = f"/Resources/{group}/Properties/LaunchTemplate/Version"
     assert {path for path in found if path.startswith("/Resources/")} == {version}
 
 
-def test_hold_changes_a_tag_alone(synth: Callable[..., Templates]) -> None:
+def test_hold_changes_a_tag_of_each_node_group_alone(synth: Callable[..., Templates]) -> None:
     before = synth()
-    group = logical_id(before["training-pool-rack-a"], "AWS::EKS::Nodegroup")
+    groups = logical_ids(before["training-pool-rack-a"], "AWS::EKS::Nodegroup")
     after = synth(lambda content: pool(content, "rack-a").update(hold=True))
     assert changes(before, after) == {
-        "training-pool-rack-a": {f"/Resources/{group}/Properties/Tags/ultrafleet:schedule"}
+        "training-pool-rack-a": {f"/Resources/{group}/Properties/Tags/ultrafleet:schedule" for group in groups}
     }
 
 
