@@ -3,7 +3,7 @@
 # ruff: noqa: E501 - the table of refusals has one in each line
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,56 @@ def pool(content: Content, name: str) -> Content:
 def block(content: Content, name: str = "rack-b", number: int = 0) -> Content:
     found: Content = pool(content, name)["blocks"][number]
     return found
+
+
+def on_blocks(pool: Content, **given: Any) -> None:
+    """Put the b300 pool on a capacity block of two instances."""
+    bought = {
+        "capacity_reservation_id": "cr-0eeeeeeeeeeeeeee1",
+        "availability_zone": "us-east-1b",
+        "start": datetime(2026, 12, 1, 11, 30, tzinfo=UTC),
+        "end": datetime(2026, 12, 15, 11, 30, tzinfo=UTC),
+        "instance_count": 2,
+    }
+    for key in ("capacity_reservation", "nodes"):
+        pool.pop(key)
+    pool.update(blocks=[bought], **given)
+
+
+def overlapping(content: Content) -> None:
+    """Let the second block of rack-a begin a week before the first ends."""
+    block(content, "rack-a", 1)["start"] -= timedelta(days=7)
+
+
+class TestBlocks:
+    def test_nodes_follow_from_the_blocks(self, load: Load) -> None:
+        for nodes in ({}, {"nodes": 2}):
+            training = load(lambda c, nodes=nodes: on_blocks(pool(c, "b300"), **nodes))
+            assert isinstance(training, Environment)
+            assert training.pools[2].max_nodes == 2
+
+    def test_while_blocks_overlap_both_ultraservers_are_counted(self, load: Load) -> None:
+        training = load(overlapping)
+        assert isinstance(training, Environment)
+        facts = fleet_facts(training)
+        assert (facts.ultraservers, facts.nodes, facts.accelerators) == (3, 3 * 18 + 2, 3 * 72 + 2 * 8)
+        assert facts.cost.usd_per_hour == pytest.approx(3 * 761.904 + 2 * 142.416)
+        (dallas,) = [subnet for subnet in facts.subnets if subnet.name == "dallas"]
+        assert dallas.demand == 3 * 1728
+        rack = environment_pool_nodes(training)[0]
+        assert (rack.nodes, rack.nodes_at_hand, rack.ultraservers) == (36, 18, 2)
+
+    def test_an_existing_node_group_is_counted(self, load: Load) -> None:
+        training = load(lambda c: block(c).update(existing_node_group="rack-b"))
+        assert isinstance(training, Environment)
+        assert fleet_facts(training).ultraservers == 2
+        assert training.pools[1].capacity_blocks[0].node_group("rack-b") == "rack-b"
+
+    def test_blocks_state_what_their_node_groups_do(self, load: Load) -> None:
+        training = load(lambda c: block(c).update(launch_template_version=3, initial_desired_size=0))
+        assert isinstance(training, Environment)
+        (made,) = training.pools[1].capacity_blocks
+        assert (made.launch_template_version, made.initial_desired_size) == (3, 0)
 
 
 class TestFacts:
@@ -162,7 +212,13 @@ REFUSALS: list[tuple[str, Callable[[Content], object], str]] = [
     ("a reservation that isn't there", lambda c: pool(c, "b300").update(capacity_reservation="h100"), "names capacity reservation 'h100', expected one of b300"),
     ("a zone of another region", lambda c: c["network"]["subnets"][6].update(availability_zone="eu-west-1a"), "subnet b300-b is in eu-west-1a, expected a zone of us-east-1"),
     ("a malformed zone", lambda c: c["network"]["subnets"][6].update(availability_zone="us-east-1"), r"network.subnets\[6\].availability_zone: got 'us-east-1'"),
-    ("launch_template_version 0", lambda c: pool(c, "rack-a").update(launch_template_version=0), r"pools\[0\].launch_template_version: got 0"),
+    ("launch_template_version 0", lambda c: block(c).update(launch_template_version=0), r"pools\[1\].blocks\[0\].launch_template_version: got 0"),
+    ("launch_template_version 0 of a pool", lambda c: pool(c, "b300").update(launch_template_version=0), r"pools\[2\].launch_template_version: got 0"),
+    ("a size in a block", lambda c: block(c).update(initial_desired_size=18), r"pools\[1\].blocks\[0\].initial_desired_size: got 18"),
+    ("an existing node group with a version", lambda c: block(c).update(existing_node_group="rack-b", launch_template_version=2), r"pools\[1\]: .*cr-0bbbbbbbbbbbbbbb1 has existing_node_group rack-b and settings of a node group"),
+    ("a pool without size or blocks", lambda c: pool(c, "b300").pop("nodes"), r"pools\[2\]: nodes is missing, expected how many: a pool without blocks has the size it states"),
+    ("other nodes than blocks hold", lambda c: on_blocks(pool(c, "b300"), nodes=3), r"pools\[2\]: pool b300 has 3 nodes, expected 2, which its blocks hold at once at most"),
+    ("a version on a pool with blocks", lambda c: on_blocks(pool(c, "b300"), launch_template_version=2), r"pools\[2\]: launch_template_version is 2 on a pool with blocks, expected it on the block whose nodes run it: move it there"),
     ("a name of its own", lambda c: c.update(name="other"), "name: got 'other', expected none: the file's name names it"),
 ]  # fmt: skip
 
