@@ -19,9 +19,9 @@ from helpers.rehearsal_ec2 import (
     Scene,
     embedded_account,
 )
+from ultrafleet.rehearsal.assumptions import PAYMENT
 from ultrafleet.rehearsal.ec2.engine.launch import launch
 from ultrafleet.rehearsal.ec2.state.instances import Lifetimes, running, terminate
-from ultrafleet.rehearsal.ec2.state.reservations import PAYMENT_TIME
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 from ultrafleet.rules.block_clock import validate_block_window
 
@@ -55,17 +55,29 @@ def test_a_block_is_described_as_ec2_does(scene: Scene) -> None:
     assert "LaunchStatus" not in _reservation(scene, P5EN_BLOCK)
 
 
-def test_seeding_again_extends_and_keeps_the_id(scene: Scene) -> None:
-    later = END + timedelta(days=7)
+def _seed(scene: Scene, end: datetime) -> None:
     scene.reservations.seed_block(
         capacity_reservation_id=ULTRASERVER,
         instance_type="p6e-gb200.36xlarge",
         instance_count=18,
         availability_zone=DALLAS,
         start=START,
-        end=later,
+        end=end,
         ultraserver_type="u-p6e-gb200x72",
     )
+
+
+def test_seeding_again_with_an_earlier_end_ends_nothing(scene: Scene) -> None:
+    launch(scene.p6e())
+    _seed(scene, NOW - timedelta(hours=1))
+    SIMULATED_ACCOUNT.advance(NOW + timedelta(hours=1))
+    assert (_state(scene, ULTRASERVER), _reservation(scene, ULTRASERVER)["EndDate"]) == ("active", END)
+    assert len(running(ACCOUNT, REGION, {})) == 1
+
+
+def test_seeding_again_extends_and_keeps_the_id(scene: Scene) -> None:
+    later = END + timedelta(days=7)
+    _seed(scene, later)
     launch(scene.p6e())
     SIMULATED_ACCOUNT.advance(END + timedelta(hours=1))
     assert _reservation(scene, ULTRASERVER)["EndDate"] == later
@@ -246,7 +258,7 @@ def test_bought_ultraservers_are_a_block_each_and_live_by_the_clock(scene: Scene
     assert [one["CapacityReservationIds"] for one in answer["CapacityBlocks"]] == [[one] for one in ids]
     assert {one["UltraserverType"] for one in answer["CapacityBlocks"]} == {"u-p6e-gb200x72"}
     seen = [_state(scene, ids[0])]
-    for moment in (NOW + PAYMENT_TIME, offering["StartDate"], offering["EndDate"]):
+    for moment in (NOW + PAYMENT, offering["StartDate"], offering["EndDate"]):
         SIMULATED_ACCOUNT.advance(moment)
         seen.append(_state(scene, ids[0]))
     assert seen == ["payment-pending", "scheduled", "active", "expired"]
@@ -265,45 +277,6 @@ def test_an_offering_is_not_for_sale_after_its_start(scene: Scene) -> None:
         )
 
 
-def _extensions(scene: Scene, hours: int, reservation_id: str = ULTRASERVER) -> list[dict[str, Any]]:
-    answer = scene.ec2.describe_capacity_block_extension_offerings(
-        CapacityBlockExtensionDurationHours=hours, CapacityReservationId=reservation_id
-    )
-    found: list[dict[str, Any]] = answer["CapacityBlockExtensionOfferings"]
-    return found
-
-
-def test_an_extension_moves_the_end_and_keeps_the_id(scene: Scene) -> None:
-    offering = _extensions(scene, 48)[0]
-    assert (offering["CapacityBlockExtensionStartDate"], offering["StartDate"]) == (END, START)
-    assert float(offering["UpfrontFee"]) == pytest.approx(48 * 761.904)
-    bought = scene.ec2.purchase_capacity_block_extension(
-        CapacityBlockExtensionOfferingId=offering["CapacityBlockExtensionOfferingId"],
-        CapacityReservationId=ULTRASERVER,
-    )["CapacityBlockExtensions"][0]
-    assert bought["CapacityBlockExtensionEndDate"] == END + timedelta(days=2)
-    assert _reservation(scene, ULTRASERVER)["EndDate"] == END + timedelta(days=2)
-    with pytest.raises(ClientError, match="InvalidCapacityBlockExtensionOfferingIdNotFound"):
-        scene.ec2.purchase_capacity_block_extension(
-            CapacityBlockExtensionOfferingId=offering["CapacityBlockExtensionOfferingId"],
-            CapacityReservationId=ULTRASERVER,
-        )
-
-
-def test_an_extension_is_offered_until_an_hour_before_the_end_and_up_to_182_days(scene: Scene) -> None:
-    assert _extensions(scene, 24, scene.odcr) == []
-    assert _extensions(scene, 182 * 24) == []
-    SIMULATED_ACCOUNT.advance(END - timedelta(hours=1))
-    offering = _extensions(scene, 24)[0]
-    SIMULATED_ACCOUNT.advance(END - timedelta(minutes=59))
-    assert _extensions(scene, 24) == []
-    with pytest.raises(ClientError, match="InvalidParameterValue"):
-        scene.ec2.purchase_capacity_block_extension(
-            CapacityBlockExtensionOfferingId=offering["CapacityBlockExtensionOfferingId"],
-            CapacityReservationId=ULTRASERVER,
-        )
-
-
 def test_blocks_and_their_status(scene: Scene) -> None:
     launch(scene.p6e())
     blocks = scene.ec2.describe_capacity_blocks(Filters=[{"Name": "ultraserver-type", "Values": ["u-p6e-*"]}])
@@ -316,6 +289,10 @@ def test_blocks_and_their_status(scene: Scene) -> None:
         18,
         17,
     )
+    assert status["TotalUnavailableCapacity"] == 0  # in use, and well
+    scene.reservations.failed_checks.add(running(ACCOUNT, REGION, {})[0].id)
+    status = scene.ec2.describe_capacity_block_status(CapacityBlockIds=[block_id])["CapacityBlockStatuses"][0]
+    assert (status["TotalAvailableCapacity"], status["TotalUnavailableCapacity"]) == (17, 1)
     assert len(running(ACCOUNT, REGION, {})) == 1
     impaired = [{"Name": "interconnect-status", "Values": ["impaired"]}]
     assert len(scene.ec2.describe_capacity_block_status(Filters=impaired)["CapacityBlockStatuses"]) == 1
@@ -332,6 +309,24 @@ def test_an_override_ends(scene: Scene) -> None:
     scene.reservations.override(ULTRASERVER)
     found = _reservation(scene, ULTRASERVER)
     assert (found["State"], found["LaunchStatus"]) == ("active", "launchable")
+
+
+def test_an_override_may_end_by_itself(scene: Scene) -> None:
+    scene.reservations.override(ULTRASERVER, state="assessing", until=NOW + timedelta(minutes=7))
+    SIMULATED_ACCOUNT.advance(NOW + timedelta(minutes=6))
+    assert _state(scene, ULTRASERVER) == "assessing"
+    SIMULATED_ACCOUNT.advance(NOW + timedelta(minutes=7))
+    assert _state(scene, ULTRASERVER) == "active"
+
+
+def test_a_start_may_be_told_late(scene: Scene) -> None:
+    start = NOW + timedelta(hours=1)
+    scene.reservations.get(ULTRASERVER).start = start
+    SIMULATED_ACCOUNT.readings.add("block-state-late")
+    SIMULATED_ACCOUNT.advance(start + timedelta(minutes=4))
+    assert _state(scene, ULTRASERVER) == "scheduled"
+    SIMULATED_ACCOUNT.advance(start + timedelta(minutes=5))
+    assert _state(scene, ULTRASERVER) == "active"
 
 
 @pytest.mark.parametrize(("reservation", "minutes"), [(ULTRASERVER, 60), (P5EN_BLOCK, 30)])

@@ -13,6 +13,7 @@ from helpers.rehearsal_ec2 import ACCOUNT, DALLAS, END, NOW, P5EN_BLOCK, REGION,
 from ultrafleet.catalog import InstanceType
 from ultrafleet.catalog.source import Source
 from ultrafleet.layout import Interface, efa_layout
+from ultrafleet.rehearsal.assumptions import CLEAN_UP
 from ultrafleet.rehearsal.ec2.engine.launch import launch
 from ultrafleet.rehearsal.ec2.rules import launch as launch_rules
 from ultrafleet.rehearsal.ec2.rules.launch import LAUNCH_RULES, check, settled
@@ -153,6 +154,10 @@ def _group_of_a_full_block(scene: Scene) -> None:
         launch(scene.p5en())
 
 
+def _group_of_the_ultraserver(_: Scene) -> None:
+    SIMULATED_ACCOUNT.part(ReservationGroups, ACCOUNT, REGION).set_members(GROUP_ARN, [ULTRASERVER])
+
+
 CASES = [
     Case(rule="type-unknown", code="InvalidParameterValue", request=lambda s: s.request("m99.large", {})),
     Case(rule="subnet-unknown", code="InvalidSubnetID.NotFound", request=lambda s: s.p5(subnet_id="subnet-0dead")),
@@ -212,7 +217,12 @@ CASES = [
     Case(
         rule="reservation-group-unknown",
         code="InvalidParameterValue",
-        request=lambda s: s.p6e(_into_group(GROUP_ARN)),
+        request=lambda s: s.p5en(_into_group(GROUP_ARN)),
+    ),
+    Case(
+        rule="reservation-group-local-zone",
+        code="UnsupportedOperation",
+        request=_after(lambda s: s.p6e(_into_group(GROUP_ARN)), _group_of_the_ultraserver),
     ),
     Case(
         rule="block-market-missing", code="InvalidParameterValue", request=_without(Scene.p6e, "InstanceMarketOptions")
@@ -428,6 +438,26 @@ def test_terminated_instances_give_back_capacity_and_addresses(scene: Scene) -> 
     assert shown["StateReason"]["Message"] == "scaled in"
     assert shown["StateTransitionReason"] == "Service initiated (2026-11-02 10:00:00 GMT)"
     launch(scene.p5en())
+
+
+def test_a_block_takes_a_replacement_after_its_clean_up(scene: Scene) -> None:
+    first, _ = launch(scene.p5en()), launch(scene.p5en())
+    SIMULATED_ACCOUNT.advance(NOW + timedelta(hours=1))
+    terminate(ACCOUNT, REGION, [first], reason="gone")
+    with pytest.raises(Refusal) as refused:
+        launch(scene.p5en())
+    assert refused.value.rule == "reservation-full"
+    SIMULATED_ACCOUNT.advance(NOW + timedelta(hours=1) + CLEAN_UP - timedelta(minutes=1))
+    assert scene.reservations.available(scene.reservations.get(P5EN_BLOCK)) == 0
+    SIMULATED_ACCOUNT.advance(NOW + timedelta(hours=1) + CLEAN_UP)
+    launch(scene.p5en())
+
+
+def test_a_reservation_on_demand_takes_a_replacement_at_once(scene: Scene) -> None:
+    first, _ = launch(scene.p6_b300()), launch(scene.p6_b300())
+    SIMULATED_ACCOUNT.advance(NOW + timedelta(hours=1))
+    terminate(ACCOUNT, REGION, [first], reason="gone")
+    launch(scene.p6_b300())
 
 
 def test_addresses_of_terminated_instances_are_used_again(scene: Scene) -> None:

@@ -1,5 +1,6 @@
 """Why the embedded EKS refuses a cluster or a node group: each rule alone."""
 
+import base64
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 ACCOUNT, REGION = "111122223333", "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/node"
 Request = dict[str, Any]
+KEY = {"clusterName": "training", "nodegroupName": "pool"}
+NONE = {"desiredSize": 0}
 
 
 class Scene:
@@ -82,14 +85,30 @@ class Scene:
         other = self.call("ec2", "create_vpc", CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
         return self.group(subnets=[self.subnet("10.1.0.0/24", "us-east-1a", other)])
 
+    def partial_sizes(self) -> Request:
+        SIMULATED_ACCOUNT.readings.add("node-group-sizes-refused")
+        return self.group(scalingConfig={"minSize": 0, "maxSize": 2})
+
     def on_blocks(self, **data: Any) -> Request:
         return self.group(capacityType="CAPACITY_BLOCK", launchTemplate=self.template(**data))
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 MARKET = {"InstanceMarketOptions": {"MarketType": "capacity-block"}}
 TARGET = {
     "CapacityReservationSpecification": {"CapacityReservationTarget": {"CapacityReservationId": "cr-0aaaaaaaaaaaaaaa1"}}
 }
+GROUP_TARGET = {
+    "CapacityReservationSpecification": {
+        "CapacityReservationTarget": {
+            "CapacityReservationResourceGroupArn": f"arn:aws:resource-groups:{REGION}:{ACCOUNT}:group/blocks"
+        }
+    }
+}
+IMAGE = "ami-0123456789abcdef0"
 TAINTS = [{"key": f"k{number}", "value": "v", "effect": "NO_SCHEDULE"} for number in range(51)]
 
 GROUPS: dict[str, Callable[[Scene], Request]] = {
@@ -108,6 +127,14 @@ GROUPS: dict[str, Callable[[Scene], Request]] = {
     "block-without-market": lambda scene: scene.on_blocks(**TARGET),
     "market-without-block": lambda scene: scene.group(launchTemplate=scene.template(**MARKET, **TARGET)),
     "block-without-target": lambda scene: scene.on_blocks(**MARKET),
+    "block-by-group": lambda scene: scene.on_blocks(**MARKET, **GROUP_TARGET),
+    "custom-without-image": lambda scene: scene.group(amiType="CUSTOM"),
+    "image-beside-ami-type": lambda scene: scene.group(launchTemplate=scene.template(ImageId=IMAGE)),
+    "version-beside-image": lambda scene: scene.group(
+        amiType="CUSTOM", version="1.34", launchTemplate=scene.template(ImageId=IMAGE)
+    ),
+    "user-data-not-mime": lambda scene: scene.group(launchTemplate=scene.template(UserData=encoded("#!/bin/sh"))),
+    "sizes-partial": Scene.partial_sizes,
     "sizes": lambda scene: scene.group(scalingConfig={"minSize": 2, "maxSize": 1, "desiredSize": 0}),
     "node-quota": lambda scene: scene.group(scalingConfig={"minSize": 0, "maxSize": 451, "desiredSize": 0}),
     "subnet-missing": lambda scene: scene.group(subnets=[*scene.subnets, "subnet-0123456789abcdef0"]),
@@ -169,6 +196,89 @@ def test_a_node_group_is_refused_by_one_rule_alone(scene: Scene, name: str, monk
     assert caught.value.code == rule.code
     monkeypatch.setattr(node_group_rules, "NODEGROUP_RULES", [other for other in rules if other.id != name])
     scene.create_group(request)
+
+
+UPDATES: dict[str, tuple[str, Request]] = {
+    "sizes": ("config", {"scalingConfig": {"maxSize": 1}}),
+    "node-quota": ("config", {"scalingConfig": {"maxSize": 451}}),
+    "taint-quota": ("config", {"taints": {"addOrUpdateTaints": TAINTS}}),
+    "reserved-label": ("config", {"labels": {"addOrUpdateLabels": {"node-role.kubernetes.io/x": "y"}}}),
+    "block-by-group": ("version", {**MARKET, **GROUP_TARGET}),
+    "block-without-target": ("version", MARKET),
+    "profile-in-template": ("version", {**MARKET, **TARGET, "IamInstanceProfile": {"Name": "x"}}),
+    "user-data-not-mime": ("version", {**MARKET, **TARGET, "UserData": encoded("#!/bin/sh")}),
+}
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_an_update_is_refused_as_a_creation_is(scene: Scene, name: str) -> None:
+    template = scene.template(**MARKET, **TARGET)
+    sizes = {"minSize": 0, "maxSize": 2, "desiredSize": 2}
+    scene.create_group(scene.group(capacityType="CAPACITY_BLOCK", launchTemplate=template, scalingConfig=sizes | NONE))
+    scene.call("eks", "update_nodegroup_config", **KEY, scalingConfig=sizes)
+    kind, given = UPDATES[name]
+    if kind == "version":
+        data = {"InstanceType": "p5.4xlarge", **given}
+        made = {"LaunchTemplateId": template["id"], "LaunchTemplateData": data}
+        scene.call("ec2", "create_launch_template_version", **made)
+        given = {"launchTemplate": {"id": template["id"], "version": "2"}}
+    (rule,) = [rule for rule in node_group_rules.NODEGROUP_RULES if rule.id == name]
+    before = scene.call("eks", "describe_nodegroup", **KEY)["nodegroup"]
+    with pytest.raises(Refusal) as caught:
+        scene.call("eks", f"update_nodegroup_{kind}", **KEY, **given)
+    assert caught.value.code == rule.code
+    assert scene.call("eks", "describe_nodegroup", **KEY)["nodegroup"] == before
+
+
+def test_an_update_without_a_size_leaves_it(scene: Scene) -> None:
+    scene.create_group(scene.group(scalingConfig={"minSize": 0, "maxSize": 2, "desiredSize": 1}))
+    scene.call("eks", "update_nodegroup_config", **KEY, scalingConfig={"minSize": 0, "maxSize": 4})
+    sizes = scene.call("eks", "describe_nodegroup", **KEY)["nodegroup"]["scalingConfig"]
+    assert sizes == {"minSize": 0, "maxSize": 4, "desiredSize": 1}
+
+
+class TestUserData:
+    """Nodes whose user data doesn't bring them into the cluster."""
+
+    NODEADM = (
+        'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="//"\n\n--//\n'
+        "Content-Type: application/node.eks.aws\n\n{}\n--//--\n"
+    )
+    CONFIG = "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec: {}\n"
+
+    @pytest.mark.parametrize(
+        ("ami_type", "data", "says"),
+        [
+            ("BOTTLEROCKET_x86_64_NVIDIA", {"UserData": encoded(NODEADM.format(CONFIG))}, "not TOML"),
+            ("AL2023_x86_64_NVIDIA", {"UserData": encoded(NODEADM.format("[settings]\n"))}, "no NodeConfig"),
+            ("CUSTOM", {"ImageId": IMAGE}, "no user data"),
+        ],
+    )
+    def test_that_no_node_joins_with(self, scene: Scene, ami_type: str, data: Request, says: str) -> None:
+        sizes = {"minSize": 0, "maxSize": 2, "desiredSize": 1}
+        template = scene.template(InstanceType="m6i.large", **data)
+        scene.create_group(scene.group(amiType=ami_type, launchTemplate=template, scalingConfig=sizes))
+        found = scene.call("eks", "describe_nodegroup", **KEY)["nodegroup"]
+        assert found["status"] == "CREATE_FAILED"
+        (issue,) = found["health"]["issues"]
+        assert issue["code"] == "NodeCreationFailure"
+        assert "Instances failed to join the kubernetes cluster" in issue["message"]
+        assert says in issue["message"]
+
+    @pytest.mark.parametrize(
+        ("ami_type", "data"),
+        [
+            ("BOTTLEROCKET_x86_64_NVIDIA", {"UserData": encoded("[settings.kubernetes]\nmax-pods = 64\n")}),
+            ("AL2023_x86_64_NVIDIA", {"UserData": encoded(NODEADM.format(CONFIG))}),
+            ("AL2023_x86_64_NVIDIA", {}),
+            ("CUSTOM", {"ImageId": IMAGE, "UserData": encoded("#!/bin/sh")}),
+        ],
+    )
+    def test_that_nodes_join_with(self, scene: Scene, ami_type: str, data: Request) -> None:
+        sizes = {"minSize": 0, "maxSize": 2, "desiredSize": 1}
+        template = scene.template(InstanceType="m6i.large", **data)
+        scene.create_group(scene.group(amiType=ami_type, launchTemplate=template, scalingConfig=sizes))
+        assert scene.call("eks", "describe_nodegroup", **KEY)["nodegroup"]["status"] == "ACTIVE"
 
 
 @pytest.mark.parametrize("name", CLUSTERS)

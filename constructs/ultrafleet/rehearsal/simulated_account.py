@@ -72,6 +72,8 @@ class SimulatedAccount:
         self._parts: dict[tuple[type[Any], str, str], Any] = {}
         self._actors: list[Actor] = list(self._clocks)
         self.checks: list[FaultCheck] = []
+        self.readings: set[str] = set()
+        """Names of faults under which AWS is read in another way than `assumptions.py` says."""
         self.changes = 0
         """Number of calls that may have changed something: a clock may skip work while it stays."""
 

@@ -4,6 +4,7 @@ from functools import cache
 
 from ultrafleet.rehearsal.ec2 import clock
 from ultrafleet.rehearsal.ec2.api import (
+    block_extensions,
     blocks,
     placement_groups,
     reservations,
@@ -28,6 +29,7 @@ def install() -> None:
         reservations,
         placement_groups,
         blocks,
+        block_extensions,
         topology,
         run_instances,
         resource_groups,

@@ -1,14 +1,52 @@
-"""EC2's clock: instances of capacity blocks are reclaimed before the block ends."""
+"""EC2's clocks: extensions of blocks are paid or fail, and instances are reclaimed before their block ends."""
 
 from datetime import datetime
 from typing import Final
 
+from ultrafleet.rehearsal.assumptions import EXTENSION_PAYMENT
+from ultrafleet.rehearsal.ec2.state.block_sales import BlockSales, PurchasedExtension
 from ultrafleet.rehearsal.ec2.state.instances import Lifetimes, terminate
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
+PAYMENT_PENDING: Final = EXTENSION_PAYMENT.fault
+"""Fault under which extensions are not paid."""
+PAYMENT_FAILS: Final = "extension-payment-fails"
+"""Fault under which the payment of an extension fails."""
 RECLAIM_REASON: Final = "The Capacity Block is ending"
 """State reason of an instance that EC2 reclaimed (wording of this emulator: AWS documents none)."""
+
+
+class ExtensionClock:
+    """Settles the extensions of blocks: a paid one moves the end, one that isn't paid in time fails."""
+
+    def next_moment(self, after: datetime) -> datetime | None:
+        """Next moment at which an extension is paid or fails."""
+        moments = [
+            moment
+            for sales in SIMULATED_ACCOUNT.parts(BlockSales)
+            for bought in sales.history
+            if bought.is_pending
+            for moment in (bought.paid, bought.fails)
+            if moment > after
+        ]
+        return min(moments, default=None)
+
+    def act(self, now: datetime) -> None:
+        """Settle what is due."""
+        for sales in SIMULATED_ACCOUNT.parts(BlockSales):
+            reservations = SIMULATED_ACCOUNT.part(Reservations, sales.account_id, sales.region)
+            for bought in sales.history:
+                if bought.is_pending:
+                    self._settle(bought, reservations, now)
+
+    def _settle(self, bought: PurchasedExtension, reservations: Reservations, now: datetime) -> None:
+        due = now >= bought.paid
+        if now >= bought.fails or (due and PAYMENT_FAILS in SIMULATED_ACCOUNT.readings):
+            bought.status = "payment-failed"
+        elif due and PAYMENT_PENDING not in SIMULATED_ACCOUNT.readings:
+            bought.status = "payment-succeeded"
+            reservations.get(bought.extension.capacity_reservation_id).end = bought.extension.end
 
 
 class ReclaimClock:
@@ -24,8 +62,8 @@ class ReclaimClock:
             moment
             for reservations in SIMULATED_ACCOUNT.parts(Reservations)
             for block in reservations.blocks
-            for moment in (block.paid, block.start, block.reclaim_start, block.end)
-            if moment is not None and moment > after
+            for moment in block.moments
+            if moment > after
         ]
         return min(moments, default=None)
 
@@ -43,5 +81,6 @@ class ReclaimClock:
 
 
 def install() -> None:
-    """Let EC2 reclaim the instances of every account's blocks, once."""
+    """Let EC2 settle the extensions of every account's blocks, and then reclaim instances, once."""
+    SIMULATED_ACCOUNT.add_clock(ExtensionClock())
     SIMULATED_ACCOUNT.add_clock(ReclaimClock())

@@ -1,6 +1,6 @@
 """EKS of the embedded AWS: clusters, and node groups whose nodes really launch, drain, roll and fail."""
 
-from ultrafleet.rehearsal.eks.api import access, addons, clusters, node_groups, operations
+from ultrafleet.rehearsal.eks.api import access, addons, auto_scaling, clusters, node_groups, operations
 
 __all__ = ["install"]
 
@@ -10,3 +10,4 @@ _OPERATIONS = (access, addons, clusters, node_groups)  # importing them adds the
 def install() -> None:
     """Answer EKS operations in the place of moto's EKS; a second time changes nothing."""
     operations.install()
+    auto_scaling.install()

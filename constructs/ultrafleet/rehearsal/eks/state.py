@@ -1,11 +1,59 @@
 """EKS state of an account and a region: clusters and node groups."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeConfiguration:
+    """Configuration that nodes are launched with.
+
+    Attributes:
+        launch_template: template and version; None for EKS's own.
+        version: Kubernetes version.
+        release: release of EKS's image.
+    """
+
+    launch_template: dict[str, Any] | None
+    version: str
+    release: str
+
+
+@dataclass(kw_only=True)
+class Roll:
+    """Update of a node group's version that is in progress.
+
+    Attributes:
+        to: what its nodes are replaced by.
+        forced: terminate a node whose pods don't leave.
+        waiting: instances that are still to be replaced, in order.
+        leaving: instances that are evicted, with the moment at which they are gone.
+        stuck_since: moment since which no replacement could be launched; None while they can.
+    """
+
+    to: NodeConfiguration
+    forced: bool
+    waiting: list[str]
+    leaving: list[tuple[datetime, str]] = field(default_factory=list)
+    stuck_since: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduledScaleDown:
+    """Scheduled action of an Auto Scaling group by which EKS empties it before its block ends.
+
+    Attributes:
+        reservation_id: reservation of the block.
+        made_for: end of the block when EKS made the action.
+    """
+
+    reservation_id: str
+    made_for: datetime
 
 
 @dataclass(kw_only=True)
@@ -15,16 +63,90 @@ class NodeGroupRecord:
     Attributes:
         described: what DescribeNodegroup answers.
         draining: instances that leave, with the moment at which they are gone.
+        update: the update in progress, as DescribeUpdate answers it.
+        roll: how far the update of the version in progress is.
+        scale_down: EKS's own scale-down, until it has happened.
+        taken_by_eks: instances that EKS's own scale-down took, with the moment.
         rolled: instances that an update of the version replaced, with the moment.
         repaired: instances that failed and were replaced, with the moment.
+        made_from: configuration that each instance was launched with.
+        not_joined: instances that don't join the cluster, with the reason.
+        wants_deletion: it is deleted when its last node is gone.
+        next_try: when a failed launch is tried again.
     """
 
     described: dict[str, Any]
     draining: list[tuple[datetime, str]] = field(default_factory=list)
+    update: dict[str, Any] | None = None
+    roll: Roll | None = None
+    scale_down: ScheduledScaleDown | None = None
+    taken_by_eks: list[tuple[datetime, str]] = field(default_factory=list)
     rolled: list[tuple[datetime, str]] = field(default_factory=list)
     repaired: list[tuple[datetime, str]] = field(default_factory=list)
+    made_from: dict[str, NodeConfiguration] = field(default_factory=dict)
+    not_joined: dict[str, str] = field(default_factory=dict)
     wants_deletion: bool = False
     next_try: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the node group."""
+        return str(self.described["nodegroupName"])
+
+    @property
+    def auto_scaling_group(self) -> str:
+        """Name of its Auto Scaling group."""
+        return str(self.described["resources"]["autoScalingGroups"][0]["name"])
+
+    @property
+    def configuration(self) -> NodeConfiguration:
+        """Configuration of new nodes."""
+        if self.roll is not None:
+            return self.roll.to
+        described = self.described
+        return NodeConfiguration(
+            launch_template=described.get("launchTemplate"),
+            version=described["version"],
+            release=described["releaseVersion"],
+        )
+
+    @property
+    def max_unavailable(self) -> int:
+        """Nodes that an update of the version replaces at once (EKS API, NodegroupUpdateConfig, high)."""
+        config = self.described.get("updateConfig") or {}
+        if "maxUnavailablePercentage" in config:
+            return max(1, self.desired * int(config["maxUnavailablePercentage"]) // 100)
+        return int(config.get("maxUnavailable", 1))
+
+    @property
+    def issues(self) -> list[dict[str, Any]]:
+        """Health issues."""
+        found: list[dict[str, Any]] = self.described["health"]["issues"]
+        return found
+
+    def settle_status(self) -> None:
+        """Set the status by what is in progress and by the issues, where the group is neither failed nor leaving."""
+        if self.described["status"] in {"DELETING", "CREATE_FAILED"}:
+            return
+        if self.update is not None:
+            self.described["status"] = "UPDATING"
+        else:
+            self.described["status"] = "DEGRADED" if self.issues else "ACTIVE"
+
+    def finish_update(self, *, error: tuple[str, str] | None = None, about: Sequence[str] = ()) -> None:
+        """End the update in progress.
+
+        Args:
+            error: EKS's error code and message where it failed.
+            about: ids of the resources that the error is about.
+        """
+        if self.update is not None:
+            self.update["status"] = "Failed" if error else "Successful"
+            if error:
+                self.update["errors"] = [{"errorCode": error[0], "errorMessage": error[1], "resourceIds": list(about)}]
+        self.update = None
+        self.roll = None
+        self.settle_status()
 
     @property
     def desired(self) -> int:

@@ -5,7 +5,9 @@ by the same id.
 """
 
 from ultrafleet.rehearsal.refusals.ec2 import LAUNCH_REFUSALS, RESERVATION_REFUSALS
-from ultrafleet.rehearsal.refusals.eks import CLUSTER_REFUSALS, NODE_GROUP_REFUSALS
+from ultrafleet.rehearsal.refusals.eks import CLUSTER_REFUSALS, NEVER_JOINS, NODE_GROUP_REFUSALS
 from ultrafleet.rehearsal.refusals.rule import RefusalRule
 
-__all__ = ["CLUSTER_REFUSALS", "LAUNCH_REFUSALS", "NODE_GROUP_REFUSALS", "RESERVATION_REFUSALS", "RefusalRule"]
+__all__ = [
+    "CLUSTER_REFUSALS", "LAUNCH_REFUSALS", "NEVER_JOINS", "NODE_GROUP_REFUSALS", "RESERVATION_REFUSALS", "RefusalRule",
+]  # fmt: skip

@@ -242,6 +242,15 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
         source=Source("inferred", _LOW),
     ),
     RefusalRule(
+        id="reservation-group-local-zone",
+        code="UnsupportedOperation",
+        refuses="a group of reservations as the target of a launch in a Local Zone",
+        source=replace(
+            capacity_blocks.source("capacity-block/groups-in-local-zones"),
+            also=(_inferred("code and message inferred"),),
+        ),
+    ),
+    RefusalRule(
         id="block-market-missing",
         code="InvalidParameterValue",
         refuses="a capacity block without the market of capacity blocks",

@@ -1,7 +1,9 @@
 """Refusals of EKS: node groups and clusters that it refuses."""
 
+from dataclasses import replace
 from typing import Final
 
+from ultrafleet.catalog import capacity_blocks, eks, limits
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.rehearsal.refusals.rule import RefusalRule
 
@@ -17,6 +19,7 @@ _BLOCKS: Final = Source(
     "EKS user guide, managed node groups with Capacity Blocks; the wording is ours",
     address=f"{_DOCS}/eks/latest/userguide/capacity-blocks-mng.html",
 )
+_OUR_WORDS: Final = Source("code and message inferred", Confidence.LOW)
 _QUOTAS: Final = Source("EKS user guide, service quotas", address=f"{_DOCS}/eks/latest/userguide/service-quotas.html")
 _NETWORKS: Final = f"{_DOCS}/eks/latest/userguide/network-reqs.html"
 
@@ -72,6 +75,57 @@ NODE_GROUP_REFUSALS: Final[tuple[RefusalRule, ...]] = (
         source=_BLOCKS,
     ),
     RefusalRule(
+        id="block-by-group",
+        code=_PARAMETER,
+        refuses="capacity type CAPACITY_BLOCK with a group of reservations as the launch template's target",
+        source=replace(
+            capacity_blocks.source("capacity-block/eks-target"),
+            also=(capacity_blocks.source("capacity-block/eks-target-group-arn-refused"), _OUR_WORDS),
+        ),
+    ),
+    RefusalRule(
+        id="custom-without-image",
+        code=_PARAMETER,
+        refuses="AMI type CUSTOM without an image in the launch template",
+        source=replace(_TEMPLATES, also=(_OUR_WORDS,)),
+    ),
+    RefusalRule(
+        id="image-beside-ami-type",
+        code=_PARAMETER,
+        refuses="an image in the launch template beside an AMI type of EKS",
+        source=replace(_TEMPLATES, also=(Source("message as commonly reported", _MEDIUM),)),
+    ),
+    RefusalRule(
+        id="version-beside-image",
+        code=_PARAMETER,
+        refuses="a Kubernetes version beside an image in the launch template",
+        source=Source(
+            "EKS's message as reported in terraform-aws-modules/terraform-aws-eks #3459",
+            address="https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3459",
+        ),
+    ),
+    RefusalRule(
+        id="user-data-not-mime",
+        code=_PARAMETER,
+        refuses="user data of an AL2023 image of EKS that isn't MIME multipart",
+        source=replace(
+            _TEMPLATES,
+            also=(
+                Source(
+                    "EKS's message as reported in terraform-aws-modules/terraform-aws-eks, release 20.8.3; EKS says it "
+                    "as health issue Ec2LaunchTemplateInvalidConfiguration of a group that failed, here it is refused",
+                    _MEDIUM,
+                ),
+            ),
+        ),
+    ),
+    RefusalRule(
+        id="sizes-partial",
+        code=_PARAMETER,
+        refuses="some sizes without the others at creation, while the fault node-group-sizes-refused is injected",
+        source=replace(eks.source("eks/node-group/sizes-at-creation"), also=(_OUR_WORDS,)),
+    ),
+    RefusalRule(
         id="sizes",
         code=_PARAMETER,
         refuses="sizes that aren't 0 <= minimum <= desired <= maximum",
@@ -101,16 +155,27 @@ NODE_GROUP_REFUSALS: Final[tuple[RefusalRule, ...]] = (
         id="taint-quota",
         code=_PARAMETER,
         refuses="more taints than a node group takes",
-        source=Source("EKS user guide, node taints", _MEDIUM),
+        source=limits.source("limit/eks/taints-per-node-group"),
     ),
     RefusalRule(
         id="reserved-label",
         code=_PARAMETER,
-        refuses="a label with a reserved prefix",
-        source=Source("EKS API, CreateNodegroup: labels", _MEDIUM, _API.address),
+        refuses="a label whose key has a reserved prefix",
+        source=eks.source("eks/node-group/reserved-label-prefixes"),
     ),
 )
-"""Every reason to refuse a managed node group, in the order in which they are asked."""
+"""Every reason to refuse a managed node group, in the order in which they are asked.
+
+Updates are checked by the same rules, as far as they are about what the update changes.
+"""
+
+NEVER_JOINS: Final = replace(
+    _TEMPLATES,
+    also=(
+        Source("EKS user guide, Bottlerocket: settings in TOML; nodeadm: a NodeConfig; how a wrong one ends", _MEDIUM),
+    ),
+)
+"""Source of what EKS says of nodes that their user data can't bring into the cluster: NodeCreationFailure."""
 
 CLUSTER_REFUSALS: Final[tuple[RefusalRule, ...]] = (
     RefusalRule(

@@ -20,7 +20,8 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 _UNTOLD: Final = ("KubeSchedulerConfig",)
 """Properties that CloudFormation's schema of a cluster has and botocore's API not yet: kept, and sent nowhere."""
 _STEP: Final = timedelta(minutes=1)
-_MOST_STEPS: Final = 60
+_LONGEST_UPDATE: Final = timedelta(hours=36)
+"""Time for which CloudFormation waits for the update of a node group (its schema, `handlers.update`, high)."""
 
 
 def camel(value: Any, *, keep: frozenset[str] = frozenset()) -> Any:
@@ -174,10 +175,10 @@ class NodegroupProvider(Provider):
                 ],
             }
         if arguments:
-            call("eks", "update_nodegroup_config", clusterName=cluster, nodegroupName=name, **arguments)
-            self._wait(call, resource)
+            answer = call("eks", "update_nodegroup_config", clusterName=cluster, nodegroupName=name, **arguments)
+            self._wait(call, resource, update_id=answer["update"]["id"])
         if changed & {"LaunchTemplate", "ReleaseVersion", "Version"}:
-            call(
+            answer = call(
                 "eks",
                 "update_nodegroup_version",
                 clusterName=cluster,
@@ -187,6 +188,7 @@ class NodegroupProvider(Provider):
                 launchTemplate=camel(new.get("LaunchTemplate")),
                 force=new.get("ForceUpdateEnabled"),
             )
+            self._wait(call, resource, update_id=answer["update"]["id"])
         _set_tags(call, resource.attributes["Arn"], old, new)
 
     def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
@@ -194,17 +196,30 @@ class NodegroupProvider(Provider):
         call("eks", "delete_nodegroup", clusterName=cluster, nodegroupName=name)
         self._wait(call, resource)
 
-    def _wait(self, call: Calls, resource: PhysicalResource) -> None:
-        """Wait as CloudFormation does while EKS evicts nodes: time passes."""
-        for _ in range(_MOST_STEPS):
+    def _wait(self, call: Calls, resource: PhysicalResource, *, update_id: str | None = None) -> None:
+        """Wait as CloudFormation does while EKS evicts and replaces nodes: time passes.
+
+        Raises:
+            Refusal: the update has failed, or takes too long.
+        """
+        until = SIMULATED_ACCOUNT.now + _LONGEST_UPDATE
+        while True:
             try:
                 status = self.describe(call, resource, {})["status"]
             except Refusal:  # it is gone
                 return
             if status not in {"UPDATING", "DELETING"}:
-                return
+                break
+            if SIMULATED_ACCOUNT.now >= until:
+                raise Refusal("NotStabilized", f"{resource.physical_id} is {status} after {_LONGEST_UPDATE}")
             SIMULATED_ACCOUNT.advance(SIMULATED_ACCOUNT.now + _STEP)
-        raise Refusal("NotStabilized", f"{resource.physical_id} is {status} after {_MOST_STEPS} minutes")
+        if update_id is None:
+            return
+        cluster, name = resource.physical_id.split("/")
+        update = call("eks", "describe_update", name=cluster, nodegroupName=name, updateId=update_id)["update"]
+        if update["status"] == "Failed":
+            errors = (f"{error['errorCode']}: {error['errorMessage']}" for error in update["errors"])
+            raise Refusal("NotStabilized", ", ".join(errors))
 
 
 def health(nodegroup: Mapping[str, Any]) -> str:

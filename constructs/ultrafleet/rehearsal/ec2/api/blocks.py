@@ -1,24 +1,21 @@
-"""Operations on capacity blocks: offerings, purchases, extensions, status."""
+"""Operations on capacity blocks: offerings, purchases, status."""
 
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 from moto.ec2.utils import random_id
 
-from ultrafleet.catalog import CapacityBlockRules
+from ultrafleet.rehearsal.assumptions import PAYMENT
 from ultrafleet.rehearsal.ec2.api.operations import add_operation, filtered, page
-from ultrafleet.rehearsal.ec2.engine.block_offerings import duration_of, instances_request, offered, ultraserver_request
-from ultrafleet.rehearsal.ec2.state.block_sales import BlockRequest, BlockSales, Extension, fee_of
+from ultrafleet.rehearsal.ec2.engine.block_offerings import offered
+from ultrafleet.rehearsal.ec2.state.block_sales import BlockSales
 from ultrafleet.rehearsal.ec2.state.moto_backend import put_tags, specified_tags, tags_of
 from ultrafleet.rehearsal.ec2.state.reservations import (
-    PAYMENT_TIME,
     CapacityReservation,
     Reservations,
     new_reservation_id,
 )
 from ultrafleet.rehearsal.ec2.state.zones import zone_id
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
-from ultrafleet.rules.zones import is_local_zone, region_of_zone
 
 _BLOCK_FILTERS: Final = (
     "availability-zone",
@@ -38,8 +35,6 @@ def install() -> None:
     add_operation("PurchaseCapacityBlock", purchase)
     add_operation("DescribeCapacityBlocks", describe_blocks)
     add_operation("DescribeCapacityBlockStatus", describe_status)
-    add_operation("DescribeCapacityBlockExtensionOfferings", describe_extension_offerings)
-    add_operation("PurchaseCapacityBlockExtension", purchase_extension)
 
 
 def describe_offerings(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +71,7 @@ def purchase(account_id: str, region: str, params: dict[str, Any]) -> dict[str, 
                 match_criteria="targeted",
                 block_id=str(random_id("cbr")),
                 ultraserver_type=offering.request.ultraserver_type,
-                paid=SIMULATED_ACCOUNT.now + PAYMENT_TIME,
+                paid=SIMULATED_ACCOUNT.now + PAYMENT,
             ),
             tags=specified_tags(params, "capacity-reservation"),
         )
@@ -109,54 +104,6 @@ def describe_status(account_id: str, region: str, params: dict[str, Any]) -> dic
     return {"CapacityBlockStatuses": found, "NextToken": token}
 
 
-def describe_extension_offerings(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
-    """DescribeCapacityBlockExtensionOfferings."""
-    block = SIMULATED_ACCOUNT.part(Reservations, account_id, region).get(params["CapacityReservationId"])
-    duration = duration_of(int(params["CapacityBlockExtensionDurationHours"]))
-    if block.end is None or not _extensible(block, block.end, duration):
-        return {"CapacityBlockExtensionOfferings": []}
-    extension = Extension(
-        id=str(random_id("cbe")), capacity_reservation_id=block.id, start=block.end, end=block.end + duration
-    )
-    SIMULATED_ACCOUNT.part(BlockSales, account_id, region).extensions[extension.id] = extension
-    answer = _extension_answer(block, extension) | {"StartDate": block.start, "Tenancy": block.tenancy}
-    return {"CapacityBlockExtensionOfferings": [answer]}
-
-
-def purchase_extension(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
-    """PurchaseCapacityBlockExtension: the end moves at once, the reservation id stays (EC2 user guide, high)."""
-    sales = SIMULATED_ACCOUNT.part(BlockSales, account_id, region)
-    block = SIMULATED_ACCOUNT.part(Reservations, account_id, region).get(params["CapacityReservationId"])
-    extension = sales.extensions.get(params["CapacityBlockExtensionOfferingId"])
-    if extension is None or extension.capacity_reservation_id != block.id or extension.start != block.end:
-        # Code inferred from the one for offerings.
-        raise Refusal(
-            "InvalidCapacityBlockExtensionOfferingIdNotFound",
-            "The Capacity Block extension offering ID cannot be found for this account.",
-        )
-    if not _extensible(block, extension.start, extension.duration):
-        raise Refusal("InvalidParameterValue", "The Capacity Block can't be extended so late before its end.")
-    block.end = extension.end
-    del sales.extensions[extension.id]
-    answer = _extension_answer(block, extension)
-    answer |= {
-        "CapacityReservationId": block.id,
-        "CapacityBlockExtensionStatus": "payment-pending",
-        "CapacityBlockExtensionPurchaseDate": SIMULATED_ACCOUNT.now,
-    }
-    return {"CapacityBlockExtensions": [answer]}
-
-
-def _extensible(block: CapacityReservation, end: datetime, duration: timedelta) -> bool:
-    """True 56 days to 1 hour before the end, up to 182 days in total (EC2 user guide, Capacity Blocks for ML, high)."""
-    if not block.is_block or block.state(SIMULATED_ACCOUNT.now) not in ("scheduled", "active"):
-        return False
-    left = end - SIMULATED_ACCOUNT.now
-    if not CapacityBlockRules.LATEST_EXTENSION <= left <= CapacityBlockRules.EARLIEST_EXTENSION:
-        return False
-    return end + duration - block.start <= CapacityBlockRules.MAX_DURATION
-
-
 def _blocks(reservations: Reservations, params: dict[str, Any]) -> list[CapacityReservation]:
     found = {block.block_id: block for block in reservations.by_id.values() if block.is_block}
     wanted = params.get("CapacityBlockIds")
@@ -185,11 +132,11 @@ def _block_answer(reservations: Reservations, block: CapacityReservation) -> dic
 
 
 def _status_answer(reservations: Reservations, block: CapacityReservation) -> dict[str, Any]:
-    free = reservations.available(block)
+    # EC2 API, CapacityBlockStatus (high): unavailable is what fails its status checks, not what is in use.
     capacity = {
         "TotalCapacity": block.instance_count,
-        "TotalAvailableCapacity": free,
-        "TotalUnavailableCapacity": block.instance_count - free,
+        "TotalAvailableCapacity": reservations.available(block),
+        "TotalUnavailableCapacity": reservations.unavailable(block),
     }
     return {
         "CapacityBlockId": block.block_id,
@@ -197,28 +144,3 @@ def _status_answer(reservations: Reservations, block: CapacityReservation) -> di
         **capacity,
         "CapacityReservationStatuses": [{"CapacityReservationId": block.id, **capacity}],
     }
-
-
-def _extension_answer(block: CapacityReservation, extension: Extension) -> dict[str, Any]:
-    request = _request(block)
-    answer: dict[str, Any] = {
-        "CapacityBlockExtensionOfferingId": extension.id,
-        "InstanceType": block.instance_type,
-        "InstanceCount": block.instance_count,
-        "AvailabilityZone": block.availability_zone,
-        "AvailabilityZoneId": zone_id(block.availability_zone),
-        "CapacityBlockExtensionStartDate": extension.start,
-        "CapacityBlockExtensionEndDate": extension.end,
-        "CapacityBlockExtensionDurationHours": int(extension.duration / timedelta(hours=1)),
-        "CurrencyCode": "USD",
-        "ZoneType": "local-zone" if is_local_zone(block.availability_zone) else "availability-zone",
-    }
-    fee = fee_of(request, extension.duration)
-    return answer | ({"UpfrontFee": fee} if fee is not None else {})
-
-
-def _request(block: CapacityReservation) -> BlockRequest:
-    region = region_of_zone(block.availability_zone)
-    if block.ultraserver_type is not None:
-        return ultraserver_request(block.ultraserver_type, 1, region)
-    return instances_request(block.instance_type, block.instance_count, region)

@@ -11,6 +11,7 @@ from moto.resourcegroups.responses import ResourceGroupsResponse
 from ultrafleet.rehearsal.ec2.state.reservation_groups import ReservationGroups
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+from ultrafleet.rules.zones import is_local_zone
 
 _RESERVATION: Final = re.compile(r"arn:aws[\w-]*:ec2:[\w-]+:\d{12}:capacity-reservation/(cr-[0-9a-f]+)")
 
@@ -129,6 +130,9 @@ def _problem(response: ResourceGroupsResponse, group: FakeResourceGroup, arn: st
     reservation = reservations.by_id.get(match[1])
     if reservation is None:
         return f"The capacity reservation {match[1]} does not exist in this account"
+    if is_local_zone(reservation.availability_zone):
+        # EC2 user guide, capacity-reservations-localzones (high); the wording is inferred.
+        return f"{match[1]} is in the Local Zone {reservation.availability_zone}, where groups can't be used"
     wanted = _parameter(group, "reservation-type")
     if wanted and reservation.reservation_type not in wanted:
         return f"{match[1]} is of type {reservation.reservation_type}, and the group takes {', '.join(wanted)}"

@@ -33,6 +33,7 @@ REASONS: Final[Mapping[str, Callable[[LaunchFacts], str | None]]] = {
     "block-without-target": reservation.block_without_target,
     "reservation-unknown": reservation.unknown,
     "reservation-group-unknown": reservation.group_unknown,
+    "reservation-group-local-zone": reservation.group_in_local_zone,
     "block-market-missing": reservation.block_market_missing,
     "block-market-without-block": reservation.block_market_without_block,
     "sold-in-blocks-only": reservation.sold_in_blocks_only,

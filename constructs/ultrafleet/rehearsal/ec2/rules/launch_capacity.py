@@ -5,6 +5,7 @@ from typing import Final
 from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
 from ultrafleet.rehearsal.ec2.rules.launch_request import CAPACITY_BLOCK, LaunchFacts
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
+from ultrafleet.rules.zones import is_local_zone
 
 _PENDING: Final = ("scheduled", "payment-pending", "pending", "assessing", "delayed")
 _MARKET: Final = "The market type (purchasing) option is not valid. Choose a different market type and try again"
@@ -32,6 +33,12 @@ def group_unknown(facts: LaunchFacts) -> str | None:
     if facts.target_group_arn and not facts.target_group_exists:
         return f"The Capacity Reservation resource group '{facts.target_group_arn}' does not exist."
     return None
+
+
+def group_in_local_zone(facts: LaunchFacts) -> str | None:
+    """The target is a resource group, and the subnet is in a Local Zone."""
+    wrong = facts.target_group_arn and facts.zone is not None and is_local_zone(facts.zone)
+    return f"Capacity Reservation groups are not supported in the Local Zone {facts.zone}." if wrong else None
 
 
 def block_market_missing(facts: LaunchFacts) -> str | None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from ultrafleet.catalog import CapacityBlockRules
+from ultrafleet.rehearsal.assumptions import PAYMENT
 from ultrafleet.rules.zones import is_local_zone
 
 _CURRENCY: Final = "USD"
@@ -97,11 +99,51 @@ class Extension:
         return self.end - self.start
 
 
+@dataclass(kw_only=True)
+class PurchasedExtension:
+    """Extension that was bought.
+
+    Attributes:
+        extension: what was bought.
+        purchased: when.
+        status: `payment-pending`, `payment-succeeded` or `payment-failed`.
+    """
+
+    extension: Extension
+    purchased: datetime
+    status: str = "payment-pending"
+
+    @property
+    def is_pending(self) -> bool:
+        """True until it is paid or has failed."""
+        return self.status == "payment-pending"
+
+    @property
+    def paid(self) -> datetime:
+        """When it is paid (`assumptions.EXTENSION_PAYMENT`)."""
+        return self.purchased + PAYMENT
+
+    @property
+    def fails(self) -> datetime:
+        """When it has failed if it isn't paid (EC2 user guide, extend Capacity Blocks, high)."""
+        before_end = self.extension.start - CapacityBlockRules.EXTENSION_PAYMENT_FAILS_BEFORE_END
+        return min(self.purchased + CapacityBlockRules.EXTENSION_PAYMENT_FAILS_AFTER, before_end)
+
+
 class BlockSales:
-    """Offerings that were shown to an account in a region."""
+    """Offerings that were shown to an account in a region, and the extensions that it bought."""
 
     def __init__(self, account_id: str, region: str) -> None:
         self.account_id = account_id
         self.region = region
         self.offerings: dict[str, Offering] = {}
         self.extensions: dict[str, Extension] = {}
+        self.history: list[PurchasedExtension] = []
+        """Extensions that were bought, in the order of their purchases."""
+
+    def has_pending_extension(self, capacity_reservation_id: str) -> bool:
+        """True where an extension of the reservation is not paid yet."""
+        return any(
+            item.is_pending and item.extension.capacity_reservation_id == capacity_reservation_id
+            for item in self.history
+        )

@@ -72,6 +72,7 @@ class Lifetimes:
         self.by_id: dict[str, Lifetime] = {}
         self._alive: dict[str, Lifetime] = {}
         self._in_reservation: dict[str, dict[str, Lifetime]] = {}
+        self._left_reservation: dict[str, list[datetime]] = {}
 
     def begin(self, lifetime: Lifetime) -> None:
         """Record a launch."""
@@ -88,6 +89,8 @@ class Lifetimes:
         lifetime.terminated, lifetime.reason = SIMULATED_ACCOUNT.now, reason
         if lifetime.reservation_id is not None:
             self._in_reservation[lifetime.reservation_id].pop(instance_id)
+            if lifetime.launched < SIMULATED_ACCOUNT.now:  # one that goes as it comes belongs to a refused launch
+                self._left_reservation.setdefault(lifetime.reservation_id, []).append(SIMULATED_ACCOUNT.now)
 
     def alive(self) -> list[Lifetime]:
         """Instances that aren't terminated."""
@@ -96,6 +99,11 @@ class Lifetimes:
     def in_reservation(self, capacity_reservation_id: str) -> list[Lifetime]:
         """Instances that aren't terminated and use a reservation."""
         return list(self._in_reservation.get(capacity_reservation_id, {}).values())
+
+    def left_reservation(self, capacity_reservation_id: str, *, within: timedelta) -> int:
+        """Number of instances of a reservation that were terminated less than so long ago."""
+        ended = self._left_reservation.get(capacity_reservation_id, [])
+        return sum(SIMULATED_ACCOUNT.now - moment < within for moment in ended)
 
     def node_hours(self, reservation_id: str | None = None) -> float:
         """Instance-hours until now, of all or of one reservation."""

@@ -8,13 +8,11 @@ from typing import Any, Final, Literal
 from moto.ec2.utils import random_id
 
 from ultrafleet.catalog import CapacityBlockRules
+from ultrafleet.rehearsal.assumptions import CLEAN_UP, STATE_IN_TIME
 from ultrafleet.rehearsal.ec2.state.instances import Lifetimes
 from ultrafleet.rehearsal.ec2.state.moto_backend import put_tags, tags_of
 from ultrafleet.rehearsal.ec2.state.zones import know_zone, zone_id
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
-
-PAYMENT_TIME: Final = timedelta(minutes=5)
-"""Time in `payment-pending` after a purchase; AWS says only within 12 hours (EC2 API, high; this value, low)."""
 
 UNLAUNCHABLE: Final = "unlaunchable"
 """An override of the launch status, not of the state."""
@@ -44,6 +42,7 @@ class CapacityReservation:
         paid: when the payment of a block is settled, or None.
         cancelled: whether it was cancelled.
         state_override: state that a fault gave it, or None.
+        override_until: when that state ends by itself; None: never.
         interconnect: `ok`, `impaired` or `insufficient-data`: of a block.
         launchable: False: a fault made it unlaunchable.
     """
@@ -65,6 +64,7 @@ class CapacityReservation:
     paid: datetime | None = None
     cancelled: bool = False
     state_override: str | None = None
+    override_until: datetime | None = None
     interconnect: str = "ok"
     launchable: bool = field(default=True)
 
@@ -88,7 +88,7 @@ class CapacityReservation:
 
     def state(self, now: datetime) -> str:
         """State at a moment."""
-        if self.state_override is not None:
+        if self.state_override is not None and (self.override_until is None or now < self.override_until):
             return self.state_override
         if self.cancelled:
             return "cancelled"
@@ -96,7 +96,15 @@ class CapacityReservation:
             return "expired"
         if self.paid is not None and now < self.paid:
             return "payment-pending"
-        return "scheduled" if now < self.start else "active"
+        late = self.is_block and STATE_IN_TIME.fault in SIMULATED_ACCOUNT.readings
+        return "scheduled" if now < self.start + (CapacityBlockRules.STATE_LATE if late else timedelta(0)) else "active"
+
+    @property
+    def moments(self) -> list[datetime]:
+        """Moments at which a block may change: it is paid, starts, reads active, is reclaimed, ends."""
+        late = self.start + CapacityBlockRules.STATE_LATE
+        known = (self.paid, self.start, late, self.override_until, self.reclaim_start, self.end)
+        return [moment for moment in known if moment is not None]
 
 
 class Reservations:
@@ -111,6 +119,8 @@ class Reservations:
         self._by_client_token: dict[str, str] = {}
         self.blocks: list[CapacityReservation] = []
         """Every capacity block, also one that a fault hides from the API."""
+        self.failed_checks: set[str] = set()
+        """Ids of instances whose status checks fail."""
         self.reclaimed: list[tuple[datetime, str, str]] = []
         """Moment, instance id and reservation id of every instance that EC2 reclaimed."""
 
@@ -154,7 +164,9 @@ class Reservations:
         end: datetime,
         ultraserver_type: str | None = None,
     ) -> None:
-        """Add a capacity block as if it had been bought and paid before; a block that exists gets the new end.
+        """Add a capacity block as if it had been bought and paid before; a later end extends one that exists.
+
+        An earlier end changes nothing: EC2 shortens no block.
 
         Args:
             capacity_reservation_id: `cr-…`.
@@ -170,7 +182,7 @@ class Reservations:
         know_zone(availability_zone)
         known = self.by_id.get(capacity_reservation_id)
         if known is not None:
-            known.end = end
+            known.end = max(known.end or end, end)
             return
         self.add(
             CapacityReservation(
@@ -193,6 +205,7 @@ class Reservations:
         *,
         state: str | None = None,
         interconnect: str | None = None,
+        until: datetime | None = None,
     ) -> None:
         """Override the state of a reservation; without arguments the override ends.
 
@@ -201,6 +214,7 @@ class Reservations:
             state: `payment-pending`, `payment-failed`, `unavailable`, ... or `unlaunchable`, which leaves the state
                 and says that nothing can be launched. Default: the clock's.
             interconnect: `impaired` or `insufficient-data`. Default: `ok`.
+            until: when the state ends by itself. Default: never.
 
         Raises:
             Refusal: there is no such reservation.
@@ -208,14 +222,26 @@ class Reservations:
         found = self.get(capacity_reservation_id)
         found.launchable = state != UNLAUNCHABLE
         found.state_override = None if state == UNLAUNCHABLE else state
+        found.override_until = until
         found.interconnect = interconnect or "ok"
 
     def available(self, reservation: CapacityReservation) -> int:
-        """Instances that can still be launched into a reservation; 0 when it is over."""
+        """Instances that can still be launched into a reservation; 0 when it is over.
+
+        A block's instance that was terminated takes its place until EC2 has cleaned up (`assumptions.BLOCK_CLEAN_UP`).
+        """
         if reservation.state(SIMULATED_ACCOUNT.now) in _OVER:
             return 0
-        used = len(SIMULATED_ACCOUNT.part(Lifetimes, self.account_id, self.region).in_reservation(reservation.id))
+        lifetimes = SIMULATED_ACCOUNT.part(Lifetimes, self.account_id, self.region)
+        used = len(lifetimes.in_reservation(reservation.id))
+        if reservation.is_block:
+            used += lifetimes.left_reservation(reservation.id, within=CLEAN_UP)
         return max(0, reservation.instance_count - used)
+
+    def unavailable(self, reservation: CapacityReservation) -> int:
+        """Instances of a reservation whose status checks fail."""
+        lifetimes = SIMULATED_ACCOUNT.part(Lifetimes, self.account_id, self.region)
+        return sum(item.instance_id in self.failed_checks for item in lifetimes.in_reservation(reservation.id))
 
     def arn(self, reservation: CapacityReservation) -> str:
         """ARN of a reservation."""
