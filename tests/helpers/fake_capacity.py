@@ -1,4 +1,4 @@
-"""EKS, EC2, Resource Groups and SQS as far as the block schedule calls them, with time told by the test."""
+"""EKS, EC2 and SQS as far as the block schedule calls them, with time told by the test."""
 
 import json
 from collections import Counter
@@ -9,7 +9,7 @@ from typing import Any
 
 from ultrafleet.rehearsal.stepfunctions.engine.interpreter import Execution, Machine, StatesError
 from ultrafleet.rules.block_clock import BlockState
-from ultrafleet.rules.schedule_tags import group_schedule_tags, reservation_schedule_tags
+from ultrafleet.rules.schedule_tags import schedule_tags
 from ultrafleet.schedule import state_machine_definition
 
 CLUSTER = "training"
@@ -26,14 +26,41 @@ class Block:
     instances: int = 18
     forgotten: bool = False
     reservation_type: str = "capacity-block"
+    instance_type: str = "p6e-gb200.36xlarge"
+    shown_as: str | None = None
+    """State that EC2 shows whatever the time."""
+    left_out: tuple[str, ...] = ()
+    """Fields that EC2 leaves out."""
 
     def state(self, now: datetime) -> str:
+        if self.shown_as is not None:
+            return self.shown_as
         if now < self.start:
             return "scheduled"
         return "active" if now < self.end else "expired"
 
-    def seen(self, now: datetime) -> BlockState:
-        return BlockState(state=self.state(now), end=self.end, instance_count=self.instances)
+    def seen(self, now: datetime) -> BlockState | None:
+        if self.forgotten or self.reservation_type != "capacity-block":
+            return None
+        return BlockState(
+            state=self.state(now),
+            start=None if "StartDate" in self.left_out else self.start,
+            end=None if "EndDate" in self.left_out else self.end,
+            instance_count=None if "TotalInstanceCount" in self.left_out else self.instances,
+            is_ultraserver=self.instance_type == "p6e-gb200.36xlarge",
+        )
+
+    def described(self, now: datetime) -> dict[str, Any]:
+        fields = {
+            "CapacityReservationId": self.id,
+            "ReservationType": self.reservation_type,
+            "InstanceType": self.instance_type,
+            "State": self.state(now),
+            "StartDate": f"{self.start:%Y-%m-%dT%H:%M:%SZ}",
+            "EndDate": f"{self.end:%Y-%m-%dT%H:%M:%SZ}",
+            "TotalInstanceCount": self.instances,
+        }
+        return {name: value for name, value in fields.items() if name not in self.left_out}
 
 
 @dataclass
@@ -46,6 +73,8 @@ class NodeGroup:
     desired: int = 0
     min_size: int = 0
     status: str = "ACTIVE"
+    capacity_type: str = "CAPACITY_BLOCK"
+    labels: dict[str, str] | None = None
 
 
 @dataclass
@@ -54,36 +83,24 @@ class Aws:
 
     now: datetime = datetime(2026, 11, 1, tzinfo=UTC)
     blocks: dict[str, Block] = field(default_factory=dict)
-    groups: dict[str, list[str]] = field(default_factory=dict)
     node_groups: dict[str, NodeGroup] = field(default_factory=dict)
     page_size: int = 100
     null_token: bool = False
     """Last pages have a NextToken that is null."""
     calls: Counter[str] = field(default_factory=Counter)
     failures: dict[tuple[str, str], list[StatesError | None]] = field(default_factory=dict)
-    """(action, node group or group or "") -> errors of the next calls; the last one stays."""
+    """(action, node group or "") -> errors of the next calls; the last one stays."""
     messages: list[dict[str, Any]] = field(default_factory=list)
 
-    def add_pool(
-        self, name: str, blocks: Iterable[Block] = (), *, max_size: int = 18, lead: int = 90, hold: bool = False
+    def add(
+        self, name: str, block: Block, *, max_size: int = 18, lead: int = 90, hold: bool = False, desired: int = 0
     ) -> NodeGroup:
-        group = f"{CLUSTER}-{name}"
-        tags = group_schedule_tags(capacity_block_group_name=group, drain_lead_minutes=lead, hold=hold)
-        self.groups[group] = []
-        for block in blocks:
-            self.add_block(name, block)
-        self.node_groups[name] = NodeGroup(tags=tags, max_size=max_size)
-        return self.node_groups[name]
-
-    def add_pool_on_reservation(self, name: str, block: Block, *, lead: int = 90, hold: bool = False) -> NodeGroup:
+        """A node group on a block."""
         self.blocks[block.id] = block
-        tags = reservation_schedule_tags(capacity_reservation_id=block.id, drain_lead_minutes=lead, hold=hold)
-        self.node_groups[name] = NodeGroup(tags=tags, max_size=18)
-        return self.node_groups[name]
-
-    def add_block(self, pool: str, block: Block) -> None:
-        self.blocks[block.id] = block
-        self.groups[f"{CLUSTER}-{pool}"].append(block.id)
+        tags = schedule_tags(capacity_reservation_id=block.id, drain_lead_minutes=lead, hold=hold)
+        group = NodeGroup(tags=tags, max_size=max_size, desired=desired, labels={"ultrafleet/pool": name})
+        self.node_groups[name] = group
+        return group
 
     def fail(self, action: str, about: str, *errors: str | None) -> None:
         self.failures[action, about] = [StatesError(error, "it says why") if error else None for error in errors]
@@ -112,7 +129,7 @@ class Aws:
         prefix, action = resource.split("aws-sdk:")
         assert prefix == "arn:aws:states:::"
         self.calls[action] += 1
-        about = arguments.get("NodegroupName") or arguments.get("Group") or ""
+        about = arguments.get("NodegroupName") or ""
         planned = self.failures.get((action, about), [])
         error = planned[0] if planned else None
         if len(planned) > 1:
@@ -124,7 +141,6 @@ class Aws:
             "eks:listNodegroups": self._list_node_groups,
             "eks:describeNodegroup": self._describe_node_group,
             "eks:updateNodegroupConfig": self._update,
-            "resourcegroups:listGroupResources": self._list_group,
             "sqs:sendMessage": self._send,
         }
         # What goes over the wire is JSON: nothing is shared with the caller.
@@ -139,18 +155,7 @@ class Aws:
 
     def _describe_reservations(self, arguments: dict[str, Any]) -> dict[str, Any]:
         assert set(arguments) <= {"MaxResults", "NextToken"}
-        items = [
-            {
-                "CapacityReservationId": block.id,
-                "ReservationType": block.reservation_type,
-                "State": block.state(self.now),
-                "StartDate": f"{block.start:%Y-%m-%dT%H:%M:%SZ}",
-                "EndDate": f"{block.end:%Y-%m-%dT%H:%M:%SZ}",
-                "TotalInstanceCount": block.instances,
-            }
-            for block in self.blocks.values()
-            if not block.forgotten
-        ]
+        items = [block.described(self.now) for block in self.blocks.values() if not block.forgotten]
         return self._page("CapacityReservations", items, arguments)
 
     def _list_node_groups(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -169,6 +174,8 @@ class Aws:
             "Nodegroup": {
                 "NodegroupName": arguments["NodegroupName"],
                 "Status": group.status,
+                "CapacityType": group.capacity_type,
+                **({} if group.labels is None else {"Labels": group.labels}),
                 **({} if group.tags is None else {"Tags": group.tags}),
                 "ScalingConfig": {"MinSize": group.min_size, "MaxSize": group.max_size, "DesiredSize": group.desired},
             }
@@ -178,7 +185,7 @@ class Aws:
         group = self._node_group(arguments)
         assert set(arguments) == {"ClusterName", "NodegroupName", "ScalingConfig"}
         assert group.status != "CREATING", "what EKS answers then is not documented"
-        if group.status != "ACTIVE":
+        if group.status not in {"ACTIVE", "DEGRADED"}:
             raise StatesError("Eks.ResourceInUseException", "an update is under way")
         size = arguments["ScalingConfig"]
         assert size["MinSize"] == 0
@@ -186,18 +193,6 @@ class Aws:
         assert 0 <= size["DesiredSize"] <= group.max_size
         group.desired = size["DesiredSize"]
         return {"Update": {"Status": "InProgress"}}
-
-    def _list_group(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        if "Group" not in arguments:
-            raise StatesError("ResourceGroups.BadRequestException", "a group is required")
-        if arguments["Group"] not in self.groups:
-            raise StatesError("ResourceGroups.NotFoundException", "no such group")
-        arn = "arn:aws:ec2:us-east-1:111122223333:capacity-reservation/"
-        items = [
-            {"Identifier": {"ResourceArn": arn + block, "ResourceType": "AWS::EC2::CapacityReservation"}}
-            for block in self.groups[arguments["Group"]]
-        ]
-        return self._page("Resources", items, arguments)
 
     def _send(self, arguments: dict[str, Any]) -> dict[str, Any]:
         assert arguments["QueueUrl"] == QUEUE

@@ -3,7 +3,7 @@
 moto (5.2.5) vendors LocalStack's interpreter of Amazon States Language. It evaluates no JSONata only because the
 function for it is None; with that one line it runs the machine. Its AWS SDK integrations pass the names of fields and
 errors as botocore spells them, which EKS doesn't take, so both interpreters make their calls through the same
-integrations, to the same embedded EC2, EKS, Resource Groups and SQS.
+integrations, to the same embedded EC2, EKS and SQS.
 """
 
 import json
@@ -42,10 +42,8 @@ from ultrafleet.rehearsal.eks.state import ClusterRecord, Eks, NodeGroupRecord
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 from ultrafleet.rehearsal.stepfunctions.engine.interpreter import Machine, StatesError
 from ultrafleet.rehearsal.stepfunctions.engine.sdk_integrations import SdkIntegrations
-from ultrafleet.rules.schedule_tags import SCHEDULE_TAG, group_schedule_tags, reservation_schedule_tags
+from ultrafleet.rules.schedule_tags import LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG, schedule_tags
 from ultrafleet.schedule import state_machine_definition
-
-pytestmark = pytest.mark.slow
 
 pytestmark = pytest.mark.slow
 
@@ -57,20 +55,24 @@ EVERYTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Actio
 
 @dataclass(frozen=True)
 class Block:
-    """A capacity block, by minutes from now; `listed` says whether EC2 has it."""
+    """A capacity block, by minutes from now; `listed` says whether EC2 has it, `state` what it shows of it."""
 
     start: int
     end: int
     instances: int = 18
     listed: bool = True
+    state: str | None = None
+
+
+ACTIVE = Block(start=-60, end=6000)
 
 
 @dataclass(frozen=True)
 class Pool:
-    """A node group and its blocks; `way` is how its tags name them."""
+    """A node group and its block; `way` is how its tags order it."""
 
-    way: str = "group"
-    blocks: tuple[Block, ...] = ()
+    way: str = "follow"
+    block: Block = ACTIVE
     desired: int = 0
     maximum: int = 18
     status: str = "ACTIVE"
@@ -97,25 +99,20 @@ class Outcome:
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-def reservation_id(pool: int, number: int) -> str:
-    return f"cr-{pool:08x}{number:08x}0"
+def reservation_id(pool: int) -> str:
+    return f"cr-{pool:08x}0"
 
 
-def tags(name: str, number: int, pool: Pool) -> dict[str, str]:
-    match pool.way:
-        case "group" | "hold" | "no group":
-            lead = group_schedule_tags(
-                capacity_block_group_name=f"{CLUSTER}-{name}", drain_lead_minutes=90, hold=pool.way == "hold"
-            )
-        case "reservation":
-            lead = reservation_schedule_tags(
-                capacity_reservation_id=reservation_id(number, 0), drain_lead_minutes=90, hold=False
-            )
-        case "unknown":
-            lead = {SCHEDULE_TAG: "sometimes"}
-        case _:
-            return {}
-    return {key: pool.lead if value == "90" else value for key, value in lead.items()}
+def tags(number: int, pool: Pool) -> dict[str, str]:
+    stated = schedule_tags(
+        capacity_reservation_id=reservation_id(number), drain_lead_minutes=90, hold=pool.way == "hold"
+    )
+    stated[LEAD_TAG] = pool.lead
+    if pool.way == "unknown":
+        stated[SCHEDULE_TAG] = "sometimes"
+    if pool.way == "no reservation":
+        del stated[RESERVATION_TAG]
+    return {} if pool.way == "no tags" else stated
 
 
 def build(case: Case) -> Calls:
@@ -138,29 +135,24 @@ def build(case: Case) -> Calls:
                 "scalingConfig": {"minSize": 0, "maxSize": pool.maximum, "desiredSize": pool.desired},
                 # Deleted, so that no node is launched: the machine only sees sizes.
                 "launchTemplate": {"id": "lt-0aaaaaaaaaaaaaaa1", "version": "1"},
-                "tags": tags(name, number, pool),
+                "labels": {"ultrafleet/pool": name},
+                "tags": tags(number, pool),
             }
         )
-        for index, block in enumerate(pool.blocks):
-            SIMULATED_ACCOUNT.part(Reservations, ACCOUNT, REGION).seed_block(
-                capacity_reservation_id=reservation_id(number, index),
-                instance_type="p6e-gb200.36xlarge",
-                instance_count=block.instances,
-                availability_zone="us-east-1-dfw-2a",
-                start=NOW + timedelta(minutes=block.start),
-                end=NOW + timedelta(minutes=block.end),
-                ultraserver_type="u-p6e-gb200x72",
-            )
-        if pool.way in {"group", "hold"}:
-            configuration = [{"Type": "AWS::EC2::CapacityReservationPool"}]
-            call("resource-groups", "create_group", Name=f"{CLUSTER}-{name}", Configuration=configuration)
-            head = f"arn:aws:ec2:{REGION}:{ACCOUNT}:capacity-reservation/"
-            members = [head + reservation_id(number, index) for index in range(len(pool.blocks))]
-            if members:
-                call("resource-groups", "group_resources", Group=f"{CLUSTER}-{name}", ResourceArns=members)
-        for index, block in enumerate(pool.blocks):
-            if not block.listed:
-                del SIMULATED_ACCOUNT.part(Reservations, ACCOUNT, REGION).by_id[reservation_id(number, index)]
+        reservations = SIMULATED_ACCOUNT.part(Reservations, ACCOUNT, REGION)
+        reservations.seed_block(
+            capacity_reservation_id=reservation_id(number),
+            instance_type="p6e-gb200.36xlarge",
+            instance_count=pool.block.instances,
+            availability_zone="us-east-1-dfw-2a",
+            start=NOW + timedelta(minutes=pool.block.start),
+            end=NOW + timedelta(minutes=pool.block.end),
+            ultraserver_type="u-p6e-gb200x72",
+        )
+        if pool.block.state is not None:
+            reservations.override(reservation_id(number), state=pool.block.state)
+        if not pool.block.listed:
+            del reservations.by_id[reservation_id(number)]
     return call
 
 
@@ -261,35 +253,35 @@ def assert_same(case: Case) -> Outcome:
     return ours
 
 
-ACTIVE = Block(start=-60, end=6000)
-
-
 def test_same_for_a_pool_in_every_way() -> None:
+    closing = Block(start=-6000, end=60)
     ours = assert_same(
         Case(
             pools=(
-                Pool(blocks=(ACTIVE,)),
-                Pool(way="reservation", blocks=(ACTIVE,)),
-                Pool(way="hold", blocks=(ACTIVE,), desired=18),
+                Pool(),
+                Pool(way="hold", desired=18),
                 Pool(way="unknown"),
                 Pool(way="no tags", desired=3),
-                Pool(way="no group", desired=3),
-                Pool(blocks=(Block(start=-6000, end=60),), desired=18),
-                Pool(blocks=(Block(start=-60, end=6000, listed=False),), desired=18),
-                Pool(blocks=(ACTIVE,), lead="soon"),
+                Pool(way="no reservation", desired=3),
+                Pool(block=closing, desired=18),
+                Pool(block=Block(start=-60, end=6000, listed=False), desired=18),
+                Pool(block=Block(start=-60, end=6000, state="unavailable"), desired=18),
+                Pool(block=Block(start=-60, end=6000, instances=9), desired=18),
+                Pool(block=Block(start=60, end=6000)),
+                Pool(block=closing, desired=18, lead=" 90 "),
+                Pool(lead="soon"),
             )
         )
     )
-    assert ours.sizes == {
-        "pool-0": 18,
-        "pool-1": 18,
-        "pool-2": 0,
-        "pool-3": 0,
-        "pool-4": 3,
-        "pool-5": 3,
-        "pool-6": 0,
-        "pool-7": 18,
-        "pool-8": 0,
+    assert list(ours.sizes.values()) == [18, 0, 0, 3, 3, 0, 18, 18, 18, 0, 18, 0]
+    assert Counter(message["error"] for message in ours.messages) == {
+        "UnknownSchedule": 1,
+        "NoSchedule": 1,
+        "NoReservation": 1,
+        "UnknownBlock": 1,
+        "BlockNotActive": 1,
+        "FewerInstances": 1,
+        "WrongLead": 2,
     }
 
 
@@ -299,21 +291,21 @@ blocks = st.builds(
     end=st.integers(301, 4000) | st.integers(-200, 200),
     instances=st.integers(1, 18),
     listed=st.sampled_from([True, True, True, False]),
+    state=st.none() | st.sampled_from(["payment-pending", "unavailable", "cancelled"]),
 ).filter(lambda block: block.start < block.end)
 pools = st.builds(
     Pool,
-    way=st.sampled_from(["group", "group", "reservation", "hold", "no group", "unknown", "no tags"]),
-    blocks=st.lists(blocks, max_size=3).map(tuple),
+    way=st.sampled_from(["follow", "follow", "follow", "hold", "no reservation", "unknown", "no tags"]),
+    block=blocks,
     desired=st.integers(0, 18),
     maximum=st.integers(1, 18),
     status=st.sampled_from(["ACTIVE", "ACTIVE", "ACTIVE", "UPDATING", "CREATING", "DELETING", "DEGRADED"]),
-    lead=st.sampled_from(["90", "150", ""]),
+    lead=st.sampled_from(["90", "150", "", " 90 ", "84"]),
 )
 FAILURES = (
     ("UpdateNodegroupConfig", "ServerException"),
     ("UpdateNodegroupConfig", "ResourceInUseException"),
     ("DescribeNodegroup", "ResourceNotFoundException"),
-    ("ListGroupResources", "InternalServerErrorException"),
     ("SendMessage", "InvalidMessageContents"),
     ("DescribeCapacityReservations", "InternalError"),
 )
@@ -322,7 +314,7 @@ failures = st.frozensets(st.sampled_from(FAILURES), max_size=2)
 
 @pytest.mark.parametrize("failure", FAILURES, ids="-".join)
 def test_same_when_a_call_fails(failure: tuple[str, str]) -> None:
-    assert_same(Case(pools=(Pool(blocks=(ACTIVE,)), Pool(way="unknown")), failing=frozenset({failure})))
+    assert_same(Case(pools=(Pool(), Pool(way="unknown")), failing=frozenset({failure})))
 
 
 cases = st.builds(

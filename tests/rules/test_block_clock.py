@@ -1,6 +1,7 @@
 """Block clock: when a block runs, when its pool is emptied, and the pool's size."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.block_clock import (
     BlockState,
+    LeftAlone,
+    SizeDecision,
     block_is_over,
     default_drain_lead_minutes,
     least_drain_lead_minutes,
@@ -16,13 +19,21 @@ from ultrafleet.rules.block_clock import (
     validate_drain_lead_minutes,
     wanted_size,
 )
+from ultrafleet.rules.schedule_tags import (
+    FOLLOW_BLOCKS,
+    HOLD,
+    LEAD_TAG,
+    RESERVATION_TAG,
+    SCHEDULE_TAG,
+    schedule_tags,
+)
 
 START = datetime(2026, 11, 2, 15, 7, tzinfo=UTC)
 END = datetime(2026, 11, 4, 11, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.mark.parametrize(("ultraserver", "least", "default"), [(True, 80, 90), (False, 50, 60)])
+@pytest.mark.parametrize(("ultraserver", "least", "default"), [(True, 85, 90), (False, 55, 60)])
 def test_leads_of_the_issue(*, ultraserver: bool, least: int, default: int) -> None:
     assert least_drain_lead_minutes(ultraserver=ultraserver) == least
     assert default_drain_lead_minutes(ultraserver=ultraserver) == default
@@ -33,8 +44,8 @@ def test_leads_of_the_issue(*, ultraserver: bool, least: int, default: int) -> N
 @pytest.mark.parametrize(
     ("lead", "ultraserver", "expected"),
     [
-        (79, True, "drain_lead_minutes is 79, expected 80 to 1439: EC2 reclaims from 60 minutes before the end"),
-        (49, False, "drain_lead_minutes is 49, expected 50 to 1439: EC2 reclaims from 30 minutes before the end"),
+        (84, True, "drain_lead_minutes is 84, expected 85 to 1439: EC2 reclaims from 60 minutes before the end"),
+        (54, False, "drain_lead_minutes is 54, expected 55 to 1439: EC2 reclaims from 30 minutes before the end"),
         (-90, True, "drain_lead_minutes is -90"),
         (1440, True, "drain_lead_minutes is 1440"),
     ],
@@ -89,55 +100,106 @@ def test_fails_with_moments_without_an_offset() -> None:
     with pytest.raises(FleetError, match="as_of is 2026-11-04T11:30:00, expected an offset"):
         block_is_over(END, naive)
     with pytest.raises(FleetError, match="now is 2026-11-04T11:30:00, expected an offset"):
-        wanted_size(now=naive, blocks=[], drain_lead_minutes=90, max_size=18)
+        wanted_size(now=naive, tags={}, block=None, size=0, max_size=18)
 
 
-def size(*blocks: BlockState, now: datetime = START, max_size: int = 18) -> int:
-    return wanted_size(now=now, blocks=blocks, drain_lead_minutes=90, max_size=max_size)
+def decision(
+    block: BlockState | None,
+    *,
+    now: datetime = START,
+    size: int = 0,
+    max_size: int = 18,
+    given_tags: dict[str, str] | None = None,
+) -> SizeDecision:
+    orders = schedule_tags(capacity_reservation_id="cr-a", drain_lead_minutes=90) if given_tags is None else given_tags
+    return wanted_size(now=now, tags=orders, block=block, size=size, max_size=max_size)
 
 
-def active(end: datetime = END, instance_count: int = 18) -> BlockState:
-    return BlockState(state="active", end=end, instance_count=instance_count)
+def state(state: str = "active", **given: Any) -> BlockState:
+    return BlockState(
+        **{"state": state, "start": START, "end": END, "instance_count": 18, "is_ultraserver": True, **given}
+    )
 
 
-def test_size_follows_the_active_blocks_up_to_the_pool() -> None:
-    assert size() == 0
-    assert size(active()) == 18
-    assert size(active(instance_count=9)) == 9
-    assert size(active(instance_count=4), active(instance_count=8)) == 12
-    assert size(active(), active()) == 18
+def sized(size: int) -> SizeDecision:
+    return SizeDecision(size=size)
 
 
-@pytest.mark.parametrize("state", ["scheduled", "expired", "payment-pending", "unavailable", "cancelled"])
-def test_block_that_is_not_active_counts_for_nothing(state: str) -> None:
-    other = BlockState(state=state, end=START, instance_count=18)
-    assert size(other) == 0
-    assert size(other, active()) == 18  # not even as one that ends
+def left_alone(reason: str) -> SizeDecision:
+    return SizeDecision(left_alone=LeftAlone(reason))
 
 
-def test_pool_is_empty_while_any_of_its_blocks_is_inside_its_lead() -> None:
-    later = active(end=END + timedelta(days=7))
-    assert size(active(), later, now=END - 91 * MINUTE) == 18
-    assert size(active(), later, now=END - 90 * MINUTE) == 0
-    assert size(later, now=END - 90 * MINUTE) == 18
+def test_size_follows_the_active_block_up_to_the_node_group() -> None:
+    assert decision(state()) == sized(18)
+    assert decision(state(instance_count=9)) == sized(9)
+    assert decision(state(), max_size=9) == sized(9)
+    assert decision(state(), now=END - 91 * MINUTE, size=18) == sized(18)
+    assert decision(state(), now=END - 90 * MINUTE, size=18) == sized(0)
 
 
-blocks = st.lists(
-    st.builds(
-        BlockState,
-        state=st.sampled_from(["scheduled", "active", "expired"]),
-        end=st.integers(-200, 200).map(lambda minutes: END + minutes * MINUTE),
-        instance_count=st.integers(1, 18),
-    ),
-    max_size=4,
+@pytest.mark.parametrize("size", [0, 18])
+def test_block_that_is_over_leaves_no_node(size: int) -> None:
+    assert decision(state("expired", end=None), size=size) == sized(0)
+    assert decision(state("cancelled"), size=size) == sized(0)
+    for odd in ("active", "scheduled", "unavailable"):
+        assert decision(state(odd), now=END, size=size) == sized(0)
+
+
+@pytest.mark.parametrize("name", ["scheduled", "payment-pending", "assessing", "pending"])
+def test_block_before_its_start_is_normal_without_nodes_and_five_minutes_late(name: str) -> None:
+    assert decision(state(name), now=START + 5 * MINUTE) == sized(0)
+    assert decision(state(name), now=START + 6 * MINUTE) == left_alone("BlockNotActive")
+    assert decision(state(name), now=START - MINUTE, size=1) == left_alone("BlockNotActive")
+    assert decision(state(name, start=None), now=START - MINUTE) == left_alone("BlockNotActive")
+
+
+@pytest.mark.parametrize(
+    "name", ["unavailable", "delayed", "failed", "payment-failed", "unsupported", "cancelling", "?"]
 )
+@pytest.mark.parametrize("size", [0, 18])
+def test_nothing_shrinks_or_grows_on_an_odd_state(name: str, size: int) -> None:
+    for now in (START - MINUTE, START, END - 60 * MINUTE):
+        assert decision(state(name), now=now, size=size) == left_alone("BlockNotActive")
 
 
-@given(blocks, st.integers(-300, 300), st.integers(50, 120), st.integers(1, 18))
-def test_size_is_within_the_pool_and_a_longer_lead_never_asks_for_more(
-    given_blocks: list[BlockState], minutes: int, lead: int, max_size: int
-) -> None:
+def test_nothing_shrinks_or_grows_on_what_ec2_leaves_out() -> None:
+    assert decision(None, size=18) == left_alone("UnknownBlock")
+    assert decision(state(end=None), size=18) == left_alone("IncompleteBlock")
+    assert decision(state(instance_count=None), size=18) == left_alone("IncompleteBlock")
+    assert decision(state(instance_count=9), size=18) == left_alone("FewerInstances")
+
+
+@pytest.mark.parametrize(("ultraserver", "least"), [(True, 85), (False, 55)])
+def test_lead_of_the_tag(*, ultraserver: bool, least: int) -> None:
+    block = state(is_ultraserver=ultraserver)
+    tags = {SCHEDULE_TAG: FOLLOW_BLOCKS, RESERVATION_TAG: "cr-a"}
+    for wrong in ("0", "-5", " 90 ", "090", "90.0", "٩٠", "", str(least - 1), "1440"):
+        assert decision(block, given_tags={**tags, LEAD_TAG: wrong}) == left_alone("WrongLead")
+    assert decision(block, given_tags=tags) == left_alone("WrongLead")
+    for right in (str(least), "1439"):
+        assert decision(block, given_tags={**tags, LEAD_TAG: right}) == sized(18)
+
+
+def test_schedule_of_the_tag() -> None:
+    assert decision(None, given_tags={SCHEDULE_TAG: HOLD}, size=18) == sized(0)
+    assert decision(state(), given_tags={}) == left_alone("NoSchedule")
+    assert decision(state(), given_tags={SCHEDULE_TAG: "holds"}) == left_alone("UnknownSchedule")
+    assert decision(state(), given_tags={SCHEDULE_TAG: FOLLOW_BLOCKS}) == left_alone("NoReservation")
+
+
+@given(st.integers(-300, 300), st.integers(85, 120), st.integers(1, 18), st.integers(0, 18))
+def test_a_longer_lead_never_asks_for_more(minutes: int, lead: int, max_size: int, size: int) -> None:
     now = END + minutes * MINUTE
-    short = wanted_size(now=now, blocks=given_blocks, drain_lead_minutes=lead, max_size=max_size)
-    long = wanted_size(now=now, blocks=given_blocks, drain_lead_minutes=lead + 30, max_size=max_size)
-    assert 0 <= long <= short <= max_size
+    found = [
+        decision(
+            state(),
+            now=now,
+            size=min(size, max_size),
+            max_size=max_size,
+            given_tags=schedule_tags(capacity_reservation_id="cr-a", drain_lead_minutes=lead + more),
+        ).size
+        for more in (0, 30)
+    ]
+    assert found[0] is not None
+    assert found[1] is not None
+    assert 0 <= found[1] <= found[0] <= max_size

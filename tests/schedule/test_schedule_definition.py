@@ -10,22 +10,29 @@ import pytest
 from jsonata import Jsonata  # type: ignore[import-untyped]  # it has no py.typed
 
 from helpers.fake_capacity import CLUSTER, QUEUE
-from ultrafleet.rules.block_clock import TICK_MINUTES
-from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, GROUP_TAG, HOLD, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
+from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.kubernetes import POOL_LABEL
+from ultrafleet.rules.block_clock import EXECUTION_MINUTES, TICK_MINUTES
+from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, HOLD, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
 from ultrafleet.schedule import state_machine_definition
 from ultrafleet.schedule.definition import DEFINITION_FILE
 
 TEXT = DEFINITION_FILE.read_text(encoding="utf-8")
 FILE: dict[str, Any] = json.loads(TEXT)
 VALUES = {
-    "BlockGroupTag": GROUP_TAG,
     "ClusterName": CLUSTER,
     "DeadLetterQueueUrl": QUEUE,
     "FollowBlocks": FOLLOW_BLOCKS,
     "Hold": HOLD,
     "LeadTag": LEAD_TAG,
+    "LeastLeadOfInstances": "55",
+    "LeastLeadOfUltraServer": "85",
+    "LongestLead": "1439",
+    "PoolLabel": POOL_LABEL,
     "ReservationTag": RESERVATION_TAG,
     "ScheduleTag": SCHEDULE_TAG,
+    "StateLateMinutes": "5",
+    "UltraServerInstanceTypes": "p6e-gb200.36xlarge,p6e-gb300.36xlarge,p6e-gb300r.36xlarge,trn2u.48xlarge",
 }
 
 
@@ -120,14 +127,20 @@ def test_a_placeholder_may_be_a_token_with_any_characters() -> None:
     assert deployed["States"]["Begin"]["Assign"]["nameRequest"]["ClusterName"] == '${Token[TOKEN.1]}\\1"'
 
 
-def test_the_plan_that_is_laid_out_is_the_one_in_both_states() -> None:
+def test_the_plan_that_is_laid_out_is_the_one_of_the_state() -> None:
     laid_out = (files("ultrafleet.schedule") / "data" / "block_plan.jsonata").read_text(encoding="utf-8")
     Jsonata(laid_out)
     plan = re.sub(r"/\*.*?\*/", "", laid_out, flags=re.DOTALL).split()
     states = FILE["States"]["EachNodeGroup"]["ItemProcessor"]["States"]
-    for name in ("DescribeNodeGroup", "ListBlocks"):
-        assert " ".join(plan) in states[name]["Assign"]["plan"], name
+    assert " ".join(plan) in states["DescribeNodeGroup"]["Assign"]["plan"]
 
 
-def test_an_execution_ends_before_the_next_tick() -> None:
-    assert FILE["TimeoutSeconds"] < TICK_MINUTES * 60
+def test_an_execution_ends_before_the_next_tick_and_the_least_lead_counts_with_its_time_limit() -> None:
+    assert FILE["TimeoutSeconds"] == EXECUTION_MINUTES * 60
+    assert EXECUTION_MINUTES < TICK_MINUTES
+
+
+def test_every_ultraserver_of_the_catalog_has_the_longer_lead() -> None:
+    sold = {str(kind.instance_type) for kind in UltraServerType.all() if kind.name is not None}
+    assert sold <= set(VALUES["UltraServerInstanceTypes"].split(","))
+    assert InstanceType.of("p5.48xlarge").name not in VALUES["UltraServerInstanceTypes"].split(",")

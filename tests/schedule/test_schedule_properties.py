@@ -1,5 +1,6 @@
 """The machine against the rule in Python and against EC2's clock, for many blocks and every phase of the ticks."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,99 +9,126 @@ from hypothesis import strategies as st
 
 from helpers.fake_capacity import Aws, Block
 from ultrafleet.catalog import CapacityBlockRules
-from ultrafleet.rules.block_clock import EVICTION_MINUTES, TICK_MINUTES, least_drain_lead_minutes, wanted_size
+from ultrafleet.catalog.limits import SCHEDULE_PRECISION_SECONDS
+from ultrafleet.rules.block_clock import (
+    EVICTION_MINUTES,
+    EXECUTION_MINUTES,
+    TICK_MINUTES,
+    least_drain_lead_minutes,
+    wanted_size,
+)
+from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, HOLD, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
+
+pytestmark = pytest.mark.slow
 
 DAY = datetime(2026, 11, 2, 11, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-
-
-@st.composite
-def pool_blocks(draw: st.DrawFn) -> list[Block]:
-    """Blocks, one to three, that end at 11:30 UTC within days of one another: apart, in a row or overlapping."""
-    return [
-        Block(
-            f"cr-{index}",
-            start=(end := DAY + timedelta(days=draw(st.integers(1, 4)))) - draw(st.integers(90, 4000)) * MINUTE,
-            end=end,
-            instances=draw(st.integers(1, 18)),
-        )
-        for index in range(draw(st.integers(1, 3)))
-    ]
-
-
-@settings(max_examples=150)
-@given(
-    pool_blocks(),
-    st.integers(-4000, 8000),
-    st.integers(0, 59_999),
-    st.integers(50, 1439),
-    st.integers(1, 18),
-    st.integers(0, 18),
+ULTRASERVER, INSTANCE = "p6e-gb200.36xlarge", "p5.48xlarge"
+STATES = (
+    "active", "expired", "cancelled", "pending", "failed", "scheduled", "payment-pending", "payment-failed",
+    "assessing", "delayed", "unsupported", "cancelling", "unavailable", "",
+)  # fmt: skip
+LEADS = (
+    "0",
+    "-5",
+    " 90 ",
+    "90\n",
+    "090",
+    "9e1",
+    "90.0",
+    "+90",
+    "٩٠",
+    "",
+    "54",
+    "55",
+    "84",
+    "85",
+    "1439",
+    "1440",
+    "99999",
 )
+
+blocks = st.builds(
+    Block,
+    id=st.just("cr-a"),
+    start=st.integers(-3000, 60).map(lambda minutes: DAY + minutes * MINUTE),
+    end=st.integers(61, 3000).map(lambda minutes: DAY + minutes * MINUTE),
+    instances=st.integers(0, 18),
+    forgotten=st.sampled_from([False, False, False, True]),
+    reservation_type=st.sampled_from(["capacity-block", "capacity-block", "capacity-block", "default"]),
+    instance_type=st.sampled_from([ULTRASERVER, INSTANCE]),
+    shown_as=st.none() | st.sampled_from(STATES),
+    left_out=st.sets(st.sampled_from(["StartDate", "EndDate", "TotalInstanceCount"]), max_size=1).map(tuple),
+)
+tags = st.fixed_dictionaries(
+    {},
+    optional={
+        SCHEDULE_TAG: st.sampled_from([FOLLOW_BLOCKS] * 5 + [HOLD, "holds", ""]),
+        RESERVATION_TAG: st.sampled_from(["cr-a", "cr-a", "cr-a", "cr-b", ""]),
+        LEAD_TAG: st.integers(55, 1439).map(str) | st.sampled_from(LEADS) | st.text(max_size=4),
+    },
+)
+
+
+@settings(max_examples=300)
+@given(blocks, tags, st.integers(-4000, 4000), st.integers(0, 59_999), st.integers(1, 18), st.integers(0, 18))
 def test_machine_does_what_the_rule_says(
-    blocks: list[Block], minutes: int, milliseconds: int, lead: int, max_size: int, desired: int
+    block: Block, given_tags: dict[str, str], minutes: int, milliseconds: int, max_size: int, desired: int
 ) -> None:
     now = DAY + minutes * MINUTE + timedelta(milliseconds=milliseconds)
+    before = min(desired, max_size)
     aws = Aws()
-    group = aws.add_pool("a", blocks, max_size=max_size, lead=lead)
-    group.desired = min(desired, max_size)
+    group = aws.add("a", block, max_size=max_size, desired=before)
+    group.tags = given_tags
     assert aws.tick(now).status == "SUCCEEDED"
-    wanted = wanted_size(
-        now=now, blocks=[block.seen(now) for block in blocks], drain_lead_minutes=lead, max_size=max_size
-    )
-    assert (group.desired, aws.messages) == (wanted, [])
-    assert aws.writes == (wanted != min(desired, max_size))
+    seen = block.seen(now) if given_tags.get(RESERVATION_TAG) == block.id else None
+    decision = wanted_size(now=now, tags=given_tags, block=seen, size=before, max_size=max_size)
+    assert (decision.size is None) is not (decision.left_alone is None)
+    assert group.desired == (before if decision.size is None else decision.size)
+    assert aws.writes == (group.desired != before)
+    assert [message["error"] for message in aws.messages] == ([decision.left_alone] if decision.left_alone else [])
 
 
-@settings(max_examples=50)
-@given(pool_blocks(), st.integers(-4000, 8000), st.integers(50, 1439), st.integers(0, 18))
-def test_a_pool_on_a_reservation_is_sized_like_one_on_a_group_of_that_block(
-    blocks: list[Block], minutes: int, lead: int, desired: int
+@settings(max_examples=60)
+@given(
+    st.booleans(),
+    st.integers(0, TICK_MINUTES * 60 - 1),
+    st.lists(st.integers(0, SCHEDULE_PRECISION_SECONDS.value - 1), min_size=12, max_size=12),
+    st.integers(0, EXECUTION_MINUTES * 60),
+)
+def test_at_the_least_lead_the_last_node_is_gone_before_the_reclaim(
+    ultraserver: bool, phase_seconds: int, late_seconds: list[int], throttled_seconds: int
 ) -> None:
-    aws = Aws()
-    alone = aws.add_pool_on_reservation("alone", blocks[0], lead=lead)
-    grouped = aws.add_pool("grouped", blocks[:1], lead=lead)
-    for other in blocks[1:]:
-        aws.blocks[other.id] = other  # nobody's
-    alone.desired = grouped.desired = desired
-    assert aws.tick(DAY + minutes * MINUTE).status == "SUCCEEDED"
-    assert (alone.desired, aws.messages) == (grouped.desired, [])
-
-
-@settings(max_examples=40)
-@given(pool_blocks(), st.integers(0, TICK_MINUTES * 60 - 1), st.booleans())
-@pytest.mark.slow
-def test_pool_is_empty_before_ec2_reclaims_any_block_that_its_nodes_may_be_on(
-    blocks: list[Block], phase_seconds: int, ultraserver: bool
-) -> None:
+    """The schedule's ticks are at any phase, each up to its precision late; the drain's first call is throttled."""
     reclaim = CapacityBlockRules.ULTRASERVER_RECLAIM if ultraserver else CapacityBlockRules.INSTANCE_RECLAIM
     lead = least_drain_lead_minutes(ultraserver=ultraserver)
+    block = Block("cr-a", DAY - timedelta(days=2), DAY, instance_type=ULTRASERVER if ultraserver else INSTANCE)
     aws = Aws()
-    group = aws.add_pool("a", blocks, lead=lead)
-    up_since: datetime | None = None
-    runs = []
-    for now in moments_that_matter(blocks, lead, phase_seconds):
-        assert aws.tick(now).status == "SUCCEEDED"
-        if group.desired and up_since is None:
-            up_since = now
-        if not group.desired and up_since is not None:
-            runs.append((up_since, now))
-            up_since = None
-    assert up_since is None
-    for came_up, drained in runs:
-        gone = drained + timedelta(minutes=EVICTION_MINUTES)
-        for block in blocks:
-            if block.start < drained and came_up < block.end:
-                assert gone <= block.end - reclaim
+    group = aws.add("a", block, lead=lead, desired=18)
+    aws.fail("eks:updateNodegroupConfig", "a", "Eks.ThrottlingException", None)
+    for moment in ticks(DAY - (lead + 10) * MINUTE, phase_seconds, late_seconds):
+        execution = aws.tick(moment)
+        assert (group.desired == 0) == (moment >= DAY - lead * MINUTE)
+        if group.desired == 0:
+            assert execution.retries == 1
+            drained = moment + timedelta(seconds=throttled_seconds)
+            break
+    assert drained + timedelta(minutes=EVICTION_MINUTES) <= DAY - reclaim
     assert aws.messages == []
 
 
-def moments_that_matter(blocks: list[Block], lead: int, phase_seconds: int) -> list[datetime]:
-    """The ticks of one phase around starts, leads and ends; between those nothing can change."""
-    tick = TICK_MINUTES * MINUTE
-    origin = DAY - timedelta(days=7) + timedelta(seconds=phase_seconds)
-    found = set()
-    for event in [moment for b in blocks for moment in (b.start, b.end - lead * MINUTE, b.end)]:
-        first = (event - origin) // tick - 2
-        found |= {origin + (first + step) * tick for step in range(6)}
-    return sorted(found)
+@pytest.mark.parametrize("ultraserver", [True, False])
+def test_a_lead_that_is_a_minute_shorter_is_too_late_at_its_worst(*, ultraserver: bool) -> None:
+    """The least is the least: with a minute less the worst phase and the worst precision end after the reclaim."""
+    reclaim = CapacityBlockRules.ULTRASERVER_RECLAIM if ultraserver else CapacityBlockRules.INSTANCE_RECLAIM
+    lead = least_drain_lead_minutes(ultraserver=ultraserver) - 1
+    before = DAY - lead * MINUTE - timedelta(seconds=1)
+    after = before + TICK_MINUTES * MINUTE + timedelta(seconds=SCHEDULE_PRECISION_SECONDS.value - 1)
+    gone = after + timedelta(minutes=EXECUTION_MINUTES + EVICTION_MINUTES)
+    assert gone > DAY - reclaim
+
+
+def ticks(start: datetime, phase_seconds: int, late_seconds: list[int]) -> Iterator[datetime]:
+    """Moments at which executions start: every tick from a phase on, each as late as told."""
+    for number, late in enumerate(late_seconds):
+        yield start + timedelta(seconds=phase_seconds + late, minutes=number * TICK_MINUTES)

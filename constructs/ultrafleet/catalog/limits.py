@@ -64,6 +64,8 @@ METRICS_PER_ALARM: Final = _FACTS.integer("limit/cloudwatch/metrics-per-alarm")
 """Metrics of an alarm's expression."""
 SCHEDULE_NAME_CHARACTERS: Final = _FACTS.integer("limit/scheduler/schedule-name-characters")
 """Characters of the name of an EventBridge schedule."""
+SCHEDULE_PRECISION_SECONDS: Final = _FACTS.integer("limit/scheduler/precision-seconds")
+"""Seconds after its moment within which a schedule is invoked."""
 STATE_BYTES: Final = _FACTS.integer("limit/step-functions/state-bytes")
 """Bytes that a state of a state machine takes and returns."""
 NETWORK_ADDRESS_USAGE: Final = _FACTS.integer("limit/vpc/network-address-usage")

@@ -26,33 +26,3 @@ def schedule_tags(*, capacity_reservation_id: str, drain_lead_minutes: int, hold
         RESERVATION_TAG: capacity_reservation_id,
         LEAD_TAG: str(drain_lead_minutes),
     }
-
-
-def group_schedule_tags(
-    *, capacity_block_group_name: str, drain_lead_minutes: int, hold: bool = False
-) -> dict[str, str]:
-    """Tags that put a node group under the schedule, by the blocks of a resource group.
-
-    Args:
-        capacity_block_group_name: resource group that holds the pool's blocks.
-        drain_lead_minutes: how long before a block's end the pool is emptied.
-        hold: keep the pool empty, whatever its blocks do.
-    """
-    return {GROUP_TAG: capacity_block_group_name, **_common(drain_lead_minutes, hold=hold)}
-
-
-def reservation_schedule_tags(
-    *, capacity_reservation_id: str, drain_lead_minutes: int, hold: bool = False
-) -> dict[str, str]:
-    """Tags that put a node group under the schedule, by one block.
-
-    Args:
-        capacity_reservation_id: reservation of the block.
-        drain_lead_minutes: how long before the block's end the pool is emptied.
-        hold: keep the pool empty, whatever its block does.
-    """
-    return {RESERVATION_TAG: capacity_reservation_id, **_common(drain_lead_minutes, hold=hold)}
-
-
-def _common(drain_lead_minutes: int, *, hold: bool) -> dict[str, str]:
-    return {SCHEDULE_TAG: HOLD if hold else FOLLOW_BLOCKS, LEAD_TAG: str(drain_lead_minutes)}

@@ -25,19 +25,19 @@ _LOG_GROUPS: Final = "/aws/vendedlogs/states"
 
 
 class BlockSchedule(Construct):
-    """State machine that sizes the pools of one cluster, started every five minutes.
+    """State machine that sizes the node groups on capacity blocks of one cluster, started every five minutes.
 
-    It finds the pools by the tags of their node groups, reads the state and the end of their blocks from EC2, and sets
-    the sizes: up when a block is active, to nothing a lead before it ends. Adding or removing a pool changes nothing
-    here. A call that fails goes to a dead-letter queue, and alarms tell of that, of failed executions and of a schedule
-    that doesn't run. See docs/decisions/0006-block-schedule.md.
+    It finds the node groups by their tags, reads the state and the end of the block that each of them names from EC2,
+    and sets the sizes: up while the block is active, to nothing a lead before it ends. Where it can't be sure it leaves
+    a node group as it is and reports it. Adding or removing a pool or a block changes nothing here. A call that fails
+    goes to a dead-letter queue, and alarms tell of that, of failed executions and of a schedule that doesn't run. See
+    docs/decisions/0006-block-schedule.md.
 
     Args:
         scope: parent.
         id: construct id.
         cluster: cluster of `aws_eks` or `aws_eks_v2`, a `FleetCluster`, or an `ImportedCluster` by its name, whose
-            name is plain or a token. The machine may read the groups of blocks that begin with the name and a hyphen,
-            which is how the pools name theirs.
+            name is plain or a token.
         topic: where alarms and EC2's capacity block events go. They are let in by its policy; the policy of an
             imported topic, and the key of any, must let CloudWatch and (without conditions, which it can't meet)
             EventBridge publish. Default: a new one, encrypted and without subscribers.
@@ -202,7 +202,6 @@ class BlockSchedule(Construct):
             ),
         )
         eks = f"arn:{stack.partition}:eks:{stack.region}:{stack.account}"
-        groups = f"arn:{stack.partition}:resource-groups:{stack.region}:{stack.account}:group/{cluster_name}-*"
         policy = iam.Policy(
             self,
             "StateMachinePolicy",
@@ -212,14 +211,9 @@ class BlockSchedule(Construct):
                     actions=["eks:DescribeNodegroup", "eks:UpdateNodegroupConfig"],
                     resources=[f"{eks}:nodegroup/{cluster_name}/*"],
                 ),
-                iam.PolicyStatement(actions=["resource-groups:ListGroupResources"], resources=[groups]),
                 # None of these knows resources that could be named here (service authorization reference, high).
                 iam.PolicyStatement(
                     actions=[
-                        # Listing a group's resources needs these three reads as well (ListGroupResources API, high).
-                        "cloudformation:DescribeStacks",
-                        "cloudformation:ListStackResources",
-                        "tag:GetResources",
                         "ec2:DescribeCapacityReservations",
                         "logs:CreateLogDelivery",
                         "logs:DeleteLogDelivery",

@@ -15,8 +15,8 @@ Pass or a Choice: whatever may fail is computed where a Task ends.
 - Retry: three more times with a growing pause on any error, because throttling has a name of its own in each service;
   errors that another try would only repeat have MaxAttempts 0.
 - DescribeNodeGroup catches a group that was deleted since it was listed.
-- IsScheduled leaves out a group in CREATING, which is empty and takes no update yet, and one in DELETING.
-- ListBlocks doesn't try again on a wrong tag or group.
+- The plan leaves out a group in CREATING, which takes no update yet, and one in DELETING. It compares the lead's tag
+  with its digits before $number reads it, because versions of JSONata differ in what else they take for a number.
 - SetSize catches another update that is in progress; the next execution tries again.
 - Unreported fails the execution: those pools are not in the dead-letter queue, so the alarm on failed executions
   reports them.
@@ -28,25 +28,29 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from ultrafleet.rules.schedule_tags import (
-    FOLLOW_BLOCKS,
-    GROUP_TAG,
-    HOLD,
-    LEAD_TAG,
-    RESERVATION_TAG,
-    SCHEDULE_TAG,
-)
+from ultrafleet.catalog import CapacityBlockRules, InstanceType
+from ultrafleet.catalog.capacity_blocks import in_minutes
+from ultrafleet.kubernetes import POOL_LABEL
+from ultrafleet.rules.block_clock import LONGEST_LEAD_MINUTES, least_drain_lead_minutes
+from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, HOLD, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
 
 DEFINITION_FILE: Final = files("ultrafleet.schedule") / "data" / "block_schedule.asl.json"
 
 _PLACEHOLDER: Final = re.compile(r"\$\{(\w+)\}")
-_TAGS: Final = {
-    "BlockGroupTag": GROUP_TAG,
+_RULES: Final = {
     "FollowBlocks": FOLLOW_BLOCKS,
     "Hold": HOLD,
     "LeadTag": LEAD_TAG,
+    "LeastLeadOfInstances": str(least_drain_lead_minutes(ultraserver=False)),
+    "LeastLeadOfUltraServer": str(least_drain_lead_minutes(ultraserver=True)),
+    "LongestLead": str(LONGEST_LEAD_MINUTES),
+    "PoolLabel": POOL_LABEL,
     "ReservationTag": RESERVATION_TAG,
     "ScheduleTag": SCHEDULE_TAG,
+    "StateLateMinutes": str(in_minutes(CapacityBlockRules.STATE_LATE)),
+    "UltraServerInstanceTypes": ",".join(
+        sorted(kind.name for kind in InstanceType.all() if kind.is_ultraserver_member and kind.name is not None)
+    ),
 }
 
 
@@ -57,7 +61,7 @@ def state_machine_definition(*, cluster_name: str, dead_letter_queue_url: str) -
         cluster_name: cluster whose node groups it sizes; a plain name or a token.
         dead_letter_queue_url: queue to which it reports a pool that it could not size.
     """
-    values = {**_TAGS, "ClusterName": cluster_name, "DeadLetterQueueUrl": dead_letter_queue_url}
+    values = {**_RULES, "ClusterName": cluster_name, "DeadLetterQueueUrl": dead_letter_queue_url}
     definition: dict[str, Any] = _filled(json.loads(_text()), values)
     return definition
 
