@@ -132,6 +132,8 @@ def build(case: Case) -> Calls:
                 "nodegroupName": name,
                 "status": pool.status,
                 "capacityType": "CAPACITY_BLOCK",
+                "version": "1.35",
+                "releaseVersion": "1.35.1-20261120",
                 "scalingConfig": {"minSize": 0, "maxSize": pool.maximum, "desiredSize": pool.desired},
                 # Deleted, so that no node is launched: the machine only sees sizes.
                 "launchTemplate": {"id": "lt-0aaaaaaaaaaaaaaa1", "version": "1"},

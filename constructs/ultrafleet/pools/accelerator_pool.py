@@ -48,8 +48,8 @@ class AcceleratorPool(NodePool):
         node_role: role of the nodes. Default: a new one.
         launch_template_version: without blocks: version of the launch template that the nodes run; a changed template
             reaches them only when this is raised, which replaces them. With blocks each block has its own. Default: 1.
-        drain_lead_minutes: with blocks: how long before a block's end its node group is emptied. Default 60, at
-            least 55.
+        drain_lead_minutes: with blocks: how long before a block's end its node group is emptied.
+            Default 60, at least 55.
         hold: with blocks: keep all of its node groups empty. Default: False.
         fabric: network between the nodes of different instances. Default: the only one that the type has; P6e-GB300
             has EFA and RoCE, and CloudFormation launches nodes on EFA alone.
