@@ -134,6 +134,7 @@ def build(case: Case) -> Calls:
                 "capacityType": "CAPACITY_BLOCK",
                 "version": "1.35",
                 "releaseVersion": "1.35.1-20261120",
+                "resources": {"autoScalingGroups": [{"name": f"eks-{name}"}]},
                 "scalingConfig": {"minSize": 0, "maxSize": pool.maximum, "desiredSize": pool.desired},
                 # Deleted, so that no node is launched: the machine only sees sizes.
                 "launchTemplate": {"id": "lt-0aaaaaaaaaaaaaaa1", "version": "1"},
