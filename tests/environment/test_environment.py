@@ -76,8 +76,8 @@ class TestBlocks:
         facts = fleet_facts(training)
         assert (facts.ultraservers, facts.nodes, facts.accelerators) == (3, 3 * 18 + 2, 3 * 72 + 2 * 8)
         assert facts.cost.usd_per_hour == pytest.approx(3 * 761.904 + 2 * 142.416)
-        (dallas,) = [subnet for subnet in facts.subnets if subnet.name == "dallas"]
-        assert dallas.demand == 3 * 1728
+        (dallas,) = [subnet for subnet in facts.subnets if subnet.subnet_name == "dallas"]
+        assert dallas.used == 3 * 1728
         rack = environment_pool_nodes(training)[0]
         assert (rack.nodes, rack.nodes_at_hand, rack.ultraservers) == (36, 18, 2)
 
