@@ -103,8 +103,9 @@ class TestEdits:
         before = everyone(training)
         done = training.deploy(lambda content: pool_of(content, "rack-a").update(node={"labels": {"team": "red"}}))
         assert {name for name, what in done.items() if what != "unchanged"} == {"training-pool-rack-a"}
-        group = training.call("eks", "describe_nodegroup", clusterName="training", nodegroupName="rack-a")["nodegroup"]
-        assert group["labels"]["team"] == "red"
+        for name in ("rack-a-cr-0aaaaaaaaaaaaaaa1", "rack-a-cr-0aaaaaaaaaaaaaaa2"):
+            group = training.call("eks", "describe_nodegroup", clusterName="training", nodegroupName=name)["nodegroup"]
+            assert group["labels"]["team"] == "red"
         assert everyone(training) == before
 
     def test_an_ultraserver_is_added_beside_the_others(self, training: DeployedEnvironment) -> None:
@@ -126,13 +127,15 @@ class TestEdits:
         assert len(after.pop("rack-d")) == 18
         assert after == before
 
-    def test_a_type_that_changes_waits_for_the_generation(self, training: DeployedEnvironment) -> None:
+    def test_a_changed_template_waits_for_the_version_of_the_block(self, training: DeployedEnvironment) -> None:
         before = everyone(training)
         done = training.deploy(lambda content: pool_of(content, "rack-a").update(node={"root_volume_gib": 200}))
         assert {name for name, what in done.items() if what != "unchanged"} == {"training-pool-rack-a"}
         assert everyone(training) == before
 
-        done = training.deploy(lambda content: pool_of(content, "rack-a").update(launch_template_version=2))
+        done = training.deploy(
+            lambda content: pool_of(content, "rack-a")["blocks"][0].update(launch_template_version=2)
+        )
         assert {name for name, what in done.items() if what != "unchanged"} == {"training-pool-rack-a"}
         after = everyone(training)
         assert before.pop("rack-a").isdisjoint(after.pop("rack-a"))
@@ -142,7 +145,7 @@ class TestEdits:
     def test_an_empty_pool_takes_another_type(self) -> None:
         def other(content: Content) -> None:
             pool = pool_of(content, "h200")
-            pool.update(instance_type="p5e.48xlarge", launch_template_version=2)
+            pool.update(instance_type="p5e.48xlarge")
             pool["blocks"][0]["capacity_reservation_id"] = "cr-0eeeeeeeeeeeeeee1"
 
         with deployed("inference") as made:
@@ -152,7 +155,7 @@ class TestEdits:
             assert changed == {"kubernetes", "model-gpt-oss-20b", "operate", "pool-h200"}
             made.simulation.bring_up()
             assert {instance["InstanceType"] for instance in made.instances("h200")} == {"p5e.48xlarge"}
-            assert made.pool("h200").interfaces == ("1 interface + 32 efa-only",)
+            assert made.node_group("h200").interfaces == ("1 interface + 32 efa-only",)
 
     def test_a_pool_is_removed_without_the_others_noticing(self, training: DeployedEnvironment) -> None:
         before = everyone(training)
@@ -166,7 +169,8 @@ class TestEdits:
         assert set(done.values()) == {"unchanged"}
         del before["rack-b"]
         assert everyone(training) == before
-        assert training.call("eks", "list_nodegroups", clusterName="training")["nodegroups"][:2] == ["b300", "rack-a"]
+        left = training.call("eks", "list_nodegroups", clusterName="training")["nodegroups"]
+        assert left[:3] == ["b300", "rack-a-cr-0aaaaaaaaaaaaaaa1", "rack-a-cr-0aaaaaaaaaaaaaaa2"]
 
     def test_a_held_pool_is_emptied_and_filled_again(self, training: DeployedEnvironment) -> None:
         training.deploy(lambda content: pool_of(content, "rack-a").update(hold=True))
@@ -192,20 +196,37 @@ def test_what_a_pool_stands_on_is_not_taken_from_under_it(training: DeployedEnvi
     assert everyone(training) == before
 
 
-def test_a_pool_that_would_need_another_node_group_is_refused() -> None:
-    """Another processor is another AMI type, which EKS can't change, and the group's name is taken."""
+def test_a_block_that_would_need_another_node_group_is_refused() -> None:
+    """Another accelerator is another AMI type, which EKS can't change, and the group's name is taken."""
 
-    def on_arm(content: Content) -> None:
-        pool = pool_of(content, "h200")
-        pool.update(instance_type="trn2.48xlarge")
-        pool["blocks"][0]["capacity_reservation_id"] = "cr-0eeeeeeeeeeeeeee1"
+    def other_image(content: Content) -> None:
+        pool_of(content, "h200").update(instance_type="trn2.48xlarge")
 
     with deployed("inference", without_workloads) as made:
         with pytest.raises(StackFailedError) as caught:
-            made.deploy(on_arm)
+            made.deploy(other_image)
         assert caught.value.status == "UPDATE_ROLLBACK_COMPLETE"
         assert "give the pool a new name" in str(advice_for(caught.value.reasons))
-        assert made.pool("h200").status == "ACTIVE"
+        assert made.node_group("h200").status == "ACTIVE"
+
+
+def test_a_renamed_pool_stands_beside_the_old_one_on_one_block(training: DeployedEnvironment) -> None:
+    """As `cdk deploy` does it, which deletes no stack: what the block holds is taken until the old stack is deleted."""
+    before = everyone(training)
+    training.deploy(lambda content: pool_of(content, "rack-b").update(name="rack-z"))
+    SIMULATED_ACCOUNT.advance(SIMULATED_ACCOUNT.now + timedelta(minutes=30))
+    renamed = training.node_group("rack-z")
+    assert (renamed.running, renamed.status) == (0, "DEGRADED")
+    assert "ReservationCapacityExceeded" in str(renamed.issues)
+    assert training.nodes("rack-b") == before["rack-b"]
+    (orphan,) = training.simulation.orphans(stacks=[stack.name for stack in training.stacks])
+    assert orphan["stack"] == "training-pool-rack-b"
+    assert orphan["node_groups"] == {"rack-b-cr-0bbbbbbbbbbbbbbb1": 18}
+
+    training.call("cloudformation", "delete_stack", StackName="training-pool-rack-b")
+    SIMULATED_ACCOUNT.advance(SIMULATED_ACCOUNT.now + timedelta(hours=1))
+    assert training.node_group("rack-z").running == 18
+    assert training.simulation.orphans(stacks=[stack.name for stack in training.stacks]) == []
 
 
 def test_preflight_tells_of_a_block_that_is_taken_out_while_nodes_run_in_it(

@@ -32,7 +32,6 @@ FAILS_A_DEPLOYMENT = {
     "access-denied": "training",
     "log-group-taken": "dev",
     "stack-fails": "inference",
-    "block-unknown": "training",
 }
 """Fault -> environment whose first deployment it fails."""
 
@@ -45,6 +44,7 @@ KEEPS_A_POOL_DOWN = {
     "block-unavailable": "unavailable",
     "block-unlaunchable": "unlaunchable",
     "block-elsewhere": "Availability Zone",
+    "block-unknown": "does not exist in this account",
 }
 """Fault of a block -> what the status says while the pool stays empty."""
 
@@ -61,7 +61,8 @@ def everything_stands(made: DeployedEnvironment) -> bool:
 
 def told(made: DeployedEnvironment) -> list[str]:
     status = made.simulation.status()
-    return [*status["problems"], *(issue for pool in status["pools"] for issue in pool["issues"])]
+    groups = [group for pool in status["pools"] for group in pool["node_groups"]]
+    return [*status["problems"], *(issue for group in groups for issue in group["issues"])]
 
 
 @pytest.fixture
@@ -115,13 +116,13 @@ def test_a_pool_that_can_not_launch_says_why_and_fills_when_it_can(
     training.simulation.inject(name=name, pool="rack-a")
     training.simulation.bring_up()
     assert training.pool("rack-a").running == 0
-    assert training.pool("rack-a").status == "DEGRADED"
+    assert training.node_group("rack-a").status == "DEGRADED"
     assert issue in str(told(training))
     assert advice_for(told(training))
     training.simulation.clear()
     training.simulation.advance(hours=0.5)
     assert training.pool("rack-a").running == 18
-    assert training.pool("rack-a").issues == ()
+    assert training.node_group("rack-a").issues == ()
 
 
 @pytest.mark.parametrize(("name", "state"), KEEPS_A_POOL_DOWN.items())
@@ -160,7 +161,7 @@ def test_a_node_that_fails_is_replaced_within_its_block(training: DeployedEnviro
     after = training.nodes("rack-a")
     assert len(after) == 18
     assert len(after - before) == 1
-    assert training.pool("rack-a").reservations == ("cr-0aaaaaaaaaaaaaaa1",)
+    assert training.node_group("rack-a").reservations == ("cr-0aaaaaaaaaaaaaaa1",)
     training.simulation.advance(hours=2)
     assert training.nodes("rack-a") == after
 
@@ -172,9 +173,9 @@ def test_the_schedule_tells_of_a_right_that_it_lacks_and_goes_on_when_it_has_it(
     (queue,) = training.call("sqs", "list_queues")["QueueUrls"]
     messages = training.call("sqs", "receive_message", QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
     told_of = {json.loads(message["Body"])["pool"] for message in messages}
-    assert told_of == {"rack-a", "rack-b"}
+    assert told_of == {"rack-a-cr-0aaaaaaaaaaaaaaa1", "rack-b-cr-0bbbbbbbbbbbbbbb1"}
     assert "AccessDenied" in messages[0]["Body"]
-    assert "schedule: pool rack-a: Eks.AccessDeniedException" in str(told(training))
+    assert "rack-a-cr-0aaaaaaaaaaaaaaa1: Eks.AccessDeniedException" in str(told(training))
     training.simulation.clear()
     training.simulation.advance(hours=0.5)
     assert training.pool("rack-a").running == 18

@@ -266,7 +266,7 @@ def _show(aws: "EmbeddedAws", environment: Environment) -> None:
         stacks.add_row(name, state)
     console.print(stacks)
     pools = _table("pools")
-    for column in ("node group", "status", "nodes", "interfaces of a node", "block", "zone"):
+    for column in ("node group", "status", "nodes", "interfaces of a node", "block or reservation", "zone"):
         pools.add_column(column, no_wrap=True)
     for pool in status["pools"]:
         for group in pool["node_groups"]:
@@ -304,7 +304,7 @@ def _node_group_row(group: dict[str, Any], reservations: dict[str, Any]) -> tupl
         group["status"] or "(none)",
         f"{group['running']} of {group['full']}",
         ", ".join(group["interfaces"]) or "-",
-        _block(reservations.get(group["block"])) if group["block"] else "-",
+        _block(reservations.get(group["block"])) if group["block"] else ", ".join(group["reservations"]) or "-",
         ", ".join(group["zones"]) or "-",
     )
 

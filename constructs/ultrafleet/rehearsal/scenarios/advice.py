@@ -11,8 +11,9 @@ from ultrafleet.rehearsal.scenarios.assembly import reasons_of
 from ultrafleet.rehearsal.scenarios.faults.fault_list import FAULTS
 
 _NEW_NAME: Final = (
-    "the change needs another node group, and a pool's keeps its name so that nothing replaces it by accident: give "
-    "the pool a new name, which makes another beside it, and remove the old one."
+    "the change needs another node group, and a block's keeps its name so that nothing replaces it by accident: make "
+    "it with the pool's next block, or give the pool a new name, which makes another beside it, and delete the old "
+    "pool's stack: until then the block's instances are the old one's."
 )
 _BY_DESIGN: Final = {
     "custom-named resource requires replacing": _NEW_NAME,
