@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from moto.scheduler.models import Schedule, scheduler_backends
@@ -36,10 +36,16 @@ class ScheduledExecution:
 
 
 class Schedules:
-    """Schedules of an account and a region, with rates of whole minutes."""
+    """Schedules of an account and a region, with rates of whole minutes.
+
+    A rate counts from the schedule's creation, and each of its moments may be late (EventBridge Scheduler, high). What
+    it does at the creation itself is left out: it would find what the first execution finds, so much earlier.
+    """
 
     skip_quiet = True
     """Leave out runs while nothing changes; a test shows that this changes nothing either."""
+    lateness = timedelta(0)
+    """Time by which every second execution is late; those between are in time."""
 
     def __init__(self, account_id: str, region: str) -> None:
         self.account_id = account_id
@@ -47,30 +53,46 @@ class Schedules:
         self.runs: list[ScheduledExecution] = []
         self._quiet = 0
         self._changes = -1
-        self._next: datetime | None = None
+        self._created: dict[str, datetime] = {}
         SIMULATED_ACCOUNT.register(self)
+
+    def align(self, moment: datetime) -> None:
+        """Move the executions of every schedule so that one falls on a moment, in time, and the next is late."""
+        for schedule in self._enabled():
+            self._created[schedule.arn] = moment - 2 * (_rate(schedule) or timedelta(0))
 
     def next_moment(self, after: datetime) -> datetime | None:
         """Next moment at which a schedule fires."""
-        rates = [rate for schedule in self._enabled() if (rate := _rate(schedule))]
-        if not rates:
-            return None
         if self._changes != SIMULATED_ACCOUNT.changes:
             self._quiet = 0
-        step = min(rates)
-        moment = _following(after, step)
-        if self.skip_quiet and self._quiet >= _QUIET_RUNS and not self._is_busy(after):
-            moment = _following(after + _QUIET_STEP - step, step)
-            moment = min([moment, *(_following(start, step) for start, _ in self._busy() if start > after)])
-        self._next = moment
-        return moment
+        moments = [
+            self._quiet_until(after, schedule, rate)
+            for schedule in self._enabled()
+            if (rate := _rate(schedule)) is not None
+        ]
+        return min(moments, default=None)
 
     def act(self, now: datetime) -> None:
         """Start the targets of schedules that fire now."""
         for schedule in self._enabled():
             rate = _rate(schedule)
-            if rate is not None and _following(now - timedelta(seconds=1), rate) == now:
+            if rate is not None and self._following(now - timedelta(seconds=1), schedule, rate) == now:
                 self._fire(schedule, now)
+
+    def _quiet_until(self, after: datetime, schedule: Schedule, rate: timedelta) -> datetime:
+        """The schedule's next moment, but for those at which there is nothing to do."""
+        if not self.skip_quiet or self._quiet < _QUIET_RUNS or self._is_busy(after):
+            return self._following(after, schedule, rate)
+        later = [after + _QUIET_STEP - rate, *(start for start, _ in self._busy() if start > after)]
+        return min(self._following(moment, schedule, rate) for moment in later)
+
+    def _following(self, after: datetime, schedule: Schedule, rate: timedelta) -> datetime:
+        """First moment of a schedule later than another."""
+        created = self._created.setdefault(schedule.arn, SIMULATED_ACCOUNT.now)
+        count = max(1, (after - created) // rate)
+        while (moment := created + count * rate + count % 2 * self.lateness) <= after:
+            count += 1
+        return moment
 
     def _fire(self, schedule: Schedule, now: datetime) -> None:
         before = SIMULATED_ACCOUNT.changes
@@ -83,7 +105,8 @@ class Schedules:
             self.runs.append(_failed(now, arn, "States.StateMachineDoesNotExist", arn))
             return
         calls = SdkIntegrations(account_id=self.account_id, region=self.region, role_arn=machine.roleArn)
-        execution = Machine(json.loads(machine.definition), calls).run(start=now)
+        execution = Machine(json.loads(machine.definition), calls, pause=_pass).run(start=now)
+        SIMULATED_ACCOUNT.now = now
         self.runs.append(
             ScheduledExecution(
                 moment=now,
@@ -133,7 +156,6 @@ def _rate(schedule: Schedule) -> timedelta | None:
     return timedelta(minutes=int(match[1])) if match else None
 
 
-def _following(after: datetime, step: timedelta) -> datetime:
-    """First multiple of a step, counted from the epoch, later than a moment."""
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return epoch + ((after - epoch) // step + 1) * step
+def _pass(seconds: float) -> None:
+    """Let time pass for the rest of an execution: its later calls are made so much later."""
+    SIMULATED_ACCOUNT.now += timedelta(seconds=seconds)

@@ -5,7 +5,8 @@ time. It knows Pass, Task, Choice, Map (inline), Succeed and Fail, with Argument
 Catch. It is strict where Step Functions is: an expression without a result, and a field or a state type that it doesn't
 know, are errors.
 
-It leaves out time limits, and concurrency (items of a Map run one after the other). moto's own interpreter, given a
+It leaves out time limits, and concurrency (items of a Map run one after the other). A retry waits the whole of its
+interval, which jitter may shorten. moto's own interpreter, given a
 JSONata evaluator, gives the same results for the block schedule: tests/rehearsal/test_stepfunctions_differential.py.
 """
 
@@ -80,12 +81,21 @@ class VariableScope(dict[str, Any]):
 
 
 class Machine:
-    """State machine: a definition and the function that answers its calls."""
+    """State machine: a definition and the function that answers its calls.
 
-    def __init__(self, definition: dict[str, Any], call: Call) -> None:
+    Args:
+        definition: Amazon States Language.
+        call: answers its calls.
+        pause: called with the seconds for which a retry waits. Default: no time passes.
+    """
+
+    def __init__(
+        self, definition: dict[str, Any], call: Call, *, pause: Callable[[float], None] = lambda _: None
+    ) -> None:
         _expect(definition.get("QueryLanguage") == "JSONata", "the query language has to be JSONata")
         self._definition = definition
         self._call = call
+        self._pause = pause
         self._execution = Execution("RUNNING")
         self._start = ""
 
@@ -174,12 +184,16 @@ class Machine:
                 return str(rule["Next"])
         return str(state["Default"])
 
-    @staticmethod
-    def _again(state: dict[str, Any], error: StatesError, attempts: dict[int, int]) -> bool:
+    def _again(self, state: dict[str, Any], error: StatesError, attempts: dict[int, int]) -> bool:
+        """True where the state is to be tried again, after the pause of its retrier."""
         for index, retrier in enumerate(state.get("Retry", [])):
             if _matches(retrier["ErrorEquals"], error):
                 attempts[index] = attempts.get(index, 0) + 1
-                return attempts[index] <= int(retrier.get("MaxAttempts", 3))
+                if attempts[index] > int(retrier.get("MaxAttempts", 3)):
+                    return False
+                wait = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** (attempts[index] - 1)
+                self._pause(min(wait, retrier.get("MaxDelaySeconds", wait)))
+                return True
         return False
 
     def _value(self, template: Any, states: dict[str, Any], scope: VariableScope) -> Any:
