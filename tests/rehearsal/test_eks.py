@@ -8,13 +8,16 @@ import pytest
 
 from helpers.rehearsal_site import DeployedEnvironment, deployed, site, without_workloads
 from ultrafleet.catalog.eks import KUBERNETES_VERSIONS
+from ultrafleet.rehearsal.assumptions import CLEAN_UP
+from ultrafleet.rehearsal.eks.clock import EVICTION
 from ultrafleet.rehearsal.eks.rules.clusters import VERSIONS
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 pytestmark = pytest.mark.slow
 
 CLUSTER = {"clusterName": "inference"}
-RACK = {**CLUSTER, "nodegroupName": "rack-c"}
+RACK_C = "rack-c-cr-0cccccccccccccc01"
+RACK = {**CLUSTER, "nodegroupName": RACK_C}
 ROLE = "arn:aws:iam::444455556666:role/people"
 
 
@@ -32,7 +35,7 @@ def standing() -> Iterator[DeployedEnvironment]:
         yield made
 
 
-def group(made: DeployedEnvironment, name: str = "rack-c") -> dict[str, Any]:
+def group(made: DeployedEnvironment, name: str = RACK_C) -> dict[str, Any]:
     found: dict[str, Any] = made.call("eks", "describe_nodegroup", **CLUSTER, nodegroupName=name)["nodegroup"]
     return found
 
@@ -54,6 +57,7 @@ class TestNodes:
         SIMULATED_ACCOUNT.advance(SIMULATED_ACCOUNT.now + timedelta(minutes=1))
         assert len(up.nodes("rack-c")) == 3
         assert group(up)["status"] == "ACTIVE"
+        SIMULATED_ACCOUNT.advance(SIMULATED_ACCOUNT.now + CLEAN_UP)
         resize(up, 9)
         assert len(up.nodes("rack-c")) == 9
 
@@ -92,9 +96,11 @@ class TestNodes:
         up.call("ec2", "create_launch_template_version", **key, LaunchTemplateData=data)
         assert up.nodes("rack-c") == before
         up.call("eks", "update_nodegroup_version", **RACK, launchTemplate={"id": template["id"], "version": "2"})
+        assert up.nodes("rack-c") == before
+        SIMULATED_ACCOUNT.advance(SIMULATED_ACCOUNT.now + 9 * (EVICTION + CLEAN_UP))
         assert len(up.nodes("rack-c")) == 9
         assert up.nodes("rack-c").isdisjoint(before)
-        other = group(up, "h200")["launchTemplate"]["id"]
+        other = group(up, "h200-cr-0cccccccccccccc02")["launchTemplate"]["id"]
         with pytest.raises(Refusal, match="cannot change the launch template"):
             up.call("eks", "update_nodegroup_version", **RACK, launchTemplate={"id": other, "version": "1"})
 

@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from helpers.rehearsal_site import Content, DeployedEnvironment, deployed, pool_of, site
 from ultrafleet.catalog.source import Source
 from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal.assumptions import CLEAN_UP
 from ultrafleet.rehearsal.eks.clock import Nodes
 from ultrafleet.rehearsal.scenarios.advice import advice_for
 from ultrafleet.rehearsal.scenarios.assembly import StackFailedError
 from ultrafleet.rehearsal.scenarios.audit import audit
+from ultrafleet.rehearsal.scenarios.faults.block_actions import STATES
 from ultrafleet.rehearsal.scenarios.faults.fault_list import FAULTS
 from ultrafleet.rehearsal.scenarios.faults.injections import INJECTIONS
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
@@ -20,6 +22,8 @@ from ultrafleet.rehearsal.stepfunctions.clock import Schedules
 
 pytestmark = pytest.mark.slow
 
+BLOCK, END = "cr-0aaaaaaaaaaaaaaa1", datetime(2026, 12, 15, 11, 30, tzinfo=UTC)
+"""The first block of rack-a."""
 FAILS_A_DEPLOYMENT = {
     "insufficient-capacity": "dev",
     "vcpu-quota": "dev",
@@ -32,6 +36,9 @@ FAILS_A_DEPLOYMENT = {
     "access-denied": "training",
     "log-group-taken": "dev",
     "stack-fails": "inference",
+    "node-group-sizes-refused": "training",
+    "zone-not-opted-in": "training",
+    "node-never-joins": "dev",
 }
 """Fault -> environment whose first deployment it fails."""
 
@@ -49,7 +56,9 @@ KEEPS_A_POOL_DOWN = {
 """Fault of a block -> what the status says while the pool stays empty."""
 
 ON_ITS_OWN = {
-    "block-impaired", "block-short", "node-fails", "pool-deleted", "rollback-fails", "schedule-denied", "schedule-off",
+    "block-impaired", "block-odd-state", "block-short", "block-state-late", "eks-scale-down-moves",
+    "extension-payment-fails", "extension-payment-pending", "node-group-starts-with-a-node", "pod-eviction-failure",
+    "node-fails", "pool-deleted", "rollback-fails", "schedule-denied", "schedule-off",
     "schedule-throttled", "template-deleted", "throttling",
 }  # fmt: skip
 IN_THE_COMMANDS_TESTS = {"slow"}
@@ -158,6 +167,7 @@ def test_a_node_that_fails_is_replaced_within_its_block(training: DeployedEnviro
     training.simulation.bring_up()
     before = training.nodes("rack-a")
     training.simulation.inject(name="node-fails", pool="rack-a")
+    SIMULATED_ACCOUNT.advance(SIMULATED_ACCOUNT.now + CLEAN_UP)
     after = training.nodes("rack-a")
     assert len(after) == 18
     assert len(after - before) == 1
@@ -201,6 +211,100 @@ def test_without_the_schedule_an_ultraserver_is_killed(training: DeployedEnviron
     training.simulation.inject(name="schedule-off")
     training.simulation.advance(to="2026-12-15T12:00:00Z")
     assert training.simulation.status()["reclaimed"] == 18
+
+
+def test_a_node_group_that_starts_with_a_node_waits_and_fills() -> None:
+    with site("training") as made:
+        made.simulation.inject(name="node-group-starts-with-a-node")
+        made.deploy()
+        assert made.node_group("rack-a").status == "DEGRADED"
+        assert any("initial_desired_size" in line for line in advice_for(told(made)))
+        made.simulation.bring_up()
+        assert made.pool("rack-a").running == made.pool("rack-b").running == 18
+        assert made.node_group("rack-a").status == "ACTIVE"
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_an_odd_state_of_a_running_block_takes_no_node(training: DeployedEnvironment, state: str) -> None:
+    training.simulation.bring_up()
+    before = training.nodes("rack-a")
+    training.simulation.inject(name="block-odd-state", pool="rack-a", state=state, minutes=6)
+    training.simulation.advance(hours=0.05)
+    assert training.simulation.status()["reservations"][BLOCK]["state"] == state
+    training.simulation.advance(hours=1)
+    assert training.simulation.status()["reservations"][BLOCK]["state"] == "active"
+    assert training.nodes("rack-a") == before
+
+
+def test_a_start_that_is_told_late_is_followed_late(training: DeployedEnvironment) -> None:
+    training.simulation.inject(name="block-state-late")
+    training.simulation.advance(to="2026-12-01T11:34:00Z")
+    assert training.pool("rack-a").running == 0
+    training.simulation.advance(to="2026-12-01T11:40:00Z")
+    assert training.pool("rack-a").running == 18
+
+
+def extend(made: DeployedEnvironment, *, before_end: timedelta) -> None:
+    """Buy a week for rack-a's first block."""
+    SIMULATED_ACCOUNT.advance(END - before_end)
+    key = {"CapacityReservationId": BLOCK}
+    offering = made.call(
+        "ec2", "describe_capacity_block_extension_offerings", **key, CapacityBlockExtensionDurationHours=7 * 24
+    )["CapacityBlockExtensionOfferings"][0]["CapacityBlockExtensionOfferingId"]
+    made.call("ec2", "purchase_capacity_block_extension", **key, CapacityBlockExtensionOfferingId=offering)
+
+
+@pytest.mark.parametrize("name", ["extension-payment-pending", "extension-payment-fails"])
+def test_an_extension_that_is_not_paid_keeps_no_node(training: DeployedEnvironment, name: str) -> None:
+    training.simulation.bring_up()
+    training.simulation.inject(name=name)
+    extend(training, before_end=timedelta(days=1))
+    SIMULATED_ACCOUNT.advance(END)
+    assert training.node_group("rack-a").running == 0
+    assert training.simulation.status()["reclaimed"] == 0
+    (bought,) = training.call("ec2", "describe_capacity_block_extension_history")["CapacityBlockExtensions"]
+    assert bought["CapacityBlockExtensionStatus"] == "payment-failed"
+
+
+def test_ekss_own_scale_down_takes_an_extended_rack_and_the_schedule_brings_it_back(
+    training: DeployedEnvironment,
+) -> None:
+    training.simulation.bring_up()
+    before = training.node_group("rack-a").running
+    extend(training, before_end=timedelta(days=1))
+    SIMULATED_ACCOUNT.advance(END - timedelta(minutes=20))
+    assert any("EKS's own scale-down took 18 nodes" in line for line in told(training))
+    SIMULATED_ACCOUNT.advance(END + timedelta(minutes=20))
+    assert training.node_group("rack-a").running == before == 18
+
+
+def test_ekss_own_scale_down_may_move_with_the_block(training: DeployedEnvironment) -> None:
+    training.simulation.bring_up()
+    before = training.nodes("rack-b")
+    training.simulation.inject(name="eks-scale-down-moves")
+    extend(training, before_end=timedelta(days=1))
+    rack = {instance["InstanceId"] for instance in training.instances("rack-a")}
+    SIMULATED_ACCOUNT.advance(END + timedelta(minutes=20))
+    assert rack < training.nodes("rack-a") | rack
+    assert rack <= training.nodes("rack-a")
+    assert training.nodes("rack-b") == before
+    assert not any("own scale-down took" in line for line in told(training))
+
+
+def test_an_update_that_can_not_evict_fails_and_is_rolled_back(training: DeployedEnvironment) -> None:
+    training.simulation.bring_up()
+    before = training.nodes("rack-a")
+    training.deploy(lambda content: pool_of(content, "rack-a").update(node={"root_volume_gib": 200}))
+    training.simulation.inject(name="pod-eviction-failure")
+
+    def next_version(content: Content) -> None:
+        pool_of(content, "rack-a")["blocks"][0]["launch_template_version"] = 2
+
+    with pytest.raises(StackFailedError) as caught:
+        training.deploy(next_version)
+    assert caught.value.status == "UPDATE_ROLLBACK_COMPLETE"
+    assert "PodEvictionFailure" in str(caught.value)
+    assert training.nodes("rack-a") == before
 
 
 def relabel(pool: str) -> Callable[[Content], None]:

@@ -95,7 +95,7 @@ class CapacityBlockRules:
     EXTENSION_PAYMENT_FAILS_AFTER: Final = timedelta(hours=_count("extension-payment-failed-hours"))
     """Time after the purchase of an extension at which it becomes `payment-failed` where it isn't paid."""
     EXTENSION_PAYMENT_FAILS_BEFORE_END: Final = timedelta(minutes=_count("extension-payment-failed-minutes-before-end"))
-    """Time before the block's end at which an extension that isn't paid becomes `payment-failed`, if that is earlier."""
+    """Time before the block's end at which an extension that isn't paid is `payment-failed`, if that is earlier."""
     STATE_LATE: Final = _minutes("state-late")
     """Longest time after its start for which EC2 may not yet say that a reservation is active."""
     EKS_SCALE_DOWN: Final = _minutes("eks-scale-down")

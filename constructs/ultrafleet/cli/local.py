@@ -186,10 +186,13 @@ def inject(
     environment: Name,
     fault: Annotated[str, typer.Argument(help="name of the fault")],
     pool: Annotated[str | None, typer.Option(help="pool that the fault affects. Default: the first")] = None,
+    block_state: Annotated[str | None, typer.Option(help="state for block-odd-state. Default: unavailable")] = None,
+    minutes: Annotated[float | None, typer.Option(help="duration of block-odd-state. Default: 5")] = None,
     state: State = STATE,
 ) -> None:
     """Inject a fault; it stays until it is cleared."""
-    _embedded_aws(environment, state).dispatch("inject", name=fault, pool=pool)
+    given = {"name": fault, "pool": pool, "state": block_state, "minutes": minutes}
+    _embedded_aws(environment, state).dispatch("inject", **given)
 
 
 @local.command(epilog="Example: ultrafleet local clear training")

@@ -1,6 +1,5 @@
 """Simulation of an environment: time, faults, state and cleanup, by commands."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -11,16 +10,15 @@ from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.state import Stacks
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
-from ultrafleet.rehearsal.events.clock import EventDeliveries
 from ultrafleet.rehearsal.kubernetes import KubernetesApi
 from ultrafleet.rehearsal.scenarios import audit
 from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget, Undo
 from ultrafleet.rehearsal.scenarios.faults.fault_list import fault_named
 from ultrafleet.rehearsal.scenarios.faults.injections import INJECTIONS
 from ultrafleet.rehearsal.scenarios.pool_view import node_group_instances, pool_views
+from ultrafleet.rehearsal.scenarios.problems import problems_of
 from ultrafleet.rehearsal.scenarios.purchases import make_purchases
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
-from ultrafleet.rehearsal.stepfunctions.clock import Schedules
 
 SETTLING = timedelta(minutes=30)
 """Longer than a tick of the schedule and whatever EKS needs to launch."""
@@ -77,7 +75,7 @@ class Simulation:
             "now": SIMULATED_ACCOUNT.now.isoformat(),
             "stacks": {stack.name: stack.status for stack in stacks.live},
             "pools": [asdict(view) for view in pool_views(self.environment)],
-            "problems": [*self._block_problems(), *self._schedule_problems(), *self._event_problems()],
+            "problems": problems_of(self.environment),
             "reservations": {
                 reservation.id: {
                     "state": reservation.state(SIMULATED_ACCOUNT.now),
@@ -100,49 +98,6 @@ class Simulation:
             "objects": list(content.objects.values()),
             "releases": [asdict(release) for release in content.releases.values()],
         }
-
-    def _event_problems(self) -> list[str]:
-        """Events about blocks that no topic took."""
-        return SIMULATED_ACCOUNT.part(EventDeliveries, self.environment.account, self.environment.region).problems
-
-    def _schedule_problems(self) -> list[str]:
-        """Problems of the schedule's last execution: its reports to the dead-letter queue, or its own failure."""
-        runs = SIMULATED_ACCOUNT.part(Schedules, self.environment.account, self.environment.region).runs
-        if not runs:
-            return []
-        last = runs[-1]
-        problems = [f"schedule: {last.error}: {last.cause}"] if last.status != "SUCCEEDED" else []
-        letters = [json.loads(given["MessageBody"]) for action, given in last.writes if action == "SendMessage"]
-        return problems + [f"schedule: pool {item['pool']}: {item['error']}: {item['cause']}" for item in letters]
-
-    def _block_problems(self) -> list[str]:
-        """Problems of blocks, a line each."""
-        reservations = SIMULATED_ACCOUNT.part(Reservations, self.environment.account, self.environment.region)
-        problems = []
-        for pool in self.environment.pools:
-            for block in pool.capacity_blocks:
-                name = f"pool {pool.name}: block {block.capacity_reservation_id}"
-                reservation = reservations.by_id.get(block.capacity_reservation_id)
-                if reservation is None:
-                    problems.append(f"{name} does not exist in this account")
-                    continue
-                state = reservation.state(SIMULATED_ACCOUNT.now)
-                if state not in {"scheduled", "active", "expired"}:
-                    problems.append(f"{name} is {state}")
-                if reservation.interconnect != "ok":
-                    problems.append(f"{name} has an interconnect that is {reservation.interconnect}")
-                if not reservation.launchable:
-                    problems.append(f"{name} is unlaunchable")
-                if reservation.instance_count != block.instance_count:
-                    problems.append(
-                        f"{name} holds {reservation.instance_count} instances, the file says {block.instance_count}"
-                    )
-                if reservation.availability_zone != block.availability_zone:
-                    problems.append(
-                        f"{name} is in Availability Zone {reservation.availability_zone}, the file says "
-                        f"{block.availability_zone}"
-                    )
-        return problems
 
     def advance(self, *, to: str | None = None, hours: float | None = None) -> str:
         """Let time pass.
@@ -185,9 +140,16 @@ class Simulation:
         SIMULATED_ACCOUNT.advance(max([SIMULATED_ACCOUNT.now, *begins]) + SETTLING)
         return SIMULATED_ACCOUNT.now.isoformat()
 
-    def inject(self, *, name: str, pool: str | None = None) -> None:
-        """Inject a fault; it stays until it is cleared."""
+    def inject(self, *, name: str, pool: str | None = None, **more: Any) -> None:
+        """Inject a fault; it stays until it is cleared.
+
+        Args:
+            name: of the fault.
+            pool: pool that it affects.
+            more: further attributes of the target, those that are not None.
+        """
         fault = fault_named(name)
+        given = {key: value for key, value in more.items() if value is not None}
         if name in self._injected:
             raise FleetError(
                 path=f"fault {name}",
@@ -196,7 +158,7 @@ class Simulation:
                 remedy="clear it first",
             )
         try:
-            self._injected[name] = INJECTIONS[fault.name](FaultTarget(environment=self.environment, pool=pool))
+            self._injected[name] = INJECTIONS[fault.name](FaultTarget(environment=self.environment, pool=pool, **given))
         except Refusal as refusal:
             raise FleetError(
                 path=f"fault {name}",

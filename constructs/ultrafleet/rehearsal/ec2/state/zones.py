@@ -35,7 +35,12 @@ class ZoneGroups:
 
     def is_opted_in(self, zone_name: str) -> bool:
         """True where the zone's group is opted in."""
-        return zone_name[:-1] not in self.opted_out
+        return zone_group(zone_name) not in self.opted_out
+
+
+def zone_group(zone_name: str) -> str:
+    """Group of a Local Zone: `us-east-1-dfw-2` of `us-east-1-dfw-2a`."""
+    return zone_name[:-1]
 
 
 def zone_id(zone_name: str) -> str:

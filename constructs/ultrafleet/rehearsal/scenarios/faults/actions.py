@@ -6,7 +6,6 @@ from typing import Any
 
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.eks.clock import Nodes
 from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget, Undo
 from ultrafleet.rehearsal.scenarios.pool_view import node_group_instances
@@ -57,6 +56,16 @@ def answers(
     return inject
 
 
+def reading(name: str) -> Injection:
+    """Another reading of AWS, which the services ask for by the fault's name."""
+
+    def inject(_: FaultTarget) -> Undo:
+        SIMULATED_ACCOUNT.readings.add(name)
+        return lambda: SIMULATED_ACCOUNT.readings.discard(name)
+
+    return inject
+
+
 def slow(seconds: float) -> Injection:
     """CloudFormation takes wall-clock time for every resource, so that a deployment can be interrupted."""
 
@@ -69,61 +78,6 @@ def slow(seconds: float) -> Injection:
         return lambda: SIMULATED_ACCOUNT.checks.remove(check)
 
     return inject
-
-
-def block_is(*, state: str | None = None, interconnect: str | None = None) -> Injection:
-    """State of every block of the target's pool."""
-
-    def inject(target: FaultTarget) -> Undo:
-        ids = _blocks(target)
-        reservations = _reservations(target)
-        for reservation_id in ids:
-            reservations.override(reservation_id, state=state, interconnect=interconnect)
-
-        def undo() -> None:
-            for reservation_id in ids:
-                reservations.override(reservation_id)
-
-        return undo
-
-    return inject
-
-
-def block_has(**facts: Any) -> Injection:  # attributes of a reservation
-    """The block differs from the environment file."""
-
-    def inject(target: FaultTarget) -> Undo:
-        reservation = _reservations(target).by_id[_blocks(target)[0]]
-        before = {name: getattr(reservation, name) for name in facts}
-        for name, value in facts.items():
-            setattr(reservation, name, value)
-
-        def undo() -> None:
-            for name, value in before.items():
-                setattr(reservation, name, value)
-
-        return undo
-
-    return inject
-
-
-def block_is_short(target: FaultTarget) -> Undo:
-    """The block holds one instance fewer than the file says."""
-    reservation = _reservations(target).by_id[_blocks(target)[0]]
-    return block_has(instance_count=reservation.instance_count - 1)(target)
-
-
-def block_is_unknown(target: FaultTarget) -> Undo:
-    """The account has no block of the id that the file names."""
-    reservations, reservation_id = _reservations(target), _blocks(target)[0]
-    reservation = reservations.by_id.pop(reservation_id)
-    reservations.withheld.add(reservation_id)
-
-    def undo() -> None:
-        reservations.withheld.discard(reservation_id)
-        reservations.by_id[reservation_id] = reservation
-
-    return undo
 
 
 def subnet_is_full(target: FaultTarget) -> Undo:
@@ -249,25 +203,6 @@ def schedule_is_off(target: FaultTarget) -> Undo:
 
 def _nothing() -> None:
     """No undo: a deployment ends the fault."""
-
-
-def _blocks(target: FaultTarget) -> list[str]:
-    """Reservation ids of the blocks of the target's pool."""
-    named = target.pool
-    pools = [pool for pool in target.environment.pools if pool.capacity_blocks and named in {None, pool.name}]
-    if not pools:
-        raise FleetError(
-            path=target.environment.name,
-            verb="has",
-            got=f"no pool {named or ''} on a capacity block",
-            expected="one",
-            remedy="name another pool",
-        )
-    return [block.capacity_reservation_id for block in pools[0].capacity_blocks]
-
-
-def _reservations(target: FaultTarget) -> Reservations:
-    return SIMULATED_ACCOUNT.part(Reservations, target.environment.account, target.environment.region)
 
 
 def _call(target: FaultTarget) -> Calls:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from ultrafleet.catalog.source import Source
 from ultrafleet.environment import Environment
 from ultrafleet.errors import FleetError
-from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,10 +15,14 @@ class FaultTarget:
     Attributes:
         environment: the environment whose account it is.
         pool: name of a pool, for faults that concern one.
+        state: state of a block, for the fault that gives it one.
+        minutes: how long it lasts.
     """
 
     environment: Environment
     pool: str | None = None
+    state: str = "unavailable"
+    minutes: float = 5
 
     @property
     def pool_name(self) -> str:
@@ -38,6 +41,8 @@ class FaultTarget:
     @property
     def node_group(self) -> str:
         """Name of the pool's node group: of its first block that isn't over, or the pool's own."""
+        from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT  # noqa: PLC0415  # needs the extra
+
         (pool,) = [pool for pool in self.environment.pools if pool.name == self.pool_name]
         blocks = pool.capacity_blocks
         left = [block for block in blocks if block.end > SIMULATED_ACCOUNT.now] or blocks

@@ -9,6 +9,7 @@ from ultrafleet.catalog.capacity_blocks import CapacityBlockRules, in_minutes
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.scenarios.faults.fault import Fault
+from ultrafleet.rehearsal.scenarios.faults.reading_faults import READING_FAULTS
 
 _EC2_ERRORS: Final = Source(
     "EC2 API, Error codes", address="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html"
@@ -269,7 +270,7 @@ _FAULTS: Final = (
     ),
 )
 
-FAULTS: Final = {fault.name: fault for fault in _FAULTS}
+FAULTS: Final = {fault.name: fault for fault in (*_FAULTS, *READING_FAULTS)}
 
 
 def fault_named(name: str) -> Fault:

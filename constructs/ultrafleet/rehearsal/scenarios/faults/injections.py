@@ -7,6 +7,7 @@ from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
 from ultrafleet.catalog.limits import NODE_GROUPS_PER_CLUSTER
 from ultrafleet.rehearsal.ec2.state.reservations import UNLAUNCHABLE
 from ultrafleet.rehearsal.scenarios.faults import actions as inject
+from ultrafleet.rehearsal.scenarios.faults import block_actions as blocks
 
 INJECTIONS: Final[Mapping[str, inject.Injection]] = {
     "insufficient-capacity": inject.answers(
@@ -29,14 +30,15 @@ INJECTIONS: Final[Mapping[str, inject.Injection]] = {
         "InsufficientInstanceCapacity",
         "Insufficient capacity to fulfil the capacity reservation.",
     ),
-    "block-payment-pending": inject.block_is(state="payment-pending"),
-    "block-payment-failed": inject.block_is(state="payment-failed"),
-    "block-unavailable": inject.block_is(state="unavailable"),
-    "block-impaired": inject.block_is(interconnect="impaired"),
-    "block-unlaunchable": inject.block_is(state=UNLAUNCHABLE),
-    "block-unknown": inject.block_is_unknown,
-    "block-elsewhere": inject.block_has(availability_zone="us-east-1c"),
-    "block-short": inject.block_is_short,
+    "block-payment-pending": blocks.block_is(state="payment-pending"),
+    "block-payment-failed": blocks.block_is(state="payment-failed"),
+    "block-unavailable": blocks.block_is(state="unavailable"),
+    "block-impaired": blocks.block_is(interconnect="impaired"),
+    "block-unlaunchable": blocks.block_is(state=UNLAUNCHABLE),
+    "block-odd-state": blocks.block_is_odd,
+    "block-unknown": blocks.block_is_unknown,
+    "block-elsewhere": blocks.block_has(availability_zone="us-east-1c"),
+    "block-short": blocks.block_is_short,
     "node-group-quota": inject.answers(
         "eks",
         "CreateNodegroup",
@@ -88,5 +90,19 @@ INJECTIONS: Final[Mapping[str, inject.Injection]] = {
     "template-deleted": inject.template_is_gone,
     "pool-deleted": inject.pool_is_gone,
     "schedule-off": inject.schedule_is_off,
+    "zone-not-opted-in": blocks.zone_is_not_opted_in,
+    **{
+        name: inject.reading(name)
+        for name in (
+            "node-group-sizes-refused",
+            "node-group-starts-with-a-node",
+            "eks-scale-down-moves",
+            "pod-eviction-failure",
+            "extension-payment-pending",
+            "extension-payment-fails",
+            "block-state-late",
+            "node-never-joins",
+        )
+    },
 }
 """Makes the fault so from then on; returns what ends it."""
