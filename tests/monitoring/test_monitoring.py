@@ -7,7 +7,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_sns as sns
-from aws_cdk.assertions import Match, Template
+from aws_cdk.assertions import Template
 from syrupy.assertion import SnapshotAssertion
 
 from helpers.common import resources_of
@@ -43,6 +43,12 @@ def alarms(stack: cdk.Stack, pools: list[PoolNodes], reservations: dict[str, lis
     return Template.from_stack(stack)
 
 
+def unused(template: Template) -> dict[str, Any]:
+    """Alarms on unused reservations, by logical id."""
+    found = resources_of(template, "AWS::CloudWatch::Alarm").items()
+    return {name: alarm["Properties"] for name, alarm in found if "Unused" in name}
+
+
 def titles(body: dict[str, Any]) -> list[str]:
     return [widget["properties"].get("title", "") for widget in body["widgets"]]
 
@@ -69,7 +75,7 @@ class TestFleetDashboard:
 
     def test_ready_nodes_stand_against_the_full_size(self, stack: cdk.Stack) -> None:
         shown = graph(dashboard(stack, [rack(), b300()], {}), "Nodes ready")
-        assert shown["annotations"]["horizontal"] == [{"label": "accelerator nodes at full size", "value": 20}]
+        assert shown["annotations"]["horizontal"] == [{"label": "accelerator nodes at once, at most", "value": 20}]
         hidden = {entry[-1]["id"]: entry[1] for entry in shown["metrics"] if len(entry) > 1}
         assert hidden == {"nodes": "cluster_node_count", "failed": "cluster_failed_node_count"}
         assert shown["metrics"][-1] == [{"label": "ready", "id": "ready", "expression": "nodes - failed"}]
@@ -77,12 +83,17 @@ class TestFleetDashboard:
     def test_a_pool_shows_what_is_reserved_and_used_of_each_of_its_reservations(self, stack: cdk.Stack) -> None:
         shown = graph(dashboard(stack, [rack()], {"rack-a": ["cr-2", "cr-1"]}), "rack-a")
         assert [(entry[1], entry[3]) for entry in shown["metrics"]] == [
-            ("TotalInstanceCount", "cr-1"),
-            ("UsedInstanceCount", "cr-1"),
             ("TotalInstanceCount", "cr-2"),
             ("UsedInstanceCount", "cr-2"),
+            ("TotalInstanceCount", "cr-1"),
+            ("UsedInstanceCount", "cr-1"),
         ]
         assert shown["annotations"]["horizontal"][0]["value"] == 18
+
+    def test_ultraservers_of_overlapping_blocks_are_counted_each(self, stack: cdk.Stack) -> None:
+        body = dashboard(stack, [rack(nodes=36, nodes_per_group=18), rack("rack-b"), h200()], {})
+        told = body["widgets"][0]["properties"]["markdown"]
+        assert told == "# prod\n3 pools; at once at most 3 UltraServers, 58 accelerator nodes"
 
     def test_a_node_that_lost_a_gpu_is_below_the_line(self, stack: cdk.Stack) -> None:
         shown = graph(dashboard(stack, [rack(), h200()], {}), "Fewest GPUs")
@@ -136,32 +147,38 @@ class TestFleetAlarms:
 
     def test_capacity_that_is_paid_for_and_unused(self, stack: cdk.Stack) -> None:
         template = alarms(stack, [rack()], {"rack-a": ["cr-1", "cr-2"]}, unused_minutes=60)
-        template.has_resource_properties(
-            "AWS::CloudWatch::Alarm",
-            {
-                "EvaluationPeriods": 12,
-                "Threshold": 1,
-                "Metrics": Match.array_with(
-                    [
-                        Match.object_like({"Id": "unused", "Expression": "MAX(METRICS())", "ReturnData": True}),
-                    ]
-                ),
-            },
-        )
+        for reservation in ("cr-1", "cr-2"):
+            template.has_resource_properties(
+                "AWS::CloudWatch::Alarm",
+                {
+                    "MetricName": "AvailableInstanceCount",
+                    "Dimensions": [{"Name": "CapacityReservationId", "Value": reservation}],
+                    "EvaluationPeriods": 12,
+                    "Threshold": 1,
+                    "TreatMissingData": "notBreaching",
+                },
+            )
 
-    def test_an_alarm_looks_at_the_latest_reservations_only(self, stack: cdk.Stack) -> None:
-        template = alarms(stack, [rack()], {"rack-a": [f"cr-{index:02}" for index in range(30)]})
-        (unused,) = [
-            alarm["Properties"]["Metrics"]
-            for alarm in resources_of(template, "AWS::CloudWatch::Alarm").values()
-            if "Metrics" in alarm["Properties"]
-        ]
-        assert len(unused) == 10
-        assert unused[-2]["MetricStat"]["Metric"]["Dimensions"][0]["Value"] == "cr-29"
+    def test_a_block_that_has_not_begun_is_looked_at_alone(self, stack: cdk.Stack) -> None:
+        """Two reservations in one alarm would add up the wait after a drain and the start of the next block."""
+        template = alarms(stack, [rack()], {"rack-a": ["cr-1", "cr-2"]})
+        assert len(unused(template)) == 2
+        assert all("Metrics" not in alarm for alarm in unused(template).values())
+
+    def test_an_alarm_follows_its_reservation_and_not_its_position(self, stack: cdk.Stack) -> None:
+        two = unused(alarms(stack, [rack()], {"rack-a": ["cr-1", "cr-2"]}))
+        one = unused(alarms(cdk.Stack(cdk.App(), "Other"), [rack()], {"rack-a": ["cr-2"]}))
+        assert len(one) == 1
+        assert one.items() < two.items()
+
+    def test_a_reservation_that_is_only_known_at_deployment(self, stack: cdk.Stack) -> None:
+        template = alarms(stack, [b300()], {"b300": [cdk.Fn.import_value("reservation")]})
+        (found,) = unused(template).values()
+        assert found["Dimensions"][0]["Value"] == {"Fn::ImportValue": "reservation"}
 
     def test_pools_without_reservations_have_none_on_them(self, stack: cdk.Stack) -> None:
         template = alarms(stack, [rack(), trainium()], {})
-        assert not [key for key in resources_of(template, "AWS::CloudWatch::Alarm") if "Unused" in key]
+        assert not unused(template)
 
     def test_a_lost_gpu(self, stack: cdk.Stack) -> None:
         template = alarms(stack, [h200()], {})

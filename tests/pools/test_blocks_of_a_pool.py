@@ -7,7 +7,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk.assertions import Template
+from aws_cdk.assertions import Annotations, Match, Template
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,6 +112,21 @@ class TestOverlap:
         site.ultraserver_pool(blocks=self.IN_TURN, subnet=subnet)
         with pytest.raises(FleetError, match="has 2,016 usable IPs, expected 3,456"):
             Site(cdk.Stack()).ultraserver_pool(blocks=self.OVERLAPPING, subnet=subnet)
+
+    @pytest.mark.parametrize("kind", ["ultraserver", "accelerator"])
+    def test_synthesis_says_that_both_are_paid(self, site: Site, kind: str) -> None:
+        if kind == "ultraserver":
+            site.ultraserver_pool(blocks=self.OVERLAPPING)
+        else:
+            second = instance_block(2, start=START + WEEK / 2, end=START + 2 * WEEK)
+            site.accelerator_pool(nodes=None, blocks=[instance_block(1), second])
+        (told,) = Annotations.from_stack(site.stack).find_info("*", Match.any_value())
+        assert f"{FIRST} and {SECOND} from 2026-12-04T23:30:00Z to 2026-12-08T11:30:00Z: up to" in str(told.entry.data)
+        assert "and each block is paid for" in str(told.entry.data)
+
+    def test_synthesis_says_nothing_of_blocks_in_turn(self, site: Site) -> None:
+        site.ultraserver_pool(blocks=self.IN_TURN)
+        assert Annotations.from_stack(site.stack).find_info("*", Match.any_value()) == []
 
 
 class TestExistingNodeGroup:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from helpers.fleet import START, WEEK, instance_block, ultraserver_block
 from ultrafleet.capacity import CapacityBlock
 from ultrafleet.errors import FleetError
-from ultrafleet.rules.block_overlap import overlapping, peak_instances, validate_nodes_of_blocks
+from ultrafleet.rules.block_overlap import overlap_note, overlapping, peak_instances, validate_nodes_of_blocks
 
 DAY = timedelta(days=1)
 
@@ -81,3 +81,17 @@ def test_stated_nodes_are_those_of_the_peak() -> None:
     validate_nodes_of_blocks("h200", 6, two)
     with pytest.raises(FleetError, match="pool h200 has 4 nodes, expected 6, which its blocks hold at once at most"):
         validate_nodes_of_blocks("h200", 4, two)
+
+
+def test_every_overlap_is_told_with_its_window_and_the_peak() -> None:
+    three = [
+        ultraserver_block(1),
+        ultraserver_block(2, start=START + 3 * DAY, end=START + 2 * WEEK),
+        ultraserver_block(3, start=START + 5 * DAY, end=START + 3 * WEEK),
+    ]
+    note = overlap_note("rack-a", three)
+    assert note is not None
+    assert note.count(" and cr-") == 3
+    assert "cr-00000000000000001 and cr-00000000000000003 from 2026-12-06T11:30:00Z to 2026-12-08T11:30:00Z" in note
+    assert "up to 54 nodes at once" in note
+    assert overlap_note("rack-a", three[:1]) is None

@@ -60,8 +60,6 @@ SUBNET_LONGEST_PREFIX: Final = _FACTS.integer("limit/vpc/subnet-longest-prefix")
 """Length of the prefix of the smallest subnet."""
 SUBNET_SHORTEST_PREFIX: Final = _FACTS.integer("limit/vpc/subnet-shortest-prefix")
 """Length of the prefix of the largest subnet."""
-METRICS_PER_ALARM: Final = _FACTS.integer("limit/cloudwatch/metrics-per-alarm")
-"""Metrics of an alarm's expression."""
 SCHEDULE_NAME_CHARACTERS: Final = _FACTS.integer("limit/scheduler/schedule-name-characters")
 """Characters of the name of an EventBridge schedule."""
 SCHEDULE_PRECISION_SECONDS: Final = _FACTS.integer("limit/scheduler/precision-seconds")

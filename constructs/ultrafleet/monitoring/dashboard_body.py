@@ -52,9 +52,9 @@ def dashboard_body(
 
 
 def _summary(pools: Sequence[PoolNodes]) -> str:
-    ultraservers = sum(pool.ultraserver_type is not None for pool in pools)
+    ultraservers = sum(pool.ultraservers for pool in pools)
     nodes = sum(pool.nodes for pool in pools)
-    return f"{len(pools)} pools, {ultraservers} of them UltraServers; {nodes} accelerator nodes at full size"
+    return f"{len(pools)} pools; at once at most {ultraservers} UltraServers, {nodes} accelerator nodes"
 
 
 class _Board:
@@ -85,7 +85,7 @@ class _Board:
                 {**self._line("cluster_failed_node_count", "failed"), "id": "failed", "visible": False},
                 {"label": "ready", "id": "ready", "expression": "nodes - failed"},
             ],
-            threshold=("accelerator nodes at full size", sum(pool.nodes for pool in pools)),
+            threshold=("accelerator nodes at once, at most", sum(pool.nodes for pool in pools)),
         )
 
     def failed(self) -> dict[str, Any]:
@@ -159,11 +159,11 @@ class _Board:
         """Reserved and used nodes; a reservation has figures while it is active."""
         lines = [
             self._line(name, f"{label} {reservation}", reservation)
-            for reservation in sorted(reservations)
+            for reservation in reservations
             for name, label in (("TotalInstanceCount", "reserved"), ("UsedInstanceCount", "used"))
         ]
         title = f"{pool.pool_name}: {pool.nodes} x {pool.instance_type}, reserved and used"
-        return self._widget(title, lines, threshold=("full size", pool.nodes))
+        return self._widget(title, lines, threshold=("at once, at most", pool.nodes))
 
     def _line(self, name: str, label: str, value: str | None = None) -> dict[str, Any]:
         return {"label": label, "of": name, **({"value": value} if value else {})}

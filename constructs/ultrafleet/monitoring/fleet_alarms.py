@@ -1,21 +1,20 @@
 """Alarms of a cluster, each with its meaning and a remedy."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from ultrafleet.catalog.limits import METRICS_PER_ALARM
 from ultrafleet.catalog.metrics import METRICS, sizing_integration
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.monitoring.dashboard_body import fewest_accelerators
+from ultrafleet.rules.names import node_group_name
+from ultrafleet.tokens import is_token
 
 _PERIOD = 300
-_MOST_METRICS = METRICS_PER_ALARM.value
 
 
 class FleetAlarms(Construct):
@@ -26,7 +25,8 @@ class FleetAlarms(Construct):
         id: construct id.
         cluster: cluster of `aws_eks` or `aws_eks_v2`, a `FleetCluster`, or an `ImportedCluster` by its name.
         pools: nodes of the pools.
-        reservations: ids of each pool's capacity reservations, by pool name. A pool has an alarm on the latest ten.
+        reservations: ids of each pool's capacity reservations, by pool name. Each has an alarm of its own, so that the
+            wait for the end of one block and the start of the next aren't added up.
         topic: where alarms go; its policy must let CloudWatch publish, which `BlockSchedule`'s does.
         unused_minutes: how long capacity may be unused, in minutes. Longer than any pool's drain lead: an emptied pool
             waits for its block's end. Default: 120.
@@ -87,9 +87,8 @@ class FleetAlarms(Construct):
                 )
             )
         for pool in sorted(pools, key=lambda item: item.pool_name):
-            held = sorted(reservations.get(pool.pool_name, ()))[-(_MOST_METRICS - 1) :]
-            if held:
-                alarms.append(self._unused(pool, held, unused_minutes))
+            held = reservations.get(pool.pool_name, ())
+            alarms += [self._unused(pool, reservation, unused_minutes) for reservation in held]
         self.alarms = alarms
 
     def _alarm(
@@ -120,37 +119,16 @@ class FleetAlarms(Construct):
             treat_missing_data="notBreaching",
         )
 
-    def _unused(self, pool: PoolNodes, reservations: Sequence[str], minutes: int) -> cloudwatch.CfnAlarm:
-        """Reservations that aren't active have no figures, and nothing is unused then."""
-        used = METRICS["AvailableInstanceCount"]
-        metrics: list[dict[str, Any]] = [
-            {
-                "id": f"r{index}",
-                "returnData": False,
-                "metricStat": {
-                    "metric": {
-                        "namespace": used.namespace,
-                        "metricName": used.name,
-                        "dimensions": [{"name": used.dimension, "value": reservation}],
-                    },
-                    "period": _PERIOD,
-                    "stat": used.statistic,
-                },
-            }
-            for index, reservation in enumerate(reservations)
-        ]
-        metrics.append({"id": "unused", "expression": "MAX(METRICS())", "label": "unused nodes", "returnData": True})
-        return cloudwatch.CfnAlarm(
-            self,
-            f"Unused-{pool.pool_name}",
-            alarm_description=(
-                f"pool {pool.pool_name} of {self._cluster} has paid for nodes for {minutes} minutes that don't run: "
-                f"`ultrafleet preflight`, and the node group's health in EKS, say why"
-            ),
-            alarm_actions=[self._topic_arn],
-            metrics=metrics,
-            evaluation_periods=minutes * 60 // _PERIOD,
-            threshold=1,
-            comparison_operator="GreaterThanOrEqualToThreshold",
-            treat_missing_data="notBreaching",
+    def _unused(self, pool: PoolNodes, reservation: str, minutes: int) -> cloudwatch.CfnAlarm:
+        """Alarm on a reservation; while it isn't active it has no figures, and nothing is unused then."""
+        # The id follows the reservation: a block more or less changes no other alarm. One that is known at deployment
+        # alone is the reservation of a pool without blocks.
+        group = pool.pool_name if is_token(reservation) else node_group_name(pool.pool_name, reservation)
+        return self._alarm(
+            f"Unused-{group}",
+            f"pool {pool.pool_name} of {self._cluster} has paid for nodes for {minutes} minutes in {reservation} that "
+            "don't run: `ultrafleet preflight`, and the node group's health in EKS, say why",
+            metric="AvailableInstanceCount",
+            minutes=minutes,
+            value=reservation,
         )

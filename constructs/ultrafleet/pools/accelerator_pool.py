@@ -12,7 +12,7 @@ from ultrafleet.catalog import Fabric, InstanceType
 from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.errors import FleetError
-from ultrafleet.pools.block_metadata import add_block_metadata
+from ultrafleet.pools.block_metadata import add_block_metadata, add_overlap_note
 from ultrafleet.pools.launch_template import on_demand_target
 from ultrafleet.pools.node_group import NodeGroupShape, block_node_groups
 from ultrafleet.pools.node_options import NodeOptions
@@ -138,6 +138,7 @@ class AcceleratorPool(NodePool):
         )
         if blocks:
             add_block_metadata(self, pool_name, blocks)
+            add_overlap_note(self, pool_name, blocks)
 
 
 def _placement_group_name(

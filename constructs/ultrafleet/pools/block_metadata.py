@@ -1,4 +1,4 @@
-"""Metadata of a pool's blocks in the template; its reader is `ultrafleet.templates.block_metadata`."""
+"""Metadata of a pool's blocks in the template, read by `ultrafleet.templates.block_metadata`, and a note on overlap."""
 
 from collections.abc import Sequence
 from datetime import UTC
@@ -6,6 +6,7 @@ from datetime import UTC
 import aws_cdk as cdk
 from constructs import Construct
 
+from ultrafleet.rules.block_overlap import overlap_note
 from ultrafleet.rules.capacity_block import CapacityBlock
 from ultrafleet.templates.block_metadata import block_metadata_key
 
@@ -16,6 +17,13 @@ def add_block_metadata(scope: Construct, pool_name: str, blocks: Sequence[Capaci
     stack = cdk.Stack.of(scope)
     for block in blocks:
         stack.add_metadata(block_metadata_key(block.node_group(pool_name)), {"blocks": [_metadata(block)]})
+
+
+def add_overlap_note(scope: Construct, pool_name: str, blocks: Sequence[CapacityBlock]) -> None:
+    """Add an annotation of the synthesis that says which blocks run at the same time, where any do."""
+    note = overlap_note(pool_name, blocks)
+    if note is not None:
+        cdk.Annotations.of(scope).add_info_v2("ultrafleet:overlapping-blocks", note)
 
 
 def _metadata(block: CapacityBlock) -> dict[str, str | int]:

@@ -9,7 +9,7 @@ from constructs import Construct
 from ultrafleet.catalog import Fabric, UltraServerType
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.errors import FleetError
-from ultrafleet.pools.block_metadata import add_block_metadata
+from ultrafleet.pools.block_metadata import add_block_metadata, add_overlap_note
 from ultrafleet.pools.node_group import block_node_groups
 from ultrafleet.pools.node_options import NodeOptions
 from ultrafleet.pools.node_pool import NodePool, PoolShape
@@ -107,3 +107,4 @@ class UltraServerPool(NodePool):
         )
         self.ultraserver_type = ultraserver_type
         add_block_metadata(self, pool_name, blocks)
+        add_overlap_note(self, pool_name, blocks)

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.capacity_block import CapacityBlock
@@ -27,6 +27,26 @@ def overlapping(blocks: Sequence[CapacityBlock]) -> list[tuple[CapacityBlock, Ca
     return [(one, other) for one, other in itertools.combinations(ordered, 2) if other.start < one.end]
 
 
+def overlap_note(pool_name: str, blocks: Sequence[CapacityBlock]) -> str | None:
+    """Sentence on blocks that run at the same time, for people who read the synthesis; None where none do.
+
+    Args:
+        pool_name: name of the pool.
+        blocks: its blocks, in any order.
+    """
+    windows = [
+        f"{one.capacity_reservation_id} and {other.capacity_reservation_id} from {_utc(other.start)} to "
+        f"{_utc(min(one.end, other.end))}"
+        for one, other in overlapping(blocks)
+    ]
+    if not windows:
+        return None
+    return (
+        f"pool {pool_name} runs blocks at the same time: {'; '.join(windows)}: up to {peak_instances(blocks)} nodes at "
+        "once, and each block is paid for"
+    )
+
+
 def validate_nodes_of_blocks(pool_name: str, nodes: int | None, blocks: Sequence[CapacityBlock]) -> None:
     """Refuse a stated number of nodes that isn't what the blocks hold.
 
@@ -47,6 +67,10 @@ def validate_nodes_of_blocks(pool_name: str, nodes: int | None, blocks: Sequence
             expected=f"{peak}, which its blocks hold at once at most",
             remedy="leave nodes out, each block brings its own",
         )
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _running(blocks: Iterable[CapacityBlock]) -> Iterable[tuple[datetime, int]]:
