@@ -106,6 +106,12 @@ class TestReplicas:
         flavor = flavor_of([half_rack()], spare_nodes_per_ultraserver=2)
         assert serving(flavor=flavor).replicas_that_fit == 7
 
+    @pytest.mark.parametrize(("recipe", "fit"), [(None, 9), (WIDE, 4)])
+    def test_a_second_overlapping_block_holds_no_more(self, recipe: ServingRecipe | None, fit: int) -> None:
+        # It is there for a while only: the replicas that it took would be lost with the first block's end.
+        pool = half_rack(nodes=18, nodes_per_group=9)
+        assert serving(pool=pool, recipe=recipe).replicas_that_fit == fit
+
     def test_replicas_of_several_nodes_stay_in_an_ultraserver(self) -> None:
         # Nine nodes hold four pairs each; the two odd ones don't make another.
         flavor = flavor_of([half_rack(), half_rack(pool_name="rack-d")])

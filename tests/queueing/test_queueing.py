@@ -7,7 +7,7 @@ import yaml
 
 from helpers.workloads import b300, flavor_of, h200, nodes, rack, trainium
 from ultrafleet.errors import FleetError
-from ultrafleet.kubernetes import Taint
+from ultrafleet.kubernetes import PoolNodes, Taint
 from ultrafleet.queueing import PRIORITIES, Flavor, fleet_flavors, queue_manifests
 from ultrafleet.queueing.queues import kueue_configuration
 
@@ -58,6 +58,34 @@ def test_spare_nodes_stay_free_in_every_ultraserver(spare: int, held: int, per_r
     assert (flavor.nodes, flavor.nodes_per_ultraserver) == (held, per_rack)
     assert flavor.quotas["nvidia.com/gpu"] == held * 4
     assert flavor.quotas["nvidia.com/compute-domain-channel"] == held
+
+
+def overlapping_rack(name: str = "rack-a", **changed: Any) -> PoolNodes:
+    """A pool two of whose blocks run at the same time."""
+    return rack(name, nodes=36, nodes_per_group=18, **changed)
+
+
+@pytest.mark.parametrize(("spare", "held"), [(0, 54), (2, 48)])
+def test_ultraservers_of_overlapping_blocks_are_counted_each_with_its_spare_nodes(spare: int, held: int) -> None:
+    (flavor,) = fleet_flavors([overlapping_rack(), rack("rack-b")], spare_nodes_per_ultraserver=spare)
+    assert (flavor.nodes, flavor.nodes_at_hand) == (held, 36 - 2 * spare)
+    assert flavor.nodes_per_ultraserver == 18 - spare
+    assert flavor.quotas == {
+        "nvidia.com/gpu": held * 4,
+        "vpc.amazonaws.com/efa": held * 4,
+        "nvidia.com/compute-domain-channel": held,
+    }
+
+
+def test_overlapping_blocks_of_single_instances() -> None:
+    (flavor,) = fleet_flavors([h200(count=6, nodes_per_group=4)])
+    assert (flavor.nodes, flavor.nodes_at_hand, flavor.quotas["nvidia.com/gpu"]) == (6, 4, 48)
+
+
+@pytest.mark.parametrize("spare", [18, 20])
+def test_fails_where_an_ultraserver_of_an_overlap_is_all_spare(spare: int) -> None:
+    with pytest.raises(FleetError, match="an UltraServer of pool rack-a has 18 nodes"):
+        fleet_flavors([overlapping_rack()], spare_nodes_per_ultraserver=spare)
 
 
 def test_spare_nodes_are_no_matter_of_single_instances() -> None:

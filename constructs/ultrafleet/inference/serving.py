@@ -92,16 +92,13 @@ class Serving:
 
     @property
     def replicas_that_fit(self) -> int:
-        """Replicas that the flavor holds when all its nodes are there."""
+        """Replicas that the flavor holds when a block of each pool runs; a second, overlapping one isn't counted."""
         per_node = self.flavor.pools[0].accelerators_per_node // self.recipe.gpus
         if self.recipe.nodes == 1:
-            return self.flavor.nodes * per_node
+            return self.flavor.nodes_at_hand * per_node
         if not self.flavor.is_ultraserver:
-            return self.flavor.nodes // self.recipe.nodes
-        return sum(
-            pool.ultraservers * ((pool.nodes_at_hand - self.flavor.spare_nodes) // self.recipe.nodes)
-            for pool in self.flavor.pools
-        )
+            return self.flavor.nodes_at_hand // self.recipe.nodes
+        return len(self.flavor.pools) * (self.flavor.nodes_per_ultraserver // self.recipe.nodes)
 
     @property
     def directory(self) -> str:

@@ -10,7 +10,7 @@ from ultrafleet.errors import UnknownFactError
 from ultrafleet.jobs.placement import JobPlacement
 from ultrafleet.jobs.pod import TrainingJob, compute_domain, pod_spec
 from ultrafleet.jobs.training_jobs import TRAINER_API
-from ultrafleet.kubernetes.labels import POOL_LABEL
+from ultrafleet.kubernetes.labels import POOL_LABEL, ULTRASERVER_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.queueing.flavors import fleet_flavors
@@ -80,7 +80,7 @@ def shared_acceptance_manifests() -> list[Manifest]:
 
 
 def acceptance_job(pool: PoolNodes, *, image: str, floors: Mapping[Any, float] | None = None) -> list[Manifest]:
-    """The tests of a pool, one after the other on all of its nodes: ComputeDomain, runtime and job.
+    """The tests of a pool, one after the other on all nodes of one block: ComputeDomain, runtime and job.
 
     It waits until the nodes are there. One job, because two would each hold some of the nodes and wait for the rest;
     and not through a queue, which would leave spare nodes untested.
@@ -166,11 +166,23 @@ def _launcher(job: TrainingJob, floors: Mapping[str, Threshold]) -> dict[str, An
     }
 
 
+def _one_ultraserver(job: TrainingJob) -> dict[str, Any]:
+    """Affinity of the pods to one another: while blocks overlap the pool has two UltraServers, two NVLink domains.
+
+    No queue places these pods. JobSet labels them, and calls its set after the TrainJob (JobSet documentation, high).
+    """
+    same = {"jobset.sigs.k8s.io/jobset-name": job.name, "jobset.sigs.k8s.io/replicatedjob-name": "node"}
+    term = {"labelSelector": {"matchLabels": same}, "topologyKey": ULTRASERVER_LABEL}
+    return {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+
+
 def _runtime(job: TrainingJob, *, launcher: dict[str, Any]) -> dict[str, Any]:
     """Kubeflow Trainer's own way to run MPI: keys and host list are the controller's (its deepspeed runtime, high)."""
     worker = pod_spec(replace(job, command=("/usr/sbin/sshd",), args=("-De", "-p", str(_SSH_PORT))), container="node")
     worker["nodeSelector"] = {POOL_LABEL: job.node.pool_name}
     worker["priorityClassName"] = _PRIORITY
+    if job.node.ultraserver_type is not None:
+        worker["affinity"] = _one_ultraserver(job)
     worker["containers"][0]["ports"] = [{"containerPort": _SSH_PORT}]
     worker["containers"][0]["readinessProbe"] = {"tcpSocket": {"port": _SSH_PORT}, "periodSeconds": 5}
     return kubernetes_object(

@@ -77,7 +77,8 @@ def some_nodes(flavor: Flavor, nodes: int) -> JobPlacement:
     Raises:
         FleetError: more nodes than there are, or than an UltraServer has.
     """
-    most = flavor.nodes_per_ultraserver if flavor.is_ultraserver else flavor.nodes
+    # A job that needed two overlapping blocks of one pool could run while they overlap only.
+    most = flavor.nodes_per_ultraserver if flavor.is_ultraserver else flavor.nodes_at_hand
     if not 1 <= nodes <= most:
         whole = (
             " in one UltraServer: pass ultraservers for more" if flavor.is_ultraserver else ": a job can have that many"

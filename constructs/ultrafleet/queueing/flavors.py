@@ -56,8 +56,14 @@ class Flavor:
 
     @property
     def nodes(self) -> int:
-        """Nodes that jobs may have at once."""
+        """Nodes that jobs may have at once, at most: while blocks of a pool overlap, those of each."""
         return sum(self._nodes_of(pool) for pool in self.pools)
+
+    @property
+    def nodes_at_hand(self) -> int:
+        """Nodes that jobs may have whenever a block of each pool runs: without those of a second, overlapping block."""
+        spare = self.spare_nodes if self.is_ultraserver else 0
+        return sum(pool.nodes_at_hand - spare for pool in self.pools)
 
     @property
     def nodes_per_ultraserver(self) -> int:
@@ -65,7 +71,7 @@ class Flavor:
         return self.pools[0].nodes_at_hand - self.spare_nodes
 
     def _nodes_of(self, pool: PoolNodes) -> int:
-        """Nodes of a pool that jobs may have at once: while blocks overlap, those of each UltraServer."""
+        """Nodes of a pool that jobs may have at once, at most."""
         return pool.nodes - self.spare_nodes * pool.ultraservers
 
     @property
