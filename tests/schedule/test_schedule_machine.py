@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from helpers.fake_capacity import Aws, Block, NodeGroup
+from ultrafleet.catalog.limits import NODE_GROUPS_PER_CLUSTER_MAXIMUM
 from ultrafleet.rules.schedule_tags import LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
 
 pytestmark = pytest.mark.slow
@@ -318,12 +319,12 @@ def test_cost_of_a_quiet_tick(aws: Aws) -> None:
     assert transitions == [11, 14, 17]
 
 
-def test_four_hundred_pools_fit_into_one_execution(aws: Aws) -> None:
-    for index in range(400):
+def test_as_many_node_groups_as_eks_allows_fit_into_one_execution(aws: Aws) -> None:
+    for index in range(NODE_GROUPS_PER_CLUSTER_MAXIMUM.value):
         aws.add(f"training-pool-{index:03}", Block(f"cr-{index:017x}", START, END))
     execution = aws.tick(START - MINUTE)
     # The figure of docs/decisions/0006-block-schedule.md: nothing to write, pages of 50 blocks and 100 names.
-    assert (execution.status, execution.transitions) == ("SUCCEEDED", 8 + 3 * 400 + 2 * (7 + 3))
+    assert (execution.status, execution.transitions) == ("SUCCEEDED", 8 + 3 * 100 + 2 * 1)
 
 
 def test_more_blocks_than_a_variable_holds_fail_the_execution_before_any_pool_is_touched(aws: Aws) -> None:

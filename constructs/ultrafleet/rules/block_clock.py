@@ -16,7 +16,7 @@ EVICTION_MINUTES: Final = in_minutes(CapacityBlockRules.EKS_EVICTION)
 """Minutes that EKS evicts at most when a node group shrinks; disruption budgets are ignored then."""
 TICK_MINUTES: Final = 5
 """Interval of the schedule; a drain begins up to this much late, so it is part of the least lead."""
-PRECISION_MINUTES: Final = SCHEDULE_PRECISION_SECONDS.value // 60
+PRECISION_MINUTES: Final = in_minutes(timedelta(seconds=SCHEDULE_PRECISION_SECONDS.value))
 """Minutes after its moment within which a tick starts, so a part of the least lead."""
 EXECUTION_MINUTES: Final = 4
 """Time limit of an execution, which holds a call that is throttled with its retries: a part of the least lead."""
