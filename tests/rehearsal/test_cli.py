@@ -15,6 +15,9 @@ from typing import Any
 import boto3
 import pytest
 
+from ultrafleet.environment import load_environment
+from ultrafleet.rehearsal.scenarios.rested_on import rested_on
+
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = str(Path(sys.executable).with_name("ultrafleet"))
 PATH = os.pathsep.join([str(Path(sys.executable).parent), str(ROOT / "node_modules" / ".bin"), os.environ["PATH"]])
@@ -97,6 +100,9 @@ def test_an_environment_from_bootstrap_to_destruction(local: Local, pools: dict[
     assert all_found == all_there > objects + releases
     assert (len(told["objects"]), len(told["releases"])) == (objects, releases)
     assert releases >= 3
+    last = deployed.stdout.partition("rested on, not verified on AWS:\n")[2].splitlines()
+    assert all(line.startswith("- ") for line in last)
+    assert len(last) == len(rested_on(load_environment(ROOT / "stacks" / "environments" / f"{local.environment}.yaml")))
     listed = local("kubernetes").stdout
     assert all(item["metadata"]["name"] in listed for item in told["objects"])
     stacks = local.client("cloudformation").describe_stacks()["Stacks"]

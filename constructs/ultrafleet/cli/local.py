@@ -15,6 +15,7 @@ from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.scenarios.faults import FAULTS
+from ultrafleet.rehearsal.scenarios.rested_on import rested_on
 from ultrafleet.templates.assembly import read_assembly
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def deploy(
         f"read back: {len(audited) - len(missing)} of {len(audited)} resources; in the cluster are "
         f"{len(cluster['objects'])} objects and {len(cluster['releases'])} Helm releases"
     )
+    _show_rested_on(loaded)
     if missing:
         raise typer.Exit(1)
 
@@ -289,6 +291,15 @@ def _show(aws: "EmbeddedAws", environment: Environment) -> None:
     for line in _advice(wrong, status["faults"]):
         print(line)
     print(f"AWS APIs: AWS_ENDPOINT_URL={aws.endpoint} AWS_REGION={environment.region}, any credentials")
+
+
+def _show_rested_on(environment: Environment) -> None:
+    """Print what the deployment took for true of AWS and nobody has verified, with source and confidence."""
+    found = rested_on(environment)
+    if found:
+        print("rested on, not verified on AWS:")
+    for item in found:
+        print(f"- {item}")
 
 
 def _advice(reasons: list[str], injected: list[str]) -> list[str]:
