@@ -16,6 +16,7 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "jobs", "VisibilityTimeout": 30}}
+IAM = ["CAPABILITY_NAMED_IAM"]
 TOPIC = {"Type": "AWS::SNS::Topic"}
 IMPOSSIBLE = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "taken"}}
 
@@ -34,12 +35,12 @@ def template(resources: dict[str, Any], **more: Any) -> str:
 
 
 def create(call: Calls, name: str, resources: dict[str, Any], **more: Any) -> str:
-    call("cloudformation", "create_stack", StackName=name, TemplateBody=template(resources, **more))
+    call("cloudformation", "create_stack", StackName=name, TemplateBody=template(resources, **more), Capabilities=IAM)
     return status(call, name)
 
 
 def update(call: Calls, name: str, resources: dict[str, Any], **more: Any) -> str:
-    call("cloudformation", "update_stack", StackName=name, TemplateBody=template(resources, **more))
+    call("cloudformation", "update_stack", StackName=name, TemplateBody=template(resources, **more), Capabilities=IAM)
     return status(call, name)
 
 

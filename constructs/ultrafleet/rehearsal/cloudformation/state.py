@@ -1,9 +1,11 @@
 """CloudFormation state of an account and a region: stacks, their resources and events, change sets, exports."""
 
-from collections.abc import Callable, Mapping
+import threading
+import uuid
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from ultrafleet.rehearsal.cloudformation.providers.base import PhysicalResource
 from ultrafleet.rehearsal.simulated_account import Refusal
@@ -44,16 +46,50 @@ class StackResource:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Undo:
+    """Step that takes back what an operation did to one resource."""
+
+    logical_id: str
+    run: Callable[[], None]
+
+
+@dataclass(kw_only=True)
+class Unfinished:
+    """Operation that failed and was neither rolled back nor completed.
+
+    Attributes:
+        before: definition of the stack in its last stable state.
+        undo: steps back to it, in the order of what they take back.
+        replaced: resources that a replacement has taken the place of and that still exist.
+        creating: the stack has never been complete.
+    """
+
+    before: dict[str, Any]
+    undo: list[Undo] = field(default_factory=list)
+    replaced: list[StackResource] = field(default_factory=list)
+    creating: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Event:
     """Event of a stack. Its time is the wall clock's: tools wait for events newer than their call."""
 
     event_id: str
+    operation_id: str
+    operation_type: str
     logical_id: str
     physical_id: str
     type: str
     status: str
     reason: str | None
     time: datetime
+
+
+_DEFINITION: Final = (
+    "body", "template", "parameters", "resolved_parameters", "tags", "capabilities", "role_arn", "description",
+    "outputs", "imports",
+)  # fmt: skip
+_REQUESTED: Final = tuple(name for name in _DEFINITION if name not in {"outputs", "imports"})
 
 
 @dataclass(kw_only=True)
@@ -63,8 +99,12 @@ class Stack:
     Attributes:
         resources: by logical id.
         outputs: key -> value, and the name under which it is exported.
+        imports: names of the exports that its resources and outputs use.
         operation: counts the operations; part of generated names.
-        to_undo: steps that a failed rollback left.
+        unfinished: operation that failed and was neither rolled back nor completed.
+        policy: stack policy, as JSON.
+        drift: result of the last drift detection by logical id.
+        retain_except_on_create: a rollback deletes what it made, also what says `Retain`.
     """
 
     stack_id: str
@@ -91,7 +131,31 @@ class Stack:
     updated: datetime | None = None
     deleted: datetime | None = None
     operation: int = 0
-    to_undo: list[Callable[[], None]] = field(default_factory=list)
+    operation_id: str = ""
+    operation_type: str = ""
+    unfinished: Unfinished | None = None
+    drift: dict[str, dict[str, Any]] = field(default_factory=dict)
+    drift_checked: datetime | None = None
+    retain_except_on_create: bool = False
+
+    def definition(self) -> dict[str, Any]:
+        """What a template and its parameters say of the stack, with the outputs and imports that came of them."""
+        return {name: getattr(self, name) for name in _DEFINITION}
+
+    def define(self, definition: Mapping[str, Any]) -> None:
+        """Take a definition over."""
+        for name in _DEFINITION:
+            if name in definition:
+                setattr(self, name, definition[name])
+
+    def requested(self) -> dict[str, Any]:
+        """What a request says of the stack: its definition without what comes of it."""
+        return {name: getattr(self, name) for name in _REQUESTED}
+
+    def begins(self, operation_type: str) -> None:
+        """Begin an operation; its events carry its id."""
+        self.operation += 1
+        self.operation_id, self.operation_type = str(uuid.uuid4()), operation_type
 
     def record(self, status: str, reason: str | None = None) -> None:
         """Change the stack's status and add an event."""
@@ -111,6 +175,8 @@ class Stack:
         self.events.append(
             Event(
                 event_id=f"{logical_id}-{status}-{len(self.events):06d}",
+                operation_id=self.operation_id,
+                operation_type=self.operation_type,
                 logical_id=logical_id,
                 physical_id=physical_id,
                 type=resource_type,
@@ -123,7 +189,15 @@ class Stack:
 
 @dataclass(kw_only=True)
 class ChangeSet:
-    """Change set: the stack that an execution would lead to."""
+    """Change set: the stack that an execution would lead to.
+
+    Attributes:
+        kind: `CREATE`, `UPDATE` or `IMPORT`.
+        imported: identifiers of the resources to import, by logical id.
+        live: actual properties of the resources that have drifted, by logical id, None where one was deleted;
+            drift-aware change sets alone have them.
+        failures: reasons for which validation failed.
+    """
 
     id: str
     name: str
@@ -135,7 +209,26 @@ class ChangeSet:
     execution_status: str = "AVAILABLE"
     reason: str | None = None
     description: str | None = None
+    deployment_mode: str | None = None
+    imported: dict[str, dict[str, str]] = field(default_factory=dict)
+    live: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    failures: list[dict[str, Any]] = field(default_factory=list)
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(kw_only=True)
+class StackRefactor:
+    """Stack refactor: what moves, and the stacks that it would lead to, by name."""
+
+    id: str
+    description: str | None = None
+    requested: dict[str, Stack] = field(default_factory=dict)
+    stack_ids: list[str] = field(default_factory=list)
+    moves: list[tuple[tuple[str, str], tuple[str, str]]] = field(default_factory=list)
+    status: str = "CREATE_COMPLETE"
+    reason: str | None = None
+    execution_status: str = "AVAILABLE"
+    execution_reason: str | None = None
 
 
 class Stacks:
@@ -146,8 +239,45 @@ class Stacks:
         self.region = region
         self.stacks: dict[str, Stack] = {}
         self.change_sets: dict[str, ChangeSet] = {}
+        self.refactors: dict[str, StackRefactor] = {}
+        self.drift_detections: dict[str, Stack] = {}
         self.retained: list[tuple[str, StackResource]] = []
         """Resources that a stack let go of and that stay on purpose, with the stack's name."""
+        self._lock = threading.RLock()
+
+    def claim(self, stack: Stack, operation_type: str, status: str, allowed: Collection[str], verb: str) -> None:
+        """Begin an operation on a stack: one at a time, and only from the states that allow it.
+
+        Args:
+            stack: the stack.
+            operation_type: as DescribeEvents names it, `UPDATE_STACK`.
+            status: of the stack from now on.
+            allowed: states from which the operation can begin.
+            verb: what the stack can't do or have done, `be updated`.
+
+        Raises:
+            Refusal: it is in another state; in AWS's words.
+        """
+        with self._lock:
+            if stack.status not in allowed:
+                raise Refusal(
+                    "ValidationError",
+                    f"Stack:{stack.stack_id} is in {stack.status} state and can not {verb}.",
+                )
+            stack.begins(operation_type)
+            stack.record(status, "User Initiated")
+
+    def register(self, stack: Stack) -> Stack:
+        """Add a new stack.
+
+        Raises:
+            Refusal: its name is taken.
+        """
+        with self._lock:
+            if self.named(stack.name) is not None:
+                raise Refusal("AlreadyExistsException", f"Stack [{stack.name}] already exists")
+            self.stacks[stack.stack_id] = stack
+            return stack
 
     def named(self, name: str) -> Stack | None:
         """The stack of a name that isn't deleted, or of an id."""
@@ -179,6 +309,14 @@ class Stacks:
     def live(self) -> list[Stack]:
         """Stacks that are not deleted."""
         return [stack for stack in self.stacks.values() if stack.status != "DELETE_COMPLETE"]
+
+    def owner(self, resource_type: str, physical_id: str) -> Stack | None:
+        """The stack that a resource belongs to."""
+        for stack in self.live:
+            for resource in stack.resources.values():
+                if (resource.type, resource.physical.physical_id) == (resource_type, physical_id):
+                    return stack
+        return None
 
     def exports(self) -> dict[str, tuple[str, Any]]:
         """Exports by name: the exporting stack's id and the value."""

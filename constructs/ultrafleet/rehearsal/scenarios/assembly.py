@@ -1,11 +1,16 @@
 """Deployment of a cloud assembly by CloudFormation's API alone, in the order of its stacks."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.simulated_account import Refusal
 from ultrafleet.templates.assembly import AssemblyStack
+
+_MOST_BYTES_INLINE: Final = 51_200
+_CAPABILITIES: Final = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+"""As the CDK CLI acknowledges them."""
 
 
 class StackFailedError(Exception):
@@ -64,11 +69,11 @@ def _deploy(stack: AssemblyStack, call: Calls) -> str:
         call("cloudformation", "delete_stack", StackName=stack.name)
         status = None
     if status is None:
-        call("cloudformation", "create_stack", StackName=stack.name, TemplateBody=stack.template)
+        call("cloudformation", "create_stack", StackName=stack.name, **_given(stack, call))
         done, wanted = "created", "CREATE_COMPLETE"
     else:
         try:
-            call("cloudformation", "update_stack", StackName=stack.name, TemplateBody=stack.template)
+            call("cloudformation", "update_stack", StackName=stack.name, **_given(stack, call))
         except Refusal as refusal:
             if "No updates are to be performed" in str(refusal.message):
                 return "unchanged"
@@ -84,6 +89,17 @@ def _deploy(stack: AssemblyStack, call: Calls) -> str:
         EnableTerminationProtection=stack.termination_protection,
     )
     return done
+
+
+def _given(stack: AssemblyStack, call: Calls) -> dict[str, Any]:
+    """Template and capabilities of a request; one that is too long for a call goes by S3, as with the CDK CLI."""
+    if len(stack.template.encode()) <= _MOST_BYTES_INLINE:
+        return {"TemplateBody": stack.template, "Capabilities": _CAPABILITIES}
+    bucket = f"templates-{call.account_id}-{call.region}"
+    with contextlib.suppress(Refusal):  # it is there
+        call("s3", "create_bucket", Bucket=bucket)
+    call("s3", "put_object", Bucket=bucket, Key=f"{stack.name}.json", Body=stack.template.encode())
+    return {"TemplateURL": f"https://{bucket}.s3.amazonaws.com/{stack.name}.json", "Capabilities": _CAPABILITIES}
 
 
 def _reasons(name: str, call: Calls) -> list[str]:

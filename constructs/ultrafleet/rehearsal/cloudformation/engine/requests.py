@@ -1,91 +1,108 @@
-"""Requests for stacks: creation, update, deletion, and change sets with their execution."""
+"""Requests for stacks: creation, update, deletion and rollback; each is checked before anything happens."""
 
 import uuid
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.cloudformation.engine import schemas
-from ultrafleet.rehearsal.cloudformation.engine.operation import Operation
+from ultrafleet.rehearsal.cloudformation.engine import change_details, limits, operation
 from ultrafleet.rehearsal.cloudformation.engine.template import creation_order, parse_template
-from ultrafleet.rehearsal.cloudformation.state import ChangeSet, Stack, Stacks
+from ultrafleet.rehearsal.cloudformation.state import Stack, Stacks
 from ultrafleet.rehearsal.simulated_account import Refusal
 
-NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
-_UPDATABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "CREATE_FAILED"}
+UPDATABLE: Final = frozenset(
+    {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}
+)
+FAILED: Final = frozenset({"CREATE_FAILED", "UPDATE_FAILED"})
+"""States that an operation without rollback leaves."""
+_DELETABLE: Final = UPDATABLE | FAILED | {
+    "DELETE_FAILED", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED",
+    "IMPORT_ROLLBACK_FAILED",
+}  # fmt: skip
 
 
 def create(stacks: Stacks, requested: Stack, **options: Any) -> Stack:
     """CreateStack."""
-    existing = stacks.named(requested.name)
-    if existing is not None:
-        raise Refusal("AlreadyExistsException", f"Stack [{requested.name}] already exists")
-    _check(requested)
-    stacks.stacks[requested.stack_id] = requested
-    Operation(stacks, requested).create(**options)
+    check(requested)
+    stacks.register(requested)
+    stacks.claim(requested, "CREATE_STACK", "CREATE_IN_PROGRESS", {""}, "be created")
+    operation.create(stacks, requested, **options)
     return requested
 
 
-def update(stacks: Stacks, stack: Stack, requested: Stack, **options: Any) -> Stack:
-    """UpdateStack."""
-    _check_updatable(stack)
-    _check(requested)
-    if not changes(stack, requested):
+def update(
+    stacks: Stacks, stack: Stack, requested: Stack, *, disable_rollback: bool = False, policy: str | None = None
+) -> Stack:
+    """UpdateStack; `policy` stands in the place of the stack's during the update."""
+    check(requested)
+    check_updatable(stack, disable_rollback=disable_rollback)
+    if not change_details.is_changed(stacks, stack, requested):
         raise Refusal("ValidationError", "No updates are to be performed.")
-    Operation(stacks, stack).update(requested, **options)
+    claim_update(stacks, stack)
+    operation.update(stacks, stack, requested, disable_rollback=disable_rollback, policy=policy)
     return stack
 
 
-def propose(stacks: Stacks, requested: Stack, *, kind: str, name: str, description: str | None) -> ChangeSet:
-    """CreateChangeSet."""
-    existing = stacks.named(requested.name)
-    if kind == "CREATE":
-        if existing is not None and existing.status != "REVIEW_IN_PROGRESS":
-            raise Refusal("ValidationError", f"Stack [{requested.name}] already exists and cannot be created again")
-        stack = existing or requested
-        if existing is None:
-            stack.record("REVIEW_IN_PROGRESS", "User Initiated")
-            stacks.stacks[stack.stack_id] = stack
-    else:
-        stack = stacks.get(requested.name)
-        _check_updatable(stack)
-    _check(requested)
-    change_set = ChangeSet(
-        id=f"arn:aws:cloudformation:{stacks.region}:{stacks.account_id}:changeSet/{name}/{uuid.uuid4()}",
-        name=name,
-        kind=kind,
-        stack=stack,
-        requested=requested,
-        changes=changes(stack, requested) if kind == "UPDATE" else _additions(requested),
-        description=description,
-    )
-    if kind == "UPDATE" and not change_set.changes:
-        change_set.status, change_set.execution_status, change_set.reason = "FAILED", "UNAVAILABLE", NO_CHANGES
-    stacks.change_sets[change_set.id] = change_set
-    return change_set
+def claim_update(stacks: Stacks, stack: Stack) -> None:
+    """Begin an update; change sets of the stack are obsolete from then on.
+
+    Raises:
+        Refusal: another operation is in progress.
+    """
+    stacks.claim(stack, "UPDATE_STACK", "UPDATE_IN_PROGRESS", UPDATABLE | FAILED, "be updated")
+    for change_set in stacks.change_sets.values():
+        if change_set.stack is stack and change_set.execution_status == "AVAILABLE":
+            change_set.execution_status = "OBSOLETE"
 
 
-def execute(stacks: Stacks, change_set: ChangeSet, *, disable_rollback: bool = False) -> None:
-    """ExecuteChangeSet."""
-    if change_set.execution_status != "AVAILABLE":
+def check_updatable(stack: Stack, *, disable_rollback: bool) -> None:
+    """Hold an update to the stack's state.
+
+    Raises:
+        Refusal: it can't be updated, or not with rollback.
+    """
+    if stack.status in FAILED and not disable_rollback:
+        # aws-cdk-cli's tests of express deployments quote it, verified against CloudFormation (medium).
         raise Refusal(
-            "InvalidChangeSetStatus",
-            f"ChangeSet [{change_set.id}] cannot be executed in its current execution status of "
-            f"[{change_set.execution_status}]",
+            "ValidationError",
+            f"This stack is currently in a non-terminal [{stack.status}] state. To update the stack from this state, "
+            "please use the disable-rollback parameter with update-stack API. To rollback to the last known good "
+            "state, use the rollback-stack API",
         )
-    change_set.execution_status = "EXECUTE_IN_PROGRESS"
-    stack, requested = change_set.stack, change_set.requested
-    if change_set.kind == "CREATE":
-        stack.body, stack.template, stack.parameters = requested.body, requested.template, requested.parameters
-        stack.resolved_parameters, stack.tags = requested.resolved_parameters, requested.tags
-        stack.description, stack.role_arn = requested.description, requested.role_arn
-        Operation(stacks, stack).create(disable_rollback=disable_rollback)
-    else:
-        Operation(stacks, stack).update(requested, disable_rollback=disable_rollback)
-    change_set.execution_status = "EXECUTE_COMPLETE"
+    if stack.status not in UPDATABLE | FAILED:
+        raise Refusal("ValidationError", f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated.")
 
 
-def delete(stacks: Stacks, stack: Stack) -> None:
+def roll_back(stacks: Stacks, stack: Stack, *, retain_except_on_create: bool = False) -> None:
+    """RollbackStack: back to the last stable state of a stack whose creation or update failed without rollback."""
+    status = "ROLLBACK_IN_PROGRESS" if stack.status == "CREATE_FAILED" else "UPDATE_ROLLBACK_IN_PROGRESS"
+    stacks.claim(stack, "ROLLBACK", status, FAILED, "be rolled back")
+    stack.retain_except_on_create = retain_except_on_create
+    operation.roll_back(stack)
+
+
+def continue_rollback(stacks: Stacks, stack: Stack, *, skip: Collection[str] = (), force: bool = False) -> None:
+    """ContinueUpdateRollback; what is skipped stays as it is (CloudFormation API reference, high)."""
+    if skip and force:
+        raise Refusal("ValidationError", "ForceRollback and ResourcesToSkip are mutually exclusive.")
+    failed = {
+        step.logical_id
+        for step in (stack.unfinished.undo if stack.unfinished else [])
+        if (resource := stack.resources.get(step.logical_id)) is None or resource.status == "UPDATE_FAILED"
+    }
+    if wrong := sorted(set(skip) - failed):
+        raise Refusal(
+            "ValidationError",
+            f"The following resources [{', '.join(wrong)}] cannot be skipped: they are not in the UPDATE_FAILED state "
+            "because a rollback failed",
+        )
+    stacks.claim(
+        stack, "CONTINUE_ROLLBACK", "UPDATE_ROLLBACK_IN_PROGRESS", {"UPDATE_ROLLBACK_FAILED"}, "continue rollback"
+    )
+    operation.roll_back(stack, skip=failed if force else skip)
+
+
+def delete(stacks: Stacks, stack: Stack, *, retain: Collection[str] = (), force: bool = False) -> None:
     """DeleteStack."""
     if stack.termination_protection:
         raise Refusal(
@@ -93,12 +110,37 @@ def delete(stacks: Stacks, stack: Stack) -> None:
         )
     if stack.status == "DELETE_COMPLETE":
         return
+    if (retain or force) and stack.status != "DELETE_FAILED":
+        # CloudFormation API reference, DeleteStack (high); rebuy-de/aws-nuke #244 met it; the wording is medium.
+        raise Refusal(
+            "ValidationError",
+            f"Invalid operation on stack [{stack.stack_id}]. When you delete a stack, specify which resources to "
+            "retain only when the stack is in the DELETE_FAILED state.",
+        )
+    if gone := sorted(set(retain) - set(stack.resources)):
+        # rebuy-de/aws-nuke #270
+        raise Refusal(
+            "ValidationError",
+            "The specified resources to retain must be in a valid state. Do not specify resources that are in the "
+            f"DELETE_COMPLETE state. ({', '.join(gone)})",
+        )
+    if stack.status not in _DELETABLE:
+        raise Refusal("ValidationError", f"Stack [{stack.stack_id}] cannot be deleted while in status {stack.status}")
     for export in (name for _, name in stack.outputs.values() if name):
         users = stacks.importers(export)
         if users:
+            stack.begins("DELETE_STACK")
             stack.record("DELETE_FAILED", f"Export {export} cannot be deleted as it is in use by {' and '.join(users)}")
             return
-    Operation(stacks, stack).delete()
+    stacks.claim(stack, "DELETE_STACK", "DELETE_IN_PROGRESS", _DELETABLE, "be deleted")
+    operation.delete(stacks, stack, retain=retain, force=force)
+
+
+def check(requested: Stack) -> None:
+    """Hold the template of a request to what CloudFormation refuses before anything happens."""
+    limits.check_count(requested.template)
+    limits.check_capabilities(requested.template, requested.capabilities)
+    creation_order(requested.template["Resources"])
 
 
 def new_stack(stacks: Stacks, name: str, body: str, parameters: Mapping[str, str], **more: Any) -> Stack:
@@ -145,44 +187,3 @@ def _parameters(stacks: Stacks, template: Mapping[str, Any], given: Mapping[str,
         is_list = kind == "CommaDelimitedList" or "List<" in kind
         resolved[name] = [item for item in str(value).split(",") if item] if is_list else value
     return resolved
-
-
-def changes(stack: Stack, requested: Stack) -> list[dict[str, Any]]:
-    """Resource changes between a stack and a requested one, as DescribeChangeSet lists them.
-
-    A change of parameters, tags or outputs alone is a change too.
-    """
-    old, new = stack.template.get("Resources", {}), requested.template["Resources"]
-    changes = [_change("Add", name, new[name]["Type"]) for name in new if name not in old]
-    changes += [_change("Remove", name, old[name]["Type"]) for name in old if name not in new]
-    parameters = stack.resolved_parameters != requested.resolved_parameters
-    for name in (name for name in new if name in old):
-        if old[name] == new[name] and not parameters:
-            continue
-        replacing = schemas.replacing(
-            new[name]["Type"], old[name].get("Properties", {}), new[name].get("Properties", {})
-        )
-        changes.append(_change("Modify", name, new[name]["Type"], "True" if replacing else "False"))
-    if not changes and (stack.template != requested.template or stack.tags != requested.tags or parameters):
-        changes.append(_change("Modify", stack.name, "AWS::CloudFormation::Stack", "False"))
-    return changes
-
-
-def _additions(requested: Stack) -> list[dict[str, Any]]:
-    return [_change("Add", name, resource["Type"]) for name, resource in requested.template["Resources"].items()]
-
-
-def _check(requested: Stack) -> None:
-    creation_order(requested.template["Resources"])
-
-
-def _check_updatable(stack: Stack) -> None:
-    if stack.status not in _UPDATABLE:
-        raise Refusal("ValidationError", f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated.")
-
-
-def _change(action: str, logical_id: str, resource_type: str, replacement: str | None = None) -> dict[str, Any]:
-    change = {"Action": action, "LogicalResourceId": logical_id, "ResourceType": resource_type}
-    if replacement is not None:
-        change["Replacement"] = replacement
-    return {"Type": "Resource", "ResourceChange": change}

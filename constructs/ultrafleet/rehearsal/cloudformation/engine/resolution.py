@@ -1,22 +1,31 @@
 """Values of a stack's template: parameters, resources, imports and outputs that its functions refer to."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ultrafleet.rehearsal.cloudformation.engine.intrinsics import IntrinsicScope
 from ultrafleet.rehearsal.cloudformation.state import Stack, Stacks
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
+KNOWN_AFTER_APPLY: Final = "{{changeSet:KNOWN_AFTER_APPLY}}"
+"""Stands in a change set for a value that only the deployment can tell (CloudFormation user guide, change sets)."""
 
-def intrinsic_scope(stacks: Stacks, stack: Stack) -> IntrinsicScope:
-    """Scope of a stack's intrinsic functions; it sees resources as they are created."""
-    stack.imports = set()
+
+def intrinsic_scope(stacks: Stacks, stack: Stack, *, used: set[str] | None = None) -> IntrinsicScope:
+    """Scope of a stack's intrinsic functions; it sees resources as they are created.
+
+    Args:
+        stacks: those of the account and region, which export.
+        stack: whose template is resolved.
+        used: collects the names of exports that are imported. Default: they are not recorded.
+    """
+    names = set() if used is None else used
 
     def imported(name: str) -> Any:
         exports = stacks.exports()
         if name not in exports:
             raise Refusal("ValidationError", f"No export named {name} found.")
-        stack.imports.add(name)
+        names.add(name)
         return exports[name][1]
 
     def stack_output(stack_name: str, output: str, region: str | None) -> Any:
@@ -34,6 +43,32 @@ def intrinsic_scope(stacks: Stacks, stack: Stack) -> IntrinsicScope:
         mappings=stack.template.get("Mappings", {}),
         conditions=stack.template.get("Conditions", {}),
     )
+
+
+def preview_scope(stacks: Stacks, stack: Stack, unknown: set[str], unsure: set[str]) -> IntrinsicScope:
+    """Scope in which what only the deployment can tell is `KNOWN_AFTER_APPLY`.
+
+    Args:
+        stacks: those of the account and region.
+        stack: with the requested template and the resources that exist.
+        unknown: resources that are to be made or replaced; the caller adds to it as it goes.
+        unsure: resources that are to be changed in place: their attributes may change, and their `Ref` doesn't.
+    """
+    scope = intrinsic_scope(stacks, stack)
+    refs, attributes = scope.refs, scope.attributes
+
+    class Refs(dict[str, Any]):
+        def __contains__(self, name: object) -> bool:
+            return name in unknown or name in refs
+
+        def __missing__(self, name: str) -> Any:
+            return KNOWN_AFTER_APPLY if name in unknown else refs[name]
+
+    def attribute(logical_id: str, name: str) -> Any:
+        return KNOWN_AFTER_APPLY if logical_id in unknown | unsure else attributes(logical_id, name)
+
+    scope.refs, scope.attributes = Refs(), attribute
+    return scope
 
 
 def _pseudo(stacks: Stacks, stack: Stack) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
 
 from ultrafleet.templates.schema_effects import effects_of_type
 from ultrafleet.templates.update_effects import Effect, effects_of_change
@@ -30,3 +30,38 @@ def replacing(resource_type: str, old: Mapping[str, Any], new: Mapping[str, Any]
 def keeps_its_name(resource_type: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """True where a replacement would have the name of the resource it replaces, which CloudFormation refuses."""
     return effects_of_type(resource_type).keeps_its_name(old, new)
+
+
+def recreation(resource_type: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """RequiresRecreation of a changed property: `Always`, `Conditionally` or `Never`."""
+    before, after = ({name: properties[name]} if name in properties else {} for properties in (old, new))
+    effects = {change.effect for change in effects_of_change(resource_type, before, after, effects=effects_of_type)}
+    if Effect.REPLACES in effects:
+        return "Always"
+    return "Conditionally" if Effect.MAY_REPLACE in effects else "Never"
+
+
+def write_only(resource_type: str) -> frozenset[str]:
+    """Properties that no description of the resource tells, which drift detection leaves out."""
+    return frozenset(_first_names(resource_type, "writeOnlyProperties"))
+
+
+def identifiers(resource_type: str) -> list[tuple[str, ...]]:
+    """Sets of properties by which a resource of a type can be imported; none: it can't be."""
+    try:
+        found = schema(resource_type)
+    except ResourceNotFoundError:
+        return []
+    if "read" not in found.get("handlers", {}):
+        return []
+    listed = [found.get("primaryIdentifier") or [], *(found.get("additionalIdentifiers") or [])]
+    return [tuple(str(pointer).removeprefix("/properties/") for pointer in one) for one in listed if one]
+
+
+def _first_names(resource_type: str, listed: str) -> list[str]:
+    try:
+        pointers = schema(resource_type).get(listed) or []
+    except ResourceNotFoundError:
+        return []
+    names = [str(pointer).removeprefix("/properties/") for pointer in pointers]
+    return [name for name in names if "/" not in name]

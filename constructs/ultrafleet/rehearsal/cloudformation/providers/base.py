@@ -65,6 +65,27 @@ class Provider:
         """
         raise NotImplementedError
 
+    def read(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any] | None:
+        """Properties as they are, in the template's spelling, for drift detection; None: the type can't be read.
+
+        Raises:
+            Refusal: the resource isn't there.
+        """
+        return None
+
+    def adopt(self, call: Calls, identifier: Mapping[str, str], properties: Properties) -> PhysicalResource:
+        """Resource that exists and that a stack takes over.
+
+        Args:
+            call: calls its service.
+            identifier: properties that identify it, as ResourcesToImport has them.
+            properties: stated in the template.
+
+        Raises:
+            Refusal: it isn't there, or the embedded AWS can't import the type.
+        """
+        raise Refusal("NotModelled", f"the embedded AWS does not model an import of {self.type}")
+
     def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         """Update the resource in place; `resource.attributes` may change with it."""
         changed = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
