@@ -1,52 +1,36 @@
 """The embedded CloudFormation: failures, rollback, replacement, exports. What moto's own doesn't know."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
-from ultrafleet.rehearsal import extension
+from helpers.stack_calls import (
+    ACCOUNT,
+    QUEUE,
+    TAKEN,
+    TOPIC,
+    calls,
+    create,
+    queues,
+    reasons,
+    status,
+    template,
+    update,
+)
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.engine import schemas
 from ultrafleet.rehearsal.cloudformation.providers import PROVIDERS
 from ultrafleet.rehearsal.scenarios.faults.actions import answers
-from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+from ultrafleet.rehearsal.simulated_account import Refusal
 
-ACCOUNT, REGION = "111122223333", "us-east-1"
-QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "jobs", "VisibilityTimeout": 30}}
-IAM = ["CAPABILITY_NAMED_IAM"]
-TOPIC = {"Type": "AWS::SNS::Topic"}
-IMPOSSIBLE = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "taken"}}
+IMPOSSIBLE = TAKEN
 
 
 @pytest.fixture
 def call() -> Iterator[Calls]:
-    extension.install()
-    with mock_aws():
-        SIMULATED_ACCOUNT.reset()
-        yield Calls(account_id=ACCOUNT, region=REGION)
-        SIMULATED_ACCOUNT.reset()
-
-
-def template(resources: dict[str, Any], **more: Any) -> str:
-    return json.dumps({"Resources": resources, **more})
-
-
-def create(call: Calls, name: str, resources: dict[str, Any], **more: Any) -> str:
-    call("cloudformation", "create_stack", StackName=name, TemplateBody=template(resources, **more), Capabilities=IAM)
-    return status(call, name)
-
-
-def update(call: Calls, name: str, resources: dict[str, Any], **more: Any) -> str:
-    call("cloudformation", "update_stack", StackName=name, TemplateBody=template(resources, **more), Capabilities=IAM)
-    return status(call, name)
-
-
-def status(call: Calls, name: str) -> str:
-    stack = call("cloudformation", "describe_stacks", StackName=name)["Stacks"][0]
-    return str(stack["StackStatus"])
+    with calls() as made:
+        yield made
 
 
 def outputs(call: Calls, name: str) -> dict[str, str]:
@@ -57,15 +41,6 @@ def outputs(call: Calls, name: str) -> dict[str, str]:
 def events(call: Calls, name: str) -> list[tuple[str, str]]:
     told = call("cloudformation", "describe_stack_events", StackName=name)["StackEvents"]
     return [(event["LogicalResourceId"], event["ResourceStatus"]) for event in reversed(told)]
-
-
-def reasons(call: Calls, name: str) -> str:
-    told = call("cloudformation", "describe_stack_events", StackName=name)["StackEvents"]
-    return "\n".join(event.get("ResourceStatusReason", "") for event in told)
-
-
-def queues(call: Calls) -> list[str]:
-    return [url.rpartition("/")[2] for url in call("sqs", "list_queues").get("QueueUrls", [])]
 
 
 class TestCreation:

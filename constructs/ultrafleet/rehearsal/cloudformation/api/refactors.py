@@ -1,5 +1,7 @@
 """Operations of stack refactors."""
 
+from typing import Any
+
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.cloudformation.utils import get_stack_from_s3_url
 from moto.core.responses import ActionResult
@@ -68,7 +70,7 @@ def list_stack_refactors(response: CloudFormationResponse) -> ActionResult:
 def list_stack_refactor_actions(response: CloudFormationResponse) -> ActionResult:
     """ListStackRefactorActions."""
     stacks, refactor = stacks_of(response), _refactor(response)
-    found = []
+    found: list[dict[str, Any]] = []
     for name, requested in refactor.requested.items():
         if stacks.named(name) is None:
             found.append({"Action": "CREATE", "Entity": "STACK", "Description": f"Stack {requested.name} is created."})

@@ -7,7 +7,7 @@ from typing import Any
 from ultrafleet.rehearsal.cloudformation.engine import resolution
 from ultrafleet.rehearsal.cloudformation.engine.resources import Resources
 from ultrafleet.rehearsal.cloudformation.engine.template import creation_order
-from ultrafleet.rehearsal.cloudformation.state import Stack, Stacks, Unfinished
+from ultrafleet.rehearsal.cloudformation.state import Stack, Stacks, Undo, Unfinished
 from ultrafleet.rehearsal.simulated_account import Refusal
 
 
@@ -177,7 +177,8 @@ def _clean_up(stack: Stack, unfinished: Unfinished, resources: Resources, leavin
 
 def _take_back(stack: Stack, unfinished: Unfinished, complete: str = "", failed: str = "") -> None:
     prefix = "ROLLBACK" if unfinished.creating else "UPDATE_ROLLBACK"
-    problems, left = [], []
+    problems: list[str] = []
+    left: list[Undo] = []
     # What a creation defined stays: it is what failed.
     stack.define({} if unfinished.creating else unfinished.before)
     for step in reversed(unfinished.undo):

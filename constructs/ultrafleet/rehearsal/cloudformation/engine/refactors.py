@@ -64,12 +64,7 @@ def execute(stacks: Stacks, refactor: StackRefactor) -> None:
             stacks.claim(stack, "UPDATE_STACK", "UPDATE_IN_PROGRESS", requests.UPDATABLE, "be updated")
         else:
             stacks.claim(stack, "CREATE_STACK", "CREATE_IN_PROGRESS", {""}, "be created")
-    moved = [(to, stacks.get(source[0]).resources[source[1]]) for source, to in refactor.moves]
-    for source, _ in refactor.moves:
-        del stacks.get(source[0]).resources[source[1]]
-    for (stack_name, logical_id), resource in moved:
-        stack = stacks.get(stack_name)
-        stack.resources[logical_id] = dataclasses.replace(resource, logical_id=logical_id)
+    _move(stacks, refactor)
     try:
         for stack, requested in involved:
             stack.define(requested.requested())
@@ -84,6 +79,14 @@ def execute(stacks: Stacks, refactor: StackRefactor) -> None:
     for stack, _ in involved:
         stack.record(stack.status.replace("IN_PROGRESS", "COMPLETE"))
     refactor.execution_status = "EXECUTE_COMPLETE"
+
+
+def _move(stacks: Stacks, refactor: StackRefactor) -> None:
+    moved = [(to, stacks.get(source[0]).resources[source[1]]) for source, to in refactor.moves]
+    for (stack_name, logical_id), _ in refactor.moves:
+        del stacks.get(stack_name).resources[logical_id]
+    for (stack_name, logical_id), resource in moved:
+        stacks.get(stack_name).resources[logical_id] = dataclasses.replace(resource, logical_id=logical_id)
 
 
 def _prepare(
@@ -105,11 +108,7 @@ def _prepare(
         if stack is not None:
             requests.check_updatable(stack, disable_rollback=False)
             before |= {(name, logical_id): resource for logical_id, resource in stack.resources.items()}
-        requested = requests.new_stack(stacks, name, body, {} if stack is None else stack.parameters)
-        if stack is not None:
-            requested.tags, requested.capabilities = stack.tags, stack.capabilities
-            requested.role_arn = stack.role_arn
-        creation_order(requested.template["Resources"])
+        requested = _requested(stacks, name, body, stack)
         refactor.requested[name] = requested
         refactor.stack_ids.append(requested.stack_id if stack is None else stack.stack_id)
         holds = resolution.intrinsic_scope(stacks, requested).condition
@@ -118,11 +117,30 @@ def _prepare(
             for logical_id, value in requested.template["Resources"].items()
             if "Condition" not in value or holds(value["Condition"])
         }
-    for source, to in mapped.items():
-        for place, known in ((source, before), (to, after)):
+    for places, known in ((mapped, before), (mapped.values(), after)):
+        for place in places:
             if place not in known:
                 raise Refusal("ValidationError", f"Resource {place[1]} does not exist in stack {place[0]}")
     _map_moves(before, after, mapped)
+    _check_the_same(before, after, mapped)
+    refactor.moves = [(source, to) for source, to in mapped.items() if source != to]
+    _check_unchanged(stacks, refactor, before, mapped)
+
+
+def _requested(stacks: Stacks, name: str, body: str, stack: Stack | None) -> Stack:
+    """Stack with the template that a refactor gives it; its parameters and tags stay."""
+    requested = requests.new_stack(stacks, name, body, {} if stack is None else stack.parameters)
+    if stack is not None:
+        requested.tags, requested.capabilities = stack.tags, stack.capabilities
+        requested.role_arn = stack.role_arn
+    creation_order(requested.template["Resources"])
+    return requested
+
+
+def _check_the_same(
+    before: Mapping[Place, StackResource], after: Mapping[Place, Mapping[str, Any]], mapped: Mapping[Place, Place]
+) -> None:
+    """Refuse a refactor that adds or removes a resource, or changes its type."""
     gone = sorted(f"{name}.{logical_id}" for name, logical_id in set(before) - set(after) - set(mapped))
     new = sorted(f"{name}.{logical_id}" for name, logical_id in set(after) - set(before) - set(mapped.values()))
     if gone or new:
@@ -130,11 +148,10 @@ def _prepare(
             "ValidationError",
             f"Stack Refactor does not support adding or removing resources: [{', '.join([*new, *gone])}]",
         )
-    for source, to in [(place, mapped.get(place, place)) for place in before]:
-        if before[source].type != after[to]["Type"]:
+    for place, resource in before.items():
+        to = mapped.get(place, place)
+        if resource.type != after[to]["Type"]:
             raise Refusal("ValidationError", f"Stack Refactor does not support a changed type: {to[0]}.{to[1]}")
-    refactor.moves = [(source, to) for source, to in mapped.items() if source != to]
-    _check_unchanged(stacks, refactor, before, mapped)
 
 
 def _map_moves(

@@ -106,7 +106,7 @@ class Resources:
             logical_id=logical_id, type=provider.type, properties=properties, policies=kept, physical=physical
         )
         stack.resources[logical_id] = resource
-        self._took(logical_id, lambda: stack.resources.pop(logical_id, None) and None)
+        self._took(logical_id, lambda: self._undo_adoption(logical_id))
         self.tell(resource, "IMPORT_COMPLETE", "Resource import completed.")
 
     def _change(
@@ -178,6 +178,9 @@ class Resources:
             self.tell(resource, "DELETE_SKIPPED")
         elif not self.delete(resource):
             raise Refusal("DeleteFailed", f"{resource.logical_id} could not be deleted")
+
+    def _undo_adoption(self, logical_id: str) -> None:
+        self._stack.resources.pop(logical_id, None)
 
     def _undo_change(
         self,

@@ -13,7 +13,7 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
     provides,
     tags_of,
 )
-from ultrafleet.rehearsal.cloudformation.providers.eks import camel
+from ultrafleet.rehearsal.cloudformation.providers.eks_names import camel
 
 
 @provides

@@ -21,6 +21,7 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
     tag_specifications,
     update_tags,
 )
+from ultrafleet.rehearsal.simulated_account import Refusal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +93,25 @@ class Ec2Provider(Provider):
         operation, parameter, path = self._row.describe
         described = jmespath.search(path, call("ec2", operation, **{parameter: [self._handle(resource)]}))
         return find([] if described is None else [described], self._row.not_found, resource.physical_id)
+
+    def read(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        """Properties that the description spells as the template does; others can't be compared."""
+        live = self.describe(call, resource, properties)
+        unlike = {
+            key for key in properties if isinstance(properties[key], Mapping) != isinstance(live.get(key), Mapping)
+        }
+        return {key: value for key, value in live.items() if key in self.known and key not in unlike}
+
+    def adopt(self, call: Calls, identifier: Mapping[str, str], properties: Properties) -> PhysicalResource:
+        """Resource whose identifier EC2 knows; its attributes are read from its description."""
+        (handle,) = identifier.values()
+        shell = PhysicalResource(physical_id=handle, attributes={self._row.handle: handle} if self._row.handle else {})
+        root = self._row.id.partition(".")[0].partition("[")[0]
+        answer = {root: self.describe(call, shell, properties)}
+        attributes = {name: jmespath.search(path, answer) for name, path in self._row.attributes.items()}
+        if None in {jmespath.search(self._row.id, answer), *attributes.values()}:
+            raise Refusal("NotModelled", f"the embedded AWS does not model an import of {self.type}")
+        return PhysicalResource(physical_id=str(jmespath.search(self._row.id, answer)), attributes=attributes)
 
     def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         """Update tags and updatable properties in place."""

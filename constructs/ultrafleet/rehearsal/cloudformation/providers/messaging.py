@@ -34,6 +34,21 @@ class QueueProvider(Provider):
     def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
         name = properties.get("QueueName", context.name(most=80))
         url = call("sqs", "create_queue", QueueName=name, Attributes=self._attributes(properties))["QueueUrl"]
+        return self._physical(call, url)
+
+    def read(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        live = {**self.describe(call, resource, properties)}
+        live["QueueName"] = resource.attributes["QueueName"]
+        if "RedrivePolicy" in live:
+            live["RedrivePolicy"] = json.loads(live["RedrivePolicy"])
+        return {key: value for key, value in live.items() if key in self.known}
+
+    def adopt(self, call: Calls, identifier: Mapping[str, str], properties: Properties) -> PhysicalResource:
+        return self._physical(call, identifier["QueueUrl"])
+
+    @staticmethod
+    def _physical(call: Calls, url: str) -> PhysicalResource:
+        name = url.rpartition("/")[2]
         answer = call("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=["QueueArn"])
         return PhysicalResource(
             physical_id=url, attributes={"Arn": answer["Attributes"]["QueueArn"], "QueueName": name, "QueueUrl": url}

@@ -34,8 +34,22 @@ class LogGroupProvider(Provider):
             tags={tag["Key"]: tag["Value"] for tag in tags_of(properties)} or None,
         )
         self._set_retention(call, name, properties)
+        return self._physical(call, name)
+
+    @staticmethod
+    def _physical(call: Calls, name: str) -> PhysicalResource:
         arn = f"arn:aws:logs:{call.region}:{call.account_id}:log-group:{name}:*"
         return PhysicalResource(physical_id=name, attributes={"Arn": arn})
+
+    def read(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        live = self.describe(call, resource, properties)
+        names = {"KmsKeyId": "kmsKeyId", "LogGroupName": "logGroupName", "RetentionInDays": "retentionInDays"}
+        return {key: live[name] for key, name in names.items() if name in live}
+
+    def adopt(self, call: Calls, identifier: Mapping[str, str], properties: Properties) -> PhysicalResource:
+        found = self._physical(call, identifier["LogGroupName"])
+        self.describe(call, found, properties)
+        return found
 
     def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         groups = call("logs", "describe_log_groups", logGroupNamePrefix=resource.physical_id)["logGroups"]

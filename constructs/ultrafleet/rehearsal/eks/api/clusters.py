@@ -2,18 +2,22 @@
 
 import copy
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.eks.api.operations import operation, page
 from ultrafleet.rehearsal.eks.rules.clusters import VERSIONS, ClusterFacts, check
 from ultrafleet.rehearsal.eks.state import ClusterRecord, Eks
+from ultrafleet.rehearsal.refusals.eks_updates import MODE_STEP, VERSION_STEP
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 _CONFIGS: Final = (
     "accessConfig", "computeConfig", "controlPlaneScalingConfig", "deletionProtection", "kubernetesNetworkConfig",
     "logging", "remoteNetworkConfig", "resourcesVpcConfig", "storageConfig", "upgradePolicy", "zonalShiftConfig",
 )  # fmt: skip
+_MODES: Final = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")
+"""Authentication modes in the order in which they can be changed; the first is the default of EKS's API."""
 
 
 @operation
@@ -87,11 +91,22 @@ def update_cluster_config(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
             "InvalidParameterException", f"Only one type of update can be allowed, got {', '.join(given) or 'none'}"
         )
     key = given[0]
+    if key == "accessConfig":
+        _check_mode(cluster.described.get(key, {}), params[key])
     if isinstance(params[key], dict):
         cluster.described[key] = {**cluster.described.get(key, {}), **params[key]}
     else:
         cluster.described[key] = params[key]
     return {"update": cluster.update("ConfigUpdate")}
+
+
+def _check_mode(described: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Hold an authentication mode to its one way, a step at a time."""
+    old = described.get("authenticationMode", _MODES[0])
+    new = wanted.get("authenticationMode", old)
+    if _MODES.index(new) - _MODES.index(old) not in {0, 1}:
+        message = f"Unsupported authentication mode update from {old} to {new}"
+        raise Refusal(MODE_STEP.code, message, rule=MODE_STEP.id)
 
 
 @operation
@@ -100,7 +115,8 @@ def update_cluster_version(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     cluster = eks.cluster(params["name"])
     old, new = cluster.described["version"], params["version"]
     if new not in VERSIONS or int(new.split(".")[1]) != int(old.split(".")[1]) + 1:
-        raise Refusal("InvalidParameterException", f"Unsupported Kubernetes minor version update from {old} to {new}")
+        message = f"Unsupported Kubernetes minor version update from {old} to {new}"
+        raise Refusal(VERSION_STEP.code, message, rule=VERSION_STEP.id)
     cluster.described["version"] = new
     return {"update": cluster.update("VersionUpdate")}
 
