@@ -149,7 +149,7 @@ class TestGroups:
     def test_members_come_and_go_in_pages(self, group: Calls) -> None:
         ids = [f"cr-0aaaaaaaaaaaaaaa{number}" for number in range(3)]
         for reservation_id in ids:
-            seed(reservation_id)
+            seed(reservation_id, availability_zone="us-east-1a")
         group("resource-groups", "group_resources", Group="racks", ResourceArns=[self.ARN + item for item in ids])
         first = self.members(group, MaxResults=2)
         rest = self.members(group, MaxResults=2, NextToken=first["NextToken"])
@@ -162,7 +162,11 @@ class TestGroups:
     @pytest.mark.parametrize(
         ("given", "message"),
         [
-            ({"instance_type": "p5en.48xlarge", "ultraserver_type": None}, "is of p5en.48xlarge"),
+            (
+                {"instance_type": "p5en.48xlarge", "ultraserver_type": None, "availability_zone": "us-east-1a"},
+                "is of p5en.48xlarge",
+            ),
+            ({}, "is in the Local Zone us-east-1-dfw-2a, where groups can't be used"),
             (None, "does not exist in this account"),
         ],
     )
