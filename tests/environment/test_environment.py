@@ -219,6 +219,10 @@ REFUSALS: list[tuple[str, Callable[[Content], object], str]] = [
     ("a pool without size or blocks", lambda c: pool(c, "b300").pop("nodes"), r"pools\[2\]: nodes is missing, expected how many: a pool without blocks has the size it states"),
     ("other nodes than blocks hold", lambda c: on_blocks(pool(c, "b300"), nodes=3), r"pools\[2\]: pool b300 has 3 nodes, expected 2, which its blocks hold at once at most"),
     ("a version on a pool with blocks", lambda c: on_blocks(pool(c, "b300"), launch_template_version=2), r"pools\[2\]: launch_template_version is 2 on a pool with blocks, expected it on the block whose nodes run it: move it there"),
+    ("a malformed label", lambda c: pool(c, "rack-a").update(node={"labels": {"bad key!": "x y"}}), r"pools\[0\].node.labels: key of a node label is 'bad key!', expected up to 63"),
+    ("a label that EKS reserves", lambda c: pool(c, "rack-a").update(node={"labels": {"node-role.kubernetes.io/gpu": "x"}}), r"pools\[0\].node.labels: .*expected one without kubernetes.io/"),
+    ("a label of the library", lambda c: pool(c, "rack-a").update(node={"labels": {"ultrafleet/pool": "zzz"}}), r"pools\[0\].node.labels: .*doesn't begin with ultrafleet/: pools set these"),
+    ("a root volume that EBS doesn't make", lambda c: pool(c, "rack-a").update(node={"root_volume_gib": 99_999_999}), r"pools\[0\].node.root_volume_gib: .*expected 1 to 65,536"),
     ("a name of its own", lambda c: c.update(name="other"), "name: got 'other', expected none: the file's name names it"),
 ]  # fmt: skip
 

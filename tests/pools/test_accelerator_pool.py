@@ -271,6 +271,16 @@ ACCELERATOR_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = 
         lambda _: {"blocks": [instance_block()], "drain_lead_minutes": 30},
         f"drain_lead_minutes is 30, expected {least_drain_lead_minutes(ultraserver=False)} to",
     ),
+    (
+        "an image of another architecture",
+        lambda _: {"options": NodeOptions(ami_type="AL2023_ARM_64_NVIDIA")},
+        "ami_type of p5en.48xlarge is 'AL2023_ARM_64_NVIDIA', expected AL2023_x86_64_NVIDIA: leave ami_type out",
+    ),
+    (
+        "a workload that is no label",
+        lambda _: {"workload": "post training"},
+        "workload of pool h200 is 'post training', expected 1 to 63 letters",
+    ),
     ("no nodes", lambda _: {"nodes": 0}, "has 0 nodes, expected 1 to 450"),
     ("more than a node group takes", lambda _: {"nodes": 451}, "has 451 nodes, expected 1 to 450"),
     ("a token as size", lambda _: {"nodes": cdk.Token.as_number({"Ref": "N"})}, "expected 1 to 450"),
@@ -293,6 +303,9 @@ def test_fails_accelerator_pool(site: Site, given: Callable[[Site], dict[str, An
         ({"max_pods": 0}, "max_pods is 0, expected 1 to 250"),
         ({"max_pods": 251}, "max_pods is 251, expected 1 to 250"),
         ({"kubelet_config": {"maxPods": 5}}, "kubelet_config has maxPods 5, expected none"),
+        ({"labels": {"bad key!": "x y"}}, "key of a node label is 'bad key!', expected up to 63"),
+        ({"labels": {"ultrafleet/pool": "zzz"}}, "expected one that doesn't begin with ultrafleet/"),
+        ({"root_volume_gib": 99_999_999}, "root_volume_gib is 99999999, expected 1 to 65,536"),
     ],
 )
 def test_fails_node_options(options: dict[str, Any], message: str) -> None:

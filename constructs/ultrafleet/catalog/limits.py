@@ -28,8 +28,12 @@ NODE_GROUPS_PER_CLUSTER_MAXIMUM: Final = _FACTS.integer("limit/eks/node-groups-p
 """Managed node groups of a cluster, whatever the quota."""
 TAINTS_PER_NODE_GROUP: Final = _FACTS.integer("limit/eks/taints-per-node-group")
 """Taints of a managed node group."""
+LABEL_CHARACTERS: Final = _FACTS.integer("limit/eks/label-characters")
+"""Characters of a label's key with its prefix, and of its value, in a managed node group."""
 CONTROL_PLANE_ZONES: Final = _FACTS.integer("limit/eks/control-plane-zones")
 """Zones that a control plane's subnets are in, at least."""
+GP3_VOLUME_GIB: Final = _FACTS.integer("limit/ec2/gp3-volume-gib")
+"""GiB of the largest gp3 volume."""
 INSTANCES_PER_TOPOLOGY_CALL: Final = _FACTS.integer("limit/ec2/instance-topology-instances-per-call")
 """Instances that DescribeInstanceTopology tells of in one call."""
 RESERVATIONS_PER_TOPOLOGY_CALL: Final = _FACTS.integer("limit/ec2/instance-topology-reservations-per-call")

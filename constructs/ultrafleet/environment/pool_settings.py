@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ultrafleet.catalog import Fabric, InstanceType, UltraServerType
 from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
@@ -13,6 +13,7 @@ from ultrafleet.layout import EfaIntent, Interface, fabric_layout
 from ultrafleet.rules.block_overlap import peak_instances, validate_nodes_of_blocks
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 from ultrafleet.rules.fabric import launchable_fabric
+from ultrafleet.rules.node_settings import validate_node_labels, validate_root_volume_gib
 
 
 class BlockSettings(Settings):
@@ -54,6 +55,18 @@ class NodeSettings(Settings):
     raid0_instance_store: bool | None = None
     kubelet_config: dict[str, object] = {}
     max_unavailable: int = Field(default=1, ge=1)
+
+    @field_validator("labels")
+    @classmethod
+    def _check_labels(cls, labels: dict[str, str]) -> dict[str, str]:
+        validate_node_labels(labels)
+        return labels
+
+    @field_validator("root_volume_gib")
+    @classmethod
+    def _check_root_volume(cls, root_volume_gib: int) -> int:
+        validate_root_volume_gib(root_volume_gib)
+        return root_volume_gib
 
     @property
     def intent(self) -> EfaIntent:

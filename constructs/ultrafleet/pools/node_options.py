@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from aws_cdk import aws_kms as kms
 
 from ultrafleet.catalog import Fabric, InstanceType
-from ultrafleet.catalog.eks import al2023_ami_type
 from ultrafleet.catalog.limits import MAX_PODS_PER_NODE
 from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
-from ultrafleet.errors import FleetError, UnknownFactError
+from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.taint import Taint
 from ultrafleet.layout import EfaIntent, Interface, fabric_layout, layout_violations
+from ultrafleet.rules.node_settings import node_ami_type, validate_node_labels, validate_root_volume_gib
 
 DEFAULT_MAX_PODS = 64
 """Room for some twenty daemon pods and the jobs of a node; the subnet's IP budget grows with it."""
@@ -30,10 +30,10 @@ class NodeOptions:
         efa_intent: which of the published EFA layouts to use.
         interfaces: a layout of your own instead, for types with none published. It is validated against what is known.
         max_pods: pods a node accepts, 1 to 250. It decides how many IPs a node may take.
-        labels: Kubernetes labels besides the derived ones.
+        labels: Kubernetes labels besides the derived ones. Keys of `ultrafleet/` and reserved prefixes are refused.
         taints: Kubernetes taints. Default: the accelerator's usual one.
         tags: tags of instances, volumes, network interfaces and the node group.
-        root_volume_gib: size of the encrypted gp3 root volume.
+        root_volume_gib: size of the encrypted gp3 root volume in GiB.
         root_volume_key: customer key of the root volume. Default: the AWS-managed key, which needs no grant. A key
             created in this app gets the grants that Auto Scaling's service-linked role needs; for an imported one
             its owner must add them.
@@ -41,7 +41,8 @@ class NodeOptions:
         grdma_pci_topo_check_override: see `NodeUserData`. Default: on GB200 and GB300.
         mask_imex: see `NodeUserData`. Default: on GB200 and GB300.
         kubelet_config: more fields of the KubeletConfiguration.
-        ami_type: EKS AMI type. Default: Amazon Linux 2023 for the type's accelerator and architecture.
+        ami_type: EKS AMI type, for types whose accelerator has none. Default: Amazon Linux 2023 for the type's
+            accelerator and architecture; another is refused.
         node_repair_config: EKS `NodeRepairConfig` in CloudFormation's words. Default: `node_repair_config` of the
             rules: on, one node at a time, off while more than a fifth of the pool is unhealthy, and with orders for
             each fault.
@@ -80,6 +81,8 @@ class NodeOptions:
                 expected="none",
                 remedy="pass max_pods, which the IP budget reads too",
             )
+        validate_node_labels(self.labels)
+        validate_root_volume_gib(self.root_volume_gib)
 
     def layout(self, instance_type: InstanceType, fabric: Fabric | None = None) -> tuple[Interface, ...]:
         """The network interfaces of a node.
@@ -110,21 +113,10 @@ class NodeOptions:
         """EKS AMI type for the accelerator and the architecture (EKS user guide, high).
 
         Raises:
-            UnknownFactError: the type's architecture is not known.
+            FleetError: the caller's own isn't the image for the type.
+            UnknownFactError: none is known for the type, and none was passed.
         """
-        if self.ami_type is not None:
-            return self.ami_type
-        architecture: str = instance_type.require("architecture", instead="pass ami_type")
-        kind = instance_type.accelerator_kind
-        ami_type = al2023_ami_type(architecture=architecture, accelerator=kind) if kind is not None else None
-        if ami_type is None:
-            raise UnknownFactError(
-                path="no AMI type",
-                got=f"known for {kind} on {architecture} ({instance_type})",
-                expected="nvidia on arm64 or x86_64, or neuron on x86_64",
-                remedy="pass ami_type",
-            )
-        return str(ami_type)
+        return node_ami_type(instance_type, self.ami_type)
 
     def wants_raid0(self, instance_type: InstanceType) -> bool:
         """True if nodeadm joins the NVMe disks: where the type has any, or where no source says that it has none.

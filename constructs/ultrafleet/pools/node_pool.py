@@ -26,6 +26,7 @@ from ultrafleet.rules.fabric import launchable_fabric
 from ultrafleet.rules.ip_budget import PoolIpDemand, subnet_ip_budget
 from ultrafleet.rules.names import NAME_RULE, is_name, launch_template_name
 from ultrafleet.rules.node_repair import node_repair_config
+from ultrafleet.rules.node_settings import validate_label_value
 from ultrafleet.tokens import is_token
 
 
@@ -215,6 +216,7 @@ def _validate(
     interfaces: Sequence[Interface],
 ) -> None:
     validate_pool_name(pool_name)
+    validate_label_value(f"workload of pool {pool_name}", shape.workload)
     for group in shape.node_groups:
         if is_token(group.size) or not 1 <= group.size <= NODES_PER_NODE_GROUP.value:
             raise FleetError(

@@ -3,6 +3,7 @@
 import json
 from typing import Any, Final
 
+from ultrafleet.catalog.limits import LAUNCH_TEMPLATE_NAME_CHARACTERS
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.providers.base import (
     PROVIDERS,
@@ -255,7 +256,9 @@ EC2_TYPES: Final = (
         known=frozenset({"LaunchTemplateData", "LaunchTemplateName", "TagSpecifications", "VersionDescription"}),
         create="create_launch_template",
         arguments=lambda _, context, properties: {
-            "LaunchTemplateName": properties.get("LaunchTemplateName", context.name(most=128))
+            "LaunchTemplateName": properties.get(
+                "LaunchTemplateName", context.name(most=LAUNCH_TEMPLATE_NAME_CHARACTERS.value)
+            )
         },
         id="LaunchTemplate.LaunchTemplateId",
         attributes={name: f"to_string(LaunchTemplate.{name})" for name in _TEMPLATE_ATTRIBUTES},
