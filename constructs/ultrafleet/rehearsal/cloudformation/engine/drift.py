@@ -159,10 +159,11 @@ def _compared(path: str, expected: Any, actual: Any) -> Iterator[PropertyDiffere
         return
     if isinstance(expected, Mapping) and isinstance(actual, Mapping):
         for key, value in expected.items():
+            inner = f"{path}/{key.replace('~', '~0').replace('/', '~1')}"  # a JSON pointer
             if key in actual:
-                yield from _compared(f"{path}/{key}", value, actual[key])
+                yield from _compared(inner, value, actual[key])
             else:
-                yield PropertyDifference(path=f"{path}/{key}", expected=value, actual=None, kind="REMOVE")
+                yield PropertyDifference(path=inner, expected=value, actual=None, kind="REMOVE")
     elif isinstance(expected, list) and isinstance(actual, list):
         for index, member in enumerate(expected):
             same = next((one for one in actual if one == member or (_key(one) == _key(member) is not None)), None)

@@ -48,11 +48,17 @@ def _parameters(response: EKSResponse) -> dict[str, Any]:
     shape = get_service_model("eks").operation_model(response._get_action()).input_shape
     if shape is None:
         return {}
-    names = [member.serialization.get("name", name) for name, member in shape.members.items()]
-    given = {
-        name: unquote(response._get_param(name)) if name in _PATHS else response._get_param(name) for name in names
-    }
-    return {name: value for name, value in given.items() if value is not None}
+    given: dict[str, Any] = {}
+    for member_name, member in shape.members.items():
+        name = member.serialization.get("name", member_name)
+        value = response._get_param(name)
+        if name in _PATHS:
+            value = unquote(value)
+        elif member.type_name == "list" and name in response.querystring:
+            value = list(response.querystring[name])  # moto gives the first alone
+        if value is not None:
+            given[name] = value
+    return given
 
 
 def page(key: str, items: list[Any], params: dict[str, Any]) -> dict[str, Any]:
