@@ -7,6 +7,7 @@ from typing import Any, Self
 import yaml
 from pydantic import ValidationError
 
+from ultrafleet.environment.collisions import check_collisions, may_collide
 from ultrafleet.environment.models import Environment
 from ultrafleet.errors import FleetError
 from ultrafleet.yaml_loader import UniqueKeyLoader
@@ -86,29 +87,51 @@ def load_environments(folder: Path, *, only: str | None = None) -> list[Environm
 
     Args:
         folder: holds one YAML file for each environment.
-        only: read just the one of this name. Default: all.
+        only: read just the one of this name, and of the others what could collide with it. Default: all.
 
     Raises:
-        EnvironmentFileError: none is there, or one can't be used.
+        EnvironmentFileError: none is there, one can't be used, or two of one account and region name the same things.
     """
     paths = sorted(folder.glob("*.yaml"))
-    if only is not None:
+    for path in sorted(folder.glob("*.yml")):
+        raise EnvironmentFileError(
+            path=path, verb="ends in", got=path.suffix, expected=".yaml", remedy="rename it, it isn't read"
+        )
+    chosen = paths if only is None else [path for path in paths if path.stem == only]
+    if only is not None and not chosen:
         names = ", ".join(path.stem for path in paths) or "(none)"
-        paths = [path for path in paths if path.stem == only]
-        if not paths:
-            raise EnvironmentFileError(
-                path="environment",
-                got=repr(only),
-                expected=f"one of {names} in {folder}",
-            )
-    if not paths:
+        raise EnvironmentFileError(
+            path="environment",
+            got=repr(only),
+            expected=f"one of {names} in {folder}",
+        )
+    if not chosen:
         raise EnvironmentFileError(
             path=folder,
             verb="holds",
             got="no environment",
             expected="at least one file NAME.yaml",
         )
-    return [load_environment(path) for path in paths]
+    loaded = [(path, load_environment(path)) for path in chosen]
+    # The file that was asked for comes last: the error is its own.
+    others = [] if only is None else _that_may_collide(loaded[0][1], [path for path in paths if path not in chosen])
+    try:
+        check_collisions([*others, *loaded])
+    except FleetError as error:
+        raise EnvironmentFileError.of([error]) from None
+    return [environment for _, environment in loaded]
+
+
+def _that_may_collide(environment: Environment, paths: Sequence[Path]) -> list[tuple[Path, Environment]]:
+    """Other files that may name the same things; the faults of a file that wasn't asked for are not told."""
+    found = []
+    for path in paths:
+        try:
+            if may_collide(environment, path.stem, path.read_text(encoding="utf-8")):
+                found.append((path, load_environment(path)))
+        except (OSError, UnicodeDecodeError, EnvironmentFileError):
+            continue
+    return found
 
 
 _KINDS = ("ultraserver", "accelerator")

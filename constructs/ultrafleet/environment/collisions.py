@@ -1,0 +1,127 @@
+"""Collisions of environments: names and reservations that two of them would share in one account and region."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from ultrafleet.environment.models import Environment
+from ultrafleet.errors import FleetError
+from ultrafleet.rules.names import launch_template_name
+
+_EXPORTS: Final = (
+    "alarm-topic-arn",
+    "cluster-security-group-id",
+    "efa-security-group-id",
+    "node-role-arn",
+    "vpc-id",
+)
+
+
+def taken_names(environment: Environment) -> Iterator[tuple[str, str]]:
+    """Names that the stacks of an environment state in their account and region, each after its kind.
+
+    Names that CloudFormation makes (roles, alarms, queues) begin with the stack's and end at random.
+
+    Args:
+        environment: the environment.
+    """
+    name = environment.name
+    yield "cluster", name
+    yield "log group", f"/aws/eks/{name}/cluster"
+    yield "log group", f"/aws/vendedlogs/states/{name}-block-schedule"
+    for part in _stacks(environment):
+        yield "stack", f"{name}-{part}"
+    if environment.kubernetes.delivery != "none" and environment.kubernetes.dashboard:
+        yield "dashboard", f"{name}-fleet"
+    for pool in environment.pools:
+        groups = [block.node_group(pool.name) for block in pool.capacity_blocks if block.existing_node_group is None]
+        for group in groups if pool.blocks else [pool.name]:
+            yield "launch template", launch_template_name(name, group)
+    for model in environment.models:
+        yield "secret", f"{name}-{model.name}-gateway-key"
+    for export in _exports(environment):
+        yield "export", f"{name}-{export}"
+
+
+def _stacks(environment: Environment) -> Iterator[str]:
+    yield from ("network", "cluster", "system", "capacity")
+    if environment.kubernetes.delivery != "none":
+        yield "kubernetes"
+        if environment.kubernetes.dashboard:
+            yield "operate"
+    yield from (f"pool-{pool.name}" for pool in environment.pools)
+    yield from (f"team-{team.name}" for team in environment.teams)
+    yield from (f"model-{model.name}" for model in environment.models)
+
+
+def _exports(environment: Environment) -> Iterator[str]:
+    yield from _EXPORTS
+    if environment.kubernetes.delivery == "kubectl":
+        yield "kubectl-service-token"
+    yield from (f"subnet-{subnet.name}-id" for subnet in environment.network.subnets)
+    for reservation in environment.capacity_reservations:
+        if reservation.capacity_reservation_id is None:
+            yield f"reservation-{reservation.name}-id"
+            if reservation.placement_group is not None:
+                yield f"reservation-{reservation.name}-placement-group"
+
+
+def reservation_ids(environment: Environment) -> list[str]:
+    """Ids of capacity reservations that an environment's file names: of blocks, and of those made elsewhere.
+
+    Args:
+        environment: the environment.
+    """
+    blocks = [block.capacity_reservation_id for pool in environment.pools for block in pool.blocks]
+    imported = [item.capacity_reservation_id for item in environment.capacity_reservations]
+    return [*blocks, *(found for found in imported if found is not None)]
+
+
+def may_collide(environment: Environment, other_name: str, other_text: str) -> bool:
+    """False where the text of another file shows that it can't collide, so that it needn't be read.
+
+    All names of an environment begin with its own and a hyphen.
+
+    Args:
+        environment: an environment.
+        other_name: name of the other.
+        other_text: content of the other's file.
+    """
+    if environment.account not in other_text:
+        return False
+    one, other = f"{environment.name}-", f"{other_name}-"
+    related = one.startswith(other) or other.startswith(one)
+    return related or any(found in other_text for found in reservation_ids(environment))
+
+
+def check_collisions(loaded: Iterable[tuple[Path, Environment]]) -> None:
+    """Refuse environments of one account that name the same things, of which AWS makes one.
+
+    Args:
+        loaded: files and what they hold.
+
+    Raises:
+        FleetError: names both files.
+    """
+    names: dict[tuple[str, str, str, str], Path] = {}
+    reservations: dict[tuple[str, str], Path] = {}
+    for path, environment in loaded:
+        for kind, name in taken_names(environment):
+            first = names.setdefault((environment.account, environment.region, kind, name), path)
+            if first != path:
+                raise FleetError(
+                    path=f"{path}: {kind} {name}",
+                    verb="has",
+                    got=f"the name of one of {first}",
+                    expected=f"a name of its own in account {environment.account}, {environment.region}",
+                    remedy="rename the environment, which is its file, or what it is named after",
+                )
+        for reservation in reservation_ids(environment):
+            first = reservations.setdefault((environment.account, reservation), path)
+            if first != path:
+                raise FleetError(
+                    path=f"{path}: capacity reservation {reservation}",
+                    got=f"used by {first}, too",
+                    expected="one environment for each reservation",
+                    remedy="take it out of one of them",
+                )
