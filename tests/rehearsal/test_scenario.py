@@ -47,6 +47,12 @@ def test_an_extension_is_followed_without_a_deployment() -> None:
     for block in planned:
         last = block.reservation_id != "cr-0aaaaaaaaaaaaaaa1"
         assert moved[block.reservation_id] - block.end == timedelta(days=7 if last else 0)
+    # EKS's own scale-down stays where the end was, and the schedule brings the nodes back.
+    taken = {block.reservation_id: block.taken_by_eks for block in extended}
+    assert taken == {
+        block.reservation_id: 0 if block.reservation_id == "cr-0aaaaaaaaaaaaaaa1" else 18 for block in extended
+    }
+    assert {block.taken_by_eks for block in planned} == {0}
 
 
 @pytest.mark.parametrize("environment", ["training", "inference"])
@@ -54,6 +60,8 @@ def test_without_the_schedule_eks_comes_too_late(environment: str) -> None:
     for block in lived(environment, "eks"):
         assert block.reclaimed == CAPACITY[block.pool]
         assert block.minutes_before_reclaim == 0
+        # An UltraServer is gone before EKS begins; single instances are still being evicted when EC2 comes.
+        assert block.taken_by_eks == (0 if block.pool.startswith("rack-") else block.nodes)
 
 
 def one_day(content: Content) -> None:

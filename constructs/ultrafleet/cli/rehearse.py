@@ -120,9 +120,12 @@ def _show(scenario: "Scenario", blocks: "list[BlockOutcome]") -> None:
     table = Table(
         box=box.SIMPLE, title=f"{scenario.name}: {scenario.summary}", title_justify="left", title_style="bold"
     )
-    right = {"up after", "before reclaim", "node-hours paid", "used", "reclaimed"}
-    for column in ("pool", "block", "up after", "drained", "before reclaim", "node-hours paid", "used", "reclaimed"):
-        table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+    left = ("pool", "block", "drained")
+    for column in (
+        "pool", "block", "up after", "drained", "before reclaim", "node-hours paid", "used", "taken by EKS",
+        "reclaimed",
+    ):  # fmt: skip
+        table.add_column(column, justify="left" if column in left else "right", no_wrap=True)
     for block in blocks:
         table.add_row(
             block.pool,
@@ -132,6 +135,7 @@ def _show(scenario: "Scenario", blocks: "list[BlockOutcome]") -> None:
             "-" if block.reclaimed or block.gone is None else f"{block.minutes_before_reclaim:.0f} min",
             f"{block.paid_node_hours:,.0f}",
             f"{block.used_node_hours:,.0f} ({block.used_node_hours / block.paid_node_hours:.1%})",
+            f"{block.taken_by_eks} of {block.nodes}" if block.taken_by_eks else "0",
             f"{block.reclaimed} of {block.nodes}" if block.reclaimed else "0",
         )
     Console(width=max(_WIDTH, Console().width), highlight=False).print(table)

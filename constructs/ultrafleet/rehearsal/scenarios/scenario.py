@@ -15,6 +15,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.ec2.state.instances import Lifetime, Lifetimes
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
+from ultrafleet.rehearsal.eks.state import Eks
 from ultrafleet.rehearsal.scenarios.assembly import StackFailedError, deploy_assembly
 from ultrafleet.rehearsal.scenarios.embedded import embedded_aws
 from ultrafleet.rehearsal.scenarios.faults.actions import schedule_is_off
@@ -48,6 +49,7 @@ class BlockOutcome:
         paid_node_hours: from `begins` to `end`.
         used_node_hours: of its instances.
         reclaimed: instances that EC2 reclaimed before they were drained.
+        taken_by_eks: instances that EKS's own scale-down took.
     """
 
     pool: str
@@ -61,6 +63,7 @@ class BlockOutcome:
     paid_node_hours: float
     used_node_hours: float
     reclaimed: int
+    taken_by_eks: int
 
     @property
     def minutes_before_reclaim(self) -> float | None:
@@ -101,7 +104,7 @@ def scenarios_of(environment: Environment) -> list[Scenario]:
         Scenario(
             name="extended",
             summary="the last block of each pool is extended by a week, a day before its end; the environment file "
-            "stays",
+            "stays, and so does EKS's own scale-down before the old end",
             scheduled=True,
             deployed=first - _BEFORE,
             extended=True,
@@ -141,13 +144,19 @@ def run_scenario(environment: Environment, stacks: Sequence[AssemblyStack], scen
             SIMULATED_ACCOUNT.advance(moment)
             happen()
         reservations = SIMULATED_ACCOUNT.part(Reservations, environment.account, environment.region)
-        SIMULATED_ACCOUNT.advance(max(r.end for r in reservations.by_id.values() if r.end is not None) + _AFTER)
+        # An extension that is paid meanwhile moves the last end.
+        while SIMULATED_ACCOUNT.now < (over := _last_end(reservations) + _AFTER):
+            SIMULATED_ACCOUNT.advance(over)
         return [
             _block_outcome(environment, pool.name, block, scenario.deployed)
             for pool in environment.pools
             for block in pool.capacity_blocks
             if block.end > scenario.deployed
         ]
+
+
+def _last_end(reservations: Reservations) -> datetime:
+    return max(item.end for item in reservations.by_id.values() if item.end is not None)
 
 
 def run_scenarios(
@@ -256,6 +265,14 @@ def _block_outcome(environment: Environment, pool: str, block: CapacityBlock, de
         paid_node_hours=block.instance_count * max(timedelta(0), end - begins) / timedelta(hours=1),
         used_node_hours=sum(((item.terminated or end) - item.launched) / timedelta(hours=1) for item in mine),
         reclaimed=len({instance for _, instance, block in reservations.reclaimed if block == block_id}),
+        taken_by_eks=len(
+            {item.instance_id for item in mine}
+            & {
+                instance
+                for group in SIMULATED_ACCOUNT.part(Eks, account, region).node_groups()
+                for _, instance in group.taken_by_eks
+            }
+        ),
     )
 
 
