@@ -22,16 +22,20 @@ def synth() -> list[str]:
     from stacks.fleet_stage import FleetStage  # noqa: PLC0415
     from stacks.template_validation import template_checks  # noqa: PLC0415
     from ultrafleet.environment import load_environments  # noqa: PLC0415
+    from ultrafleet.environment.digest import write_digest  # noqa: PLC0415
 
     app = cdk.App(analytics_reporting=False, builtin_cloud_formation_validation=False)
     only = app.node.try_get_context("environment")
     # Relative, so that an error names the file as its reader does.
     folder = Path(os.path.relpath(ROOT / "stacks" / "environments"))
-    for environment in load_environments(folder, only=only):
+    environments = load_environments(folder, only=only)
+    for environment in environments:
         acknowledgements.acknowledge(FleetStage(app, environment=environment), environment)
     checks = template_checks(ROOT / ".cache", acknowledgements=Path(acknowledgements.__file__))
     cdk.Validations.of(app).add_plugins(*checks)
-    app.synth()
+    assembly = Path(app.synth().directory)
+    for environment in environments:
+        write_digest(assembly / f"assembly-{environment.name}", environment)
     return [finding for check in checks for finding in check.findings]
 
 

@@ -17,6 +17,7 @@ from helpers import aws_state
 from helpers.once import once
 from stacks.fleet_stage import FleetStage
 from ultrafleet.environment import Environment, load_environment
+from ultrafleet.environment.digest import write_digest
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.scenarios.assembly import deploy_assembly
 from ultrafleet.rehearsal.scenarios.embedded import embedded_aws
@@ -92,6 +93,7 @@ class DeployedEnvironment:
             properties = {"stackName": stack.name, "templateFile": f"{stack.name}.json"}
             artifacts[stack.name] = {"type": "aws:cloudformation:stack", "properties": properties}
         (written / "manifest.json").write_text(json.dumps({"artifacts": artifacts}))
+        write_digest(written, self.environment)
 
     @property
     def call(self) -> Calls:

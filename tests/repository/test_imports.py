@@ -10,7 +10,7 @@ SOURCES = ROOT / "constructs"
 
 PURE = {
     "acceptance", "accelerator_addons", "catalog", "cli", "consistency", "environment", "jobs", "kubernetes", "layout",
-    "policy", "queueing", "review", "rules", "templates",
+    "policy", "preflight", "queueing", "review", "rules", "templates",
 }  # fmt: skip
 MAY_IMPORT_CDK = {"ultrafleet.policy.cdk_plugin"}
 BELOW = {
@@ -21,6 +21,7 @@ BELOW = {
     "kubernetes": {"catalog", "errors", "layout", "rules"},
     "templates": {"catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
     "environment": {"catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
+    "preflight": {"catalog", "environment", "errors", "kubernetes", "layout", "rules", "templates"},
     "policy": {"accelerator_addons", "catalog", "errors", "kubernetes", "layout", "rules", "templates", "yaml_loader"},
 }  # fmt: skip
 """What a package may import; a package that isn't here may import whatever isn't above it."""

@@ -1,112 +1,124 @@
 """`ultrafleet preflight`: compares a deployment with what runs. The only subcommand that calls AWS."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Final
 
 import typer
 
 from ultrafleet.cli._completion import environment_names
-from ultrafleet.environment import Environment, load_environments
-from ultrafleet.errors import FleetError
-from ultrafleet.templates.assembly import read_assembly
-from ultrafleet.templates.node_group import NODE_GROUP
-from ultrafleet.templates.preflight import LivePool, preflight_problems
+from ultrafleet.cli.live_account import AccountReader
+from ultrafleet.cli.summary import read_stacks
+from ultrafleet.environment import load_environments
+from ultrafleet.environment.digest import refuse_stale_assembly
+from ultrafleet.preflight import Deployment, Finding, Level, preflight_findings, waived
+
+_FINDINGS: Final = 1
+_UNCLEAR: Final = 3
 
 
 def preflight(
     environment: Annotated[str, typer.Argument(help="name of the environment", autocompletion=environment_names)],
+    *,
+    accept: Annotated[
+        list[str] | None, typer.Option(help="KEY of a hazard that may happen, as printed with it; repeatable")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
+    as_of: Annotated[
+        datetime | None, typer.Option(help="UTC moment of the deployment, for a simulated clock; default: now")
+    ] = None,
     environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
     assembly: Annotated[Path, typer.Option(help="cloud assembly, the output of cdk synth")] = Path("cdk.out"),
 ) -> None:
-    """Ask AWS whether a deployment would take running nodes away.
+    """Ask AWS whether a deployment would take running nodes away, or would fail.
 
-    Exit code 0: no node is taken, 1: nodes would be taken, 2: unusable input.
+    Compares the file, the cloud assembly and the account: stacks, node groups, nodes, capacity blocks. A hazard is
+    passed by its own key alone: --accept KEY. Changes nothing.
 
-    Calls eks:DescribeNodegroup, ec2:DescribeLaunchTemplates and ec2:DescribeInstances with your credentials, in the
-    environment's region.
+    Exit code 0: no node is taken, 1: nodes would be taken, or the deployment would be refused, 2: unusable input,
+    another account's credentials among it, 3: AWS's answers contradict each other.
+
+    Needs, in the environment's region: autoscaling:DescribeScheduledActions, cloudformation:DescribeStacks,
+    cloudformation:GetTemplate, ec2:DescribeCapacityReservations, ec2:DescribeInstances, ec2:DescribeLaunchTemplates,
+    eks:DescribeCluster, eks:DescribeNodegroup, eks:ListNodegroups, sts:GetCallerIdentity.
     """
     (loaded,) = load_environments(environments, only=environment)
-    hazards = [
-        hazard
-        for pool in loaded.pools
-        for hazard in preflight_problems(
-            pool.name,
-            _synthesised_node_group(assembly, loaded, pool.name),
-            _live_pool(loaded, pool.name),
-            roll_running_nodes=pool.roll_running_nodes,
-            blocks=[block.capacity_reservation_id for block in pool.blocks] if pool.blocks else None,
-        )
+    stacks = read_stacks(assembly, environment)
+    refuse_stale_assembly(assembly / f"assembly-{environment}", loaded)
+    account = AccountReader(loaded).read(stacks)
+    now = as_of.replace(tzinfo=UTC) if as_of is not None else datetime.now(UTC)
+    deployment = Deployment(loaded, stacks, account, now)
+    findings = preflight_findings(deployment)
+    accepted = {finding.key for finding in waived(findings, accept or [])}
+    if as_json:
+        print(json.dumps(_as_json(deployment, findings, accepted), indent=2))
+    else:
+        for finding in findings:
+            print(_line(finding, accepted))
+        print(_summary(deployment, findings, accepted))
+    code = _exit_code(findings, accepted)
+    if code:
+        raise typer.Exit(code)
+
+
+def _exit_code(findings: Sequence[Finding], accepted: Collection[str]) -> int:
+    if any(finding.level is Level.UNCLEAR for finding in findings):
+        return _UNCLEAR
+    return _FINDINGS if _counting(findings, accepted) else 0
+
+
+def _counting(findings: Sequence[Finding], accepted: Collection[str]) -> list[Finding]:
+    return [
+        finding
+        for finding in findings
+        if finding.level is Level.REFUSED or (finding.level is Level.HAZARD and finding.key not in accepted)
     ]
-    for hazard in hazards:
-        print(hazard)
-    if hazards:
-        raise typer.Exit(1)
-    print(f"{environment}: {len(loaded.pools)} pools, a deployment takes no running node away")
 
 
-def _synthesised_node_group(assembly: Path, environment: Environment, pool: str) -> Mapping[str, Any]:
-    folder = assembly / f"assembly-{environment.name}"
-    try:
-        (stack,) = [item for item in read_assembly(folder) if item.name == f"{environment.name}-pool-{pool}"]
-        (properties,) = [
-            resource["Properties"] for resource in stack.content["Resources"].values() if resource["Type"] == NODE_GROUP
-        ]
-    except ValueError as error:  # FleetError among them
-        raise FleetError(
-            path=folder,
-            verb="holds",
-            got=f"no template of pool {pool}",
-            expected="one",
-            remedy=f"run `make synth ENV={environment.name}` first",
-        ) from error
-    found: Mapping[str, Any] = properties
-    return found
+def _line(finding: Finding, accepted: Collection[str]) -> str:
+    if finding.level is not Level.HAZARD:
+        return f"{finding.level}: {finding.text}"
+    if finding.key in accepted:
+        return f"accepted: {finding.text}"
+    return f"hazard: {finding.text}\n  if that is meant: --accept {finding.key}"
 
 
-def _live_pool(environment: Environment, pool: str) -> LivePool:
-    try:
-        import boto3  # noqa: PLC0415 - only this word of the command needs it
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise FleetError(
-            path="boto3",
-            got="not installed",
-            expected="it",
-            remedy="pip install 'ultrafleet[preflight]'",
-        ) from error
-    try:
-        eks = boto3.client("eks", region_name=environment.region)
-        try:
-            group = eks.describe_nodegroup(clusterName=environment.name, nodegroupName=pool)["nodegroup"]
-        except eks.exceptions.ResourceNotFoundException:
-            group = None  # neither the pool nor perhaps the cluster
-        ec2 = boto3.client("ec2", region_name=environment.region)
-        templates = ec2.describe_launch_templates(
-            Filters=[{"Name": "launch-template-name", "Values": [f"{environment.name}-{pool}"]}]
-        )["LaunchTemplates"]
-        running_in = frozenset(
-            instance["CapacityReservationId"]
-            for page in ec2.get_paginator("describe_instances").paginate(
-                Filters=[
-                    {"Name": "tag:eks:cluster-name", "Values": [environment.name]},
-                    {"Name": "tag:eks:nodegroup-name", "Values": [pool]},
-                    {"Name": "instance-state-name", "Values": ["pending", "running"]},
-                ]
-            )
-            for reservation in page["Reservations"]
-            for instance in reservation["Instances"]
-            if "CapacityReservationId" in instance
-        )
-    except (BotoCoreError, ClientError) as error:
-        raise FleetError(
-            path="aws",
-            verb="can't be",
-            got=f"asked about pool {pool} ({error})",
-            expected=f"credentials for account {environment.account}",
-        ) from error
-    return LivePool(
-        node_group=group,
-        latest_version=templates[0]["LatestVersionNumber"] if templates else None,
-        running_in=running_in,
-    )
+def _summary(deployment: Deployment, findings: Sequence[Finding], accepted: Collection[str]) -> str:
+    account, names = deployment.account, deployment.pool_node_groups
+    there = [name for name in names if name in account.node_groups]
+    running = sum(account.nodes(name) for name in there)
+    state = f"{len(there)} of {len(names)} node groups exist, with {running} nodes"
+    if _exit_code(findings, accepted) == _UNCLEAR:
+        verdict = "what a deployment does to running nodes is unclear"
+    elif stopping := _counting(findings, accepted):
+        taking = sum(finding.level is Level.HAZARD for finding in stopping)
+        verdict = f"{taking} hazards, {len(stopping) - taking} refusals"
+    elif accepted:
+        verdict = f"a deployment takes no running node away beyond what is accepted ({', '.join(sorted(accepted))})"
+    else:
+        verdict = "a deployment takes no running node away"
+    return f"{deployment.environment.name} in account {deployment.environment.account}: {state}; {verdict}"
+
+
+def _as_json(deployment: Deployment, findings: Sequence[Finding], accepted: Collection[str]) -> dict[str, object]:
+    names, account = deployment.pool_node_groups, deployment.account
+    return {
+        "environment": deployment.environment.name,
+        "account": deployment.environment.account,
+        "region": deployment.environment.region,
+        "exit_code": _exit_code(findings, accepted),
+        "node_groups": [
+            {"name": name, "exists": name in account.node_groups, "nodes": account.nodes(name)} for name in names
+        ],
+        "findings": [
+            {
+                "level": finding.level.value,
+                "text": finding.text,
+                "key": finding.key or None,
+                "accepted": finding.key in accepted,
+            }
+            for finding in findings
+        ],
+    }

@@ -1,0 +1,194 @@
+"""Live account of an environment, read with boto3: the only module of the command that calls AWS."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from ultrafleet.environment import Environment
+from ultrafleet.errors import FleetError
+from ultrafleet.preflight import LiveAccount, LiveNodeGroup, LiveReservation, LiveStack, ScheduledAction
+from ultrafleet.templates.assembly import AssemblyStack
+
+PERMISSIONS: Final = (
+    "autoscaling:DescribeScheduledActions",
+    "cloudformation:DescribeStacks",
+    "cloudformation:GetTemplate",
+    "ec2:DescribeCapacityReservations",
+    "ec2:DescribeInstances",
+    "ec2:DescribeLaunchTemplates",
+    "eks:DescribeCluster",
+    "eks:DescribeNodegroup",
+    "eks:ListNodegroups",
+    "sts:GetCallerIdentity",
+)
+"""IAM actions that the calls need."""
+_NAMES_IN_A_FILTER: Final = 200
+"""Values that a filter of EC2 takes (EC2 API reference, Filter, high)."""
+
+
+class AccountReader:
+    """Reader of an environment's account, with the credentials that boto3 finds.
+
+    Args:
+        environment: the environment; its region is asked.
+
+    Raises:
+        FleetError: boto3 isn't installed.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        try:
+            import boto3  # noqa: PLC0415 - only this word of the command needs it
+            from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise FleetError(
+                path="boto3", got="not installed", expected="it", remedy="pip install 'ultrafleet[preflight]'"
+            ) from error
+        self._session = boto3.Session(region_name=environment.region)
+        self._errors = (BotoCoreError, ClientError)
+        self._environment = environment
+
+    def read(self, stacks: Sequence[AssemblyStack]) -> LiveAccount:
+        """Read what the environment's account holds, after comparing the account itself.
+
+        Args:
+            stacks: of the cloud assembly.
+
+        Raises:
+            FleetError: another account's credentials, none, or ones that may not ask.
+        """
+        try:
+            self._compare_account()
+            live = dict(self._stacks({stack.name for stack in stacks}))
+            groups = self._node_groups()
+            return LiveAccount(
+                has_cluster=groups is not None,
+                stacks=live,
+                node_groups=groups or {},
+                reservations={item.id: item for item in self._reservations()},
+                newest_versions=self._newest_versions(_launch_template_names(stacks)),
+            )
+        except self._errors as error:
+            raise FleetError(
+                path="aws",
+                verb="can't be",
+                got=f"asked about {self._environment.name} ({error})",
+                expected=f"credentials for account {self._environment.account}, with the permissions of "
+                "`ultrafleet preflight --help`",
+            ) from error
+
+    def _compare_account(self) -> None:
+        caller = self._session.client("sts").get_caller_identity()
+        if caller["Account"] != self._environment.account:
+            raise FleetError(
+                path="the account of the credentials",
+                got=f"{caller['Account']} ({caller['Arn']})",
+                expected=f"{self._environment.account}, the account of {self._environment.name}",
+                remedy="choose another profile or role",
+            )
+
+    def _stacks(self, wanted: set[str]) -> Iterator[tuple[str, LiveStack]]:
+        """Stacks of the assembly, and others that are named as the environment's pools are."""
+        client = self._session.client("cloudformation")
+        pools = f"{self._environment.name}-pool-"
+        for stack in _pages(client, "describe_stacks", "Stacks"):
+            name = str(stack["StackName"])
+            if name in wanted or name.startswith(pools):
+                body = client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
+                template: Mapping[str, Any] = json.loads(body) if isinstance(body, str) else body
+                yield name, LiveStack(name=name, status=str(stack["StackStatus"]), template=template)
+
+    def _node_groups(self) -> dict[str, LiveNodeGroup] | None:
+        """Node groups by name; None without a cluster."""
+        client, cluster = self._session.client("eks"), self._environment.name
+        try:
+            client.describe_cluster(name=cluster)
+        except client.exceptions.ResourceNotFoundException:
+            return None
+        instances = self._instances()
+        found = {}
+        for name in _pages(client, "list_nodegroups", "nodegroups", clusterName=cluster):
+            try:
+                group = client.describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
+            except client.exceptions.ResourceNotFoundException:
+                continue  # deleted since it was listed
+            scaling = group.get("scalingConfig") or {}
+            found[name] = LiveNodeGroup(
+                name=name,
+                status=group["status"],
+                desired_size=scaling.get("desiredSize", 0),
+                max_size=scaling.get("maxSize", 0),
+                tags=group.get("tags") or {},
+                nodes=len(instances[name]),
+                running_in=frozenset(
+                    item["CapacityReservationId"] for item in instances[name] if "CapacityReservationId" in item
+                ),
+                scheduled_actions=tuple(self._scheduled_actions(group)),
+            )
+        return found
+
+    def _instances(self) -> Mapping[str, list[Mapping[str, Any]]]:
+        """Instances that start or run, by their node group."""
+        found: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        filters = [
+            {"Name": "tag:eks:cluster-name", "Values": [self._environment.name]},
+            {"Name": "instance-state-name", "Values": ["pending", "running"]},
+        ]
+        for reservation in _pages(self._session.client("ec2"), "describe_instances", "Reservations", Filters=filters):
+            for instance in reservation["Instances"]:
+                tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+                found[tags.get("eks:nodegroup-name", "")].append(instance)
+        return found
+
+    def _scheduled_actions(self, group: Mapping[str, Any]) -> Iterator[ScheduledAction]:
+        client = self._session.client("autoscaling")
+        for item in (group.get("resources") or {}).get("autoScalingGroups") or []:
+            for action in _pages(
+                client, "describe_scheduled_actions", "ScheduledUpdateGroupActions", AutoScalingGroupName=item["name"]
+            ):
+                if "StartTime" in action:
+                    yield ScheduledAction(
+                        name=action["ScheduledActionName"],
+                        group=item["name"],
+                        start=action["StartTime"],
+                        desired_size=action.get("DesiredCapacity"),
+                    )
+
+    def _reservations(self) -> Iterator[LiveReservation]:
+        """Every reservation of the region: asked for by their ids, one that isn't there would be an error."""
+        client = self._session.client("ec2")
+        for item in _pages(client, "describe_capacity_reservations", "CapacityReservations"):
+            yield LiveReservation(
+                id=item["CapacityReservationId"],
+                state=item["State"],
+                kind=item.get("ReservationType", "default"),
+                instance_type=item["InstanceType"],
+                instance_count=item["TotalInstanceCount"],
+                availability_zone=item["AvailabilityZone"],
+                end=item.get("EndDate"),
+            )
+
+    def _newest_versions(self, names: Sequence[str]) -> dict[str, int]:
+        client = self._session.client("ec2")
+        found = {}
+        for start in range(0, len(names), _NAMES_IN_A_FILTER):
+            filters = [{"Name": "launch-template-name", "Values": names[start : start + _NAMES_IN_A_FILTER]}]
+            for item in _pages(client, "describe_launch_templates", "LaunchTemplates", Filters=filters):
+                found[str(item["LaunchTemplateName"])] = int(item["LatestVersionNumber"])
+        return found
+
+
+def _pages(client: Any, operation: str, key: str, **request: Any) -> Iterator[Any]:  # noqa: ANN401 - boto3
+    for page in client.get_paginator(operation).paginate(**request):
+        yield from page[key]
+
+
+def _launch_template_names(stacks: Iterable[AssemblyStack]) -> list[str]:
+    names = {
+        (resource.get("Properties") or {}).get("LaunchTemplateName")
+        for stack in stacks
+        for resource in stack.content["Resources"].values()
+        if resource["Type"] == "AWS::EC2::LaunchTemplate"
+    }
+    return sorted(name for name in names if isinstance(name, str))

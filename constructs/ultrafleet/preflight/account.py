@@ -1,0 +1,135 @@
+"""Live account: the stacks, the node groups and the reservations of one environment, as AWS describes them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ultrafleet.rules.schedule_tags import LEAD_TAG, RESERVATION_TAG
+from ultrafleet.templates.node_group import NODE_GROUP
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveStack:
+    """Stack as CloudFormation describes it.
+
+    Attributes:
+        name: name of the stack.
+        status: such as `UPDATE_COMPLETE`.
+        template: template that it was deployed from.
+    """
+
+    name: str
+    status: str
+    template: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduledAction:
+    """Scheduled action of a node group's Auto Scaling group: EKS makes one for each capacity block.
+
+    Attributes:
+        name: name of the action.
+        group: name of the Auto Scaling group.
+        start: when it acts.
+        desired_size: size that it sets, or None where it sets none.
+    """
+
+    name: str
+    group: str
+    start: datetime
+    desired_size: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveNodeGroup:
+    """Node group as EKS and EC2 describe it.
+
+    Attributes:
+        name: name of the node group.
+        status: such as `ACTIVE`.
+        desired_size: nodes that it asks for.
+        max_size: nodes that it may have.
+        tags: its tags, the block schedule's orders among them.
+        nodes: instances that are starting or running.
+        running_in: capacity reservations that they run in.
+        scheduled_actions: actions of its Auto Scaling group.
+    """
+
+    name: str
+    status: str = "ACTIVE"
+    desired_size: int = 0
+    max_size: int = 0
+    tags: Mapping[str, str] = field(default_factory=dict)
+    nodes: int = 0
+    running_in: frozenset[str] = frozenset()
+    scheduled_actions: Sequence[ScheduledAction] = ()
+
+    @property
+    def reservations(self) -> frozenset[str]:
+        """Reservations that it follows or runs in."""
+        followed = self.tags.get(RESERVATION_TAG)
+        return self.running_in | ({followed} if followed else set())
+
+    @property
+    def drain_lead_minutes(self) -> int | None:
+        """Its drain lead; None without a tag that says one."""
+        lead = self.tags.get(LEAD_TAG, "")
+        return int(lead) if lead.isdecimal() else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveReservation:
+    """Capacity reservation as EC2 describes it.
+
+    Attributes:
+        id: `cr-…`.
+        state: such as `active`.
+        kind: `capacity-block`, or `default` for one on demand.
+        instance_type: type that it holds.
+        instance_count: instances that it holds.
+        availability_zone: zone that it is in.
+        end: when it ends; None without an end.
+    """
+
+    id: str
+    state: str
+    kind: str
+    instance_type: str
+    instance_count: int
+    availability_zone: str
+    end: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveAccount:
+    """State of one environment in its account.
+
+    Attributes:
+        has_cluster: EKS knows a cluster of the environment's name.
+        stacks: stacks by name: those of the assembly, and those of pools that it no longer has.
+        node_groups: node groups of the cluster by name.
+        reservations: reservations by id: those of the file and those that node groups follow.
+        newest_versions: newest version of each launch template, by the template's name.
+    """
+
+    has_cluster: bool
+    stacks: Mapping[str, LiveStack]
+    node_groups: Mapping[str, LiveNodeGroup]
+    reservations: Mapping[str, LiveReservation]
+    newest_versions: Mapping[str, int]
+
+    def nodes(self, node_group: str) -> int:
+        """Nodes of a node group; 0 where there is none of that name."""
+        found = self.node_groups.get(node_group)
+        return found.nodes if found is not None else 0
+
+
+def node_groups_of(template: Mapping[str, Any]) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """Logical id and properties of each node group that a template names, by its name."""
+    return {
+        properties["NodegroupName"]: (logical_id, properties)
+        for logical_id, resource in (template.get("Resources") or {}).items()
+        if resource.get("Type") == NODE_GROUP
+        and isinstance((properties := resource.get("Properties") or {}).get("NodegroupName"), str)
+    }
