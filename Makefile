@@ -17,6 +17,7 @@ ENV ?=
 AS_OF ?=
 AWS ?= embedded
 FAULT ?=
+ACCEPT ?=
 PURGE ?=
 PYTEST_ARGS ?=
 
@@ -43,8 +44,9 @@ synth: $(READY) ## every environment, or ENV=name -> cdk.out/, and a summary (AS
 	@ultrafleet summary $(ENV) $(if $(AS_OF),--as-of $(AS_OF))
 
 # The embedded AWS is the default, so that nobody deploys to an account by accident.
-deploy: $(READY) env ## ENV=name to an embedded AWS on this machine (FAULT=name injects one), or AWS=real to your account
-	@$(if $(filter real,$(AWS)),cdk deploy '$(ENV)/**' --context environment=$(ENV),\
+deploy: $(READY) env $(if $(filter real,$(AWS)),synth) ## ENV=name to an embedded AWS (FAULT=name injects one), or AWS=real: synth, preflight (ACCEPT="key …"), your account
+	@$(if $(filter real,$(AWS)),ultrafleet preflight $(ENV) $(foreach key,$(ACCEPT),--accept '$(key)') \
+	  && cdk deploy --app cdk.out '$(ENV)/**',\
 	  ultrafleet local deploy $(ENV) $(if $(FAULT),--fault $(FAULT)))
 
 destroy: $(READY) env ## what `make deploy` deployed: ENV=name (PURGE=1: what is retained, too), AWS=real for your account

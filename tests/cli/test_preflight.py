@@ -1,6 +1,7 @@
-"""Preflight: effects of a deployment on running nodes, and the command that asks AWS."""
+"""The command that asks AWS before a deployment: against the embedded AWS, with the templates that CDK synthesises."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,190 +11,150 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from helpers.rehearsal_site import DeployedEnvironment, site
+from helpers.rehearsal_site import Content, DeployedEnvironment, deployed, pool_of, site
 from ultrafleet.cli import app
-from ultrafleet.templates.preflight import LivePool, preflight_problems
+from ultrafleet.cli.live_account import PERMISSIONS
+from ultrafleet.environment.digest import DIGEST_FILE
 
 ROOT = Path(__file__).parent.parent.parent
+RACK_B = "rack-b-cr-0bbbbbbbbbbbbbbb1"
+ACCOUNT = "111122223333"
 
 
-def synthesised(**changed: Any) -> dict[str, Any]:
-    return {
-        "AmiType": "AL2023_ARM_64_NVIDIA",
-        "CapacityType": "CAPACITY_BLOCK",
-        "LaunchTemplate": {"Version": "1"},
-        "ScalingConfig": {"MinSize": 0, "MaxSize": 18, "DesiredSize": 0},
-        **changed,
-    }
-
-
-def live(running: int = 18, version: str = "1", latest: int = 1, **changed: Any) -> LivePool:
-    return LivePool(
-        node_group={
-            "amiType": "AL2023_ARM_64_NVIDIA",
-            "capacityType": "CAPACITY_BLOCK",
-            "launchTemplate": {"version": version},
-            "scalingConfig": {"minSize": 0, "maxSize": 18, "desiredSize": running},
-            **changed,
-        },
-        latest_version=latest,
-    )
-
-
-NEW = LivePool(node_group=None, latest_version=None)
-NEXT = synthesised(LaunchTemplate={"Version": "2"})
-
-
-def hazards(template: dict[str, Any], pool: LivePool, *, roll: bool = False) -> list[str]:
-    return preflight_problems("rack-a", template, pool, roll_running_nodes=roll)
-
-
-def test_nothing_changed_is_no_hazard() -> None:
-    assert hazards(synthesised(), live()) == []
-    assert hazards(synthesised(), live(latest=3)) == []
-
-
-def test_a_new_pool_begins_at_generation_1() -> None:
-    assert hazards(synthesised(), NEW) == []
-    (hazard,) = hazards(NEXT, NEW)
-    assert "has launch_template_version 2, expected 1: it doesn't exist yet" in hazard
-
-
-def test_a_generation_on_running_nodes() -> None:
-    (hazard,) = hazards(NEXT, live())
-    assert "runs 18 nodes of launch template version 1, expected none while launch_template_version becomes 2" in hazard
-    assert hazards(NEXT, live(running=0)) == []
-    assert hazards(NEXT, live(), roll=True) == []
-
-
-def test_a_generation_that_no_deployment_makes() -> None:
-    (hazard,) = hazards(synthesised(LaunchTemplate={"Version": "4"}), live(running=0, latest=2))
-    assert "has launch_template_version 4, expected at most 3" in hazard
-
-
-def test_other_sizes_on_running_nodes() -> None:
-    template = synthesised(ScalingConfig={"MinSize": 0, "MaxSize": 9, "DesiredSize": 0})
-    (hazard,) = hazards(template, live())
-    assert "would send the desired size 0" in hazard
-    assert hazards(template, live(running=0)) == []
-
-
-@pytest.mark.parametrize("name", ["AmiType", "CapacityType"])
-def test_create_only_properties_even_when_empty(name: str) -> None:
-    (hazard,) = hazards(synthesised(**{name: "OTHER"}), live(running=0), roll=True)
-    assert f"has {name} " in hazard
-    assert "expected OTHER as synthesised" in hazard
-    assert "make a pool with a new name" in hazard
-
-
-@pytest.mark.parametrize(
-    ("name", "ours", "theirs"),
-    [
-        ("Subnets", ["subnet-1"], ["subnet-2"]),
-        ("InstanceTypes", ["p5.48xlarge"], ["p5en.48xlarge"]),
-        ("DiskSize", 200, 100),
-    ],
-)
-def test_every_property_that_the_classification_calls_create_only(name: str, ours: Any, theirs: Any) -> None:
-    answer = f"{name[0].lower()}{name[1:]}"
-    (hazard,) = hazards(synthesised(**{name: ours}), live(running=0, **{answer: theirs}))
-    assert f"has {name} {theirs}, expected {ours} as synthesised" in hazard
-    assert hazards(synthesised(**{name: ours}), live(**{answer: ours})) == []
-
-
-def test_a_release_that_rolls_running_nodes() -> None:
-    template = synthesised(ReleaseVersion="1.35.2-20261101")
-    (hazard,) = hazards(template, live(releaseVersion="1.35.1-20261001"))
-    assert "runs 18 nodes with ReleaseVersion 1.35.1-20261001, expected none while it becomes 1.35.2-20261101" in hazard
-    assert hazards(template, live(running=0, releaseVersion="1.35.1-20261001")) == []
-
-
-def test_what_only_a_deployment_can_compare_is_not_compared() -> None:
-    template = synthesised(
-        LaunchTemplate={"Id": {"Ref": "Launch"}, "Version": "1"},
-        NodeRole={"Fn::ImportValue": "role"},
-        Subnets=[{"Fn::ImportValue": "subnet"}],
-        Tags={"team": "ml"},
-    )
-    described = {
-        "launchTemplate": {"id": "lt-1", "name": "dev-rack-a", "version": "1"},
-        "nodeRole": "arn:aws:iam::111122223333:role/nodes",
-        "subnets": ["subnet-1"],
-        "tags": {"team": "ml", "aws:cloudformation:stack-name": "dev-pool-rack-a"},
-        "version": "1.35",
-        "releaseVersion": "1.35.1-20261001",
-    }
-    assert hazards(template, live(**described)) == []
-    (hazard,) = hazards({**template, "LaunchTemplate": {"Id": {"Ref": "Launch"}, "Version": "2"}}, live(**described))
-    assert "of launch template version 1" in hazard
+def as_account(monkeypatch: pytest.MonkeyPatch, account: str) -> None:
+    """Credentials of an account: the embedded AWS takes the account's number as access key."""
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", account)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[DeployedEnvironment]:
-    """An embedded AWS; whatever credentials there are do."""
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with site("dev") as made:
+def fleet(monkeypatch: pytest.MonkeyPatch) -> Iterator[DeployedEnvironment]:
+    """Two racks and two instances that run, half an hour after their blocks began."""
+    as_account(monkeypatch, ACCOUNT)
+    with deployed("training", up=True) as made:
         yield made
 
 
-@pytest.fixture
-def assembly(tmp_path: Path) -> Path:
-    folder = tmp_path / "assembly-dev"
-    folder.mkdir()
-    template = {
-        "Resources": {
-            "R": {
-                "Type": "AWS::EKS::Nodegroup",
-                "Properties": synthesised(
-                    AmiType="AL2023_x86_64_NVIDIA",
-                    CapacityType="ON_DEMAND",
-                    LaunchTemplate={"Version": "2"},
-                    ScalingConfig={"MinSize": 0, "MaxSize": 1, "DesiredSize": 1},
-                ),
-            }
-        }
-    }
-    (folder / "pool.template.json").write_text(json.dumps(template))
-    artifact = {
-        "type": "aws:cloudformation:stack",
-        "properties": {"templateFile": "pool.template.json", "stackName": "dev-pool-h100"},
-    }
-    (folder / "manifest.json").write_text(json.dumps({"artifacts": {"a": artifact}}))
-    return tmp_path
-
-
-def preflight(assembly: Path, environment: str = "dev") -> Any:
-    arguments = ["preflight", environment, "--assembly", str(assembly)]
-    return CliRunner().invoke(app, [*arguments, "--environments", str(ROOT / "stacks" / "environments")])
+def preflight(made: DeployedEnvironment, folder: Path, *arguments: str, text: str | None = None) -> Any:
+    """The command on what was synthesised last, and on its file, or another text of it."""
+    made.write_assembly(folder / "cdk.out")
+    (folder / "environments").mkdir(exist_ok=True)
+    (folder / "environments" / f"{made.name}.yaml").write_text(text or made.text)
+    places = ["--assembly", str(folder / "cdk.out"), "--environments", str(folder / "environments")]
+    return CliRunner().invoke(app, ["preflight", made.name, *places, "--as-of", "2026-12-01T12:00:00", *arguments])
 
 
 @pytest.mark.slow
-def test_the_command_refuses_to_roll_running_nodes(aws: DeployedEnvironment, assembly: Path) -> None:
-    aws.deploy()
-    result = preflight(assembly)
-    assert result.exit_code == 1
-    assert "pool h100 runs 1 nodes of launch template version 1" in result.output
-
-
-@pytest.mark.slow
-def test_the_command_passes_an_empty_pool(aws: DeployedEnvironment, assembly: Path) -> None:
-    aws.deploy()
-    scaling = {"minSize": 0, "maxSize": 1, "desiredSize": 0}
-    aws.call("eks", "update_nodegroup_config", clusterName="dev", nodegroupName="h100", scalingConfig=scaling)
-    result = preflight(assembly)
+def test_nothing_is_taken_by_a_deployment_that_changes_nothing(fleet: DeployedEnvironment, tmp_path: Path) -> None:
+    result = preflight(fleet, tmp_path)
     assert result.exit_code == 0, result.output
-    assert "dev: 1 pools, a deployment takes no running node away" in result.output
+    assert result.output == (
+        f"training in account {ACCOUNT}: 4 of 4 node groups exist, with 38 nodes; a deployment takes no running node "
+        "away\n"
+    )
 
 
-@pytest.mark.usefixtures("aws")
-def test_the_command_wants_generation_1_of_a_pool_that_is_not_there(assembly: Path) -> None:
-    result = preflight(assembly)
+@pytest.mark.slow
+def test_a_hazard_is_waived_by_its_own_key_alone(fleet: DeployedEnvironment, tmp_path: Path) -> None:
+    def held(content: Content) -> None:
+        pool_of(content, "rack-b")["hold"] = True
+
+    fleet.edit(held)
+    result = preflight(fleet, tmp_path)
     assert result.exit_code == 1
-    assert "has launch_template_version 2, expected 1" in result.output
+    assert f"hazard: node group {RACK_B} runs 18 nodes, and hold becomes true" in result.output
+    assert f"  if that is meant: --accept held:{RACK_B}\n" in result.output
+    assert "1 hazards, 0 refusals" in result.output
+    accepted = preflight(fleet, tmp_path, "--accept", f"held:{RACK_B}")
+    assert accepted.exit_code == 0, accepted.output
+    assert f"takes no running node away beyond what is accepted (held:{RACK_B})" in accepted.output
+    unknown = preflight(fleet, tmp_path, "--accept", f"held:{RACK_B}", "--accept", "held:rack-q")
+    assert "there is no such hazard now" in str(unknown.exception)
+    as_json = preflight(fleet, tmp_path, "--json", "--accept", f"held:{RACK_B}")
+    content = json.loads(as_json.output)
+    assert content["exit_code"] == as_json.exit_code == 0
+    assert content["findings"][0]["key"] == f"held:{RACK_B}"
+    assert content["findings"][0]["accepted"]
+    assert content["node_groups"][-1] == {"name": "b300", "exists": True, "nodes": 2}
+
+
+@pytest.mark.slow
+def test_what_preflight_says_of_a_renamed_pool_is_what_aws_does(fleet: DeployedEnvironment, tmp_path: Path) -> None:
+    def renamed(content: Content) -> None:
+        pool_of(content, "rack-b")["name"] = "rack-z"
+
+    fleet.edit(renamed)
+    result = preflight(fleet, tmp_path)
+    assert result.exit_code == 1
+    assert f"--accept shared:cr-0bbbbbbbbbbbbbbb1:{RACK_B}" in result.output
+    assert f"note: node group {RACK_B} is live with 18 nodes and the file no longer names it" in result.output
+    assert "3 of 4 node groups exist, with 20 nodes" in result.output
+
+
+@pytest.mark.slow
+def test_another_account_is_refused(
+    fleet: DeployedEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_account(monkeypatch, "999999999999")
+    result = preflight(fleet, tmp_path)
+    assert "the account of the credentials is 999999999999" in str(result.exception)
+    assert f"expected {ACCOUNT}, the account of training" in str(result.exception)
+
+
+@pytest.mark.slow
+def test_an_assembly_of_another_file_is_refused(fleet: DeployedEnvironment, tmp_path: Path) -> None:
+    edited = fleet.text.replace("hold: false", "")
+    edited = re.sub(r"production: true", "production: false", edited)
+    result = preflight(fleet, tmp_path, text=edited)
+    assert "stale, training.yaml was edited since" in str(result.exception)
+    assert "run `make synth ENV=training`" in str(result.exception)
+    assert preflight(fleet, tmp_path, text=f"# a comment is no edit\n{fleet.text}").exit_code == 0
+    (tmp_path / "cdk.out" / "assembly-training" / DIGEST_FILE).unlink()
+    places = ["--assembly", str(tmp_path / "cdk.out"), "--environments", str(tmp_path / "environments")]
+    result = CliRunner().invoke(app, ["preflight", "training", *places])
+    assert f"has no {DIGEST_FILE}" in str(result.exception)
+
+
+@pytest.mark.slow
+def test_node_groups_that_were_deleted_by_hand_are_no_green(fleet: DeployedEnvironment, tmp_path: Path) -> None:
+    listed = fleet.call("eks", "list_nodegroups", clusterName="training")["nodegroups"]
+    for name in listed:
+        fleet.call("eks", "delete_nodegroup", clusterName="training", nodegroupName=name)
+    fleet.simulation.advance(hours=12)
+    result = preflight(fleet, tmp_path)
+    assert result.exit_code == 3, result.output
+    assert "unclear: 3 stacks of pools exist and none of their node groups in cluster training" in result.output
+    assert "0 of 4 node groups exist, with 0 nodes; what a deployment does to running nodes is unclear" in result.output
+
+
+@pytest.mark.slow
+def test_an_account_in_which_nothing_is_deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_account(monkeypatch, ACCOUNT)
+    with site("training") as made:
+        result = preflight(made, tmp_path)
+        assert result.exit_code == 0, result.output
+        assert "0 of 4 node groups exist, with 0 nodes; a deployment takes no running node away" in result.output
 
 
 def test_fails_without_templates(tmp_path: Path) -> None:
     command = [str(Path(sys.executable).with_name("ultrafleet")), "preflight", "dev", "--assembly", str(tmp_path)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 2
-    assert "run `make synth ENV=dev` first" in result.stderr
+    assert "run `make synth" in result.stderr
+
+
+def test_the_help_and_the_page_list_every_permission() -> None:
+    told = CliRunner().invoke(app, ["preflight", "--help"], env={"COLUMNS": "200"}).output
+    page = (ROOT / "docs" / "preflight.md").read_text()
+    policy = json.loads(page.split("```json\n")[1].split("```")[0])
+    assert policy["Statement"][0]["Action"] == list(PERMISSIONS)
+    for permission in PERMISSIONS:
+        assert permission in " ".join(told.split())
+
+
+def test_every_call_has_its_permission() -> None:
+    source = (ROOT / "constructs" / "ultrafleet" / "cli" / "live_account.py").read_text()
+    called = set(re.findall(r'[ (.]"?((?:describe|list|get)_[a-z_]+)"?[(,]', source)) - {"get_paginator"}
+    named = {"".join(part.title() for part in name.split("_")) for name in called}
+    assert named == {permission.partition(":")[2] for permission in PERMISSIONS}

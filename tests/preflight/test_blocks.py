@@ -76,7 +76,8 @@ def action(world: World, *, minutes_before_end: int, size: int | None = 0) -> No
     assert end is not None
     start = end - timedelta(minutes=minutes_before_end)
     world.group(
-        RACK_B, scheduled_actions=(ScheduledAction(name="drain", group="eks-rack-b", start=start, desired_size=size),)
+        RACK_B,
+        scheduled_actions=(ScheduledAction(name="scale down", group="eks-rack-b", start=start, desired_size=size),),
     )
 
 
@@ -88,10 +89,7 @@ def test_a_scheduled_action_of_an_old_end() -> None:
     (found,) = world.findings()
     assert found.level is Level.NOTE
     assert "takes node group rack-b-cr-0bbbbbbbbbbbbbbb1 to 0 at 2027-01-25 10:50 UTC" in found.text
-    assert (
-        "aws autoscaling delete-scheduled-action --auto-scaling-group-name eks-rack-b --scheduled-action-name drain"
-        in found.text
-    )
+    assert "--auto-scaling-group-name eks-rack-b --scheduled-action-name 'scale down'" in found.text
     assert world.findings(now=NOW + timedelta(days=46, hours=1)) == []  # it has acted
     action(world, minutes_before_end=40 + 24 * 60, size=18)
     assert world.findings() == []

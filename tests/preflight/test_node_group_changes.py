@@ -203,6 +203,18 @@ def test_a_largest_size_below_what_runs_is_refused() -> None:
     assert "asks for 20 nodes, expected at most 18" in refused.text
 
 
+@pytest.mark.parametrize("status", ["UPDATING", "CREATING"])
+def test_a_node_group_that_is_being_updated_takes_no_update(status: str) -> None:
+    world = World(running=())
+    world.group(RACK_B, status=status)
+    assert world.findings() == []
+    found = the(world.findings(pool("rack-b", drain_lead_minutes=120)))
+    assert found.level is Level.REFUSED
+    assert f"node group {RACK_B} is {status}, expected ACTIVE" in found.text
+    world.group(RACK_B, status="DEGRADED")
+    assert world.findings(pool("rack-b", drain_lead_minutes=120)) == []
+
+
 def test_a_create_only_property_is_refused_even_when_empty() -> None:
     spare = {"name": "spare", "kind": "accelerator", "availability_zone": "us-east-1-dfw-2a", "cidr": "10.64.128.0/19"}
 

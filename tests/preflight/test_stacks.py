@@ -1,13 +1,14 @@
 """Stacks of a deployment: refused updates, resources under running nodes, answers that contradict each other."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from helpers.preflight_world import Content, World
+from helpers.preflight_world import RACK_B, Content, World
 from ultrafleet.errors import FleetError
-from ultrafleet.preflight import Level, waived
+from ultrafleet.preflight import Finding, Level, LiveStack, preflight_findings, waived
 
 
 def other_cidr(content: Content) -> None:
@@ -83,6 +84,25 @@ def test_stacks_of_pools_without_any_node_group_are_unclear() -> None:
     assert "3 stacks of pools exist and none of their node groups in cluster training" in found.text
 
 
+def test_a_node_group_that_was_deleted_by_hand_is_said() -> None:
+    world = World()
+    kept = {name: item for name, item in world.account.node_groups.items() if name != RACK_B}
+    world.account = replace(world.account, node_groups=kept)
+    (found,) = world.findings()
+    assert found.level is Level.NOTE
+    assert f"node groups {RACK_B} are in stacks and not in cluster training" in found.text
+
+
+def test_objects_that_a_stack_no_longer_brings_are_told_while_nodes_run() -> None:
+    delivered = {"Type": "Custom::AWSCDK-EKS-KubernetesResource", "Properties": {"Manifest": "[]"}}
+    for running in (("b300",), ()):
+        world = World(running=running)
+        template = world.account.stacks["training-cluster"].template
+        resources = {**template["Resources"], "Queue": delivered, "Team": delivered}
+        with_stack(world, "training-cluster", template={"Resources": resources})
+        assert [item.key for item in world.findings()] == (["undelivered:training-cluster:2"] if running else [])
+
+
 def test_a_stack_of_a_cluster_without_the_cluster_is_unclear() -> None:
     world = World()
     world.account = replace(world.account, has_cluster=False, node_groups={})
@@ -95,6 +115,24 @@ def test_a_cluster_without_its_stack_is_refused() -> None:
     world.account = replace(world.account, stacks={}, node_groups={}, newest_versions={})
     (found,) = world.findings()
     assert found.level is Level.REFUSED
+
+
+def test_system_nodes_that_are_replaced_are_said() -> None:
+    def system(version: str) -> dict[str, Any]:
+        group = {"Type": "AWS::EKS::Nodegroup", "Properties": {"LaunchTemplate": {"Version": version}}}
+        return {"Resources": {"SystemPool": group}}
+
+    def findings(old: str, new: str) -> list[Finding]:
+        deployment = World().deployment()
+        live = LiveStack(name="training-system", status="CREATE_COMPLETE", template=system(old))
+        stack = replace(deployment.stacks[0], name="training-system", template=json.dumps(system(new)))
+        account = replace(deployment.account, stacks={**deployment.account.stacks, "training-system": live})
+        return preflight_findings(replace(deployment, stacks=[*deployment.stacks, stack], account=account))
+
+    assert findings("1", "1") == []
+    (found,) = findings("1", "2")
+    assert found.level is Level.NOTE
+    assert "node group SystemPool: its nodes are replaced or resized (LaunchTemplate/Version)" in found.text
 
 
 def test_a_waiver_is_of_one_hazard_that_there_is() -> None:

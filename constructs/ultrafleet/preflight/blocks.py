@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from shlex import quote
 from typing import Final
 
 from ultrafleet.catalog.capacity_blocks import CapacityBlockRules, in_minutes
@@ -94,7 +95,7 @@ def _stale_actions(deployment: Deployment, group: LiveNodeGroup) -> Iterator[Fin
                 f"{_moment(action.start)}, and {live.id} ends at {_moment(live.end)}: expected "
                 f"{in_minutes(CapacityBlockRules.EKS_SCALE_DOWN)} minutes before that, it may be left of an end before "
                 f"an extension; if so: aws autoscaling delete-scheduled-action --auto-scaling-group-name "
-                f"{action.group} --scheduled-action-name {action.name}"
+                f"{action.group} --scheduled-action-name {quote(action.name)}"
             )
 
 

@@ -17,6 +17,8 @@ from ultrafleet.templates.update_effects import Effect
 
 _EVICTION: Final = in_minutes(CapacityBlockRules.EKS_EVICTION)
 _VERSION: Final = "LaunchTemplate/Version"
+_BUSY: Final = frozenset({"CREATING", "UPDATING", "DELETING"})
+"""Statuses in which EKS refuses an update (EKS API reference, ResourceInUseException, high)."""
 
 
 def node_group_findings(deployment: Deployment) -> Iterator[Finding]:
@@ -40,6 +42,11 @@ def node_group_findings(deployment: Deployment) -> Iterator[Finding]:
 def _updated(
     deployment: Deployment, planned: PlannedNodeGroup, live: LiveNodeGroup, update: NodeGroupUpdate
 ) -> Iterator[Finding]:
+    if live.status in _BUSY:
+        yield refused(
+            f"node group {planned.name} is {live.status}, expected ACTIVE: EKS takes one update at a time, wait until "
+            "it ends"
+        )
     yield from _sized_below_its_nodes(planned, live)
     if live.nodes:
         yield from _rolled(deployment, planned, live, update)

@@ -20,11 +20,13 @@ _UNDER_NODES: Final = frozenset(
         "AWS::EKS::Cluster",
         "AWS::FSx::FileSystem",
         "AWS::IAM::Role",
-        "Custom::AWSCDK-EKS-HelmChart",
-        "Custom::AWSCDK-EKS-KubernetesResource",
     }
 )
 """Types of which a resource that goes, or is made anew, is missed by nodes or by what runs on them."""
+_NAMED: Final = 3
+"""Resources that a message names."""
+_DELIVERED: Final = "Custom::AWSCDK-EKS-"
+"""Begins the types of CDK that bring objects and charts into a cluster: deleting one deletes what it brought."""
 
 
 def stack_findings(deployment: Deployment) -> Iterator[Finding]:
@@ -45,6 +47,9 @@ def stack_findings(deployment: Deployment) -> Iterator[Finding]:
         for change in update.changes.resources:
             if change.resource_type != NODE_GROUP:
                 yield from _changed(update, change, running, refused_anyway=bool(moved))
+            elif not _is_named(update, change.logical_id):
+                yield from _system_nodes(update, change)
+        yield from _undelivered(update, running)
         if moved:
             yield refused(_moved(update, {name: imported[name] for name in moved}))
 
@@ -67,10 +72,18 @@ def _unclear(deployment: Deployment) -> Iterator[Finding]:
         update.name for update in deployment.updates if update.name.startswith(f"{cluster}-pool-") and update.live
     ]
     named = {name for update in deployment.updates if update.name in deployed for name in node_groups_of(update.old)}
-    if has_stack and account.has_cluster and named and not named & account.node_groups.keys():
+    missing = sorted(named - account.node_groups.keys())
+    if not (has_stack and account.has_cluster and missing):
+        return
+    if len(missing) == len(named):
         yield unclear(
             f"{len(deployed)} stacks of pools exist and none of their node groups in cluster {cluster}: they were "
             "deleted outside of CloudFormation, or the credentials may not list them"
+        )
+    else:
+        yield note(
+            f"node groups {', '.join(missing)} are in stacks and not in cluster {cluster}: deleted outside of "
+            "CloudFormation, which a deployment doesn't repair"
         )
 
 
@@ -107,6 +120,39 @@ def _changed(update: StackUpdate, change: ResourceChange, running: int, *, refus
         )
     else:
         yield note(f"{where} {what}: no node runs")
+
+
+def _undelivered(update: StackUpdate, running: int) -> Iterator[Finding]:
+    """Kubernetes objects and charts that leave a stack."""
+    taken = [
+        change.logical_id
+        for change in update.changes.resources
+        if change.action is ChangeAction.REMOVED and change.resource_type.startswith(_DELIVERED)
+    ]
+    if taken and running:
+        named = ", ".join([*taken[:_NAMED], *(["..."] if len(taken) > _NAMED else [])])
+        yield hazard(
+            f"undelivered:{update.name}:{len(taken)}",
+            f"stack {update.name} loses {len(taken)} resources that brought objects or charts into the cluster "
+            f"({named}) while {nodes(running)} run: deleting them deletes what they brought",
+        )
+
+
+def _is_named(update: StackUpdate, logical_id: str) -> bool:
+    """True if a node group has a stated name, so that `node_group_changes` and `leaving` tell its changes."""
+    return any(logical_id == found for side in (update.old, update.new) for found, _ in node_groups_of(side).values())
+
+
+def _system_nodes(update: StackUpdate, change: ResourceChange) -> Iterator[Finding]:
+    """Findings of a node group that CloudFormation names, as that of the system nodes."""
+    where = f"stack {update.name}: node group {change.logical_id}"
+    for refusal in change.refusals:
+        yield refused(f"{where}: {refusal.reason}: {refusal.remedy}")
+    touching = [item.path for item in change.properties if item.effect.touches_nodes]
+    if change.action is ChangeAction.REMOVED:
+        yield note(f"{where} is deleted with its nodes")
+    elif touching and not change.refused:
+        yield note(f"{where}: its nodes are replaced or resized ({', '.join(touching)}), controllers run on them")
 
 
 def _moved(update: StackUpdate, importers: dict[str, str]) -> str:

@@ -1,7 +1,7 @@
 """Refused updates: changes that each may be made alone, and that the service refuses together or in one step.
 
 Reviews, preflight and the tests of edits take a resource's refusals from here, through `template_changes`. Which single
-property can't change at all stands in `update_effects`.
+property can't change at all is in `update_effects`.
 """
 
 import re
