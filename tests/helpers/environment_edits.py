@@ -37,8 +37,6 @@ class Verdict(StrEnum):
     """CloudFormation refuses the update of the stack, before anything that runs is touched."""
     HAZARD = "hazard"
     """It takes nodes away, and `ultrafleet preflight` says so while nodes run."""
-    ORDER = "order"
-    """To take the nodes away is what the field is for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,14 +202,10 @@ IN_USE = "the export that pools import would change"
 
 VERSION = ("Nodegroup LaunchTemplate/Version",)
 MAX_SIZE = ("Nodegroup ScalingConfig/MaxSize",)
+DESIRED_SIZE = ("Nodegroup ScalingConfig/DesiredSize",)
 LEAD = ("Nodegroup Tags/ultrafleet:drain-lead-minutes",)
 SCHEDULE = ("Nodegroup Tags/ultrafleet:schedule",)
-BLOCK_LESS = ("Group Resources[-]",)
-OTHER_TARGET = (
-    "Group removed",
-    "Nodegroup Tags/ultrafleet:capacity-block-group",
-    "Nodegroup Tags/ultrafleet:capacity-reservation",
-)
+BLOCK_LESS = ("LaunchTemplate removed", "Nodegroup removed")
 
 
 def edit(
@@ -247,27 +241,10 @@ def _pool_edits(kind: str, environment: str, pool: str) -> list[Edit]:
             put(*at, workload="inference" if environment == "training" else "training"),
         ),
         edit(
-            f"{kind}.launch_template_version",
-            environment,
-            put(*at, launch_template_version=2),
-            H,
-            "the version that nodes run",
-            VERSION,
-        ),
-        edit(f"{kind}.roll_running_nodes", environment, put(*at, roll_running_nodes=True)),
-        edit(
             f"{kind}.drain_lead_minutes", environment, put(*at, drain_lead_minutes=600), H, "the schedule's lead", LEAD
         ),
-        edit(f"{kind}.hold", environment, put(*at, hold=True), Verdict.ORDER, "keeps the pool empty", SCHEDULE),
+        edit(f"{kind}.hold", environment, put(*at, hold=True), H, "keeps the pool empty", SCHEDULE),
         edit(f"{kind}.fabric", environment, put(*at, fabric="efa")),
-        edit(
-            f"{kind}.capacity_target",
-            environment,
-            put(*at, capacity_target="reservation"),
-            H,
-            "the schedule follows another set of blocks, and the group goes that running nodes were launched into",
-            OTHER_TARGET,
-        ),
     ]
 
 
@@ -392,8 +369,9 @@ EDITS = [
         "UltraServerPool.kind",
         "training",
         rebuilt("rack-a", ("ultraserver_type", "blocks"), kind="accelerator", instance_type="p5en.48xlarge", nodes=4),
-        R,
-        NEW_NAME,
+        H,
+        "the node groups of its blocks go",
+        BLOCK_LESS,
     ),
     edit(
         "UltraServerPool.ultraserver_type",
@@ -421,6 +399,14 @@ EDITS = [
     ),
     edit("AcceleratorPool.instance_type", "inference", put("pools", "h200", instance_type="p6-b200.48xlarge")),
     edit(
+        "AcceleratorPool.launch_template_version",
+        "dev",
+        put("pools", "h100", launch_template_version=2),
+        H,
+        "the version that nodes run",
+        VERSION,
+    ),
+    edit(
         "AcceleratorPool.instance_type",
         "inference",
         put("pools", "h200", instance_type="trn2.48xlarge"),
@@ -429,26 +415,25 @@ EDITS = [
         before=models_removed,
         label="other image",
     ),
-    edit(
-        "AcceleratorPool.nodes",
-        "inference",
-        put("pools", "h200", nodes=5),
-        H,
-        "another size",
-        MAX_SIZE,
-        label="on a block",
-    ),
+    edit("AcceleratorPool.nodes", "inference", put("pools", "h200", nodes=None), label="on a block"),
     edit(
         "AcceleratorPool.nodes",
         "dev",
-        put("pools", "h100", nodes=2),
+        put("pools", "h100", nodes=1),
         H,
         "another size",
-        (*MAX_SIZE, "Nodegroup ScalingConfig/DesiredSize"),
+        (*MAX_SIZE, *DESIRED_SIZE),
+        before=put("pools", "h100", nodes=2),
         label="on demand",
     ),
     edit(
-        "AcceleratorPool.blocks", "inference", remove("pools", "h200", "blocks", "0"), R, NEW_NAME, label="to on demand"
+        "AcceleratorPool.blocks",
+        "inference",
+        remove("pools", "h200", "blocks", "0"),
+        H,
+        "a block less",
+        BLOCK_LESS,
+        label="to on demand",
     ),
     edit("AcceleratorPool.capacity_reservation", "training", put("pools", "b300", capacity_reservation=None)),
     edit("AcceleratorPool.placement_group", "dev", put("pools", "h100", placement_group="cluster"), label="added"),
@@ -479,8 +464,43 @@ EDITS = [
     ),
     edit("Block.start", "training", start_later("rack-b")),
     edit("Block.end", "training", extend("rack-b"), label="extended"),
-    edit("Block.instance_count", "inference", put("pools", "h200", "blocks", "0", instance_count=3)),
+    edit(
+        "Block.instance_count",
+        "inference",
+        each(put("pools", "h200", nodes=3), put("pools", "h200", "blocks", "0", instance_count=3)),
+        H,
+        "another size",
+        MAX_SIZE,
+        before=models_removed,
+    ),
     edit("Block.instance_count", "training", put("pools", "rack-a", "blocks", "0", instance_count=18), label="stated"),
+    edit(
+        "Block.launch_template_version",
+        "training",
+        each(
+            put("pools", "rack-b", "node", root_volume_gib=200),
+            put("pools", "rack-b", "blocks", "0", launch_template_version=2),
+        ),
+        H,
+        "the version that nodes run",
+        VERSION,
+    ),
+    edit(
+        "Block.initial_desired_size",
+        "training",
+        put("pools", "rack-b", "blocks", "0", initial_desired_size=0),
+        H,
+        "CloudFormation sends it",
+        DESIRED_SIZE,
+    ),
+    edit(
+        "Block.existing_node_group",
+        "training",
+        put("pools", "rack-b", "blocks", "0", existing_node_group="rack-b"),
+        H,
+        "the block's own node group goes",
+        BLOCK_LESS,
+    ),
     *[edit(f"Node.{field}", "training", put("pools", "rack-a", "node", **{field: v})) for field, v in _NODE.items()],
     *[
         edit(f"Kubernetes.{field}", "training", put("kubernetes", **{field: v}))

@@ -43,8 +43,9 @@ def content() -> Content:
     return found
 
 
-def environment_of(edited: Content) -> Environment:
-    return Environment.model_validate({"name": "training", **edited})
+def environment_of(edited: Content, name: str = "training") -> Environment:
+    """Environment of a file's content."""
+    return Environment.model_validate({"name": name, **edited})
 
 
 def templates_of(environment: Environment) -> Templates:
@@ -143,7 +144,7 @@ def account_of(environment: Environment, templates: Templates, *, running: Itera
             for pool in environment.pools
             for block in pool.capacity_blocks
         },
-        newest_versions=dict.fromkeys((f"training-{name}" for name in groups), 1),
+        newest_versions=dict.fromkeys((f"{environment.name}-{name}" for name in groups), 1),
     )
 
 

@@ -4,13 +4,11 @@ Every field of the models is edited once at least; a field that nobody edits her
 synthesised and compared property by property with `ultrafleet.templates.template_changes`.
 """
 
-import importlib
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,18 +16,18 @@ import aws_cdk as cdk
 import pytest
 import yaml
 from pydantic import BaseModel
-from typer.testing import CliRunner
 
 from helpers.environment_edits import EDITS, Change, Edit, Verdict
+from helpers.preflight_world import NOW, account_of, environment_of
 from stacks.fleet_stage import FleetStage
-from ultrafleet import cli
 from ultrafleet.environment import Environment, load_environment, load_environments
 from ultrafleet.policy import Template
+from ultrafleet.preflight import Deployment, Finding, Level, preflight_findings
+from ultrafleet.preflight.account import node_groups_of
 from ultrafleet.review import Revision, review_of
-from ultrafleet.review.hazard import Hazard, Level
-from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, GROUP_TAG, HOLD, LEAD_TAG, SCHEDULE_TAG
+from ultrafleet.review import hazard as review_hazard
+from ultrafleet.templates.assembly import AssemblyStack
 from ultrafleet.templates.linking import linked
-from ultrafleet.templates.preflight import LivePool, preflight_problems
 from ultrafleet.templates.references import references
 from ultrafleet.templates.template_changes import ResourceChange, TemplateChanges, imports, template_changes
 from ultrafleet.templates.update_effects import type_effects
@@ -49,6 +47,8 @@ Fleet = Mapping[Where, Mapping[str, Any]]
 class Outcome:
     """Outcome of a deployment of an edited environment."""
 
+    environment: Environment
+    edited: Environment
     before: Fleet
     after: Fleet
     changes: Mapping[Where, TemplateChanges]
@@ -104,10 +104,11 @@ def outcome(synth: Synth, request: pytest.FixtureRequest) -> Outcome:
             edit.before(content)
         edit.change(content)
 
+    environment, edited = (_environment(edit.environment, change) for change in (edit.before, both))
     before, after = synth(edit.environment, edit.before), synth(edit.environment, both)
     # A stack that the app no longer has stays as it is: `cdk deploy` deletes none (CDK CLI reference, high).
     changes = {stack: template_changes(before[stack], after[stack]) for stack in before.keys() & after.keys()}
-    return Outcome(before, after, changes)
+    return Outcome(environment, edited, before, after, changes)
 
 
 def edits(*verdicts: Verdict) -> pytest.MarkDecorator:
@@ -140,72 +141,36 @@ def test_an_edit_that_would_replace_what_pools_stand_on_is_refused(edit: Edit, o
     assert refused <= {tuple(json.loads(stack)) for hazard in _stopping(outcome) for stack in _stacks_of(hazard)}
 
 
-@edits(Verdict.HAZARD, Verdict.ORDER)
+@edits(Verdict.HAZARD)
 def test_an_edit_that_takes_nodes_away_is_a_hazard_while_they_run(edit: Edit, outcome: Outcome) -> None:
     assert edit.reason
     touching = list(outcome.touching())
     assert {name for _, change in touching for name in _touched(change)} == edit.touches
     (stack,) = {stack for stack, _ in touching}
-    pool = stack[2].split("-pool-", 1)[1]
-
-    def hazards(*, running: int, roll: bool = False) -> list[str]:
-        before, after = _node_group(outcome.before[stack]), _node_group(outcome.after[stack])
-        return preflight_problems(
-            pool,
-            after,
-            _live(before, running=running, running_in=_blocks(outcome.before[stack])[:1]),
-            roll_running_nodes=roll,
-            blocks=_blocks(outcome.after[stack]),
-        )
-
-    running = _node_group(outcome.before[stack])["ScalingConfig"]["MaxSize"]
-    found = hazards(running=running)
-    if edit.verdict is Verdict.ORDER:
-        assert found == []
-    else:
-        assert len(found) >= 1
-        assert all(f"pool {pool} runs {running} nodes" in hazard for hazard in found)
-    assert hazards(running=0) == []
-    assert hazards(running=running, roll=True) == []
-    told = {hazard.subject.rpartition("/")[2] for hazard in review_of(*_revisions(outcome), day=DAY).hazards}
-    # A review knows that a pool which is asked for as many nodes as it could have had loses none.
-    assert (pool in told) is (_node_group(outcome.after[stack])["ScalingConfig"]["DesiredSize"] < running)
+    groups = node_groups_of(outcome.before[stack])
+    found = _preflight(edit, outcome, running=groups)
+    assert found
+    assert all(item.level is Level.HAZARD or item.level is Level.REFUSED for item in found)
+    assert {name for name in groups for item in found if f"node group {name} " in item.text}
+    assert [item for item in _preflight(edit, outcome, running=()) if item.level is Level.HAZARD] == []
+    assert _preflight(None, outcome, running=groups) == []
+    told = {hazard.subject for hazard in review_of(*_revisions(outcome), day=DAY).hazards}
+    assert [subject for subject in told for name in groups if name in subject]
 
 
-def test_a_pool_that_is_held_may_change_what_the_schedule_reads() -> None:
-    synthesised = {
-        "AmiType": "A",
-        "CapacityType": "CAPACITY_BLOCK",
-        "LaunchTemplate": {"Version": "1"},
-        "ScalingConfig": {"MinSize": 0, "MaxSize": 18, "DesiredSize": 0},
-        "Tags": {GROUP_TAG: "a", LEAD_TAG: "90", SCHEDULE_TAG: FOLLOW_BLOCKS},
-    }
-    live = _live(synthesised, running=18, running_in=["cr-1"])
-
-    def hazards(blocks: list[str] | None = None, **tags: str) -> list[str]:
-        tagged = {**synthesised, "Tags": {**synthesised["Tags"], **tags}}
-        return preflight_problems("rack-a", tagged, live, roll_running_nodes=False, blocks=blocks)
-
-    assert len(hazards([], **{GROUP_TAG: "b", LEAD_TAG: "120"})) == 3
-    assert hazards([], **{GROUP_TAG: "b", LEAD_TAG: "120", SCHEDULE_TAG: HOLD}) == []
-    assert hazards(["cr-1", "cr-2"], **{LEAD_TAG: "80"}) == []
-    assert hazards(None) == []
-
-
-def test_the_command_tells_the_rule_which_blocks_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    preflight = importlib.import_module("ultrafleet.cli.preflight")  # the package's `preflight` is the function
-    asked: list[dict[str, Any]] = []
-
-    def record(*_: Any, **given: Any) -> list[str]:
-        asked.append(given)
-        return []
-
-    monkeypatch.setattr(preflight, "preflight_problems", record)
-    monkeypatch.setattr(preflight, "_synthesised_node_group", lambda *_: {})
-    monkeypatch.setattr(preflight, "_live_pool", lambda *_: LivePool(node_group=None, latest_version=None))
-    result = CliRunner().invoke(cli.app, ["preflight", "inference", "--environments", str(ENVIRONMENTS)])
-    assert result.exit_code == 0, result.output
-    assert [sorted(given["blocks"]) for given in asked] == [["cr-0cccccccccccccc01"], ["cr-0cccccccccccccc02"]]
+def _preflight(edit: Edit | None, outcome: Outcome, *, running: Collection[str]) -> list[Finding]:
+    """Findings but notes of deploying an edit, or what is deployed already, five hours before the first block ends."""
+    environment = outcome.edited if edit is not None else outcome.environment
+    before = {stack[2]: template for stack, template in outcome.before.items()}
+    after = {stack[2]: template for stack, template in (outcome.after if edit else outcome.before).items()}
+    stacks = [
+        AssemblyStack(name=name, template=json.dumps(template), termination_protection=False, needs=())
+        for name, template in after.items()
+    ]
+    account = account_of(outcome.environment, before, running=running)
+    ends = [block.end for pool in outcome.environment.pools for block in pool.capacity_blocks]
+    deployment = Deployment(environment, stacks, account, min(ends, default=NOW) - timedelta(hours=5))
+    return [item for item in preflight_findings(deployment) if item.level is not Level.NOTE]
 
 
 def test_every_field_is_edited() -> None:
@@ -243,10 +208,16 @@ def test_a_pool_stands_on_its_subnet_its_role_and_its_cluster(synth: Synth) -> N
         "AWS::EKS::Cluster",
         "AWS::EKS::Nodegroup",
         "AWS::IAM::Role",
-        "AWS::ResourceGroups::Group",
         "AWS::Scheduler::Schedule",
         "AWS::StepFunctions::StateMachine",
     }
+
+
+def _environment(name: str, change: Change | None) -> Environment:
+    content = yaml.safe_load((ENVIRONMENTS / f"{name}.yaml").read_text())
+    if change is not None:
+        change(content)
+    return environment_of(content, content.pop("NAME", name))
 
 
 def _revisions(outcome: Outcome) -> tuple[Revision, Revision]:
@@ -254,17 +225,24 @@ def _revisions(outcome: Outcome) -> tuple[Revision, Revision]:
 
 
 def _revision(label: str, fleet: Fleet) -> Revision:
-    named = {json.dumps(stack): Template(name=stack[2], content=content) for stack, content in fleet.items()}
+    named = {
+        json.dumps(stack): Template(name=stack[2], content={"Resources": {}, **content})
+        for stack, content in fleet.items()
+    }
     places = {name: "/".join(json.loads(name)[:2]) for name in named}
     return Revision(label=label, stacks=dict(zip(named, linked(list(named.values())), strict=True)), places=places)
 
 
-def _stopping(outcome: Outcome) -> list[Hazard]:
+def _stopping(outcome: Outcome) -> list[review_hazard.Hazard]:
     """Blocking hazards in the review of the edit."""
-    return [hazard for hazard in review_of(*_revisions(outcome), day=DAY).hazards if hazard.level is Level.BLOCKING]
+    return [
+        hazard
+        for hazard in review_of(*_revisions(outcome), day=DAY).hazards
+        if hazard.level is review_hazard.Level.BLOCKING
+    ]
 
 
-def _stacks_of(hazard: Hazard) -> list[str]:
+def _stacks_of(hazard: review_hazard.Hazard) -> list[str]:
     # An export in use is about a stack, and about no resource of it.
     return [key[0] for key in hazard.keys] or [hazard.subject.rpartition("/")[0]]
 
@@ -331,28 +309,3 @@ def _stands_on(fleet: Fleet) -> set[tuple[Where, str]]:
 
 def _names(value: Any) -> set[str]:
     return {named.name for named in references(value)}
-
-
-def _node_group(template: Mapping[str, Any]) -> dict[str, Any]:
-    (found,) = [item["Properties"] for item in template["Resources"].values() if item["Type"] == NODE_GROUP]
-    return found  # type: ignore[no-any-return]
-
-
-def _blocks(template: Mapping[str, Any]) -> list[str]:
-    return re.findall(r"capacity-reservation/(cr-\w+)", json.dumps(template))
-
-
-def _live(synthesised: Mapping[str, Any], *, running: int, running_in: list[str]) -> LivePool:
-    """The node group as EKS describes it after a deployment and the schedule's work."""
-    sizes = synthesised["ScalingConfig"]
-    return LivePool(
-        node_group={
-            "amiType": synthesised["AmiType"],
-            "capacityType": synthesised["CapacityType"],
-            "launchTemplate": {"version": synthesised["LaunchTemplate"]["Version"]},
-            "scalingConfig": {"minSize": sizes["MinSize"], "maxSize": sizes["MaxSize"], "desiredSize": running},
-            "tags": synthesised["Tags"],
-        },
-        latest_version=1,
-        running_in=frozenset(running_in) if running else frozenset(),
-    )

@@ -188,7 +188,7 @@ def _launch_template_names(stacks: Iterable[AssemblyStack]) -> list[str]:
     names = {
         (resource.get("Properties") or {}).get("LaunchTemplateName")
         for stack in stacks
-        for resource in stack.content["Resources"].values()
+        for resource in stack.content.get("Resources", {}).values()
         if resource["Type"] == "AWS::EC2::LaunchTemplate"
     }
     return sorted(name for name in names if isinstance(name, str))

@@ -57,7 +57,7 @@ class AssemblyStack:
     @property
     def resource_count(self) -> int:
         """Number of its resources."""
-        return len(self.content["Resources"])
+        return len(self.content.get("Resources", {}))  # none: a pool whose blocks have existing node groups
 
     @property
     def size_bytes(self) -> int:
