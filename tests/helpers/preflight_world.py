@@ -79,7 +79,7 @@ def _pool(pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> dict[str, 
         version = block.launch_template_version
         resources |= _node_group(pool, block.node_group(pool.name), scaling=scaling, tags=tags, version=version)
     if isinstance(pool, AcceleratorPoolSettings) and not blocks:
-        scaling = {"MinSize": 0, "MaxSize": pool.nodes, "DesiredSize": pool.nodes}
+        scaling = {"MinSize": 0, "MaxSize": pool.max_nodes, "DesiredSize": pool.max_nodes}
         resources |= _node_group(pool, pool.name, scaling=scaling, tags={}, version=pool.launch_template_version)
     return {"Resources": resources}
 
