@@ -15,6 +15,7 @@ from ultrafleet.rules.block_clock import (
     EVICTION_MINUTES,
     EXECUTION_MINUTES,
     TICK_MINUTES,
+    default_drain_lead_minutes,
     least_drain_lead_minutes,
     wanted_size,
 )
@@ -146,6 +147,36 @@ def test_at_the_least_lead_the_last_node_is_gone_before_the_reclaim(
             break
     assert drained + timedelta(minutes=EVICTION_MINUTES) <= DAY - reclaim
     assert aws.messages == []
+
+
+@settings(max_examples=40)
+@given(
+    st.booleans(),
+    st.integers(0, TICK_MINUTES * 60 - 1),
+    st.lists(st.integers(0, SCHEDULE_PRECISION_SECONDS.value - 1), min_size=12, max_size=12),
+    st.sampled_from(["missed", "odd state"]),
+)
+def test_at_the_default_lead_one_tick_may_be_missed_or_find_an_odd_state(
+    ultraserver: bool, phase_seconds: int, late_seconds: list[int], fault: str
+) -> None:
+    reclaim = CapacityBlockRules.ULTRASERVER_RECLAIM if ultraserver else CapacityBlockRules.INSTANCE_RECLAIM
+    lead = default_drain_lead_minutes(ultraserver=ultraserver)
+    block = Block("cr-a", DAY - timedelta(days=2), DAY, instance_type=ULTRASERVER if ultraserver else INSTANCE)
+    aws = Aws()
+    group = aws.add("a", block, lead=lead, desired=18)
+    closing = [
+        moment
+        for moment in ticks(DAY - (lead + 10) * MINUTE, phase_seconds, late_seconds)
+        if moment >= DAY - lead * MINUTE
+    ]
+    if fault == "odd state":
+        block.shown_as = "unavailable"
+        aws.tick(closing[0])
+        block.shown_as = None
+    assert group.desired == 18
+    aws.tick(closing[1])
+    assert group.desired == 0
+    assert closing[1] + timedelta(minutes=EXECUTION_MINUTES + EVICTION_MINUTES) <= DAY - reclaim
 
 
 @pytest.mark.parametrize("ultraserver", [True, False])
