@@ -38,6 +38,9 @@ def interfaces(*layout: tuple[int, int, str]) -> list[dict[str, Any]]:
 
 
 def auto_scaling(resources: dict[str, Any], **properties: Any) -> None:
+    """An Auto Scaling group on the block, in place of the node group."""
+    for name in ("Rack", "Emptied"):
+        resources[""]["Resources"].pop(name, None)
     resources[""]["Resources"]["Fleet"] = {
         "Type": "AWS::AutoScaling::AutoScalingGroup",
         "Properties": {"MaxSize": "18", "MinSize": "0", **properties},
@@ -50,6 +53,12 @@ def auto_scaling(resources: dict[str, Any], **properties: Any) -> None:
         DesiredCapacity=0,
         StartTime="2026-12-15T10:00:00Z",
     )
+
+
+def system(resources: dict[str, Any]) -> dict[str, Any]:
+    """A node group without accelerators."""
+    like = {key: resources["Rack"][key] for key in ("ClusterName", "NodeRole", "Subnets")}
+    return {**like, "InstanceTypes": ["m7g.large"], "AmiType": "AL2023_ARM_64_STANDARD"}
 
 
 def add(resources: dict[str, Any], logical_id: str, kind: str, **properties: Any) -> None:
@@ -220,7 +229,7 @@ FAULTS: dict[str, tuple[Edit, str, str]] = {
     ),
     "31 node groups": (
         lambda r: r[""]["Resources"].update(
-            {f"Rack{n}": {"Type": "AWS::EKS::Nodegroup", "Properties": r["Rack"]} for n in range(30)}
+            {f"Nodes{n}": {"Type": "AWS::EKS::Nodegroup", "Properties": system(r)} for n in range(30)}
         ),
         "node-group-quota",
         "warning",

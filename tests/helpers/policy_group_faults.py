@@ -3,6 +3,7 @@
 from typing import Any
 
 from helpers.policy_faults import LAUNCH, Edit, add, auto_scaling, data, interfaces, single
+from ultrafleet.rules.schedule_tags import schedule_tags
 
 B300 = interfaces((0, 0, "interface"), *((card, 0, "efa-only") for card in range(1, 17)))
 RESERVED = "AWS::EC2::CapacityReservation"
@@ -30,7 +31,11 @@ def target(resources: dict[str, Any], **to: Any) -> None:
 
 
 def block_group(resources: dict[str, Any], *, pool: dict[str, Any] | None, allowed: str = RESERVED) -> None:
-    """A resource group of blocks, which the rack targets."""
+    """A resource group of blocks, which an Auto Scaling group targets."""
+    auto_scaling(resources, LaunchTemplate=LAUNCH, VPCZoneIdentifier=[{"Ref": "Subnet"}])
+    single(resources, "p6-b300.48xlarge")
+    data(resources).update(NetworkInterfaces=B300)
+    resources["Subnet"].update(AvailabilityZone="us-east-1b")
     parameters = [{"Name": name, "Values": [value]} for name, value in (pool or {}).items()]
     configuration = [
         {"Type": "AWS::EC2::CapacityReservationPool", "Parameters": parameters},
@@ -49,6 +54,20 @@ def block_group(resources: dict[str, Any], *, pool: dict[str, Any] | None, allow
     target(resources, CapacityReservationResourceGroupArn={"Fn::GetAtt": ["Blocks", "Arn"]})
 
 
+def bottlerocket(resources: dict[str, Any], user_data: str) -> None:
+    """A B300 on a block with an image of Bottlerocket, whose settings are TOML."""
+    single(resources, "p6-b300.48xlarge")
+    data(resources).update(NetworkInterfaces=B300, UserData={"Fn::Base64": user_data})
+    resources["Rack"].update(AmiType="BOTTLEROCKET_x86_64_NVIDIA")
+    resources["Subnet"].update(AvailabilityZone="us-east-1b")
+
+
+def half_a_block() -> dict[str, Any]:
+    """Metadata of the rack's block with half of its instances."""
+    window = {"start": "2026-12-01T11:30:00Z", "end": "2026-12-15T11:30:00Z"}
+    return {"ultrafleet:rack": {"blocks": [{"id": "cr-0aaaaaaaaaaaaaaa1", "instances": 9, **window}]}}
+
+
 def placed(resources: dict[str, Any], strategy: str) -> None:
     on_demand(resources)
     add(resources, "Placed", "AWS::EC2::PlacementGroup", Strategy=strategy)
@@ -60,6 +79,8 @@ def order(resources: dict[str, Any], old: str, new: str) -> None:
     told["Input"] = told["Input"].replace(old, new)
 
 
+FOLLOWS = schedule_tags(capacity_reservation_id="cr-0aaaaaaaaaaaaaaa1", drain_lead_minutes=90)
+
 GROUP_FAULTS: dict[str, tuple[Edit, str, str]] = {
     "right reservation, nothing wrong but the key": (
         lambda r: (on_demand(r), data(r).update(KeyName="k")),
@@ -68,7 +89,7 @@ GROUP_FAULTS: dict[str, tuple[Edit, str, str]] = {
     ),
     "right group of blocks, nothing wrong but the key": (
         lambda r: (
-            block_group(r, pool={"instance-type": "p6e-gb200.36xlarge", "reservation-type": "capacity-block"}),
+            block_group(r, pool={"instance-type": "p6-b300.48xlarge", "reservation-type": "capacity-block"}),
             data(r).update(KeyName="k"),
         ),
         "ssh-key",
@@ -125,7 +146,7 @@ GROUP_FAULTS: dict[str, tuple[Edit, str, str]] = {
     "a group that takes instances": (
         lambda r: block_group(
             r,
-            pool={"instance-type": "p6e-gb200.36xlarge", "reservation-type": "capacity-block"},
+            pool={"instance-type": "p6-b300.48xlarge", "reservation-type": "capacity-block"},
             allowed="AWS::EC2::Instance",
         ),
         "reservation-group",
@@ -160,8 +181,119 @@ GROUP_FAULTS: dict[str, tuple[Edit, str, str]] = {
         "error",
     ),
     "Bottlerocket on GB200": (
-        lambda r: r["Rack"].update(AmiType="BOTTLEROCKET_ARM_64_NVIDIA"),
+        lambda r: (r["Rack"].update(AmiType="BOTTLEROCKET_ARM_64_NVIDIA"), data(r).pop("UserData")),
         "ami-architecture",
+        "warning",
+    ),
+    "MIME for Bottlerocket": (lambda r: bottlerocket(r, "MIME-Version: 1.0\n"), "bottlerocket", "error"),
+    "a script for Bottlerocket": (lambda r: bottlerocket(r, "#!/bin/bash\n"), "bottlerocket", "error"),
+    "a table twice for Bottlerocket": (lambda r: bottlerocket(r, "[settings]\n[settings]\n"), "bottlerocket", "error"),
+    "Bottlerocket's images on its system's volume": (
+        lambda r: (bottlerocket(r, "[settings]\n"), data(r)["BlockDeviceMappings"][0]["Ebs"].update(VolumeSize=500)),
+        "bottlerocket",
+        "error",
+    ),
+    "a volume that Bottlerocket doesn't have": (
+        lambda r: (bottlerocket(r, "[settings]\n"), data(r)["BlockDeviceMappings"][0].update(DeviceName="xvdb")),
+        "bottlerocket",
+        "error",
+    ),
+    "TOML for Amazon Linux": (
+        lambda r: data(r).update(UserData={"Fn::Base64": "[settings.kubernetes]\n"}),
+        "user-data-mime",
+        "error",
+    ),
+    "a custom image that nobody names": (lambda r: r["Rack"].update(AmiType="CUSTOM"), "custom-image", "error"),
+    "a version beside an image": (
+        lambda r: (
+            r["Rack"].update(AmiType="CUSTOM", Version="1.34"),
+            data(r).update(ImageId="ami-0123456789abcdef0"),
+        ),
+        "custom-image",
+        "error",
+    ),
+    "a custom image without user data": (
+        lambda r: (
+            r["Rack"].update(AmiType="CUSTOM"),
+            data(r).update(ImageId="ami-0123456789abcdef0"),
+            data(r).pop("UserData"),
+        ),
+        "custom-image",
+        "warning",
+    ),
+    "a group of reservations for a managed node group": (
+        lambda r: target(r, CapacityReservationResourceGroupArn="arn:aws:resource-groups:us-east-1:1:group/a"),
+        "block-target",
+        "error",
+    ),
+    "a group of reservations in a Local Zone": (
+        lambda r: (
+            auto_scaling(r, LaunchTemplate=LAUNCH, VPCZoneIdentifier=[{"Ref": "Subnet"}]),
+            target(r, CapacityReservationResourceGroupArn="arn:aws:resource-groups:us-east-1:1:group/a"),
+        ),
+        "block-target",
+        "error",
+    ),
+    "two node groups on one block": (
+        lambda r: add(r, "Second", "AWS::EKS::Nodegroup", **{**r["Rack"], "NodegroupName": "second", "Tags": FOLLOWS}),
+        "shared-reservation",
+        "error",
+    ),
+    "more nodes than are reserved": (
+        lambda r: (on_demand(r), r["Rack"]["ScalingConfig"].update(MaxSize=3)),
+        "shared-reservation",
+        "error",
+    ),
+    "more nodes than the block has": (lambda r: r[""].update(Metadata=half_a_block()), "shared-reservation", "error"),
+    "no update strategy on a block": (lambda r: r["Rack"].pop("UpdateConfig"), "update-strategy", "warning"),
+    "the default strategy on a reservation": (
+        lambda r: (on_demand(r), r["Rack"].update(UpdateConfig={"UpdateStrategy": "DEFAULT"})),
+        "update-strategy",
+        "warning",
+    ),
+    "a label that EKS reserves": (
+        lambda r: r["Rack"].update(Labels={"node-role.kubernetes.io/gpu": "true"}),
+        "reserved-labels",
+        "error",
+    ),
+    "a label that only some of EKS reserves": (
+        lambda r: r["Rack"].update(Labels={"node.kubernetes.io/kind": "gpu"}),
+        "reserved-labels",
+        "warning",
+    ),
+    "a desired size of none that a schedule raises": (
+        lambda r: (r["Rack"]["ScalingConfig"].update(DesiredSize=0), r["Rack"].update(Tags=FOLLOWS)),
+        "desired-size-with-block",
+        "warning",
+    ),
+    "an Auto Scaling group that is filled and states none": (
+        lambda r: (
+            auto_scaling(r, LaunchTemplate=LAUNCH, VPCZoneIdentifier=[{"Ref": "Subnet"}], DesiredCapacity="0"),
+            add(
+                r,
+                "Filled",
+                "AWS::AutoScaling::ScheduledAction",
+                AutoScalingGroupName={"Ref": "Fleet"},
+                DesiredCapacity=18,
+                StartTime="2026-12-01T11:35:00Z",
+            ),
+        ),
+        "desired-size-with-block",
+        "warning",
+    ),
+    "the tag of an earlier release alone": (
+        lambda r: (
+            r[""]["Resources"].pop("Emptied"),
+            r["Rack"].update(
+                Tags={"ultrafleet:schedule": "capacity-blocks", "ultrafleet:capacity-block-group": "prod-rack"}
+            ),
+        ),
+        "pool-not-drained",
+        "warning",
+    ),
+    "the tag of another block": (
+        lambda r: r["Rack"].update(Tags={**FOLLOWS, "ultrafleet:capacity-reservation": "cr-0bbbbbbbbbbbbbbb1"}),
+        "pool-not-drained",
         "warning",
     ),
     "a P6e without launch template": (
@@ -174,15 +306,19 @@ GROUP_FAULTS: dict[str, tuple[Edit, str, str]] = {
         "error",
     ),
     "PCS on demand": (
-        lambda r: add(
-            r,
-            "Slurm",
-            "AWS::PCS::ComputeNodeGroup",
-            CustomLaunchTemplate={"TemplateId": {"Ref": "Template"}, "Version": "1"},
-            InstanceConfigs=[{"InstanceType": "p6e-gb200.36xlarge"}],
-            PurchaseOption="ONDEMAND",
-            ScalingConfiguration={"MinInstanceCount": 0, "MaxInstanceCount": 18},
-            SubnetIds=[{"Ref": "Subnet"}],
+        lambda r: (
+            r[""]["Resources"].pop("Rack"),
+            r[""]["Resources"].pop("Emptied"),
+            add(
+                r,
+                "Slurm",
+                "AWS::PCS::ComputeNodeGroup",
+                CustomLaunchTemplate={"TemplateId": {"Ref": "Template"}, "Version": "1"},
+                InstanceConfigs=[{"InstanceType": "p6e-gb200.36xlarge"}],
+                PurchaseOption="ONDEMAND",
+                ScalingConfiguration={"MinInstanceCount": 0, "MaxInstanceCount": 18},
+                SubnetIds=[{"Ref": "Subnet"}],
+            ),
         ),
         "capacity-type",
         "error",

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from ultrafleet.policy import Template
+from ultrafleet.rules.schedule_tags import schedule_tags
 
+CR = "cr-0123456789abcdef0"
 Layout = Iterable[tuple[int, int, str]]
 ENA = "interface"
 
@@ -39,6 +41,7 @@ def launch(
 
 
 def node_group(ami: str, size: int, **properties: Any) -> dict[str, Any]:
+    on_block = properties.get("CapacityType") == "CAPACITY_BLOCK"
     return {
         "Type": "AWS::EKS::Nodegroup",
         "Properties": {
@@ -46,16 +49,16 @@ def node_group(ami: str, size: int, **properties: Any) -> dict[str, Any]:
             "NodeRole": "arn:aws:iam::111122223333:role/node",
             "AmiType": ami,
             "Subnets": ["subnet-0123456789abcdef0"],
-            "ScalingConfig": {"MinSize": 0, "MaxSize": size, "DesiredSize": 0},
+            "ScalingConfig": {"MinSize": 0, "MaxSize": size, **({} if on_block else {"DesiredSize": 0})},
+            "UpdateConfig": {"MaxUnavailable": 1, "UpdateStrategy": "MINIMAL"},
             "LaunchTemplate": {"Id": {"Ref": "Launch"}, "Version": {"Fn::GetAtt": ["Launch", "LatestVersionNumber"]}},
-            "Tags": {"ultrafleet:schedule": "capacity-blocks", "ultrafleet:drain-lead-minutes": "90"},
+            "Tags": schedule_tags(capacity_reservation_id=CR, drain_lead_minutes=90) if on_block else {"team": "ml"},
             **properties,
         },
     }
 
 
 BLOCK = {"CapacityType": "CAPACITY_BLOCK"}
-CR = "cr-0123456789abcdef0"
 
 
 def one_efa_a_card(cards: int) -> list[tuple[int, int, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 from helpers.policy_templates import GRACE, P6E, X86, efa_only, launch, node_group
 from ultrafleet.policy import Template
 from ultrafleet.review import Revision
+from ultrafleet.rules.schedule_tags import schedule_tags
 from ultrafleet.templates.linking import linked
 
 Stacks = dict[str, dict[str, Any]]
@@ -31,6 +32,8 @@ def pool(
         "Id": {"Ref": template},
         "Version": {"Fn::GetAtt": [template, "LatestVersionNumber"]},
     }
+    if block:
+        group["Properties"]["Tags"] = schedule_tags(capacity_reservation_id=block, drain_lead_minutes=90)
     group["Properties"]["ClusterName"] = "fleet"
     group["Properties"]["Labels"] = {"pool": name}
     group["Properties"]["Subnets"] = [{"Fn::ImportValue": "subnet-a"}]

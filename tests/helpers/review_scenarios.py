@@ -2,6 +2,7 @@
 
 from helpers.policy_templates import GRACE, NEURON, P6E
 from helpers.review_access_scenarios import ACCESS_BEFORE, ACCESS_SCENARIOS
+from helpers.review_block_scenarios import BLOCK_BEFORE, BLOCK_SCENARIOS
 from helpers.review_fleet import (
     A_DATA,
     GB200,
@@ -42,6 +43,7 @@ NAMED_VERSION = of("racks", "RackA", "LaunchTemplate", "Version", value="7")
 
 SCENARIOS: dict[str, Scenario] = {
     **ACCESS_SCENARIOS,
+    **BLOCK_SCENARIOS,
     **RULE_SCENARIOS,
     "nothing": Scenario(edit=lambda _: None, says=("None found.", "0 of 3 pools change")),
     "a rack is added": Scenario(
@@ -103,7 +105,7 @@ SCENARIOS: dict[str, Scenario] = {
         edit=of("racks", "RackA", "Tags", value={"team": "ml"}),
         hazards=frozenset({("notice", "schedule-orders", RACK_A)}),
         changed=A,
-        says=("the block schedule no longer scales the pool",),
+        says=("the block schedule no longer scales the node group",),
     ),
     "a reservation is swapped": Scenario(
         edit=of(
@@ -246,6 +248,7 @@ SCENARIOS: dict[str, Scenario] = {
 
 BEFORE: dict[str, Edit] = {
     **ACCESS_BEFORE,
+    **BLOCK_BEFORE,
     **RULE_BEFORE,
     "a reservation is swapped in a version that the pool doesn't name": NAMED_VERSION,
     "a pool names another version": NAMED_VERSION,

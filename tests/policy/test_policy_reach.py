@@ -92,7 +92,10 @@ class TestLoops:
 
     @pytest.mark.parametrize("collection", [["required", "optional"], {"Ref": "Names"}])
     def test_are_written_out(self, collection: Any) -> None:
-        assert found(self.content(collection)) == {("Launchoptional", "imdsv2", "error")}
+        assert found(self.content(collection)) == {
+            ("Launchoptional", "imdsv2", "error"),
+            ("Rackoptional", "shared-reservation", "error"),
+        }
 
     def test_inside_of_each_other(self) -> None:
         inner = {"Fn::ForEach::Inner": ["B", ["x", "y"], {"${A}&{B}": {"Type": "AWS::SNS::Topic"}}]}
@@ -179,7 +182,7 @@ class TestImages:
     def test_a_public_parameter_names_the_architecture(self) -> None:
         path = "/aws/service/eks/optimized-ami/1.34/amazon-linux-2023/x86_64/nvidia/recommended/image_id"
         parameter = {"Type": "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>", "Default": path}
-        resources = rack(ImageId={"Ref": "Ami"})
+        resources = rack(ImageId={"Ref": "Ami"}, UserData="TUlNRS1WZXJzaW9uOiAxLjAK")
         del resources["Rack"]["Properties"]["AmiType"]
         assert found({"Parameters": {"Ami": parameter}, "Resources": resources}) == {
             ("Launch", "ami-architecture", "error")

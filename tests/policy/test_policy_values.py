@@ -123,7 +123,7 @@ def test_a_crash_is_no_finding(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         rack(InstanceType=DYNAMIC),
         rack_group(AmiType=DYNAMIC),
         rack_group(CapacityType=DYNAMIC),
-        rack_group(ScalingConfig={"MinSize": 0, "MaxSize": DYNAMIC, "DesiredSize": 0}),
+        rack_group(ScalingConfig={"MinSize": 0, "MaxSize": DYNAMIC}),
         rack_group(ReleaseVersion=DYNAMIC),
     ],
 )
@@ -286,7 +286,8 @@ class TestImages:
         [("BOTTLEROCKET_x86_64", True), ("BOTTLEROCKET_x86_64_NVIDIA", False), ("AL2023_x86_64_STANDARD", True)],
     )
     def test_of_gpus_have_a_driver(self, ami: str, *, fails: bool) -> None:
-        pool = {"Launch": launch("p5en.48xlarge", P5EN), "Pool": node_group(ami, 4)}
+        volume = {"VolumeSize": 100, "Encrypted": True}
+        pool = {"Launch": launch("p5en.48xlarge", P5EN, volume=volume), "Pool": node_group(ami, 4)}
         assert found({"Resources": pool}) == ({("Pool", "ami-architecture", "error")} if fails else set())
 
     def test_that_the_launch_template_names_are_mended_there(self) -> None:
@@ -294,7 +295,9 @@ class TestImages:
             "{{resolve:ssm:/aws/service/eks/optimized-ami/1.34/amazon-linux-2023/x86_64/standard/recommended/image_id}}"
         )
         pool = {
-            "Launch": launch("p5en.48xlarge", P5EN, ImageId=f"{{{{resolve:ssm:{path}}}}}"),
+            "Launch": launch(
+                "p5en.48xlarge", P5EN, ImageId=f"{{{{resolve:ssm:{path}}}}}", UserData="TUlNRS1WZXJzaW9uOiAxLjAK"
+            ),
             "Pool": node_group(X86, 4),
         }
         del pool["Pool"]["Properties"]["AmiType"]
@@ -310,9 +313,8 @@ class TestMarkets:
         assert found(rack(**both)) == {("Launch", "market-and-reservation", "error")}
 
     def test_a_group_is_named_by_its_arn(self) -> None:
-        assert found(rack(**self.target(CapacityReservationResourceGroupArn=CR))) == {
-            ("Launch", "reservation-id", "error")
-        }
+        content = rack(**self.target(CapacityReservationResourceGroupArn=CR))
+        assert found(content) == {("Launch", "reservation-id", "error"), ("Launch", "block-target", "error")}
 
     def test_a_type_is_sold_in_some_markets_only(self) -> None:
         resources = {"Launch": launch("trn2u.48xlarge", P5EN, InstanceMarketOptions={"MarketType": "spot"})}

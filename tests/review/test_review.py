@@ -36,7 +36,7 @@ def told(found: Iterable[Hazard]) -> set[tuple[str, str, str]]:
 def test_tells(name: str) -> None:
     scenario, review = SCENARIOS[name], reviewed(name)
     assert told(review.hazards) == scenario.hazards
-    assert {one.pool.title for one in review.pools if one.state is not State.UNCHANGED} == scenario.changed
+    assert {one.title for one in review.pools if one.state is not State.UNCHANGED} == scenario.changed
     base, head = review.compared.base_fleet, review.compared.head_fleet
     more = (
         head.ultraservers - base.ultraservers,

@@ -40,7 +40,7 @@ def _market(template: Template) -> Iterator[Problem]:
             yield Problem(
                 logical_id,
                 "MarketType is capacity-block without a CapacityReservationTarget, expected the block's reservation: "
-                "add CapacityReservationId or CapacityReservationResourceGroupArn",
+                "add CapacityReservationId",
             )
         elif market == BLOCK_MARKET and preference == "none":
             yield Problem(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from ultrafleet.catalog import limits
@@ -14,6 +15,7 @@ from ultrafleet.templates.template import Template
 MAX_RESOURCES: Final = limits.STACK_RESOURCES.value
 MAX_BYTES: Final = limits.TEMPLATE_BYTES.value
 MAX_NODE_GROUPS: Final = limits.NODE_GROUPS_PER_CLUSTER.value
+MOST_NODE_GROUPS: Final = limits.NODE_GROUPS_PER_CLUSTER_MAXIMUM.value
 MAX_NODES: Final = limits.NODES_PER_NODE_GROUP.value
 _GROUP_RULES: Final = limits.SECURITY_GROUP_RULES.value
 
@@ -41,10 +43,19 @@ def _unread(template: Template) -> Iterator[Problem]:
 def _node_groups(template: Template) -> Iterator[Problem]:
     clusters = Counter(repr(group.get("ClusterName")) for group in template.of_type(NODE_GROUP))
     for count in clusters.values():
-        if count > MAX_NODE_GROUPS:
+        if count > MOST_NODE_GROUPS:
+            yield Problem(
+                "",
+                f"a cluster has {count} node groups, expected at most {MOST_NODE_GROUPS} whatever the quota "
+                f"({limits.NODE_GROUPS_PER_CLUSTER_MAXIMUM.source}): make a second cluster, or take out those whose "
+                "blocks are over",
+                Severity.ERROR,
+            )
+        elif count > MAX_NODE_GROUPS:
             yield Problem(
                 "",
                 f"a cluster has {count} node groups, expected at most {MAX_NODE_GROUPS} by default: raise the quota",
+                Severity.WARNING,
             )
 
 
@@ -92,9 +103,12 @@ RULES = (
     PolicyRule(
         id="node-group-quota",
         number=44,
-        severity=Severity.WARNING,
+        severity=Severity.ERROR,
         protects_from=f"a deployment that stops after {MAX_NODE_GROUPS} node groups",
-        source=limits.source("limit/eks/node-groups-per-cluster"),
+        source=replace(
+            limits.source("limit/eks/node-groups-per-cluster"),
+            also=(limits.source("limit/eks/node-groups-per-cluster-maximum"),),
+        ),
         remedy="ask for a higher quota, or use several clusters",
         check=_node_groups,
     ),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ultrafleet.catalog import UltraServerType
 from ultrafleet.catalog.eks import AmiType
-from ultrafleet.catalog.source import Confidence, Source
+from ultrafleet.catalog.source import Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.rules.zones import REGION_PATTERN
 from ultrafleet.templates.intrinsics import Unknown, text_of
@@ -199,24 +199,6 @@ def _zone(template: Template) -> Iterator[Problem]:
                     )
 
 
-def _desired_size(template: Template) -> Iterator[Problem]:
-    for group in groups(template, NODE_GROUP, AUTO_SCALING_GROUP):
-        path = ("ScalingConfig", "DesiredSize") if group.is_managed else ("DesiredCapacity",)
-        least = ("ScalingConfig", "MinSize") if group.is_managed else ("MinSize",)
-        sizes = {".".join(part): group.resource.get(*part) for part in (path, least)}
-        for name, stated in sizes.items():
-            size = as_int(stated)
-            if group.is_for_block and isinstance(stated, Unknown):
-                yield cannot_tell(group.logical_id, name, stated.reason)
-            elif group.is_for_block and size:
-                yield Problem(
-                    group.logical_id,
-                    f"{name} is {size} with a capacity block, expected 0: before the block starts and after it ends "
-                    "every launch fails, let a schedule set the size",
-                )
-                break
-
-
 RULES = (
     PolicyRule(
         id="capacity-type",
@@ -271,23 +253,5 @@ RULES = (
         source=Source("EC2 user guide, P6e-GB200 in the Dallas Local Zone"),
         remedy="a subnet in the type's zone",
         check=_zone,
-    ),
-    PolicyRule(
-        id="desired-size-with-block",
-        number=22,
-        severity=Severity.WARNING,
-        protects_from="launch errors until the block is active, and a stack update that undoes what a schedule set",
-        source=Source(
-            "EKS user guide, Capacity Blocks",
-            also=(
-                Source(
-                    "containers-roadmap #1259",
-                    Confidence.MEDIUM,
-                    "https://github.com/aws/containers-roadmap/issues/1259",
-                ),
-            ),
-        ),
-        remedy="a desired and a least size of 0, and a schedule that knows the block",
-        check=_desired_size,
     ),
 )

@@ -15,7 +15,7 @@ from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.errors import FleetError
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.rules.block_clock import EVICTION_MINUTES, least_drain_lead_minutes, validate_drain_lead_minutes
-from ultrafleet.rules.schedule_tags import LEAD_TAG, SCHEDULE_TAG
+from ultrafleet.rules.schedule_tags import LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
 from ultrafleet.templates.intrinsics import text_of
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, NODE_GROUP, NodeGroup, groups
@@ -117,14 +117,44 @@ def _not_drained(template: Template) -> Iterator[Problem]:
     for group in groups(template, NODE_GROUP, AUTO_SCALING_GROUP):
         if not group.is_for_block or not _is_rack(group):
             continue
-        tagged = group.resource.get("Tags", SCHEDULE_TAG) is not None
+        tagged = all(group.resource.get("Tags", tag) is not None for tag in (SCHEDULE_TAG, RESERVATION_TAG))
         if not (tagged or named & set(_names(group)) or unnamed or id(group.resource) in acted):
+            half = group.resource.get("Tags", SCHEDULE_TAG) is not None
+            untagged = f" (tag {SCHEDULE_TAG} counts only with {RESERVATION_TAG})" if half else ""
             yield Problem(
                 group.logical_id,
-                "no schedule in the template scales it to zero before its block ends, expected one: EC2 terminates an "
+                f"no schedule in the template scales it to zero before its block ends{untagged}, expected one: EC2 "
+                "terminates an "
                 f"UltraServer's instances from {in_minutes(CapacityBlockRules.ULTRASERVER_RECLAIM)} minutes before, "
                 f"and EKS's own scale-down comes at {in_minutes(CapacityBlockRules.EKS_SCALE_DOWN)}",
             )
+
+
+def _of_another_block(template: Template) -> Iterator[Problem]:
+    """A node group whose tag names another reservation than the one that it launches into."""
+    for group in groups(template, NODE_GROUP):
+        tag = group.resource.get("Tags", RESERVATION_TAG)
+        target = group.launch.reservation if group.launch is not None else None
+        if isinstance(tag, str) and isinstance(target, str) and tag != target:
+            yield Problem(
+                group.logical_id,
+                f"tag {RESERVATION_TAG} is {tag} and the launch template targets {target}, expected one reservation: "
+                "the schedule follows the first, and nodes are in the second, change one",
+            )
+
+
+def fills(template: Template, group: NodeGroup) -> bool:
+    """True if something gives the group nodes: this library's block schedule, or an order of the template."""
+    if group.resource.get("Tags", SCHEDULE_TAG) is not None:
+        return True
+    orders = [order for schedule in template.of_type(_SCHEDULE) if (order := order_of(schedule)) is not None]
+    if any(order.size and order.group in _names(group) for order in orders):
+        return True
+    return any(
+        template.referred(action.get("AutoScalingGroupName")) is group.resource
+        and any(as_int(action.get(key)) for key in ("DesiredCapacity", "MinSize"))
+        for action in template.of_type(_ACTION)
+    )
 
 
 def _own_names(template: Template) -> set[str]:
@@ -207,13 +237,13 @@ RULES = (
         id="pool-not-drained",
         number=26,
         severity=Severity.WARNING,
-        protects_from="a rack that runs until EC2 terminates it",
+        protects_from="a rack that runs until EC2 terminates it, or is drained by another block's end",
         source=Source(
             "EC2 and EKS user guides, Capacity Blocks: times",
             also=(Source("that nothing else does it", Confidence.MEDIUM),),
         ),
         remedy="a block schedule of this library, or an AWS::Scheduler::Schedule of your own",
-        check=_not_drained,
+        check=lambda template: (problem for rule in (_not_drained, _of_another_block) for problem in rule(template)),
     ),
     PolicyRule(
         id="schedule",

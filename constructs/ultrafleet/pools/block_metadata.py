@@ -26,10 +26,11 @@ def add_overlap_note(scope: Construct, pool_name: str, blocks: Sequence[Capacity
         cdk.Annotations.of(scope).add_info_v2("ultrafleet:overlapping-blocks", note)
 
 
-def _metadata(block: CapacityBlock) -> dict[str, str | int]:
+def _metadata(block: CapacityBlock) -> dict[str, str | int | bool]:
     moments = {"start": block.start, "end": block.end}
     return {
         "id": block.capacity_reservation_id,
         "instances": block.instance_count,
         **{name: moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for name, moment in moments.items()},
+        **({"existing_node_group": True} if block.existing_node_group is not None else {}),
     }

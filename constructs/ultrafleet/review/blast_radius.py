@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ultrafleet.review.changes import Change
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Key, Pool
+from ultrafleet.review.totals import total
 from ultrafleet.review.workloads import queues_in
 
 
@@ -16,20 +17,22 @@ class Touched:
 
     Attributes:
         what: types of the resources, such as `EKS::Nodegroup`.
-        pools: pools that depend on one of them, in the order of the fleet.
+        pools: groups of nodes that depend on one of them, in the order of the fleet.
+        ultraservers: UltraServers of their pools at once, at most.
         queues: queues that may place jobs on those.
         teams: teams behind the queues.
     """
 
     what: tuple[str, ...]
     pools: tuple[Pool, ...]
+    ultraservers: int
     queues: tuple[str, ...]
     teams: tuple[str, ...]
 
     @property
-    def ultraservers(self) -> int:
-        """UltraServers of the pools."""
-        return sum(pool.ultraservers for pool in self.pools)
+    def pool_titles(self) -> tuple[str, ...]:
+        """Pools of the groups."""
+        return tuple(dict.fromkeys(pool.pool_title for pool in self.pools))
 
 
 def blast_radius(compared: Comparison) -> list[Touched]:
@@ -43,7 +46,7 @@ def blast_radius(compared: Comparison) -> list[Touched]:
     for keys, types in by_pools.items():
         together[tuple(sorted(types))].update(dict.fromkeys(keys))
     found = [_touched(compared, what, compared.in_order(keys)) for what, keys in together.items()]
-    return sorted(found, key=lambda touched: (-len(touched.pools), touched.what))
+    return sorted(found, key=lambda touched: (-len(touched.pool_titles), touched.what))
 
 
 def touched_pools(compared: Comparison, change: Change) -> list[Pool]:
@@ -63,6 +66,10 @@ def _touched(compared: Comparison, what: tuple[str, ...], pools: Iterable[Pool])
     return Touched(
         what=what,
         pools=own,
+        ultraservers=sum(
+            total([pool for pool in own if pool.identity == identity], compared.as_of).ultraservers
+            for identity in dict.fromkeys(pool.identity for pool in own)
+        ),
         queues=tuple(sorted({queue for side in users for queue in side.queues})),
         teams=tuple(sorted({team for side in users for team in side.teams})),
     )

@@ -1,6 +1,7 @@
 """Hazards of capacity blocks: those that end, and those that no other block follows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -16,16 +17,38 @@ NOTICE: Final = timedelta(days=14)
 """Days before the end of a pool's last block from which a review reports it (ours: time to find and buy another)."""
 
 
-def _last_blocks(compared: Comparison) -> Iterator[tuple[Pool, BlockWindow, timedelta]]:
-    """Pools that follow blocks, with the last of them and the time until it ends."""
-    for pool in compared.head_fleet.pools:
-        if pool.windows and not pool.held:
-            last = _last(pool)
-            yield pool, last, last.end - compared.as_of
+@dataclass(frozen=True, kw_only=True)
+class _Last:
+    """The last block of a pool.
+
+    Attributes:
+        groups: groups of the pool.
+        block: the block that ends last.
+        left: time until then.
+    """
+
+    groups: Sequence[Pool]
+    block: BlockWindow
+    left: timedelta
+
+    def told(self, message: str) -> Occurrence:
+        """An occurrence in the pool."""
+        return Occurrence(
+            subject=self.groups[0].pool_title, message=message, keys=tuple(group.key for group in self.groups)
+        )
 
 
-def _last(pool: Pool) -> BlockWindow:
-    return max(pool.windows, key=lambda window: window.end)
+def _last_blocks(compared: Comparison) -> Iterator[_Last]:
+    """Pools that follow blocks, with the last of them."""
+    for groups in compared.head_fleet.whole_pools.values():
+        last = _last(groups)
+        if last is not None and not any(group.held for group in groups):
+            yield _Last(groups=groups, block=last, left=last.end - compared.as_of)
+
+
+def _last(groups: Sequence[Pool]) -> BlockWindow | None:
+    windows = (window for group in groups for window in group.windows)
+    return max(windows, key=lambda window: window.end, default=None)
 
 
 def _end(block: BlockWindow) -> str:
@@ -33,24 +56,30 @@ def _end(block: BlockWindow) -> str:
 
 
 def _over(compared: Comparison) -> Iterator[Occurrence]:
-    for pool, last, left in _last_blocks(compared):
-        if left <= timedelta(0):
-            yield of_pool(
-                pool, f"its last block has ended ({_end(last)}): it stays empty, add a block or remove the pool"
+    for last in _last_blocks(compared):
+        if last.left <= timedelta(0):
+            yield last.told(
+                f"its last block has ended ({_end(last.block)}): it stays empty, add a block or remove the pool"
             )
+    known = {name for pool in compared.base_fleet.pools for name in pool.reservations}
+    for pool in compared.head_fleet.pools:
+        for window in pool.windows:
+            if window.capacity_reservation_id not in known and window.end <= compared.as_of:
+                yield of_pool(pool, f"the block that it newly has is over ({_end(window)}): leave it out")
 
 
 def _without_successor(compared: Comparison) -> Iterator[Occurrence]:
-    lasts = {pool.key: _last(pool).capacity_reservation_id for pool in compared.base_fleet.pools if pool.windows}
-    for pool, last, left in _last_blocks(compared):
-        known = {window.capacity_reservation_id for window in pool.windows}
-        lost = lasts.get(pool.key, last.capacity_reservation_id) not in known
-        if left > timedelta(0) and (left <= NOTICE or lost):
-            yield of_pool(
-                pool,
-                f"its last block ends in {left.days} day{'' if left.days == 1 else 's'} and none follows "
-                f"({_end(last)}): extend it (EC2 accepts that from {CapacityBlockRules.EARLIEST_EXTENSION.days} days "
-                "to one hour before), or add a block",
+    lasts = {identity: _last(groups) for identity, groups in compared.base_fleet.whole_pools.items()}
+    for last in _last_blocks(compared):
+        known = {window.capacity_reservation_id for group in last.groups for window in group.windows}
+        was = lasts.get(last.groups[0].identity)
+        lost = was is not None and was.capacity_reservation_id not in known and was.end > last.block.end
+        if last.left > timedelta(0) and (last.left <= NOTICE or lost):
+            days = last.left.days
+            yield last.told(
+                f"its last block ends in {days} day{'' if days == 1 else 's'} and none follows "
+                f"({_end(last.block)}): extend it (EC2 accepts that from "
+                f"{CapacityBlockRules.EARLIEST_EXTENSION.days} days to one hour before), or add a block"
             )
 
 
@@ -70,7 +99,7 @@ RULES: Final = (
     HazardRule(
         id="block-over",
         level=Level.NOTICE,
-        protects_from="a pool that stays empty because all of its blocks have ended",
+        protects_from="a pool that stays empty because its blocks have ended, and a block that is added too late",
         source=Source("EC2 user guide, Capacity Blocks for ML: a block ends at its end date"),
         remedy="add a block or remove the pool",
         check=_over,

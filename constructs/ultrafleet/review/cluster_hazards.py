@@ -52,18 +52,6 @@ def _upgraded(compared: Comparison) -> Iterator[Occurrence]:
             yield of_change(item.change, message)
 
 
-def refused_versions(compared: Comparison) -> Iterator[Occurrence]:
-    """Versions that EKS refuses: more than one minor version up, and any down."""
-    for item in compared.changed_resources:
-        minor = version_change(item)
-        if minor is not None and minor[1] > minor[0] + 1:
-            message = f"{versions(item.change)}: EKS refuses it, expected one minor version at a time"
-            yield of_change(item.change, message)
-        elif minor is not None and minor[1] < minor[0]:
-            message = f"{versions(item.change)}: EKS refuses it, but for a rollback within 7 days of the upgrade"
-            yield of_change(item.change, message)
-
-
 def _uninstalled(compared: Comparison) -> Iterator[Occurrence]:
     for item in compared.changed_resources:
         change = item.change

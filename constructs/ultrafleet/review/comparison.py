@@ -33,6 +33,8 @@ class ChangedResource:
 class Comparison:
     """Two revisions.
 
+    `pools` and what is named after it are groups of nodes: a pool of several blocks has a group for each.
+
     Attributes:
         base: as it is.
         head: as it will be.
@@ -51,12 +53,12 @@ class Comparison:
     @cached_property
     def base_fleet(self) -> Fleet:
         """Pools as they are."""
-        return fleet_of(self.base)
+        return fleet_of(self.base, self.as_of)
 
     @cached_property
     def head_fleet(self) -> Fleet:
         """Pools as they will be."""
-        return fleet_of(self.head)
+        return fleet_of(self.head, self.as_of, known=self.base_fleet.pools)
 
     @cached_property
     def stacks(self) -> list[StackChange]:
@@ -86,6 +88,15 @@ class Comparison:
     def pools(self) -> list[tuple[Pool | None, Pool | None]]:
         """Pools before and after."""
         return matched(self.base_fleet, self.head_fleet)
+
+    @cached_property
+    def users_of_reservations(self) -> dict[str, list[Pool]]:
+        """Groups of the head by the reservations that they launch into."""
+        found: dict[str, list[Pool]] = defaultdict(list)
+        for pool in self.head_fleet.pools:
+            for reservation in pool.reservations:
+                found[reservation].append(pool)
+        return dict(found)
 
     @cached_property
     def titles(self) -> dict[Key, Pool]:
@@ -124,7 +135,7 @@ class Comparison:
     def owner(self, change: Change) -> Pool | None:
         """The one pool that depends on a resource that changes, or else the only one of its stack."""
         pools = self.pools_on(change.key) or self.pools_of_stacks.get(change.key[0], [])
-        return pools[0] if len({pool.title for pool in pools}) == 1 else None
+        return pools[0] if len({pool.pool_title for pool in pools}) == 1 else None
 
     @cached_property
     def _users(self) -> tuple[dict[Key, Users], dict[Key, Users]]:

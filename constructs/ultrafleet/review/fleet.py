@@ -1,13 +1,17 @@
-"""The fleet that templates amount to: its pools, in UltraServers, accelerators, nodes and money."""
+"""The fleet that templates amount to: its groups of accelerator nodes, and the pools that they make up."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 
 from ultrafleet.catalog import Fact, InstanceType, PurchaseOption, UltraServerType, price
 from ultrafleet.errors import FleetError
+from ultrafleet.kubernetes.labels import POOL_LABEL
+from ultrafleet.review.totals import Total, total
 from ultrafleet.rules.schedule_tags import HOLD, SCHEDULE_TAG
 from ultrafleet.rules.zones import region_of_zone
 from ultrafleet.templates.block_metadata import BLOCKS_PREFIX, BlockWindow, read_block_windows
@@ -26,11 +30,13 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """A group of accelerator nodes.
+    """A group of accelerator nodes: a pool by itself, or the node group of one of a pool's blocks.
 
     Attributes:
         key: its group.
         name: its name.
+        pool_name: the pool that it is of: label `ultrafleet/pool` of its nodes, or else its name.
+        is_elsewhere: whether no template makes it: block metadata alone names it (`existing_node_group`).
         place: account and region, where they are known.
         cluster: its cluster's name, or the stack's where it has none.
         instance_type_name: type of its nodes, or "unknown".
@@ -52,6 +58,8 @@ class Pool:
 
     key: Key
     name: str
+    pool_name: str
+    is_elsewhere: bool = False
     place: str
     cluster: str
     instance_type_name: str
@@ -74,6 +82,20 @@ class Pool:
     def title(self) -> str:
         """Cluster and name."""
         return f"{self.cluster}/{self.name}"
+
+    @property
+    def pool_title(self) -> str:
+        """Cluster and name of its pool."""
+        return f"{self.cluster}/{self.pool_name}"
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Place and title of its pool: the same for all groups of one."""
+        return self.place, self.pool_title
+
+    def is_over(self, as_of: datetime) -> bool:
+        """True if templates say when its blocks end, and all of them have ended."""
+        return bool(self.windows) and all(window.end <= as_of for window in self.windows)
 
     @property
     def accelerators(self) -> int | None:
@@ -143,63 +165,152 @@ class Fleet:
     """All pools of a revision.
 
     Attributes:
-        pools: in the order of clusters and names.
+        pools: their groups, in the order of clusters and names.
+        as_of: the moment from which blocks count.
         strays: metadata about blocks that name no pool, or can't be read.
     """
 
     pools: tuple[Pool, ...]
+    as_of: datetime
     strays: tuple[str, ...] = ()
+
+    @cached_property
+    def whole_pools(self) -> dict[tuple[str, str], list[Pool]]:
+        """Groups by the pool that they are of."""
+        found: dict[tuple[str, str], list[Pool]] = defaultdict(list)
+        for group in self.pools:
+            found[group.identity].append(group)
+        return dict(found)
+
+    @cached_property
+    def totals(self) -> dict[tuple[str, str], Total]:
+        """What each pool amounts to at once, at most."""
+        return {identity: total(groups, self.as_of) for identity, groups in self.whole_pools.items()}
 
     @property
     def ultraservers(self) -> int:
         """Whole UltraServers."""
-        return sum(pool.ultraservers for pool in self.pools)
+        return sum(one.ultraservers for one in self.totals.values())
 
     @property
     def nodes(self) -> int:
         """Accelerator nodes at full size, as far as they are known."""
-        return sum(pool.nodes or 0 for pool in self.pools)
+        return sum(one.nodes or 0 for one in self.totals.values())
 
     @property
     def accelerators(self) -> int:
         """Accelerators at full size, as far as they are known."""
-        return sum(pool.accelerators or 0 for pool in self.pools)
+        return sum(one.accelerators or 0 for one in self.totals.values())
 
     @property
     def uncounted(self) -> tuple[str, ...]:
         """Pools whose accelerators can't be counted."""
-        return tuple(pool.title for pool in self.pools if pool.accelerators is None)
+        return tuple(title for (_, title), one in self.totals.items() if one.accelerators is None)
+
+    @property
+    def elsewhere(self) -> tuple[str, ...]:
+        """Groups that no template makes."""
+        return tuple(pool.title for pool in self.pools if pool.is_elsewhere)
 
     def by_key(self) -> dict[Key, Pool]:
-        """Pools by their groups."""
+        """Groups by their keys."""
         return {pool.key: pool for pool in self.pools}
 
 
-def fleet_of(revision: Revision) -> Fleet:
-    """The pools of a revision's templates, in the order of clusters and names."""
+def fleet_of(revision: Revision, as_of: datetime, known: Sequence[Pool] = ()) -> Fleet:
+    """The pools of a revision's templates, in the order of clusters and names.
+
+    Args:
+        revision: the templates.
+        as_of: the moment from which blocks count.
+        known: groups of an earlier revision, which say what a group is that no template makes any more. Default: none.
+    """
     stacks = {id(template): stack for stack, template in revision.stacks.items()}
     pools = [
         pool
         for stack, template in revision.stacks.items()
         for pool in _pools(template, stacks, revision.places.get(stack, ""))
     ]
+    pools += [
+        pool
+        for stack, template in revision.stacks.items()
+        for pool in _elsewhere(stack, template, [*pools, *known], revision.places.get(stack, ""))
+    ]
     return Fleet(
-        pools=tuple(sorted(pools, key=lambda pool: (pool.cluster, _natural(pool.name), pool.key))),
+        pools=tuple(sorted(pools, key=_order)),
+        as_of=as_of,
         strays=tuple(stray for stack, template in revision.stacks.items() for stray in _strays(stack, template, pools)),
+    )
+
+
+def _block_entries(template: Template) -> Iterator[tuple[str, Any]]:
+    """Names of node groups in the metadata about blocks, and what is stated of them."""
+    for key, entry in mapping(template.content.get("Metadata")).items():
+        if str(key).startswith(BLOCKS_PREFIX):
+            yield str(key).removeprefix(BLOCKS_PREFIX), mapping(entry).get("blocks")
+
+
+def _elsewhere(stack: str, template: Template, pools: Sequence[Pool], place: str) -> Iterator[Pool]:
+    """Groups that no template makes, and whose block metadata says so."""
+    own = [pool for pool in pools if pool.key[0] == stack]
+    for name, _ in _block_entries(template):
+        windows = read_block_windows(template.content.get("Metadata"), name)
+        named = tuple(window.capacity_reservation_id for window in windows)
+        if not windows or not all(window.existing_node_group for window in windows):
+            continue
+        # Blocks of one stack are of one pool in this library: the others say what its nodes are.
+        same = (pool for pool in own if pool.name == name)
+        like = next(same, own[0] if own else _unknown(stack, name, place))
+        sizes = [window.instances for window in windows if window.instances is not None]
+        nodes = max(sizes) if sizes else like.nodes
+        ultraserver, count = _ultraservers(like.instance_type, nodes)
+        yield replace(
+            like,
+            key=(stack, f"{BLOCKS_PREFIX}{name}"),
+            name=name,
+            is_elsewhere=True,
+            nodes=nodes,
+            ultraservers=count,
+            ultraserver_type=ultraserver,
+            reservations=named,
+            by_group=False,
+            windows=windows,
+        )
+
+
+def _unknown(stack: str, name: str, place: str) -> Pool:
+    """A group of which nothing but its blocks is known."""
+    return Pool(
+        key=(stack, name),
+        name=name,
+        pool_name=name,
+        place=place,
+        cluster=stack,
+        instance_type_name="unknown",
+        instance_type=None,
+        nodes=None,
+        ultraservers=0,
+        ultraserver_type=None,
+        on_blocks=True,
+        reservations=(),
+        by_group=False,
+        windows=(),
+        held=False,
+        labels={},
+        zone=None,
+        subnets=(),
+        launch_template=None,
+        launch_version=None,
     )
 
 
 def _strays(stack: str, template: Template, pools: Sequence[Pool]) -> Iterator[str]:
     """Metadata about blocks that says nothing: of no pool here, or of blocks that can't be read or aren't its own."""
     own = [pool for pool in pools if pool.key[0] == stack]
-    for key in mapping(template.content.get("Metadata")):
-        name = str(key).removeprefix(BLOCKS_PREFIX)
-        if not str(key).startswith(BLOCKS_PREFIX):
-            continue
+    for name, blocks in _block_entries(template):
         pool = next((pool for pool in own if name in (pool.name, pool.key[1])), None)
-        blocks = mapping(template.content["Metadata"][key]).get("blocks")
         if pool is None or not isinstance(blocks, list) or len(pool.windows) < len(blocks):
-            yield f"{stack}: {key}"
+            yield f"{stack}: {BLOCKS_PREFIX}{name}"
 
 
 def matched(base: Fleet, head: Fleet) -> list[tuple[Pool | None, Pool | None]]:
@@ -209,13 +320,19 @@ def matched(base: Fleet, head: Fleet) -> list[tuple[Pool | None, Pool | None]]:
     gone = {(pool.place, pool.title): pool for key, pool in before.items() if key not in after}
     for key, pool in after.items():
         if key not in before:
-            pairs.append((gone.pop((pool.place, pool.title), None), pool))
+            pairs.append((gone.pop(_same_name(pool, gone), None), pool))
     pairs += [(pool, None) for pool in gone.values()]
     return sorted(pairs, key=lambda pair: _order(pair[1] or pair[0]))
 
 
+def _same_name(pool: Pool, gone: Mapping[tuple[str, str], Pool]) -> tuple[str, str]:
+    """The group of that name; one that no template makes may be known by its stack alone."""
+    in_stack = (at for at, other in gone.items() if (other.key[0], other.name) == (pool.key[0], pool.name))
+    return next(in_stack, (pool.place, pool.title)) if pool.is_elsewhere else (pool.place, pool.title)
+
+
 def _order(pool: Pool | None) -> tuple[Any, ...]:
-    return (pool.cluster, _natural(pool.name), pool.key) if pool else ()
+    return (pool.cluster, _natural(pool.pool_name), _natural(pool.name), pool.key) if pool else ()
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
@@ -237,12 +354,14 @@ def _pool(group: NodeGroup, kind: InstanceType | None, stacks: Mapping[int, str]
     ultraserver, count = _ultraservers(kind, nodes)
     named = [name for name in group.type_names if isinstance(name, str)]
     labels = group.resource.get("Labels")
+    own_labels = {str(key): str(value) for key, value in labels.items()} if isinstance(labels, Mapping) else {}
     zones = group.zones
     reservations = tuple(_reservations(template, group))
     subnets = [made for made in map(template.referred, group.subnets) if made is not None]
     return Pool(
         key=(stack, group.logical_id),
         name=group.name,
+        pool_name=own_labels.get(POOL_LABEL, group.name),
         place=place,
         cluster=_cluster(stack, group),
         instance_type_name=str(kind) if kind else (named[0] if named else "unknown"),
@@ -255,7 +374,7 @@ def _pool(group: NodeGroup, kind: InstanceType | None, stacks: Mapping[int, str]
         by_group=_group_of_reservations(template, group) is not None,
         windows=_windows(template, group, reservations),
         held=group.resource.get("Tags", SCHEDULE_TAG) == HOLD if group.resource.type == NODE_GROUP else False,
-        labels={str(key): str(value) for key, value in labels.items()} if isinstance(labels, Mapping) else {},
+        labels=own_labels,
         zone=zones[0] if zones else None,
         subnets=tuple((stacks[id(made.template)], made.logical_id) for made in subnets),
         launch_template=_launch_key(group, stacks),

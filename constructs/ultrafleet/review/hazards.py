@@ -10,6 +10,7 @@ from ultrafleet.review import (
     launch_hazards,
     network_hazards,
     pool_hazards,
+    removal_hazards,
     reservation_hazards,
     resource_hazards,
 )
@@ -17,6 +18,7 @@ from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.hazard import Hazard, HazardRule, Level
 
 HAZARD_RULES: Final[tuple[HazardRule, ...]] = (
+    *removal_hazards.RULES,
     *pool_hazards.RULES,
     *launch_hazards.RULES,
     *reservation_hazards.RULES,

@@ -14,7 +14,7 @@ from ultrafleet.templates.update_effects import Effect
 
 def _type_changed(pool: PoolChange) -> Iterator[Occurrence]:
     before, after = pool.before, pool.after
-    if before.instance_type_name != after.instance_type_name:
+    if before.instance_type_name != after.instance_type_name and not after.is_elsewhere:
         at_once = pool.replaces_nodes or before.launch_template != after.launch_template
         yield of_pool(
             after,

@@ -5,16 +5,19 @@ import binascii
 import ipaddress
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from ultrafleet.catalog import CapacityBlockRules
 from ultrafleet.errors import FleetError
 from ultrafleet.layout import Interface
-from ultrafleet.policy.limit_rules import MAX_BYTES, MAX_NODE_GROUPS, MAX_NODES, MAX_RESOURCES
-from ultrafleet.review.fleet import Fleet, cluster_name
+from ultrafleet.policy.limit_rules import MAX_BYTES, MAX_NODE_GROUPS, MAX_NODES, MAX_RESOURCES, MOST_NODE_GROUPS
+from ultrafleet.review.fleet import Fleet, Key, cluster_name
+from ultrafleet.review.totals import at_peak
 from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES, NodeIpDemand, PoolIpDemand, node_ip_demand, subnet_ip_budget
+from ultrafleet.templates.block_metadata import BlockWindow
 from ultrafleet.templates.intrinsics import text_of
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups
@@ -77,7 +80,7 @@ def limits(base: Revision, base_fleet: Fleet, head: Revision, head_fleet: Fleet)
 
 
 def _usage(revision: Revision, fleet: Fleet) -> Iterator[tuple[tuple[str, str], tuple[int, int]]]:
-    node_groups: Counter[str] = Counter()
+    node_groups = Counter(pool.cluster for pool in fleet.pools if pool.is_elsewhere)
     of_groups: dict[str, int] = {}
     for stack, template in revision.stacks.items():
         for group in template.of_type(NODE_GROUP):
@@ -93,11 +96,17 @@ def _usage(revision: Revision, fleet: Fleet) -> Iterator[tuple[tuple[str, str], 
     yield from _largest("nodes", "node group", of_groups, MAX_NODES)
     for cluster, count in node_groups.items():
         yield ("node groups", cluster), (count, MAX_NODE_GROUPS)
-    single = sum(pool.nodes or 0 for pool in fleet.pools if pool.on_blocks and pool.ultraserver_type is None)
+        if count > MAX_NODE_GROUPS:
+            yield ("node groups, whatever the quota", cluster), (count, MOST_NODE_GROUPS)
+    single = sum(
+        fleet.totals[identity].nodes or 0
+        for identity, groups_ in fleet.whole_pools.items()
+        if any(group.on_blocks and group.ultraserver_type is None for group in groups_)
+    )
     if single:
         most = CapacityBlockRules.MAX_INSTANCES_ON_A_DATE
         yield ("instances on blocks on one date", "the organisation"), (single, most)
-    yield from _addresses(revision)
+    yield from _addresses(revision, fleet)
 
 
 def _largest(
@@ -111,13 +120,31 @@ def _largest(
             yield (name, where), (count, most)
 
 
-def _addresses(revision: Revision) -> Iterator[tuple[tuple[str, str], tuple[int, int]]]:
-    """Addresses of the subnets that templates make, at full size of the groups in them."""
+@dataclass(frozen=True)
+class _Use:
+    """Use of a subnet by a group of nodes at full size.
+
+    Attributes:
+        pool: the pool that the group is of.
+        windows: when its blocks run; none for a group that always may.
+        demand: addresses that it takes.
+        pods: pods that a node takes; None where no template says it.
+    """
+
+    pool: object
+    windows: tuple[BlockWindow, ...]
+    demand: PoolIpDemand
+    pods: int | None
+
+
+def _addresses(revision: Revision, fleet: Fleet) -> Iterator[tuple[tuple[str, str], tuple[int, int]]]:
+    """Addresses of the subnets that templates make, at full size of the groups in them that run at the same time."""
     stacks = {id(template): stack for stack, template in revision.stacks.items()}
-    demands: dict[tuple[str, str], list[tuple[PoolIpDemand, int | None]]] = defaultdict(list)
-    cidrs: dict[tuple[str, str], str] = {}
-    names: dict[tuple[str, str], str] = {}
-    for template in revision.stacks.values():
+    uses: dict[Key, list[_Use]] = defaultdict(list)
+    cidrs: dict[Key, str] = {}
+    names: dict[Key, str] = {}
+    pools = fleet.by_key()
+    for stack, template in revision.stacks.items():
         for group in groups(template):
             nodes = as_int(group.max_size)
             subnet = template.referred(group.subnets[0]) if len(group.subnets) == 1 else None
@@ -127,22 +154,45 @@ def _addresses(revision: Revision) -> Iterator[tuple[tuple[str, str], tuple[int,
             key = (stacks[id(subnet.template)], subnet.logical_id)
             cidrs[key] = str(subnet.get("CidrBlock"))
             names[key] = _name(subnet)
-            demands[key].append(_demand(group, nodes, layout))
+            demand, pods = _demand(group, nodes, layout)
+            pool = pools.get((stack, group.logical_id))
+            of_pool = (pool.identity, pool.windows) if pool is not None else ((stack, group.logical_id), ())
+            uses[key].append(_Use(*of_pool, demand, pods))
+            uses[key] += [
+                _Use(other.identity, other.windows, replace(demand, nodes=other.nodes or 0), pods)
+                for other in fleet.pools
+                if pool is not None and other.is_elsewhere and other.launch_template == pool.launch_template
+            ]
     for key, cidr in cidrs.items():
         name = f"{key[0]}/{names[key]}"
-        of_pools = demands[key]
+        together = _at_once(uses[key], fleet.as_of)
         try:
-            if all(pods is not None for _, pods in of_pools):
-                budget = subnet_ip_budget(subnet_name=name, cidr=cidr, demands=tuple(demand for demand, _ in of_pools))
+            if all(use.pods is not None for use in together):
+                demands = tuple(use.demand for use in together)
+                budget = subnet_ip_budget(subnet_name=name, cidr=cidr, demands=demands)
                 yield ("IPs", name), (budget.used, budget.usable)
             else:  # the pods that a node takes aren't stated: at least its interfaces have an address
-                used = sum(demand.nodes * demand.per_node.ip_interfaces for demand, _ in of_pools)
+                used = sum(use.demand.nodes * use.demand.per_node.ip_interfaces for use in together)
                 yield (
                     ("IPs, without pods", name),
                     (used, ipaddress.IPv4Network(cidr).num_addresses - RESERVED_ADDRESSES),
                 )
         except (FleetError, ValueError):
             continue  # known at deployment, or IPv6
+
+
+def _at_once(uses: Sequence[_Use], as_of: datetime) -> list[_Use]:
+    """Of each pool the groups that run at the same time and take the most addresses."""
+    of_pools: dict[object, list[_Use]] = defaultdict(list)
+    for use in uses:
+        of_pools[use.pool].append(use)
+    return [
+        use
+        for together in of_pools.values()
+        for use in at_peak(
+            together, windows=lambda use: use.windows, amount=lambda use: use.demand.addresses, as_of=as_of
+        )
+    ]
 
 
 def _name(subnet: Resource) -> str:

@@ -1,5 +1,6 @@
 """Cost of a fleet: per hour, and until its blocks end."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +13,7 @@ class BlockCost:
     """Sums of the prices that are known.
 
     Attributes:
-        usd_per_hour: of all blocks at full size, at the dates of the prices.
+        usd_per_hour: of the blocks of each pool that run at the same time, at most, at the dates of the prices.
         usd_remaining: from a day to the end of each block.
         price_dates: days or months of the prices.
         without_price: pools without a known price: those that aren't on blocks, and types without a public price.
@@ -29,12 +30,16 @@ class BlockCost:
 def cost(fleet: Fleet, as_of: datetime) -> BlockCost:
     """Cost of a fleet from a day on."""
     return BlockCost(
-        usd_per_hour=sum(pool.usd_per_hour or 0.0 for pool in fleet.pools),
+        usd_per_hour=sum(one.usd_per_hour or 0.0 for one in fleet.totals.values()),
         usd_remaining=sum(usd_remaining(pool, as_of) or 0.0 for pool in fleet.pools),
         price_dates=tuple(sorted({pool.price_date for pool in fleet.pools if pool.price_date})),
-        without_price=tuple(pool.title for pool in fleet.pools if pool.usd_per_hour is None),
-        without_end=tuple(pool.title for pool in fleet.pools if pool.usd_per_hour is not None and not pool.windows),
+        without_price=tuple(title for (_, title), one in fleet.totals.items() if one.usd_per_hour is None),
+        without_end=_titles(pool for pool in fleet.pools if pool.usd_per_hour is not None and not pool.windows),
     )
+
+
+def _titles(pools: Iterable[Pool]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(pool.pool_title for pool in pools))
 
 
 def usd_remaining(pool: Pool, as_of: datetime) -> float | None:

@@ -50,6 +50,7 @@ _PALETTES: Final[dict[Theme, _Palette]] = {
         inks={
             State.HAZARD: _Ink("#cf222e", "#ffebe9"),
             State.REMOVED: _Ink("#cf222e", "#ffffff"),
+            State.OVER: _Ink("#818b98", "#ffffff"),
             State.ADDED: _Ink("#1a7f37", "#dafbe1"),
             State.CHANGED: _Ink("#9a6700", "#fff8c5"),
             State.UNCHANGED: _Ink("#818b98", "#f6f8fa"),
@@ -62,13 +63,21 @@ _PALETTES: Final[dict[Theme, _Palette]] = {
         inks={
             State.HAZARD: _Ink("#f85149", "#3c1618"),
             State.REMOVED: _Ink("#f85149", "#0d1117"),
+            State.OVER: _Ink("#656c76", "#0d1117"),
             State.ADDED: _Ink("#3fb950", "#12351d"),
             State.CHANGED: _Ink("#d29922", "#3a2d12"),
             State.UNCHANGED: _Ink("#656c76", "#151b23"),
         },
     ),
 }
-_SIGNS: Final = {State.HAZARD: "!", State.REMOVED: "-", State.ADDED: "+", State.CHANGED: "~", State.UNCHANGED: ""}
+_SIGNS: Final = {
+    State.HAZARD: "!",
+    State.REMOVED: "-",
+    State.OVER: "-",
+    State.ADDED: "+",
+    State.CHANGED: "~",
+    State.UNCHANGED: "",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,31 +133,32 @@ def _boxes(pools: Sequence[MarkedPool], most: int | None) -> list[_Box]:
 
 
 def _box(one: MarkedPool) -> _Box:
-    pool = one.pool
+    pool, total = one.pool, one.total
     was, now = ("?" if side is None or side.nodes is None else str(side.nodes) for side in (one.before, one.after))
     both = one.before is not None and one.after is not None
     nodes = f"{was} to {now}" if both and was != now else now if one.after is not None else was
-    last = max(pool.windows, key=lambda window: window.end, default=None)
+    windows = [window for group in one.of_head or one.of_base for window in group.windows]
+    last = max(windows, key=lambda window: window.end, default=None)
     return _Box(
-        title=pool.name,
+        title=pool.pool_name,
         notes=(
             pool.instance_type_name,
             f"{nodes} node{'' if nodes == '1' else 's'}",
             f"block ends {last.end:%Y-%m-%d}" if last is not None else (pool.zone or ""),
         ),
         state=one.state,
-        racks=pool.ultraservers,
-        slots=(pool.nodes or 0) // pool.ultraservers if pool.ultraservers else (pool.nodes or 0),
+        racks=total.ultraservers,
+        slots=(total.nodes or 0) // total.ultraservers if total.ultraservers else (total.nodes or 0),
     )
 
 
 def _shared(state: State, kind: str, pools: Sequence[MarkedPool]) -> _Box:
-    racks = sum(one.pool.ultraservers for one in pools)
+    racks = sum(one.total.ultraservers for one in pools)
     return _Box(
         title=f"{len(pools):,} pools",
         notes=(
             kind,
-            f"{sum(one.pool.nodes or 0 for one in pools):,} nodes",
+            f"{sum(one.total.nodes or 0 for one in pools):,} nodes",
             f"{racks:,} UltraServers" if racks else "",
         ),
         state=state,
@@ -161,7 +171,7 @@ def _draw(box: _Box, left: float, top: float, palette: _Palette) -> drawsvg.Grou
     ink = palette.inks[box.state]
     group = drawsvg.Group()
     group.append_title(", ".join(filter(None, (box.title, *box.notes, box.state))))
-    dashes = {"stroke_dasharray": "6 4"} if box.state is State.REMOVED else {}
+    dashes = {"stroke_dasharray": "6 4"} if box.state in (State.REMOVED, State.OVER) else {}
     frame = drawsvg.Rectangle(
         left,
         top,

@@ -64,6 +64,13 @@ class PoolChange:
         return isinstance(replacing, dict) and is_true(replacing.get("WillReplace"))
 
     @property
+    def keeps_sizes(self) -> bool:
+        """True if an update of an Auto Scaling group sends no size that the templates leave as it is."""
+        action = self._update_policy.get("AutoScalingScheduledAction")
+        ignores = isinstance(action, dict) and is_true(action.get("IgnoreUnmodifiedGroupSizeProperties"))
+        return ignores and self.change is not None and "DesiredCapacity" not in self.change.paths
+
+    @property
     def _update_policy(self) -> dict[str, Any]:
         after = self.change.after if self.change is not None else None
         policy = after.raw.get("UpdatePolicy") if after is not None else None

@@ -1,74 +1,29 @@
 """Hazards of pools: what a change does to groups of nodes that run, or may run."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
+from ultrafleet.catalog import eks
 from ultrafleet.catalog.source import Confidence, Source
+from ultrafleet.policy.node_group_update_rules import MINIMAL, UPDATE_STRATEGY
 from ultrafleet.review.changes import Change
-from ultrafleet.review.comparison import Comparison
-from ultrafleet.review.fleet import Pool, racks
+from ultrafleet.review.fleet import racks
 from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_pool
 from ultrafleet.review.pool_change import PoolChange, of_pools, shown
-from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, GROUP_TAG, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
+from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP
-from ultrafleet.templates.template_changes import ChangeAction
 
 _DESIRED: Final = {
     NODE_GROUP: ("ScalingConfig", "DesiredSize"),
     AUTO_SCALING_GROUP: ("DesiredCapacity",),
     COMPUTE_NODE_GROUP: ("ScalingConfiguration", "MinInstanceCount"),
 }
-_ORDERS: Final = (GROUP_TAG, RESERVATION_TAG, LEAD_TAG)
-
-
-def _size(pool: Pool) -> str:
-    """`18 p6e-gb200.36xlarge`."""
-    return f"{'?' if pool.nodes is None else pool.nodes} {pool.instance_type_name}"
-
-
-def _leaving(compared: Comparison) -> Iterator[tuple[Pool, bool]]:
-    """Pools that the head doesn't have, and whether their DeletionPolicy retains them."""
-    for before, after in compared.pools:
-        if before is not None and after is None:
-            change = compared.changes.get(before.key)
-            in_stack = not compared.stack_is_gone(before.key[0])
-            yield before, in_stack and change is not None and change.of.action is ChangeAction.LEFT
-
-
-def _removed(compared: Comparison) -> Iterator[Occurrence]:
-    for pool, retained in _leaving(compared):
-        if compared.stack_is_gone(pool.key[0]):
-            yield of_pool(
-                pool,
-                f"its stack is no longer among the templates, and no deployment deletes a stack: {_size(pool)} keep "
-                f"running and incur cost until you delete stack {pool.key[0]}, which terminates them; drain the pool "
-                "first",
-            )
-        elif not retained:
-            yield of_pool(
-                pool,
-                f"CloudFormation deletes the node group: {_size(pool)} are terminated with the workloads on them; "
-                f"drain the pool first{_paid(pool)}",
-            )
-
-
-def _paid(pool: Pool) -> str:
-    """Blocks that a removed pool leaves unused."""
-    blocks = [name for name in pool.reservations if pool.on_blocks and name.startswith("cr-")]
-    return f"; {', '.join(blocks)} is billed until its end" if blocks else ""
-
-
-def _retained(compared: Comparison) -> Iterator[Occurrence]:
-    for pool, retained in _leaving(compared):
-        if retained:
-            message = f"its DeletionPolicy retains the node group: {_size(pool)} keep running outside of any stack"
-            yield of_pool(pool, message)
 
 
 def _replaced(pool: PoolChange) -> Iterator[Occurrence]:
     before, after, update = pool.before, pool.after, pool.update
-    if before.key != after.key:
+    if before.key != after.key and not (before.is_elsewhere or after.is_elsewhere):
         yield of_pool(
             after,
             f"its logical id changes ({'/'.join(before.key)} → {'/'.join(after.key)}): CloudFormation creates a new "
@@ -76,7 +31,7 @@ def _replaced(pool: PoolChange) -> Iterator[Occurrence]:
             "deployment fails while the old one exists",
             before,
         )
-    if update.refused:
+    if update.refused and (update.replaced or update.unchangeable or not update.refusals):
         why = (
             f"{_listed(update.replaced)} can't be updated in place and the pool keeps its name"
             if update.replaced
@@ -133,21 +88,41 @@ def _held(pool: PoolChange) -> Iterator[Occurrence]:
 def _orders(pool: PoolChange) -> Iterator[Occurrence]:
     if pool.updated is None:
         return
-    tags = [tag for tag in _ORDERS if f"Tags/{tag}" in pool.updated.paths]
-    if tags and not pool.after.held:
-        changed = ", ".join(f"{tag} {pool.values(f'Tags/{tag}')}" for tag in tags)
-        yield of_pool(
-            pool.after,
-            f"tags that the block schedule reads change ({changed}): it may scale the pool to zero within five minutes",
-            level=Level.NOTICE if tags == [LEAD_TAG] else None,
-        )
     before, after = pool.updated.get("Tags", SCHEDULE_TAG)
     if before == FOLLOW_BLOCKS and after is None:
         yield of_pool(
             pool.after,
-            f"tag {SCHEDULE_TAG} is removed: the block schedule no longer scales the pool, and EC2 terminates its "
-            "nodes when the block ends",
+            f"tag {SCHEDULE_TAG} is removed: the block schedule no longer scales the node group, and EC2 terminates "
+            "its nodes when the block ends",
             level=Level.NOTICE,
+        )
+    elif after == FOLLOW_BLOCKS:
+        yield from _followed(pool, *pool.updated.get("Tags", RESERVATION_TAG))
+        if f"Tags/{LEAD_TAG}" in pool.updated.paths:
+            yield of_pool(
+                pool.after,
+                f"tag {LEAD_TAG} {pool.values(f'Tags/{LEAD_TAG}')}: the block schedule drains that much before the "
+                "block's end, at once if the end is nearer; without a good lead it leaves the node group alone",
+                level=Level.NOTICE,
+            )
+
+
+def _followed(pool: PoolChange, before: Any, after: Any) -> Iterator[Occurrence]:  # noqa: ANN401 - JSON
+    """The reservation that the block schedule follows is another."""
+    if before == after or (after is not None and after in pool.after.reservations and before is None):
+        return
+    if after is None:
+        yield of_pool(
+            pool.after,
+            f"tag {RESERVATION_TAG} is removed: the block schedule leaves the node group alone and reports it, and EC2 "
+            "terminates its nodes when the block ends",
+            level=Level.NOTICE,
+        )
+    else:
+        yield of_pool(
+            pool.after,
+            f"tag {RESERVATION_TAG} {shown(before)} → {shown(after)}: the block schedule follows the second within "
+            "five minutes, and empties the node group if that one is over or about to end",
         )
 
 
@@ -186,18 +161,49 @@ def _scaled_down(pool: PoolChange) -> Iterator[Occurrence]:
 
 def _resized(pool: PoolChange) -> Iterator[Occurrence]:
     change = pool.updated
-    if change is None or change.type != NODE_GROUP or _fewer_nodes(pool) or _lowers_desired(pool):
+    if change is None or _fewer_nodes(pool) or _lowers_desired(pool):
         return
     wanted = _desired(pool)[1]
-    # As many as it could have had: none of them goes.
-    loses = wanted is None or pool.before.nodes is None or wanted < pool.before.nodes
-    if pool.update.sizes and loses:
-        desired = shown(change.get(*_DESIRED[NODE_GROUP])[1])
-        sizes = [path for path in change.paths if path.startswith("ScalingConfig/")]
+    most = pool.before.nodes
+    if change.type == NODE_GROUP and pool.update.sizes and not pool.update.refused:
+        stated = change.get(*_DESIRED[NODE_GROUP])[1]
+        # Without one CloudFormation sends none. As many as it could have had: none of them goes.
+        if stated is not None and (wanted is None or most is None or wanted < most):
+            sizes = [path for path in change.paths if path.startswith("ScalingConfig/")]
+            yield of_pool(
+                pool.after,
+                f"{_listed(sizes)} changes, and CloudFormation sends DesiredSize {shown(stated)} with it: a pool with "
+                f"more nodes loses them{_until_scaled(pool)}",
+            )
+    elif change.type == AUTO_SCALING_GROUP and change.paths and not pool.keeps_sizes:
+        stated = change.get(*_DESIRED[AUTO_SCALING_GROUP])[1]
+        if stated is not None and pool.after.on_blocks and (wanted is None or most is None or wanted < most):
+            yield of_pool(
+                pool.after,
+                f"{_listed(change.paths)} changes, and CloudFormation sends DesiredCapacity {shown(stated)} with any "
+                "update of the group: one with more instances loses them; take DesiredCapacity out, or state "
+                "UpdatePolicy AutoScalingScheduledAction IgnoreUnmodifiedGroupSizeProperties",
+            )
+
+
+def _until_scaled(pool: PoolChange) -> str:
+    return " until the block schedule scales it again" if SCHEDULE_TAG in _tags(pool) else ""
+
+
+def _tags(pool: PoolChange) -> Mapping[str, Any]:
+    tags = pool.updated.get("Tags")[1] if pool.updated is not None else None
+    return tags if isinstance(tags, Mapping) else {}
+
+
+def _update_strategy(pool: PoolChange) -> Iterator[Occurrence]:
+    if pool.updated is None or not pool.after.reservations:
+        return
+    before, after = pool.updated.get("UpdateConfig", "UpdateStrategy")
+    if before == MINIMAL and after != MINIMAL:
         yield of_pool(
             pool.after,
-            f"{_listed(sizes)} changes, and CloudFormation sends DesiredSize {desired} with it: a pool with more nodes "
-            "loses them until the block schedule scales it again",
+            f"UpdateConfig/UpdateStrategy {pool.values('UpdateConfig/UpdateStrategy')}: the next rolling update adds "
+            "nodes before it takes any away, and a full reservation has no room for them",
         )
 
 
@@ -224,14 +230,6 @@ def _listed(paths: tuple[str, ...] | list[str]) -> str:
 
 
 RULES: Final = (
-    HazardRule(
-        id="pool-removed",
-        level=Level.BLOCKING,
-        protects_from="nodes that are terminated with the jobs on them, and a capacity block that is billed unused",
-        source=Source("CloudFormation user guide, DeletionPolicy attribute: without one the resource is deleted"),
-        remedy="drain the pool first; to keep its nodes, state `DeletionPolicy: Retain` in an earlier deployment",
-        check=_removed,
-    ),
     HazardRule(
         id="pool-replaced",
         level=Level.BLOCKING,
@@ -265,8 +263,13 @@ RULES: Final = (
         id="pool-resized",
         level=Level.BLOCKING,
         protects_from="nodes that are terminated because CloudFormation sends all sizes when one of them changes",
-        source=Source("containers-roadmap #1259, eksctl #3532", Confidence.MEDIUM),
-        remedy="change sizes while the pool is empty, or state as DesiredSize what is running",
+        source=Source(
+            "containers-roadmap #1259, eksctl #3532; of Auto Scaling groups: aws-cdk #5215, and CloudFormation user "
+            "guide, UpdatePolicy attribute, IgnoreUnmodifiedGroupSizeProperties",
+            Confidence.MEDIUM,
+            also=(eks.source("eks/node-group/desired-size-removed"),),
+        ),
+        remedy="state no desired size, or change sizes while the pool is empty",
         check=of_pools(_resized),
     ),
     HazardRule(
@@ -280,10 +283,18 @@ RULES: Final = (
     HazardRule(
         id="schedule-orders",
         level=Level.BLOCKING,
-        protects_from="a block schedule that counts other blocks, drains earlier, or no longer scales the pool",
+        protects_from="a block schedule that follows another block, drains earlier, or no longer scales the pool",
         source=Source("decision record 6: the block schedule reads the tags within five minutes"),
-        remedy="put the pool on hold until it is empty, then change the tags",
+        remedy="give another block a node group of its own; change tags while the node group is empty",
         check=of_pools(_orders),
+    ),
+    HazardRule(
+        id="update-strategy",
+        level=Level.NOTICE,
+        protects_from="a rolling update that waits for a node more than the reservation has",
+        source=UPDATE_STRATEGY,
+        remedy=f"UpdateConfig: UpdateStrategy: {MINIMAL}",
+        check=of_pools(_update_strategy),
     ),
     HazardRule(
         id="taints",
@@ -292,14 +303,6 @@ RULES: Final = (
         source=Source("Kubernetes documentation, taints and tolerations; EKS API reference, UpdateNodegroupConfig"),
         remedy="give the workloads a toleration first",
         check=of_pools(_taints),
-    ),
-    HazardRule(
-        id="pool-retained",
-        level=Level.NOTICE,
-        protects_from="nodes that no stack manages and that keep incurring cost",
-        source=Source("CloudFormation user guide, DeletionPolicy attribute"),
-        remedy="delete the node group yourself, or import it into a stack",
-        check=_retained,
     ),
     HazardRule(
         id="unclassified",

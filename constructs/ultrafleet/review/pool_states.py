@@ -1,11 +1,14 @@
 """State of each pool in a change: unchanged, changed, added, removed, or with a blocking hazard."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Key, Pool
 from ultrafleet.review.hazard import REFUSED, Hazard, Level
+from ultrafleet.review.totals import Total, total
 
 
 class State(StrEnum):
@@ -14,6 +17,8 @@ class State(StrEnum):
     HAZARD = "hazard"
     """A blocking hazard of itself or of a resource that it depends on."""
     REMOVED = "removed"
+    OVER = "over"
+    """Removed after the end of its blocks."""
     ADDED = "added"
     CHANGED = "changed"
     UNCHANGED = "unchanged"
@@ -21,46 +26,85 @@ class State(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class MarkedPool:
-    """A pool and its state.
+    """A pool with all of its groups, and its state.
 
     Attributes:
-        before: as it is; None where it is added.
-        after: as it will be; None where it goes.
+        groups: its groups before and after; None on the side on which there is none.
+        before: what it amounts to as it is; None where it is added.
+        after: what it will amount to; None where it goes.
         state: its state.
     """
 
-    before: Pool | None
-    after: Pool | None
+    groups: tuple[tuple[Pool | None, Pool | None], ...]
+    before: Total | None
+    after: Total | None
     state: State
 
     @property
+    def of_base(self) -> list[Pool]:
+        """Its groups as they are."""
+        return [group for group, _ in self.groups if group is not None]
+
+    @property
+    def of_head(self) -> list[Pool]:
+        """Its groups as they will be."""
+        return [group for _, group in self.groups if group is not None]
+
+    @property
     def pool(self) -> Pool:
-        """The pool after the change, or before it if it is removed."""
+        """A group of it, which says what all of them share."""
+        return (self.of_head or self.of_base)[0]
+
+    @property
+    def title(self) -> str:
+        """Cluster and name."""
+        return self.pool.pool_title
+
+    @property
+    def total(self) -> Total:
+        """What it amounts to after the change, or before it if it is removed."""
         return next(side for side in (self.after, self.before) if side is not None)
 
 
-def marked(compared: Comparison, hazards: list[Hazard]) -> list[MarkedPool]:
-    """Every pool with its state, in the order of the fleet.
+def marked(compared: Comparison, hazards: Sequence[Hazard]) -> list[MarkedPool]:
+    """Every pool of either side with its state, in the order of the fleet.
 
-    A pool changes with resources of its own. A resource that several pools share changes none of them alone; it is
-    in the blast radius, and a hazard where it blocks something.
+    Args:
+        compared: both revisions.
+        hazards: hazards of the change; one of a resource marks every pool that depends on it, if it blocks something.
     """
     stopping = [hazard for hazard in hazards if hazard.level is Level.BLOCKING]
     # CloudFormation rolls back what it refuses: of the pools, only the subject itself is in danger.
     worried = [key for hazard in stopping if hazard.kind != REFUSED for key in hazard.keys]
     in_danger = {pool.key for pool in compared.pools_on(*worried)} | {key for one in stopping for key in one.keys}
     changed = {pool.key for change in compared.changes.values() if (pool := compared.owner(change)) is not None}
-    return [
-        MarkedPool(before=before, after=after, state=_state(before, after, in_danger, changed))
-        for before, after in compared.pools
-    ]
+    together: dict[tuple[str, str], list[tuple[Pool | None, Pool | None]]] = defaultdict(list)
+    for before, after in compared.pools:
+        pool = after or before
+        if pool is not None:
+            together[pool.identity].append((before, after))
+    return [_marked(pairs, compared, in_danger, changed) for pairs in together.values()]
 
 
-def _state(before: Pool | None, after: Pool | None, in_danger: set[Key], changed: set[Key]) -> State:
-    if after is None:
-        return State.REMOVED
-    if before is None:
-        return State.ADDED
-    if after.key in in_danger:
+def _marked(
+    pairs: list[tuple[Pool | None, Pool | None]], compared: Comparison, in_danger: set[Key], changed: set[Key]
+) -> MarkedPool:
+    sides = [[group for group in side if group is not None] for side in zip(*pairs, strict=True)]
+    before, after = (total(groups, compared.as_of) if groups else None for groups in sides)
+    return MarkedPool(
+        groups=tuple(pairs), before=before, after=after, state=_state(pairs, compared, in_danger, changed)
+    )
+
+
+def _state(
+    pairs: list[tuple[Pool | None, Pool | None]], compared: Comparison, in_danger: set[Key], changed: set[Key]
+) -> State:
+    if all(after is None for _, after in pairs):
+        is_over = all(before is not None and before.is_over(compared.as_of) for before, _ in pairs)
+        return State.OVER if is_over else State.REMOVED
+    keys = {pool.key for pair in pairs for pool in pair if pool is not None}
+    if keys & in_danger:
         return State.HAZARD
-    return State.CHANGED if after.key in changed else State.UNCHANGED
+    if all(before is None for before, _ in pairs):
+        return State.ADDED
+    return State.CHANGED if keys & changed or any(None in pair for pair in pairs) else State.UNCHANGED

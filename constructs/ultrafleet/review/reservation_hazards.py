@@ -17,9 +17,19 @@ _RESERVATION: Final = "AWS::EC2::CapacityReservation"
 
 
 def _left(pool: PoolChange) -> tuple[list[str], list[str]]:
-    """Reservations that the pool no longer names, and those that it newly names."""
+    """Reservations that the pool no longer names, but for blocks that are over, and those that it newly names."""
     before, after = pool.before.reservations, pool.after.reservations
-    return [item for item in before if item not in after], [item for item in after if item not in before]
+    over = {window.capacity_reservation_id for window in pool.before.windows if window.end <= pool.compared.as_of}
+    return (
+        [item for item in before if item not in after and item not in over and not _of_the_same_pool(pool, item)],
+        [item for item in after if item not in before],
+    )
+
+
+def _of_the_same_pool(pool: PoolChange, reservation: str) -> bool:
+    """True if another group of the pool launches into it: each block gets a node group of its own."""
+    users = pool.compared.users_of_reservations.get(reservation, ())
+    return any(other.identity == pool.after.identity for other in users)
 
 
 def _when(pool: PoolChange) -> tuple[Level | None, str]:
@@ -39,8 +49,8 @@ def _moved(pool: PoolChange) -> Iterator[Occurrence]:
         level, when = _when(pool)
         yield of_pool(
             pool.after,
-            f"its reservation changes, {', '.join(dropped)} → {', '.join(added)}{when}: the block schedule no longer "
-            "counts instances in the first, and no longer drains them before its end",
+            f"its reservation changes, {', '.join(dropped)} → {', '.join(added)}{when}: the block schedule follows the "
+            "second, and no longer drains nodes in the first before its end",
             level=level,
         )
 
@@ -116,9 +126,9 @@ RULES: Final = (
     HazardRule(
         id="reservation-moved",
         level=Level.BLOCKING,
-        protects_from="instances in a reservation that the block schedule no longer counts or drains",
-        source=Source("decision record 6: the block schedule counts the blocks that the pool names"),
-        remedy="keep the old reservation until it is over, and add the new one beside it",
+        protects_from="nodes in a reservation that the block schedule no longer drains",
+        source=Source("decision record 6: the block schedule follows the one reservation that the node group names"),
+        remedy="give the new reservation a node group of its own, and keep the old one until its block is over",
         check=of_pools(_moved),
     ),
     HazardRule(

@@ -51,8 +51,8 @@ def plain_changes(compared: Comparison) -> list[Owned]:
     of_stacks: dict[str, list[Change]] = defaultdict(list)
     for change in compared.changes.values():
         owner = compared.owner(change)
-        (of_pools[owner.title] if owner is not None else of_stacks[change.key[0]]).append(change)
-    order = list(dict.fromkeys(pool.title for pool in compared.titles.values()))
+        (of_pools[owner.pool_title] if owner is not None else of_stacks[change.key[0]]).append(change)
+    order = list(dict.fromkeys(pool.pool_title for pool in compared.titles.values()))
     together: dict[tuple[str, ...], dict[str, None]] = defaultdict(dict)
     for title in order:
         if title in of_pools:

@@ -6,13 +6,14 @@ from typing import Final
 
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.review.changes import Change
-from ultrafleet.review.cluster_hazards import CHART, CLUSTER, kinds_with_content, refused_versions
+from ultrafleet.review.cluster_hazards import CHART, CLUSTER, kinds_with_content
 from ultrafleet.review.comparison import ChangedResource, Comparison
-from ultrafleet.review.hazard import REFUSED, HazardRule, Level, Occurrence, of_change, used_by
+from ultrafleet.review.hazard import REFUSED, HazardRule, Level, Occurrence, of_change, of_pool, used_by
 from ultrafleet.review.network_hazards import changes_range
 from ultrafleet.review.workloads import MANIFESTS
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import GROUPS
+from ultrafleet.templates.refused_updates import COMBINED, MODE_STEPS, VERSION_STEPS
 from ultrafleet.templates.template_changes import ChangeAction
 from ultrafleet.templates.update_effects import Effect
 
@@ -131,7 +132,7 @@ def _replaced(compared: Comparison) -> Iterator[Occurrence]:
 def _refused_replacements(compared: Comparison) -> Iterator[Occurrence]:
     for item in _with(compared, ChangeAction.CHANGED):
         change = item.change
-        if change.of.refused and not changes_range(item):
+        if change.of.refused and not changes_range(item) and not _is_refused_as_a_whole(change):
             paths = _paths(change, Effect.REPLACES) or _paths(change, Effect.REFUSED)
             why = f"{paths} can't be updated while it keeps its name" if paths else "its resource type changes"
             yield of_change(
@@ -139,6 +140,22 @@ def _refused_replacements(compared: Comparison) -> Iterator[Occurrence]:
                 f"CloudFormation refuses the update and the stack rolls back: {why}; create one with another name or "
                 "logical id",
             )
+
+
+def _is_refused_as_a_whole(change: Change) -> bool:
+    """True if no property is refused by itself: only what changes together, or in one step."""
+    alone = _paths(change, Effect.REFUSED) or _paths(change, Effect.REPLACES) or _paths(change, Effect.MAY_REPLACE)
+    return bool(change.of.refusals) and not alone
+
+
+def _refused_together(compared: Comparison) -> Iterator[Occurrence]:
+    """Changes that a service takes one by one, in groups of pools as in any other resource."""
+    for change in compared.changes.values():
+        if _is_refused_as_a_whole(change):
+            for refusal in change.of.refusals:
+                message = f"the update is refused and the stack rolls back: {refusal.reason}; {refusal.remedy}"
+                pool = compared.titles.get(change.key)
+                yield of_pool(pool, message) if pool is not None else of_change(change, message)
 
 
 def _refused_sizes(compared: Comparison) -> Iterator[Occurrence]:
@@ -182,12 +199,14 @@ RULES: Final = (
         level=Level.BLOCKING,
         protects_from="a deployment that fails and rolls back",
         source=Source(
-            "CloudFormation user guide, custom-named resources and replacement; EKS user guide, update a cluster's "
-            "Kubernetes version; FSx for Lustre user guide, managing storage capacity: increase only"
+            "CloudFormation user guide, custom-named resources and replacement; FSx for Lustre user guide, managing "
+            "storage capacity: increase only",
+            also=(COMBINED, MODE_STEPS, VERSION_STEPS),
         ),
-        remedy="create the resource under another name or logical id, or change what the service accepts",
+        remedy="make two deployments of what may not change together, or a step at a time; create a resource that "
+        "can't be changed under another name or logical id",
         check=lambda compared: chain(
-            refused_versions(compared), _refused_sizes(compared), _refused_replacements(compared)
+            _refused_together(compared), _refused_sizes(compared), _refused_replacements(compared)
         ),
     ),
     HazardRule(

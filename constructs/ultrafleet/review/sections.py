@@ -6,13 +6,14 @@ from itertools import groupby
 from typing import Final
 
 from ultrafleet.policy import Finding, Severity
-from ultrafleet.review.fleet import Pool, racks
+from ultrafleet.review.fleet import Pool
 from ultrafleet.review.hazard import Level
 from ultrafleet.review.limits import Limit
 from ultrafleet.review.markdown import Section, code, safe, table
 from ultrafleet.review.money import block_usd_remaining
 from ultrafleet.review.pool_states import MarkedPool, State
 from ultrafleet.review.review import Review
+from ultrafleet.templates.block_metadata import BlockWindow
 
 MARKER: Final = "<!-- ultrafleet review -->"
 """First line of every review, by which a comment is found again."""
@@ -27,6 +28,7 @@ _PLURALS: Final = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Sever
 _STATES: Final = {
     State.HAZARD: "🔴 hazard",
     State.REMOVED: "🔴 removed",
+    State.OVER: "⚪ removed, over",
     State.ADDED: "🟢 added",
     State.CHANGED: "🟡 changed",
 }
@@ -123,6 +125,8 @@ def _fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
     stated = [f"{_titles(titles)} ({what})" for what, titles in notes if titles]
     if stated:
         yield f"\nNot counted: {'; '.join(stated)}."
+    if after.elsewhere:
+        yield f"\nCounted by their block metadata, made by no template: {_titles(after.elsewhere)}."
     strays = tuple(dict.fromkeys((*before.strays, *after.strays)))
     if strays:
         yield f"\n⚠ Block metadata that can't be read, or matches no pool or reservation: {_titles(strays)}."
@@ -156,11 +160,11 @@ def _pools(review: Review) -> Iterator[Section]:
 def _pool(one: MarkedPool) -> tuple[str, ...]:
     sides = (one.before, one.after)
     return (
-        code(one.pool.title),
+        code(one.title),
         _STATES[one.state],
-        _both(["" if side is None else side.instance_type_name for side in sides]),
+        _both(["" if side is None else ", ".join(side.instance_types) for side in sides]),
         _both(["" if side is None else "?" if side.nodes is None else str(side.nodes) for side in sides]),
-        _both(["" if side is None else racks(side) if side.ultraserver_type else "-" for side in sides]),
+        _both(["" if side is None else side.racks for side in sides]),
         _both(["" if side is None else _usd(side.usd_per_hour, 2) for side in sides]),
     )
 
@@ -177,30 +181,46 @@ def _usd(value: float | None, digits: int) -> str:
 
 
 def _blocks(review: Review) -> Iterator[Section]:
-    """A table of the blocks of changed pools: when they run, and what remains of their price."""
+    """A table of the blocks of changed pools: which are new, when they run, and what remains of their price."""
     rows = []
     for one in review.pools:
-        sides = [_windows(review, side) for side in (one.before, one.after)]
+        sides = [_windows(review, groups) for groups in (one.of_base, one.of_head)]
         if one.state is State.UNCHANGED and sides[0] == sides[1]:
             continue
         for block in dict.fromkeys((*sides[0], *sides[1])):
-            was, now = sides[0].get(block, ("", "")), sides[1].get(block, ("", ""))
-            rows.append((code(block), code(one.pool.title), _both((was[0], now[0])), _both((was[1], now[1]))))
+            was, now = sides[0].get(block), sides[1].get(block)
+            shown = [_both([side[place] if side is not None else "" for side in (was, now)]) for place in range(3)]
+            rows.append((code(block), _block_state(review, was, now), code(one.title), *shown))
     if rows:
         title = "Capacity blocks of changed pools"
-        columns = ("block", "pool", "runs (UTC)", f"USD remaining from {review.compared.day}")
-        head, rule, *lines = table(columns, rows, right=(3,))
+        columns = ("block", "", "pool", "runs (UTC)", "nodes", f"USD remaining from {review.compared.day}")
+        head, rule, *lines = table(columns, rows, right=(4, 5))
         yield Section(title=title, lead=(head, rule), lines=tuple(lines))
 
 
-def _windows(review: Review, pool: Pool | None) -> dict[str, tuple[str, str]]:
+_Block = tuple[str, str, str, BlockWindow]
+"""What the table says of a block: when it runs, its nodes, what remains of its price; and its window."""
+
+
+def _block_state(review: Review, was: _Block | None, now: _Block | None) -> str:
+    """`new`, `removed`, `over`, or nothing."""
+    is_over = all(side[3].end <= review.compared.as_of for side in (was, now) if side is not None)
+    if now is None:
+        return "⚪ removed, over" if is_over else "🔴 removed"
+    over = "over" if is_over else ""
+    return f"🟢 new{', over' if is_over else ''}" if was is None else f"⚪ {over}" if over else ""
+
+
+def _windows(review: Review, groups: Sequence[Pool]) -> dict[str, _Block]:
     return {
         window.capacity_reservation_id: (
             f"{window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M}",
-            _usd(block_usd_remaining(pool, window, review.compared.as_of), 0),
+            "?" if (nodes := window.instances or group.nodes) is None else str(nodes),
+            _usd(block_usd_remaining(group, window, review.compared.as_of), 0),
+            window,
         )
-        for window in (pool.windows if pool is not None else ())
-        if pool is not None
+        for group in groups
+        for window in group.windows
     }
 
 
@@ -262,7 +282,7 @@ def _touched(review: Review) -> Iterator[Section]:
     rows = [
         (
             ", ".join(code(kind) for kind in touched.what),
-            _few([code(pool.title) for pool in touched.pools]),
+            _few([code(title) for title in touched.pool_titles]),
             f"{touched.ultraservers:,}",
             _few([code(queue) for queue in touched.queues]),
             _few([code(team) for team in touched.teams]),

@@ -1,14 +1,15 @@
-"""Block metadata: when a pool's blocks run, for readers of the template. CloudFormation ignores it.
+"""Block metadata: when the block of a node group runs, for readers of the template. CloudFormation ignores it.
 
     Metadata:
-      ultrafleet:rack-a:
+      ultrafleet:rack-a-cr-0aaaaaaaaaaaaaaa1:
         blocks:
           - id: cr-0aaaaaaaaaaaaaaa1
             instances: 18
             start: "2026-12-01T11:30:00Z"
             end: "2026-12-15T11:30:00Z"
 
-Any template may have it; the pool is named as its node group, or else by its logical id.
+Any template may have it; the key names the node group, or else its logical id. A block with `existing_node_group: true`
+is run by a node group that no template makes.
 """
 
 from collections.abc import Mapping
@@ -28,23 +29,25 @@ class BlockWindow:
         capacity_reservation_id: its reservation.
         start: when it becomes active.
         end: when it is over.
-        instances: how many it holds. Default: as many as the pool is large.
+        instances: how many it holds. Default: as many as the node group is large.
+        existing_node_group: whether a node group runs it that no template makes. Default: the template makes it.
     """
 
     capacity_reservation_id: str
     start: datetime
     end: datetime
     instances: int | None = None
+    existing_node_group: bool = False
 
 
-def block_metadata_key(pool_name: str) -> str:
-    """Key of a pool in a template's metadata."""
-    return f"{BLOCKS_PREFIX}{pool_name}"
+def block_metadata_key(node_group_name: str) -> str:
+    """Key of a node group in a template's metadata."""
+    return f"{BLOCKS_PREFIX}{node_group_name}"
 
 
-def read_block_windows(metadata: object, pool_name: str) -> tuple[BlockWindow, ...]:
-    """Blocks of a pool in a template's metadata, in their order; what isn't readable is left out."""
-    entry = metadata.get(block_metadata_key(pool_name)) if isinstance(metadata, Mapping) else None
+def read_block_windows(metadata: object, node_group_name: str) -> tuple[BlockWindow, ...]:
+    """Blocks of a node group in a template's metadata, in their order; what isn't readable is left out."""
+    entry = metadata.get(block_metadata_key(node_group_name)) if isinstance(metadata, Mapping) else None
     blocks = entry.get("blocks") if isinstance(entry, Mapping) else None
     found = []
     for block in blocks if isinstance(blocks, list) else ():
@@ -63,6 +66,7 @@ def _read(block: Any) -> BlockWindow | None:  # noqa: ANN401 - JSON
             start=start.astimezone(UTC),
             end=end.astimezone(UTC),
             instances=int(instances) if instances is not None else None,
+            existing_node_group=block.get("existing_node_group") is True,
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
