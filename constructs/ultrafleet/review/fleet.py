@@ -30,7 +30,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """A group of accelerator nodes: a pool by itself, or the node group of one of a pool's blocks.
+    """A group of accelerator nodes: a pool of its own, or the node group of one of a pool's blocks.
 
     Attributes:
         key: its group.
@@ -184,7 +184,7 @@ class Fleet:
 
     @cached_property
     def totals(self) -> dict[tuple[str, str], Total]:
-        """What each pool amounts to at once, at most."""
+        """Total of each pool: nodes and the like that it has at once, at most."""
         return {identity: total(groups, self.as_of) for identity, groups in self.whole_pools.items()}
 
     @property

@@ -30,8 +30,8 @@ class MarkedPool:
 
     Attributes:
         groups: its groups before and after; None on the side on which there is none.
-        before: what it amounts to as it is; None where it is added.
-        after: what it will amount to; None where it goes.
+        before: its total as it is; None where it is added.
+        after: its total as it will be; None where it goes.
         state: its state.
     """
 
@@ -62,7 +62,7 @@ class MarkedPool:
 
     @property
     def total(self) -> Total:
-        """What it amounts to after the change, or before it if it is removed."""
+        """Its total after the change, or before it if it is removed."""
         return next(side for side in (self.after, self.before) if side is not None)
 
 

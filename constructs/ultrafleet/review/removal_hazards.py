@@ -41,7 +41,7 @@ class _Leaving:
 
 
 def _leaving(compared: Comparison) -> Iterator[_Leaving]:
-    """Groups that the head doesn't have; those whose blocks are over in a stack that stays are nobody's hazard."""
+    """Groups that the head doesn't have, but for those in a stack that stays whose blocks are over."""
     for before, after in compared.pools:
         if before is None or after is not None:
             continue
@@ -51,7 +51,8 @@ def _leaving(compared: Comparison) -> Iterator[_Leaving]:
             continue
         over = {window.capacity_reservation_id for window in before.windows if window.end <= compared.as_of}
         unfinished = tuple(name for name in before.reservations if name.startswith("cr-") and name not in over)
-        takers = [pool for name in unfinished for pool in compared.users_of_reservations.get(name, ())]
+        users = (pool for name in unfinished for pool in compared.users_of_reservations.get(name, ()))
+        takers = [pool for pool in users if pool.place == before.place]
         yield _Leaving(
             pool=before,
             in_stack=in_stack,

@@ -143,7 +143,7 @@ def _refused_replacements(compared: Comparison) -> Iterator[Occurrence]:
 
 
 def _is_refused_as_a_whole(change: Change) -> bool:
-    """True if no property is refused by itself: only what changes together, or in one step."""
+    """True if no property alone is refused: only what changes together, or in one step."""
     alone = _paths(change, Effect.REFUSED) or _paths(change, Effect.REPLACES) or _paths(change, Effect.MAY_REPLACE)
     return bool(change.of.refusals) and not alone
 

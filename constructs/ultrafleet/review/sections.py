@@ -189,7 +189,7 @@ def _blocks(review: Review) -> Iterator[Section]:
             continue
         for block in dict.fromkeys((*sides[0], *sides[1])):
             was, now = sides[0].get(block), sides[1].get(block)
-            shown = [_both([side[place] if side is not None else "" for side in (was, now)]) for place in range(3)]
+            shown = [_both([side[0][place] if side is not None else "" for side in (was, now)]) for place in range(3)]
             rows.append((code(block), _block_state(review, was, now), code(one.title), *shown))
     if rows:
         title = "Capacity blocks of changed pools"
@@ -198,13 +198,13 @@ def _blocks(review: Review) -> Iterator[Section]:
         yield Section(title=title, lead=(head, rule), lines=tuple(lines))
 
 
-_Block = tuple[str, str, str, BlockWindow]
-"""What the table says of a block: when it runs, its nodes, what remains of its price; and its window."""
+_Block = tuple[tuple[str, str, str], BlockWindow]
+"""Cells of a block: when it runs, its nodes, what remains of its price; and its window."""
 
 
 def _block_state(review: Review, was: _Block | None, now: _Block | None) -> str:
     """`new`, `removed`, `over`, or nothing."""
-    is_over = all(side[3].end <= review.compared.as_of for side in (was, now) if side is not None)
+    is_over = all(side[1].end <= review.compared.as_of for side in (was, now) if side is not None)
     if now is None:
         return "⚪ removed, over" if is_over else "🔴 removed"
     over = "over" if is_over else ""
@@ -214,9 +214,11 @@ def _block_state(review: Review, was: _Block | None, now: _Block | None) -> str:
 def _windows(review: Review, groups: Sequence[Pool]) -> dict[str, _Block]:
     return {
         window.capacity_reservation_id: (
-            f"{window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M}",
-            "?" if (nodes := window.instances or group.nodes) is None else str(nodes),
-            _usd(block_usd_remaining(group, window, review.compared.as_of), 0),
+            (
+                f"{window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M}",
+                "?" if (nodes := window.instances or group.nodes) is None else str(nodes),
+                _usd(block_usd_remaining(group, window, review.compared.as_of), 0),
+            ),
             window,
         )
         for group in groups

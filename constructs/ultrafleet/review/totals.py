@@ -33,7 +33,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, kw_only=True)
 class Total:
-    """What a pool amounts to at once, at most, from a moment on.
+    """Nodes and the like that a pool has at once, at most, from a moment on.
 
     Attributes:
         nodes: at full size; None where only a deployment knows it.
