@@ -66,6 +66,7 @@ class Scene:
             "scalingConfig": {"minSize": 0, "maxSize": 4},
             "launchTemplate": {"id": self.template, "version": "1"},
             "nodeRepairConfig": {"enabled": True},
+            "updateConfig": {"maxUnavailable": 1, "updateStrategy": "MINIMAL"},
             **changed,
         }
         self.call("eks", "create_nodegroup", **request)
@@ -237,12 +238,31 @@ class TestRoll:
 
     @pytest.mark.parametrize("config", [{"maxUnavailable": 2}, {"maxUnavailablePercentage": 50}])
     def test_replaces_as_many_at_once_as_it_may(self, scene: Scene, config: dict[str, int]) -> None:
-        before = scene.up(updateConfig=config)
+        before = scene.up(updateConfig={**config, "updateStrategy": "MINIMAL"})
         scene.next_version()
         scene.wait(EVICTION)
         assert len(scene.nodes()) == 2
         scene.wait(CLEAN_UP + EVICTION + CLEAN_UP)
         assert (scene.group["status"], scene.nodes() & before) == ("ACTIVE", set())
+
+    def test_that_launches_first_fails_in_a_full_block(self, scene: Scene) -> None:
+        before = scene.up(updateConfig={"maxUnavailable": 1})
+        update = scene.next_version()
+        scene.wait(ROLL_GIVES_UP)
+        found = scene.update(update)
+        assert (found["status"], found["errors"][0]["errorCode"]) == ("Failed", "NodeCreationFailure")
+        assert scene.nodes() == before
+
+    def test_that_launches_first_needs_room(self, scene: Scene) -> None:
+        scene.create(updateConfig={"maxUnavailable": 2})
+        scene.to(START)
+        scene.resize(2)
+        before = scene.nodes()
+        update = scene.next_version()
+        assert (len(scene.nodes()), scene.nodes() >= before) == (4, True)
+        scene.wait(EVICTION)
+        assert (len(scene.nodes()), scene.update(update)["status"]) == (2, "Successful")
+        assert scene.nodes().isdisjoint(before)
 
     def test_of_an_empty_group_is_over_at_once(self, scene: Scene) -> None:
         scene.create()

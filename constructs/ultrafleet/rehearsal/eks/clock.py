@@ -1,5 +1,6 @@
 """EKS's clock: nodes of managed node groups are launched, drained, replaced and repaired."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -106,7 +107,7 @@ class Nodes:
         """
         if group.described["status"] in {"DELETING", "CREATE_FAILED"}:
             return None
-        missing = group.desired - len(self._staying(cluster, group))
+        missing = group.wanted - len(self._staying(cluster, group))
         if missing <= 0:
             group.next_try = None
             return None
@@ -153,31 +154,50 @@ class Nodes:
         """Go on with an update of the version: nodes leave, are replaced, and then the next ones leave."""
         gone = [instance for moment, instance in roll.leaving if moment <= now]
         if gone and PODS_STAY in SIMULATED_ACCOUNT.readings and not roll.forced:
-            message = "Reached max retries while trying to evict pods from nodes in node group"
-            group.finish_update(error=("PodEvictionFailure", f"{message} {group.name}"), about=gone)
+            message = f"Reached max retries while trying to evict pods from nodes in node group {group.name}"
+            self._fail_update(cluster, group, ("PodEvictionFailure", message), about=gone)
             return
         self._terminate(group, gone, "EKS: the node group was updated")
         group.rolled += [(now, instance) for instance in gone]
         roll.leaving = [(moment, instance) for moment, instance in roll.leaving if moment > now]
+        if gone:
+            roll.extra = 0
         self.fill(cluster, group)
+        if self._is_stuck(cluster, group, roll, now) or roll.leaving:
+            return
         alive = {item.id for item in self._staying(cluster, group)}
-        if len(alive) < group.desired:
-            roll.stuck_since = roll.stuck_since or now
-            if now - roll.stuck_since >= ROLL_GIVES_UP:
-                messages = "; ".join(issue["message"] for issue in group.issues)
-                group.finish_update(error=("NodeCreationFailure", messages))
-            return
-        roll.stuck_since = None
-        if roll.leaving:
-            return
         waiting = [instance for instance in roll.waiting if instance in alive]
-        begun, roll.waiting = waiting[: group.max_unavailable], waiting[group.max_unavailable :]
+        begun = waiting[: group.max_unavailable]
+        if begun and group.launches_first and not roll.extra:
+            roll.extra = len(begun)
+            self.fill(cluster, group)
+            if self._is_stuck(cluster, group, roll, now):
+                return
+        roll.waiting = waiting[len(begun) :]
         roll.leaving = [(now + EVICTION, instance) for instance in begun]
         if not begun:
             group.described |= {"version": roll.to.version, "releaseVersion": roll.to.release}
             if roll.to.launch_template is not None:
                 group.described["launchTemplate"] = roll.to.launch_template
             group.finish_update()
+
+    def _is_stuck(self, cluster: ClusterRecord, group: NodeGroupRecord, roll: Roll, now: datetime) -> bool:
+        """True while replacements can't be launched; after a time the update fails."""
+        if len(self._staying(cluster, group)) >= group.wanted:
+            roll.stuck_since = None
+            return False
+        roll.stuck_since = roll.stuck_since or now
+        if now - roll.stuck_since >= ROLL_GIVES_UP:
+            messages = "; ".join(issue["message"] for issue in group.issues)
+            self._fail_update(cluster, group, ("NodeCreationFailure", messages))
+        return True
+
+    def _fail_update(
+        self, cluster: ClusterRecord, group: NodeGroupRecord, error: tuple[str, str], about: Sequence[str] = ()
+    ) -> None:
+        """Fail the update in progress; replacements too many leave again."""
+        group.finish_update(error=error, about=about)
+        self.resize(cluster, group, {})
 
     def fail_node(self, instance_id: str) -> None:
         """Let a node fail: with repair enabled EKS replaces it within the same reservation; without, it stays."""

@@ -33,6 +33,7 @@ class Roll:
         forced: terminate a node whose pods don't leave.
         waiting: instances that are still to be replaced, in order.
         leaving: instances that are evicted, with the moment at which they are gone.
+        extra: replacements that are launched before those that leave are gone.
         stuck_since: moment since which no replacement could be launched; None while they can.
     """
 
@@ -40,6 +41,7 @@ class Roll:
     forced: bool
     waiting: list[str]
     leaving: list[tuple[datetime, str]] = field(default_factory=list)
+    extra: int = 0
     stuck_since: datetime | None = None
 
 
@@ -117,6 +119,19 @@ class NodeGroupRecord:
         if "maxUnavailablePercentage" in config:
             return max(1, self.desired * int(config["maxUnavailablePercentage"]) // 100)
         return int(config.get("maxUnavailable", 1))
+
+    @property
+    def launches_first(self) -> bool:
+        """True where an update launches replacements before nodes leave, EKS's default (EKS API, high).
+
+        EKS launches up to twice the number of zones; here as many as leave.
+        """
+        return (self.described.get("updateConfig") or {}).get("updateStrategy", "DEFAULT") != "MINIMAL"
+
+    @property
+    def wanted(self) -> int:
+        """Nodes that are to run at this moment."""
+        return self.desired + (0 if self.roll is None else self.roll.extra)
 
     @property
     def issues(self) -> list[dict[str, Any]]:

@@ -1,7 +1,9 @@
 """Problems of an environment on the embedded AWS, a line each: its blocks, its nodes, its schedule, its events."""
 
 import json
+from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Final
 
 from ultrafleet.catalog.capacity_blocks import in_minutes
 from ultrafleet.environment import Environment
@@ -14,12 +16,14 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 from ultrafleet.rehearsal.stepfunctions.clock import Schedules
 from ultrafleet.rules.capacity_block import CapacityBlock
 
+_LATELY: Final = timedelta(days=1)
+
 
 def problems_of(environment: Environment) -> list[str]:
     """Problems of an environment at this moment."""
     return [
         *_block_problems(environment),
-        *_scale_down_problems(environment),
+        *_node_problems(environment),
         *_schedule_problems(environment),
         *SIMULATED_ACCOUNT.part(EventDeliveries, environment.account, environment.region).problems,
     ]
@@ -58,19 +62,29 @@ def _differences(reservation: CapacityReservation, block: CapacityBlock) -> list
     return problems
 
 
-def _scale_down_problems(environment: Environment) -> list[str]:
-    """Nodes that EKS's own scale-down took: none where the schedule has emptied the node group before."""
-    eks = SIMULATED_ACCOUNT.part(Eks, environment.account, environment.region)
+def _node_problems(environment: Environment) -> list[str]:
+    """Nodes that AWS itself took in the last day: EKS's own scale-down, and updates of a node group's version."""
     lifetimes = SIMULATED_ACCOUNT.part(Lifetimes, environment.account, environment.region).by_id
-    return [
-        f"node group {group.name}: EKS's own scale-down took {len(taken)} nodes of "
-        f"{lifetimes[taken[0][1]].reservation_id} at {moment:%Y-%m-%dT%H:%MZ}, {in_minutes(OWN_SCALE_DOWN)} minutes "
-        "before the end that the block had when the node group was made"
-        for group in eks.node_groups()
-        for moment, taken in (
-            (moment, list(items)) for moment, items in groupby(group.taken_by_eks, lambda one: one[0])
-        )
-    ]
+    problems = []
+    for group in SIMULATED_ACCOUNT.part(Eks, environment.account, environment.region).node_groups():
+        for moment, items in groupby(_lately(group.taken_by_eks), lambda item: item[0]):
+            taken = [instance for _, instance in items]
+            problems.append(
+                f"node group {group.name}: EKS's own scale-down took {len(taken)} nodes of "
+                f"{lifetimes[taken[0]].reservation_id} at {moment:%Y-%m-%dT%H:%MZ}, {in_minutes(OWN_SCALE_DOWN)} "
+                "minutes before the end that the block had when the node group was made"
+            )
+        rolled = _lately(group.rolled)
+        if rolled:
+            problems.append(
+                f"node group {group.name}: an update of its version replaced {len(rolled)} nodes, the first at "
+                f"{rolled[0][0]:%Y-%m-%dT%H:%MZ}, the last at {rolled[-1][0]:%Y-%m-%dT%H:%MZ}"
+            )
+    return problems
+
+
+def _lately(events: list[tuple[datetime, str]]) -> list[tuple[datetime, str]]:
+    return [event for event in events if event[0] > SIMULATED_ACCOUNT.now - _LATELY]
 
 
 def _schedule_problems(environment: Environment) -> list[str]:
