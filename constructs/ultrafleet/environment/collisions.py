@@ -78,7 +78,7 @@ def reservation_ids(environment: Environment) -> list[str]:
 
 
 def may_collide(environment: Environment, other_name: str, other_text: str) -> bool:
-    """False where the text of another file shows that it can't collide, so that it needn't be read.
+    """True if another file has to be read to know, False where its text shows that the two can't collide.
 
     All names of an environment begin with its own and a hyphen.
 

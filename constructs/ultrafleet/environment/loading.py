@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import yaml
 from pydantic import ValidationError
 
 from ultrafleet.environment.collisions import check_collisions, may_collide
+from ultrafleet.environment.faults import fault
 from ultrafleet.environment.models import Environment
 from ultrafleet.errors import FleetError
 from ultrafleet.yaml_loader import UniqueKeyLoader
@@ -79,7 +80,7 @@ def load_environment(path: Path) -> Environment:
     try:
         return Environment.model_validate({"name": path.stem, **content})
     except ValidationError as error:
-        raise EnvironmentFileError.of([_fault(path, item) for item in error.errors(include_url=False)]) from None
+        raise EnvironmentFileError.of([fault(path, item) for item in error.errors(include_url=False)]) from None
 
 
 def load_environments(folder: Path, *, only: str | None = None) -> list[Environment]:
@@ -132,52 +133,3 @@ def _that_may_collide(environment: Environment, paths: Sequence[Path]) -> list[t
         except (OSError, UnicodeDecodeError, EnvironmentFileError):
             continue
     return found
-
-
-_KINDS = ("ultraserver", "accelerator")
-_ONE_KIND = " or ".join(map(repr, _KINDS))
-_LONGEST_VALUE = 200
-
-
-def _fault(file: Path, error: Any) -> FleetError:  # noqa: ANN401 - pydantic's ErrorDetails, whose keys differ by kind
-    # The discriminator of a union is no key of the file: pools[0].ultraserver.blocks is pools[0].blocks there.
-    loc = [part for part in error["loc"] if part not in _KINDS]
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
-    where = f"{file}: {key}" if key else f"{file}"
-    got = error["input"]
-    match error["type"]:
-        case "extra_forbidden":
-            return FleetError(
-                path=f"{where}:",
-                got="an unknown key",
-                expected="one that this part of the file has",
-                remedy="correct or remove it",
-            )
-        case "missing":
-            return FleetError(path=f"{where}:", got="missing", expected="a value", remedy="add it")
-        case "union_tag_not_found":
-            return FleetError(path=f"{where}.kind:", got="missing", expected=_ONE_KIND, remedy="add it")
-        case "union_tag_invalid":
-            return FleetError(path=f"{where}.kind:", verb="got", got=repr(got["kind"]), expected=_ONE_KIND)
-        case "value_error" if isinstance(error["ctx"]["error"], FleetError):
-            return _refused(where, got, error["ctx"]["error"])
-        case _:
-            message = error["msg"][:1].lower() + error["msg"][1:]
-            shown = f"{got!r} ({type(got).__name__})"
-            if len(shown) >= _LONGEST_VALUE:
-                shown = type(got).__name__
-            return FleetError(f"{where}: got {shown}, expected: {message}", path=where, got=shown, expected=message)
-
-
-def _refused(where: str, got: object, cause: FleetError) -> FleetError:
-    if isinstance(got, dict):
-        return cause.within(where)
-    if cause.got == repr(got) and cause.expected:  # the key path says what the cause's path does
-        return FleetError(path=f"{where}:", verb="got", got=cause.got, expected=cause.expected, remedy=cause.remedy)
-    return FleetError(
-        f"{where}: got {got!r}, {cause}",
-        path=where,
-        got=repr(got),
-        expected=cause.expected,
-        remedy=cause.remedy,
-    )
