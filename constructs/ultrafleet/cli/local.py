@@ -37,6 +37,8 @@ FOLDER = Path("stacks/environments")
 STATE = Path(".cache") / "rehearsal"
 OUTPUT = Path("cdk.out")
 _WIDTH = 130
+_PAUSED = {"CREATE_FAILED", "UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"}
+"""States that a stack leaves by its rollback or its deletion alone."""
 _BEFORE_FIRST_BLOCK = timedelta(hours=1)
 
 
@@ -61,34 +63,36 @@ def deploy(
     loaded = _load(environments, environment)
     _needs_rehearsal()
     aws = _embedded_aws(environment, state)
-    if not aws.is_running:
-        aws.start(environments=environments, now=_start_time(loaded, at), port=port)
-    print(f"embedded AWS on {aws.endpoint}: no call leaves this machine", flush=True)
-    variables = aws.variables(account=loaded.account, region=loaded.region)
-    aws.dispatch("prepare")
-    for name in fault or []:
-        aws.dispatch("inject", name=name, pool=pool)
-    if "CDKToolkit" not in aws.dispatch("status")["stacks"]:
-        _cdk(["bootstrap", f"aws://{loaded.account}/{loaded.region}", "--app", ""], variables)
-    chosen = [f"{environment}/**", "--context", f"environment={environment}", "--output", str(output)]
-    failed = _cdk(["deploy", *chosen, "--require-approval", "never"], variables)
-    if failed:
-        _advise(aws, loaded, variables)
-        raise typer.Exit(1)
-    aws.dispatch("bring_up")
-    _show(aws, loaded)
-    _show_orphans(aws, output / f"assembly-{environment}")
-    audited, cluster = aws.dispatch("audit"), aws.dispatch("kubernetes")
-    missing = [item for item in audited if item["problem"]]
-    for item in missing:
-        print(f"{item['stack']}: {item['logical_id']} ({item['type']}) was not found: {item['problem']}")
-    print(
-        f"read back: {len(audited) - len(missing)} of {len(audited)} resources; in the cluster are "
-        f"{len(cluster['objects'])} objects and {len(cluster['releases'])} Helm releases"
-    )
-    _show_rested_on(loaded)
-    if missing:
-        raise typer.Exit(1)
+    with aws.alone(f"ultrafleet local deploy {environment}"):
+        if not aws.is_running:
+            aws.start(environments=environments, now=_start_time(loaded, at), port=port)
+        print(f"embedded AWS on {aws.endpoint}: no call leaves this machine", flush=True)
+        variables = aws.variables(account=loaded.account, region=loaded.region)
+        aws.dispatch("prepare")
+        for name in fault or []:
+            aws.dispatch("inject", name=name, pool=pool)
+        if "CDKToolkit" not in aws.dispatch("status")["stacks"]:
+            _cdk(["bootstrap", f"aws://{loaded.account}/{loaded.region}", "--app", ""], variables)
+        given = ["--context", f"environment={environment}", "--output", str(output)]
+        failed = _roll_back(aws, loaded, given, variables)
+        failed = failed or _cdk(["deploy", f"{environment}/**", *given, "--require-approval", "never"], variables)
+        if failed:
+            _advise(aws, loaded, variables)
+            raise typer.Exit(1)
+        aws.dispatch("bring_up")
+        _show(aws, loaded)
+        _show_orphans(aws, output / f"assembly-{environment}")
+        audited, cluster = aws.dispatch("audit"), aws.dispatch("kubernetes")
+        missing = [item for item in audited if item["problem"]]
+        for item in missing:
+            print(f"{item['stack']}: {item['logical_id']} ({item['type']}) was not found: {item['problem']}")
+        print(
+            f"read back: {len(audited) - len(missing)} of {len(audited)} resources; in the cluster are "
+            f"{len(cluster['objects'])} objects and {len(cluster['releases'])} Helm releases"
+        )
+        _show_rested_on(loaded)
+        if missing:
+            raise typer.Exit(1)
 
 
 @local.command(epilog="Example: ultrafleet local destroy dev")
@@ -102,20 +106,21 @@ def destroy(
     """Delete every stack of the environment, and list retained resources."""
     loaded = _load(environments, environment)
     aws = _embedded_aws(environment, state)
-    print(f"embedded AWS on {aws.endpoint}: no call leaves this machine", flush=True)
-    for lifted in aws.dispatch("unprotect"):
-        print(f"switched off, as AWS requires before deletion: {lifted}", flush=True)
-    variables = aws.variables(account=loaded.account, region=loaded.region)
-    chosen = [f"{environment}/**", "--context", f"environment={environment}", "--output", str(output)]
-    failed = _cdk(["destroy", *chosen, "--force"], variables)
-    left = aws.dispatch("purge") if purge else aws.dispatch("retained")
-    for item in left:
-        reason = f": {item['problem']}" if item["problem"] else ""
-        print(f"retained: {item['type']} {item['physical_id']} of {item['stack']}{reason}")
-    if left and not purge:
-        print("a new deployment of the same names conflicts with retained resources: `--purge` deletes them")
-    if failed:
-        raise typer.Exit(1)
+    with aws.alone(f"ultrafleet local destroy {environment}"):
+        print(f"embedded AWS on {aws.endpoint}: no call leaves this machine", flush=True)
+        for lifted in aws.dispatch("unprotect"):
+            print(f"switched off, as AWS requires before deletion: {lifted}", flush=True)
+        variables = aws.variables(account=loaded.account, region=loaded.region)
+        chosen = [f"{environment}/**", "--context", f"environment={environment}", "--output", str(output)]
+        failed = _cdk(["destroy", *chosen, "--force"], variables)
+        left = aws.dispatch("purge") if purge else aws.dispatch("retained")
+        for item in left:
+            reason = f": {item['problem']}" if item["problem"] else ""
+            print(f"retained: {item['type']} {item['physical_id']} of {item['stack']}{reason}")
+        if left and not purge:
+            print("a new deployment of the same names conflicts with retained resources: `--purge` deletes them")
+        if failed:
+            raise typer.Exit(1)
 
 
 @local.command(epilog="Example: ultrafleet local status dev")
@@ -246,8 +251,19 @@ def _start_time(environment: Environment, at: datetime | None) -> datetime:
 
 def _cdk(arguments: list[str], variables: dict[str, str]) -> bool:
     """Run the CDK CLI against the embedded AWS; True where it failed."""
-    progress = ["--progress", "events"] if arguments[0] != "bootstrap" else []
+    progress = ["--progress", "events"] if arguments[0] in {"deploy", "destroy"} else []
     return run_cdk([*arguments, "--no-notices", "--ci", *progress], variables)
+
+
+def _roll_back(aws: "EmbeddedAws", environment: Environment, given: list[str], variables: dict[str, str]) -> bool:
+    """Roll back stacks that CloudFormation updates only after that, with the command for it; True where it failed."""
+    failed = False
+    for name, state in aws.dispatch("status")["stacks"].items():
+        if state in _PAUSED and name.startswith(f"{environment.name}-"):
+            stack = f"{environment.name}/{name.removeprefix(f'{environment.name}-')}"
+            print(f"{name} is {state}: CloudFormation updates it after `cdk rollback {stack}`", flush=True)
+            failed = _cdk(["rollback", stack, *given, "--yes"], variables) or failed
+    return failed
 
 
 def _advise(aws: "EmbeddedAws", environment: Environment, variables: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
 """Client of an embedded AWS in a process of its own: start, commands, stop."""
 
+import fcntl
 import json
 import os
 import signal
@@ -9,7 +10,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,13 +26,41 @@ class EmbeddedAws:
 
     Args:
         environment: name of the environment.
-        folder: where its port, its process and its log are kept.
+        folder: where its port, its process, its lock and its log are kept.
     """
 
     def __init__(self, environment: str, *, folder: Path) -> None:
         self.environment = environment
         self._file = folder / f"{environment}.json"
         self._log = folder / f"{environment}.log"
+        self._lock = folder / f"{environment}.lock"
+
+    @contextmanager
+    def alone(self, command: str) -> Iterator[None]:
+        """Context manager: no other command that holds the environment runs until it ends; a killed one holds nothing.
+
+        Args:
+            command: what is run, for whoever else tries.
+
+        Raises:
+            FleetError: another command holds the environment; the message names it.
+        """
+        self._lock.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock.open("a+") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                held.seek(0)
+                raise FleetError(
+                    path=f"environment {self.environment}",
+                    got=f"in use by {held.read() or 'another command'}",
+                    expected="one command at a time",
+                    remedy="wait until it is over, and try again",
+                ) from error
+            held.truncate(0)
+            held.write(f"`{command}`, process {os.getpid()}, since {datetime.now(UTC):%H:%M:%S} UTC")
+            held.flush()
+            yield
 
     @property
     def port(self) -> int:
