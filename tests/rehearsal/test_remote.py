@@ -1,6 +1,5 @@
 """Embedded AWS of an environment: one command holds it at a time."""
 
-import json
 from pathlib import Path
 
 import pytest
