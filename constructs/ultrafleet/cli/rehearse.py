@@ -19,7 +19,8 @@ from ultrafleet.errors import FleetError
 from ultrafleet.templates.assembly import read_assembly
 
 if TYPE_CHECKING:
-    from ultrafleet.rehearsal.scenarios.scenario import BlockOutcome, Scenario
+    from ultrafleet.rehearsal.scenarios.outcome import BlockOutcome, HandOver
+    from ultrafleet.rehearsal.scenarios.scenario import Scenario
 
 _WIDTH = 130
 
@@ -120,17 +121,17 @@ def _show(scenario: "Scenario", blocks: "list[BlockOutcome]") -> None:
     table = Table(
         box=box.SIMPLE, title=f"{scenario.name}: {scenario.summary}", title_justify="left", title_style="bold"
     )
-    left = ("pool", "block", "drained")
+    left = {"node group", "drained"}
     for column in (
-        "pool", "block", "up after", "drained", "before reclaim", "node-hours paid", "used", "taken by EKS",
+        "node group", "up after", "not whole", "drained", "before reclaim", "node-hours paid", "used", "taken by EKS",
         "reclaimed",
     ):  # fmt: skip
         table.add_column(column, justify="left" if column in left else "right", no_wrap=True)
     for block in blocks:
         table.add_row(
-            block.pool,
-            block.reservation_id,
+            block.node_group,
             "never" if block.up is None else f"{(block.up - block.begins) / timedelta(minutes=1):.0f} min",
+            f"{block.short_minutes:.0f} min",
             "-" if block.reclaimed or block.gone is None else f"{block.gone:%Y-%m-%d %H:%M}Z",
             "-" if block.reclaimed or block.gone is None else f"{block.minutes_before_reclaim:.0f} min",
             f"{block.paid_node_hours:,.0f}",
@@ -138,7 +139,29 @@ def _show(scenario: "Scenario", blocks: "list[BlockOutcome]") -> None:
             f"{block.taken_by_eks} of {block.nodes}" if block.taken_by_eks else "0",
             f"{block.reclaimed} of {block.nodes}" if block.reclaimed else "0",
         )
-    Console(width=max(_WIDTH, Console().width), highlight=False).print(table)
+    console = Console(width=max(_WIDTH, Console().width), highlight=False)
+    console.print(table)
+    if given := _hand_overs(blocks):
+        console.print(_hand_over_table(given))
+
+
+def _hand_over_table(given: "list[HandOver]") -> Table:
+    table = Table(box=box.SIMPLE, title="handed over", title_justify="left", title_style="bold")
+    for column in ("pool", "from", "to"):
+        table.add_column(column, no_wrap=True)
+    for column in ("both ready", "neither ready"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for item in given:
+        table.add_row(
+            item.pool, item.old, item.new, f"{item.both_minutes:,.0f} min", f"{item.neither_minutes:,.0f} min"
+        )
+    return table
+
+
+def _hand_overs(blocks: "list[BlockOutcome]") -> "list[HandOver]":
+    from ultrafleet.rehearsal.scenarios.outcome import hand_overs  # noqa: PLC0415  # needs the extra
+
+    return hand_overs(blocks)
 
 
 def _as_json(scenario: "Scenario", blocks: "list[BlockOutcome]") -> dict[str, Any]:
@@ -154,4 +177,5 @@ def _as_json(scenario: "Scenario", blocks: "list[BlockOutcome]") -> dict[str, An
             }
             for b in blocks
         ],
+        "hand_overs": [asdict(item) for item in _hand_overs(blocks)],
     }

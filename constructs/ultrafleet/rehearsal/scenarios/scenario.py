@@ -13,13 +13,13 @@ from ultrafleet.catalog.capacity_blocks import CapacityBlockRules, in_minutes
 from ultrafleet.environment import Environment
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.ec2.state.instances import Lifetime, Lifetimes
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
-from ultrafleet.rehearsal.eks.state import Eks
 from ultrafleet.rehearsal.scenarios.assembly import StackFailedError, deploy_assembly
 from ultrafleet.rehearsal.scenarios.embedded import embedded_aws
 from ultrafleet.rehearsal.scenarios.faults.actions import schedule_is_off
 from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget
+from ultrafleet.rehearsal.scenarios.outcome import BlockOutcome, block_outcomes
+from ultrafleet.rehearsal.scenarios.worst_timing import WorstTiming
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 from ultrafleet.rules.capacity_block import CapacityBlock
 from ultrafleet.templates.assembly import AssemblyStack
@@ -31,44 +31,6 @@ _EXTENSION_DAYS: Final = 7
 _EXTENDED_BEFORE_END: Final = timedelta(days=1)
 
 Event = tuple[datetime, Callable[[], None]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class BlockOutcome:
-    """Outcome of one capacity block.
-
-    Attributes:
-        pool: its pool.
-        reservation_id: `cr-…`.
-        nodes: instances that it holds.
-        begins: when it, or the rehearsal, began.
-        end: when it ended, extensions included.
-        up: when all of its instances ran at once; None: never.
-        gone: when the last of them was gone; None: none ever ran.
-        reclaim: when EC2 begins to take instances back.
-        paid_node_hours: from `begins` to `end`.
-        used_node_hours: of its instances.
-        reclaimed: instances that EC2 reclaimed before they were drained.
-        taken_by_eks: instances that EKS's own scale-down took.
-    """
-
-    pool: str
-    reservation_id: str
-    nodes: int
-    begins: datetime
-    end: datetime
-    up: datetime | None
-    gone: datetime | None
-    reclaim: datetime
-    paid_node_hours: float
-    used_node_hours: float
-    reclaimed: int
-    taken_by_eks: int
-
-    @property
-    def minutes_before_reclaim(self) -> float | None:
-        """Minutes from the last node's termination to the start of EC2's reclaim; negative: after it."""
-        return None if self.gone is None else (self.reclaim - self.gone) / timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +90,8 @@ def scenarios_of(environment: Environment) -> list[Scenario]:
 def run_scenario(environment: Environment, stacks: Sequence[AssemblyStack], scenario: Scenario) -> list[BlockOutcome]:
     """Outcomes of an environment's blocks in a scenario, run from its deployment to the end of the last block.
 
+    The schedule has its worst timing: see `WorstTiming`.
+
     Raises:
         StackFailedError: a stack could not be deployed.
     """
@@ -137,25 +101,22 @@ def run_scenario(environment: Environment, stacks: Sequence[AssemblyStack], scen
         events: list[Event] = []
         if scenario.extended:
             events += [_extension(call, pool.capacity_blocks[-1]) for pool in environment.pools if pool.capacity_blocks]
-        if not scenario.scheduled:
+        if scenario.scheduled:
+            WorstTiming(environment)
+        else:
             schedule_is_off(FaultTarget(environment=environment))
             events += _sizes_by_hand(environment, call)
         for moment, happen in sorted(events, key=lambda event: event[0]):
             SIMULATED_ACCOUNT.advance(moment)
             happen()
-        reservations = SIMULATED_ACCOUNT.part(Reservations, environment.account, environment.region)
         # An extension that is paid meanwhile moves the last end.
-        while SIMULATED_ACCOUNT.now < (over := _last_end(reservations) + _AFTER):
+        while SIMULATED_ACCOUNT.now < (over := _last_end(environment) + _AFTER):
             SIMULATED_ACCOUNT.advance(over)
-        return [
-            _block_outcome(environment, pool.name, block, scenario.deployed)
-            for pool in environment.pools
-            for block in pool.capacity_blocks
-            if block.end > scenario.deployed
-        ]
+        return block_outcomes(environment, deployed=scenario.deployed)
 
 
-def _last_end(reservations: Reservations) -> datetime:
+def _last_end(environment: Environment) -> datetime:
+    reservations = SIMULATED_ACCOUNT.part(Reservations, environment.account, environment.region)
     return max(item.end for item in reservations.by_id.values() if item.end is not None)
 
 
@@ -238,51 +199,3 @@ def _sizes_by_hand(environment: Environment, call: Calls) -> list[Event]:
         for pool in environment.pools
         for block in pool.capacity_blocks
     ]
-
-
-def _block_outcome(environment: Environment, pool: str, block: CapacityBlock, deployed: datetime) -> BlockOutcome:
-    account, region, block_id = environment.account, environment.region, block.capacity_reservation_id
-    reservations = SIMULATED_ACCOUNT.part(Reservations, account, region)
-    reservation = reservations.by_id[block_id]
-    end, reclaim = reservation.end, reservation.reclaim_start
-    if end is None or reclaim is None:
-        raise AssertionError(f"{block_id} is a block and has no end")
-    mine = [
-        item
-        for item in SIMULATED_ACCOUNT.part(Lifetimes, account, region).by_id.values()
-        if item.reservation_id == block_id
-    ]
-    begins = max(block.start, deployed)
-    return BlockOutcome(
-        pool=pool,
-        reservation_id=block_id,
-        nodes=block.instance_count,
-        begins=begins,
-        end=end,
-        up=_up(mine, block.instance_count),
-        gone=max((item.terminated or end for item in mine), default=None),
-        reclaim=reclaim,
-        paid_node_hours=block.instance_count * max(timedelta(0), end - begins) / timedelta(hours=1),
-        used_node_hours=sum(((item.terminated or end) - item.launched) / timedelta(hours=1) for item in mine),
-        reclaimed=len({instance for _, instance, block in reservations.reclaimed if block == block_id}),
-        taken_by_eks=len(
-            {item.instance_id for item in mine}
-            & {
-                instance
-                for group in SIMULATED_ACCOUNT.part(Eks, account, region).node_groups()
-                for _, instance in group.taken_by_eks
-            }
-        ),
-    )
-
-
-def _up(lifetimes: Sequence[Lifetime], nodes: int) -> datetime | None:
-    """Moment at which that many instances first ran at once; None: never."""
-    changes = [(item.launched, 1) for item in lifetimes]
-    changes += [(item.terminated, -1) for item in lifetimes if item.terminated is not None]
-    running = 0
-    for moment, change in sorted(changes):
-        running += change
-        if running == nodes:
-            return moment
-    return None
