@@ -1,4 +1,4 @@
-"""A shipped environment, perhaps edited, on the embedded AWS of this process."""
+"""An environment, shipped or not, perhaps edited, on the embedded AWS of this process."""
 
 import json
 import pickle
@@ -27,6 +27,8 @@ from ultrafleet.templates.assembly import AssemblyStack, read_assembly
 
 ROOT = Path(__file__).parent.parent.parent
 ENVIRONMENTS = ROOT / "stacks" / "environments"
+FIXTURES = ROOT / "tests" / "data" / "environments"
+"""Environments that are not shipped."""
 
 Content = dict[str, Any]
 Edit = Callable[[Content], object]
@@ -66,12 +68,18 @@ def _synthesise(content: str, name: str) -> tuple[Environment, tuple[AssemblySta
         return environment, tuple(read_assembly(Path(folder) / "cdk.out" / f"assembly-{name}"))
 
 
+def text_of(name: str) -> str:
+    """Text of an environment's file, shipped or not."""
+    shipped = ENVIRONMENTS / f"{name}.yaml"
+    return (shipped if shipped.exists() else FIXTURES / f"{name}.yaml").read_text()
+
+
 class DeployedEnvironment:
     """An environment's account."""
 
     def __init__(self, name: str, edit: Edit | None = None) -> None:
         self.name = name
-        self.text = (ENVIRONMENTS / f"{name}.yaml").read_text()
+        self.text = text_of(name)
         self.edit(edit)
         self.simulation = Simulation(self.environment, read_again=lambda: self.environment)
 

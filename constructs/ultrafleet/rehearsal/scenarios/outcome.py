@@ -1,7 +1,7 @@
-"""Outcome of capacity blocks in a scenario: what of them was used, when they were empty, and how one follows another."""
+"""Outcome of capacity blocks in a scenario: their use, when they were empty, and hand-overs from one to the next."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,7 +33,7 @@ class BlockOutcome:
         reclaim: when EC2 begins to take instances back.
         paid_node_hours: from `begins` to `end`.
         used_node_hours: of its instances.
-        short_minutes: minutes from `up` to `ready_until` in which not all of its instances ran.
+        short_minutes: minutes from `up` to `ready_until` in which not all of its instances were ready.
         reclaimed: instances that EC2 reclaimed before they were drained.
         taken_by_eks: instances that EKS's own scale-down took.
     """
@@ -124,8 +124,8 @@ def _outcome(environment: Environment, pool: str, block: CapacityBlock, deployed
     begins = max(block.start, deployed)
     reclaimed = len({instance for _, instance, block in reservations.reclaimed if block == block_id})
     gone = max((item.terminated or end for item in mine), default=None)
-    ready_until = gone if gone is None or reclaimed else gone - CapacityBlockRules.EKS_EVICTION
-    up = next((moment for moment, running in _running(mine) if running == block.instance_count), None)
+    evicted = None if gone is None else gone - CapacityBlockRules.EKS_EVICTION
+    up = _up(mine, block.instance_count)
     return BlockOutcome(
         pool=pool,
         node_group=block.node_group(pool),
@@ -134,12 +134,12 @@ def _outcome(environment: Environment, pool: str, block: CapacityBlock, deployed
         begins=begins,
         end=end,
         up=up,
-        ready_until=ready_until,
+        ready_until=gone if reclaimed else evicted,
         gone=gone,
         reclaim=reclaim,
         paid_node_hours=block.instance_count * max(timedelta(0), end - begins) / timedelta(hours=1),
         used_node_hours=sum(((item.terminated or end) - item.launched) / timedelta(hours=1) for item in mine),
-        short_minutes=0.0 if up is None or ready_until is None else _short(mine, block.instance_count, up, ready_until),
+        short_minutes=0.0 if up is None or evicted is None else _short(mine, block.instance_count, up, evicted),
         reclaimed=reclaimed,
         taken_by_eks=len(
             {item.instance_id for item in mine}
@@ -152,22 +152,29 @@ def _outcome(environment: Environment, pool: str, block: CapacityBlock, deployed
     )
 
 
-def _running(lifetimes: Sequence[Lifetime]) -> Iterator[tuple[datetime, int]]:
-    """Instances that run from each moment at which one is launched or gone."""
+def _counts(changes: Iterable[tuple[datetime, int]]) -> Iterator[tuple[datetime, int]]:
+    """Instances from each moment at which their number changes."""
+    count = 0
+    for moment, group in itertools.groupby(sorted(changes), key=lambda change: change[0]):
+        count += sum(change for _, change in group)
+        yield moment, count
+
+
+def _up(lifetimes: Sequence[Lifetime], nodes: int) -> datetime | None:
+    """First moment at which that many instances run at once."""
     changes = [(item.launched, 1) for item in lifetimes]
     changes += [(item.terminated, -1) for item in lifetimes if item.terminated is not None]
-    running = 0
-    for moment, group in itertools.groupby(sorted(changes), key=lambda change: change[0]):
-        running += sum(change for _, change in group)
-        yield moment, running
+    return next((moment for moment, count in _counts(changes) if count == nodes), None)
 
 
 def _short(lifetimes: Sequence[Lifetime], nodes: int, up: datetime, until: datetime) -> float:
-    """Minutes between two moments in which fewer instances run."""
-    moments = list(_running(lifetimes))
-    ends = [moment for moment, _ in moments[1:]] + [until]
-    short = timedelta(0)
-    for (moment, running), end in zip(moments, ends, strict=True):
-        if running < nodes:
-            short += max(timedelta(0), min(end, until) - max(moment, up))
-    return short / _MINUTE
+    """Minutes between two moments in which fewer instances are ready: one that is evicted isn't."""
+    changes = [(item.launched, 1) for item in lifetimes]
+    changes += [(item.terminated - CapacityBlockRules.EKS_EVICTION, -1) for item in lifetimes if item.terminated]
+    moments = [*_counts(changes), (until, 0)]
+    short = (
+        max(timedelta(0), min(end, until) - max(moment, up))
+        for (moment, count), (end, _) in itertools.pairwise(moments)
+        if count < nodes
+    )
+    return sum(short, timedelta(0)) / _MINUTE
