@@ -65,7 +65,7 @@ def test_a_hazard_is_waived_by_its_own_key_alone(fleet: DeployedEnvironment, tmp
     assert result.exit_code == 1
     assert f"hazard: node group {RACK_B} runs 18 nodes, and hold becomes true" in result.output
     assert f"  if that is meant: --accept held:{RACK_B}\n" in result.output
-    assert "1 hazards, 0 refusals" in result.output
+    assert "1 hazard, 0 refusals" in result.output
     accepted = preflight(fleet, tmp_path, "--accept", f"held:{RACK_B}")
     assert accepted.exit_code == 0, accepted.output
     assert f"takes no running node away beyond what is accepted (held:{RACK_B})" in accepted.output
@@ -151,6 +151,19 @@ def test_the_help_and_the_page_list_every_permission() -> None:
     assert policy["Statement"][0]["Action"] == list(PERMISSIONS)
     for permission in PERMISSIONS:
         assert permission in " ".join(told.split())
+
+
+def test_make_deploys_to_a_real_account_after_preflight_alone() -> None:
+    def recipe(*arguments: str) -> list[str]:
+        command = ["make", "--dry-run", "--no-print-directory", "deploy", "ENV=dev", *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        return [line.strip() for line in done.stdout.splitlines() if re.match(r"\s*(cdk|ultrafleet)\b", line)]
+
+    synth, _, deploy = recipe("AWS=real", "ACCEPT=held:a rolled:b:1-to-2")
+    assert synth.startswith("cdk synth --quiet '**' --context environment=dev")
+    accepted = "--accept 'held:a' --accept 'rolled:b:1-to-2'"
+    assert deploy == f"ultrafleet preflight dev {accepted} && cdk deploy --app cdk.out 'dev/**'"
+    assert recipe() == ["ultrafleet local deploy dev"]
 
 
 def test_every_call_has_its_permission() -> None:

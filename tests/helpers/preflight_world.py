@@ -118,6 +118,7 @@ def account_of(environment: Environment, templates: Templates, *, running: Itera
             followed = properties["Tags"].get("ultrafleet:capacity-reservation")
             groups[name] = LiveNodeGroup(
                 name=name,
+                version=environment.cluster.kubernetes_version,
                 desired_size=size,
                 max_size=properties["ScalingConfig"]["MaxSize"],
                 tags=properties["Tags"],
@@ -125,7 +126,7 @@ def account_of(environment: Environment, templates: Templates, *, running: Itera
                 running_in=frozenset([followed] if followed and size else []),
             )
     return LiveAccount(
-        has_cluster=True,
+        cluster_version=environment.cluster.kubernetes_version,
         stacks={
             name: LiveStack(name=name, status="UPDATE_COMPLETE", template=template)
             for name, template in templates.items()

@@ -65,7 +65,7 @@ def test_a_block_that_ec2_does_not_know() -> None:
     world.account = replace(world.account, reservations=known)
     (found,) = world.findings()
     assert found.level is Level.NOTE
-    world.account = replace(world.account, node_groups={}, stacks={}, has_cluster=False, newest_versions={})
+    world.account = replace(world.account, node_groups={}, stacks={}, cluster_version=None, newest_versions={})
     refused = [item for item in world.findings() if BLOCK in item.text]
     assert [item.level for item in refused] == [Level.REFUSED]
     assert f"block {BLOCK} of pool rack-b is not known to EC2 in us-east-1" in refused[0].text

@@ -50,6 +50,17 @@ def test_another_reservation_is_another_node_group() -> None:
     assert the(world.findings(another_reservation)).key == f"deleted:{RACK_B}"
 
 
+def test_a_block_that_moves_to_another_pool_is_deleted_with_its_nodes() -> None:
+    def swapped(content: Content) -> None:
+        first, second = (pool["blocks"] for pool in content["pools"][:2])
+        first[0], second[0] = second[0], first[0]
+        first.pop()  # it would begin before the block that came
+
+    hazards = [item for item in World().findings(swapped) if item.level is Level.HAZARD]
+    assert {item.key for item in hazards} == {f"deleted:{RACK_A}", f"deleted:{RACK_B}"}
+    assert f"{BLOCK} is now in pool rack-a, as another node group" in " ".join(item.text for item in hazards)
+
+
 def test_a_removed_pool_stays_in_aws() -> None:
     found = the(World().findings(without_rack_b))
     assert found.level is Level.NOTE

@@ -98,6 +98,14 @@ def test_the_template_and_its_version_in_one_deployment() -> None:
     assert World().findings(OTHER_DISK) == []
 
 
+def test_what_to_do_instead_of_a_roll_depends_on_the_capacity() -> None:
+    edit = pool("b300", node={"root_volume_gib": 200}, launch_template_version=2)
+    found = the(World().findings(edit))
+    assert found.key == "rolled:b300:1-to-2"
+    assert found.text.endswith("Deploy it between two jobs")
+    assert the(World().findings(both(OTHER_DISK, NEXT))).text.endswith("the next block begins with the newest template")
+
+
 def test_more_at_a_time_take_less_time() -> None:
     two = pool("rack-b", node={"root_volume_gib": 200, "max_unavailable": 3})
     found = the(World(pool("rack-b", node={"max_unavailable": 3})).findings(both(two, NEXT)))
@@ -213,6 +221,18 @@ def test_a_node_group_that_is_being_updated_takes_no_update(status: str) -> None
     assert f"node group {RACK_B} is {status}, expected ACTIVE" in found.text
     world.group(RACK_B, status="DEGRADED")
     assert world.findings(pool("rack-b", drain_lead_minutes=120)) == []
+
+
+def test_orders_that_were_changed_by_hand_are_said() -> None:
+    world = World()
+    tags = dict(world.account.node_groups[RACK_B].tags)
+    world.group(RACK_B, tags={**tags, "ultrafleet:drain-lead-minutes": "5"})
+    found = the(world.findings())
+    assert found.level is Level.NOTE
+    assert f"node group {RACK_B} has the tag ultrafleet:drain-lead-minutes 5, and 90 in its template" in found.text
+    del tags["ultrafleet:schedule"]
+    world.group(RACK_B, tags=tags)
+    assert "has the tag ultrafleet:schedule (none)" in the(world.findings()).text
 
 
 def test_a_create_only_property_is_refused_even_when_empty() -> None:

@@ -46,6 +46,22 @@ def test_kubernetes_versions_go_up_by_one(version: str, refused: bool) -> None:
     assert not refused or "EKS takes a cluster from 1.35 to 1.36 and not to" in found[0].text
 
 
+def test_a_cluster_waits_for_its_node_groups() -> None:
+    def upgraded(content: Content) -> None:
+        content["cluster"] = {"kubernetes_version": "1.36"}
+
+    def before(content: Content) -> None:
+        content["cluster"] = {"kubernetes_version": "1.35"}
+
+    world = World(before)
+    assert world.findings(upgraded) == []
+    world.group(RACK_B, version="1.34")
+    assert world.findings() == []
+    (found,) = world.findings(upgraded)
+    assert found.level is Level.REFUSED
+    assert f"cluster training has 1.35 and node groups another version: {RACK_B} (1.34)" in found.text
+
+
 def with_stack(world: World, name: str, **changed: Any) -> None:
     stacks = {**world.account.stacks, name: replace(world.account.stacks[name], **changed)}
     world.account = replace(world.account, stacks=stacks)
@@ -73,7 +89,7 @@ def test_a_stack_that_never_came_about_is_made_anew() -> None:
 
 def test_a_first_deployment_is_quiet() -> None:
     world = World(running=())
-    world.account = replace(world.account, has_cluster=False, stacks={}, node_groups={}, newest_versions={})
+    world.account = replace(world.account, cluster_version=None, stacks={}, node_groups={}, newest_versions={})
     assert world.findings() == []
 
 
@@ -105,7 +121,7 @@ def test_objects_that_a_stack_no_longer_brings_are_told_while_nodes_run() -> Non
 
 def test_a_stack_of_a_cluster_without_the_cluster_is_unclear() -> None:
     world = World()
-    world.account = replace(world.account, has_cluster=False, node_groups={})
+    world.account = replace(world.account, cluster_version=None, node_groups={})
     (found,) = [item for item in world.findings() if item.level is Level.UNCLEAR]
     assert "stack training-cluster exists and EKS has no cluster training" in found.text
 

@@ -61,11 +61,11 @@ class AccountReader:
         try:
             self._compare_account()
             live = dict(self._stacks({stack.name for stack in stacks}))
-            groups = self._node_groups()
+            version = self._cluster_version()
             return LiveAccount(
-                has_cluster=groups is not None,
+                cluster_version=version,
                 stacks=live,
-                node_groups=groups or {},
+                node_groups=self._node_groups() if version is not None else {},
                 reservations={item.id: item for item in self._reservations()},
                 newest_versions=self._newest_versions(_launch_template_names(stacks)),
             )
@@ -99,13 +99,15 @@ class AccountReader:
                 template: Mapping[str, Any] = json.loads(body) if isinstance(body, str) else body
                 yield name, LiveStack(name=name, status=str(stack["StackStatus"]), template=template)
 
-    def _node_groups(self) -> dict[str, LiveNodeGroup] | None:
-        """Node groups by name; None without a cluster."""
-        client, cluster = self._session.client("eks"), self._environment.name
+    def _cluster_version(self) -> str | None:
+        client = self._session.client("eks")
         try:
-            client.describe_cluster(name=cluster)
+            return str(client.describe_cluster(name=self._environment.name)["cluster"]["version"])
         except client.exceptions.ResourceNotFoundException:
             return None
+
+    def _node_groups(self) -> dict[str, LiveNodeGroup]:
+        client, cluster = self._session.client("eks"), self._environment.name
         instances = self._instances()
         found = {}
         for name in _pages(client, "list_nodegroups", "nodegroups", clusterName=cluster):
@@ -117,6 +119,7 @@ class AccountReader:
             found[name] = LiveNodeGroup(
                 name=name,
                 status=group["status"],
+                version=group.get("version", ""),
                 desired_size=scaling.get("desiredSize", 0),
                 max_size=scaling.get("maxSize", 0),
                 tags=group.get("tags") or {},

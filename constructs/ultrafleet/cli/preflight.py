@@ -14,6 +14,7 @@ from ultrafleet.cli.summary import read_stacks
 from ultrafleet.environment import load_environments
 from ultrafleet.environment.digest import refuse_stale_assembly
 from ultrafleet.preflight import Deployment, Finding, Level, preflight_findings, waived
+from ultrafleet.preflight.finding import nodes
 
 _FINDINGS: Final = 1
 _UNCLEAR: Final = 3
@@ -89,17 +90,21 @@ def _summary(deployment: Deployment, findings: Sequence[Finding], accepted: Coll
     account, names = deployment.account, deployment.pool_node_groups
     there = [name for name in names if name in account.node_groups]
     running = sum(account.nodes(name) for name in there)
-    state = f"{len(there)} of {len(names)} node groups exist, with {running} nodes"
+    state = f"{len(there)} of {len(names)} node groups exist, with {nodes(running)}"
     if _exit_code(findings, accepted) == _UNCLEAR:
         verdict = "what a deployment does to running nodes is unclear"
     elif stopping := _counting(findings, accepted):
         taking = sum(finding.level is Level.HAZARD for finding in stopping)
-        verdict = f"{taking} hazards, {len(stopping) - taking} refusals"
+        verdict = f"{_counted(taking, 'hazard')}, {_counted(len(stopping) - taking, 'refusal')}"
     elif accepted:
         verdict = f"a deployment takes no running node away beyond what is accepted ({', '.join(sorted(accepted))})"
     else:
         verdict = "a deployment takes no running node away"
     return f"{deployment.environment.name} in account {deployment.environment.account}: {state}; {verdict}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _as_json(deployment: Deployment, findings: Sequence[Finding], accepted: Collection[str]) -> dict[str, object]:

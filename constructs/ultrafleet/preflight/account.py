@@ -48,6 +48,7 @@ class LiveNodeGroup:
     Attributes:
         name: name of the node group.
         status: such as `ACTIVE`.
+        version: its Kubernetes version; "" where EKS says none.
         desired_size: nodes that it asks for.
         max_size: nodes that it may have.
         tags: its tags, the block schedule's orders among them.
@@ -58,6 +59,7 @@ class LiveNodeGroup:
 
     name: str
     status: str = "ACTIVE"
+    version: str = ""
     desired_size: int = 0
     max_size: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -106,18 +108,23 @@ class LiveAccount:
     """State of one environment in its account.
 
     Attributes:
-        has_cluster: EKS knows a cluster of the environment's name.
+        cluster_version: Kubernetes version of the cluster of the environment's name; None where there is no cluster.
         stacks: stacks by name: those of the assembly, and those of pools that it no longer has.
         node_groups: node groups of the cluster by name.
         reservations: reservations by id: those of the file and those that node groups follow.
         newest_versions: newest version of each launch template, by the template's name.
     """
 
-    has_cluster: bool
+    cluster_version: str | None
     stacks: Mapping[str, LiveStack]
     node_groups: Mapping[str, LiveNodeGroup]
     reservations: Mapping[str, LiveReservation]
     newest_versions: Mapping[str, int]
+
+    @property
+    def has_cluster(self) -> bool:
+        """True if EKS knows a cluster of the environment's name."""
+        return self.cluster_version is not None
 
     def nodes(self, node_group: str) -> int:
         """Nodes of a node group; 0 where there is none of that name."""

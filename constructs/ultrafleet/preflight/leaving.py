@@ -30,20 +30,26 @@ def leaving_findings(deployment: Deployment) -> Iterator[Finding]:
                 "the stack first, as docs/migration.md says"
             )
         else:
-            yield _deleted(live, update.name)
+            yield _deleted(deployment, live, update.name)
     for live in deployment.account.node_groups.values():
         if live.name not in deployment.node_groups and live.name not in taken_out | existing:
             yield from _left(deployment, live)
 
 
-def _deleted(live: LiveNodeGroup, stack: str) -> Finding:
+def _deleted(deployment: Deployment, live: LiveNodeGroup, stack: str) -> Finding:
     if not live.nodes:
         return note(f"node group {live.name} is deleted from stack {stack}: no node runs on it")
-    why = (
-        f"it has the old shape, one node group on a group of blocks: {_MIGRATION}"
-        if GROUP_TAG in live.tags
-        else "keep its block in the file until it is over"
-    )
+    moved = [
+        f"{planned.block.capacity_reservation_id} is now in pool {planned.pool}"
+        for planned in deployment.blocks
+        if planned.block.capacity_reservation_id in live.reservations
+    ]
+    if GROUP_TAG in live.tags:
+        why = f"it has the old shape, one node group on a group of blocks: {_MIGRATION}"
+    elif moved:
+        why = f"{', '.join(moved)}, as another node group: keep a block in its pool until it is over"
+    else:
+        why = "keep its block in the file until it is over"
     return hazard(
         f"deleted:{live.name}",
         f"node group {live.name} runs {nodes(live.nodes)} and is no longer in stack {stack}: CloudFormation deletes "

@@ -37,6 +37,8 @@ def node_group_findings(deployment: Deployment) -> Iterator[Finding]:
             yield _name_is_taken(planned)
         if live is not None and change is None:
             yield from _stated_size(planned, live)
+        if live is not None and not planned.is_made:
+            yield from _other_orders(planned, live)
 
 
 def _updated(
@@ -120,13 +122,14 @@ def _rolled(
                 "the version as it is, the next block begins with the newest template"
             )
         else:
-            yield hazard(
-                f"rolled:{planned.name}:{before}-to-{after}",
-                f"{text}. Deploy hold first and wait until it is empty, or leave it: the next block begins with the "
-                "newest template"
-                if path == _VERSION
-                else f"{text}. Deploy hold first and wait until it is empty",
-            )
+            yield hazard(f"rolled:{planned.name}:{before}-to-{after}", f"{text}. {_instead_of_a_roll(planned, path)}")
+
+
+def _instead_of_a_roll(planned: PlannedNodeGroup, path: str) -> str:
+    if RESERVATION_TAG not in (planned.properties.get("Tags") or {}):
+        return "Deploy it between two jobs"
+    later = ", or leave it: the next block begins with the newest template" if path == _VERSION else ""
+    return f"Deploy hold first and wait until it is empty{later}"
 
 
 def _sized_below_its_nodes(planned: PlannedNodeGroup, live: LiveNodeGroup) -> Iterator[Finding]:
@@ -158,6 +161,18 @@ def _stated_size(planned: PlannedNodeGroup, live: LiveNodeGroup) -> Iterator[Fin
             f"{_runs(live)}, and its template states DesiredSize {desired}: this deployment doesn't send it, `cdk "
             "deploy --revert-drift` would and take the nodes; take initial_desired_size out after the block"
         )
+
+
+def _other_orders(planned: PlannedNodeGroup, live: LiveNodeGroup) -> Iterator[Finding]:
+    """Orders to the block schedule that were changed by hand."""
+    deployed = _old(planned).get("Tags") or {}
+    for tag in (SCHEDULE_TAG, RESERVATION_TAG, LEAD_TAG):
+        if tag in deployed and live.tags.get(tag) != deployed[tag]:
+            yield note(
+                f"node group {live.name} has the tag {tag} {live.tags.get(tag, '(none)')}, and {deployed[tag]} in its "
+                "template: changed by hand, the schedule goes by the tag, and a deployment changes it back only when "
+                "tags change"
+            )
 
 
 def _ordered(

@@ -10,6 +10,7 @@ from ultrafleet.templates.node_group import NODE_GROUP
 from ultrafleet.templates.template_changes import ChangeAction, ResourceChange, imports
 from ultrafleet.templates.update_effects import Effect
 
+_CLUSTER: Final = "AWS::EKS::Cluster"
 _UNDER_NODES: Final = frozenset(
     {
         "AWS::EC2::CapacityReservation",
@@ -17,7 +18,7 @@ _UNDER_NODES: Final = frozenset(
         "AWS::EC2::Subnet",
         "AWS::EC2::VPC",
         "AWS::EKS::AccessEntry",
-        "AWS::EKS::Cluster",
+        _CLUSTER,
         "AWS::FSx::FileSystem",
         "AWS::IAM::Role",
     }
@@ -32,6 +33,7 @@ _DELIVERED: Final = "Custom::AWSCDK-EKS-"
 def stack_findings(deployment: Deployment) -> Iterator[Finding]:
     """Findings of the environment's stacks as a whole."""
     yield from _unclear(deployment)
+    yield from _held_back(deployment)
     running = sum(group.nodes for group in deployment.account.node_groups.values())
     for update in deployment.updates:
         if update.live is None:
@@ -85,6 +87,25 @@ def _unclear(deployment: Deployment) -> Iterator[Finding]:
             f"node groups {', '.join(missing)} are in stacks and not in cluster {cluster}: deleted outside of "
             "CloudFormation, which a deployment doesn't repair"
         )
+
+
+def _held_back(deployment: Deployment) -> Iterator[Finding]:
+    """Upgrade of a cluster whose node groups are behind (EKS API reference, UpdateClusterVersion, high)."""
+    account = deployment.account
+    for update in deployment.updates:
+        for change in update.changes.resources:
+            upgraded = change.resource_type == _CLUSTER and "Version" in {item.path for item in change.properties}
+            behind = sorted(
+                f"{group.name} ({group.version})"
+                for group in account.node_groups.values()
+                if group.version and group.version != account.cluster_version
+            )
+            if upgraded and behind:
+                yield refused(
+                    f"cluster {deployment.environment.name} has {account.cluster_version} and node groups another "
+                    f"version: {', '.join(behind)}; EKS updates a cluster only when all of them have its version: a "
+                    "block's node group gets it with the next block, delete those that are over"
+                )
 
 
 def _status(update: StackUpdate) -> Iterator[Finding]:
