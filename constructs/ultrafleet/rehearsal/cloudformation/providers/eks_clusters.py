@@ -70,9 +70,8 @@ class ClusterProvider(Provider):
             call("eks", "update_cluster_version", name=name, version=new["Version"])
         # EKS takes one kind of change in a call.
         for key in in_place:
-            if key in changed and not _is_so(new[key], live.get(key)):
-                value = _logging(new["Logging"]) if key == "Logging" else camel(new[key])
-                call("eks", "update_cluster_config", name=name, **{key[0].lower() + key[1:]: value})
+            if key in changed and key in new and not _is_so(_in_place(key, new[key]), live.get(key)):
+                call("eks", "update_cluster_config", name=name, **{key[0].lower() + key[1:]: _update_of(key, new[key])})
         set_tags(call, resource.attributes["Arn"], old, new)
 
     def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
@@ -90,6 +89,17 @@ def _physical(described: Mapping[str, Any]) -> PhysicalResource:
             "OpenIdConnectIssuerUrl": described.get("identity", {}).get("oidc", {}).get("issuer"),
         },
     )
+
+
+def _in_place(key: str, stated: Any) -> Any:
+    """Part of a property that an update can change: the first administrator is chosen at creation alone."""
+    if key != "AccessConfig":
+        return stated
+    return {name: value for name, value in stated.items() if name == "AuthenticationMode"}
+
+
+def _update_of(key: str, stated: Any) -> Any:
+    return _logging(stated) if key == "Logging" else camel(_in_place(key, stated))
 
 
 def _is_so(stated: Any, live: Any) -> bool:
