@@ -100,10 +100,6 @@ def _acknowledge_workloads(stage: FleetStage, kubernetes: KubernetesStack, envir
         stage.system,
         {
             "AwsSolutions-IAM5[Resource::*]": "describing file systems knows no resources",
-            f"AwsSolutions-IAM5[Resource::arn:aws:fsx:{region}:{account}:file-system/*]": "the driver's own policy",
-            f"AwsSolutions-IAM5[Resource::arn:aws:iam::{account}:role/aws-service-role/fsx.amazonaws.com/*]": (
-                "the service-linked role of one service"
-            ),
         },
     )
     for team in stage.teams:

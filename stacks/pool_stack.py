@@ -115,6 +115,7 @@ def _node_options(environment: Environment, pool: UltraServerPoolSettings | Acce
         labels=node.labels,
         tags={"ultrafleet:environment": environment.name, "ultrafleet:pool": pool.name, **node.tags},
         root_volume_gib=node.root_volume_gib,
+        metadata_hop_limit=node.metadata_hop_limit,
         grdma_pci_topo_check_override=node.grdma_pci_topo_check_override,
         raid0_instance_store=node.raid0_instance_store,
         kubelet_config=node.kubelet_config,

@@ -44,6 +44,7 @@ class SystemStack(EnvironmentStack):
             desired_size=system.desired_size,
             placement_group=self._placement(system.placement_group),
             instance_types=system.instance_types,
+            metadata_hop_limit=system.metadata_hop_limit,
         )
         for name, entry in access_entries(settings.admin_role_arns, {}).items():
             add_access_entry(self, name, entry, cluster_name=environment.name)

@@ -78,5 +78,6 @@ class TeamStack(EnvironmentStack):
             if settings.data_bucket
             else None,
             data_prefix=settings.data_prefix,
+            export_to_bucket=settings.export_to_bucket,
             removal_policy=self.removal_policy,
         )

@@ -164,6 +164,14 @@ def test_dcgm_tolerates_gpu_nodes(stack: cdk.Stack) -> None:
     ]
 
 
+def test_the_fsx_driver_may_describe_file_systems_and_nothing_else(stack: cdk.Stack) -> None:
+    addons = ClusterAddons(stack, "Addons", cluster=imported(stack), addons=["aws-fsx-csi-driver"])
+    (policy,) = stack.resolve(addons.roles["aws-fsx-csi-driver"].policies)
+    assert policy["policyDocument"]["Statement"] == [
+        {"Effect": "Allow", "Action": ["fsx:DescribeFileSystems"], "Resource": ["*"]}
+    ]
+
+
 def test_order_of_the_callers_list_changes_nothing(cdk_context: dict[str, Any]) -> None:
     def template(names: list[str]) -> dict[str, Any]:
         app = cdk.App(context=cdk_context, analytics_reporting=False, builtin_cloud_formation_validation=False)

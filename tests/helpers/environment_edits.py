@@ -255,6 +255,7 @@ _NODE: dict[str, Any] = {
     "labels": {"team": "post-training"},
     "tags": {"team": "post-training"},
     "root_volume_gib": 200,
+    "metadata_hop_limit": 2,
     "grdma_pci_topo_check_override": False,
     "raid0_instance_store": False,
     "kubelet_config": {"shutdownGracePeriod": "60s"},
@@ -266,6 +267,7 @@ _SYSTEM: dict[str, Any] = {
     "min_size": 1,
     "max_size": 6,
     "desired_size": 3,
+    "metadata_hop_limit": 2,
 }
 _CLUSTER: dict[str, Any] = {
     "kubernetes_version": "1.36",

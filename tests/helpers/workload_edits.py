@@ -48,9 +48,10 @@ FILE_SYSTEM_FIELDS: Content = {
     "subnet": "system-b",
     "capacity_gib": 9600,
     "throughput_mbps_per_tib": 500,
-    "efa": False,
+    "efa": True,
     "data_bucket": None,
     "data_prefix": "tokens",
+    "export_to_bucket": True,
 }
 MODEL_FIELDS: Content = {
     "name": "renamed",

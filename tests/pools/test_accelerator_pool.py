@@ -306,6 +306,8 @@ def test_fails_accelerator_pool(site: Site, given: Callable[[Site], dict[str, An
         ({"labels": {"bad key!": "x y"}}, "key of a node label is 'bad key!', expected up to 63"),
         ({"labels": {"ultrafleet/pool": "zzz"}}, "expected one that doesn't begin with ultrafleet/"),
         ({"root_volume_gib": 99_999_999}, "root_volume_gib is 99999999, expected 1 to 65,536"),
+        ({"metadata_hop_limit": 0}, "metadata_hop_limit is 0, expected 1 to 64: 1 keeps pods from the node's"),
+        ({"metadata_hop_limit": 65}, "metadata_hop_limit is 65, expected 1 to 64"),
     ],
 )
 def test_fails_node_options(options: dict[str, Any], message: str) -> None:

@@ -43,7 +43,7 @@ def test_required_arguments_are_said_to_be(construct: type) -> None:
 def test_the_table_of_node_options_has_its_fields() -> None:
     assert list(OPTIONS) == [f"`{field.name}`" for field in fields(NodeOptions)]
     made = NodeOptions()
-    for name in ("max_pods", "root_volume_gib", "max_unavailable"):
+    for name in ("max_pods", "root_volume_gib", "metadata_hop_limit", "max_unavailable"):
         assert OPTIONS[f"`{name}`"] == f"`{getattr(made, name)}`"
 
 

@@ -125,7 +125,7 @@ class TestUltraServerPool:
         site.ultraserver_pool()
         data = only(site.stack, LAUNCH_TEMPLATE)["LaunchTemplateData"]
         assert data["MetadataOptions"]["HttpTokens"] == "required"
-        assert data["MetadataOptions"]["HttpPutResponseHopLimit"] == 2
+        assert data["MetadataOptions"]["HttpPutResponseHopLimit"] == 1  # pods don't reach the node's credentials
         assert data["BlockDeviceMappings"][0]["Ebs"]["Encrypted"] is True
         assert "KmsKeyId" not in data["BlockDeviceMappings"][0]["Ebs"]
 
@@ -212,6 +212,7 @@ class TestUltraServerPool:
                 tags={"cost-centre": "42"},
                 root_volume_gib=200,
                 root_volume_key=kms.Key(site.stack, "Key"),
+                metadata_hop_limit=2,
                 kubelet_config={"cpuManagerPolicy": "static"},
                 node_repair_config={"Enabled": False},
                 max_unavailable=2,

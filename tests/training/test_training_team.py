@@ -6,7 +6,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_s3 as s3
-from aws_cdk.assertions import Match, Template
+from aws_cdk.assertions import Annotations, Match, Template
 from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
@@ -179,7 +179,7 @@ class TestTrainingTeam:
             workload="research",
             member_role_arns=[MEMBER],
             data_buckets=[data],
-            file_system=lustre(site, data_repository=data, data_prefix="corpus"),
+            file_system=lustre(site, data_repository=data, data_prefix="corpus", export_to_bucket=True, efa=True),
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
         assert Template.from_stack(stack).to_json() == snapshot_json
@@ -191,7 +191,7 @@ def _list(value: str | list[str]) -> list[str]:
 
 class TestLustreFileSystem:
     def test_efa_with_metadata_and_the_nodes_groups(self, site: Site) -> None:
-        lustre(site)
+        lustre(site, efa=True)
         Template.from_stack(site.stack).has_resource_properties(
             "AWS::FSx::FileSystem",
             {
@@ -211,6 +211,28 @@ class TestLustreFileSystem:
             {"FileSystemPath": "/data", "DataRepositoryPath": "s3://data/corpus"},
         )
 
+    def test_nothing_that_a_job_does_reaches_the_bucket_unless_it_is_asked_for(self, site: Site) -> None:
+        data = s3.Bucket.from_bucket_name(site.stack, "Data", "data")
+        lustre(site, data_repository=data)
+        (link,) = resources_of(Template.from_stack(site.stack), "AWS::FSx::DataRepositoryAssociation").values()
+        assert link["Properties"]["S3"] == {"AutoImportPolicy": {"Events": ["NEW", "CHANGED", "DELETED"]}}
+
+    def test_an_export_never_deletes(self, site: Site) -> None:
+        data = s3.Bucket.from_bucket_name(site.stack, "Data", "data")
+        lustre(site, data_repository=data, export_to_bucket=True)
+        (link,) = resources_of(Template.from_stack(site.stack), "AWS::FSx::DataRepositoryAssociation").values()
+        assert link["Properties"]["S3"]["AutoExportPolicy"] == {"Events": ["NEW", "CHANGED"]}
+
+    def test_efa_is_off_where_nobody_says_that_nodes_have_a_client(self, site: Site) -> None:
+        lustre(site)
+        template = Template.from_stack(site.stack)
+        template.has_resource_properties("AWS::FSx::FileSystem", {"LustreConfiguration": {"EfaEnabled": False}})
+        Annotations.from_stack(site.stack).has_no_info("*", Match.string_like_regexp("Lustre client with EFA"))
+
+    def test_efa_says_what_nodes_need(self, site: Site) -> None:
+        lustre(site, efa=True)
+        Annotations.from_stack(site.stack).has_info("*", Match.string_like_regexp("Lustre client with EFA"))
+
     def test_outlives_the_stack(self, site: Site) -> None:
         lustre(site)
         Template.from_stack(site.stack).has_resource("AWS::FSx::FileSystem", {"DeletionPolicy": "RetainExceptOnCreate"})
@@ -223,10 +245,14 @@ class TestLustreFileSystem:
         ("changed", "message"),
         [
             (
-                {"capacity_gib": 5000},
+                {"capacity_gib": 5000, "efa": True},
                 "capacity_gib is 5000 with EFA at 1000 MB/s per TiB, expected a multiple of 4800: ch",
             ),
-            ({"capacity_gib": 2400, "throughput_mbps_per_tib": 125}, "expected a multiple of 38400: choose 38400"),
+            (
+                {"capacity_gib": 2400, "throughput_mbps_per_tib": 125, "efa": True},
+                "expected a multiple of 38400: choose 38400",
+            ),
+            ({"export_to_bucket": True}, "export_to_bucket is true without a data_repository, expected the bucket"),
             ({"throughput_mbps_per_tib": 200}, "throughput_mbps_per_tib is 200, expected 125, 250, 500, 1000"),
             (
                 {"capacity_gib": 1300, "efa": False},

@@ -67,27 +67,11 @@ ADDONS: Mapping[str, AddonFacts] = {
         service_account="efs-csi-controller-sa",
         managed_policies=("service-role/AmazonEFSCSIDriverPolicy",),
     ),
-    # The driver's own documented policy without its S3 part, instead of AmazonFSxFullAccess (aws-fsx-csi-driver,
-    # docs/install.md, high that it is documented, medium that it is enough for every volume).
+    # Volumes are static: the fleet makes the file systems, and the driver mounts them. Its documented policy
+    # (aws-fsx-csi-driver, docs/install.md, high) may make and delete file systems, of which this leaves the reading.
     AddonName.FSX_CSI_DRIVER: AddonFacts(
         service_account="fsx-csi-controller-sa",
-        statements=(
-            {
-                "actions": [
-                    "fsx:CreateFileSystem",
-                    "fsx:DeleteFileSystem",
-                    "fsx:TagResource",
-                    "fsx:UpdateFileSystem",
-                ],
-                "resources": ["fsx:{region}:{account}:file-system/*"],
-            },
-            {"actions": ["fsx:DescribeFileSystems"], "resources": ["*"]},
-            {
-                "actions": ["iam:CreateServiceLinkedRole"],
-                "resources": ["iam::{account}:role/aws-service-role/fsx.amazonaws.com/*"],
-                "conditions": {"StringEquals": {"iam:AWSServiceName": "fsx.amazonaws.com"}},
-            },
-        ),
+        statements=({"actions": ["fsx:DescribeFileSystems"], "resources": ["*"]},),
     ),
     # Buckets are the workload's affair: it brings its own Pod Identity, so the driver has no role here.
     AddonName.MOUNTPOINT_S3_CSI_DRIVER: AddonFacts(configuration={"node": {"tolerateAllTaints": True}}),

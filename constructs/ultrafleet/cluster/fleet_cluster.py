@@ -185,7 +185,8 @@ class FleetCluster(Construct):
             allow_all_outbound=False,
         )
         self.control_plane_security_group.apply_removal_policy(removal_policy)
-        # EKS creates this log group when it is missing, without retention.
+        # EKS creates this log group when it is missing, without retention. CloudWatch Logs' own key: see
+        # docs/decisions/0005-cluster.md, keys.
         self.log_group = logs.LogGroup(
             self,
             "LogGroup",

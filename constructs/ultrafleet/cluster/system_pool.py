@@ -11,17 +11,16 @@ from constructs import Construct
 
 from ultrafleet.capacity.placement_group import PlacementGroup
 from ultrafleet.catalog.eks import AmiType
-from ultrafleet.catalog.limits import METADATA_HOP_LIMIT
 from ultrafleet.cluster.node_role import create_node_role
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.errors import FleetError
+from ultrafleet.rules.node_settings import validate_metadata_hop_limit
 
 _DEFAULT_INSTANCE_TYPES = ("m7i.xlarge", "m6i.xlarge")
 _AMI_TYPES = {
     ec2.InstanceArchitecture.X86_64: AmiType.AL2023_X86_64_STANDARD,
     ec2.InstanceArchitecture.ARM_64: AmiType.AL2023_ARM_64_STANDARD,
 }
-_HOP_LIMITS = range(1, METADATA_HOP_LIMIT.value + 1)
 
 
 class SystemPool(Construct):
@@ -94,7 +93,8 @@ class SystemPool(Construct):
             )
         _check_sizes(min_size, desired_size, max_size)
         _check_range("root_volume_gib", root_volume_gib, range(20, 65537))
-        _check_range("metadata_hop_limit", metadata_hop_limit, _HOP_LIMITS)
+        if not cdk.Token.is_unresolved(metadata_hop_limit):
+            validate_metadata_hop_limit(metadata_hop_limit)
         clash = sorted(set(labels or {}) & set(self.LABELS))
         if clash:
             raise FleetError(

@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
 from ultrafleet.environment.fields import (
@@ -20,6 +20,7 @@ from ultrafleet.environment.pool_settings import (
 )
 from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 from ultrafleet.errors import FleetError
+from ultrafleet.rules.node_settings import validate_metadata_hop_limit
 from ultrafleet.rules.zones import region_of_zone
 
 
@@ -55,6 +56,14 @@ class SystemNodesSettings(Settings):
     min_size: int = Field(default=2, ge=0)
     max_size: int = Field(default=4, ge=1)
     desired_size: int = Field(default=2, ge=0)
+    metadata_hop_limit: int = 1
+    """1 keeps pods from the nodes' credentials; 2 lets every pod of these nodes reach them."""
+
+    @field_validator("metadata_hop_limit")
+    @classmethod
+    def _check_hop_limit(cls, metadata_hop_limit: int) -> int:
+        validate_metadata_hop_limit(metadata_hop_limit)
+        return metadata_hop_limit
 
 
 class ClusterSettings(Settings):
@@ -194,6 +203,8 @@ class Environment(Settings):
                     got=f"in subnet {team.file_system.subnet!r}",
                     expected=f"one of {', '.join(sorted(subnets))}",
                 )
+            if team.file_system is not None and team.file_system.efa:
+                self._check_efa_reaches(team, subnets[team.file_system.subnet].availability_zone)
         for model in self.models:
             if model.pool not in {pool.name for pool in self.pools}:
                 raise FleetError(
@@ -202,6 +213,22 @@ class Environment(Settings):
                     got=f"pool {model.pool!r}",
                     expected=f"one of {', '.join(pool.name for pool in self.pools) or '(none)'}",
                 )
+
+    def _check_efa_reaches(self, team: TeamSettings, zone: str) -> None:
+        """Refuse EFA of a file system that no node of its team can use: EFA stays in its zone (EC2 guide, high)."""
+        if not any(
+            pool.workload == team.workload
+            and self.subnet(pool.subnet).availability_zone == zone
+            and any(interface.is_efa for interface in pool.layout(pool.instance))
+            for pool in self.pools
+        ):
+            raise FleetError(
+                path=f"the file system of team {team.name}",
+                verb="has",
+                got=f"EFA in {zone}",
+                expected=f"nodes with EFA interfaces of workload {team.workload} there",
+                remedy="leave efa out: nodes reach it over TCP",
+            )
 
     def _check_reservations(self) -> None:
         users: dict[str, str] = {}

@@ -13,7 +13,11 @@ from ultrafleet.layout import EfaIntent, Interface, fabric_layout
 from ultrafleet.rules.block_overlap import peak_instances, validate_nodes_of_blocks
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 from ultrafleet.rules.fabric import launchable_fabric
-from ultrafleet.rules.node_settings import validate_node_labels, validate_root_volume_gib
+from ultrafleet.rules.node_settings import (
+    validate_metadata_hop_limit,
+    validate_node_labels,
+    validate_root_volume_gib,
+)
 
 
 class BlockSettings(Settings):
@@ -51,6 +55,8 @@ class NodeSettings(Settings):
     labels: dict[str, str] = {}
     tags: dict[str, str] = {}
     root_volume_gib: int = 100
+    metadata_hop_limit: int = 1
+    """1 keeps pods from the node's credentials; 2 lets every pod of the node reach them."""
     grdma_pci_topo_check_override: bool | None = None
     raid0_instance_store: bool | None = None
     kubelet_config: dict[str, object] = {}
@@ -67,6 +73,12 @@ class NodeSettings(Settings):
     def _check_root_volume(cls, root_volume_gib: int) -> int:
         validate_root_volume_gib(root_volume_gib)
         return root_volume_gib
+
+    @field_validator("metadata_hop_limit")
+    @classmethod
+    def _check_hop_limit(cls, metadata_hop_limit: int) -> int:
+        validate_metadata_hop_limit(metadata_hop_limit)
+        return metadata_hop_limit
 
     @property
     def intent(self) -> EfaIntent:

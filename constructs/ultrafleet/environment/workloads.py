@@ -69,13 +69,27 @@ class FileSystemSettings(Settings):
     """A team's FSx for Lustre; see `LustreFileSystem`."""
 
     subnet: str
-    """Subnet in an availability zone: nodes of that zone reach it by EFA."""
+    """Subnet in an availability zone; nodes of other zones reach it, too."""
     capacity_gib: int
     throughput_mbps_per_tib: int = 1000
-    efa: bool = True
+    efa: bool = False
+    """EFA for nodes of its zone that have a Lustre client with EFA; no EKS image is documented to bring one."""
     data_bucket: str | None = None
     """Bucket behind `/data`."""
     data_prefix: str = ""
+    export_to_bucket: bool = False
+    """Writes new and changed files under `/data` to the bucket; deletions never."""
+
+    @model_validator(mode="after")
+    def _export_has_a_bucket(self) -> Self:
+        if self.export_to_bucket and self.data_bucket is None:
+            raise FleetError(
+                path="export_to_bucket",
+                got="true without a data_bucket",
+                expected="the bucket that files are written to",
+                remedy="name it as data_bucket",
+            )
+        return self
 
 
 class TeamSettings(Settings):

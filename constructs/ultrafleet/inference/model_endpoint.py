@@ -110,6 +110,7 @@ class ModelEndpoint(Construct):
             bedrock_model_id=serving.model.bedrock_model_id,
             image=gateway_image,
         )
+        # The AWS-managed key: one role of this account reads it; see docs/decisions/0005-cluster.md, keys.
         self.gateway_key = secretsmanager.Secret(
             self,
             "GatewayKey",

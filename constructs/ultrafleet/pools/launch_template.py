@@ -44,8 +44,13 @@ def launch_template_data(
         "InstanceType": str(instance_type),
         **capacity,
         "NetworkInterfaces": [_interface(interface, security_group_ids) for interface in interfaces],
-        # IMDSv2 only; two hops, so that pods without host networking reach it through their bridge.
-        "MetadataOptions": {"HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 2, "HttpTokens": "required"},
+        # IMDSv2 only. One hop ends at the node: an answer to a pod on its bridge needs two, and with it goes the node's
+        # identity, which reads the tokens of every pod there. See docs/decisions/0005-cluster.md.
+        "MetadataOptions": {
+            "HttpEndpoint": "enabled",
+            "HttpPutResponseHopLimit": options.metadata_hop_limit,
+            "HttpTokens": "required",
+        },
         "BlockDeviceMappings": [
             {
                 "DeviceName": "/dev/xvda",  # root device of the Amazon Linux 2023 AMIs

@@ -11,7 +11,12 @@ from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.taint import Taint
 from ultrafleet.layout import EfaIntent, Interface, fabric_layout, layout_violations
-from ultrafleet.rules.node_settings import node_ami_type, validate_node_labels, validate_root_volume_gib
+from ultrafleet.rules.node_settings import (
+    node_ami_type,
+    validate_metadata_hop_limit,
+    validate_node_labels,
+    validate_root_volume_gib,
+)
 
 DEFAULT_MAX_PODS = 64
 """Room for some twenty daemon pods and the jobs of a node; the subnet's IP budget grows with it."""
@@ -37,6 +42,8 @@ class NodeOptions:
         root_volume_key: customer key of the root volume. Default: the AWS-managed key, which needs no grant. A key
             created in this app gets the grants that Auto Scaling's service-linked role needs; for an imported one
             its owner must add them.
+        metadata_hop_limit: 1 keeps pods without host networking from the instance metadata, and so from the node's
+            credentials; a pod that insists on it needs 2, which opens it to every pod of the node.
         raid0_instance_store: join the NVMe disks for containerd and the kubelet. Default: unless the type has none.
         grdma_pci_topo_check_override: see `NodeUserData`. Default: on GB200 and GB300.
         mask_imex: see `NodeUserData`. Default: on GB200 and GB300.
@@ -57,6 +64,7 @@ class NodeOptions:
     tags: Mapping[str, str] = field(default_factory=dict)
     root_volume_gib: int = DEFAULT_ROOT_VOLUME_GIB
     root_volume_key: kms.IKey | None = None
+    metadata_hop_limit: int = 1
     raid0_instance_store: bool | None = None
     grdma_pci_topo_check_override: bool | None = None
     mask_imex: bool | None = None
@@ -83,6 +91,7 @@ class NodeOptions:
             )
         validate_node_labels(self.labels)
         validate_root_volume_gib(self.root_volume_gib)
+        validate_metadata_hop_limit(self.metadata_hop_limit)
 
     def layout(self, instance_type: InstanceType, fabric: Fabric | None = None) -> tuple[Interface, ...]:
         """The network interfaces of a node.

@@ -1,4 +1,4 @@
-"""Settings of nodes that EKS or EC2 refuses, or with which no node joins: labels, AMI type, root volume."""
+"""Settings of nodes that EKS or EC2 refuses, or with which no node joins: labels, AMI type, metadata, root volume."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Final
 
 from ultrafleet.catalog import InstanceType
 from ultrafleet.catalog.eks import RESERVED_LABEL_PREFIXES, AmiType, al2023_ami_type
-from ultrafleet.catalog.limits import GP3_VOLUME_GIB, LABEL_CHARACTERS
+from ultrafleet.catalog.limits import GP3_VOLUME_GIB, LABEL_CHARACTERS, METADATA_HOP_LIMIT
 from ultrafleet.errors import FleetError, UnknownFactError
 
 _OWN_PREFIX: Final = "ultrafleet/"
@@ -88,6 +88,24 @@ def validate_root_volume_gib(root_volume_gib: int) -> None:
             got=root_volume_gib,
             expected=f"1 to {GP3_VOLUME_GIB.value:,}, the largest gp3 volume",
             remedy="it holds the image alone, images of containers and logs are on the instance store",
+        )
+
+
+def validate_metadata_hop_limit(metadata_hop_limit: int) -> None:
+    """Refuse a hop limit of the instance metadata's answers that EC2 doesn't take.
+
+    Args:
+        metadata_hop_limit: 1 reaches the node and pods with host networking, 2 every pod.
+
+    Raises:
+        FleetError: it is less than 1 or more than EC2 takes.
+    """
+    if not 1 <= metadata_hop_limit <= METADATA_HOP_LIMIT.value:
+        raise FleetError(
+            path="metadata_hop_limit",
+            got=metadata_hop_limit,
+            expected=f"1 to {METADATA_HOP_LIMIT.value}",
+            remedy="1 keeps pods from the node's credentials",
         )
 
 

@@ -19,12 +19,14 @@ LUSTRE_PORT: Final = 988  # FSx for Lustre user guide, file system access contro
 
 @jsii.implements(ec2.IConnectable)
 class LustreFileSystem(Construct):
-    """FSx for Lustre, with EFA, and an S3 bucket behind it.
+    """FSx for Lustre, and an S3 bucket behind it.
 
     `PERSISTENT_2` on SSD, encrypted with the AWS-managed key, LZ4 compression. What is in the bucket appears under
-    `/data` and is read when it is opened first; what jobs write there is exported. EFA reaches the file system from
-    nodes in its own availability zone; others mount it over TCP. On the nodes, Lustre over EFA needs a client that no
-    EKS image is documented to bring; without it they use TCP, too.
+    `/data`, is read when it is opened first, and goes from there when it goes from the bucket. Nothing goes back unless
+    it is asked for: whoever mounts the file system writes and deletes with the rights of FSx, not of a job's role.
+
+    Nodes mount it over TCP. EFA reaches it from nodes in its own availability zone and needs a Lustre client with EFA
+    on them, which no EKS image is documented to bring.
 
     Args:
         scope: parent.
@@ -34,13 +36,16 @@ class LustreFileSystem(Construct):
             `EfaSecurityGroup`. Lustre's ports (988, 1018 to 1023) and EFA are in that.
         capacity_gib: storage; see `EFA_STORAGE_STEP_GIB`.
         throughput_mbps_per_tib: 125, 250, 500 or 1000. Default: 1000.
-        efa: serve EFA. Create-only. Default: True.
+        efa: serve EFA, where the nodes have the client for it. Create-only. Default: False.
         data_repository: bucket behind `/data`. Default: none.
         data_prefix: prefix in that bucket. Default: all of it.
+        export_to_bucket: write new and changed files under `/data` to the bucket, over what is there; a file that is
+            deleted stays in the bucket. Turn on versions in that bucket first. Default: False.
         removal_policy: of the file system. Default: it outlives the stack, but not a creation that failed.
 
     Raises:
-        FleetError: a Local Zone, a capacity or throughput that FSx doesn't take, no security group.
+        FleetError: a Local Zone, a capacity or throughput that FSx doesn't take, no security group, an export without a
+            bucket.
     """
 
     file_system: fsx.CfnFileSystem
@@ -63,9 +68,10 @@ class LustreFileSystem(Construct):
         security_groups: Sequence[ec2.ISecurityGroup],
         capacity_gib: int,
         throughput_mbps_per_tib: int = 1000,
-        efa: bool = True,
+        efa: bool = False,
         data_repository: s3.IBucket | None = None,
         data_prefix: str = "",
+        export_to_bucket: bool = False,
         removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
@@ -86,6 +92,13 @@ class LustreFileSystem(Construct):
                 got="empty",
                 expected="the nodes' groups",
                 remedy="without them no node can mount it",
+            )
+        if export_to_bucket and data_repository is None:
+            raise FleetError(
+                path="export_to_bucket",
+                got="true without a data_repository",
+                expected="the bucket that files are written to",
+                remedy="pass data_repository",
             )
         if not cdk.Token.is_unresolved(capacity_gib):
             validate_lustre_capacity(capacity_gib, throughput_mbps_per_tib=throughput_mbps_per_tib, efa=efa)
@@ -108,6 +121,12 @@ class LustreFileSystem(Construct):
             },
             tags=[cdk.CfnTag(key="Name", value=self.node.path.replace("/", "-"))],
         )
+        if efa:
+            cdk.Annotations.of(self).add_info_v2(
+                "ultrafleet:lustre-efa-client",
+                "the file system serves EFA to nodes that have a Lustre client with EFA; no EKS image is documented to "
+                "bring one, and without it nodes use TCP",
+            )
         self._security_groups = security_groups
         self.file_system.apply_removal_policy(removal_policy)
         self.capacity_gib = capacity_gib
@@ -124,7 +143,8 @@ class LustreFileSystem(Construct):
                 batch_import_meta_data_on_create=True,
                 s3={
                     "autoImportPolicy": {"events": ["NEW", "CHANGED", "DELETED"]},
-                    "autoExportPolicy": {"events": ["NEW", "CHANGED", "DELETED"]},
+                    # Never DELETED: one `rm` of a job would delete the data set.
+                    **({"autoExportPolicy": {"events": ["NEW", "CHANGED"]}} if export_to_bucket else {}),
                 },
             )
 
