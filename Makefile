@@ -46,11 +46,13 @@ synth: $(READY) ## every environment, or ENV=name -> cdk.out/, and a summary (AS
 # The embedded AWS is the default, so that nobody deploys to an account by accident.
 deploy: $(READY) env $(if $(filter real,$(AWS)),synth) ## ENV=name to an embedded AWS (FAULT=name injects one), or AWS=real: synth, preflight (ACCEPT="key …"), your account
 	@$(if $(filter real,$(AWS)),ultrafleet preflight $(ENV) $(foreach key,$(ACCEPT),--accept '$(key)') \
-	  && cdk deploy --app cdk.out '$(ENV)/**',\
+	  && for stacks in $$(ultrafleet stacks $(ENV)); do cdk deploy --app cdk.out "$$stacks"; done,\
 	  ultrafleet local deploy $(ENV) $(if $(FAULT),--fault $(FAULT)))
 
 destroy: $(READY) env ## what `make deploy` deployed: ENV=name (PURGE=1: what is retained, too), AWS=real for your account
-	@$(if $(filter real,$(AWS)),cdk destroy '$(ENV)/**' --context environment=$(ENV),\
+	@# Before: once the stacks are deleted, CloudFormation no longer knows what it left.
+	@$(if $(filter real,$(AWS)),left=$$(ultrafleet retained $(ENV)) \
+	  && cdk destroy '$(ENV)/**' --context environment=$(ENV) && echo "$$left",\
 	  ultrafleet local destroy $(ENV) $(if $(PURGE),--purge))
 
 stop: $(READY) env ## the embedded AWS of ENV=name, which then forgets everything

@@ -12,10 +12,11 @@ from stacks.model_stack import ModelStack
 from stacks.monitoring_stack import MonitoringStack
 from stacks.network_stack import NetworkStack
 from stacks.pool_stack import PoolStack
+from stacks.reservation_stack import ReservationStack
 from stacks.system_stack import SystemStack
 from stacks.team_stack import TeamStack
 from ultrafleet.consistency import check_consistency
-from ultrafleet.environment import Environment
+from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.environment.facts import ip_budgets, node_group_count
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
 from ultrafleet.rules.node_group_quota import node_group_quota_request
@@ -26,7 +27,8 @@ class FleetStage(cdk.Stage):
 
     A pool's stack depends on the first four and they on no pool, so adding, changing or removing a pool leaves every
     other of them as it is. Beside the pools, after the system nodes: the Kubernetes layer, which names what the pools
-    hold, and after it a stack for each team and each model.
+    hold, and after it a stack for each team and each model. Last come the on-demand reservations, each in a stack on
+    which its pool's depends and no other: where EC2 hasn't got one, everything else is there already.
 
     Args:
         scope: the app.
@@ -64,12 +66,23 @@ class FleetStage(cdk.Stage):
         self.system.add_stack_dependency(self.cluster)
         self.capacity = CapacityStack(self, environment=environment)
         self.capacity.add_stack_dependency(self.system)
+        made_here = {item.name: item for item in environment.capacity_reservations if not item.capacity_reservation_id}
+        reserved = {pool.name: _reservation(pool) for pool in environment.pools if _reservation(pool) in made_here}
         for pool in environment.pools:
-            PoolStack(self, environment=environment, pool=pool).add_stack_dependency(self.capacity)
+            if pool.name not in reserved:
+                PoolStack(self, environment=environment, pool=pool).add_stack_dependency(self.capacity)
         if environment.kubernetes.delivery != "none":
             self._workloads(environment)
             if environment.kubernetes.dashboard:
                 MonitoringStack(self, environment=environment).add_stack_dependency(self.capacity)
+        reservations = {}
+        for name, reservation in made_here.items():
+            stack = reservations[name] = ReservationStack(self, environment=environment, reservation=reservation)
+            stack.add_stack_dependency(self.capacity)
+        for pool in environment.pools:
+            if pool.name in reserved:
+                on_it = PoolStack(self, environment=environment, pool=pool)
+                on_it.add_stack_dependency(reservations[reserved[pool.name]])
 
     def _workloads(self, environment: Environment) -> None:
         kubernetes = self.kubernetes = KubernetesStack(self, environment=environment)
@@ -88,3 +101,8 @@ class FleetStage(cdk.Stage):
             manifests=kubernetes.manifests,
             releases=kubernetes.platform.releases,
         )
+
+
+def _reservation(pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> str:
+    """Name of the reservation that a pool is on; "" where it is on none."""
+    return (pool.capacity_reservation or "") if isinstance(pool, AcceleratorPoolSettings) else ""

@@ -28,7 +28,15 @@ class MonitoringStack(EnvironmentStack):
         )
         pools = environment_pool_nodes(environment)
         reservations = {pool.name: self._reservations(environment, pool) for pool in environment.pools}
-        FleetDashboard(self, "Dashboard", cluster=self.cluster, pools=pools, reservations=reservations)
+        made_here = any(item.capacity_reservation_id is None for item in environment.capacity_reservations)
+        FleetDashboard(
+            self,
+            "Dashboard",
+            cluster=self.cluster,
+            pools=pools,
+            reservations=reservations,
+            account_reservations=made_here,
+        )
         leads = [pool.drain_lead_minutes or 0 for pool in environment.pools]
         FleetAlarms(
             self,
@@ -40,13 +48,12 @@ class MonitoringStack(EnvironmentStack):
             unused_minutes=max([default_drain_lead_minutes(ultraserver=True), *leads]) + _MINUTES_AFTER_DRAIN,
         )
 
-    def _reservations(
-        self, environment: Environment, pool: UltraServerPoolSettings | AcceleratorPoolSettings
-    ) -> list[str]:
+    @staticmethod
+    def _reservations(environment: Environment, pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> list[str]:
+        """Ids that the file states; one that is made here has its alarm in its own stack, on which this depends not."""
         blocks = [block.capacity_reservation_id for block in pool.blocks]
         if isinstance(pool, AcceleratorPoolSettings) and pool.capacity_reservation is not None:
             reservation = environment.capacity_reservation(pool.capacity_reservation)
-            blocks.append(
-                reservation.capacity_reservation_id or self.exports.read(exports.reservation_id(reservation.name))
-            )
+            if reservation.capacity_reservation_id is not None:
+                blocks.append(reservation.capacity_reservation_id)
         return blocks

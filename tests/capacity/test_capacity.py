@@ -141,6 +141,22 @@ def reservation(stack: cdk.Stack, **given: Any) -> OnDemandCapacityReservation:
 
 
 class TestOnDemandCapacityReservation:
+    def test_has_no_end_unless_one_is_stated(self, stack: cdk.Stack) -> None:
+        reservation(stack)
+        Template.from_stack(stack).has_resource_properties(
+            "AWS::EC2::CapacityReservation", {"EndDateType": "unlimited", "EndDate": Match.absent()}
+        )
+
+    def test_ends_at_a_moment_in_utc(self, stack: cdk.Stack) -> None:
+        reservation(stack, end=datetime.fromisoformat("2027-01-31T13:00:00+01:00"))
+        Template.from_stack(stack).has_resource_properties(
+            "AWS::EC2::CapacityReservation", {"EndDateType": "limited", "EndDate": "2027-01-31T12:00:00Z"}
+        )
+
+    def test_fails_an_end_that_is_no_moment(self, stack: cdk.Stack) -> None:
+        with pytest.raises(FleetError, match="end is 2027-01-31T00:00:00, expected an offset from UTC: write"):
+            reservation(stack, end=datetime(2027, 1, 31))  # noqa: DTZ001 - that is the fault
+
     def test_is_targeted_and_outlives_its_stack(self, stack: cdk.Stack) -> None:
         reservation(stack)
         Template.from_stack(stack).has_resource(

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from helpers.rehearsal_site import Content, DeployedEnvironment, deployed, pool_of, site
 from ultrafleet.cli import app
-from ultrafleet.cli.live_account import PERMISSIONS
+from ultrafleet.cli.live_account import PERMISSIONS, RETAINED_PERMISSIONS
 from ultrafleet.environment.digest import DIGEST_FILE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -162,7 +162,8 @@ def test_make_deploys_to_a_real_account_after_preflight_alone() -> None:
     synth, _, deploy = recipe("AWS=real", "ACCEPT=held:a rolled:b:1-to-2")
     assert synth.startswith("cdk synth --quiet '**' --context environment=dev")
     accepted = "--accept 'held:a' --accept 'rolled:b:1-to-2'"
-    assert deploy == f"ultrafleet preflight dev {accepted} && cdk deploy --app cdk.out 'dev/**'"
+    runs = 'for stacks in $(ultrafleet stacks dev); do cdk deploy --app cdk.out "$stacks"; done'
+    assert deploy == f"ultrafleet preflight dev {accepted} && {runs}"
     assert recipe() == ["ultrafleet local deploy dev"]
 
 
@@ -170,4 +171,4 @@ def test_every_call_has_its_permission() -> None:
     source = (ROOT / "constructs" / "ultrafleet" / "cli" / "live_account.py").read_text()
     called = set(re.findall(r'[ (.]"?((?:describe|list|get)_[a-z_]+)"?[(,]', source)) - {"get_paginator"}
     named = {"".join(part.title() for part in name.split("_")) for name in called}
-    assert named == {permission.partition(":")[2] for permission in PERMISSIONS}
+    assert named == {permission.partition(":")[2] for permission in (*PERMISSIONS, *RETAINED_PERMISSIONS)}

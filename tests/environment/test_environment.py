@@ -223,6 +223,8 @@ REFUSALS: list[tuple[str, Callable[[Content], object], str]] = [
     ("a label that EKS reserves", lambda c: pool(c, "rack-a").update(node={"labels": {"node-role.kubernetes.io/gpu": "x"}}), r"pools\[0\].node.labels: .*expected one without kubernetes.io/"),
     ("a label of the library", lambda c: pool(c, "rack-a").update(node={"labels": {"ultrafleet/pool": "zzz"}}), r"pools\[0\].node.labels: .*doesn't begin with ultrafleet/: pools set these"),
     ("a root volume that EBS doesn't make", lambda c: pool(c, "rack-a").update(node={"root_volume_gib": 99_999_999}), r"pools\[0\].node.root_volume_gib: .*expected 1 to 65,536"),
+    ("a reservation's end without an offset", lambda c: c["capacity_reservations"][0].update(end=datetime(2027, 1, 31)), r"capacity_reservations\[0\].end: .*expected an offset from UTC"),  # noqa: DTZ001 - that is the fault
+    ("an end of a reservation made elsewhere", lambda c: c["capacity_reservations"][0].update(end=datetime(2027, 1, 31, tzinfo=UTC), placement_group=None, capacity_reservation_id="cr-0eeeeeeeeeeeeeee1"), r"end is 2027-01-31.* on imported cr-0eeeeeeeeeeeeeee1, expected none: set it where"),
     ("a hop limit of none", lambda c: pool(c, "rack-a").update(node={"metadata_hop_limit": 0}), r"pools\[0\].node.metadata_hop_limit: .*expected 1 to 64"),
     ("a hop limit of system nodes", lambda c: c.update(cluster={"system_nodes": {"metadata_hop_limit": 65}}), r"cluster.system_nodes.metadata_hop_limit: .*expected 1 to 64"),
     ("EFA of a file system that no node of its team reaches", lambda c: c["teams"][0]["file_system"].update(efa=True, subnet="system-a"), r"the file system of team pretraining has EFA in us-east-1a, expected nodes with EFA interfaces of workload training there: leave efa out"),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -306,8 +306,6 @@ EDITS = [
         "Environment.capacity_reservations",
         "training",
         each(remove("capacity_reservations", "b300"), put("pools", "b300", capacity_reservation=None)),
-        R,
-        IN_USE,
         label="removed",
     ),
     edit("Network.cidr", "training", put("network", cidr="10.64.0.0/17"), R, IN_USE),
@@ -344,8 +342,11 @@ EDITS = [
         "CapacityReservation.name",
         "training",
         each(put("capacity_reservations", "b300", name="b301"), put("pools", "b300", capacity_reservation="b301")),
-        R,
-        IN_USE,
+    ),
+    edit(
+        "CapacityReservation.end",
+        "training",
+        put("capacity_reservations", "b300", end=datetime(2027, 1, 31, 12, tzinfo=UTC)),
     ),
     edit(
         "CapacityReservation.instance_type", "training", replace_text("p6-b300.48xlarge", "p6-b200.48xlarge"), R, IN_USE
@@ -359,7 +360,7 @@ EDITS = [
         R,
         IN_USE,
     ),
-    edit("CapacityReservation.capacity_reservation_id", "training", IMPORTED, R, IN_USE),
+    edit("CapacityReservation.capacity_reservation_id", "training", IMPORTED),
     edit(
         "CapacityReservation.placement_group_name",
         "training",

@@ -186,8 +186,7 @@ def test_what_a_pool_stands_on_is_not_taken_from_under_it(training: DeployedEnvi
     before = everyone(training)
 
     def another(content: Content) -> None:
-        content["capacity_reservations"][0].update(name="other")
-        pool_of(content, "b300").update(capacity_reservation="other")
+        content["capacity_reservations"][0].update(placement_group=None)
 
     with pytest.raises(StackFailedError) as caught:
         training.deploy(another)

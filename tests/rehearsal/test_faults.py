@@ -111,6 +111,24 @@ def test_a_deployment_that_fails_is_taken_back_and_mended_by_the_next(name: str)
             assert made.pool(pool.name).running == pool.max_nodes
 
 
+def test_a_reservation_that_is_not_to_be_had_leaves_racks_and_schedule_alone() -> None:
+    with site("training") as made:
+        made.simulation.inject(name="reservation-capacity")
+        with pytest.raises(StackFailedError) as caught:
+            made.deploy()
+        assert caught.value.stack_name == "training-reservation-b300"
+        stacks = made.simulation.status()["stacks"]
+        complete = {name for name, status in stacks.items() if status == "CREATE_COMPLETE"}
+        assert complete >= {"training-capacity", "training-pool-rack-a", "training-pool-rack-b", "training-operate"}
+        made.simulation.bring_up()
+        assert made.pool("rack-a").running == made.pool("rack-b").running == 18
+        with pytest.raises(StackFailedError):  # again, with the racks running
+            made.deploy()
+        SIMULATED_ACCOUNT.advance(END - timedelta(minutes=20))
+        assert made.node_group("rack-a").running == 0  # drained by its schedule
+        assert made.pool("rack-b").running == 18
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_what_a_failure_looks_like_is_recognised_without_an_injection(name: str) -> None:
     fault = FAULTS[name]

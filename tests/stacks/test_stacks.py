@@ -11,6 +11,7 @@ import yaml
 
 from stacks.fleet_stage import FleetStage
 from ultrafleet.environment import load_environment
+from ultrafleet.environment.deployment_runs import deployment_runs
 from ultrafleet.errors import FleetError
 from ultrafleet.templates.references import references
 
@@ -181,6 +182,61 @@ class TestEveryTemplate:
         for name in NAMES:
             again = synth(cdk_context, ENVIRONMENTS / f"{name}.yaml")
             assert json.dumps(again) == json.dumps(shipped[name])
+
+
+class TestReservations:
+    def needed(self, cdk_context: dict[str, Any]) -> dict[str, set[str]]:
+        """Stacks that each stack depends on, directly or not."""
+        app = cdk.App(context=cdk_context, analytics_reporting=False, builtin_cloud_formation_validation=False)
+        stage = FleetStage(app, environment=load_environment(ENVIRONMENTS / "training.yaml"))
+        direct = {
+            child.stack_name: {item.stack_name for item in child.dependencies}
+            for child in stage.node.children
+            if isinstance(child, cdk.Stack)
+        }
+        found = {}
+        for name in direct:
+            left, seen = [name], set[str]()
+            while left:
+                for other in direct[left.pop()] - seen:
+                    seen.add(other)
+                    left.append(other)
+            found[name] = seen
+        return found
+
+    def test_only_the_pool_on_a_reservation_depends_on_its_stack(self, cdk_context: dict[str, Any]) -> None:
+        needed = self.needed(cdk_context)
+        assert {name for name, others in needed.items() if "training-reservation-b300" in others} == {
+            "training-pool-b300"
+        }
+        assert "training-capacity" in needed["training-reservation-b300"]
+
+    def test_no_other_stack_imports_anything_of_it(self, shipped: dict[str, Templates]) -> None:
+        importing = {name for name, it in shipped["training"].items() if "training-reservation-b300" in json.dumps(it)}
+        assert importing == {"training-reservation-b300", "training-pool-b300"}
+
+    def test_the_schedule_has_a_stack_without_reservations(self, shipped: dict[str, Templates]) -> None:
+        held = {name for name, it in shipped["training"].items() if "AWS::EC2::CapacityReservation" in json.dumps(it)}
+        assert held == {"training-reservation-b300"}
+        assert "AWS::StepFunctions::StateMachine" in json.dumps(shipped["training"]["training-capacity"])
+
+    def test_what_is_reserved_and_not_used_is_told(self, shipped: dict[str, Templates]) -> None:
+        template = shipped["training"]["training-reservation-b300"]
+        (alarm,) = [item["Properties"] for item in resources({"": template}, "AWS::CloudWatch::Alarm")]
+        ((reservation, _),) = [
+            item for item in template["Resources"].items() if item[1]["Type"] == "AWS::EC2::CapacityReservation"
+        ]
+        assert alarm["Dimensions"] == [{"Name": "CapacityReservationId", "Value": {"Ref": reservation}}]
+        assert alarm["MetricName"] == "AvailableInstanceCount"
+        assert alarm["EvaluationPeriods"] * alarm["Period"] == 120 * 60
+        assert alarm["AlarmActions"] == [{"Fn::ImportValue": "training-alarm-topic-arn"}]
+
+    def test_reservations_come_in_a_run_of_their_own(self) -> None:
+        assert deployment_runs(load_environment(ENVIRONMENTS / "training.yaml")) == [
+            "training/!(reservation-b300|pool-b300)",
+            "training/**",
+        ]
+        assert deployment_runs(load_environment(ENVIRONMENTS / "dev.yaml")) == ["dev/**"]
 
 
 def test_the_node_role_and_the_security_group_are_in_every_pool(shipped: dict[str, Templates]) -> None:

@@ -51,6 +51,8 @@ def _used(value: str) -> Curve:
 _CURVES: Mapping[str, Callable[[str], Curve]] = {
     "TotalInstanceCount": _reserved,
     "UsedInstanceCount": _used,
+    "reserved": lambda _: _reserved(""),
+    "used": lambda _: _reserved(""),
     "ready": lambda _: _step(41, 23, 11.2) - _step(0, 1, 17) + _step(0, 1, 17.6),
     "cluster_failed_node_count": lambda _: _step(0, 1, 17) - _step(0, 1, 17.6),
     "ServiceIntegrationsSucceeded": lambda _: np.where(np.abs(_HOURS - 11) < 0.1, 1.0, 0.0),

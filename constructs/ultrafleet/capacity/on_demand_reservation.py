@@ -1,6 +1,7 @@
 """An on-demand capacity reservation for single-instance types."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 import aws_cdk as cdk
@@ -14,6 +15,7 @@ from ultrafleet.cloudwatch import catalogued_metric
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.removal import apply_removal_policy
 from ultrafleet.rules.capacity_block import validate_reservation_id
+from ultrafleet.rules.reservation_end import validate_reservation_end
 from ultrafleet.rules.zones import validate_zone
 from ultrafleet.tokens import is_token
 
@@ -56,7 +58,7 @@ class _ImportedReservation:
 class OnDemandCapacityReservation(Construct):
     """An `AWS::EC2::CapacityReservation`, targeted: only a pool that names it launches into it.
 
-    It is paid for from its creation to its deletion, used or not.
+    It is paid for from its creation to its end or its deletion, used or not.
 
     Args:
         scope: parent.
@@ -65,12 +67,13 @@ class OnDemandCapacityReservation(Construct):
         instance_count: 1 to 1000.
         availability_zone: zone of the reservation and so of the pool's subnet.
         placement_group: a cluster placement group to reserve in. Default: none.
+        end: when it ends, within the hour that follows; instances in it go on, on demand. Default: it has no end.
         removal_policy: of the reservation and its placement group. Default: they outlive the stack, but not a creation
             that failed: the capacity may not come back.
 
     Raises:
         FleetError: a type of an UltraServer (sold in capacity blocks only), a count out of range, a malformed zone, a
-            placement group that is not a cluster.
+            placement group that is not a cluster, an end without an offset from UTC.
         UnknownFactError: no source says that the type can be reserved.
     """
 
@@ -127,6 +130,7 @@ class OnDemandCapacityReservation(Construct):
         instance_count: int,
         availability_zone: str,
         placement_group: PlacementGroup | None = None,
+        end: datetime | None = None,
         removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
@@ -139,13 +143,19 @@ class OnDemandCapacityReservation(Construct):
                 expected="cluster",
                 remedy="pass a cluster placement group or none",
             )
+        if end is not None:
+            validate_reservation_end(end)
         resource = cdk.CfnResource(
             self,
             "Resource",
             type="AWS::EC2::CapacityReservation",
             properties={
                 "AvailabilityZone": availability_zone,
-                "EndDateType": "unlimited",
+                **(
+                    {"EndDateType": "unlimited"}
+                    if end is None
+                    else {"EndDate": end.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "EndDateType": "limited"}
+                ),
                 "InstanceCount": instance_count,
                 "InstanceMatchCriteria": "targeted",
                 "InstancePlatform": "Linux/UNIX",

@@ -18,7 +18,9 @@ from ultrafleet.cli.local import local
 from ultrafleet.cli.network import network
 from ultrafleet.cli.preflight import preflight
 from ultrafleet.cli.rehearse import rehearse
+from ultrafleet.cli.retained import retained
 from ultrafleet.cli.review import review
+from ultrafleet.cli.stacks import stacks
 from ultrafleet.cli.summary import summary
 from ultrafleet.cli.types import types
 from ultrafleet.errors import FleetError
@@ -26,7 +28,8 @@ from ultrafleet.errors import FleetError
 app = typer.Typer(
     name="ultrafleet",
     help="Plan, review, rehearse and operate EC2 UltraServer fleets on EKS.\n\n"
-    "It reads environment files, cloud assemblies and CloudFormation templates; only `preflight` calls AWS.",
+    "It reads environment files, cloud assemblies and CloudFormation templates; `preflight` and `retained` alone call "
+    "AWS.",
     epilog="Example: ultrafleet review main HEAD --path tests/golden\n\n"
     "Completion: ultrafleet --install-completion\n\n"
     "Exit codes: 0 no finding, 1 findings, 2 unusable input.",
@@ -40,12 +43,14 @@ app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet layout p6-b300.4
 app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet facts eks/ --confidence low")(facts)
 app.add_typer(network, name="network", rich_help_panel=_PLAN)
 app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet summary training")(summary)
+app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet stacks training")(stacks)
 app.command(rich_help_panel=_REVIEW, epilog="Example: ultrafleet check cdk.out")(check)
 app.command(rich_help_panel=_REVIEW, epilog="Example: ultrafleet review main HEAD --path tests/golden")(review)
 app.command(rich_help_panel=_REVIEW, epilog="Example: ultrafleet preflight training")(preflight)
 app.command(rich_help_panel=_REHEARSE, epilog="Example: ultrafleet rehearse training")(rehearse)
 app.add_typer(local, name="local", rich_help_panel=_REHEARSE, epilog="Example: ultrafleet local deploy dev")
 app.add_typer(job, name="job", rich_help_panel=_OPERATE)
+app.command(rich_help_panel=_OPERATE, epilog="Example: ultrafleet retained training")(retained)
 app.command(
     rich_help_panel=_OPERATE, epilog="Example: ultrafleet acceptance nccl.log --path efa --min-bus-bandwidth-gbs 40"
 )(acceptance)

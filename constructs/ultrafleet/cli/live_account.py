@@ -3,11 +3,19 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from ultrafleet.environment import Environment
 from ultrafleet.errors import FleetError
-from ultrafleet.preflight import LiveAccount, LiveNodeGroup, LiveReservation, LiveStack, ScheduledAction
+from ultrafleet.preflight import (
+    LiveAccount,
+    LiveNodeGroup,
+    LiveReservation,
+    LiveStack,
+    RetainedResource,
+    ScheduledAction,
+)
 from ultrafleet.templates.assembly import AssemblyStack
 
 PERMISSIONS: Final = (
@@ -22,7 +30,14 @@ PERMISSIONS: Final = (
     "eks:ListNodegroups",
     "sts:GetCallerIdentity",
 )
-"""IAM actions that the calls need."""
+"""IAM actions that the calls of preflight need."""
+RETAINED_PERMISSIONS: Final = (
+    "cloudformation:DescribeStacks",
+    "cloudformation:GetTemplate",
+    "cloudformation:ListStackResources",
+    "sts:GetCallerIdentity",
+)
+"""IAM actions that the calls of `retained` need."""
 _NAMES_IN_A_FILTER: Final = 200
 """Values that a filter of EC2 takes (EC2 API reference, Filter, high)."""
 
@@ -58,7 +73,7 @@ class AccountReader:
         Raises:
             FleetError: another account's credentials, none, or ones that may not ask.
         """
-        try:
+        with self._asking("preflight"):
             self._compare_account()
             live = dict(self._stacks({stack.name for stack in stacks}))
             version = self._cluster_version()
@@ -69,13 +84,35 @@ class AccountReader:
                 reservations={item.id: item for item in self._reservations()},
                 newest_versions=self._newest_versions(_launch_template_names(stacks)),
             )
+
+    def retained(self) -> list[RetainedResource]:
+        """Resources that the environment's stacks leave when they are deleted, after comparing the account itself.
+
+        Raises:
+            FleetError: another account's credentials, none, or ones that may not ask.
+        """
+        with self._asking("retained"):
+            self._compare_account()
+            client = self._session.client("cloudformation")
+            return [
+                RetainedResource(type=item["ResourceType"], id=item["PhysicalResourceId"], stack=stack.name)
+                for stack in dict(self._stacks(set(), prefixes=("",))).values()
+                for item in _pages(client, "list_stack_resources", "StackResourceSummaries", StackName=stack.name)
+                if _is_retained(stack.template, item["LogicalResourceId"]) and "PhysicalResourceId" in item
+            ]
+
+    @contextmanager
+    def _asking(self, word: str) -> Iterator[None]:
+        """Turn what boto3 raises into an error that names the permissions."""
+        try:
+            yield
         except self._errors as error:
             raise FleetError(
                 path="aws",
                 verb="can't be",
                 got=f"asked about {self._environment.name} ({error})",
                 expected=f"credentials for account {self._environment.account}, with the permissions of "
-                "`ultrafleet preflight --help`",
+                f"`ultrafleet {word} --help`",
             ) from error
 
     def _compare_account(self) -> None:
@@ -88,13 +125,15 @@ class AccountReader:
                 remedy="choose another profile or role",
             )
 
-    def _stacks(self, wanted: set[str]) -> Iterator[tuple[str, LiveStack]]:
-        """Stacks of the assembly, and others that are named as the environment's pools are."""
+    def _stacks(
+        self, wanted: set[str], *, prefixes: Sequence[str] = ("pool-", "reservation-")
+    ) -> Iterator[tuple[str, LiveStack]]:
+        """Stacks of the assembly, and others that are named as the environment's pools and reservations are."""
         client = self._session.client("cloudformation")
-        pools = f"{self._environment.name}-pool-"
+        beginnings = tuple(f"{self._environment.name}-{prefix}" for prefix in prefixes)
         for stack in _pages(client, "describe_stacks", "Stacks"):
             name = str(stack["StackName"])
-            if name in wanted or name.startswith(pools):
+            if name in wanted or name.startswith(beginnings):
                 body = client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
                 template: Mapping[str, Any] = json.loads(body) if isinstance(body, str) else body
                 yield name, LiveStack(name=name, status=str(stack["StackStatus"]), template=template)
@@ -185,6 +224,11 @@ class AccountReader:
 def _pages(client: Any, operation: str, key: str, **request: Any) -> Iterator[Any]:  # noqa: ANN401 - boto3
     for page in client.get_paginator(operation).paginate(**request):
         yield from page[key]
+
+
+def _is_retained(template: Mapping[str, Any], logical_id: str) -> bool:
+    resource = (template.get("Resources") or {}).get(logical_id) or {}
+    return str(resource.get("DeletionPolicy", "")).startswith("Retain")
 
 
 def _launch_template_names(stacks: Iterable[AssemblyStack]) -> list[str]:

@@ -13,7 +13,9 @@ from rich.table import Table
 from ultrafleet.cli._cdk import run_cdk
 from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import Environment, load_environments
+from ultrafleet.environment.deployment_runs import deployment_runs
 from ultrafleet.errors import FleetError
+from ultrafleet.preflight import RetainedResource, billed
 from ultrafleet.rehearsal.scenarios.faults import FAULTS
 from ultrafleet.rehearsal.scenarios.rested_on import rested_on
 from ultrafleet.templates.assembly import read_assembly
@@ -75,7 +77,8 @@ def deploy(
             _cdk(["bootstrap", f"aws://{loaded.account}/{loaded.region}", "--app", ""], variables)
         given = ["--context", f"environment={environment}", "--output", str(output)]
         failed = _roll_back(aws, loaded, given, variables)
-        failed = failed or _cdk(["deploy", f"{environment}/**", *given, "--require-approval", "never"], variables)
+        for stacks in deployment_runs(loaded):
+            failed = failed or _cdk(["deploy", stacks, *given, "--require-approval", "never"], variables)
         if failed:
             _advise(aws, loaded, variables)
             raise typer.Exit(1)
@@ -119,6 +122,9 @@ def destroy(
             print(f"retained: {item['type']} {item['physical_id']} of {item['stack']}{reason}")
         if left and not purge:
             print("a new deployment of the same names conflicts with retained resources: `--purge` deletes them")
+        resources = [RetainedResource(type=item["type"], id=item["physical_id"], stack=item["stack"]) for item in left]
+        for line in billed(loaded, resources):
+            print(f"on AWS {line}")
         if failed:
             raise typer.Exit(1)
 

@@ -1,5 +1,6 @@
 """Environment file as pydantic models: they refuse, with the path in the file, what synthesis would refuse later."""
 
+from datetime import datetime
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -21,6 +22,7 @@ from ultrafleet.environment.pool_settings import (
 from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.node_settings import validate_metadata_hop_limit
+from ultrafleet.rules.reservation_end import validate_reservation_end
 from ultrafleet.rules.zones import region_of_zone
 
 
@@ -91,12 +93,28 @@ class CapacityReservationSettings(Settings):
     instance_count: int = Field(ge=1)
     availability_zone: Zone
     placement_group: Literal["cluster"] | None = None
+    end: datetime | None = None
+    """End of a reservation that is created here; instances in it go on, on demand. Default: none."""
     capacity_reservation_id: str | None = None
     placement_group_name: str | None = None
     """With an id: the cluster placement group that the reservation was made in."""
 
+    @field_validator("end")
+    @classmethod
+    def _check_end(cls, end: datetime | None) -> datetime | None:
+        if end is not None:
+            validate_reservation_end(end)
+        return end
+
     @model_validator(mode="after")
     def _one_way(self) -> Self:
+        if self.capacity_reservation_id is not None and self.end is not None:
+            raise FleetError(
+                path="end",
+                got=f"{self.end.isoformat()} on imported {self.capacity_reservation_id}",
+                expected="none",
+                remedy="set it where the reservation was made: `aws ec2 modify-capacity-reservation`",
+            )
         if self.capacity_reservation_id is not None and self.placement_group is not None:
             raise FleetError(
                 path="placement_group",

@@ -23,6 +23,7 @@ def dashboard_body(
     partition: str,
     pools: Sequence[PoolNodes],
     reservations: Mapping[str, Sequence[str]],
+    account_reservations: bool = False,
 ) -> dict[str, Any]:
     """Widgets on CloudWatch's grid of 24 columns.
 
@@ -32,6 +33,7 @@ def dashboard_body(
         partition: its partition.
         pools: the pools.
         reservations: ids of each pool's capacity reservations; a pool without any has no widget of its own.
+        account_reservations: show every reservation of the account and region, too.
     """
     board = _Board(cluster_name, region, partition)
     shown = [pool for pool in sorted(pools, key=lambda item: item.pool_name) if reservations.get(pool.pool_name)]
@@ -45,6 +47,9 @@ def dashboard_body(
     for start in range(0, min(len(shown), _POOL_WIDGETS), _POOLS_A_ROW):
         row = [board.pool(pool, reservations[pool.pool_name]) for pool in shown[start : start + _POOLS_A_ROW]]
         widgets += board.row(y, row)
+        y += _HEIGHT
+    if account_reservations:
+        widgets += board.row(y, [board.account_reservations()])
         y += _HEIGHT
     if len(shown) > _POOL_WIDGETS:
         widgets.append(board.text(f"{len(shown) - _POOL_WIDGETS} pools more have alarms and no widget.", y=y))
@@ -165,6 +170,14 @@ class _Board:
         title = f"{pool.pool_name}: {pool.nodes} x {pool.instance_type}, reserved and used"
         return self._widget(title, lines, threshold=("at once, at most", pool.nodes))
 
+    def account_reservations(self) -> dict[str, Any]:
+        """Reservations by a search, which finds those that the template doesn't know."""
+        lines = [
+            {"label": label, "id": label, "expression": _search(name)}
+            for name, label in (("TotalInstanceCount", "reserved"), ("UsedInstanceCount", "used"))
+        ]
+        return self._widget("Reservations of this account and region, blocks too: reserved and used", lines)
+
     def _line(self, name: str, label: str, value: str | None = None) -> dict[str, Any]:
         return {"label": label, "of": name, **({"value": value} if value else {})}
 
@@ -194,6 +207,13 @@ class _Board:
             label, at = threshold
             properties["annotations"] = {"horizontal": [{"label": label, "value": at}]}
         return {"type": "metric", "properties": properties}
+
+
+def _search(name: str) -> str:
+    """Search for one metric of every capacity reservation (CloudWatch user guide, search expressions, high)."""
+    metric = METRICS[name]
+    schema = f"{{{metric.namespace},{metric.dimension}}}"
+    return f"SEARCH('{schema} MetricName=\"{metric.name}\"', '{metric.statistic}', {_PERIOD})"
 
 
 def fewest_accelerators(pools: Sequence[PoolNodes], kind: str) -> int:

@@ -24,6 +24,8 @@ class FleetDashboard(Construct):
             dashboard is named after it.
         pools: nodes of the pools.
         reservations: ids of each pool's capacity reservations, blocks or others, by pool name.
+        account_reservations: show every reservation of the account and region, too, also those whose ids aren't known.
+            Default: False.
     """
 
     dashboard_name: str
@@ -37,6 +39,7 @@ class FleetDashboard(Construct):
         cluster: ClusterReference,
         pools: Sequence[PoolNodes],
         reservations: Mapping[str, Sequence[str]],
+        account_reservations: bool = False,
     ) -> None:
         super().__init__(scope, id)
         stack = cdk.Stack.of(self)
@@ -48,6 +51,7 @@ class FleetDashboard(Construct):
             partition=stack.partition,
             pools=pools,
             reservations=reservations,
+            account_reservations=account_reservations,
         )
         cloudwatch.CfnDashboard(
             self,

@@ -7,6 +7,7 @@ from ultrafleet.preflight.account import LiveAccount, LiveNodeGroup, LiveReserva
 from ultrafleet.preflight.deployment import Deployment
 from ultrafleet.preflight.finding import Finding, Level
 from ultrafleet.preflight.findings import preflight_findings, waived
+from ultrafleet.preflight.retained import RetainedResource, billed
 
 __all__ = [
     "Deployment",
@@ -16,7 +17,9 @@ __all__ = [
     "LiveNodeGroup",
     "LiveReservation",
     "LiveStack",
+    "RetainedResource",
     "ScheduledAction",
+    "billed",
     "preflight_findings",
     "waived",
 ]

@@ -8,6 +8,7 @@ from ultrafleet.preflight.deployment import Deployment
 from ultrafleet.preflight.finding import Finding, Level
 from ultrafleet.preflight.leaving import leaving_findings
 from ultrafleet.preflight.node_group_changes import node_group_findings
+from ultrafleet.preflight.reservations import reservation_findings
 from ultrafleet.preflight.stacks import stack_findings
 
 
@@ -17,6 +18,7 @@ def preflight_findings(deployment: Deployment) -> list[Finding]:
         *stack_findings(deployment),
         *node_group_findings(deployment),
         *leaving_findings(deployment),
+        *reservation_findings(deployment),
         *block_findings(deployment),
     ]
     order = list(Level)

@@ -1,0 +1,23 @@
+"""`ultrafleet stacks`: prints the patterns of stacks that `cdk deploy` takes, a line for each run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ultrafleet.cli._completion import environment_names
+from ultrafleet.environment import load_environments
+from ultrafleet.environment.deployment_runs import deployment_runs
+
+
+def stacks(
+    environment: Annotated[str, typer.Argument(help="name of the environment", autocompletion=environment_names)],
+    environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
+) -> None:
+    """Print the patterns of stacks for `cdk deploy`, a line for each run, as `make deploy` uses them.
+
+    On-demand reservations and the pools on them come last: the CDK CLI starts no further stack once one has failed.
+    """
+    (loaded,) = load_environments(environments, only=environment)
+    for pattern in deployment_runs(loaded):
+        print(pattern)
