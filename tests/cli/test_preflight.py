@@ -129,6 +129,22 @@ def test_node_groups_that_were_deleted_by_hand_are_no_green(fleet: DeployedEnvir
 
 
 @pytest.mark.slow
+def test_what_a_deletion_leaves_is_asked_of_aws(fleet: DeployedEnvironment, tmp_path: Path) -> None:
+    (tmp_path / "training.yaml").write_text(fleet.text)
+    result = CliRunner().invoke(app, ["retained", "training", "--environments", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    first, *others = result.output.splitlines()
+    reservation = re.match(r"still billed: (cr-[0-9a-f]+) \(AWS::EC2::CapacityReservation of (\S+)\)", first)
+    assert reservation is not None, first
+    assert reservation[2] == "training-reservation-b300"
+    live = fleet.call("ec2", "describe_capacity_reservations", CapacityReservationIds=[reservation[1]])
+    assert live["CapacityReservations"][0]["State"] == "active"
+    assert f"aws ec2 cancel-capacity-reservation --capacity-reservation-id {reservation[1]}" in first
+    assert any("AWS::FSx::FileSystem of training-team-pretraining" in line for line in others)
+    assert sum(line.startswith("paid already: ") for line in others) == 3
+
+
+@pytest.mark.slow
 def test_an_account_in_which_nothing_is_deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     as_account(monkeypatch, ACCOUNT)
     with site("training") as made:
@@ -151,6 +167,20 @@ def test_the_help_and_the_page_list_every_permission() -> None:
     assert policy["Statement"][0]["Action"] == list(PERMISSIONS)
     for permission in PERMISSIONS:
         assert permission in " ".join(told.split())
+
+
+def test_the_help_of_retained_lists_every_permission() -> None:
+    told = CliRunner().invoke(app, ["retained", "--help"], env={"COLUMNS": "200"}).output
+    for permission in RETAINED_PERMISSIONS:
+        assert permission in " ".join(told.split())
+
+
+def test_make_says_what_a_real_account_goes_on_billing() -> None:
+    command = ["make", "--dry-run", "--no-print-directory", "destroy", "ENV=dev", "AWS=real"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    recipe = " ".join(done.stdout.replace("\\\n", " ").split())
+    assert "left=$(ultrafleet retained dev) && cdk destroy 'dev/**'" in recipe
+    assert recipe.endswith('&& echo "$left"')
 
 
 def test_make_deploys_to_a_real_account_after_preflight_alone() -> None:
