@@ -1,15 +1,19 @@
 """Schedule that sizes the pools on capacity blocks, and the topic of the environment's alarms."""
 
+import hashlib
+
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks import exports
 from stacks.environment_stack import EnvironmentStack
 from ultrafleet.environment import Environment
+from ultrafleet.rules.notification import notification_protocol
 from ultrafleet.schedule import BlockSchedule
 
 
 class CapacityStack(EnvironmentStack):
-    """Block schedule of one environment.
+    """Block schedule of one environment, and the topic of its alarms with those who get them.
 
     Capacity blocks have no resource: they are bought through the EC2 API. On-demand reservations have a stack each.
 
@@ -32,3 +36,13 @@ class CapacityStack(EnvironmentStack):
         self.exports.publish(
             self, exports.ALARM_TOPIC_ARN, self.block_schedule.topic.topic_arn, "topic of the environment's alarms"
         )
+        for address in environment.notify:
+            # By its address: others stay subscribed, and confirmed, when the list changes.
+            digest = hashlib.sha256(address.encode()).hexdigest()[:8]
+            sns.CfnSubscription(
+                self,
+                f"Notify-{digest}",
+                topic_arn=self.block_schedule.topic.topic_arn,
+                protocol=notification_protocol(address),
+                endpoint=address,
+            )

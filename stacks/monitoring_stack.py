@@ -8,7 +8,7 @@ from stacks.environment_stack import EnvironmentStack
 from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
 from ultrafleet.monitoring import FleetAlarms, FleetDashboard
-from ultrafleet.rules.block_clock import default_drain_lead_minutes
+from ultrafleet.rules.block_clock import default_drain_lead_minutes, late_drain, lead_or_default
 
 _MINUTES_AFTER_DRAIN = 30
 """Time that a block may be unused beyond the longest drain lead before the alarm goes off."""
@@ -44,6 +44,17 @@ class MonitoringStack(EnvironmentStack):
             cluster=self.cluster,
             pools=pools,
             reservations=reservations,
+            drained_by={
+                block.capacity_reservation_id: (
+                    late_drain(
+                        block.end,
+                        lead_or_default(pool.drain_lead_minutes, ultraserver=block.ultraserver_type is not None),
+                    ),
+                    block.end,
+                )
+                for pool in environment.pools
+                for block in pool.capacity_blocks
+            },
             topic=sns.Topic.from_topic_arn(self, "Topic", self.exports.read(exports.ALARM_TOPIC_ARN)),
             unused_minutes=max([default_drain_lead_minutes(ultraserver=True), *leads]) + _MINUTES_AFTER_DRAIN,
         )

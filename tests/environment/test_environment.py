@@ -225,6 +225,8 @@ REFUSALS: list[tuple[str, Callable[[Content], object], str]] = [
     ("a root volume that EBS doesn't make", lambda c: pool(c, "rack-a").update(node={"root_volume_gib": 99_999_999}), r"pools\[0\].node.root_volume_gib: .*expected 1 to 65,536"),
     ("a reservation's end without an offset", lambda c: c["capacity_reservations"][0].update(end=datetime(2027, 1, 31)), r"capacity_reservations\[0\].end: .*expected an offset from UTC"),  # noqa: DTZ001 - that is the fault
     ("an end of a reservation made elsewhere", lambda c: c["capacity_reservations"][0].update(end=datetime(2027, 1, 31, tzinfo=UTC), placement_group=None, capacity_reservation_id="cr-0eeeeeeeeeeeeeee1"), r"end is 2027-01-31.* on imported cr-0eeeeeeeeeeeeeee1, expected none: set it where"),
+    ("an address that SNS doesn't deliver to", lambda c: c.update(notify=["http://alerts.example.com"]), r"notify: .*'http://alerts.example.com', expected an e-mail address or an https:// URL"),
+    ("an address twice", lambda c: c.update(notify=["a@example.com", "a@example.com"]), r"notify has 2 entries named 'a@example.com', expected each name once"),
     ("a hop limit of none", lambda c: pool(c, "rack-a").update(node={"metadata_hop_limit": 0}), r"pools\[0\].node.metadata_hop_limit: .*expected 1 to 64"),
     ("a hop limit of system nodes", lambda c: c.update(cluster={"system_nodes": {"metadata_hop_limit": 65}}), r"cluster.system_nodes.metadata_hop_limit: .*expected 1 to 64"),
     ("EFA of a file system that no node of its team reaches", lambda c: c["teams"][0]["file_system"].update(efa=True, subnet="system-a"), r"the file system of team pretraining has EFA in us-east-1a, expected nodes with EFA interfaces of workload training there: leave efa out"),
@@ -315,7 +317,7 @@ def test_fails_on_a_file_name_that_is_no_name(tmp_path: Path) -> None:
             lambda c: c.update(colour="blue"),
             "colour",
             "an unknown key",
-            "one of account, capacity_reservations, cluster, kubernetes, models, network, pools, production, region, teams",
+            "one of account, capacity_reservations, cluster, kubernetes, models, network, notify, pools, production, region, teams",
         ),
         (lambda c: c.update(name="other"), "name", "'other'", "none"),
         (

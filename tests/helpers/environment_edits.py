@@ -285,6 +285,7 @@ EDITS = [
     edit("Environment.region", "dev", replace_text("us-east-2", "us-west-2")),
     edit("Environment.production", "training", put(production=False), label="off"),
     edit("Environment.production", "dev", put(production=True), label="on"),
+    edit("Environment.notify", "training", put(notify=["other@example.com", "https://alerts.example.com/sns"])),
     edit("Environment.pools", "training", second_rack, label="added"),
     edit("Environment.pools", "training", remove("pools", "rack-a"), label="removed"),
     edit("Environment.pools", "training", lambda content: content["pools"].reverse(), label="reordered"),

@@ -95,7 +95,7 @@ def test_a_schedule_has_metrics_and_can_be_started(stack: cdk.Stack) -> None:
         "ExecutionsFailed",
         "ExecutionsTimedOut",
         "ExecutionThrottled",
-        "ApproximateNumberOfMessagesVisible",
+        "NumberOfMessagesSent",
     ]
     arn = stack.resolve(schedule.state_machine_arn)
     properties = alarmed(stack, schedule.metric_failed())

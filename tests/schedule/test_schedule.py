@@ -242,7 +242,7 @@ def test_event_that_cant_be_published_goes_to_the_queue(stack: cdk.Stack) -> Non
 @pytest.mark.parametrize(
     ("metric", "missing"),
     [
-        ("ApproximateNumberOfMessagesVisible", "notBreaching"),
+        ("NumberOfMessagesSent", "notBreaching"),
         ("ExecutionsFailed", "notBreaching"),
         ("ExecutionsTimedOut", "notBreaching"),
         ("ExecutionThrottled", "notBreaching"),

@@ -184,6 +184,18 @@ class TestEveryTemplate:
             assert json.dumps(again) == json.dumps(shipped[name])
 
 
+def test_the_addresses_of_the_file_get_the_alarms(shipped: dict[str, Templates]) -> None:
+    template = shipped["training"]["training-capacity"]
+    (subscription,) = resources({"": template}, "AWS::SNS::Subscription")
+    ((topic, _),) = [item for item in template["Resources"].items() if item[1]["Type"] == "AWS::SNS::Topic"]
+    assert subscription["Properties"] == {
+        "TopicArn": {"Ref": topic},
+        "Protocol": "email",
+        "Endpoint": "fleet-oncall@example.com",
+    }
+    assert not list(resources(shipped["dev"], "AWS::SNS::Subscription"))
+
+
 class TestReservations:
     def needed(self, cdk_context: dict[str, Any]) -> dict[str, set[str]]:
         """Stacks that each stack depends on, directly or not."""

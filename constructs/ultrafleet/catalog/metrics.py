@@ -8,6 +8,7 @@ from ultrafleet.catalog.source import Confidence, Source
 CONTAINER_INSIGHTS = "ContainerInsights"
 RESERVATIONS = "AWS/EC2CapacityReservations"
 STATES = "AWS/States"
+QUEUES = "AWS/SQS"
 
 _AGENT = Source(
     "amazon-cloudwatch-agent, translator/otel/exporter/awsemf, metric declarations: [ClusterName] among them",
@@ -21,6 +22,20 @@ _STATES = Source(
     "Step Functions developer guide, service integration metrics",
     address="https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html",
 )
+
+_QUEUES = Source(
+    "SQS developer guide, available CloudWatch metrics: messages sent to a dead-letter queue count, those that "
+    "SQS moves there don't",
+    address="https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/"
+    "sqs-available-cloudwatch-metrics.html",
+    also=(Source("that those of EventBridge and Scheduler count as sent", Confidence.MEDIUM),),
+)
+TIME_FUNCTIONS = Source(
+    "CloudWatch user guide, metric math: MONTH, DATE, HOUR and MINUTE of a metric's timestamps, and IF",
+    address="https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html",
+    also=(Source("that alarms see them in UTC", Confidence.MEDIUM),),
+)
+"""Source of what alarms on a time of day rest on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +107,13 @@ METRICS: Mapping[str, Metric] = {
         _node("node_efa_rdma_read_bytes", "Average"),
         _node("node_efa_rdma_write_bytes", "Average"),
         _node("node_efa_rx_dropped", "Sum"),
+        Metric(
+            namespace=QUEUES,
+            name="NumberOfMessagesSent",
+            dimension="QueueName",
+            statistic="Sum",
+            source=_QUEUES,
+        ),
         Metric(
             namespace=STATES,
             name="ServiceIntegrationsSucceeded",

@@ -49,6 +49,8 @@ def _stacks(environment: Environment) -> Iterator[str]:
         yield "kubernetes"
         if environment.kubernetes.dashboard:
             yield "operate"
+    made_here = (item.name for item in environment.capacity_reservations if item.capacity_reservation_id is None)
+    yield from (f"reservation-{name}" for name in made_here)
     yield from (f"pool-{pool.name}" for pool in environment.pools)
     yield from (f"team-{team.name}" for team in environment.teams)
     yield from (f"model-{model.name}" for model in environment.models)

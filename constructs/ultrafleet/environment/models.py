@@ -22,6 +22,7 @@ from ultrafleet.environment.pool_settings import (
 from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.node_settings import validate_metadata_hop_limit
+from ultrafleet.rules.notification import notification_protocol
 from ultrafleet.rules.reservation_end import validate_reservation_end
 from ultrafleet.rules.zones import region_of_zone
 
@@ -146,8 +147,18 @@ class Environment(Settings):
     capacity_reservations: list[CapacityReservationSettings] = []
     pools: list[PoolSettings]
     kubernetes: KubernetesSettings = KubernetesSettings()
+    notify: list[str] = []
+    """E-mail addresses and https:// URLs that get the environment's alarms and EC2's events of its blocks."""
     teams: list[TeamSettings] = []
     models: list[ServedModelSettings] = []
+
+    @field_validator("notify")
+    @classmethod
+    def _check_notify(cls, notify: list[str]) -> list[str]:
+        for address in notify:
+            notification_protocol(address)
+        _check_unique("notify", notify)
+        return notify
 
     def subnet(self, name: str) -> SubnetSettings:
         """The subnet of that name."""

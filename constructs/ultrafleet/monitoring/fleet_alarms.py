@@ -1,6 +1,7 @@
 """Alarms of a cluster, each with its meaning and a remedy."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -11,6 +12,7 @@ from ultrafleet.catalog.metrics import METRICS, sizing_integration
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.monitoring.dashboard_body import fewest_accelerators
+from ultrafleet.monitoring.late_drain import late_drain_metrics
 from ultrafleet.rules.names import node_group_name
 from ultrafleet.tokens import is_token
 
@@ -18,7 +20,7 @@ _PERIOD = 300
 
 
 class FleetAlarms(Construct):
-    """Nodes that are paid for and not used, nodes that are not well, accelerators and EFA, and drains.
+    """Nodes that are paid for and not used, nodes that are not well, accelerators and EFA, drains and late drains.
 
     Args:
         scope: parent.
@@ -28,6 +30,8 @@ class FleetAlarms(Construct):
         reservations: ids of each pool's capacity reservations, by pool name. Each has an alarm of its own, so that the
             wait for the end of one block and the start of the next aren't added up.
         topic: where alarms go; its policy must let CloudWatch publish, which `BlockSchedule`'s does.
+        drained_by: for a reservation, by its id, the moment from which nodes on it are too many, and the end of its
+            block. One that is extended keeps its alarm at the old end until this is corrected. Default: none.
         unused_minutes: how long capacity may be unused, in minutes. Longer than any pool's drain lead: an emptied pool
             waits for its block's end. Default: 120.
     """
@@ -44,11 +48,13 @@ class FleetAlarms(Construct):
         pools: Sequence[PoolNodes],
         reservations: Mapping[str, Sequence[str]],
         topic: sns.ITopic,
+        drained_by: Mapping[str, tuple[datetime, datetime]] | None = None,
         unused_minutes: int = 120,
     ) -> None:
         super().__init__(scope, id)
         cluster_name = self._cluster = cluster.cluster_name
         self._topic_arn = topic.topic_arn
+        drained_by = drained_by or {}
         alarms = [
             self._alarm(
                 "FailedNodes",
@@ -89,6 +95,8 @@ class FleetAlarms(Construct):
         for pool in sorted(pools, key=lambda item: item.pool_name):
             held = reservations.get(pool.pool_name, ())
             alarms += [self._unused(pool, reservation, unused_minutes) for reservation in held]
+            late = [(reservation, *drained_by[reservation]) for reservation in held if reservation in drained_by]
+            alarms += [self._not_empty(pool, *item) for item in late]
         self.alarms = alarms
 
     def _alarm(
@@ -131,4 +139,22 @@ class FleetAlarms(Construct):
             metric="AvailableInstanceCount",
             minutes=minutes,
             value=reservation,
+        )
+
+    def _not_empty(self, pool: PoolNodes, reservation: str, late: datetime, end: datetime) -> cloudwatch.CfnAlarm:
+        """Alarm on a block that still has nodes in its lead, whatever the schedule says of itself."""
+        return cloudwatch.CfnAlarm(
+            self,
+            f"NotEmpty-{node_group_name(pool.pool_name, reservation)}",
+            alarm_description=(
+                f"pool {pool.pool_name} of {self._cluster} still has nodes on {reservation} inside its drain lead: set "
+                "its node group to 0 nodes by hand and see why the schedule didn't; after an extension correct the "
+                "block's end in the file"
+            ),
+            alarm_actions=[self._topic_arn],
+            metrics=late_drain_metrics(reservation=reservation, late=late, end=end, period_seconds=_PERIOD),
+            evaluation_periods=1,
+            threshold=1,
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            treat_missing_data="notBreaching",
         )

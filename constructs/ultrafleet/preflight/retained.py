@@ -45,7 +45,7 @@ _BILLED: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "AWS::SecretsManager::Secret": ("the secret", "aws secretsmanager delete-secret --secret-id {id}"),
 }
-"""What is billed of a retained resource, and the command that stops it. Other types that are retained are free."""
+"""Bill of a retained resource by its type, and the command that stops it. Other types that are retained are free."""
 
 
 def billed(environment: Environment, retained: Iterable[RetainedResource]) -> Iterator[str]:

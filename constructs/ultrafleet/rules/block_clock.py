@@ -49,6 +49,16 @@ def default_drain_lead_minutes(*, ultraserver: bool) -> int:
     return _DEFAULT_LEAD_MINUTES[ultraserver]
 
 
+def late_drain(end: datetime, lead_minutes: int) -> datetime:
+    """Moment from which nodes on a block say that its drain came late or not at all: the latest start of a drain.
+
+    Args:
+        end: end of the block.
+        lead_minutes: its drain lead.
+    """
+    return end - timedelta(minutes=lead_minutes - TICK_MINUTES - PRECISION_MINUTES - EXECUTION_MINUTES)
+
+
 def lead_or_default(lead_minutes: int | None, *, ultraserver: bool) -> int:
     """The lead, or the default where none is stated.
 

@@ -10,7 +10,11 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from ultrafleet.catalog.metrics import METRICS
+
 _FIVE_MINUTES: Final = 300
+_SQS_LATE_MINUTES: Final = 15
+"""Delay of the figures of a queue that was idle for six hours (SQS developer guide, CloudWatch monitoring, high)."""
 
 
 class ScheduleAlarms(Construct):
@@ -38,13 +42,16 @@ class ScheduleAlarms(Construct):
         super().__init__(scope, id)
         self._topic_arn = topic.topic_arn
         machine = [{"name": "StateMachineArn", "value": state_machine_arn}]
+        # What was sent, not what lies there: an alarm acts on a change of its state, and a message lies there for days.
+        sent = METRICS["NumberOfMessagesSent"]
         self._alarm(
             "FailedCalls",
             f"a capacity block pool of {cluster_name} could not be sized: read the dead-letter queue",
-            namespace="AWS/SQS",
-            metric="ApproximateNumberOfMessagesVisible",
-            dimensions=[{"name": "QueueName", "value": dead_letter_queue.queue_name}],
-            statistic="Maximum",
+            namespace=sent.namespace,
+            metric=sent.name,
+            dimensions=[{"name": sent.dimension, "value": dead_letter_queue.queue_name}],
+            statistic=sent.statistic,
+            late_minutes=_SQS_LATE_MINUTES,
         )
         for metric in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionThrottled"):
             self._alarm(
@@ -111,6 +118,7 @@ class ScheduleAlarms(Construct):
         metric: str,
         dimensions: list[dict[str, str]],
         statistic: str,
+        late_minutes: int = 0,
     ) -> None:
         cloudwatch.CfnAlarm(
             self,
@@ -122,7 +130,9 @@ class ScheduleAlarms(Construct):
             dimensions=dimensions,
             statistic=statistic,
             period=_FIVE_MINUTES,
-            evaluation_periods=1,
+            # A figure that comes late is in an older period: one of those is enough.
+            evaluation_periods=max(1, late_minutes * 60 // _FIVE_MINUTES),
+            datapoints_to_alarm=1 if late_minutes else None,
             threshold=1,
             comparison_operator="GreaterThanOrEqualToThreshold",
             treat_missing_data="notBreaching",

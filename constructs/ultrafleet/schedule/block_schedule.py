@@ -114,11 +114,9 @@ class BlockSchedule(Construct):
         """State transitions and retries that were throttled; by default their sum over 5 minutes."""
         return self._metric("ExecutionThrottled", period, statistic)
 
-    def metric_failed_calls(
-        self, *, period: cdk.Duration | None = None, statistic: str = "Maximum"
-    ) -> cloudwatch.Metric:
-        """Calls that failed and wait in the dead-letter queue; by default their maximum over 5 minutes."""
-        return self.dead_letter_queue.metric_approximate_number_of_messages_visible(period=period, statistic=statistic)
+    def metric_failed_calls(self, *, period: cdk.Duration | None = None, statistic: str = "Sum") -> cloudwatch.Metric:
+        """Calls that failed and were sent to the dead-letter queue; by default their sum over 5 minutes."""
+        return self.dead_letter_queue.metric_number_of_messages_sent(period=period, statistic=statistic)
 
     def grant_start_execution(self, grantee: iam.IGrantable) -> iam.Grant:
         """Grant the right to size the pools at once, without waiting for the next start.

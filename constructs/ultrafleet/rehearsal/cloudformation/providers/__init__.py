@@ -16,6 +16,7 @@ from ultrafleet.rehearsal.cloudformation.providers import (
     routes,
     security_groups,
     storage,
+    subscriptions,
     wait_conditions,
 )
 from ultrafleet.rehearsal.cloudformation.providers.base import PROVIDERS
@@ -38,5 +39,6 @@ _MODULES = (
     routes,
     security_groups,
     storage,
+    subscriptions,
     wait_conditions,
 )  # importing them registers their types
