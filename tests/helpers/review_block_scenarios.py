@@ -1,5 +1,6 @@
 """Changes of pools on blocks, in the shape of this library: a node group for each block."""
 
+import json
 from typing import Any
 
 from helpers.policy_templates import GRACE, P6E
@@ -64,6 +65,24 @@ def old_shape(pool_name: str, *blocks: Block) -> Edit:
     }
     metadata = {f"ultrafleet:{pool_name}": {"blocks": [_window(block) for block in blocks]}}
     return put(f"pool-{pool_name}", value={"Metadata": metadata, "Resources": made})
+
+
+def queue_of(accelerators: int) -> Edit:
+    """A cluster queue for pool rack-c."""
+    resources = [{"name": "nvidia.com/gpu", "nominalQuota": str(accelerators)}]
+    objects = [
+        {"kind": "ResourceFlavor", "metadata": {"name": "c"}, "spec": {"nodeLabels": {POOL_LABEL: "rack-c"}}},
+        {
+            "kind": "ClusterQueue",
+            "metadata": {"name": "training"},
+            "spec": {"resourceGroups": [{"flavors": [{"name": "c", "resources": resources}]}]},
+        },
+    ]
+    manifest = {
+        "Type": "Custom::AWSCDK-EKS-KubernetesResource",
+        "Properties": {"ClusterName": "fleet", "Manifest": json.dumps(objects)},
+    }
+    return put("h200", "Resources", "Queue", value=manifest)
 
 
 def renamed(content: Stacks) -> None:
@@ -144,6 +163,27 @@ BLOCK_SCENARIOS: dict[str, Scenario] = {
         hazards=told("blocking", "old-shape-replaced", RACK_C),
         changed=C,
         says=("is deleted with its nodes (18 p6e-gb200.36xlarge) unless it is orphaned", "docs/migration.md"),
+    ),
+    "an empty pool gets the shape of this release": Scenario(
+        edit=of_blocks("rack-c", SECOND),
+        hazards=told("notice", "old-shape-replaced", RACK_C),
+        changed=C,
+        says=("no block of it runs on 2026-11-24",),
+    ),
+    "a queue has more than the blocks of its pool": Scenario(
+        edit=both(of_blocks("rack-c", FIRST), queue_of(144)),
+        hazards=told("blocking", "pool-removed", group_of("rack-c", OVERLAPPING))
+        | told("notice", "block-without-successor", RACK_C)
+        | told("notice", "queue-quota", "fleet/training"),
+        more=(-1, -72, -18, -RACK_USD),
+        changed=C,
+        says=("may give out 144 accelerators, and the blocks of its pools have 72 at once",),
+    ),
+    "a queue has as much as two overlapping blocks": Scenario(
+        edit=both(of_blocks("rack-c", FIRST, OVERLAPPING), queue_of(144)),
+        changed=frozenset({RACK_C, "fleet/h200"}),
+        more=(1, 72, 18, RACK_USD),
+        says=("None found.",),
     ),
     "a pool gets the shape of this release, its node group orphaned": Scenario(
         edit=of_blocks("rack-c", SECOND, existing=FIRST),
@@ -248,6 +288,9 @@ BLOCK_BEFORE: dict[str, Edit] = {
     "a block moves to another pool": both(of_blocks("rack-c", FIRST, SECOND), of_blocks("rack-d", OTHER)),
     "a pool is renamed": of_blocks("rack-c", FIRST),
     "a pool gets the shape of this release": old_shape("rack-c", FIRST, SECOND),
+    "an empty pool gets the shape of this release": old_shape("rack-c", SECOND),
+    "a queue has more than the blocks of its pool": both(of_blocks("rack-c", FIRST, OVERLAPPING), queue_of(144)),
+    "a queue has as much as two overlapping blocks": both(of_blocks("rack-c", FIRST), queue_of(72)),
     "a pool gets the shape of this release, its node group orphaned": old_shape("rack-c", FIRST, SECOND),
     "the only block of a pool is run by a node group made elsewhere": old_shape("rack-c", FIRST),
     "a node group made elsewhere is no longer counted": of_blocks("rack-c", SECOND, existing=FIRST),

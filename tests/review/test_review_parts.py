@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.review_fleet import A_DATA, Stacks, both, of, put, revision
+from helpers.review_block_scenarios import FINISHED, FIRST, OVERLAPPING, SECOND, Block, of_blocks
+from helpers.review_fleet import A_DATA, Edit, Stacks, both, of, put, revision
 from ultrafleet.policy import Template
 from ultrafleet.review import iam, review_of, security_groups
 from ultrafleet.review.markdown import Section, code, fitted, safe, table, whole
@@ -232,6 +233,62 @@ class TestOtherGroups:
         smaller = of("racks", "RackA", "MaxSize", value="9")
         review = review_of(revision("base", base), revision("head", both(base, smaller)), day=DAY)
         assert {hazard.kind for hazard in review.hazards} == {"pool-scaled-down"}
+
+    @pytest.mark.parametrize(
+        ("desired", "policy", "kinds"),
+        [
+            ("0", None, {"pool-resized"}),
+            (None, None, set()),
+            ("18", None, set()),
+            ("0", {"AutoScalingScheduledAction": {"IgnoreUnmodifiedGroupSizeProperties": True}}, set()),
+        ],
+    )
+    def test_a_stated_size_goes_with_any_update(
+        self, desired: str | None, policy: dict[str, Any] | None, kinds: set[str]
+    ) -> None:
+        base = self.scaled("1", policy)
+        if desired is not None:
+            base = both(base, of("racks", "RackA", "DesiredCapacity", value=desired))
+        tagged = of("racks", "RackA", "Tags", value=[{"Key": "team", "Value": "ml", "PropagateAtLaunch": False}])
+        review = review_of(revision("base", base), revision("head", both(base, tagged)), day=DAY)
+        assert {hazard.kind for hazard in review.hazards} == kinds
+
+
+class TestLimits:
+    """Limits count the blocks of a pool that run at the same time."""
+
+    def usage(self, edit: Edit) -> dict[str, int | None]:
+        review = review_of(revision("base"), revision("head", edit), day=DAY)
+        return {limit.name: limit.after for limit in review.limits if limit.name.startswith(("IPs", "node groups"))}
+
+    @pytest.mark.parametrize(
+        ("blocks", "racks"), [((FIRST,), 1), ((FIRST, SECOND), 1), ((FIRST, OVERLAPPING), 2), ((FINISHED, FIRST), 1)]
+    )
+    def test_of_addresses(self, blocks: tuple[Block, ...], racks: int) -> None:
+        before = self.usage(lambda _: None).get("IPs, without pods") or self.of_racks(0)
+        used = self.usage(of_blocks("rack-c", *blocks))["IPs, without pods"]
+        assert used == before + self.of_racks(racks)
+
+    def of_racks(self, racks: int) -> int:
+        """Addresses of racks beside the fleet's two and its four H200: one interface with an address on each node."""
+        return 18 * racks if racks else 2 * 18 + 4
+
+    def test_of_addresses_with_a_node_group_made_elsewhere(self) -> None:
+        both_at_once = self.usage(of_blocks("rack-c", OVERLAPPING, existing=FIRST))
+        assert both_at_once["IPs, without pods"] == self.of_racks(0) + 36
+        assert both_at_once["node groups"] == 5
+
+    def test_of_node_groups(self) -> None:
+        def many(content: Stacks) -> None:
+            group = content["h200"]["Resources"]["H200"]
+            for number in range(98):
+                properties = {**group["Properties"], "NodegroupName": f"g{number}"}
+                content["h200"]["Resources"][f"Group{number}"] = {**group, "Properties": properties}
+
+        review = review_of(revision("base"), revision("head", many), day=DAY)
+        found = {limit.name: (limit.after, limit.most) for limit in review.limits if limit.where == "fleet"}
+        assert found["node groups"] == (101, 30)
+        assert found["node groups, whatever the quota"] == (101, 100)
 
 
 def test_a_large_fleet_is_drawn_together() -> None:

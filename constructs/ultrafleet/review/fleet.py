@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
@@ -96,6 +96,11 @@ class Pool:
     def is_over(self, as_of: datetime) -> bool:
         """True if templates say when its blocks end, and all of them have ended."""
         return bool(self.windows) and all(window.end <= as_of for window in self.windows)
+
+    def may_run(self, as_of: datetime) -> bool:
+        """True if a block of it runs in the day that begins then, or templates don't say when they run."""
+        day = as_of + timedelta(days=1)
+        return not self.windows or any(window.start < day and window.end > as_of for window in self.windows)
 
     @property
     def accelerators(self) -> int | None:

@@ -70,12 +70,18 @@ def _leaving(compared: Comparison) -> Iterator[_Leaving]:
 def _old_shape(compared: Comparison) -> Iterator[Occurrence]:
     for one in _leaving(compared):
         if one.in_stack and not one.retained and not one.pool.is_elsewhere and one.successors:
+            runs = one.pool.may_run(compared.as_of)
+            fate = (
+                f"deleted with its nodes ({one.size}) unless it is orphaned from its stack first: {MIGRATION}"
+                if runs
+                else f"deleted; no block of it runs on {compared.day}, so that it is empty"
+            )
             yield of_pool(
                 one.pool,
                 f"its pool gets a node group for each block ({names(one.successors)}), and the node group of an "
-                f"earlier release, {one.pool.name}, is deleted with its nodes ({one.size}) unless it is orphaned from "
-                f"its stack first: {MIGRATION}",
-                *one.successors,
+                f"earlier release, {one.pool.name}, is {fate}",
+                *(one.successors if runs else ()),
+                level=None if runs else Level.NOTICE,
             )
 
 

@@ -207,8 +207,9 @@ def _block_state(review: Review, was: _Block | None, now: _Block | None) -> str:
     is_over = all(side[1].end <= review.compared.as_of for side in (was, now) if side is not None)
     if now is None:
         return "⚪ removed, over" if is_over else "🔴 removed"
-    over = "over" if is_over else ""
-    return f"🟢 new{', over' if is_over else ''}" if was is None else f"⚪ {over}" if over else ""
+    if was is None:
+        return "🟢 new, over" if is_over else "🟢 new"
+    return "⚪ over" if is_over else ""
 
 
 def _windows(review: Review, groups: Sequence[Pool]) -> dict[str, _Block]:
