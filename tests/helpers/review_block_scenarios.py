@@ -138,6 +138,7 @@ BLOCK_SCENARIOS: dict[str, Scenario] = {
         hazards=told("blocking", "pool-removed", group_of("rack-c", SECOND))
         | told("notice", "block-without-successor", RACK_C),
         changed=C,
+        says=("is deleted before its block starts (2026-12-15 11:30 UTC)", f"{SECOND[0]} is billed until its end"),
     ),
     "a running block is swapped": Scenario(
         edit=of_blocks("rack-c", SECOND),

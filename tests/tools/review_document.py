@@ -95,7 +95,7 @@ What a change of a pool's blocks is told as:
 | a block that runs or is to run, taken out or swapped | 🔴 `pool-removed`: the node group is deleted, with its nodes |
 | a block in another pool | 🔴 `block-moved` |
 | a pool under another name | 🔴 `pool-renamed`: `cdk deploy` deletes no stack, two node groups are on one block |
-| one node group on a group of blocks, as earlier releases made it, becomes one for each block | 🔴 `old-shape-replaced`, or 🟡 where no block of it runs on the day |
+| a node group of an earlier release becomes one for each block | 🔴 `old-shape-replaced`; 🟡 if it is empty |
 | the same, with `existing_node_group` for the running block | 🟡 `pool-orphaned`: [migration](migration.md) |
 
 A block with `existing_node_group: true` in its metadata is run by a node group that no template makes; it is counted

@@ -26,7 +26,11 @@ def change(content: dict[str, Any]) -> None:
     rack_a["node"] = {"labels": {"example.com/project": "next"}}
     rack_a["blocks"][1] |= {"capacity_reservation_id": "cr-0aaaaaaaaaaaaaaa3"}
     rack_b["blocks"].append(block("cr-0bbbbbbbbbbbbbbb2", date(2027, 1, 19), date(2027, 3, 2)))
-    rack_c = {**rack_b, "name": "rack-c", "blocks": [block("cr-0ddddddddddddddd1", date(2026, 12, 8), date(2027, 2, 2))]}
+    rack_c = {
+        **rack_b,
+        "name": "rack-c",
+        "blocks": [block("cr-0ddddddddddddddd1", date(2026, 12, 8), date(2027, 2, 2))],
+    }
     content["pools"].insert(2, rack_c)
     content["pools"][3]["node"] = {"root_volume_gib": 200}
     content["cluster"] = {"api_access_cidrs": ["10.0.0.0/8"]}

@@ -117,11 +117,18 @@ def _removed(compared: Comparison) -> Iterator[Occurrence]:
         pool, stack = one.pool, one.pool.key[0]
         if one.retained or pool.is_elsewhere or one.takers or one.successors:
             continue
-        if one.in_stack:
-            what = f"node group {pool.name} is deleted, with its nodes"
+        if one.in_stack and pool.may_run(compared.as_of):
             yield of_pool(
                 pool,
-                f"{what}: {one.size} are terminated with the workloads on them; drain it first{_paid(one)}",
+                f"node group {pool.name} is deleted, with its nodes: {one.size} are terminated with the workloads on "
+                f"them; drain it first{_paid(one)}",
+            )
+        elif one.in_stack:
+            starts = min(window.start for window in pool.windows if window.end > compared.as_of)
+            yield of_pool(
+                pool,
+                f"node group {pool.name} is deleted before its block starts ({starts:%Y-%m-%d %H:%M} UTC): nothing "
+                f"launches into it{_paid(one)}",
             )
         elif pool.is_over(compared.as_of):
             yield of_pool(
