@@ -86,9 +86,9 @@ runs. The library's pools state it in their template's `Metadata`; any template 
         blocks:
           - { id: cr-0aaaaaaaaaaaaaaa1, instances: 18, start: "2026-12-01T11:30:00Z", end: "2026-12-15T11:30:00Z" }
 
-What a change of a pool's blocks is told as:
+How a change of a pool's blocks is reported:
 
-| change | told as |
+| change | reported as |
 |---|---|
 | a block more | a node group more; no hazard |
 | a block that is over, taken out | a node group less; no hazard |
