@@ -103,6 +103,7 @@ class Stack:
         operation: counts the operations; part of generated names.
         unfinished: operation that failed and was neither rolled back nor completed.
         policy: stack policy, as JSON.
+        validation_events: reasons for which validation stopped the last operation, as DescribeEvents tells them.
         drift: result of the last drift detection by logical id.
         retain_except_on_create: a rollback deletes what it made, also what says `Retain`.
     """
@@ -135,6 +136,7 @@ class Stack:
     operation_type: str = ""
     unfinished: Unfinished | None = None
     drift: dict[str, dict[str, Any]] = field(default_factory=dict)
+    validation_events: list[dict[str, Any]] = field(default_factory=list)
     drift_checked: datetime | None = None
     retain_except_on_create: bool = False
 
@@ -156,6 +158,7 @@ class Stack:
         """Begin an operation; its events carry its id."""
         self.operation += 1
         self.operation_id, self.operation_type = str(uuid.uuid4()), operation_type
+        self.validation_events = []
 
     def record(self, status: str, reason: str | None = None) -> None:
         """Change the stack's status and add an event."""

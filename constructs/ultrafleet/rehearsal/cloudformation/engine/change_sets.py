@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.cloudformation.engine import change_details, drift, imports, operation, requests
+from ultrafleet.rehearsal.cloudformation.engine import change_details, drift, imports, operation, requests, validation
 from ultrafleet.rehearsal.cloudformation.state import ChangeSet, Stack, Stacks
 from ultrafleet.rehearsal.simulated_account import Refusal
 
@@ -79,8 +79,19 @@ def propose(
         )
         if not change_details.is_changed(stacks, stack, requested, change_set.live):
             change_set.status, change_set.execution_status, change_set.reason = "FAILED", "UNAVAILABLE", NO_CHANGES
+    _validate(stacks, change_set)
     stacks.change_sets[change_set.id] = change_set
     return change_set
+
+
+def _validate(stacks: Stacks, change_set: ChangeSet) -> None:
+    """Fail a change set that can't be executed, for reasons that DescribeEvents tells."""
+    stack = change_set.stack
+    found = validation.failures(stacks, stack, change_set.requested, imported=change_set.imported)
+    change_set.failures = stack.validation_events = validation.events(stack, found, "CREATE_CHANGESET")
+    if found:
+        change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
+        change_set.reason = validation.reason(found)
 
 
 def execute(

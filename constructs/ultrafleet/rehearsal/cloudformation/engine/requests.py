@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.cloudformation.engine import change_details, limits, operation
+from ultrafleet.rehearsal.cloudformation.engine import change_details, limits, operation, validation
 from ultrafleet.rehearsal.cloudformation.engine.template import creation_order, parse_template
 from ultrafleet.rehearsal.cloudformation.state import Stack, Stacks
 from ultrafleet.rehearsal.simulated_account import Refusal
@@ -26,6 +26,9 @@ def create(stacks: Stacks, requested: Stack, **options: Any) -> Stack:
     check(requested)
     stacks.register(requested)
     stacks.claim(requested, "CREATE_STACK", "CREATE_IN_PROGRESS", {""}, "be created")
+    if found := validation.failures(stacks, requested, requested):
+        _fail_validation(requested, found, "ROLLBACK")
+        return requested
     operation.create(stacks, requested, **options)
     return requested
 
@@ -39,8 +42,21 @@ def update(
     if not change_details.is_changed(stacks, stack, requested):
         raise Refusal("ValidationError", "No updates are to be performed.")
     claim_update(stacks, stack)
+    if found := validation.failures(stacks, stack, requested):
+        _fail_validation(stack, found, "UPDATE_ROLLBACK")
+        return stack
     operation.update(stacks, stack, requested, disable_rollback=disable_rollback, policy=policy)
     return stack
+
+
+def _fail_validation(stack: Stack, found: list[validation.Failure], prefix: str) -> None:
+    """End an operation that validation stopped: nothing was made or changed, and DescribeEvents tells why.
+
+    In which status AWS leaves the stack isn't documented: the one of a rollback is taken (low).
+    """
+    stack.validation_events = validation.events(stack, found, stack.operation_type)
+    stack.record(f"{prefix}_IN_PROGRESS", validation.FAILED_OPERATION)
+    stack.record(f"{prefix}_COMPLETE")
 
 
 def claim_update(stacks: Stacks, stack: Stack) -> None:

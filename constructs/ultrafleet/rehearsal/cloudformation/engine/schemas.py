@@ -32,6 +32,14 @@ def keeps_its_name(resource_type: str, old: Mapping[str, Any], new: Mapping[str,
     return effects_of_type(resource_type).keeps_its_name(old, new)
 
 
+def known_schema(resource_type: str) -> Mapping[str, Any] | None:
+    """Schema of a resource type; None where CloudFormation doesn't have it."""
+    try:
+        return schema(resource_type)
+    except ResourceNotFoundError:
+        return None
+
+
 def recreation(resource_type: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     """RequiresRecreation of a changed property: `Always`, `Conditionally` or `Never`."""
     before, after = ({name: properties[name]} if name in properties else {} for properties in (old, new))
@@ -48,20 +56,14 @@ def write_only(resource_type: str) -> frozenset[str]:
 
 def identifiers(resource_type: str) -> list[tuple[str, ...]]:
     """Sets of properties by which a resource of a type can be imported; none: it can't be."""
-    try:
-        found = schema(resource_type)
-    except ResourceNotFoundError:
-        return []
-    if "read" not in found.get("handlers", {}):
+    found = known_schema(resource_type)
+    if found is None or "read" not in found.get("handlers", {}):
         return []
     listed = [found.get("primaryIdentifier") or [], *(found.get("additionalIdentifiers") or [])]
     return [tuple(str(pointer).removeprefix("/properties/") for pointer in one) for one in listed if one]
 
 
 def _first_names(resource_type: str, listed: str) -> list[str]:
-    try:
-        pointers = schema(resource_type).get(listed) or []
-    except ResourceNotFoundError:
-        return []
+    pointers = (known_schema(resource_type) or {}).get(listed) or []
     names = [str(pointer).removeprefix("/properties/") for pointer in pointers]
     return [name for name in names if "/" not in name]

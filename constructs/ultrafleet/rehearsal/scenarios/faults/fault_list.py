@@ -177,7 +177,7 @@ _FAULTS: Final = (
     Fault(
         name="log-group-taken",
         summary="a log group of the cluster's name exists from an earlier environment",
-        shows="log group already exists",
+        shows="Resource of type 'AWS::Logs::LogGroup' with identifier",
         advice=f"Delete /aws/eks/NAME/cluster if its logs are not needed, or import it: `cdk import`. {_AGAIN}",
         source=_CFN_TROUBLE,
     ),
