@@ -238,3 +238,23 @@ class TestDeletion:
         call("cloudformation", "delete_stack", StackName="one", DeletionMode="FORCE_DELETE_STACK")
         with pytest.raises(Refusal, match="does not exist"):
             status(call, "one")
+
+
+def test_only_an_update_in_progress_can_be_cancelled(call: Calls) -> None:
+    create(call, "one", {"Queue": QUEUE})
+    with pytest.raises(Refusal, match="cannot be called from current stack status"):
+        call("cloudformation", "cancel_update_stack", StackName="one")
+
+
+def test_a_cancelled_update_is_rolled_back(call: Calls) -> None:
+    create(call, "one", {"Queue": QUEUE})
+
+    def cancel(service: str, _: str, about: dict[str, Any]) -> None:
+        if service == "cloudformation" and about.get("logical_id") == "Queue":
+            call("cloudformation", "cancel_update_stack", StackName="one")
+
+    SIMULATED_ACCOUNT.checks.append(cancel)
+    ended = update(call, "one", {"Queue": queue(VisibilityTimeout=60), "Topic": {**TOPIC, "DependsOn": "Queue"}})
+    assert ended == "UPDATE_ROLLBACK_COMPLETE"
+    assert timeout(call) == "30"
+    assert call("sns", "list_topics")["Topics"] == []

@@ -106,6 +106,7 @@ class Stack:
         validation_events: reasons for which validation stopped the last operation, as DescribeEvents tells them.
         drift: result of the last drift detection by logical id.
         retain_except_on_create: a rollback deletes what it made, also what says `Retain`.
+        cancelled: the user cancelled the update in progress.
     """
 
     stack_id: str
@@ -139,6 +140,7 @@ class Stack:
     validation_events: list[dict[str, Any]] = field(default_factory=list)
     drift_checked: datetime | None = None
     retain_except_on_create: bool = False
+    cancelled: bool = False
 
     def definition(self) -> dict[str, Any]:
         """What a template and its parameters say of the stack, with the outputs and imports that came of them."""
@@ -157,6 +159,7 @@ class Stack:
     def begins(self, operation_type: str) -> None:
         """Begin an operation; its events carry its id."""
         self.operation += 1
+        self.cancelled = False
         self.operation_id, self.operation_type = str(uuid.uuid4()), operation_type
         self.validation_events = []
 

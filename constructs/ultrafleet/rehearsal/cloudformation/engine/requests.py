@@ -118,6 +118,14 @@ def continue_rollback(stacks: Stacks, stack: Stack, *, skip: Collection[str] = (
     operation.roll_back(stack, skip=failed if force else skip)
 
 
+def cancel(stack: Stack) -> None:
+    """CancelUpdateStack: what is being updated is waited for, then the update is rolled back."""
+    if stack.status != "UPDATE_IN_PROGRESS":
+        # CloudFormation API reference, CancelUpdateStack (high); the wording is medium.
+        raise Refusal("ValidationError", "CancelUpdateStack cannot be called from current stack status")
+    stack.cancelled = True
+
+
 def delete(stacks: Stacks, stack: Stack, *, retain: Collection[str] = (), force: bool = False) -> None:
     """DeleteStack."""
     if stack.termination_protection:

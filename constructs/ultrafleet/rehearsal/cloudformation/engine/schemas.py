@@ -6,6 +6,7 @@ from typing import Any
 
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
 
+from ultrafleet.rehearsal.simulated_account import Refusal
 from ultrafleet.templates.schema_effects import effects_of_type
 from ultrafleet.templates.update_effects import Effect, effects_of_change
 
@@ -19,6 +20,18 @@ def schema(resource_type: str, region: str = "us-east-1") -> Mapping[str, Any]:
     """
     found: Mapping[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema(region, resource_type).schema
     return found
+
+
+def published(resource_type: str) -> Mapping[str, Any]:
+    """Schema of a resource type as DescribeType shows it.
+
+    Raises:
+        Refusal: CloudFormation doesn't have the type.
+    """
+    try:
+        return schema(resource_type)
+    except ResourceNotFoundError as error:
+        raise Refusal("TypeNotFoundException", f"The type '{resource_type}' cannot be found.") from error
 
 
 def replacing(resource_type: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
