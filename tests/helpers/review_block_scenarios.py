@@ -138,7 +138,7 @@ BLOCK_SCENARIOS: dict[str, Scenario] = {
         hazards=told("blocking", "pool-removed", group_of("rack-c", SECOND))
         | told("notice", "block-without-successor", RACK_C),
         changed=C,
-        says=("is deleted before its block starts (2026-12-15 11:30 UTC)", f"{SECOND[0]} is billed until its end"),
+        says=("has no nodes before its block starts at 2026-12-15 11:30 UTC", f"{SECOND[0]} is billed until its end"),
     ),
     "a running block is swapped": Scenario(
         edit=of_blocks("rack-c", SECOND),
@@ -167,9 +167,9 @@ BLOCK_SCENARIOS: dict[str, Scenario] = {
     ),
     "an empty pool gets the shape of this release": Scenario(
         edit=of_blocks("rack-c", SECOND),
-        hazards=told("notice", "old-shape-replaced", RACK_C),
+        hazards=told("blocking", "old-shape-replaced", RACK_C),
         changed=C,
-        says=("no block of it runs on 2026-11-24",),
+        says=("it is empty until 2026-12-15 11:30 UTC, and nothing is lost before",),
     ),
     "a queue has more than the blocks of its pool": Scenario(
         edit=both(of_blocks("rack-c", FIRST), queue_of(144)),
@@ -214,9 +214,10 @@ BLOCK_SCENARIOS: dict[str, Scenario] = {
             "CapacityReservationTarget",
             value={"CapacityReservationId": "cr-0fffffffffffffff1"},
         ),
-        hazards=told("blocking", "pool-rolled", RACK_A),
+        hazards=told("notice", "pool-rolled", RACK_A),
         more=(1, 72, 18, RACK_USD),
         changed=A,
+        says=("its blocks are over, so that no node runs",),
     ),
     "the schedule follows another block": Scenario(
         edit=of("racks", "RackA", "Tags", "ultrafleet:capacity-reservation", value="cr-0fffffffffffffff1"),

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.policy_templates import NEURON
 from helpers.review_block_scenarios import FINISHED, FIRST, OVERLAPPING, SECOND, Block, of_blocks
-from helpers.review_fleet import A_DATA, Edit, Stacks, both, of, put, revision
+from helpers.review_fleet import A_DATA, TRN2, Edit, Stacks, both, of, pool, put, revision
 from ultrafleet.policy import Template
 from ultrafleet.review import iam, review_of, security_groups
 from ultrafleet.review.markdown import Section, code, fitted, safe, table, whole
@@ -289,6 +290,36 @@ class TestLimits:
         found = {limit.name: (limit.after, limit.most) for limit in review.limits if limit.where == "fleet"}
         assert found["node groups"] == (101, 30)
         assert found["node groups, whatever the quota"] == (101, 100)
+
+
+def test_blocks_without_a_published_price_are_no_free_ones() -> None:
+    def trn2u(content: Stacks) -> None:
+        content["racks"]["Resources"] |= pool("trn2", NEURON, 4, "trn2u.48xlarge", TRN2, "cr-0eeeeeeeeeeeeeee1")
+
+    review = review_of(revision("base"), revision("head", trn2u), day=DAY)
+    assert "| 1,523.81 | 1,523.81 + ? | + ? |" in whole(sections(review))
+
+
+def test_clusters_that_do_not_change_are_a_line() -> None:
+    def other(content: Stacks) -> None:
+        content["h200"]["Resources"]["H200"]["Properties"]["ClusterName"] = "other"
+
+    smaller = of("racks", "RackA", "ScalingConfig", "MaxSize", value=9)
+    review = review_of(revision("base", other), revision("head", both(other, smaller)), day=DAY)
+    drawn = picture(review.pools, "light")
+    assert "cluster other: 1 pool, unchanged" in drawn
+    assert "h200" not in drawn
+
+
+def test_limits_that_do_not_change_are_one_line() -> None:
+    def many(content: Stacks) -> None:
+        group = content["h200"]["Resources"]["H200"]
+        for number in range(24):
+            properties = {**group["Properties"], "NodegroupName": f"g{number}"}
+            content["h200"]["Resources"][f"Group{number}"] = {**group, "Properties": properties}
+
+    review = review_of(revision("base", many), revision("head", many), day=DAY)
+    assert "Near, and unchanged: node groups `fleet` (27 of 30)." in whole(sections(review))
 
 
 def test_a_large_fleet_is_drawn_together() -> None:

@@ -95,8 +95,8 @@ How a change of a pool's blocks is reported:
 | a block that runs or is to run, taken out or swapped | 🔴 `pool-removed`: the node group is deleted, with its nodes |
 | a block in another pool | 🔴 `block-moved` |
 | a pool under another name | 🔴 `pool-renamed`: `cdk deploy` deletes no stack, two node groups are on one block |
-| a node group of an earlier release becomes one for each block | 🔴 `old-shape-replaced`; 🟡 if it is empty |
-| the same, with `existing_node_group` for the running block | 🟡 `pool-orphaned`: [migration](migration.md) |
+| a node group of an earlier release becomes one for each block | 🔴 `old-shape-replaced`: [migration](migration.md) |
+| the same, with `existing_node_group` for the running block | 🟡 `pool-orphaned` |
 
 A block with `existing_node_group: true` in its metadata is run by a node group that no template makes; it is counted
 and named. A pool whose last block ends within 14 days is reported, and so is metadata that names no node group or can't

@@ -14,7 +14,8 @@ from ultrafleet.catalog import CapacityBlockRules
 from ultrafleet.errors import FleetError
 from ultrafleet.layout import Interface
 from ultrafleet.policy.limit_rules import MAX_BYTES, MAX_NODE_GROUPS, MAX_NODES, MAX_RESOURCES, MOST_NODE_GROUPS
-from ultrafleet.review.fleet import Fleet, Key, cluster_name
+from ultrafleet.review.fleet import Fleet, Key
+from ultrafleet.review.fleet_reading import cluster_name
 from ultrafleet.review.totals import at_peak
 from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES, NodeIpDemand, PoolIpDemand, node_ip_demand, subnet_ip_budget
 from ultrafleet.templates.block_metadata import BlockWindow
@@ -42,6 +43,7 @@ class Limit:
         before: used; None where it is new.
         after: used; None where it goes.
         most: the limit, as it will be.
+        is_changed: whether its use, or the limit, changes.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Limit:
     before: int | None
     after: int | None
     most: int
+    is_changed: bool
 
     @property
     def left(self) -> int:
@@ -73,8 +76,9 @@ def limits(base: Revision, base_fleet: Fleet, head: Revision, head_fleet: Fleet)
             before=was[0] if was else None,
             after=now[0] if now else None,
             most=(now or was or (0, 0))[1],
+            is_changed=was != now,
         )
-        if was != now or limit.is_near:
+        if limit.is_changed or limit.is_near:
             found.append(limit)
     return sorted(found, key=lambda limit: (-(limit.after or 0) / max(1, limit.most), limit.name, limit.where))
 

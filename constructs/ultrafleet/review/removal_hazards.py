@@ -70,18 +70,14 @@ def _leaving(compared: Comparison) -> Iterator[_Leaving]:
 def _old_shape(compared: Comparison) -> Iterator[Occurrence]:
     for one in _leaving(compared):
         if one.in_stack and not one.retained and not one.pool.is_elsewhere and one.successors:
-            runs = one.pool.may_run(compared.as_of)
-            fate = (
-                f"deleted with its nodes ({one.size}) unless it is orphaned from its stack first: {MIGRATION}"
-                if runs
-                else f"deleted; no block of it runs on {compared.day}, so that it is empty"
-            )
+            starts = _next_start(one.pool, compared)
+            empty = f"; it is empty until {starts}, and nothing is lost before" if starts else ""
             yield of_pool(
                 one.pool,
                 f"its pool gets a node group for each block ({names(one.successors)}), and the node group of an "
-                f"earlier release, {one.pool.name}, is {fate}",
-                *(one.successors if runs else ()),
-                level=None if runs else Level.NOTICE,
+                f"earlier release, {one.pool.name}, is deleted with its nodes ({one.size}) unless it is orphaned from "
+                f"its stack first: {MIGRATION}{empty}",
+                *one.successors,
             )
 
 
@@ -124,11 +120,10 @@ def _removed(compared: Comparison) -> Iterator[Occurrence]:
                 f"them; drain it first{_paid(one)}",
             )
         elif one.in_stack:
-            starts = min(window.start for window in pool.windows if window.end > compared.as_of)
             yield of_pool(
                 pool,
-                f"node group {pool.name} is deleted before its block starts ({starts:%Y-%m-%d %H:%M} UTC): nothing "
-                f"launches into it{_paid(one)}",
+                f"node group {pool.name} is deleted, which has no nodes before its block starts at "
+                f"{_next_start(pool, compared)}: nothing launches into it{_paid(one)}",
             )
         elif pool.is_over(compared.as_of):
             yield of_pool(
@@ -143,6 +138,14 @@ def _removed(compared: Comparison) -> Iterator[Occurrence]:
                 f"its stack is no longer among the templates, and no deployment deletes a stack: {one.size} keep "
                 f"running and incur cost until you delete stack {stack}, which terminates them; drain the pool first",
             )
+
+
+def _next_start(pool: Pool, compared: Comparison) -> str | None:
+    """Moment at which the next block of a group starts; None while one may run."""
+    if pool.may_run(compared.as_of):
+        return None
+    starts = min(window.start for window in pool.windows if window.end > compared.as_of)
+    return f"{starts:%Y-%m-%d %H:%M} UTC"
 
 
 def _paid(one: _Leaving) -> str:

@@ -110,12 +110,13 @@ def _fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
     counted = [(name, *_counted(old, new, 0, sure=sure)) for name, old, new in rows]
     months = ", ".join(sorted({*was.price_dates, *now.price_dates}))
     per_hour = f"USD per hour for capacity blocks{f' (prices of {months})' if months else ''}"
-    money = [
-        (per_hour, was.usd_per_hour, now.usd_per_hour, 2),
-        (f"USD from {compared.day} to the end of the blocks", was.usd_remaining, now.usd_remaining, 0),
+    until_end = f"USD from {compared.day} to the end of the blocks"
+    unpriced = (was.unpriced_blocks, now.unpriced_blocks)
+    unended = (*was.without_end, *now.without_end)
+    counted += [
+        (per_hour, *_money(was.usd_per_hour, now.usd_per_hour, 2, unpriced, sure=sure)),
+        (until_end, *_money(was.usd_remaining, now.usd_remaining, 0, unpriced, sure=sure and not unended)),
     ]
-    ends = sure and not was.without_end and not now.without_end
-    counted += [(name, *_counted(old, new, digits, sure=sure if digits else ends)) for name, old, new, digits in money]
     yield from table(("", "before", "after", ""), counted, right=(1, 2, 3))
     notes = (
         ("not on a capacity block, no published price, or not a whole UltraServer", now.without_price),
@@ -141,6 +142,18 @@ def _counted(before: float, after: float, digits: int, *, sure: bool) -> tuple[s
     difference = f"{after - before:+,.{digits}f}" if round(after - before, digits) else "="
     known = (f"{before:,.{digits}f}", f"{after:,.{digits}f}", difference)
     return known if sure else (f"{known[0]} + ?", f"{known[1]} + ?", "?")
+
+
+def _money(
+    before: float, after: float, digits: int, unpriced: tuple[tuple[str, ...], tuple[str, ...]], *, sure: bool
+) -> tuple[str, str, str]:
+    """Money before and after, and the difference; `+ ?` where blocks have no published price."""
+    cells = _counted(before, after, digits, sure=sure)
+    if not sure or not any(unpriced):
+        return cells
+    was, now = (f"{cell} + ?" if titles else cell for cell, titles in zip(cells[:2], unpriced, strict=True))
+    same = unpriced[0] == unpriced[1]
+    return was, now, cells[2] if same else "+ ?" if cells[2] == "=" else f"{cells[2]} + ?"
 
 
 def _titles(titles: tuple[str, ...]) -> str:
@@ -264,10 +277,17 @@ def _limits(review: Review) -> Iterator[Section]:
             _left(limit),
         )
         for limit in review.limits
+        if limit.is_changed
     ]
-    if rows:
-        head, rule, *lines = table(("limit", "used", "of", "left"), rows, right=(1, 2, 3))
-        yield Section(title="Limits", lead=(head, rule), lines=tuple(lines))
+    near = [
+        f"{limit.name} {code(limit.where) if limit.where else ''}".strip() + f" ({limit.after:,} of {limit.most:,})"
+        for limit in review.limits
+        if not limit.is_changed
+    ]
+    if rows or near:
+        lines = table(("limit", "used", "of", "left"), rows, right=(1, 2, 3)) if rows else []
+        kept = ["", f"Near, and unchanged: {_few(near)}."] if near else []
+        yield Section(title="Limits", lead=tuple(lines[:2]), lines=(*lines[2:], *kept))
 
 
 def _used(limit: Limit) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ultrafleet.review.fleet import Fleet, Key, Pool, cluster_name
+from ultrafleet.review.fleet import Fleet, Key, Pool
+from ultrafleet.review.fleet_reading import cluster_name
 from ultrafleet.templates.intrinsics import text_of
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.revision import Revision
