@@ -22,8 +22,8 @@ READING_FAULTS: Final = (
         name=assumptions.SIZES_MAY_BE_PARTIAL.fault,
         summary="EKS refuses a node group that states its minimum and maximum and no desired size",
         shows="all or none of the sizes",
-        advice="State `initial_desired_size: 0` on each block, and deploy again. `cdk deploy --revert-drift` then "
-        "empties running node groups: don't use it.",
+        advice="State `initial_desired_size: 0` on each block and deploy again; once the node groups exist take it out "
+        "and deploy: removing it sends nothing. While it is stated `cdk deploy --revert-drift` empties running nodes.",
         source=assumptions.SIZES_MAY_BE_PARTIAL.source,
     ),
     Fault(
