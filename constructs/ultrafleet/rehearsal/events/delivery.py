@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from moto.events.models import EventMessageType, Rule, events_backends
+from moto.events.models import Rule, events_backends
+from moto.events.utils import EventMessageType
 from moto.kms.models import kms_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
