@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from helpers.stack_calls import QUEUE, TOPIC, calls, create, network, propose, queues, reasons, update
+from helpers.stack_calls import QUEUE, TOPIC, calls, create, execute, network, propose, queues, reasons, status, update
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.engine import validation
 
@@ -56,6 +56,14 @@ class TestNameConflicts:
         assert (described["Status"], described["ExecutionStatus"]) == ("FAILED", "UNAVAILABLE")
         assert "[AWS::EarlyValidation::ResourceExistenceCheck]" in described["StatusReason"]
         assert told(call, ChangeSetName=described["ChangeSetId"]) == [CONFLICT]
+
+    def test_leave_a_new_stack_without_a_template(self, call: Calls) -> None:
+        assert propose(call, "one", {"Group": GROUP}, ChangeSetType="CREATE")["Status"] == "FAILED"
+        assert status(call, "one") == "REVIEW_IN_PROGRESS"
+        assert call("cloudformation", "get_template", StackName="one")["TemplateBody"] == {}
+        call("logs", "delete_log_group", logGroupName="taken")
+        assert propose(call, "one", {"Group": GROUP}, change_set="again", ChangeSetType="CREATE")["Changes"]
+        assert execute(call, "one", change_set="again") == "CREATE_COMPLETE"
 
     def test_are_none_for_a_resource_that_the_stack_has_or_takes_over(self, call: Calls) -> None:
         identifier = {"LogGroupName": "taken"}

@@ -25,7 +25,7 @@ def check(
         Refusal: one isn't in the template, has no deletion policy, doesn't exist, or belongs to a stack already; or the
             template changes something else (CloudFormation user guide, import-resources-manually, high).
     """
-    old = stack.template.get("Resources", {}) if stack is not requested else {}
+    old = stack.template.get("Resources", {})
     new = requested.template["Resources"]
     if not imported:
         raise Refusal("ValidationError", "Resources to import must be specified for change sets of type IMPORT")
@@ -67,9 +67,7 @@ def _check_nothing_else(stack: Stack, requested: Stack, old: Mapping[str, Any], 
     changed = []
     if dict(old) != dict(new):
         changed.append("Resources")
-    if stack is not requested and stack.template.get("Outputs", {}) != requested.template.get("Outputs", {}):
-        changed.append("Outputs")
-    if stack is requested and requested.template.get("Outputs"):
+    if stack.template.get("Outputs", {}) != requested.template.get("Outputs", {}):
         changed.append("Outputs")
     if changed:
         raise Refusal(
