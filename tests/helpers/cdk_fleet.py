@@ -173,13 +173,15 @@ class CdkFleet:
         }
 
     def lost_by(self, action: Callable[[], object]) -> int:
-        """Node-minutes that the nodes which run before an action miss until an hour after it."""
+        """Node-minutes that the nodes which run now miss in the hour after an action is begun."""
+        end = datetime.fromisoformat(self.dispatch("status")["now"]) + timedelta(hours=1)
         before = [instance for instance, terminated in self.rack_nodes().items() if terminated is None]
         action()
-        end = datetime.fromisoformat(self.dispatch("advance", hours=1))
+        if datetime.fromisoformat(self.dispatch("status")["now"]) < end:
+            self.dispatch("advance", to=end.isoformat())
         after = self.rack_nodes()
         ended = [datetime.fromisoformat(moment) for instance in before if (moment := after[instance]) is not None]
-        return round(sum((end - moment) / timedelta(minutes=1) for moment in ended))
+        return round(sum((end - moment) / timedelta(minutes=1) for moment in ended if moment < end))
 
     def group(self, name: str) -> dict[str, Any]:
         """A node group as EKS describes it."""

@@ -11,14 +11,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from botocore.exceptions import ClientError
+
 from helpers.cdk_fleet import CdkFleet, Content, Told
 from helpers.once import once
 from helpers.rehearsal_site import pool_of
 
+Step = Callable[[CdkFleet], object]
 Verb = Callable[[CdkFleet], str]
 """Runs a verb, checks what it told, and returns the command."""
 
-_VERBS: dict[str, Verb] = {}
+_VERBS: dict[str, tuple[Step | None, Verb]] = {}
 _RACK_B: Final = "rack-b-cr-0bbbbbbbbbbbbbbb1"
 _LOGICAL: Final = "Poolcr0bbbbbbbbbbbbbbb1"
 """Begins the logical ids of rack-b's running block."""
@@ -30,7 +33,7 @@ class Seen:
 
     Attributes:
         command: as a user types it.
-        lost: node-minutes that the nodes of the racks, 36 before the first loss, missed until an hour after it.
+        lost: node-minutes that the racks' running nodes missed in the hour after it was given.
         problem: why it was not what the verb's test expects; "" where it was.
     """
 
@@ -52,29 +55,38 @@ def _run() -> dict[str, Seen]:
         try:
             fleet.start()
             _make_assemblies(fleet)
-            for name, run in _VERBS.items():
-                found[name] = _one(fleet, run)
+            for name, (given, run) in _VERBS.items():
+                found[name] = _one(fleet, given, run)
         finally:
             fleet.stop()
     return found
 
 
-def _one(fleet: CdkFleet, run: Verb) -> Seen:
+def _one(fleet: CdkFleet, given: Step | None, run: Verb) -> Seen:
     commands, problems = [], []
 
     def action() -> None:
         try:
             commands.append(run(fleet))
-        except AssertionError as error:
-            problems.append(str(error))
+        except (AssertionError, ClientError, KeyError) as error:
+            problems.append(f"{type(error).__name__}: {error}")
 
+    if given is not None:
+        given(fleet)
     lost = fleet.lost_by(action)
     return Seen(command="".join(commands), lost=lost, problem="".join(problems))
 
 
-def _verb(name: str) -> Callable[[Verb], Verb]:
+def _verb(name: str, *, given: Step | None = None) -> Callable[[Verb], Verb]:
+    """Add a verb, by its name in the page.
+
+    Args:
+        name: first column.
+        given: what was done before; nodes that it takes are not counted.
+    """
+
     def register(run: Verb) -> Verb:
-        _VERBS[name] = run
+        _VERBS[name] = (given, run)
         return run
 
     return register
@@ -96,7 +108,13 @@ def _edit(content: Content) -> None:
     pool_of(content, "rack-b").update(drain_lead_minutes=120, node={"root_volume_gib": 200, "labels": {"team": "a"}})
 
 
+def _state_the_size(content: Content) -> None:
+    _edit(content)
+    pool_of(content, "rack-b")["blocks"][0]["initial_desired_size"] = 0
+
+
 def _make_assemblies(fleet: CdkFleet) -> None:
+    fleet.assembly("stated", _state_the_size)
     fleet.assembly("edited", _edit)
     fleet.dispatch("prepare")  # the appended block is bought
     fleet.changed_template(
@@ -129,6 +147,14 @@ def _(fleet: CdkFleet) -> str:
 @_verb("drift")
 def _(fleet: CdkFleet) -> str:
     told = fleet.cdk("base", "drift", "training/**", "--fail")
+    cloudformation = fleet.client("cloudformation")
+    read = {
+        item["ResourceType"]
+        for stack in cloudformation.describe_stacks()["Stacks"]
+        for item in cloudformation.describe_stack_resource_drifts(StackName=stack["StackName"])["StackResourceDrifts"]
+        if item["StackResourceDriftStatus"] == "IN_SYNC"
+    }
+    assert {"AWS::EKS::Nodegroup", "AWS::EKS::Cluster", "AWS::EC2::LaunchTemplate"} <= read, read
     return _expect(told, 0, "No drift detected")
 
 
@@ -308,36 +334,66 @@ def _(fleet: CdkFleet) -> str:
 # Changes by hand
 
 
+def _by_hand(**sizes: int) -> Step:
+    def change(fleet: CdkFleet) -> None:
+        fleet.client("eks").update_nodegroup_config(clusterName="training", nodegroupName=_RACK_B, scalingConfig=sizes)
+
+    return change
+
+
+def _without_reservation_tag(fleet: CdkFleet) -> None:
+    arn = fleet.group(_RACK_B)["nodegroupArn"]
+    fleet.client("eks").untag_resource(resourceArn=arn, tagKeys=["ultrafleet:capacity-reservation"])
+
+
+def _seventeen(fleet: CdkFleet) -> None:
+    """Take a node by hand, and wait until it is gone and before the schedule brings it back."""
+    _by_hand(desiredSize=17)(fleet)
+    for _ in range(30):
+        fleet.dispatch("advance", hours=1 / 60)
+        if fleet.group(_RACK_B)["status"] == "ACTIVE":
+            break
+    assert fleet.group(_RACK_B)["scalingConfig"]["desiredSize"] == 17
+
+
+@_verb("drift, MaxSize changed by hand", given=_by_hand(maxSize=20))
+def _(fleet: CdkFleet) -> str:
+    told = fleet.cdk("edited", "drift", "training/pool-rack-b", "--fail")
+    return _expect(told, 1, "/ScalingConfig/MaxSize")
+
+
 @_verb("deploy --revert-drift, MaxSize changed by hand")
 def _(fleet: CdkFleet) -> str:
-    fleet.client("eks").update_nodegroup_config(
-        clusterName="training", nodegroupName=_RACK_B, scalingConfig={"maxSize": 20}
-    )
     told = fleet.cdk("edited", "deploy", "training/**", "--revert-drift")
     assert fleet.group(_RACK_B)["scalingConfig"] == {"minSize": 0, "maxSize": 18, "desiredSize": 18}
     return _expect(told, 0)
 
 
-@_verb("deploy --revert-drift, a tag removed by hand")
+@_verb("deploy --revert-drift, a tag removed by hand", given=_without_reservation_tag)
 def _(fleet: CdkFleet) -> str:
-    arn = fleet.group(_RACK_B)["nodegroupArn"]
-    fleet.client("eks").untag_resource(resourceArn=arn, tagKeys=["ultrafleet:capacity-reservation"])
     told = fleet.cdk("edited", "deploy", "training/**", "--revert-drift")
     assert fleet.group(_RACK_B)["tags"]["ultrafleet:capacity-reservation"] == "cr-0bbbbbbbbbbbbbbb1"
     return _expect(told, 0)
 
 
-@_verb("deploy --revert-drift, a size set by hand")
+@_verb("deploy --revert-drift, a size set by hand", given=_seventeen)
 def _(fleet: CdkFleet) -> str:
-    lost = fleet.lost_by(
-        lambda: fleet.client("eks").update_nodegroup_config(
-            clusterName="training", nodegroupName=_RACK_B, scalingConfig={"desiredSize": 17}
-        )
-    )
-    assert lost > 0, "the hand takes a node, and the schedule brings it back"
-    told = fleet.cdk("edited", "deploy", "training/**", "--revert-drift")
-    assert fleet.group(_RACK_B)["scalingConfig"]["desiredSize"] == 18
-    return _expect(told, 0)
+    told = fleet.cdk("edited", "deploy", "training/pool-rack-b", "--exclusively", "--revert-drift")
+    assert fleet.group(_RACK_B)["scalingConfig"]["desiredSize"] == 17, "no size is sent"
+    return _expect(told, 0, "(no changes)")
+
+
+@_verb("deploy, a size stated for a running block")
+def _(fleet: CdkFleet) -> str:
+    return _expect(fleet.cdk("stated", "deploy", "training/pool-rack-b", "--exclusively"), 0)
+
+
+@_verb("deploy --revert-drift, a stated size")
+def _(fleet: CdkFleet) -> str:
+    told = fleet.cdk("stated", "deploy", "training/pool-rack-b", "--exclusively", "--revert-drift")
+    _expect(told, 0)
+    _expect(fleet.cdk("edited", "deploy", "training/pool-rack-b", "--exclusively"), 0)
+    return told.command
 
 
 # Ends
@@ -359,3 +415,7 @@ def _(fleet: CdkFleet) -> str:
 def _(fleet: CdkFleet) -> str:
     told = fleet.cdk("edited", "destroy", "training/**", "--force")
     return _expect(told, 1)
+
+
+NAMES: Final = tuple(_VERBS)
+"""Names of the verbs, in the order in which they are run."""
