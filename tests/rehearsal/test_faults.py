@@ -228,10 +228,11 @@ def test_an_odd_state_of_a_running_block_takes_no_node(training: DeployedEnviron
     training.simulation.bring_up()
     before = training.nodes("rack-a")
     for state in STATES:
-        training.simulation.inject(name="block-odd-state", pool="rack-a", state=state, minutes=6)
-        training.simulation.advance(hours=0.05)
+        training.simulation.inject(name="block-odd-state", pool="rack-a", state=state, minutes=12)
+        training.simulation.advance(hours=0.15)
         assert training.simulation.status()["reservations"][BLOCK]["state"] == state
-        training.simulation.advance(hours=0.5)
+        assert [line for line in told(training) if line.startswith("schedule: ") and state in line]
+        training.simulation.advance(hours=1.5)
         assert training.simulation.status()["reservations"][BLOCK]["state"] == "active"
         assert training.nodes("rack-a") == before
         training.simulation.clear()

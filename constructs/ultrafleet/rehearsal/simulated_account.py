@@ -75,7 +75,7 @@ class SimulatedAccount:
         self.readings: set[str] = set()
         """Names of faults under which AWS is read in another way than `assumptions.py` says."""
         self.changes = 0
-        """Number of calls that may have changed something: a clock may skip work while it stays."""
+        """Number of calls and events that may have changed something: a clock may skip work while it stays."""
 
     def part(self, kind: type[Part], account_id: str, region: str) -> Part:
         """State of a service for an account and a region, created at first use as `kind(account, region)`."""

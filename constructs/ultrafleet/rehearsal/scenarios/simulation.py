@@ -169,6 +169,7 @@ class Simulation:
                 expected="its target to be deployed",
                 remedy=f"deploy {self.environment.name} first",
             ) from refusal
+        SIMULATED_ACCOUNT.changes += 1
 
     def clear(self, *, name: str | None = None) -> None:
         """End a fault, or all of them."""
@@ -180,6 +181,7 @@ class Simulation:
                     expected=f"one of {', '.join(self._injected) or '(none)'}",
                 )
             self._injected.pop(injected)()
+            SIMULATED_ACCOUNT.changes += 1
 
     def orphans(self, *, stacks: Sequence[str]) -> list[dict[str, Any]]:
         """Stacks of the environment that its app no longer has, with their node groups and the nodes that run.
