@@ -204,7 +204,7 @@ GOOD: dict[str, dict[str, Any]] = {
             "p5en.48xlarge", efa_only(range(1, 16)), ImageId="ami-0123456789abcdef0",
             UserData={"Fn::Base64": "MIME-Version: 1.0\n"},
         ),
-        "Pool": node_group("CUSTOM", 4, Labels={"example.com/kubernetes.io": "no prefix", "nvidia.com/gpu.present": "true"}),
+        "Pool": node_group("CUSTOM", 4, Labels={"example.com/kubernetes.io": "x", "nvidia.com/gpu.present": "true"}),
     },
     "two node groups that a reservation has room for": {
         "Reserved": {

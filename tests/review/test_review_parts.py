@@ -182,6 +182,23 @@ class TestBlocks:
         assert {hazard.kind for hazard in review.hazards} == {"block-shortened"}
         assert review.costs[1].usd_remaining < review.costs[0].usd_remaining
 
+    def test_that_a_pool_has_later_are_its_own(self) -> None:
+        now = {"id": "cr-0aaaaaaaaaaaaaaa1", "start": "2026-12-01T11:30:00Z", "end": "2027-01-26T11:30:00Z"}
+        later = {"id": "cr-0aaaaaaaaaaaaaaa2", "start": "2027-01-26T11:30:00Z", "end": "2027-02-26T11:30:00Z"}
+        edit = put("racks", "Metadata", "ultrafleet:rack-a", value={"blocks": [now, later]})
+        text = whole(sections(review_of(revision("base", edit), revision("head", edit), day=DAY)))
+        assert "None found." in text
+        assert "Block metadata" not in text
+
+    def test_of_no_node_group_are_told(self) -> None:
+        edit = put("racks", "Metadata", "ultrafleet:rack-x", value={"blocks": []})
+        text = whole(sections(review_of(revision("base", edit), revision("head", edit), day=DAY)))
+        assert "matches no node group: `racks: ultrafleet:rack-x`" in text
+
+    def test_that_are_over_in_a_new_pool_are_told_once(self) -> None:
+        review = review_of(revision("base"), revision("head", of_blocks("rack-c", FINISHED)), day=DAY)
+        assert [(hazard.kind, hazard.subject) for hazard in review.hazards] == [("block-over", "fleet/rack-c")]
+
     def test_that_nobody_can_read_are_left_out(self) -> None:
         edit = put("racks", "Metadata", "ultrafleet:rack-a", value={"blocks": ["x", {"id": 1}, {"start": "later"}]})
         review = review_of(revision("base", edit), revision("head", edit), day=DAY)

@@ -164,7 +164,7 @@ class Fleet:
     Attributes:
         pools: their groups, in the order of clusters and names.
         as_of: the moment from which blocks count.
-        strays: metadata about blocks that name no pool, or can't be read.
+        strays: metadata about blocks that names no group, or can't be read.
     """
 
     pools: tuple[Pool, ...]

@@ -108,11 +108,12 @@ def _unknown(stack: str, name: str, place: str) -> Pool:
 
 
 def _strays(stack: str, template: Template, pools: Sequence[Pool]) -> Iterator[str]:
-    """Metadata about blocks that says nothing: of no pool here, or of blocks that can't be read or aren't its own."""
+    """Metadata about blocks that says nothing: of no group here, or of blocks that can't be read."""
     own = [pool for pool in pools if pool.key[0] == stack]
     for name, blocks in _block_entries(template):
         pool = next((pool for pool in own if name in (pool.name, pool.key[1])), None)
-        if pool is None or not isinstance(blocks, list) or len(pool.windows) < len(blocks):
+        read = read_block_windows(template.content.get("Metadata"), name)
+        if pool is None or not isinstance(blocks, list) or len(read) < len(blocks):
             yield f"{stack}: {BLOCKS_PREFIX}{name}"
 
 

@@ -130,7 +130,7 @@ def _fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
         yield f"\nCounted by their block metadata, made by no template: {_titles(after.elsewhere)}."
     strays = tuple(dict.fromkeys((*before.strays, *after.strays)))
     if strays:
-        yield f"\n⚠ Block metadata that can't be read, or matches no pool or reservation: {_titles(strays)}."
+        yield f"\n⚠ Block metadata that can't be read, or matches no node group: {_titles(strays)}."
     if pictures is not None and review.pools:
         light, dark = pictures
         yield f'\n<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
