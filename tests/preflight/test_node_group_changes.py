@@ -73,6 +73,13 @@ def test_a_longer_lead_that_has_begun_empties_at_once() -> None:
     assert the(shorter).level is Level.NOTE
 
 
+def test_the_files_end_counts_where_ec2_says_none() -> None:
+    world, edit = World(), pool("rack-b", drain_lead_minutes=600)
+    world.reservation("cr-0bbbbbbbbbbbbbbb1", end=None)
+    found = the(world.findings(edit, now=END_B - timedelta(minutes=300)))
+    assert found.key == f"lead:{RACK_B}:90-to-600"
+
+
 def test_the_end_that_counts_is_ec2s() -> None:
     world, edit = World(), pool("rack-b", drain_lead_minutes=600)
     world.reservation("cr-0bbbbbbbbbbbbbbb1", end=NOW + timedelta(minutes=300))
@@ -188,6 +195,16 @@ def test_a_stated_size_that_stays_is_only_said() -> None:
     found = the(World(block("rack-b", initial_desired_size=0)).findings())
     assert found.level is Level.NOTE
     assert "`cdk deploy --revert-drift` would and take the nodes" in found.text
+
+
+def test_other_sizes_with_a_stated_size_that_takes_no_node() -> None:
+    assert World(pool("b300", nodes=1)).findings(pool("b300", nodes=2)) == []
+    world = World(running=())
+    world.group("b300", desired_size=2)
+    world.account.stacks["training-pool-b300"].template["Resources"]["Groupb300"]["Properties"]["ScalingConfig"][
+        "MinSize"
+    ] = 1
+    assert world.findings() == []
 
 
 def test_a_pool_without_blocks_that_shrinks() -> None:

@@ -115,13 +115,11 @@ class AccountReader:
                 group = client.describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
             except client.exceptions.ResourceNotFoundException:
                 continue  # deleted since it was listed
-            scaling = group.get("scalingConfig") or {}
             found[name] = LiveNodeGroup(
                 name=name,
                 status=group["status"],
                 version=group.get("version", ""),
-                desired_size=scaling.get("desiredSize", 0),
-                max_size=scaling.get("maxSize", 0),
+                desired_size=(group.get("scalingConfig") or {}).get("desiredSize", 0),
                 tags=group.get("tags") or {},
                 nodes=len(instances[name]),
                 running_in=frozenset(
