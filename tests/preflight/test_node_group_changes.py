@@ -57,6 +57,11 @@ def test_hold_on_running_nodes() -> None:
     assert World(pool("rack-b", hold=True)).findings(pool("rack-b", hold=False)) == []
 
 
+def test_a_hold_is_said_whatever_else_the_schedule_reads() -> None:
+    both_orders = both(pool("rack-b", hold=True), pool("rack-b", drain_lead_minutes=600))
+    assert the(World().findings(both_orders)).key == f"held:{RACK_B}"
+
+
 def test_a_longer_lead_that_has_not_begun_is_only_said() -> None:
     found = the(World().findings(pool("rack-b", drain_lead_minutes=600)))
     assert found.level is Level.NOTE
