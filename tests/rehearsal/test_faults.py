@@ -314,6 +314,28 @@ def test_an_update_that_can_not_evict_fails_and_is_rolled_back(training: Deploye
     assert training.nodes("rack-a") == before
 
 
+def test_a_subnet_in_use_is_replaced_taken_back_and_told_by_its_pools(training: DeployedEnvironment) -> None:
+    training.simulation.bring_up()
+    before, text = training.nodes("rack-a"), training.text
+
+    def elsewhere(content: Content) -> None:
+        next(one for one in content["network"]["subnets"] if one["name"] == "dallas")["cidr"] = "10.64.128.0/19"
+
+    with pytest.raises(StackFailedError) as caught:
+        training.deploy(elsewhere)
+    assert (caught.value.stack_name, caught.value.status) == ("training-network", "UPDATE_ROLLBACK_COMPLETE")
+    reason = (
+        "Export training-subnet-dallas-id cannot be updated as it is in use by training-pool-rack-a and "
+        "training-pool-rack-b"
+    )
+    assert reason in str(caught.value)
+    assert any("a stack still imports the value" in line for line in advice_for(caught.value.reasons))
+    assert training.nodes("rack-a") == before
+    training.text = text
+    assert training.deploy()["training-network"] == "unchanged"
+    assert everything_stands(training)
+
+
 def relabel(pool: str) -> Callable[[Content], None]:
     return lambda content: pool_of(content, pool).update(node={"labels": {"team": "red"}})
 
