@@ -222,8 +222,8 @@ _FAULTS: Final = (
         name="rollback-fails",
         summary="an update fails, and so does its rollback",
         shows="ROLLBACK_FAILED",
-        advice="Remove the cause that the event names, then `aws cloudformation continue-update-rollback --stack-name "
-        "NAME`, then deploy.",
+        advice="Remove the cause that the event names, then `cdk rollback ENV/STACK`, which `make deploy` on the "
+        "embedded AWS runs itself, then deploy.",
         source=_CFN_TROUBLE,
     ),
     Fault(
