@@ -314,7 +314,6 @@ def test_an_update_that_can_not_evict_fails_and_is_rolled_back(training: Deploye
     assert training.nodes("rack-a") == before
 
 
-<<<<<<< HEAD
 def test_a_subnet_in_use_is_replaced_taken_back_and_told_by_its_pools(training: DeployedEnvironment) -> None:
     training.simulation.bring_up()
     before, text = training.nodes("rack-a"), training.text
@@ -335,7 +334,8 @@ def test_a_subnet_in_use_is_replaced_taken_back_and_told_by_its_pools(training: 
     training.text = text
     assert training.deploy()["training-network"] == "unchanged"
     assert everything_stands(training)
-=======
+
+
 def test_an_update_that_runs_into_the_drain_of_its_block_loses_nodes_to_ec2(training: DeployedEnvironment) -> None:
     """No fault but of time: a roll of 18 nodes takes hours, and EKS takes no other update meanwhile."""
     training.deploy(lambda content: pool_of(content, "rack-a").update(node={"root_volume_gib": 200}))
@@ -355,7 +355,6 @@ def test_an_update_that_runs_into_the_drain_of_its_block_loses_nodes_to_ec2(trai
     ]
     assert any("ResourceInUse" in error for error in refused)
     assert training.node_group("rack-b").running == 18
->>>>>>> e90efcb (Rehearsal: nodes that EC2 reclaimed are a problem that is told; a roll that runs into its block's drain is rehearsed)
 
 
 def relabel(pool: str) -> Callable[[Content], None]:
