@@ -197,7 +197,7 @@ def _(fleet: CdkFleet) -> str:
 # Failures
 
 
-@_verb("a failed update, which rolls back by itself")
+@_verb("a failed update, which CloudFormation rolls back")
 def _(fleet: CdkFleet) -> str:
     fleet.dispatch("inject", name="stack-fails")
     told = fleet.cdk("edited", "deploy", "training/pool-rack-b", "--exclusively")
@@ -347,13 +347,17 @@ def _without_reservation_tag(fleet: CdkFleet) -> None:
 
 
 def _seventeen(fleet: CdkFleet) -> None:
-    """Take a node by hand, and wait until it is gone and before the schedule brings it back."""
+    """Switch the schedule off, which would bring it back, and take a node by hand."""
+    fleet.dispatch("inject", name="schedule-off")
     _by_hand(desiredSize=17)(fleet)
-    for _ in range(30):
-        fleet.dispatch("advance", hours=1 / 60)
-        if fleet.group(_RACK_B)["status"] == "ACTIVE":
-            break
-    assert fleet.group(_RACK_B)["scalingConfig"]["desiredSize"] == 17
+    fleet.dispatch("advance", hours=1)
+
+
+def _version_two(fleet: CdkFleet) -> None:
+    """Roll the rack by hand to the version that the edit of the file made, and wait until it is done."""
+    template = {"id": fleet.group(_RACK_B)["launchTemplate"]["id"], "version": "2"}
+    fleet.client("eks").update_nodegroup_version(clusterName="training", nodegroupName=_RACK_B, launchTemplate=template)
+    fleet.dispatch("advance", hours=12)
 
 
 @_verb("drift, MaxSize changed by hand", given=_by_hand(maxSize=20))
@@ -380,7 +384,16 @@ def _(fleet: CdkFleet) -> str:
 def _(fleet: CdkFleet) -> str:
     told = fleet.cdk("edited", "deploy", "training/pool-rack-b", "--exclusively", "--revert-drift")
     assert fleet.group(_RACK_B)["scalingConfig"]["desiredSize"] == 17, "no size is sent"
+    fleet.dispatch("clear")
     return _expect(told, 0, "(no changes)")
+
+
+@_verb("deploy --revert-drift, a version set by hand", given=_version_two)
+def _(fleet: CdkFleet) -> str:
+    assert fleet.group(_RACK_B)["launchTemplate"]["version"] == "2"
+    told = fleet.cdk("edited", "deploy", "training/pool-rack-b", "--exclusively", "--revert-drift")
+    assert fleet.group(_RACK_B)["launchTemplate"]["version"] == "1"
+    return _expect(told, 0)
 
 
 @_verb("deploy, a size stated for a running block")
