@@ -7,7 +7,7 @@ import pytest
 
 from helpers.stack_calls import ACCOUNT, QUEUE, REGION, calls, create, timeout
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.cloudformation import cloud_control
+from ultrafleet.rehearsal.cloudformation.api import cloud_control
 from ultrafleet.rehearsal.simulated_account import Refusal
 
 

@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.errors import FleetError
-from ultrafleet.rehearsal.cloudformation import cloud_control
+from ultrafleet.rehearsal.cloudformation.api import cloud_control
 from ultrafleet.rehearsal.scenarios import embedded
 from ultrafleet.rehearsal.scenarios.simulation import Simulation
 from ultrafleet.rehearsal.simulated_account import Refusal
