@@ -191,7 +191,8 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "Bottlerocket with its settings and its volumes": {
         "Launch": launch(
-            "p5en.48xlarge", efa_only(range(1, 16)), UserData={"Fn::Base64": '[settings.kubernetes]\n"max-pods" = 64\n'},
+            "p5en.48xlarge", efa_only(range(1, 16)),
+            UserData={"Fn::Base64": '[settings.kubernetes]\n"max-pods" = 64\n'},
             BlockDeviceMappings=[
                 {"DeviceName": name, "Ebs": {"VolumeSize": size, "Encrypted": True}}
                 for name, size in (("/dev/xvda", 20), ("/dev/xvdb", 500))
