@@ -55,7 +55,7 @@ def _of_config(launch: Launch, payload: Any) -> Iterator[str]:  # noqa: ANN401 -
     config = found if isinstance(found, Mapping) else {}
     stated = (config.get("apiVersion"), config.get("kind"))
     if stated != (_API, _KIND):
-        yield f"apiVersion and kind are {stated[0]} and {stated[1]}, expected {_API} and {_KIND}: nodeadm reads no other"
+        yield f"apiVersion and kind are {stated[0]} and {stated[1]}, expected {_API} and {_KIND}: correct them"
     strategy = _below(config, "spec", "instance", "localStorage", "strategy")
     if strategy is not None and strategy not in _STRATEGIES:
         yield f"localStorage.strategy is {strategy}, expected one of {', '.join(_STRATEGIES)}: nodes don't boot"
