@@ -224,6 +224,20 @@ def test_a_node_group_that_starts_with_a_node_waits_and_fills() -> None:
         assert made.node_group("rack-a").status == "ACTIVE"
 
 
+def test_a_stated_size_is_the_way_out_of_both_readings_of_a_first_size() -> None:
+    def state(content: Content) -> None:
+        for pool in content["pools"]:
+            for block in pool.get("blocks", []):
+                block["initial_desired_size"] = 0
+
+    with site("training", state) as made:
+        for name in ("node-group-sizes-refused", "node-group-starts-with-a-node"):
+            made.simulation.inject(name=name)
+        made.deploy()
+        assert {made.node_group(name).status for name in ("rack-a", "rack-b")} == {"ACTIVE"}
+        assert {made.node_group(name).wanted for name in ("rack-a", "rack-b")} == {0}
+
+
 def test_an_odd_state_of_a_running_block_takes_no_node(training: DeployedEnvironment) -> None:
     training.simulation.bring_up()
     before = training.nodes("rack-a")

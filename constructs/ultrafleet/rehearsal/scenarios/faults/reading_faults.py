@@ -30,8 +30,8 @@ READING_FAULTS: Final = (
         name=assumptions.STARTS_AT_MIN_SIZE.fault,
         summary="EKS starts a node group that states no desired size with one node",
         shows="Your Capacity Block is not active yet",
-        advice="None needed: the launch errors end when the block is active. To avoid them, state "
-        "`initial_desired_size: 0` on the block.",
+        advice="None needed: the launch errors, and the schedule's reports of them, end when the block is active. To "
+        "avoid both, state `initial_desired_size: 0` on the block.",
         source=assumptions.STARTS_AT_MIN_SIZE.source,
     ),
     Fault(
