@@ -320,6 +320,7 @@ def test_fails_accelerator_pool(site: Site, given: Callable[[Site], dict[str, An
         ({"kubelet_config": {"maxPods": 5}}, "kubelet_config has maxPods 5, expected none"),
         ({"labels": {"bad key!": "x y"}}, "key of a node label is 'bad key!', expected up to 63"),
         ({"labels": {"ultrafleet/pool": "zzz"}}, "expected one that doesn't begin with ultrafleet/"),
+        ({"taints": [Taint(key=f"k{n}", value="x") for n in range(51)]}, "taints is 51 taints, expected at most 50"),
         ({"root_volume_gib": 99_999_999}, "root_volume_gib is 99999999, expected 1 to 65,536"),
     ],
 )
