@@ -295,6 +295,7 @@ def test_ekss_own_scale_down_takes_an_extended_rack_and_the_schedule_brings_it_b
     extend(training, before_end=timedelta(days=1))
     SIMULATED_ACCOUNT.advance(END - timedelta(minutes=20))
     assert any("EKS's own scale-down took 18 nodes" in line for line in told(training))
+    assert any("ends at 2026-12-22T11:30Z, the file says 2026-12-15T11:30Z" in line for line in told(training))
     SIMULATED_ACCOUNT.advance(END + timedelta(minutes=20))
     assert training.node_group("rack-a").running == before == 18
 
