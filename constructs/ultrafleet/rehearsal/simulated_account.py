@@ -26,6 +26,11 @@ class Refusal(ServiceException):
         self.rule = rule
 
 
+def refused(rule: RefusalRule, message: str) -> Refusal:
+    """Refusal by a rule, in the service's words."""
+    return Refusal(rule.code, message, rule=rule.id)
+
+
 def refuse_first(
     rules: Iterable[RefusalRule], reasons: Mapping[str, Callable[[Facts], str | None]], facts: Facts
 ) -> None:
@@ -42,7 +47,7 @@ def refuse_first(
     for rule in rules:
         message = reasons[rule.id](facts)
         if message is not None:
-            raise Refusal(rule.code, message, rule=rule.id)
+            raise refused(rule, message)
 
 
 class Actor(Protocol):

@@ -7,7 +7,8 @@ from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.engine import schemas
 from ultrafleet.rehearsal.cloudformation.engine.resources import provider_of
 from ultrafleet.rehearsal.cloudformation.state import Stack, Stacks
-from ultrafleet.rehearsal.simulated_account import Refusal
+from ultrafleet.rehearsal.refusals.cloudformation import IMPORT_CHANGES, IMPORT_POLICY
+from ultrafleet.rehearsal.simulated_account import Refusal, refused
 
 
 def check(
@@ -34,8 +35,8 @@ def check(
     without = sorted(name for name in imported if "DeletionPolicy" not in new[name])
     if without:
         # awsdocs/elastic-beanstalk-samples #168 quotes it (medium)
-        raise Refusal(
-            "ValidationError",
+        raise refused(
+            IMPORT_POLICY,
             f"The following resources to import [{', '.join(without)}] must have DeletionPolicy attribute specified in "
             "the template.",
         )
@@ -70,6 +71,6 @@ def _check_nothing_else(stack: Stack, requested: Stack, old: Mapping[str, Any], 
     if stack.template.get("Outputs", {}) != requested.template.get("Outputs", {}):
         changed.append("Outputs")
     if changed:
-        raise Refusal(
-            "ValidationError", f"As part of the import operation, you cannot modify or add [{', '.join(changed)}]"
+        raise refused(
+            IMPORT_CHANGES, f"As part of the import operation, you cannot modify or add [{', '.join(changed)}]"
         )

@@ -6,7 +6,8 @@ from typing import Any
 
 from ultrafleet.rehearsal.cloudformation.state.proposals import ChangeSet, StackRefactor
 from ultrafleet.rehearsal.cloudformation.state.stack import Stack, StackResource
-from ultrafleet.rehearsal.simulated_account import Refusal
+from ultrafleet.rehearsal.refusals.cloudformation import IN_PROGRESS
+from ultrafleet.rehearsal.simulated_account import Refusal, refused
 
 
 class Stacks:
@@ -38,8 +39,8 @@ class Stacks:
         """
         with self._lock:
             if stack.status not in allowed:
-                raise Refusal(
-                    "ValidationError",
+                raise refused(
+                    IN_PROGRESS,
                     f"Stack:{stack.stack_id} is in {stack.status} state and can not {verb}.",
                 )
             stack.begins(operation_type)
