@@ -245,6 +245,16 @@ def test_a_node_group_that_is_being_updated_takes_no_update(status: str) -> None
     assert world.findings(pool("rack-b", drain_lead_minutes=120)) == []
 
 
+def test_a_version_that_was_changed_by_hand_is_said() -> None:
+    world = World()
+    world.group(RACK_B, launch_template_version="1")
+    assert world.findings() == []
+    world.group(RACK_B, launch_template_version="2")
+    found = the(world.findings())
+    assert found.level is Level.NOTE
+    assert f"node group {RACK_B} runs launch template version 2, and its template says 1" in found.text
+
+
 def test_orders_that_were_changed_by_hand_are_said() -> None:
     world = World()
     tags = dict(world.account.node_groups[RACK_B].tags)

@@ -119,6 +119,7 @@ class AccountReader:
                 name=name,
                 status=group["status"],
                 version=group.get("version", ""),
+                launch_template_version=(group.get("launchTemplate") or {}).get("version", ""),
                 desired_size=(group.get("scalingConfig") or {}).get("desiredSize", 0),
                 tags=group.get("tags") or {},
                 nodes=len(instances[name]),

@@ -49,6 +49,7 @@ class LiveNodeGroup:
         name: name of the node group.
         status: such as `ACTIVE`.
         version: its Kubernetes version; "" where EKS says none.
+        launch_template_version: version of its launch template that its nodes run; "" where EKS says none.
         desired_size: nodes that it asks for.
         tags: its tags, the block schedule's orders among them.
         nodes: instances that are starting or running.
@@ -59,6 +60,7 @@ class LiveNodeGroup:
     name: str
     status: str = "ACTIVE"
     version: str = ""
+    launch_template_version: str = ""
     desired_size: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
     nodes: int = 0

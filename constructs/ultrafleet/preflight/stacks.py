@@ -17,10 +17,8 @@ _UNDER_NODES: Final = frozenset(
         "AWS::EC2::SecurityGroup",
         "AWS::EC2::Subnet",
         "AWS::EC2::VPC",
-        "AWS::EKS::AccessEntry",
         _CLUSTER,
         "AWS::FSx::FileSystem",
-        "AWS::IAM::Role",
     }
 )
 """Types of which a resource that goes, or is made anew, is missed by nodes or by what runs on them."""
