@@ -16,7 +16,7 @@ from ultrafleet.inference.server_manifests import server_manifests
 from ultrafleet.jobs import jobset, train_job
 from ultrafleet.kubernetes import PoolNodes, Taint
 from ultrafleet.kubernetes.chart import ChartRelease
-from ultrafleet.kubernetes.labels import WORKLOAD_LABEL
+from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import kubernetes_object
 from ultrafleet.queueing import fleet_flavors, local_queue, queue_manifests
 from ultrafleet.training.team_manifests import lustre_volume, team_manifests
@@ -98,6 +98,16 @@ def test_a_job_on_more_ultraservers_than_ever_run_at_once_fails() -> None:
         }
         problems = found((members, {**objects, **home, **made}, releases))
         assert any("one for each of at most 2 UltraServers" in problem for problem in problems) is not fits, problems
+
+
+@pytest.mark.parametrize(
+    ("ultraserver", "fits"),
+    [("rack-a-cr-0aaaaaaaaaaaaaaa1", True), ("rack-a", True), ("rack-z-cr-0aaaaaaaaaaaaaaa1", False), ("b300", False)],
+)
+def test_a_pod_may_choose_one_ultraserver(fleet: Fleet, ultraserver: str, fits: bool) -> None:
+    """The node group of a block names it, which no pool states."""
+    pod(fleet[1]["TrainingRuntime one"])["spec"]["nodeSelector"][ULTRASERVER_LABEL] = ultraserver
+    assert any("selects nodes" in problem for problem in found(fleet)) is not fits
 
 
 def pod(owner: dict[str, Any]) -> dict[str, Any]:
