@@ -296,6 +296,17 @@ class TestLimits:
         assert both_at_once["IPs, without pods"] == self.of_racks(0) + 36
         assert both_at_once["node groups"] == 5
 
+    def test_of_addresses_with_nothing_but_a_node_group_made_elsewhere(self) -> None:
+        before, after = (
+            revision("base", of_blocks("rack-c", FIRST)),
+            revision("head", of_blocks("rack-c", existing=FIRST)),
+        )
+        content = after.stacks["pool-rack-c"].content
+        content["Metadata"][f"ultrafleet:rack-c-{FIRST[0]}"] = content["Metadata"].pop("ultrafleet:rack-c")
+        review = review_of(before, after, day=DAY)
+        assert not [limit for limit in review.limits if limit.name.startswith("IPs")]
+        assert {hazard.kind for hazard in review.hazards} == {"pool-orphaned"}
+
     def test_of_node_groups(self) -> None:
         def many(content: Stacks) -> None:
             group = content["h200"]["Resources"]["H200"]

@@ -103,7 +103,7 @@ def _moved(compared: Comparison) -> Iterator[Occurrence]:
         fate = (
             "its node group runs outside of any stack, and stays: two node groups are on one block"
             if one.pool.is_elsewhere
-            else f"its node group is deleted, with its nodes ({one.size}), and the new one waits until they are gone"
+            else f"its node group is deleted, with its nodes ({one.size}), and the other waits until they are gone"
         )
         yield of_pool(one.pool, f"block {blocks} moves to {names(one.takers)}: {fate}; drain it first", *one.takers)
 
