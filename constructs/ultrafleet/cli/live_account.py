@@ -23,6 +23,7 @@ PERMISSIONS: Final = (
     "sts:GetCallerIdentity",
 )
 """IAM actions that the calls need."""
+_UNDER_REVIEW: Final = "REVIEW_IN_PROGRESS"
 _NAMES_IN_A_FILTER: Final = 200
 """Values that a filter of EC2 takes (EC2 API reference, Filter, high)."""
 
@@ -94,6 +95,8 @@ class AccountReader:
         pools = f"{self._environment.name}-pool-"
         for stack in _pages(client, "describe_stacks", "Stacks"):
             name = str(stack["StackName"])
+            if stack["StackStatus"] == _UNDER_REVIEW:
+                continue  # a change set that was never executed: there is no template
             if name in wanted or name.startswith(pools):
                 body = client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
                 template: Mapping[str, Any] = json.loads(body) if isinstance(body, str) else body

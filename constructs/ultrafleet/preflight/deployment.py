@@ -13,7 +13,7 @@ from ultrafleet.templates.assembly import AssemblyStack
 from ultrafleet.templates.schema_effects import effects_of_type
 from ultrafleet.templates.template_changes import ChangeAction, ResourceChange, TemplateChanges, template_changes
 
-_NEVER_MADE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS")
+_NEVER_MADE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
 """Statuses of stacks that never came about: the CDK CLI deletes them and begins anew."""
 
 
