@@ -47,11 +47,11 @@ def check_count(template: Mapping[str, Any]) -> None:
     Raises:
         Refusal: it has too many.
     """
-    count = len(template["Resources"])
-    if count > STACK_RESOURCES.value:
+    count, most = len(template["Resources"]), STACK_RESOURCES.value
+    if count > most:
         raise refused(
             RESOURCE_QUOTA,
-            f"Template format error: Number of resources, {count}, is greater than maximum allowed, {STACK_RESOURCES.value}",
+            f"Template format error: Number of resources, {count}, is greater than maximum allowed, {most}",
         )
 
 
