@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ultrafleet.rehearsal.scenarios.outcome import BlockOutcome, HandOver
     from ultrafleet.rehearsal.scenarios.scenario import Scenario
 
-_WIDTH = 147
+_WIDTH = 150
 
 
 def rehearse(
