@@ -310,7 +310,7 @@ def _show(aws: "EmbeddedAws", environment: Environment) -> None:
 
 
 def _show_rested_on(environment: Environment) -> None:
-    """Print what the deployment took for true of AWS and nobody has verified, with source and confidence."""
+    """Print statements about AWS that the deployment rested on and that are not verified, each with its source."""
     found = rested_on(environment)
     if found:
         print("rested on, not verified on AWS:")
