@@ -18,8 +18,8 @@ from helpers.once import once
 from stacks.fleet_stage import FleetStage
 from ultrafleet.cli.live_account import AccountReader
 from ultrafleet.environment import Environment, load_environment
-from ultrafleet.preflight import Deployment, Finding, preflight_findings
 from ultrafleet.environment.digest import write_digest
+from ultrafleet.preflight import Deployment, Finding, preflight_findings
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.scenarios.assembly import deploy_assembly
 from ultrafleet.rehearsal.scenarios.embedded import embedded_aws
