@@ -159,7 +159,7 @@ class Fleet(RuleBasedStateMachine):
             advance(timedelta(minutes=minutes))
             self.reservations.override(block)
 
-    @rule(reading=st.sampled_from(["", "extension-payment-pending", "extension-payment-failed"]))
+    @rule(reading=st.sampled_from(["", "extension-payment-pending", "extension-payment-fails"]))
     def extension(self, reading: str) -> None:
         """Bought in EC2 and not told to the file; paid, or not."""
         running = [item for item in self.blocks() if item.state(SIMULATED_ACCOUNT.now) == "active"]
