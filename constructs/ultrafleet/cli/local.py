@@ -349,7 +349,7 @@ def _block(reservation: dict[str, Any] | None) -> str:
 
 
 def _show_orphans(aws: "EmbeddedAws", assembly: Path) -> None:
-    """Print stacks that the app no longer has: they stay, here as in AWS, until somebody deletes them."""
+    """Print stacks that the app no longer has: they stay, here as in AWS, until they are deleted by name."""
     for orphan in aws.dispatch("orphans", stacks=[stack.name for stack in read_assembly(assembly)]):
         groups = ", ".join(f"{name} with {nodes} nodes" for name, nodes in orphan["node_groups"].items())
         name = orphan["stack"]
