@@ -68,6 +68,9 @@ def _deploy(stack: AssemblyStack, call: Calls) -> str:
         # As the CDK CLI does: what never came about can only be deleted.
         call("cloudformation", "delete_stack", StackName=stack.name)
         status = None
+    if status == "UPDATE_ROLLBACK_FAILED":
+        # As `ultrafleet local deploy` does with `cdk rollback`.
+        call("cloudformation", "continue_update_rollback", StackName=stack.name)
     if status is None:
         call("cloudformation", "create_stack", StackName=stack.name, **_given(stack, call))
         done, wanted = "created", "CREATE_COMPLETE"
