@@ -20,7 +20,14 @@ from ultrafleet.catalog.source import Confidence, Fact, Source
 from ultrafleet.consistency import CONSISTENCY_RULES
 from ultrafleet.layout import LAYOUT_RULES
 from ultrafleet.policy import RULES
-from ultrafleet.rehearsal.refusals import CLUSTER_REFUSALS, LAUNCH_REFUSALS, NODE_GROUP_REFUSALS, RefusalRule
+from ultrafleet.rehearsal.refusals import (
+    CLOUDFORMATION_REFUSALS,
+    CLUSTER_REFUSALS,
+    LAUNCH_REFUSALS,
+    NODE_GROUP_REFUSALS,
+    UPDATE_REFUSALS,
+    RefusalRule,
+)
 from ultrafleet.rehearsal.scenarios.faults import FAULTS
 from ultrafleet.review.hazards import HAZARD_RULES
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP
@@ -164,7 +171,8 @@ _ROOMS: Final[tuple[Callable[[], Facts], ...]] = (
     _metrics,
     _acceptance_floors,
     _refusals("ec2", LAUNCH_REFUSALS),
-    _refusals("eks", (*CLUSTER_REFUSALS, *NODE_GROUP_REFUSALS)),
+    _refusals("eks", (*CLUSTER_REFUSALS, *NODE_GROUP_REFUSALS, *UPDATE_REFUSALS)),
+    _refusals("cloudformation", CLOUDFORMATION_REFUSALS),
     _faults,
 )
 """Rooms that have facts, in the order in which they are listed."""

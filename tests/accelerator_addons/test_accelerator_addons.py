@@ -12,7 +12,7 @@ from ultrafleet.accelerator_addons import VERSION_RULES, RuntimeFacts, VersionTa
 from ultrafleet.catalog import InstanceType, InstanceTypeFacts
 from ultrafleet.catalog.source import CALLER
 from ultrafleet.errors import FleetError
-from ultrafleet.kubernetes import PoolNodes, Taint
+from ultrafleet.kubernetes import ULTRASERVER_LABEL, PoolNodes, Taint
 
 TRN3 = InstanceType.of("trn3.48xlarge", facts=InstanceTypeFacts(accelerator_kind="neuron", accelerator_count=4))
 """A type of the caller's."""
@@ -63,7 +63,8 @@ def test_the_dra_driver_hands_out_channels_and_no_gpus_on_ultraservers_alone() -
         "nodeSelectorTerms"
     ]
     assert not_on(term, h200().labels)
-    assert on(term, rack().labels)
+    assert on(term, {**rack().labels, ULTRASERVER_LABEL: "rack-a-cr-0aaaaaaaaaaaaaaa1"})
+    assert ULTRASERVER_LABEL in rack().label_keys
 
 
 def test_nvidia_daemons_stay_off_trainium_and_system_nodes() -> None:

@@ -145,6 +145,62 @@ def test_what_a_deletion_leaves_is_asked_of_aws(fleet: DeployedEnvironment, tmp_
 
 
 @pytest.mark.slow
+def test_ekss_own_scale_down_that_an_extension_left_behind(fleet: DeployedEnvironment, tmp_path: Path) -> None:
+    block = {"CapacityReservationId": "cr-0bbbbbbbbbbbbbbb1"}
+    (offering, *_) = fleet.call(
+        "ec2", "describe_capacity_block_extension_offerings", CapacityBlockExtensionDurationHours=48, **block
+    )["CapacityBlockExtensionOfferings"]
+    fleet.call(
+        "ec2",
+        "purchase_capacity_block_extension",
+        CapacityBlockExtensionOfferingId=offering["CapacityBlockExtensionOfferingId"],
+        **block,
+    )
+    fleet.simulation.advance(hours=1)
+    result = preflight(fleet, tmp_path)
+    assert result.exit_code == 0, result.output
+    assert f"takes node group {RACK_B} to 0 at 2027-01-26 10:50 UTC, and {block['CapacityReservationId']} ends at " in (
+        result.output
+    )
+    assert "ends at 2027-01-28 11:30 UTC in EC2 and at 2027-01-26 11:30 UTC in the file" in result.output
+    listed = "aws autoscaling delete-scheduled-action --auto-scaling-group-name eks-"
+    (command,) = [line for line in result.output.splitlines() if listed in line]
+    named = command.rpartition("--auto-scaling-group-name ")[2].partition(" --scheduled-action-name ")
+    fleet.call(
+        "autoscaling",
+        "delete_scheduled_action",
+        AutoScalingGroupName=named[0],
+        ScheduledActionName=named[2].strip("'"),
+    )
+    assert "delete-scheduled-action" not in preflight(fleet, tmp_path).output
+
+
+@pytest.mark.slow
+def test_a_node_group_that_was_taken_out_of_its_stack(fleet: DeployedEnvironment, tmp_path: Path) -> None:
+    def existing(content: Content) -> None:
+        pool_of(content, "rack-b")["blocks"][0]["existing_node_group"] = RACK_B
+
+    fleet.edit(existing)
+    result = preflight(fleet, tmp_path)
+    assert result.exit_code == 1
+    assert "take it out of the stack first, as docs/migration.md says" in result.output
+    stack, template = (
+        "training-pool-rack-b",
+        {"Resources": {"Kept": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}},
+    )
+    before = fleet.call("cloudformation", "get_template", StackName=stack)["TemplateBody"]
+    retained = json.loads(json.dumps(before))
+    for resource in retained["Resources"].values():
+        resource["DeletionPolicy"] = "Retain"
+    for body in ({**retained, "Resources": {**retained["Resources"], **template["Resources"]}}, template):
+        fleet.call("cloudformation", "update_stack", StackName=stack, TemplateBody=json.dumps(body))
+    assert len(fleet.nodes("rack-b")) == 18
+    result = preflight(fleet, tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "4 of 4 node groups exist, with 38 nodes" in result.output
+
+
+@pytest.mark.slow
 def test_an_account_in_which_nothing_is_deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     as_account(monkeypatch, ACCOUNT)
     with site("training") as made:

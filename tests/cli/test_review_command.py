@@ -64,8 +64,8 @@ class TestInput:
         content = deepcopy(stacks())
         content["racks"].setdefault("Metadata", {})["ultrafleet:rack-z"] = {"blocks": []}
         base, head = write(tmp_path / "base", stacks()), write(tmp_path / "head", content)
-        assert "⚠ Block metadata that can't be read, or matches no pool" in run(str(base), str(head)).stdout
-        assert "⚠ Metadata" not in run(str(base), str(base)).stdout
+        assert "⚠ Block metadata that can't be read, or matches no node group" in run(str(base), str(head)).stdout
+        assert "⚠ Block metadata" not in run(str(base), str(base)).stdout
 
     def test_json_and_yaml_of_one_template_are_the_same(self, tmp_path: Path) -> None:
         write(tmp_path / "base", stacks())

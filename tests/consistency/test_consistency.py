@@ -16,7 +16,7 @@ from ultrafleet.inference.server_manifests import server_manifests
 from ultrafleet.jobs import jobset, train_job
 from ultrafleet.kubernetes import PoolNodes, Taint
 from ultrafleet.kubernetes.chart import ChartRelease
-from ultrafleet.kubernetes.labels import WORKLOAD_LABEL
+from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import kubernetes_object
 from ultrafleet.queueing import fleet_flavors, local_queue, queue_manifests
 from ultrafleet.training.team_manifests import lustre_volume, team_manifests
@@ -60,6 +60,54 @@ def test_what_the_library_makes_agrees(fleet: Fleet) -> None:
     assert found(fleet) == []
     members, objects, releases = fleet
     check_consistency(pools=members, manifests=list(objects.values()), releases=releases)
+
+
+def overlapping(spare: int = 2) -> Fleet:
+    """A pool two of whose blocks run at the same time, with its queue."""
+    members = [rack("rack-a", nodes=36, nodes_per_group=18)]
+    manifests = queue_manifests(fleet_flavors(members, spare_nodes_per_ultraserver=spare))
+    by_name = {f"{item['kind']} {item['metadata']['name']}": copy.deepcopy(dict(item)) for item in manifests}
+    return members, by_name, accelerator_runtime(members, VersionTable.of())
+
+
+@pytest.mark.parametrize("spare", [0, 2, 17])
+def test_a_queue_counts_the_ultraservers_of_overlapping_blocks(spare: int) -> None:
+    assert found(overlapping(spare)) == []
+
+
+def test_fails_on_a_quota_that_no_spare_nodes_of_two_ultraservers_explain() -> None:
+    members, objects, releases = overlapping()
+    (entry,) = objects["ClusterQueue training"]["spec"]["resourceGroups"][0]["flavors"]
+    for item in entry["resources"]:
+        if item["name"] == "nvidia.com/gpu":
+            item["nominalQuota"] = str(int(item["nominalQuota"]) + 4)  # one node more: spare of one rack alone
+    assert any("its pools have 36 nodes of 4" in problem for problem in found((members, objects, releases)))
+
+
+def test_a_job_on_more_ultraservers_than_ever_run_at_once_fails() -> None:
+    members, objects, releases = overlapping(0)
+    wide = fleet_flavors([rack("rack-a"), rack("rack-b"), rack("rack-c")])[0]
+    for number, fits in ((2, True), (3, False)):
+        made = {
+            f"{item['kind']} {item['metadata']['name']}": dict(item)
+            for item in jobset(job("wide", flavor=wide, racks=number))
+        }
+        home = {
+            f"{item['kind']} {item['metadata']['name']}": dict(item)
+            for item in team_manifests("pretraining", "training")
+        }
+        problems = found((members, {**objects, **home, **made}, releases))
+        assert any("one for each of at most 2 UltraServers" in problem for problem in problems) is not fits, problems
+
+
+@pytest.mark.parametrize(
+    ("ultraserver", "fits"),
+    [("rack-a-cr-0aaaaaaaaaaaaaaa1", True), ("rack-a", True), ("rack-z-cr-0aaaaaaaaaaaaaaa1", False), ("b300", False)],
+)
+def test_a_pod_may_choose_one_ultraserver(fleet: Fleet, ultraserver: str, fits: bool) -> None:
+    """The node group of a block names it, which no pool states."""
+    pod(fleet[1]["TrainingRuntime one"])["spec"]["nodeSelector"][ULTRASERVER_LABEL] = ultraserver
+    assert any("selects nodes" in problem for problem in found(fleet)) is not fits
 
 
 def pod(owner: dict[str, Any]) -> dict[str, Any]:

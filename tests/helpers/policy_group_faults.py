@@ -1,5 +1,6 @@
 """More faults planted in the rack's template: capacity, groups of nodes, schedules, versions, networks, access."""
 
+import json
 from typing import Any
 
 from helpers.policy_faults import LAUNCH, Edit, add, auto_scaling, data, interfaces, single
@@ -60,6 +61,20 @@ def bottlerocket(resources: dict[str, Any], user_data: str) -> None:
     data(resources).update(NetworkInterfaces=B300, UserData={"Fn::Base64": user_data})
     resources["Rack"].update(AmiType="BOTTLEROCKET_x86_64_NVIDIA")
     resources["Subnet"].update(AvailabilityZone="us-east-1b")
+
+
+def mime(resources: dict[str, Any], part: str, *, boundary: str = "X") -> None:
+    """User data of one part for nodeadm."""
+    text = (
+        f'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="{boundary}"\n\n'
+        f"--X\nContent-Type: application/node.eks.aws{part}\n--X--\n"
+    )
+    data(resources).update(UserData={"Fn::Base64": text})
+
+
+def node_config(resources: dict[str, Any], **stated: Any) -> None:
+    config = {"apiVersion": "node.eks.aws/v1alpha1", "kind": "NodeConfig", **stated}
+    mime(resources, f"\n\n{json.dumps(config)}")
 
 
 def half_a_block() -> dict[str, Any]:
@@ -232,6 +247,33 @@ GROUP_FAULTS: dict[str, tuple[Edit, str, str]] = {
             target(r, CapacityReservationResourceGroupArn="arn:aws:resource-groups:us-east-1:1:group/a"),
         ),
         "block-target",
+        "error",
+    ),
+    "a NodeConfig of another version": (
+        lambda r: node_config(r, apiVersion="node.eks.aws/v1alpha"),
+        "node-config",
+        "error",
+    ),
+    "a strategy that nodeadm doesn't know": (
+        lambda r: node_config(r, spec={"instance": {"localStorage": {"strategy": "RAID5"}}}),
+        "node-config",
+        "error",
+    ),
+    "a NodeConfig that is no YAML": (lambda r: mime(r, "\n\n{"), "node-config", "error"),
+    "a NodeConfig in its own headers": (
+        lambda r: mime(r, "\napiVersion: node.eks.aws/v1alpha1\n"),
+        "node-config",
+        "error",
+    ),
+    "a boundary that separates nothing": (lambda r: mime(r, "\n\n{}", boundary="Y"), "node-config", "error"),
+    "spot in a managed node group": (
+        lambda r: (on_demand(r), target(r), data(r).update(InstanceMarketOptions={"MarketType": "spot"})),
+        "node-group-launch-template",
+        "error",
+    ),
+    "a desired size below the least": (
+        lambda r: (on_demand(r), r["Rack"].update(ScalingConfig={"MinSize": 2, "MaxSize": 2, "DesiredSize": 1})),
+        "group-sizes",
         "error",
     ),
     "two node groups on one block": (

@@ -185,6 +185,42 @@ GOOD: dict[str, dict[str, Any]] = {
         "Launch": launch("trn2.48xlarge", efa_only(range(1, 16)), InstanceMarketOptions={"MarketType": "spot"}),
     },
     "G6e without EFA": {"Launch": launch("g6e.12xlarge"), "Pool": node_group(X86, 8, Subnets=["subnet-1", "subnet-2"])},
+    "a block whose desired size of none nothing raises (EKS guide, Capacity Blocks)": {
+        "Launch": launch("p5en.48xlarge", efa_only(range(1, 16)), block=CR),
+        "Pool": node_group(X86, 8, ScalingConfig={"MinSize": 0, "MaxSize": 8, "DesiredSize": 0}, Tags={}, **BLOCK),
+    },
+    "Bottlerocket with its settings and its volumes": {
+        "Launch": launch(
+            "p5en.48xlarge", efa_only(range(1, 16)),
+            UserData={"Fn::Base64": '[settings.kubernetes]\n"max-pods" = 64\n'},
+            BlockDeviceMappings=[
+                {"DeviceName": name, "Ebs": {"VolumeSize": size, "Encrypted": True}}
+                for name, size in (("/dev/xvda", 20), ("/dev/xvdb", 500))
+            ],
+        ),
+        "Pool": node_group("BOTTLEROCKET_x86_64_NVIDIA", 4),
+    },
+    "an image of one's own": {
+        "Launch": launch(
+            "p5en.48xlarge", efa_only(range(1, 16)), ImageId="ami-0123456789abcdef0",
+            UserData={"Fn::Base64": "MIME-Version: 1.0\n"},
+        ),
+        "Pool": node_group("CUSTOM", 4, Labels={"example.com/kubernetes.io": "x", "nvidia.com/gpu.present": "true"}),
+    },
+    "two node groups that a reservation has room for": {
+        "Reserved": {
+            "Type": "AWS::EC2::CapacityReservation",
+            "Properties": {"InstanceType": "p5en.48xlarge", "InstanceCount": 4, "InstancePlatform": "Linux/UNIX"},
+        },
+        "Launch": launch(
+            "p5en.48xlarge", efa_only(range(1, 16)),
+            CapacityReservationSpecification={
+                "CapacityReservationTarget": {"CapacityReservationId": {"Ref": "Reserved"}}
+            },
+        ),
+        "First": node_group(X86, 2),
+        "Second": node_group(X86, 2),
+    },
     "general nodes": {"Pool": node_group("AL2023_x86_64_STANDARD", 3, LaunchTemplate={}, InstanceTypes=["m7i.large"])},
 }  # fmt: skip
 

@@ -120,7 +120,6 @@ def account_of(environment: Environment, templates: Templates, *, running: Itera
                 name=name,
                 version=environment.cluster.kubernetes_version,
                 desired_size=size,
-                max_size=properties["ScalingConfig"]["MaxSize"],
                 tags=properties["Tags"],
                 nodes=size,
                 running_in=frozenset([followed] if followed and size else []),

@@ -16,13 +16,16 @@ import yaml
 from helpers import aws_state
 from helpers.once import once
 from stacks.fleet_stage import FleetStage
+from ultrafleet.cli.live_account import AccountReader
 from ultrafleet.environment import Environment, load_environment
 from ultrafleet.environment.digest import write_digest
+from ultrafleet.preflight import Deployment, Finding, preflight_findings
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.scenarios.assembly import deploy_assembly
 from ultrafleet.rehearsal.scenarios.embedded import embedded_aws
 from ultrafleet.rehearsal.scenarios.pool_view import NodeGroupView, PoolView, node_group_instances, pool_views
 from ultrafleet.rehearsal.scenarios.simulation import Simulation
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 from ultrafleet.templates.assembly import AssemblyStack, read_assembly
 
 ROOT = Path(__file__).parent.parent.parent
@@ -112,6 +115,11 @@ class DeployedEnvironment:
         self.edit(edit)
         self.simulation.prepare()
         return deploy_assembly(list(self.stacks), self.call)
+
+    def preflight(self) -> list[Finding]:
+        """What preflight finds of the next deployment, by the account as it is."""
+        account = AccountReader(self.environment).read(self.stacks)
+        return preflight_findings(Deployment(self.environment, self.stacks, account, SIMULATED_ACCOUNT.now))
 
     def nodes(self, pool: str) -> set[str]:
         """Ids of the running instances of a pool, also of node groups that its file no longer has."""

@@ -1,5 +1,6 @@
 """Changes of pools on blocks, in the shape of this library: a node group for each block."""
 
+import json
 from typing import Any
 
 from helpers.policy_templates import GRACE, P6E
@@ -66,6 +67,24 @@ def old_shape(pool_name: str, *blocks: Block) -> Edit:
     return put(f"pool-{pool_name}", value={"Metadata": metadata, "Resources": made})
 
 
+def queue_of(accelerators: int) -> Edit:
+    """A cluster queue for pool rack-c."""
+    resources = [{"name": "nvidia.com/gpu", "nominalQuota": str(accelerators)}]
+    objects = [
+        {"kind": "ResourceFlavor", "metadata": {"name": "c"}, "spec": {"nodeLabels": {POOL_LABEL: "rack-c"}}},
+        {
+            "kind": "ClusterQueue",
+            "metadata": {"name": "training"},
+            "spec": {"resourceGroups": [{"flavors": [{"name": "c", "resources": resources}]}]},
+        },
+    ]
+    manifest = {
+        "Type": "Custom::AWSCDK-EKS-KubernetesResource",
+        "Properties": {"ClusterName": "fleet", "Manifest": json.dumps(objects)},
+    }
+    return put("h200", "Resources", "Queue", value=manifest)
+
+
 def renamed(content: Stacks) -> None:
     del content["pool-rack-c"]
     of_blocks("rack-d", FIRST)(content)
@@ -119,6 +138,7 @@ BLOCK_SCENARIOS: dict[str, Scenario] = {
         hazards=told("blocking", "pool-removed", group_of("rack-c", SECOND))
         | told("notice", "block-without-successor", RACK_C),
         changed=C,
+        says=("has no nodes before its block starts at 2026-12-15 11:30 UTC", f"{SECOND[0]} is billed until its end"),
     ),
     "a running block is swapped": Scenario(
         edit=of_blocks("rack-c", SECOND),
@@ -144,6 +164,27 @@ BLOCK_SCENARIOS: dict[str, Scenario] = {
         hazards=told("blocking", "old-shape-replaced", RACK_C),
         changed=C,
         says=("is deleted with its nodes (18 p6e-gb200.36xlarge) unless it is orphaned", "docs/migration.md"),
+    ),
+    "an empty pool gets the shape of this release": Scenario(
+        edit=of_blocks("rack-c", SECOND),
+        hazards=told("blocking", "old-shape-replaced", RACK_C),
+        changed=C,
+        says=("it is empty until 2026-12-15 11:30 UTC, and nothing is lost before",),
+    ),
+    "a queue has more than the blocks of its pool": Scenario(
+        edit=both(of_blocks("rack-c", FIRST), queue_of(144)),
+        hazards=told("blocking", "pool-removed", group_of("rack-c", OVERLAPPING))
+        | told("notice", "block-without-successor", RACK_C)
+        | told("notice", "queue-quota", "fleet/training"),
+        more=(-1, -72, -18, -RACK_USD),
+        changed=C,
+        says=("may give out 144 accelerators, and the blocks of its pools have 72 at once",),
+    ),
+    "a queue has as much as two overlapping blocks": Scenario(
+        edit=both(of_blocks("rack-c", FIRST, OVERLAPPING), queue_of(144)),
+        changed=frozenset({RACK_C, "fleet/h200"}),
+        more=(1, 72, 18, RACK_USD),
+        says=("None found.",),
     ),
     "a pool gets the shape of this release, its node group orphaned": Scenario(
         edit=of_blocks("rack-c", SECOND, existing=FIRST),
@@ -173,9 +214,10 @@ BLOCK_SCENARIOS: dict[str, Scenario] = {
             "CapacityReservationTarget",
             value={"CapacityReservationId": "cr-0fffffffffffffff1"},
         ),
-        hazards=told("blocking", "pool-rolled", RACK_A),
+        hazards=told("notice", "pool-rolled", RACK_A),
         more=(1, 72, 18, RACK_USD),
         changed=A,
+        says=("its blocks are over, so that no node runs",),
     ),
     "the schedule follows another block": Scenario(
         edit=of("racks", "RackA", "Tags", "ultrafleet:capacity-reservation", value="cr-0fffffffffffffff1"),
@@ -248,6 +290,9 @@ BLOCK_BEFORE: dict[str, Edit] = {
     "a block moves to another pool": both(of_blocks("rack-c", FIRST, SECOND), of_blocks("rack-d", OTHER)),
     "a pool is renamed": of_blocks("rack-c", FIRST),
     "a pool gets the shape of this release": old_shape("rack-c", FIRST, SECOND),
+    "an empty pool gets the shape of this release": old_shape("rack-c", SECOND),
+    "a queue has more than the blocks of its pool": both(of_blocks("rack-c", FIRST, OVERLAPPING), queue_of(144)),
+    "a queue has as much as two overlapping blocks": both(of_blocks("rack-c", FIRST), queue_of(72)),
     "a pool gets the shape of this release, its node group orphaned": old_shape("rack-c", FIRST, SECOND),
     "the only block of a pool is run by a node group made elsewhere": old_shape("rack-c", FIRST),
     "a node group made elsewhere is no longer counted": of_blocks("rack-c", SECOND, existing=FIRST),

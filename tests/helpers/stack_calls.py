@@ -15,8 +15,12 @@ ACCOUNT, REGION = "111122223333", "us-east-1"
 QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "jobs", "VisibilityTimeout": 30}}
 IAM = ["CAPABILITY_NAMED_IAM"]
 TOPIC = {"Type": "AWS::SNS::Topic"}
-TAKEN = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "taken"}}
-"""Log group that can't be made once `take_name` has made it."""
+TAKEN = {
+    "Type": "AWS::EC2::LaunchTemplate",
+    "Properties": {"LaunchTemplateName": "taken", "LaunchTemplateData": {"ImageId": "ami-0123456789abcdef0"}},
+}
+"""Launch template that can't be made once `take_name` has made it: its name isn't what identifies it, so that no
+validation finds it before."""
 
 
 @contextmanager
@@ -111,5 +115,6 @@ def timeout(call: Calls, name: str = "jobs") -> str:
 
 
 def take_name(call: Calls) -> None:
-    """Make the log group that `TAKEN` can't be made beside."""
-    call("logs", "create_log_group", logGroupName="taken")
+    """Make the launch template that `TAKEN` can't be made beside."""
+    data = {"ImageId": "ami-0123456789abcdef0"}
+    call("ec2", "create_launch_template", LaunchTemplateName="taken", LaunchTemplateData=data)

@@ -18,7 +18,7 @@ from ultrafleet.policy import RULES, Severity, Template, check_templates, parse_
 from ultrafleet.templates.intrinsics import Resolver, Unknown
 
 FAULTS = LAUNCH_FAULTS | GROUP_FAULTS
-CONSEQUENCES = {"market-and-reservation": {("capacity-type", "error")}}
+CONSEQUENCES = {"market-and-reservation": {("capacity-type", "error"), ("node-group-launch-template", "error")}}
 """Findings of another rule for the same fault."""
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Annotations, Match, Template
 from syrupy.assertion import SnapshotAssertion
@@ -283,7 +284,21 @@ ACCELERATOR_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = 
     ),
     ("no nodes", lambda _: {"nodes": 0}, "has 0 nodes, expected 1 to 450"),
     ("more than a node group takes", lambda _: {"nodes": 451}, "has 451 nodes, expected 1 to 450"),
-    ("a token as size", lambda _: {"nodes": cdk.Token.as_number({"Ref": "N"})}, "expected 1 to 450"),
+    (
+        "a token as size",
+        lambda _: {"nodes": cdk.Token.as_number({"Ref": "N"})},
+        "pool h200 has a number of nodes that is known at deployment only, expected 1 to 450",
+    ),
+    (
+        "a bare name for a type",
+        lambda _: {"instance_type": "p5.48xlarge"},
+        r"instance_type of pool h200 is 'p5\.48xlarge' \(str\), expected .*: pass InstanceType\.of\('p5\.48xlarge'\)",
+    ),
+    (
+        "the CDK's own type",
+        lambda _: {"instance_type": ec2.InstanceType("p5.48xlarge")},
+        r"instance_type of pool h200 is of InstanceType, expected an InstanceType of ultrafleet\.catalog",
+    ),
 ]
 
 
@@ -305,6 +320,7 @@ def test_fails_accelerator_pool(site: Site, given: Callable[[Site], dict[str, An
         ({"kubelet_config": {"maxPods": 5}}, "kubelet_config has maxPods 5, expected none"),
         ({"labels": {"bad key!": "x y"}}, "key of a node label is 'bad key!', expected up to 63"),
         ({"labels": {"ultrafleet/pool": "zzz"}}, "expected one that doesn't begin with ultrafleet/"),
+        ({"taints": [Taint(key=f"k{n}", value="x") for n in range(51)]}, "taints is 51 taints, expected at most 50"),
         ({"root_volume_gib": 99_999_999}, "root_volume_gib is 99999999, expected 1 to 65,536"),
         ({"metadata_hop_limit": 0}, "metadata_hop_limit is 0, expected 1 to 64: 1 keeps pods from the node's"),
         ({"metadata_hop_limit": 65}, "metadata_hop_limit is 65, expected 1 to 64"),

@@ -222,6 +222,11 @@ class TestUltraServerPool:
 
 
 ULTRASERVER_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = [
+    (
+        "a bare name for a type",
+        lambda _: {"ultraserver_type": "u-p6e-gb200x72"},
+        r"ultraserver_type of pool rack-a is 'u-p6e-gb200x72' \(str\), expected an UltraServerType",
+    ),
     ("no block", lambda _: {"blocks": []}, "has no capacity block, expected at least one"),
     (
         "a block of another size",

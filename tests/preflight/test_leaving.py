@@ -76,6 +76,11 @@ def test_a_renamed_pool_puts_two_node_groups_on_one_block() -> None:
     assert note.level is Level.NOTE
 
 
+def test_a_renamed_pool_whose_block_has_not_begun() -> None:
+    hazard, _ = World(running=()).findings(renamed)
+    assert f"the schedule asks for the nodes of the block in {RACK_B} and in rack-z-{BLOCK}" in hazard.text
+
+
 def test_two_node_groups_on_one_block_are_a_hazard_once() -> None:
     world = World(renamed, running=())
     world.account = replace(
@@ -110,6 +115,10 @@ def test_an_orphan_of_the_old_shape_is_named_as_such() -> None:
     assert found.level is Level.NOTE
     assert "rack-q (old shape, on a group of blocks: docs/migration.md)" in found.text
     assert "aws eks delete-nodegroup --cluster-name training --nodegroup-name rack-q" in found.text
+    assert "so the schedule doesn't empty it before EC2 takes its nodes" in found.text
+    tagged = replace(orphan, tags={**OLD_SHAPE, "ultrafleet:capacity-reservation": "cr-0eeeeeeeeeeeeeee1"})
+    world.account = replace(world.account, node_groups={**world.account.node_groups, "rack-q": tagged})
+    assert "doesn't empty it" not in the(world.findings()).text
 
 
 def test_node_groups_of_others_are_not_listed() -> None:

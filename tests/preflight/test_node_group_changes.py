@@ -57,6 +57,11 @@ def test_hold_on_running_nodes() -> None:
     assert World(pool("rack-b", hold=True)).findings(pool("rack-b", hold=False)) == []
 
 
+def test_a_hold_is_said_whatever_else_the_schedule_reads() -> None:
+    both_orders = both(pool("rack-b", hold=True), pool("rack-b", drain_lead_minutes=600))
+    assert the(World().findings(both_orders)).key == f"held:{RACK_B}"
+
+
 def test_a_longer_lead_that_has_not_begun_is_only_said() -> None:
     found = the(World().findings(pool("rack-b", drain_lead_minutes=600)))
     assert found.level is Level.NOTE
@@ -71,6 +76,13 @@ def test_a_longer_lead_that_has_begun_empties_at_once() -> None:
     assert World(running=()).findings(edit, now=END_B - timedelta(minutes=300)) == []
     shorter = World(edit).findings(pool("rack-b", drain_lead_minutes=90), now=END_B - timedelta(minutes=300))
     assert the(shorter).level is Level.NOTE
+
+
+def test_the_files_end_counts_where_ec2_says_none() -> None:
+    world, edit = World(), pool("rack-b", drain_lead_minutes=600)
+    world.reservation("cr-0bbbbbbbbbbbbbbb1", end=None)
+    found = the(world.findings(edit, now=END_B - timedelta(minutes=300)))
+    assert found.key == f"lead:{RACK_B}:90-to-600"
 
 
 def test_the_end_that_counts_is_ec2s() -> None:
@@ -190,6 +202,16 @@ def test_a_stated_size_that_stays_is_only_said() -> None:
     assert "`cdk deploy --revert-drift` would and take the nodes" in found.text
 
 
+def test_other_sizes_with_a_stated_size_that_takes_no_node() -> None:
+    assert World(pool("b300", nodes=1)).findings(pool("b300", nodes=2)) == []
+    world = World(running=())
+    world.group("b300", desired_size=2)
+    world.account.stacks["training-pool-b300"].template["Resources"]["Groupb300"]["Properties"]["ScalingConfig"][
+        "MinSize"
+    ] = 1
+    assert world.findings() == []
+
+
 def test_a_pool_without_blocks_that_shrinks() -> None:
     world = World()
     found = the(world.findings(pool("b300", nodes=1)))
@@ -221,6 +243,16 @@ def test_a_node_group_that_is_being_updated_takes_no_update(status: str) -> None
     assert f"node group {RACK_B} is {status}, expected ACTIVE" in found.text
     world.group(RACK_B, status="DEGRADED")
     assert world.findings(pool("rack-b", drain_lead_minutes=120)) == []
+
+
+def test_a_version_that_was_changed_by_hand_is_said() -> None:
+    world = World()
+    world.group(RACK_B, launch_template_version="1")
+    assert world.findings() == []
+    world.group(RACK_B, launch_template_version="2")
+    found = the(world.findings())
+    assert found.level is Level.NOTE
+    assert f"node group {RACK_B} runs launch template version 2, and its template says 1" in found.text
 
 
 def test_orders_that_were_changed_by_hand_are_said() -> None:

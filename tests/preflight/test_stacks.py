@@ -87,6 +87,14 @@ def test_a_stack_that_never_came_about_is_made_anew() -> None:
     assert [item for item in world.findings() if "rack-a" in item.text] == []
 
 
+def test_a_cluster_that_a_rollback_left_is_refused() -> None:
+    world = World(running=())
+    with_stack(world, "training-cluster", status="ROLLBACK_COMPLETE")
+    assert [item.level for item in world.findings()] == [Level.REFUSED]
+    world.account = replace(world.account, cluster_version=None, node_groups={})
+    assert Level.UNCLEAR not in {item.level for item in world.findings()}
+
+
 def test_a_first_deployment_is_quiet() -> None:
     world = World(running=())
     world.account = replace(world.account, cluster_version=None, stacks={}, node_groups={}, newest_versions={})

@@ -15,6 +15,7 @@ from helpers.stack_calls import (
     queues,
     reasons,
     status,
+    take_name,
     template,
     update,
 )
@@ -55,7 +56,8 @@ class TestCreation:
         ]
 
     def test_fails_a_type_that_nobody_models_and_takes_the_rest_back(self, call: Calls) -> None:
-        unknown = {"Type": "AWS::RoboMaker::Robot", "DependsOn": "Queue"}
+        properties = {"Architecture": "ARM64", "GreengrassGroupId": "group"}
+        unknown = {"Type": "AWS::RoboMaker::Robot", "DependsOn": "Queue", "Properties": properties}
         assert create(call, "one", {"Queue": QUEUE, "Robot": unknown}) == "ROLLBACK_COMPLETE"
         assert queues(call) == []
         assert ("Robot", "CREATE_FAILED") in events(call, "one")
@@ -67,12 +69,12 @@ class TestCreation:
         assert "does not model FifoQueue of AWS::SQS::Queue" in reasons(call, "one")
 
     def test_fails_with_what_the_service_says(self, call: Calls) -> None:
-        call("logs", "create_log_group", logGroupName="taken")
+        take_name(call)
         assert create(call, "one", {"Group": IMPOSSIBLE}) == "ROLLBACK_COMPLETE"
-        assert "ResourceAlreadyExistsException" in reasons(call, "one")
+        assert "InvalidLaunchTemplateName.AlreadyExistsException" in reasons(call, "one")
 
     def test_without_rollback_leaves_what_was_made(self, call: Calls) -> None:
-        call("logs", "create_log_group", logGroupName="taken")
+        take_name(call)
         resources = {"Queue": QUEUE, "Group": {**IMPOSSIBLE, "DependsOn": "Queue"}}
         body = template(resources)
         call("cloudformation", "create_stack", StackName="one", TemplateBody=body, DisableRollback=True)
@@ -83,7 +85,7 @@ class TestCreation:
     def test_rollback_of_a_creation_keeps_only_what_says_retain(
         self, call: Calls, policy: str, left: list[str]
     ) -> None:
-        call("logs", "create_log_group", logGroupName="taken")
+        take_name(call)
         resources = {"Queue": {**QUEUE, "DeletionPolicy": policy}, "Group": {**IMPOSSIBLE, "DependsOn": "Queue"}}
         assert create(call, "one", resources) == "ROLLBACK_COMPLETE"
         assert queues(call) == left
@@ -142,7 +144,7 @@ class TestUpdate:
 
     def test_failing_goes_back_to_what_stood(self, call: Calls) -> None:
         create(call, "one", {"Queue": QUEUE})
-        call("logs", "create_log_group", logGroupName="taken")
+        take_name(call)
         changed = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "jobs", "VisibilityTimeout": 60}}
         resources = {"Queue": changed, "Topic": TOPIC, "Group": {**IMPOSSIBLE, "DependsOn": ["Queue", "Topic"]}}
         assert update(call, "one", resources) == "UPDATE_ROLLBACK_COMPLETE"

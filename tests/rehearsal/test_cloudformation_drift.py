@@ -8,6 +8,7 @@ import pytest
 
 from helpers.rehearsal_site import DeployedEnvironment, deployed
 from helpers.stack_calls import (
+    IAM,
     QUEUE,
     TAKEN,
     TOPIC,
@@ -137,6 +138,16 @@ class TestRevertDrift:
         told = propose(call, "one", {"Queue": queue(VisibilityTimeout="90")}, DeploymentMode="REVERT_DRIFT")
         assert told["Changes"][0]["ResourceChange"]["Action"] == "SyncWithActual"
 
+    def test_leaves_what_can_not_be_changed_in_place(self, call: Calls) -> None:
+        role = {"RoleName": "mine", "Path": "/", "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []}}
+        resources = {"Role": {"Type": "AWS::IAM::Role", "Properties": role}}
+        create(call, "one", resources)
+        call("iam", "delete_role", RoleName="mine")
+        trust = json.dumps(role["AssumeRolePolicyDocument"])
+        call("iam", "create_role", RoleName="mine", Path="/other/", AssumeRolePolicyDocument=trust)
+        assert drifts(call, "one")["Role"]["PropertyDifferences"][0]["PropertyPath"] == "/Path"
+        assert propose(call, "one", resources, DeploymentMode="REVERT_DRIFT")["Status"] == "FAILED"
+
     def test_that_fails_goes_back_to_what_was_live(self, call: Calls) -> None:
         create(call, "one", {"Queue": QUEUE})
         set_timeout(call, 90)
@@ -155,6 +166,26 @@ def training() -> Iterator[DeployedEnvironment]:
 
 @pytest.mark.slow
 class TestEnvironment:
+    def test_tells_of_the_efa_rule_that_is_gone_and_makes_it_again(self, training: DeployedEnvironment) -> None:
+        training.simulation.inject(name="efa-rule-gone")
+        told = [
+            (name, one["ResourceType"], one["LogicalResourceId"])
+            for name in training.simulation.status()["stacks"]
+            for one in drifts(training.call, name).values()
+            if one["StackResourceDriftStatus"] == "DELETED"
+        ]
+        ((name, resource_type, _),) = told
+        assert resource_type == "AWS::EC2::SecurityGroupEgress"
+        stack = next(one for one in training.stacks if one.name == name)
+        given = {"StackName": name, "ChangeSetName": "revert"}
+        body = {"TemplateBody": stack.template, "DeploymentMode": "REVERT_DRIFT", "Capabilities": IAM}
+        training.call("cloudformation", "create_change_set", **given, **body)
+        training.call("cloudformation", "execute_change_set", **given)
+        assert {one["StackResourceDriftStatus"] for one in drifts(training.call, name).values()} <= {
+            "IN_SYNC",
+            "NOT_CHECKED",
+        }
+
     def test_does_not_drift_by_its_deployment_or_its_schedule(self, training: DeployedEnvironment) -> None:
         training.simulation.bring_up()
         for name in training.simulation.status()["stacks"]:

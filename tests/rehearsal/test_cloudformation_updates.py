@@ -26,6 +26,7 @@ from helpers.stack_calls import (
     update,
 )
 from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.cloudformation.state import Stacks
 from ultrafleet.rehearsal.scenarios.audit import audit
 from ultrafleet.rehearsal.scenarios.faults.actions import answers
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
@@ -109,6 +110,14 @@ class TestOneOperation:
         assert "execution status of [OBSOLETE]" in refused[1]
         assert "cannot be deleted while in status UPDATE_IN_PROGRESS" in refused[2]
 
+    def test_is_claimed_once(self, call: Calls) -> None:
+        create(call, "one", {"Queue": QUEUE})
+        stacks = SIMULATED_ACCOUNT.part(Stacks, ACCOUNT, REGION)
+        given = ("UPDATE_STACK", "UPDATE_IN_PROGRESS", {"CREATE_COMPLETE"}, "be updated")
+        stacks.claim(stacks.get("one"), *given)
+        with pytest.raises(Refusal, match="is in UPDATE_IN_PROGRESS state and can not be updated"):
+            stacks.claim(stacks.get("one"), *given)
+
     def test_wins_where_many_begin_at_once(self, call: Calls) -> None:
         create(call, "one", {"Queue": QUEUE})
         begin = threading.Barrier(4)
@@ -151,6 +160,7 @@ class TestRollback:
         call("cloudformation", "rollback_stack", StackName="one")
         assert status(call, "one") == "UPDATE_ROLLBACK_COMPLETE"
         assert timeout(call) == "30"
+        assert set(call("cloudformation", "get_template", StackName="one")["TemplateBody"]["Resources"]) == {"Queue"}
         assert call("sns", "list_topics")["Topics"] == []
         with pytest.raises(Refusal, match="is in UPDATE_ROLLBACK_COMPLETE state and can not be rolled back"):
             call("cloudformation", "rollback_stack", StackName="one")
@@ -238,3 +248,23 @@ class TestDeletion:
         call("cloudformation", "delete_stack", StackName="one", DeletionMode="FORCE_DELETE_STACK")
         with pytest.raises(Refusal, match="does not exist"):
             status(call, "one")
+
+
+def test_only_an_update_in_progress_can_be_cancelled(call: Calls) -> None:
+    create(call, "one", {"Queue": QUEUE})
+    with pytest.raises(Refusal, match="cannot be called from current stack status"):
+        call("cloudformation", "cancel_update_stack", StackName="one")
+
+
+def test_a_cancelled_update_is_rolled_back(call: Calls) -> None:
+    create(call, "one", {"Queue": QUEUE})
+
+    def cancel(service: str, _: str, about: dict[str, Any]) -> None:
+        if service == "cloudformation" and about.get("logical_id") == "Queue":
+            call("cloudformation", "cancel_update_stack", StackName="one")
+
+    SIMULATED_ACCOUNT.checks.append(cancel)
+    ended = update(call, "one", {"Queue": queue(VisibilityTimeout=60), "Topic": {**TOPIC, "DependsOn": "Queue"}})
+    assert ended == "UPDATE_ROLLBACK_COMPLETE"
+    assert timeout(call) == "30"
+    assert call("sns", "list_topics")["Topics"] == []

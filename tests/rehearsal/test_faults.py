@@ -242,14 +242,29 @@ def test_a_node_group_that_starts_with_a_node_waits_and_fills() -> None:
         assert made.node_group("rack-a").status == "ACTIVE"
 
 
+def test_a_stated_size_is_the_way_out_of_both_readings_of_a_first_size() -> None:
+    def state(content: Content) -> None:
+        for pool in content["pools"]:
+            for block in pool.get("blocks", []):
+                block["initial_desired_size"] = 0
+
+    with site("training", state) as made:
+        for name in ("node-group-sizes-refused", "node-group-starts-with-a-node"):
+            made.simulation.inject(name=name)
+        made.deploy()
+        assert {made.node_group(name).status for name in ("rack-a", "rack-b")} == {"ACTIVE"}
+        assert {made.node_group(name).wanted for name in ("rack-a", "rack-b")} == {0}
+
+
 def test_an_odd_state_of_a_running_block_takes_no_node(training: DeployedEnvironment) -> None:
     training.simulation.bring_up()
     before = training.nodes("rack-a")
     for state in STATES:
-        training.simulation.inject(name="block-odd-state", pool="rack-a", state=state, minutes=6)
-        training.simulation.advance(hours=0.05)
+        training.simulation.inject(name="block-odd-state", pool="rack-a", state=state, minutes=12)
+        training.simulation.advance(hours=0.15)
         assert training.simulation.status()["reservations"][BLOCK]["state"] == state
-        training.simulation.advance(hours=0.5)
+        assert [line for line in told(training) if line.startswith("schedule: ") and state in line]
+        training.simulation.advance(hours=1.5)
         assert training.simulation.status()["reservations"][BLOCK]["state"] == "active"
         assert training.nodes("rack-a") == before
         training.simulation.clear()
@@ -298,6 +313,7 @@ def test_ekss_own_scale_down_takes_an_extended_rack_and_the_schedule_brings_it_b
     extend(training, before_end=timedelta(days=1))
     SIMULATED_ACCOUNT.advance(END - timedelta(minutes=20))
     assert any("EKS's own scale-down took 18 nodes" in line for line in told(training))
+    assert any("ends at 2026-12-22T11:30Z, the file says 2026-12-15T11:30Z" in line for line in told(training))
     SIMULATED_ACCOUNT.advance(END + timedelta(minutes=20))
     assert training.node_group("rack-a").running == before == 18
 
@@ -329,6 +345,49 @@ def test_an_update_that_can_not_evict_fails_and_is_rolled_back(training: Deploye
     assert caught.value.status == "UPDATE_ROLLBACK_COMPLETE"
     assert "PodEvictionFailure" in str(caught.value)
     assert training.nodes("rack-a") == before
+
+
+def test_a_subnet_in_use_is_replaced_taken_back_and_told_by_its_pools(training: DeployedEnvironment) -> None:
+    training.simulation.bring_up()
+    before, text = training.nodes("rack-a"), training.text
+
+    def elsewhere(content: Content) -> None:
+        next(one for one in content["network"]["subnets"] if one["name"] == "dallas")["cidr"] = "10.64.128.0/19"
+
+    with pytest.raises(StackFailedError) as caught:
+        training.deploy(elsewhere)
+    assert (caught.value.stack_name, caught.value.status) == ("training-network", "UPDATE_ROLLBACK_COMPLETE")
+    reason = (
+        "Export training-subnet-dallas-id cannot be updated as it is in use by training-pool-rack-a and "
+        "training-pool-rack-b"
+    )
+    assert reason in str(caught.value)
+    assert any("a stack still imports the value" in line for line in advice_for(caught.value.reasons))
+    assert training.nodes("rack-a") == before
+    training.text = text
+    assert training.deploy()["training-network"] == "unchanged"
+    assert everything_stands(training)
+
+
+def test_an_update_that_runs_into_the_drain_of_its_block_loses_nodes_to_ec2(training: DeployedEnvironment) -> None:
+    """No fault but of time: a roll of 18 nodes takes hours, and EKS takes no other update meanwhile."""
+    training.deploy(lambda content: pool_of(content, "rack-a").update(node={"root_volume_gib": 200}))
+    SIMULATED_ACCOUNT.advance(END - timedelta(minutes=100))
+
+    def next_version(content: Content) -> None:
+        pool_of(content, "rack-a")["blocks"][0]["launch_template_version"] = 2
+
+    assert training.deploy(next_version)["training-pool-rack-a"] == "updated"
+    assert training.simulation.status()["reclaimed"] > 0
+    assert any("EC2 reclaimed" in line and BLOCK in line for line in told(training))
+    refused = [
+        json.loads(given["MessageBody"])["error"]
+        for run in SIMULATED_ACCOUNT.part(Schedules, "111122223333", "us-east-1").runs
+        for action, given in run.writes
+        if action == "SendMessage"
+    ]
+    assert any("ResourceInUse" in error for error in refused)
+    assert training.node_group("rack-b").running == 18
 
 
 def relabel(pool: str) -> Callable[[Content], None]:

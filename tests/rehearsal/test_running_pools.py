@@ -125,9 +125,14 @@ def test_an_edit_that_does_not_say_so_touches_no_running_pool(edit: Edit, outcom
     assert [stack for stack in outcome.changes if outcome.refused(stack)] == []
     # What leaves with its whole stack, and what only a team or the system nodes stand on, is told all the same.
     stopping = _stopping(outcome)
-    assert {hazard.kind for hazard in stopping} <= {"pool-removed", "replaced"}
+    assert {hazard.kind for hazard in stopping} <= {"pool-removed", "pool-renamed", "replaced"}
+    hazards = [item for item in _preflight(edit, outcome) if item.level is Level.HAZARD]
+    assert {item.key.partition(":")[0] for item in hazards} <= {"shared", "relabelled", "undelivered", "replaced"}
+    assert all(":FileSystem" in item.key for item in hazards if item.key.startswith("replaced:"))
     staying = {(*stack, name) for stack in outcome.after for name in outcome.after[stack]["Resources"]}
-    touched = {(*json.loads(key[0]), key[1]) for hazard in stopping for key in hazard.keys}
+    # A renamed pool touches none that runs: its new node groups find their blocks occupied.
+    touching = [hazard for hazard in stopping if hazard.kind != "pool-renamed"]
+    touched = {(*json.loads(key[0]), key[1]) for hazard in touching for key in hazard.keys}
     assert not {key for key in touched & staying if key[2].rpartition("-pool-")[1]}
 
 
@@ -135,6 +140,8 @@ def test_an_edit_that_does_not_say_so_touches_no_running_pool(edit: Edit, outcom
 def test_an_edit_that_would_replace_what_pools_stand_on_is_refused(edit: Edit, outcome: Outcome) -> None:
     assert edit.reason
     assert [stack for stack in outcome.changes if outcome.refused(stack)]
+    found = _preflight(edit, outcome)
+    assert [item for item in found if item.level is Level.REFUSED]
     # Each in its own stack: they may be deployed one at a time.
     assert [str(change) for stack, change in outcome.touching() if not outcome.refused(stack)] == []
     refused = {stack for stack in outcome.changes if outcome.refused(stack)}
@@ -158,8 +165,15 @@ def test_an_edit_that_takes_nodes_away_is_a_hazard_while_they_run(edit: Edit, ou
     assert [subject for subject in told for name in groups if name in subject]
 
 
-def _preflight(edit: Edit | None, outcome: Outcome, *, running: Collection[str]) -> list[Finding]:
-    """Findings but notes of deploying an edit, or what is deployed already, five hours before the first block ends."""
+def _preflight(edit: Edit | None, outcome: Outcome, *, running: Collection[str] | None = None) -> list[Finding]:
+    """Findings but notes of deploying an edit, or what is deployed already, five hours before the first block ends.
+
+    Every node group runs, or those that are named.
+    """
+    if {stack[:2] for stack in outcome.before} != {stack[:2] for stack in outcome.after} or (
+        outcome.environment.name != outcome.edited.name
+    ):
+        return []  # another account, region or cluster: there is nothing yet
     environment = outcome.edited if edit is not None else outcome.environment
     before = {stack[2]: template for stack, template in outcome.before.items()}
     after = {stack[2]: template for stack, template in (outcome.after if edit else outcome.before).items()}
@@ -167,7 +181,8 @@ def _preflight(edit: Edit | None, outcome: Outcome, *, running: Collection[str])
         AssemblyStack(name=name, template=json.dumps(template), termination_protection=False, needs=())
         for name, template in after.items()
     ]
-    account = account_of(outcome.environment, before, running=running)
+    everything = {name for template in before.values() for name in node_groups_of(template)}
+    account = account_of(outcome.environment, before, running=everything if running is None else running)
     ends = [block.end for pool in outcome.environment.pools for block in pool.capacity_blocks]
     deployment = Deployment(environment, stacks, account, min(ends, default=NOW) - timedelta(hours=5))
     return [item for item in preflight_findings(deployment) if item.level is not Level.NOTE]

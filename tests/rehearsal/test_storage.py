@@ -64,9 +64,8 @@ class Scene:
         """Deploy a stack; why it failed, or its status."""
         body = json.dumps({"Resources": resources})
         known = {item["StackName"] for item in self.call("cloudformation", "describe_stacks")["Stacks"]}
-        self.call(
-            "cloudformation", "update_stack" if name in known else "create_stack", StackName=name, TemplateBody=body
-        )
+        operation = "update_stack" if name in known else "create_stack"
+        self.call("cloudformation", operation, StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_IAM"])
         events = self.call("cloudformation", "describe_stack_events", StackName=name)["StackEvents"]
         last = self.call("cloudformation", "describe_stacks", StackName=name)["Stacks"][0]["StackStatus"]
         if "ROLLBACK" not in last:

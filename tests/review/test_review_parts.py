@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.review_fleet import A_DATA, Stacks, both, of, put, revision
+from helpers.policy_templates import NEURON
+from helpers.review_block_scenarios import FINISHED, FIRST, OVERLAPPING, SECOND, Block, of_blocks
+from helpers.review_fleet import A_DATA, TRN2, Edit, Stacks, both, of, pool, put, revision
 from ultrafleet.policy import Template
 from ultrafleet.review import iam, review_of, security_groups
 from ultrafleet.review.markdown import Section, code, fitted, safe, table, whole
@@ -180,6 +182,23 @@ class TestBlocks:
         assert {hazard.kind for hazard in review.hazards} == {"block-shortened"}
         assert review.costs[1].usd_remaining < review.costs[0].usd_remaining
 
+    def test_that_a_pool_has_later_are_its_own(self) -> None:
+        now = {"id": "cr-0aaaaaaaaaaaaaaa1", "start": "2026-12-01T11:30:00Z", "end": "2027-01-26T11:30:00Z"}
+        later = {"id": "cr-0aaaaaaaaaaaaaaa2", "start": "2027-01-26T11:30:00Z", "end": "2027-02-26T11:30:00Z"}
+        edit = put("racks", "Metadata", "ultrafleet:rack-a", value={"blocks": [now, later]})
+        text = whole(sections(review_of(revision("base", edit), revision("head", edit), day=DAY)))
+        assert "None found." in text
+        assert "Block metadata" not in text
+
+    def test_of_no_node_group_are_told(self) -> None:
+        edit = put("racks", "Metadata", "ultrafleet:rack-x", value={"blocks": []})
+        text = whole(sections(review_of(revision("base", edit), revision("head", edit), day=DAY)))
+        assert "matches no node group: `racks: ultrafleet:rack-x`" in text
+
+    def test_that_are_over_in_a_new_pool_are_told_once(self) -> None:
+        review = review_of(revision("base"), revision("head", of_blocks("rack-c", FINISHED)), day=DAY)
+        assert [(hazard.kind, hazard.subject) for hazard in review.hazards] == [("block-over", "fleet/rack-c")]
+
     def test_that_nobody_can_read_are_left_out(self) -> None:
         edit = put("racks", "Metadata", "ultrafleet:rack-a", value={"blocks": ["x", {"id": 1}, {"start": "later"}]})
         review = review_of(revision("base", edit), revision("head", edit), day=DAY)
@@ -232,6 +251,103 @@ class TestOtherGroups:
         smaller = of("racks", "RackA", "MaxSize", value="9")
         review = review_of(revision("base", base), revision("head", both(base, smaller)), day=DAY)
         assert {hazard.kind for hazard in review.hazards} == {"pool-scaled-down"}
+
+    @pytest.mark.parametrize(
+        ("desired", "policy", "kinds"),
+        [
+            ("0", None, {"pool-resized"}),
+            (None, None, set()),
+            ("18", None, set()),
+            ("0", {"AutoScalingScheduledAction": {"IgnoreUnmodifiedGroupSizeProperties": True}}, set()),
+        ],
+    )
+    def test_a_stated_size_goes_with_any_update(
+        self, desired: str | None, policy: dict[str, Any] | None, kinds: set[str]
+    ) -> None:
+        base = self.scaled("1", policy)
+        if desired is not None:
+            base = both(base, of("racks", "RackA", "DesiredCapacity", value=desired))
+        tagged = of("racks", "RackA", "Tags", value=[{"Key": "team", "Value": "ml", "PropagateAtLaunch": False}])
+        review = review_of(revision("base", base), revision("head", both(base, tagged)), day=DAY)
+        assert {hazard.kind for hazard in review.hazards} == kinds
+
+
+class TestLimits:
+    """Limits count the blocks of a pool that run at the same time."""
+
+    def usage(self, edit: Edit) -> dict[str, int | None]:
+        review = review_of(revision("base"), revision("head", edit), day=DAY)
+        return {limit.name: limit.after for limit in review.limits if limit.name.startswith(("IPs", "node groups"))}
+
+    @pytest.mark.parametrize(
+        ("blocks", "racks"), [((FIRST,), 1), ((FIRST, SECOND), 1), ((FIRST, OVERLAPPING), 2), ((FINISHED, FIRST), 1)]
+    )
+    def test_of_addresses(self, blocks: tuple[Block, ...], racks: int) -> None:
+        before = self.usage(lambda _: None).get("IPs, without pods") or self.of_racks(0)
+        used = self.usage(of_blocks("rack-c", *blocks))["IPs, without pods"]
+        assert used == before + self.of_racks(racks)
+
+    def of_racks(self, racks: int) -> int:
+        """Addresses of racks beside the fleet's two and its four H200: one interface with an address on each node."""
+        return 18 * racks if racks else 2 * 18 + 4
+
+    def test_of_addresses_with_a_node_group_made_elsewhere(self) -> None:
+        both_at_once = self.usage(of_blocks("rack-c", OVERLAPPING, existing=FIRST))
+        assert both_at_once["IPs, without pods"] == self.of_racks(0) + 36
+        assert both_at_once["node groups"] == 5
+
+    def test_of_addresses_with_nothing_but_a_node_group_made_elsewhere(self) -> None:
+        before, after = (
+            revision("base", of_blocks("rack-c", FIRST)),
+            revision("head", of_blocks("rack-c", existing=FIRST)),
+        )
+        content = after.stacks["pool-rack-c"].content
+        content["Metadata"][f"ultrafleet:rack-c-{FIRST[0]}"] = content["Metadata"].pop("ultrafleet:rack-c")
+        review = review_of(before, after, day=DAY)
+        assert not [limit for limit in review.limits if limit.name.startswith("IPs")]
+        assert {hazard.kind for hazard in review.hazards} == {"pool-orphaned"}
+
+    def test_of_node_groups(self) -> None:
+        def many(content: Stacks) -> None:
+            group = content["h200"]["Resources"]["H200"]
+            for number in range(98):
+                properties = {**group["Properties"], "NodegroupName": f"g{number}"}
+                content["h200"]["Resources"][f"Group{number}"] = {**group, "Properties": properties}
+
+        review = review_of(revision("base"), revision("head", many), day=DAY)
+        found = {limit.name: (limit.after, limit.most) for limit in review.limits if limit.where == "fleet"}
+        assert found["node groups"] == (101, 30)
+        assert found["node groups, whatever the quota"] == (101, 100)
+
+
+def test_blocks_without_a_published_price_are_no_free_ones() -> None:
+    def trn2u(content: Stacks) -> None:
+        content["racks"]["Resources"] |= pool("trn2", NEURON, 4, "trn2u.48xlarge", TRN2, "cr-0eeeeeeeeeeeeeee1")
+
+    review = review_of(revision("base"), revision("head", trn2u), day=DAY)
+    assert "| 1,523.81 | 1,523.81 + ? | + ? |" in whole(sections(review))
+
+
+def test_clusters_that_do_not_change_are_a_line() -> None:
+    def other(content: Stacks) -> None:
+        content["h200"]["Resources"]["H200"]["Properties"]["ClusterName"] = "other"
+
+    smaller = of("racks", "RackA", "ScalingConfig", "MaxSize", value=9)
+    review = review_of(revision("base", other), revision("head", both(other, smaller)), day=DAY)
+    drawn = picture(review.pools, "light")
+    assert "cluster other: 1 pool, unchanged" in drawn
+    assert "h200" not in drawn
+
+
+def test_limits_that_do_not_change_are_one_line() -> None:
+    def many(content: Stacks) -> None:
+        group = content["h200"]["Resources"]["H200"]
+        for number in range(24):
+            properties = {**group["Properties"], "NodegroupName": f"g{number}"}
+            content["h200"]["Resources"][f"Group{number}"] = {**group, "Properties": properties}
+
+    review = review_of(revision("base", many), revision("head", many), day=DAY)
+    assert "Near, and unchanged: node groups `fleet` (27 of 30)." in whole(sections(review))
 
 
 def test_a_large_fleet_is_drawn_together() -> None:

@@ -172,6 +172,14 @@ def test_an_existing_node_group_leaves_metadata_alone(synth: Callable[..., Templ
     assert changes(before, after) == {"training-pool-rack-a": {*gone, "/Metadata/ultrafleet:rack-a"}}
 
 
+def test_a_pool_of_existing_node_groups_alone_still_has_a_stack(synth: Callable[..., Templates]) -> None:
+    """CloudFormation takes no template without resources, and the CDK CLI deletes the stack of an empty one."""
+    after = synth(lambda content: pool(content, "rack-b")["blocks"][0].update(existing_node_group="rack-b"))
+    template = after["training-pool-rack-b"]
+    assert [*template["Resources"].values()] == [{"Type": "AWS::CloudFormation::WaitConditionHandle"}]
+    assert list(template["Metadata"]) == ["ultrafleet:rack-b"]
+
+
 def test_a_label_changes_the_labels_of_the_node_groups_alone(synth: Callable[..., Templates]) -> None:
     before = synth()
     groups = logical_ids(before["training-pool-rack-a"], "AWS::EKS::Nodegroup")

@@ -33,7 +33,7 @@ wording; [as Markdown](review/example.md), with its picture ([light](review/exam
 |---|---|
 | `--out FILE` | file of the comment; two pictures, and `FILE-whole` for a cut comment. Default: standard output |
 | `--path DIR` | folder of templates in git revisions. Default: every template of the revision |
-| `--as-of DATE` | day from which costs are counted, and of acknowledgements. Default: today, UTC |
+| `--as-of DATE` | day from which blocks and costs count, and of acknowledgements. Default: today, UTC |
 | `--acknowledgements FILE` | findings of the policy that are accepted: see [policy](policy.md#acknowledgements) |
 | `--parameter NAME=VALUE` | value of a template parameter, in both |
 | `--pictures URL` | address of the pictures. Default: beside the comment |
@@ -59,10 +59,13 @@ _MEANINGS: Final = {
 
 _TAIL: Final = """
 2. **Fleet**: UltraServers, accelerators, nodes, USD per hour and until the blocks end, before → after; a picture; the
-   pools and blocks that change. Prices are those of the [catalog](catalog.md); pools without a published one are named.
+   pools that change, and each of their blocks: new, over or removed. A pool counts what its blocks hold at once, at
+   most, from the day on: two that overlap count together, one that is over counts nothing. Prices are those of the
+   [catalog](catalog.md); pools without a published one are named.
 3. **Policy**: findings of [`ultrafleet check`](policy.md) that are new, those that are resolved, and those that are
    acknowledged, with reason and owner.
-4. **Limits**: resources, bytes, node groups, nodes, IP addresses: used, and left.
+4. **Limits**: resources, bytes, node groups, nodes, IP addresses: used, and left. Each block is a node group; of the
+   blocks of a pool those count for addresses that run at the same time.
 5. **Blast radius**: which pools, UltraServers, queues and teams depend on the changed resources.
 6. **Resource changes**, folded: by pool, then by stack; equal changes of several pools once.
 
@@ -74,15 +77,30 @@ ships them, for all others: install `ultrafleet[rehearsal]` for those. Values be
 are compared, not the functions: a new default that makes a pool smaller is seen, and another way to write the same
 value is no change.
 
-CloudFormation has no property for the time at which a block runs. The library's pools state it in their template's
-`Metadata`; any template may:
+A pool is what the label `ultrafleet/pool` of its nodes names, so that the node groups of its blocks are one pool; a
+group of nodes without the label is a pool of its own. CloudFormation has no property for the time at which a block
+runs. The library's pools state it in their template's `Metadata`; any template may:
 
     Metadata:
-      ultrafleet:rack-a:                     # the node group's name, or its logical id
+      ultrafleet:rack-a-cr-0aaaaaaaaaaaaaaa1: # the node group's name, or its logical id
         blocks:
           - { id: cr-0aaaaaaaaaaaaaaa1, instances: 18, start: "2026-12-01T11:30:00Z", end: "2026-12-15T11:30:00Z" }
 
-A pool whose last block ends within 14 days is reported, and so is metadata that names no pool or can't be read.
+How a change of a pool's blocks is reported:
+
+| change | reported as |
+|---|---|
+| a block more | a node group more; no hazard |
+| a block that is over, taken out | a node group less; no hazard |
+| a block that runs or is to run, taken out or swapped | 🔴 `pool-removed`: the node group is deleted, with its nodes |
+| a block in another pool | 🔴 `block-moved` |
+| a pool under another name | 🔴 `pool-renamed`: `cdk deploy` deletes no stack, two node groups are on one block |
+| a node group of an earlier release becomes one for each block | 🔴 `old-shape-replaced`: [migration](migration.md) |
+| the same, with `existing_node_group` for the running block | 🟡 `pool-orphaned` |
+
+A block with `existing_node_group: true` in its metadata is run by a node group that no template makes; it is counted
+and named. A pool whose last block ends within 14 days is reported, and so is metadata that names no node group or can't
+be read. A review has no clock but its day: a block that ends on that day isn't over.
 
 Queues and teams are read from the Kubernetes objects that templates apply to a cluster (CDK's kubectl layer).
 

@@ -21,22 +21,29 @@ DAY = date(2026, 11, 24)
 
 
 def change(content: dict[str, Any]) -> None:
-    """A rack more, another block for the second, larger disks, a label, a network more that reaches the cluster."""
+    """A rack more, a block more for the second and another for the first, larger disks, a label, a wider network."""
     rack_a, rack_b = content["pools"][:2]
     rack_a["node"] = {"labels": {"example.com/project": "next"}}
-    rack_b["blocks"][0] |= {
-        "capacity_reservation_id": "cr-0bbbbbbbbbbbbbbb2",
-        "end": datetime(2027, 1, 12, 11, 30, tzinfo=UTC),
+    rack_a["blocks"][1] |= {"capacity_reservation_id": "cr-0aaaaaaaaaaaaaaa3"}
+    rack_b["blocks"].append(block("cr-0bbbbbbbbbbbbbbb2", date(2027, 1, 19), date(2027, 3, 2)))
+    rack_c = {
+        **rack_b,
+        "name": "rack-c",
+        "blocks": [block("cr-0ddddddddddddddd1", date(2026, 12, 8), date(2027, 2, 2))],
     }
-    block = {
-        "capacity_reservation_id": "cr-0ddddddddddddddd1",
-        "availability_zone": "us-east-1-dfw-2a",
-        "start": datetime(2026, 12, 8, 11, 30, tzinfo=UTC),
-        "end": datetime(2027, 2, 2, 11, 30, tzinfo=UTC),
-    }
-    content["pools"].insert(2, {**rack_b, "name": "rack-c", "blocks": [block]})
+    content["pools"].insert(2, rack_c)
     content["pools"][3]["node"] = {"root_volume_gib": 200}
     content["cluster"] = {"api_access_cidrs": ["10.0.0.0/8"]}
+
+
+def block(reservation: str, start: date, end: date) -> dict[str, Any]:
+    """A block of a rack in Dallas; blocks begin and end at 11:30 UTC."""
+    moments = {"start": start, "end": end}
+    return {
+        "capacity_reservation_id": reservation,
+        "availability_zone": "us-east-1-dfw-2a",
+        **{name: datetime(day.year, day.month, day.day, 11, 30, tzinfo=UTC) for name, day in moments.items()},
+    }
 
 
 def revision(label: str, content: dict[str, Any]) -> Revision:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from ultrafleet.templates.refused_updates import RULES
 from ultrafleet.templates.update_effects import Classification, Effect, TypeEffects, update_effects
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "update-effects.md"
@@ -61,6 +62,16 @@ Properties that are not listed are changed in place. In CloudFormation's words: 
 list that gets a member, `[-]` one that loses one.
 """
 
+_TOGETHER = """
+## Changes that are refused together, or in one step
+
+Each of these properties may change. The update is refused and rolled back where they change as described. Reviews,
+preflight and the embedded AWS take the rules from `templates/refused_updates.py`.
+
+| resource | change | source |
+|---|---|---|
+"""
+
 
 def document() -> str:
     """The page."""
@@ -74,7 +85,8 @@ def document() -> str:
     told = [_section(name, table[name], rows) for name, rows in sections.items() if rows]
     quiet = ", ".join(f"`{name}`" for name, rows in sections.items() if not rows)
     end = f"\n### Types of which every property is changed in place\n\n{quiet}.\n" if quiet else ""
-    return "".join([_INTRODUCTION, *meanings, _TYPES, *told, end])
+    together = [f"| `{name}` | {change} | {source} |\n" for name, change, source in RULES]
+    return "".join([_INTRODUCTION, *meanings, _TYPES, *told, end, _TOGETHER, *together])
 
 
 def _section(name: str, effects: TypeEffects, rows: list[str]) -> str:

@@ -38,6 +38,7 @@ RETAINED_PERMISSIONS: Final = (
     "sts:GetCallerIdentity",
 )
 """IAM actions that the calls of `retained` need."""
+_UNDER_REVIEW: Final = "REVIEW_IN_PROGRESS"
 _NAMES_IN_A_FILTER: Final = 200
 """Values that a filter of EC2 takes (EC2 API reference, Filter, high)."""
 
@@ -133,6 +134,8 @@ class AccountReader:
         beginnings = tuple(f"{self._environment.name}-{prefix}" for prefix in prefixes)
         for stack in _pages(client, "describe_stacks", "Stacks"):
             name = str(stack["StackName"])
+            if stack["StackStatus"] == _UNDER_REVIEW:
+                continue  # a change set that was never executed: there is no template
             if name in wanted or name.startswith(beginnings):
                 body = client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
                 template: Mapping[str, Any] = json.loads(body) if isinstance(body, str) else body
@@ -154,13 +157,12 @@ class AccountReader:
                 group = client.describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
             except client.exceptions.ResourceNotFoundException:
                 continue  # deleted since it was listed
-            scaling = group.get("scalingConfig") or {}
             found[name] = LiveNodeGroup(
                 name=name,
                 status=group["status"],
                 version=group.get("version", ""),
-                desired_size=scaling.get("desiredSize", 0),
-                max_size=scaling.get("maxSize", 0),
+                launch_template_version=(group.get("launchTemplate") or {}).get("version", ""),
+                desired_size=(group.get("scalingConfig") or {}).get("desiredSize", 0),
                 tags=group.get("tags") or {},
                 nodes=len(instances[name]),
                 running_in=frozenset(

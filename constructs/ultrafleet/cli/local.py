@@ -316,7 +316,7 @@ def _show(aws: "EmbeddedAws", environment: Environment) -> None:
 
 
 def _show_rested_on(environment: Environment) -> None:
-    """Print what the deployment took for true of AWS and nobody has verified, with source and confidence."""
+    """Print statements about AWS that the deployment rested on and that are not verified, each with its source."""
     found = rested_on(environment)
     if found:
         print("rested on, not verified on AWS:")
@@ -355,7 +355,7 @@ def _block(reservation: dict[str, Any] | None) -> str:
 
 
 def _show_orphans(aws: "EmbeddedAws", assembly: Path) -> None:
-    """Print stacks that the app no longer has: they stay, here as in AWS, until somebody deletes them."""
+    """Print stacks that the app no longer has: they stay, here as in AWS, until they are deleted by name."""
     for orphan in aws.dispatch("orphans", stacks=[stack.name for stack in read_assembly(assembly)]):
         groups = ", ".join(f"{name} with {nodes} nodes" for name, nodes in orphan["node_groups"].items())
         name = orphan["stack"]

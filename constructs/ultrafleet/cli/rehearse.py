@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ultrafleet.rehearsal.scenarios.outcome import BlockOutcome, HandOver
     from ultrafleet.rehearsal.scenarios.scenario import Scenario
 
-_WIDTH = 140
+_WIDTH = 150
 
 
 def rehearse(
@@ -123,7 +123,7 @@ def _show(scenario: "Scenario", blocks: "list[BlockOutcome]") -> None:
     )
     left = {"node group", "drained"}
     for column in (
-        "node group", "up after", "not whole", "drained", "before reclaim", "node-hours paid", "used", "taken by EKS",
+        "node group", "up after", "not whole", "drained", "before reclaim", "node-hours paid", "used", "by EKS",
         "reclaimed",
     ):  # fmt: skip
         table.add_column(column, justify="left" if column in left else "right", no_wrap=True)

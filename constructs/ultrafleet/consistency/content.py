@@ -81,8 +81,8 @@ class Content:
         return found
 
     def pools_with(self, labels: Mapping[str, str]) -> list[PoolNodes]:
-        """Pools whose nodes have all of these labels."""
-        return [pool for pool in self.pools if labels.items() <= pool.labels.items()]
+        """Pools whose nodes may have all of these labels."""
+        return [pool for pool in self.pools if pool.may_have(labels)]
 
 
 def _pods(manifest: Manifest, content: Content) -> Iterator[PodUse]:

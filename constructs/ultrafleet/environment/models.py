@@ -173,6 +173,8 @@ class Environment(Settings):
         _check_unique("network.subnets", [subnet.name for subnet in self.network.subnets])
         _check_unique("capacity_reservations", [item.name for item in self.capacity_reservations])
         _check_unique("pools", [pool.name for pool in self.pools])
+        blocks = [block.node_group(pool.name) for pool in self.pools for block in pool.capacity_blocks]
+        _check_unique("node groups", [*blocks, *(pool.name for pool in self.pools if not pool.blocks)])
         for subnet in self.network.subnets:
             if region_of_zone(subnet.availability_zone) != self.region:
                 raise FleetError(
@@ -285,7 +287,7 @@ class Environment(Settings):
                         got=f"capacity reservation {pool.capacity_reservation!r}",
                         expected=f"one of {', '.join(sorted(known)) or '(none)'}",
                     )
-                use(pool.capacity_reservation, pool.name)
+                use(reservation.capacity_reservation_id or pool.capacity_reservation, pool.name)
 
 
 def _check_unique(where: str, names: list[str]) -> None:

@@ -7,6 +7,7 @@ from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL, pool_labels
 from ultrafleet.kubernetes.taint import Taint, accelerator_resource, accelerator_taint
 from ultrafleet.layout import Interface
+from ultrafleet.rules.names import node_group_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +92,23 @@ class PoolNodes:
     def label_keys(self) -> frozenset[str]:
         """Keys of the labels on its nodes, with the one that names the UltraServer."""
         return frozenset(self.labels) | ({ULTRASERVER_LABEL} if self.ultraserver_type is not None else frozenset())
+
+    def may_have(self, labels: Mapping[str, str]) -> bool:
+        """True if a node of the pool may have all of these labels: one of its UltraServers the one that names it.
+
+        Args:
+            labels: labels that nodes are selected by.
+        """
+        others = {key: value for key, value in labels.items() if key != ULTRASERVER_LABEL}
+        named = labels.get(ULTRASERVER_LABEL, self.labels.get(ULTRASERVER_LABEL))
+        return others.items() <= self.labels.items() and (named is None or self._is_named(named))
+
+    def _is_named(self, ultraserver: str) -> bool:
+        """True if an UltraServer of the pool may have the name: that of a block's node group, or of an existing one."""
+        if ULTRASERVER_LABEL in self.labels:
+            return self.labels[ULTRASERVER_LABEL] == ultraserver
+        of_block = ultraserver == self.pool_name or ultraserver.startswith(node_group_name(self.pool_name, "cr-"))
+        return self.ultraserver_type is not None and of_block
 
     @property
     def accelerators_per_node(self) -> int:

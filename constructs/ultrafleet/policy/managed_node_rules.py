@@ -28,6 +28,10 @@ def _of(group: NodeGroup, launch: Launch) -> Iterator[Problem]:
         yield from must_not_be_stated(logical_id, key, launch.get(key), message)
     if any(isinstance(item, Mapping) and item.get("SubnetId") is not None for item in launch.interfaces):
         yield Problem(logical_id, "an interface states SubnetId, expected the node group's Subnets alone: remove it")
+    if launch.market == "spot":
+        yield Problem(
+            logical_id, "MarketType is spot for a managed node group, expected none: state CapacityType SPOT there"
+        )
     yield from _one_of(group, launch, "InstanceTypes", "InstanceType")
     if launch.get("InstanceType") is None and launch.is_for_block:
         yield Problem(

@@ -1,5 +1,6 @@
 """Rules of groups of nodes: capacity, image, subnet, size."""
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -199,7 +200,29 @@ def _zone(template: Template) -> Iterator[Problem]:
                     )
 
 
+def _sizes(template: Template) -> Iterator[Problem]:
+    for group in groups(template, NODE_GROUP, AUTO_SCALING_GROUP):
+        names = ("MinSize", "DesiredSize" if group.is_managed else "DesiredCapacity", "MaxSize")
+        path = ("ScalingConfig",) if group.is_managed else ()
+        stated = [(name, size) for name in names if (size := as_int(group.resource.get(*path, name))) is not None]
+        for (small, less), (large, more) in itertools.combinations(stated, 2):
+            if less > more:
+                yield Problem(
+                    group.logical_id, f"{small} is {less} and {large} {more}, expected {small} at most that: change one"
+                )
+                break
+
+
 RULES = (
+    PolicyRule(
+        id="group-sizes",
+        number=54,
+        severity=Severity.ERROR,
+        protects_from="a group that is refused",
+        source=Source("EKS API reference, NodegroupScalingConfig; Auto Scaling API reference, CreateAutoScalingGroup"),
+        remedy="a least size, a desired one and a largest, in that order",
+        check=_sizes,
+    ),
     PolicyRule(
         id="capacity-type",
         number=16,

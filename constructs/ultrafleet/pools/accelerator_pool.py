@@ -16,7 +16,7 @@ from ultrafleet.pools.block_metadata import add_block_metadata, add_overlap_note
 from ultrafleet.pools.launch_template import on_demand_target
 from ultrafleet.pools.node_group import NodeGroupShape, block_node_groups
 from ultrafleet.pools.node_options import NodeOptions
-from ultrafleet.pools.node_pool import NodePool, PoolShape
+from ultrafleet.pools.node_pool import NodePool, PoolShape, validate_type
 from ultrafleet.rules.block_clock import lead_or_default
 from ultrafleet.rules.block_overlap import peak_instances, validate_nodes_of_blocks
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
@@ -83,6 +83,7 @@ class AcceleratorPool(NodePool):
         fabric: Fabric | None = None,
         options: NodeOptions | None = None,
     ) -> None:
+        validate_type(pool_name, "instance_type", instance_type, InstanceType)
         _validate_capacity(pool_name, instance_type, nodes, blocks, reservation, placement_group)
         _validate_schedule(pool_name, blocks, launch_template_version, drain_lead_minutes, hold=hold)
         if blocks:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from aws_cdk import aws_kms as kms
 
 from ultrafleet.catalog import Fabric, InstanceType
-from ultrafleet.catalog.limits import MAX_PODS_PER_NODE
+from ultrafleet.catalog.limits import MAX_PODS_PER_NODE, TAINTS_PER_NODE_GROUP
 from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.taint import Taint
@@ -88,6 +88,13 @@ class NodeOptions:
                 got=f"maxPods {self.kubelet_config['maxPods']}",
                 expected="none",
                 remedy="pass max_pods, which the IP budget reads too",
+            )
+        if self.taints is not None and len(self.taints) > TAINTS_PER_NODE_GROUP.value:
+            raise FleetError(
+                path="taints",
+                got=f"{len(self.taints)} taints",
+                expected=f"at most {TAINTS_PER_NODE_GROUP.value}, which EKS takes for a node group",
+                remedy="pass fewer",
             )
         validate_node_labels(self.labels)
         validate_root_volume_gib(self.root_volume_gib)

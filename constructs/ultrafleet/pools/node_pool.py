@@ -68,6 +68,28 @@ def validate_pool_name(pool_name: str) -> None:
         )
 
 
+def validate_type(pool_name: str, argument: str, value: object, kind: type) -> None:
+    """Refuse a type that is no object of the catalog, such as its bare name or an `ec2.InstanceType`.
+
+    Args:
+        pool_name: name of the pool.
+        argument: name of the argument.
+        value: what was passed.
+        kind: the catalog's class.
+
+    Raises:
+        FleetError: it is an object of another class.
+    """
+    if not isinstance(value, kind):
+        name = repr(value) if isinstance(value, str) else "NAME"
+        raise FleetError(
+            path=f"{argument} of pool {pool_name}",
+            got=f"{value!r} ({type(value).__name__})" if isinstance(value, str) else f"of {type(value).__name__}",
+            expected=f"an {kind.__name__} of ultrafleet.catalog",
+            remedy=f"pass {kind.__name__}.of({name})",
+        )
+
+
 @jsii.implements(ec2.IConnectable)
 class NodePool(Construct):
     """Launch templates and managed node groups of one label, in one subnet; use `UltraServerPool` or `AcceleratorPool`.
@@ -222,7 +244,9 @@ def _validate(
             raise FleetError(
                 path=f"pool {pool_name}",
                 verb="has",
-                got=f"{group.size} nodes",
+                got="a number of nodes that is known at deployment only"
+                if is_token(group.size)
+                else f"{group.size} nodes",
                 expected=f"1 to {NODES_PER_NODE_GROUP.value}",
                 remedy="split it into several pools",
             )

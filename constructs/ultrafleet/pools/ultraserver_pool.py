@@ -12,7 +12,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.pools.block_metadata import add_block_metadata, add_overlap_note
 from ultrafleet.pools.node_group import block_node_groups
 from ultrafleet.pools.node_options import NodeOptions
-from ultrafleet.pools.node_pool import NodePool, PoolShape
+from ultrafleet.pools.node_pool import NodePool, PoolShape, validate_type
 from ultrafleet.rules.block_clock import lead_or_default
 from ultrafleet.rules.block_overlap import peak_instances
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
@@ -70,6 +70,7 @@ class UltraServerPool(NodePool):
         fabric: Fabric | None = None,
         options: NodeOptions | None = None,
     ) -> None:
+        validate_type(pool_name, "ultraserver_type", ultraserver_type, UltraServerType)
         validate_block_sequence(pool_name, blocks)
         for block in blocks:
             if block.ultraserver_type != ultraserver_type:

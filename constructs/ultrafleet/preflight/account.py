@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ultrafleet.rules.schedule_tags import LEAD_TAG, RESERVATION_TAG
+from ultrafleet.rules.schedule_tags import RESERVATION_TAG
 from ultrafleet.templates.node_group import NODE_GROUP
 
 
@@ -49,8 +49,8 @@ class LiveNodeGroup:
         name: name of the node group.
         status: such as `ACTIVE`.
         version: its Kubernetes version; "" where EKS says none.
+        launch_template_version: version of its launch template that its nodes run; "" where EKS says none.
         desired_size: nodes that it asks for.
-        max_size: nodes that it may have.
         tags: its tags, the block schedule's orders among them.
         nodes: instances that are starting or running.
         running_in: capacity reservations that they run in.
@@ -60,8 +60,8 @@ class LiveNodeGroup:
     name: str
     status: str = "ACTIVE"
     version: str = ""
+    launch_template_version: str = ""
     desired_size: int = 0
-    max_size: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
     nodes: int = 0
     running_in: frozenset[str] = frozenset()
@@ -72,12 +72,6 @@ class LiveNodeGroup:
         """Reservations that it follows or runs in."""
         followed = self.tags.get(RESERVATION_TAG)
         return self.running_in | ({followed} if followed else set())
-
-    @property
-    def drain_lead_minutes(self) -> int | None:
-        """Its drain lead; None without a tag that says one."""
-        lead = self.tags.get(LEAD_TAG, "")
-        return int(lead) if lead.isdecimal() else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,12 @@ from typing import Any
 
 from ultrafleet.environment import Environment
 from ultrafleet.preflight.account import LiveAccount, LiveStack, node_groups_of
-from ultrafleet.rules.block_clock import lead_or_default
 from ultrafleet.rules.capacity_block import CapacityBlock
 from ultrafleet.templates.assembly import AssemblyStack
 from ultrafleet.templates.schema_effects import effects_of_type
 from ultrafleet.templates.template_changes import ChangeAction, ResourceChange, TemplateChanges, template_changes
 
-_NEVER_MADE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS")
+_NEVER_MADE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
 """Statuses of stacks that never came about: the CDK CLI deletes them and begins anew."""
 
 
@@ -26,13 +25,11 @@ class PlannedBlock:
         pool: name of its pool.
         node_group: name of the node group that runs it.
         block: the block.
-        drain_lead_minutes: how long before its end the node group is emptied.
     """
 
     pool: str
     node_group: str
     block: CapacityBlock
-    drain_lead_minutes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,9 +131,6 @@ class Deployment:
                 pool=pool.name,
                 node_group=block.node_group(pool.name),
                 block=block,
-                drain_lead_minutes=lead_or_default(
-                    pool.drain_lead_minutes, ultraserver=block.ultraserver_type is not None
-                ),
             )
             for pool in self.environment.pools
             for block in pool.capacity_blocks

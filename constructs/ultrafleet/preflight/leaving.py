@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ultrafleet.preflight.account import LiveNodeGroup, node_groups_of
 from ultrafleet.preflight.deployment import Deployment, PlannedBlock
 from ultrafleet.preflight.finding import Finding, hazard, nodes, note, refused
-from ultrafleet.rules.schedule_tags import GROUP_TAG, SCHEDULE_TAG
+from ultrafleet.rules.schedule_tags import GROUP_TAG, RESERVATION_TAG, SCHEDULE_TAG
 from ultrafleet.templates.template_changes import ChangeAction
 
 _MIGRATION = "docs/migration.md keeps them"
@@ -74,9 +74,15 @@ def _left(deployment: Deployment, live: LiveNodeGroup) -> Iterator[Finding]:
         else f"aws eks delete-nodegroup --cluster-name {cluster} --nodegroup-name {live.name}"
     )
     shape = " (old shape, on a group of blocks: docs/migration.md)" if GROUP_TAG in live.tags else ""
+    undrained = (
+        f"; it has no tag {RESERVATION_TAG}, so the schedule doesn't empty it before EC2 takes its nodes"
+        if GROUP_TAG in live.tags and RESERVATION_TAG not in live.tags
+        else ""
+    )
     yield note(
         f"node group {live.name}{shape} is live with {nodes(live.nodes)} and the file no longer names it: a deployment "
-        f"leaves it and its nodes as they are, queues and reports don't count them; when they are done: {command}"
+        f"leaves it and its nodes as they are, queues and reports don't count them{undrained}; "
+        f"when they are done: {command}"
     )
 
 
@@ -88,9 +94,13 @@ def _on_the_same_block(deployment: Deployment, live: LiveNodeGroup, planned: Pla
     )
     if name in deployment.account.node_groups:
         return note(f"{text}: two node groups are on one block, delete {live.name} once its nodes are done")
+    then = (
+        f"{nodes(live.nodes)} stay in {live.name} and {name} fails to launch while they do"
+        if live.nodes
+        else f"the schedule asks for the nodes of the block in {live.name} and in {name}, and each gets some"
+    )
     return hazard(
         f"shared:{reservation}:{live.name}",
-        f"{text}: it looks like a rename, which AWS doesn't know; two node groups would be on one block, "
-        f"{nodes(live.nodes)} stay in {live.name} and {name} fails to launch while they do; keep the name, or set "
-        f"existing_node_group: {live.name} on the block",
+        f"{text}: it looks like a rename, which AWS doesn't know; two node groups would be on one block: {then}; keep "
+        f"the name, or set existing_node_group: {live.name} on the block",
     )

@@ -164,7 +164,13 @@ def _stated_size(planned: PlannedNodeGroup, live: LiveNodeGroup) -> Iterator[Fin
 
 
 def _other_orders(planned: PlannedNodeGroup, live: LiveNodeGroup) -> Iterator[Finding]:
-    """Orders to the block schedule that were changed by hand."""
+    """Launch template version and orders to the block schedule that were changed by hand."""
+    version, runs = str(_value(_old(planned), _VERSION, "")), live.launch_template_version
+    if version.isdecimal() and runs and runs != version:
+        yield note(
+            f"node group {live.name} runs launch template version {runs}, and its template says {version}: changed by "
+            "hand, a deployment leaves it, `cdk deploy --revert-drift` would roll its nodes"
+        )
     deployed = _old(planned).get("Tags") or {}
     for tag in (SCHEDULE_TAG, RESERVATION_TAG, LEAD_TAG):
         if tag in deployed and live.tags.get(tag) != deployed[tag]:

@@ -17,10 +17,8 @@ _UNDER_NODES: Final = frozenset(
         "AWS::EC2::SecurityGroup",
         "AWS::EC2::Subnet",
         "AWS::EC2::VPC",
-        "AWS::EKS::AccessEntry",
         _CLUSTER,
         "AWS::FSx::FileSystem",
-        "AWS::IAM::Role",
     }
 )
 """Types of which a resource that goes, or is made anew, is missed by nodes or by what runs on them."""
@@ -59,7 +57,7 @@ def stack_findings(deployment: Deployment) -> Iterator[Finding]:
 def _unclear(deployment: Deployment) -> Iterator[Finding]:
     """Answers that contradict each other: nodes may run that can't be seen."""
     account, cluster = deployment.account, deployment.environment.name
-    has_stack = f"{cluster}-cluster" in account.stacks
+    has_stack = any(update.name == f"{cluster}-cluster" and update.live for update in deployment.updates)
     if has_stack and not account.has_cluster:
         yield unclear(
             f"stack {cluster}-cluster exists and EKS has no cluster {cluster}: were it deleted, its stack would have "

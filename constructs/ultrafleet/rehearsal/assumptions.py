@@ -46,6 +46,10 @@ LAUNCH_RETRY: Final = timedelta(minutes=5)
 ROLL_GIVES_UP: Final = timedelta(minutes=60)
 """Time without a replacement after which EKS fails an update of a node group's version."""
 
+GROUPS_WORK: Final = "reservation-groups-work"
+"""Reading in which node groups and Local Zones take a group of reservations, as the EC2 guide's page on groups of
+blocks has it (cb-group, medium): the fleets of an earlier release, whose migration can be rehearsed so."""
+
 SIZES_MAY_BE_PARTIAL: Final = Assumption(
     id="sizes-may-be-partial",
     states="EKS creates a node group that states its minimum and maximum and no desired size, although its API "

@@ -26,6 +26,11 @@ class Refusal(ServiceException):
         self.rule = rule
 
 
+def refused(rule: RefusalRule, message: str) -> Refusal:
+    """Refusal by a rule, in the service's words."""
+    return Refusal(rule.code, message, rule=rule.id)
+
+
 def refuse_first(
     rules: Iterable[RefusalRule], reasons: Mapping[str, Callable[[Facts], str | None]], facts: Facts
 ) -> None:
@@ -42,7 +47,7 @@ def refuse_first(
     for rule in rules:
         message = reasons[rule.id](facts)
         if message is not None:
-            raise Refusal(rule.code, message, rule=rule.id)
+            raise refused(rule, message)
 
 
 class Actor(Protocol):
@@ -75,7 +80,7 @@ class SimulatedAccount:
         self.readings: set[str] = set()
         """Names of faults under which AWS is read in another way than `assumptions.py` says."""
         self.changes = 0
-        """Number of calls that may have changed something: a clock may skip work while it stays."""
+        """Number of calls and events that may have changed something: a clock may skip work while it stays."""
 
     def part(self, kind: type[Part], account_id: str, region: str) -> Part:
         """State of a service for an account and a region, created at first use as `kind(account, region)`."""

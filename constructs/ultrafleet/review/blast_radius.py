@@ -1,7 +1,7 @@
 """Blast radius of a change: pools that depend on it, their UltraServers, queues and teams."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ultrafleet.review.changes import Change
@@ -66,12 +66,21 @@ def _touched(compared: Comparison, what: tuple[str, ...], pools: Iterable[Pool])
     return Touched(
         what=what,
         pools=own,
-        ultraservers=sum(
-            total([pool for pool in own if pool.identity == identity], compared.as_of).ultraservers
-            for identity in dict.fromkeys(pool.identity for pool in own)
-        ),
+        ultraservers=_ultraservers(compared, own),
         queues=tuple(sorted({queue for side in users for queue in side.queues})),
         teams=tuple(sorted({team for side in users for team in side.teams})),
+    )
+
+
+def _ultraservers(compared: Comparison, groups: Sequence[Pool]) -> int:
+    """UltraServers of the pools at once, at most: as they will be, or as they are where the head has none of them."""
+    staying = compared.head_fleet.by_key()
+    of_pools: dict[tuple[str, str], list[Pool]] = defaultdict(list)
+    for group in groups:
+        of_pools[group.identity].append(group)
+    return sum(
+        total([group for group in own if group.key in staying] or own, compared.as_of).ultraservers
+        for own in of_pools.values()
     )
 
 

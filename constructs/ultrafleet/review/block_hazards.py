@@ -56,14 +56,16 @@ def _end(block: BlockWindow) -> str:
 
 
 def _over(compared: Comparison) -> Iterator[Occurrence]:
+    finished = set()
     for last in _last_blocks(compared):
         if last.left <= timedelta(0):
+            finished.add(last.groups[0].identity)
             yield last.told(
                 f"its last block has ended ({_end(last.block)}): it stays empty, add a block or remove the pool"
             )
     known = {name for pool in compared.base_fleet.pools for name in pool.reservations}
     for pool in compared.head_fleet.pools:
-        for window in pool.windows:
+        for window in pool.windows if pool.identity not in finished else ():
             if window.capacity_reservation_id not in known and window.end <= compared.as_of:
                 yield of_pool(pool, f"the block that it newly has is over ({_end(window)}): leave it out")
 

@@ -8,7 +8,7 @@ from ultrafleet.review.changes import Change
 from ultrafleet.review.comparison import ChangedResource, Comparison
 from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_change, of_pool, used_by
 from ultrafleet.review.pool_change import PoolChange, of_pools
-from ultrafleet.review.workloads import MANIFESTS, items_of
+from ultrafleet.review.workloads import MANIFESTS, items_of, quotas
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.template_changes import ChangeAction
 
@@ -87,6 +87,18 @@ def _queue_lost(pool: PoolChange) -> Iterator[Occurrence]:
         yield of_pool(pool.after, message)
 
 
+def _queue_quota(compared: Comparison) -> Iterator[Occurrence]:
+    before = quotas(compared.base, compared.base_fleet)
+    for (cluster, queue), (quota, have) in quotas(compared.head, compared.head_fleet).items():
+        was = before.get((cluster, queue), (0, 0))
+        if quota > have and was != (quota, have):
+            yield Occurrence(
+                subject=f"{cluster}/{queue}",
+                message=f"cluster queue {queue} may give out {quota} accelerators, and the blocks of its pools have "
+                f"{have} at once, at most: jobs above that are admitted and wait for nodes; lower its nominalQuota",
+            )
+
+
 RULES: Final = (
     HazardRule(
         id="cluster-removed",
@@ -125,5 +137,13 @@ RULES: Final = (
         source=Source("Kueue documentation, resource flavors"),
         remedy="change the flavor's node labels with the pool's labels",
         check=of_pools(_queue_lost),
+    ),
+    HazardRule(
+        id="queue-quota",
+        level=Level.NOTICE,
+        protects_from="jobs that are admitted and wait for nodes which no block holds",
+        source=Source("Kueue documentation, cluster queue: nominalQuota is what may be admitted, whatever runs"),
+        remedy="change the queue's quota with its pools' blocks",
+        check=_queue_quota,
     ),
 )

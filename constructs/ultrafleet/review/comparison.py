@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, time
 from functools import cached_property
 
 from ultrafleet.review.changes import Change, StackChange, changes_between
-from ultrafleet.review.fleet import Fleet, Key, Pool, fleet_of, matched
+from ultrafleet.review.fleet import Fleet, Key, Pool, matched
+from ultrafleet.review.fleet_reading import fleet_of
 from ultrafleet.review.graph import Dependents
 from ultrafleet.review.workloads import Users, users_of_pools
 from ultrafleet.templates.revision import Revision

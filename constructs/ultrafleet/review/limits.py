@@ -12,9 +12,9 @@ from typing import Final
 
 from ultrafleet.catalog import CapacityBlockRules
 from ultrafleet.errors import FleetError
-from ultrafleet.layout import Interface
 from ultrafleet.policy.limit_rules import MAX_BYTES, MAX_NODE_GROUPS, MAX_NODES, MAX_RESOURCES, MOST_NODE_GROUPS
-from ultrafleet.review.fleet import Fleet, Key, cluster_name
+from ultrafleet.review.fleet import Fleet, Key, Pool
+from ultrafleet.review.fleet_reading import cluster_name
 from ultrafleet.review.totals import at_peak
 from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES, NodeIpDemand, PoolIpDemand, node_ip_demand, subnet_ip_budget
 from ultrafleet.templates.block_metadata import BlockWindow
@@ -42,6 +42,7 @@ class Limit:
         before: used; None where it is new.
         after: used; None where it goes.
         most: the limit, as it will be.
+        is_changed: whether its use, or the limit, changes.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Limit:
     before: int | None
     after: int | None
     most: int
+    is_changed: bool
 
     @property
     def left(self) -> int:
@@ -63,7 +65,7 @@ class Limit:
 
 def limits(base: Revision, base_fleet: Fleet, head: Revision, head_fleet: Fleet) -> list[Limit]:
     """Limits whose use changes, or of which most is used: the nearest first."""
-    before, after = dict(_usage(base, base_fleet)), dict(_usage(head, head_fleet))
+    before, after = dict(_usage(base, base_fleet, base)), dict(_usage(head, head_fleet, base))
     found = []
     for name, where in dict.fromkeys((*after, *before)):
         was, now = before.get((name, where)), after.get((name, where))
@@ -73,13 +75,14 @@ def limits(base: Revision, base_fleet: Fleet, head: Revision, head_fleet: Fleet)
             before=was[0] if was else None,
             after=now[0] if now else None,
             most=(now or was or (0, 0))[1],
+            is_changed=was != now,
         )
-        if was != now or limit.is_near:
+        if limit.is_changed or limit.is_near:
             found.append(limit)
     return sorted(found, key=lambda limit: (-(limit.after or 0) / max(1, limit.most), limit.name, limit.where))
 
 
-def _usage(revision: Revision, fleet: Fleet) -> Iterator[tuple[tuple[str, str], tuple[int, int]]]:
+def _usage(revision: Revision, fleet: Fleet, earlier: Revision) -> Iterator[tuple[tuple[str, str], tuple[int, int]]]:
     node_groups = Counter(pool.cluster for pool in fleet.pools if pool.is_elsewhere)
     of_groups: dict[str, int] = {}
     for stack, template in revision.stacks.items():
@@ -106,7 +109,7 @@ def _usage(revision: Revision, fleet: Fleet) -> Iterator[tuple[tuple[str, str], 
     if single:
         most = CapacityBlockRules.MAX_INSTANCES_ON_A_DATE
         yield ("instances on blocks on one date", "the organisation"), (single, most)
-    yield from _addresses(revision, fleet)
+    yield from _addresses(revision, fleet, earlier)
 
 
 def _largest(
@@ -137,48 +140,58 @@ class _Use:
     pods: int | None
 
 
-def _addresses(revision: Revision, fleet: Fleet) -> Iterator[tuple[tuple[str, str], tuple[int, int]]]:
+def _addresses(
+    revision: Revision, fleet: Fleet, earlier: Revision
+) -> Iterator[tuple[tuple[str, str], tuple[int, int]]]:
     """Addresses of the subnets that templates make, at full size of the groups in them that run at the same time."""
     stacks = {id(template): stack for stack, template in revision.stacks.items()}
-    uses: dict[Key, list[_Use]] = defaultdict(list)
-    cidrs: dict[Key, str] = {}
-    names: dict[Key, str] = {}
     pools = fleet.by_key()
-    for stack, template in revision.stacks.items():
-        for group in groups(template):
-            nodes = as_int(group.max_size)
-            subnet = template.referred(group.subnets[0]) if len(group.subnets) == 1 else None
-            layout = group.launch.layout if group.launch is not None else None
-            if nodes is None or subnet is None or not isinstance(layout, list):
-                continue
-            key = (stacks[id(subnet.template)], subnet.logical_id)
-            cidrs[key] = str(subnet.get("CidrBlock"))
-            names[key] = _name(subnet)
-            demand, pods = _demand(group, nodes, layout)
+    uses: dict[Key, list[_Use]] = defaultdict(list)
+    for stack, group in _groups(revision):
+        subnet = group.template.referred(group.subnets[0]) if len(group.subnets) == 1 else None
+        demand = _demand(group)
+        if demand is not None and subnet is not None:
             pool = pools.get((stack, group.logical_id))
             of_pool = (pool.identity, pool.windows) if pool is not None else ((stack, group.logical_id), ())
-            uses[key].append(_Use(*of_pool, demand, pods))
-            uses[key] += [
-                _Use(other.identity, other.windows, replace(demand, nodes=other.nodes or 0), pods)
-                for other in fleet.pools
-                if pool is not None and other.is_elsewhere and other.launch_template == pool.launch_template
-            ]
-    for key, cidr in cidrs.items():
-        name = f"{key[0]}/{names[key]}"
-        together = _at_once(uses[key], fleet.as_of)
-        try:
-            if all(use.pods is not None for use in together):
-                demands = tuple(use.demand for use in together)
-                budget = subnet_ip_budget(subnet_name=name, cidr=cidr, demands=demands)
-                yield ("IPs", name), (budget.used, budget.usable)
-            else:  # the pods that a node takes aren't stated: at least its interfaces have an address
-                used = sum(use.demand.nodes * use.demand.per_node.ip_interfaces for use in together)
-                yield (
-                    ("IPs, without pods", name),
-                    (used, ipaddress.IPv4Network(cidr).num_addresses - RESERVED_ADDRESSES),
-                )
-        except (FleetError, ValueError):
-            continue  # known at deployment, or IPv6
+            uses[stacks[id(subnet.template)], subnet.logical_id].append(_Use(*of_pool, *demand))
+    for pool in fleet.pools:
+        if pool.is_elsewhere and len(pool.subnets) == 1 and (demand := _demand_like(pool, revision, earlier)):
+            whole = replace(demand[0], nodes=pool.nodes or 0)
+            uses[pool.subnets[0]].append(_Use(pool.identity, pool.windows, whole, demand[1]))
+    for (stack, logical_id), own in uses.items():
+        subnet = revision.stacks[stack].resources.get(logical_id) if stack in revision.stacks else None
+        if subnet is not None:
+            yield from _of_subnet(stack, subnet, _at_once(own, fleet.as_of))
+
+
+def _groups(revision: Revision) -> Iterator[tuple[str, NodeGroup]]:
+    return ((stack, group) for stack, template in revision.stacks.items() for group in groups(template))
+
+
+def _demand_like(pool: Pool, *revisions: Revision) -> tuple[PoolIpDemand, int | None] | None:
+    """Demand of a group that no template makes: that of one with its launch template, here or before."""
+    for stack, group in (found for revision in revisions for found in _groups(revision)):
+        launch = group.launch.resource.logical_id if group.launch is not None else None
+        if pool.launch_template == (stack, launch):
+            return _demand(group)
+    return None
+
+
+def _of_subnet(
+    stack: str, subnet: Resource, together: Sequence[_Use]
+) -> Iterator[tuple[tuple[str, str], tuple[int, int]]]:
+    name, cidr = f"{stack}/{_name(subnet)}", str(subnet.get("CidrBlock"))
+    try:
+        if all(use.pods is not None for use in together):
+            demands = tuple(use.demand for use in together)
+            budget = subnet_ip_budget(subnet_name=name, cidr=cidr, demands=demands)
+            yield ("IPs", name), (budget.used, budget.usable)
+        else:  # the pods that a node takes aren't stated: at least its interfaces have an address
+            used = sum(use.demand.nodes * use.demand.per_node.ip_interfaces for use in together)
+            usable = ipaddress.IPv4Network(cidr).num_addresses - RESERVED_ADDRESSES
+            yield ("IPs, without pods", name), (used, usable)
+    except (FleetError, ValueError):
+        return  # known at deployment, or IPv6
 
 
 def _at_once(uses: Sequence[_Use], as_of: datetime) -> list[_Use]:
@@ -201,7 +214,12 @@ def _name(subnet: Resource) -> str:
     return named if named and "${" not in named else subnet.logical_id
 
 
-def _demand(group: NodeGroup, nodes: int, layout: list[Interface]) -> tuple[PoolIpDemand, int | None]:
+def _demand(group: NodeGroup) -> tuple[PoolIpDemand, int | None] | None:
+    """Addresses that a group takes at full size, and the pods of a node; None where that isn't known."""
+    nodes = as_int(group.max_size)
+    layout = group.launch.layout if group.launch is not None else None
+    if nodes is None or not isinstance(layout, list):
+        return None
     with_address = sum(interface.interface_type != "efa-only" for interface in layout)
     pods = _max_pods(group.launch.get("UserData") if group.launch is not None else None)
     kind = group.types[0] if group.types else None

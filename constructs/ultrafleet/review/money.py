@@ -17,6 +17,7 @@ class BlockCost:
         usd_remaining: from a day to the end of each block.
         price_dates: days or months of the prices.
         without_price: pools without a known price: those that aren't on blocks, and types without a public price.
+        unpriced_blocks: those of them that are on blocks.
         without_end: pools on blocks whose templates don't say when the blocks end.
     """
 
@@ -24,6 +25,7 @@ class BlockCost:
     usd_remaining: float
     price_dates: tuple[str, ...]
     without_price: tuple[str, ...]
+    unpriced_blocks: tuple[str, ...]
     without_end: tuple[str, ...]
 
 
@@ -34,6 +36,11 @@ def cost(fleet: Fleet, as_of: datetime) -> BlockCost:
         usd_remaining=sum(usd_remaining(pool, as_of) or 0.0 for pool in fleet.pools),
         price_dates=tuple(sorted({pool.price_date for pool in fleet.pools if pool.price_date})),
         without_price=tuple(title for (_, title), one in fleet.totals.items() if one.usd_per_hour is None),
+        unpriced_blocks=tuple(
+            title
+            for (place, title), one in fleet.totals.items()
+            if one.usd_per_hour is None and any(group.on_blocks for group in fleet.whole_pools[place, title])
+        ),
         without_end=_titles(pool for pool in fleet.pools if pool.usd_per_hour is not None and not pool.windows),
     )
 

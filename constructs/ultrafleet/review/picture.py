@@ -92,14 +92,18 @@ class _Box:
 
 
 def picture(pools: Sequence[MarkedPool], theme: Theme) -> str:
-    """The fleet as SVG: a box for each pool, its racks in it, and a sign for how it fares."""
+    """The fleet as SVG: a box for each pool with its racks and state, a line for a cluster that stays as it is."""
     by_cluster: dict[str, list[MarkedPool]] = defaultdict(list)
     for one in pools:
         by_cluster[f"cluster {one.pool.cluster}"].append(one)
     if len(by_cluster) > _MOST_CLUSTERS:
         by_cluster = {f"{len(by_cluster):,} clusters": list(pools)}
     most = MOST_BOXES // max(1, len(by_cluster)) if len(pools) > MOST_BOXES else None
-    rows = {cluster: _boxes(own, most) for cluster, own in by_cluster.items()}
+    some_change = any(one.state is not State.UNCHANGED for one in pools)
+    rows: dict[str, list[_Box]] = {}
+    for cluster, own in by_cluster.items():
+        stays = some_change and all(one.state is State.UNCHANGED for one in own)
+        rows[f"{cluster}: {_pools_unchanged(len(own))}" if stays else cluster] = [] if stays else _boxes(own, most)
     heights = [_HEADING + -(-len(boxes) // _COLUMNS) * (_BOX_HEIGHT + _GAP) for boxes in rows.values()]
     height = 2 * _MARGIN + sum(heights) + _LEGEND
     palette = _PALETTES[theme]
@@ -116,6 +120,11 @@ def picture(pools: Sequence[MarkedPool], theme: Theme) -> str:
         top += used
     _legend(drawing, top, palette)
     return str(drawing.as_svg())
+
+
+def _pools_unchanged(count: int) -> str:
+    """`3 pools, unchanged`."""
+    return f"{count:,} pool{'' if count == 1 else 's'}, unchanged"
 
 
 def _boxes(pools: Sequence[MarkedPool], most: int | None) -> list[_Box]:

@@ -1,14 +1,14 @@
 """Pool before and after a change, with what happens to its group: the subject of the rules about pools."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from ultrafleet.review.changes import Change
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Pool
-from ultrafleet.review.hazard import Check, Occurrence
+from ultrafleet.review.hazard import Check, Level, Occurrence
 from ultrafleet.review.iam import text
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import is_true
@@ -100,6 +100,21 @@ def of_pools(check: Callable[[PoolChange], Iterator[Occurrence]]) -> Check:
                 yield from check(PoolChange(compared=compared, before=before, after=after, change=change))
 
     return of_all
+
+
+def of_running_pools(check: Callable[[PoolChange], Iterator[Occurrence]]) -> Check:
+    """Check of what takes running nodes: a notice for a pool whose blocks are over, on which none runs."""
+
+    def of_one(pool: PoolChange) -> Iterator[Occurrence]:
+        is_over = pool.before.is_over(pool.compared.as_of)
+        for found in check(pool):
+            if is_over:
+                message = f"{found.message}; its blocks are over, so that no node runs"
+                yield replace(found, message=message, level=Level.NOTICE)
+            else:
+                yield found
+
+    return of_pools(of_one)
 
 
 def shown(value: Any) -> str:  # noqa: ANN401 - JSON

@@ -9,7 +9,7 @@ from ultrafleet.policy.node_group_update_rules import MINIMAL, UPDATE_STRATEGY
 from ultrafleet.review.changes import Change
 from ultrafleet.review.fleet import racks
 from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_pool
-from ultrafleet.review.pool_change import PoolChange, of_pools, shown
+from ultrafleet.review.pool_change import PoolChange, of_pools, of_running_pools, shown
 from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP
@@ -249,7 +249,7 @@ RULES: Final = (
             "EKS user guide, managed node update behavior; CloudFormation user guide, UpdatePolicy attribute"
         ),
         remedy="deploy it while no job runs on the pool",
-        check=of_pools(_rolled),
+        check=of_running_pools(_rolled),
     ),
     HazardRule(
         id="pool-scaled-down",
@@ -257,7 +257,7 @@ RULES: Final = (
         protects_from="nodes that are terminated with the jobs on them because a size gets smaller",
         source=Source("EKS API reference, UpdateNodegroupConfig; Auto Scaling user guide, scale in", Confidence.MEDIUM),
         remedy="drain the nodes first",
-        check=of_pools(_scaled_down),
+        check=of_running_pools(_scaled_down),
     ),
     HazardRule(
         id="pool-resized",
@@ -270,7 +270,7 @@ RULES: Final = (
             also=(eks.source("eks/node-group/desired-size-removed"),),
         ),
         remedy="state no desired size, or change sizes while the pool is empty",
-        check=of_pools(_resized),
+        check=of_running_pools(_resized),
     ),
     HazardRule(
         id="pool-held",
@@ -278,7 +278,7 @@ RULES: Final = (
         protects_from="jobs that fail because the block schedule scales a pool on hold to zero",
         source=Source("decision record 6: the block schedule reads the tag within five minutes"),
         remedy="wait for the jobs to end before the pool is put on hold",
-        check=of_pools(_held),
+        check=of_running_pools(_held),
     ),
     HazardRule(
         id="schedule-orders",
@@ -286,7 +286,7 @@ RULES: Final = (
         protects_from="a block schedule that follows another block, drains earlier, or no longer scales the pool",
         source=Source("decision record 6: the block schedule reads the tags within five minutes"),
         remedy="give another block a node group of its own; change tags while the node group is empty",
-        check=of_pools(_orders),
+        check=of_running_pools(_orders),
     ),
     HazardRule(
         id="update-strategy",

@@ -70,11 +70,13 @@ def _leaving(compared: Comparison) -> Iterator[_Leaving]:
 def _old_shape(compared: Comparison) -> Iterator[Occurrence]:
     for one in _leaving(compared):
         if one.in_stack and not one.retained and not one.pool.is_elsewhere and one.successors:
+            starts = _next_start(one.pool, compared)
+            empty = f"; it is empty until {starts}, and nothing is lost before" if starts else ""
             yield of_pool(
                 one.pool,
                 f"its pool gets a node group for each block ({names(one.successors)}), and the node group of an "
                 f"earlier release, {one.pool.name}, is deleted with its nodes ({one.size}) unless it is orphaned from "
-                f"its stack first: {MIGRATION}",
+                f"its stack first: {MIGRATION}{empty}",
                 *one.successors,
             )
 
@@ -101,7 +103,7 @@ def _moved(compared: Comparison) -> Iterator[Occurrence]:
         fate = (
             "its node group runs outside of any stack, and stays: two node groups are on one block"
             if one.pool.is_elsewhere
-            else f"its node group is deleted, with its nodes ({one.size}), and the new one waits until they are gone"
+            else f"its node group is deleted, with its nodes ({one.size}), and the other waits until they are gone"
         )
         yield of_pool(one.pool, f"block {blocks} moves to {names(one.takers)}: {fate}; drain it first", *one.takers)
 
@@ -111,11 +113,17 @@ def _removed(compared: Comparison) -> Iterator[Occurrence]:
         pool, stack = one.pool, one.pool.key[0]
         if one.retained or pool.is_elsewhere or one.takers or one.successors:
             continue
-        if one.in_stack:
-            what = f"node group {pool.name} is deleted, with its nodes"
+        if one.in_stack and pool.may_run(compared.as_of):
             yield of_pool(
                 pool,
-                f"{what}: {one.size} are terminated with the workloads on them; drain it first{_paid(one)}",
+                f"node group {pool.name} is deleted, with its nodes: {one.size} are terminated with the workloads on "
+                f"them; drain it first{_paid(one)}",
+            )
+        elif one.in_stack:
+            yield of_pool(
+                pool,
+                f"node group {pool.name} is deleted, which has no nodes before its block starts at "
+                f"{_next_start(pool, compared)}: nothing launches into it{_paid(one)}",
             )
         elif pool.is_over(compared.as_of):
             yield of_pool(
@@ -130,6 +138,14 @@ def _removed(compared: Comparison) -> Iterator[Occurrence]:
                 f"its stack is no longer among the templates, and no deployment deletes a stack: {one.size} keep "
                 f"running and incur cost until you delete stack {stack}, which terminates them; drain the pool first",
             )
+
+
+def _next_start(pool: Pool, compared: Comparison) -> str | None:
+    """Moment at which the next block of a group starts; None while one may run."""
+    if pool.may_run(compared.as_of):
+        return None
+    starts = min(window.start for window in pool.windows if window.end > compared.as_of)
+    return f"{starts:%Y-%m-%d %H:%M} UTC"
 
 
 def _paid(one: _Leaving) -> str:

@@ -1,19 +1,17 @@
 """Sections of a review, in Markdown, the most important first."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Final
 
 from ultrafleet.policy import Finding, Severity
-from ultrafleet.review.fleet import Pool
+from ultrafleet.review.fleet_sections import MOST_SUBJECTS, blocks, both, fleet, pools
 from ultrafleet.review.hazard import Level
 from ultrafleet.review.limits import Limit
 from ultrafleet.review.markdown import Section, code, safe, table
-from ultrafleet.review.money import block_usd_remaining
-from ultrafleet.review.pool_states import MarkedPool, State
+from ultrafleet.review.pool_states import State
 from ultrafleet.review.review import Review
-from ultrafleet.templates.block_metadata import BlockWindow
 
 MARKER: Final = "<!-- ultrafleet review -->"
 """First line of every review, by which a comment is found again."""
@@ -25,15 +23,6 @@ _LEVELS: Final = {
 }
 _SIGNS: Final = {Severity.ERROR: "🔴", Severity.WARNING: "🟠", Severity.UNKNOWN: "⚪"}
 _PLURALS: Final = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.UNKNOWN: "unknown"}
-_STATES: Final = {
-    State.HAZARD: "🔴 hazard",
-    State.REMOVED: "🔴 removed",
-    State.OVER: "⚪ removed, over",
-    State.ADDED: "🟢 added",
-    State.CHANGED: "🟡 changed",
-}
-_SUBJECTS: Final = 8
-"""Subjects of one hazard that are named; the others are in the sections about pools."""
 
 
 def sections(review: Review, pictures: tuple[str, str] | None = None) -> list[Section]:
@@ -46,9 +35,9 @@ def sections(review: Review, pictures: tuple[str, str] | None = None) -> list[Se
     return [
         Section(title="", lead=tuple(_head(review))),
         Section(title="Hazards", lines=tuple(_hazards(review))),
-        Section(title="Fleet", lead=tuple(_fleet(review, pictures))),
-        *_pools(review),
-        *_blocks(review),
+        Section(title="Fleet", lead=tuple(fleet(review, pictures))),
+        *pools(review),
+        *blocks(review),
         *_policy(review),
         *_acknowledged(review),
         *_limits(review),
@@ -92,138 +81,10 @@ def _hazards(review: Review) -> Iterator[str]:
         for hazard in own:
             together[hazard.kind, hazard.message].append(hazard.subject)
         for (kind, message), subjects in together.items():
-            shown = ", ".join(code(subject) for subject in subjects[:_SUBJECTS])
-            more = f" and {len(subjects) - _SUBJECTS:,} more" if len(subjects) > _SUBJECTS else ""
+            shown = ", ".join(code(subject) for subject in subjects[:MOST_SUBJECTS])
+            more = f" and {len(subjects) - MOST_SUBJECTS:,} more" if len(subjects) > MOST_SUBJECTS else ""
             yield f"- **{kind}** {shown}{more}: {safe(message)}"
         yield ""
-
-
-def _fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
-    compared, (was, now) = review.compared, review.costs
-    before, after = compared.base_fleet, compared.head_fleet
-    rows = [
-        ("UltraServers", before.ultraservers, after.ultraservers),
-        ("accelerators", before.accelerators, after.accelerators),
-        ("nodes at full size", before.nodes, after.nodes),
-    ]
-    sure = not any(pool.nodes is None for pool in (*before.pools, *after.pools))
-    counted = [(name, *_counted(old, new, 0, sure=sure)) for name, old, new in rows]
-    months = ", ".join(sorted({*was.price_dates, *now.price_dates}))
-    per_hour = f"USD per hour for capacity blocks{f' (prices of {months})' if months else ''}"
-    money = [
-        (per_hour, was.usd_per_hour, now.usd_per_hour, 2),
-        (f"USD from {compared.day} to the end of the blocks", was.usd_remaining, now.usd_remaining, 0),
-    ]
-    ends = sure and not was.without_end and not now.without_end
-    counted += [(name, *_counted(old, new, digits, sure=sure if digits else ends)) for name, old, new, digits in money]
-    yield from table(("", "before", "after", ""), counted, right=(1, 2, 3))
-    notes = (
-        ("not on a capacity block, no published price, or not a whole UltraServer", now.without_price),
-        ("no end of their block in a template", now.without_end),
-        ("unknown number of accelerators", after.uncounted),
-    )
-    stated = [f"{_titles(titles)} ({what})" for what, titles in notes if titles]
-    if stated:
-        yield f"\nNot counted: {'; '.join(stated)}."
-    if after.elsewhere:
-        yield f"\nCounted by their block metadata, made by no template: {_titles(after.elsewhere)}."
-    strays = tuple(dict.fromkeys((*before.strays, *after.strays)))
-    if strays:
-        yield f"\n⚠ Block metadata that can't be read, or matches no pool or reservation: {_titles(strays)}."
-    if pictures is not None and review.pools:
-        light, dark = pictures
-        yield f'\n<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
-        yield f'<img alt="The fleet, with changed pools marked" src="{light}"></picture>'
-
-
-def _counted(before: float, after: float, digits: int, *, sure: bool) -> tuple[str, str, str]:
-    """A number before and after, and the difference, where no pool's size is left to the deployment."""
-    difference = f"{after - before:+,.{digits}f}" if round(after - before, digits) else "="
-    known = (f"{before:,.{digits}f}", f"{after:,.{digits}f}", difference)
-    return known if sure else (f"{known[0]} + ?", f"{known[1]} + ?", "?")
-
-
-def _titles(titles: tuple[str, ...]) -> str:
-    shown = ", ".join(code(title) for title in titles[:_SUBJECTS])
-    return shown if len(titles) <= _SUBJECTS else f"{shown} and {len(titles) - _SUBJECTS:,} more"
-
-
-def _pools(review: Review) -> Iterator[Section]:
-    """A table of the pools that change."""
-    rows = [_pool(one) for one in review.pools if one.state is not State.UNCHANGED]
-    if rows:
-        columns = ("pool", "", "type", "nodes", "UltraServers", "USD per hour")
-        head, rule, *lines = table(columns, rows, right=(3, 4, 5))
-        yield Section(title="Changed pools", lead=(head, rule), lines=tuple(lines))
-
-
-def _pool(one: MarkedPool) -> tuple[str, ...]:
-    sides = (one.before, one.after)
-    return (
-        code(one.title),
-        _STATES[one.state],
-        _both(["" if side is None else ", ".join(side.instance_types) for side in sides]),
-        _both(["" if side is None else "?" if side.nodes is None else str(side.nodes) for side in sides]),
-        _both(["" if side is None else side.racks for side in sides]),
-        _both(["" if side is None else _usd(side.usd_per_hour, 2) for side in sides]),
-    )
-
-
-def _both(values: Sequence[str]) -> str:
-    before, after = values
-    if before == after or not before:
-        return after
-    return f"{before} → {after}" if after else f"~~{before}~~"
-
-
-def _usd(value: float | None, digits: int) -> str:
-    return "?" if value is None else f"{value:,.{digits}f}"
-
-
-def _blocks(review: Review) -> Iterator[Section]:
-    """A table of the blocks of changed pools: which are new, when they run, and what remains of their price."""
-    rows = []
-    for one in review.pools:
-        sides = [_windows(review, groups) for groups in (one.of_base, one.of_head)]
-        if one.state is State.UNCHANGED and sides[0] == sides[1]:
-            continue
-        for block in dict.fromkeys((*sides[0], *sides[1])):
-            was, now = sides[0].get(block), sides[1].get(block)
-            shown = [_both([side[0][place] if side is not None else "" for side in (was, now)]) for place in range(3)]
-            rows.append((code(block), _block_state(review, was, now), code(one.title), *shown))
-    if rows:
-        title = "Capacity blocks of changed pools"
-        columns = ("block", "", "pool", "runs (UTC)", "nodes", f"USD remaining from {review.compared.day}")
-        head, rule, *lines = table(columns, rows, right=(4, 5))
-        yield Section(title=title, lead=(head, rule), lines=tuple(lines))
-
-
-_Block = tuple[tuple[str, str, str], BlockWindow]
-"""Cells of a block: when it runs, its nodes, what remains of its price; and its window."""
-
-
-def _block_state(review: Review, was: _Block | None, now: _Block | None) -> str:
-    """`new`, `removed`, `over`, or nothing."""
-    is_over = all(side[1].end <= review.compared.as_of for side in (was, now) if side is not None)
-    if now is None:
-        return "⚪ removed, over" if is_over else "🔴 removed"
-    over = "over" if is_over else ""
-    return f"🟢 new{', over' if is_over else ''}" if was is None else f"⚪ {over}" if over else ""
-
-
-def _windows(review: Review, groups: Sequence[Pool]) -> dict[str, _Block]:
-    return {
-        window.capacity_reservation_id: (
-            (
-                f"{window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M}",
-                "?" if (nodes := window.instances or group.nodes) is None else str(nodes),
-                _usd(block_usd_remaining(group, window, review.compared.as_of), 0),
-            ),
-            window,
-        )
-        for group in groups
-        for window in group.windows
-    }
 
 
 def _policy(review: Review) -> Iterator[Section]:
@@ -263,14 +124,21 @@ def _limits(review: Review) -> Iterator[Section]:
             _left(limit),
         )
         for limit in review.limits
+        if limit.is_changed
     ]
-    if rows:
-        head, rule, *lines = table(("limit", "used", "of", "left"), rows, right=(1, 2, 3))
-        yield Section(title="Limits", lead=(head, rule), lines=tuple(lines))
+    near = [
+        f"{limit.name} {code(limit.where) if limit.where else ''}".strip() + f" ({limit.after:,} of {limit.most:,})"
+        for limit in review.limits
+        if not limit.is_changed
+    ]
+    if rows or near:
+        lines = table(("limit", "used", "of", "left"), rows, right=(1, 2, 3)) if rows else []
+        kept = ["", f"Near, and unchanged: {_few(near)}."] if near else []
+        yield Section(title="Limits", lead=tuple(lines[:2]), lines=(*lines[2:], *kept))
 
 
 def _used(limit: Limit) -> str:
-    return _both(["" if value is None else f"{value:,}" for value in (limit.before, limit.after)])
+    return both(["" if value is None else f"{value:,}" for value in (limit.before, limit.after)])
 
 
 def _left(limit: Limit) -> str:
@@ -298,8 +166,8 @@ def _touched(review: Review) -> Iterator[Section]:
 
 
 def _few(names: list[str]) -> str:
-    shown = ", ".join(names[:_SUBJECTS])
-    return shown if len(names) <= _SUBJECTS else f"{shown} and {len(names) - _SUBJECTS:,} more"
+    shown = ", ".join(names[:MOST_SUBJECTS])
+    return shown if len(names) <= MOST_SUBJECTS else f"{shown} and {len(names) - MOST_SUBJECTS:,} more"
 
 
 def _changes(review: Review) -> Iterator[Section]:

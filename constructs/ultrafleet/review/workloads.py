@@ -5,13 +5,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ultrafleet.review.fleet import Fleet, Key, Pool, cluster_name
+from ultrafleet.review.fleet import Fleet, Key, Pool
+from ultrafleet.review.fleet_reading import cluster_name
 from ultrafleet.templates.intrinsics import text_of
+from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.revision import Revision
 from ultrafleet.templates.template import Resource
 
 MANIFESTS: Final = ("Custom::AWSCDK-EKS-KubernetesResource", "Custom::AWSCDK-EKS-KubernetesPatch")
 """Resources by which the CDK brings objects into a cluster."""
+
+_ACCELERATORS: Final = ("nvidia.com/gpu", "aws.amazon.com/neuron")
+"""Resources that count accelerators (NVIDIA and Neuron device plugins, high)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,41 @@ def _users(pool: Pool, objects: list[tuple[str, Mapping[str, Any]]]) -> Users:
         if item.get("kind") == "LocalQueue" and item.get("spec", {}).get("clusterQueue") in queues
     }
     return Users(queues=frozenset(queues), teams=frozenset(teams))
+
+
+def quotas(revision: Revision, fleet: Fleet) -> dict[tuple[str, str], tuple[int, int]]:
+    """Accelerators that each cluster queue may give out, and those that its pools have at once, by cluster and queue.
+
+    Queues for whose pools either isn't known are left out.
+
+    Args:
+        revision: the templates.
+        fleet: their pools.
+    """
+    users = users_of_pools(revision, fleet)
+    found = {}
+    for cluster, item in _objects(revision):
+        if item.get("kind") != "ClusterQueue":
+            continue
+        name = _name(item)
+        of_queue = {pool.identity for pool in fleet.pools if pool.cluster == cluster and name in users[pool.key].queues}
+        have = [fleet.totals[identity].accelerators for identity in of_queue]
+        quota = _accelerator_quota(item.get("spec", {}))
+        if quota is not None and have and None not in have:
+            found[cluster, name] = (quota, sum(count or 0 for count in have))
+    return found
+
+
+def _accelerator_quota(spec: Mapping[str, Any]) -> int | None:
+    resources = [
+        resource
+        for group in spec.get("resourceGroups") or ()
+        for flavor in group.get("flavors") or ()
+        for resource in flavor.get("resources") or ()
+        if resource.get("name") in _ACCELERATORS
+    ]
+    counts = [as_int(resource.get("nominalQuota")) for resource in resources]
+    return None if not counts or None in counts else sum(count or 0 for count in counts)
 
 
 def _flavors(spec: Mapping[str, Any]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Self
 from ultrafleet.catalog import CapacityBlockRules, InstanceType, UltraServerType
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.rules.block_clock import validate_block_window
-from ultrafleet.rules.names import node_group_name
+from ultrafleet.rules.names import is_node_group_name, node_group_name
 from ultrafleet.rules.zones import validate_zone
 
 _RESERVATION_ID = re.compile(r"cr-[0-9a-f]{8,17}")
@@ -232,6 +232,13 @@ def _validate_node_group_settings(block: CapacityBlock) -> None:
             expected="0 or none",
             remedy="the block schedule raises the size when the block is active",
         )
+    if block.existing_node_group is not None and not is_node_group_name(block.existing_node_group):
+        raise FleetError(
+            path=f"existing_node_group of {where}",
+            got=repr(block.existing_node_group),
+            expected="the name of a node group: letters, digits, '-' and '_', with a letter or digit in front",
+            remedy="pass the name that `aws eks list-nodegroups` shows",
+        )
     if block.existing_node_group is not None and (version != 1 or block.initial_desired_size is not None):
         raise FleetError(
             path=where,
@@ -248,7 +255,8 @@ def validate_block_sequence(pool_name: str, blocks: Sequence[CapacityBlock]) -> 
     Blocks may overlap: each has a node group of its own, and while two of them run both are up.
 
     Raises:
-        FleetError: no block, one reservation twice, not in the order of their starts, or different things in them.
+        FleetError: no block, a reservation or a node group twice, not in the order of their starts, or different things
+            in them.
     """
     if not blocks:
         raise FleetError(
@@ -268,7 +276,15 @@ def validate_block_sequence(pool_name: str, blocks: Sequence[CapacityBlock]) -> 
                 expected="each once",
                 remedy="an extension keeps the id, so edit the end of the first",
             )
-        seen.add(block.capacity_reservation_id)
+        if block.node_group(pool_name) in seen:
+            raise FleetError(
+                path=f"pool {pool_name}",
+                verb="names",
+                got=f"node group {block.node_group(pool_name)} for two blocks",
+                expected="one block for each node group",
+                remedy="leave existing_node_group out of those that it doesn't run now",
+            )
+        seen |= {block.capacity_reservation_id, block.node_group(pool_name)}
     first = blocks[0]
     for earlier, later in itertools.pairwise(blocks):
         if later.start < earlier.start:

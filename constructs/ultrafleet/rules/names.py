@@ -10,6 +10,8 @@ _NAME: Final = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _CLUSTER_NAME_MAX: Final = CLUSTER_NAME_CHARACTERS.value
 _CLUSTER_NAME: Final = re.compile(rf"[0-9A-Za-z][A-Za-z0-9\-_]{{0,{_CLUSTER_NAME_MAX - 1}}}")
 
+_NODE_GROUP_NAME: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*")
+
 NAME_RULE: Final = "up to 40 lower-case letters, digits and '-', beginning with a letter"
 """Rule for names in environment files, short enough for the node groups, launch templates and stacks named so."""
 
@@ -17,6 +19,11 @@ NAME_RULE: Final = "up to 40 lower-case letters, digits and '-', beginning with 
 def is_name(name: str) -> bool:
     """True if the text can be the name of a pool, an environment, a subnet or a reservation."""
     return _NAME.fullmatch(name) is not None
+
+
+def is_node_group_name(name: str) -> bool:
+    """True if EKS takes the text as the name of a node group (EKS API reference, CreateNodegroup, high)."""
+    return _NODE_GROUP_NAME.fullmatch(name) is not None
 
 
 def node_group_name(pool_name: str, capacity_reservation_id: str) -> str:

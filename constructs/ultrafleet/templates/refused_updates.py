@@ -43,6 +43,14 @@ VERSION_STEPS: Final = Source(
 """Source of: a cluster's Kubernetes version goes up by one minor version at a time."""
 
 
+RULES: Final = (
+    (NODE_GROUP, "`LaunchTemplate/Version`, `Version` or `ReleaseVersion` together with anything else", COMBINED),
+    (_CLUSTER, "`Version` by more than one minor version, or back", VERSION_STEPS),
+    (_CLUSTER, "`AccessConfig/AuthenticationMode` back, or from `CONFIG_MAP` to `API` in one step", MODE_STEPS),
+)
+"""Resource type, change that is refused, and source of each rule here."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
     """Update of a resource that its service refuses, so that the stack rolls back.

@@ -47,6 +47,7 @@ class ExtensionClock:
         elif due and PAYMENT_PENDING not in SIMULATED_ACCOUNT.readings:
             bought.status = "payment-succeeded"
             reservations.get(bought.extension.capacity_reservation_id).end = bought.extension.end
+            SIMULATED_ACCOUNT.changes += 1
 
 
 class ReclaimClock:
@@ -73,6 +74,7 @@ class ReclaimClock:
             account_id, region = reservations.account_id, reservations.region
             lifetimes = SIMULATED_ACCOUNT.part(Lifetimes, account_id, region)
             for block in reservations.blocks:
+                SIMULATED_ACCOUNT.changes += block.override_until == now
                 if block.reclaim_start is None or now < block.reclaim_start:
                     continue
                 reclaimed = [lifetime.instance_id for lifetime in lifetimes.in_reservation(block.id)]

@@ -84,6 +84,7 @@ class Nodes:
         group.taken_by_eks += [(now, instance) for instance in taken]
         group.draining += [(now + EVICTION, instance) for instance in taken]
         group.described["scalingConfig"] |= {"minSize": 0, "desiredSize": 0}
+        SIMULATED_ACCOUNT.changes += 1
 
     # Sizes
 

@@ -126,7 +126,8 @@ class NodeGroupRecord:
 
         EKS launches up to twice the number of zones; here as many as leave.
         """
-        return (self.described.get("updateConfig") or {}).get("updateStrategy", "DEFAULT") != "MINIMAL"
+        config = self.described.get("updateConfig") or {}
+        return bool(config.get("updateStrategy", "DEFAULT") != "MINIMAL")
 
     @property
     def wanted(self) -> int:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
+
+from moto.events.utils import EventMessageType
 
 from ultrafleet.catalog.capacity_blocks import CapacityBlockRules
 from ultrafleet.catalog.source import Confidence, Source
@@ -76,7 +78,7 @@ class _Block:
         self.region = region
 
 
-def _event(block: _Block, detail_type: str, now: datetime) -> dict[str, Any]:
+def _event(block: _Block, detail_type: str, now: datetime) -> EventMessageType:
     return {
         "version": "0",
         "source": "aws.ec2",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from moto.events.models import Rule, events_backends
+from moto.events.utils import EventMessageType
 from moto.kms.models import kms_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
@@ -33,7 +34,7 @@ class Delivery:
     lost: bool = False
 
 
-def deliver(account_id: str, region: str, event: dict[str, Any]) -> list[Delivery]:
+def deliver(account_id: str, region: str, event: EventMessageType) -> list[Delivery]:
     """Deliver an event of the default bus to topics and queues; other kinds of target are left out."""
     rules = events_backends[account_id][region].event_buses[_DEFAULT_BUS].rules.values()
     return [
@@ -45,7 +46,7 @@ def deliver(account_id: str, region: str, event: dict[str, Any]) -> list[Deliver
     ]
 
 
-def _deliver(account_id: str, region: str, rule: Rule, target: dict[str, Any], event: dict[str, Any]) -> Delivery:
+def _deliver(account_id: str, region: str, rule: Rule, target: dict[str, Any], event: EventMessageType) -> Delivery:
     arn, message = target["Arn"], json.dumps(event)
     call = Calls(account_id=account_id, region=region)
     is_topic = arn.split(":")[2] == "sns"

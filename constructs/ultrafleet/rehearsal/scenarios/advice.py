@@ -7,7 +7,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from ultrafleet.environment import Environment
-from ultrafleet.rehearsal.scenarios.assembly import reasons_of
+from ultrafleet.rehearsal.scenarios.assembly import reasons_of, validation_reasons_of
 from ultrafleet.rehearsal.scenarios.faults.fault_list import FAULTS
 
 _NEW_NAME: Final = (
@@ -37,9 +37,11 @@ def failure_reasons(environment: Environment, *, endpoint: str, variables: Mappi
     for stack in client.describe_stacks()["Stacks"]:
         try:
             events = client.describe_stack_events(StackName=stack["StackName"])["StackEvents"]
+            told = client.describe_events(StackName=stack["StackName"])["OperationEvents"]
         except ClientError:
             continue
-        found += [f"{stack['StackName']}: {reason}" for reason in reasons_of(events)]
+        reasons = [*reasons_of(events), *validation_reasons_of(told)]
+        found += [f"{stack['StackName']}: {reason}" for reason in reasons]
     return found
 
 

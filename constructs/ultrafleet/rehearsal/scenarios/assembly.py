@@ -68,6 +68,9 @@ def _deploy(stack: AssemblyStack, call: Calls) -> str:
         # As the CDK CLI does: what never came about can only be deleted.
         call("cloudformation", "delete_stack", StackName=stack.name)
         status = None
+    if status == "UPDATE_ROLLBACK_FAILED":
+        # As `ultrafleet local deploy` does with `cdk rollback`.
+        call("cloudformation", "continue_update_rollback", StackName=stack.name)
     if status is None:
         call("cloudformation", "create_stack", StackName=stack.name, **_given(stack, call))
         done, wanted = "created", "CREATE_COMPLETE"
@@ -103,7 +106,24 @@ def _given(stack: AssemblyStack, call: Calls) -> dict[str, Any]:
 
 
 def _reasons(name: str, call: Calls) -> list[str]:
-    return reasons_of(call("cloudformation", "describe_stack_events", StackName=name)["StackEvents"])
+    told = call("cloudformation", "describe_events", StackName=name, Filters={"FailedEvents": True})["OperationEvents"]
+    return [
+        *reasons_of(call("cloudformation", "describe_stack_events", StackName=name)["StackEvents"]),
+        *validation_reasons_of(told),
+    ]
+
+
+def validation_reasons_of(events: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Reasons for which validation stopped the last operation or change set, a line each.
+
+    Args:
+        events: of DescribeEvents.
+    """
+    return [
+        f"{event['LogicalResourceId']}: {event['ValidationStatusReason']} ({event['ValidationPath']})"
+        for event in events
+        if event["EventType"] == "VALIDATION_ERROR"
+    ]
 
 
 def reasons_of(events: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -112,7 +112,7 @@ def node_group_instances(environment: Environment, names: Collection[str], call:
 
     Args:
         environment: the environment of their cluster.
-        names: of the node groups; `*` stands for any characters.
+        names: of the node groups; `*` matches any characters.
         call: calls of the environment's account.
     """
     filters = [

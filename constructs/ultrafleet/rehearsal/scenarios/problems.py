@@ -1,6 +1,7 @@
 """Problems of an environment on the embedded AWS, a line each: its blocks, its nodes, its schedule, its events."""
 
 import json
+from collections import Counter
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
@@ -63,9 +64,14 @@ def _differences(reservation: CapacityReservation, block: CapacityBlock) -> list
 
 
 def _node_problems(environment: Environment) -> list[str]:
-    """Nodes that AWS itself took in the last day: EKS's own scale-down, and updates of a node group's version."""
+    """Nodes that AWS took in the last day: EC2's reclaim, EKS's own scale-down, updates of a node group's version."""
     lifetimes = SIMULATED_ACCOUNT.part(Lifetimes, environment.account, environment.region).by_id
-    problems = []
+    reservations = SIMULATED_ACCOUNT.part(Reservations, environment.account, environment.region)
+    recently = [item for item in reservations.reclaimed if item[0] > SIMULATED_ACCOUNT.now - _LATELY]
+    problems = [
+        f"block {block}: EC2 reclaimed {count} nodes at {moment:%Y-%m-%dT%H:%MZ} that were not drained before"
+        for (moment, block), count in Counter((moment, block) for moment, _, block in recently).items()
+    ]
     for group in SIMULATED_ACCOUNT.part(Eks, environment.account, environment.region).node_groups():
         for moment, items in groupby(_lately(group.taken_by_eks), lambda item: item[0]):
             taken = [instance for _, instance in items]

@@ -1,6 +1,7 @@
 """Client of an embedded AWS in a process of its own: start, commands, stop."""
 
 import fcntl
+import http.client
 import json
 import os
 import signal
@@ -159,7 +160,7 @@ class EmbeddedAws:
                     remedy=f"read {self._log}",
                 ) from error
             raise FleetError(**parts) from error
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             raise FleetError(
                 path=f"the embedded AWS of {self.environment}",
                 verb="does not",

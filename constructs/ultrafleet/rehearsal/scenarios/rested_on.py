@@ -1,4 +1,4 @@
-"""Statements that a deployment of an environment rested on and that nobody has verified on AWS.
+"""Statements about AWS that a deployment of an environment rested on and that are not verified.
 
 From the environment file alone, so that they can be listed without the rehearsal's extra.
 """

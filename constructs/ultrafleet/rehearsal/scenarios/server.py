@@ -14,8 +14,10 @@ from werkzeug.serving import make_server
 
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal.cloudformation.api import cloud_control
 from ultrafleet.rehearsal.scenarios import embedded
 from ultrafleet.rehearsal.scenarios.simulation import Simulation
+from ultrafleet.rehearsal.simulated_account import Refusal
 
 PATH: Final = "/_rehearsal"
 HOST: Final = "127.0.0.1"
@@ -34,14 +36,30 @@ class Application:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
-        if environ.get("PATH_INFO") != PATH:
+        target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
+        by_cloud_control = target.startswith(cloud_control.TARGET)  # which moto doesn't know
+        if environ.get("PATH_INFO") != PATH and not by_cloud_control:
             answer: Iterable[bytes] = self._moto(environ, start_response)
             return answer
         length = int(environ.get("CONTENT_LENGTH") or 0)
-        status, result = self._dispatch(json.loads(environ["wsgi.input"].read(length) or b"{}"))
+        request = json.loads(environ["wsgi.input"].read(length) or b"{}")
+        if by_cloud_control:
+            status, result = self._cloud_control(target.removeprefix(cloud_control.TARGET), request)
+        else:
+            status, result = self._dispatch(request)
         body = json.dumps(result).encode()
         start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         return [body]
+
+    def _cloud_control(self, action: str, request: dict[str, Any]) -> tuple[str, Any]:
+        environment = self._simulation.environment
+        try:
+            with self._lock:
+                return "200 OK", cloud_control.answer(
+                    action, request, account_id=environment.account, region=environment.region
+                )
+        except Refusal as refusal:
+            return "400 Bad Request", {"__type": refusal.code, "message": str(refusal.message)}
 
     def _dispatch(self, request: dict[str, Any]) -> tuple[str, Any]:
         command = request.pop("command", "")

@@ -9,6 +9,7 @@ from ultrafleet.environment import Environment
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.state import Stacks
+from ultrafleet.rehearsal.ec2.state.instances import Lifetimes
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.kubernetes import KubernetesApi
 from ultrafleet.rehearsal.scenarios import audit
@@ -52,6 +53,7 @@ class Simulation:
             "purge": lambda: [asdict(item) for item in audit.purge(self.environment.account, self.environment.region)],
             "unprotect": self.unprotect,
             "orphans": self.orphans,
+            "lifetimes": self.lifetimes,
         }
         if command not in commands:
             raise FleetError(
@@ -167,6 +169,7 @@ class Simulation:
                 expected="its target to be deployed",
                 remedy=f"deploy {self.environment.name} first",
             ) from refusal
+        SIMULATED_ACCOUNT.changes += 1
 
     def clear(self, *, name: str | None = None) -> None:
         """End a fault, or all of them."""
@@ -178,6 +181,7 @@ class Simulation:
                     expected=f"one of {', '.join(self._injected) or '(none)'}",
                 )
             self._injected.pop(injected)()
+            SIMULATED_ACCOUNT.changes += 1
 
     def orphans(self, *, stacks: Sequence[str]) -> list[dict[str, Any]]:
         """Stacks of the environment that its app no longer has, with their node groups and the nodes that run.
@@ -206,6 +210,21 @@ class Simulation:
                 }
             )
         return found
+
+    def lifetimes(self) -> list[dict[str, Any]]:
+        """Every instance on a capacity reservation that was ever launched: when, and when and why it was terminated."""
+        found = SIMULATED_ACCOUNT.part(Lifetimes, self.environment.account, self.environment.region)
+        return [
+            {
+                "instance": lifetime.instance_id,
+                "reservation": lifetime.reservation_id,
+                "launched": lifetime.launched.isoformat(),
+                "terminated": lifetime.terminated and lifetime.terminated.isoformat(),
+                "reason": lifetime.reason,
+            }
+            for lifetime in found.by_id.values()
+            if lifetime.reservation_id is not None
+        ]
 
     def unprotect(self) -> list[str]:
         """Switch off termination and deletion protection, as an owner would; returns what was switched off."""

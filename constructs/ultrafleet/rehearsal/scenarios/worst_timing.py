@@ -20,7 +20,7 @@ _AHEAD: Final = 2 * timedelta(minutes=TICK_MINUTES) + _SECOND
 class WorstTiming:
     """Actor: an execution a second before each start and each drain of a block, the next late and throttled once.
 
-    The phase of a rate is the moment of the schedule's creation, which nobody chooses; so whatever it is, no start
+    The phase of a rate is the moment of the schedule's creation, which is arbitrary; so whatever it is, no start
     and no drain is later than here. Of two drains that begin within ten minutes only the later one is at its worst.
 
     Args:

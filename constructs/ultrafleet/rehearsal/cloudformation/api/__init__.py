@@ -2,11 +2,19 @@
 
 from moto.cloudformation.responses import CloudFormationResponse
 
-from ultrafleet.rehearsal.cloudformation.api import change_sets, descriptions, drift, operations, refactors, stacks
+from ultrafleet.rehearsal.cloudformation.api import (
+    change_sets,
+    descriptions,
+    drift,
+    operations,
+    refactors,
+    stacks,
+    types,
+)
 
 __all__ = ["install"]
 
-_MODULES = (change_sets, descriptions, drift, refactors, stacks)  # importing them adds their operations
+_MODULES = (change_sets, descriptions, drift, refactors, stacks, types)  # importing them adds their operations
 
 
 def install() -> None:

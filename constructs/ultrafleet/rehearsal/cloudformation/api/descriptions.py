@@ -76,6 +76,12 @@ def describe_events(response: CloudFormationResponse) -> ActionResult:
         for event in reversed(stack.events)
         if wanted in {None, event.operation_id} and not (only_failed and not event.status.endswith("_FAILED"))
     ]
+    events += [
+        event
+        for stack in found
+        for event in reversed(stack.validation_events)
+        if wanted in {None, event["OperationId"]}
+    ]
     return ActionResult({"OperationEvents": events})
 
 

@@ -83,6 +83,13 @@ def continue_update_rollback(response: CloudFormationResponse) -> ActionResult:
 
 
 @operation
+def cancel_update_stack(response: CloudFormationResponse) -> ActionResult:
+    """CancelUpdateStack."""
+    requests.cancel(asked_stack(response))
+    return ActionResult({})
+
+
+@operation
 def update_termination_protection(response: CloudFormationResponse) -> ActionResult:
     """UpdateTerminationProtection."""
     stack = asked_stack(response)

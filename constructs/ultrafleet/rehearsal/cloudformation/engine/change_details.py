@@ -140,7 +140,7 @@ def _modification(
     else:
         replacement = "False"
     more: dict[str, Any] = {"ResourceDriftStatus": "MODIFIED"} if drifted is not None else {}
-    if replacement != "False":
+    if replacement == "True":
         kept = new.get("UpdateReplacePolicy") in _KEPT
         more["PolicyAction"] = "ReplaceAndRetain" if kept else "ReplaceAndDelete"
     return _change(

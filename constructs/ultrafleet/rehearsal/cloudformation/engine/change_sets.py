@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.cloudformation.engine import change_details, drift, imports, operation, requests
+from ultrafleet.rehearsal.cloudformation.engine import change_details, drift, imports, operation, requests, validation
 from ultrafleet.rehearsal.cloudformation.state import ChangeSet, Stack, Stacks
 from ultrafleet.rehearsal.simulated_account import Refusal
 
@@ -40,22 +40,10 @@ def propose(
     Raises:
         Refusal: the stack's state or the template doesn't allow it.
     """
-    existing = stacks.named(requested.name)
-    if kind == "CREATE" and existing is not None and existing.status != "REVIEW_IN_PROGRESS":
-        raise Refusal("ValidationError", f"Stack [{requested.name}] already exists and cannot be created again")
-    if kind == "UPDATE":
-        stack = stacks.get(requested.name)
-        if stack.status not in requests.UPDATABLE | requests.FAILED:
-            requests.check_updatable(stack, disable_rollback=False)
     requests.check(requested)
     if deployment_mode == _DRIFT and kind != "UPDATE":
         raise Refusal("ValidationError", "DeploymentMode REVERT_DRIFT is only supported for UPDATE change sets")
-    if existing is None:
-        stack = requested
-        stacks.register(stack)
-        stack.record("REVIEW_IN_PROGRESS", "User Initiated")
-    else:
-        stack = existing
+    stack = _stack_of(stacks, requested, kind)
     change_set = ChangeSet(
         id=f"arn:aws:cloudformation:{stacks.region}:{stacks.account_id}:changeSet/{name}/{uuid.uuid4()}",
         name=name,
@@ -79,8 +67,37 @@ def propose(
         )
         if not change_details.is_changed(stacks, stack, requested, change_set.live):
             change_set.status, change_set.execution_status, change_set.reason = "FAILED", "UNAVAILABLE", NO_CHANGES
+    _validate(stacks, change_set)
     stacks.change_sets[change_set.id] = change_set
     return change_set
+
+
+def _stack_of(stacks: Stacks, requested: Stack, kind: str) -> Stack:
+    """Stack that a change set is for; a new one is under review until the change set is executed."""
+    existing = stacks.named(requested.name)
+    if kind == "CREATE" and existing is not None and existing.status != "REVIEW_IN_PROGRESS":
+        raise Refusal("ValidationError", f"Stack [{requested.name}] already exists and cannot be created again")
+    if kind == "UPDATE":
+        existing = stacks.get(requested.name)
+        if existing.status not in requests.UPDATABLE | requests.FAILED:
+            requests.check_updatable(existing, disable_rollback=False)
+    if existing is not None:
+        return existing
+    # A stack under review has no template yet (CloudFormation API reference, CreateChangeSet, high).
+    empty = {"body": "{}", "template": {"Resources": {}}, "parameters": {}, "tags": {}}
+    stack = stacks.register(dataclasses.replace(requested, **empty, resources={}, events=[]))
+    stack.record("REVIEW_IN_PROGRESS", "User Initiated")
+    return stack
+
+
+def _validate(stacks: Stacks, change_set: ChangeSet) -> None:
+    """Fail a change set that can't be executed, for reasons that DescribeEvents tells."""
+    stack = change_set.stack
+    found = validation.failures(stacks, stack, change_set.requested, imported=change_set.imported)
+    change_set.failures = stack.validation_events = validation.events(stack, found, "CREATE_CHANGESET")
+    if found:
+        change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
+        change_set.reason = validation.reason(found)
 
 
 def execute(
@@ -110,9 +127,6 @@ def execute(
         stack.define(requested.requested())
         operation.create(stacks, stack, disable_rollback=disable_rollback)
     elif change_set.kind == "IMPORT":
-        if stack is requested:  # a stack that its import makes
-            requested = dataclasses.replace(requested)
-            stack.template = {"Resources": {}}
         operation.import_resources(stacks, stack, requested, change_set.imported)
     else:
         operation.update(stacks, stack, requested, disable_rollback=disable_rollback, live=change_set.live)

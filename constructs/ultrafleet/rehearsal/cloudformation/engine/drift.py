@@ -67,14 +67,22 @@ def resource_drift(call: Calls, resource: StackResource) -> ResourceDrift:
 
 
 def drifted(call: Calls, stack: Stack) -> dict[str, Mapping[str, Any] | None]:
-    """Properties of the stack's drifted resources as they are, by logical id; None where one was deleted."""
+    """Properties of the stack's drifted resources as they are, by logical id; None where one was deleted.
+
+    Drift of properties that can't be changed in place is not reverted (CloudFormation user guide,
+    drift-aware-change-sets, high): they are taken to be as stated.
+    """
     found: dict[str, Mapping[str, Any] | None] = {}
     for logical_id, resource in stack.resources.items():
         state = resource_drift(call, resource)
         if state.status == "DELETED":
             found[logical_id] = None
         elif state.status == "MODIFIED":
-            found[logical_id] = {**resource.properties, **(state.actual or {})}
+            actual = {**resource.properties, **(state.actual or {})}
+            fixed = {path.split("/")[0] for path in schemas.replacing(resource.type, actual, resource.properties)}
+            actual |= {key: resource.properties[key] for key in fixed}
+            if actual != resource.properties:
+                found[logical_id] = actual
     return found
 
 

@@ -7,7 +7,8 @@ from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.engine import schemas
 from ultrafleet.rehearsal.cloudformation.engine.resources import provider_of
 from ultrafleet.rehearsal.cloudformation.state import Stack, Stacks
-from ultrafleet.rehearsal.simulated_account import Refusal
+from ultrafleet.rehearsal.refusals.cloudformation import IMPORT_CHANGES, IMPORT_POLICY
+from ultrafleet.rehearsal.simulated_account import Refusal, refused
 
 
 def check(
@@ -25,7 +26,7 @@ def check(
         Refusal: one isn't in the template, has no deletion policy, doesn't exist, or belongs to a stack already; or the
             template changes something else (CloudFormation user guide, import-resources-manually, high).
     """
-    old = stack.template.get("Resources", {}) if stack is not requested else {}
+    old = stack.template.get("Resources", {})
     new = requested.template["Resources"]
     if not imported:
         raise Refusal("ValidationError", "Resources to import must be specified for change sets of type IMPORT")
@@ -34,8 +35,8 @@ def check(
     without = sorted(name for name in imported if "DeletionPolicy" not in new[name])
     if without:
         # awsdocs/elastic-beanstalk-samples #168 quotes it (medium)
-        raise Refusal(
-            "ValidationError",
+        raise refused(
+            IMPORT_POLICY,
             f"The following resources to import [{', '.join(without)}] must have DeletionPolicy attribute specified in "
             "the template.",
         )
@@ -67,11 +68,9 @@ def _check_nothing_else(stack: Stack, requested: Stack, old: Mapping[str, Any], 
     changed = []
     if dict(old) != dict(new):
         changed.append("Resources")
-    if stack is not requested and stack.template.get("Outputs", {}) != requested.template.get("Outputs", {}):
-        changed.append("Outputs")
-    if stack is requested and requested.template.get("Outputs"):
+    if stack.template.get("Outputs", {}) != requested.template.get("Outputs", {}):
         changed.append("Outputs")
     if changed:
-        raise Refusal(
-            "ValidationError", f"As part of the import operation, you cannot modify or add [{', '.join(changed)}]"
+        raise refused(
+            IMPORT_CHANGES, f"As part of the import operation, you cannot modify or add [{', '.join(changed)}]"
         )

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from ultrafleet.rehearsal.simulated_account import Refusal
+from ultrafleet.catalog.limits import STACK_RESOURCES, TEMPLATE_BYTES
+from ultrafleet.rehearsal.refusals.cloudformation import CAPABILITIES, RESOURCE_QUOTA, SIZE_QUOTA
+from ultrafleet.rehearsal.simulated_account import refused
 
-# CloudFormation user guide, quotas (high)
-MOST_RESOURCES: Final = 500
 MOST_BYTES_INLINE: Final = 51_200
-MOST_BYTES: Final = 1_000_000
+"""Bytes of a template in a call (CloudFormation user guide, quotas, high)."""
 
 _IAM: Final = {
     "AWS::IAM::AccessKey": "",
@@ -32,13 +32,13 @@ def check_size(body: str, *, inline: bool) -> None:
     """
     size = len(body.encode())
     if inline and size > MOST_BYTES_INLINE:
-        raise Refusal(
-            "ValidationError",
+        raise refused(
+            SIZE_QUOTA,
             "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have "
             f"length less than or equal to {MOST_BYTES_INLINE}",
         )
-    if size > MOST_BYTES:
-        raise Refusal("ValidationError", f"Template may not exceed {MOST_BYTES} bytes in size.")
+    if size > TEMPLATE_BYTES.value:
+        raise refused(SIZE_QUOTA, f"Template may not exceed {TEMPLATE_BYTES.value} bytes in size.")
 
 
 def check_count(template: Mapping[str, Any]) -> None:
@@ -47,11 +47,11 @@ def check_count(template: Mapping[str, Any]) -> None:
     Raises:
         Refusal: it has too many.
     """
-    count = len(template["Resources"])
-    if count > MOST_RESOURCES:
-        raise Refusal(
-            "ValidationError",
-            f"Template format error: Number of resources, {count}, is greater than maximum allowed, {MOST_RESOURCES}",
+    count, most = len(template["Resources"]), STACK_RESOURCES.value
+    if count > most:
+        raise refused(
+            RESOURCE_QUOTA,
+            f"Template format error: Number of resources, {count}, is greater than maximum allowed, {most}",
         )
 
 
@@ -72,4 +72,4 @@ def check_capabilities(template: Mapping[str, Any], given: Collection[str]) -> N
     needed = needed_capabilities(template)
     enough = {"CAPABILITY_NAMED_IAM", *needed}
     if needed and not enough & set(given):
-        raise Refusal("InsufficientCapabilitiesException", f"Requires capabilities : [{', '.join(needed)}]")
+        raise refused(CAPABILITIES, f"Requires capabilities : [{', '.join(needed)}]")

@@ -147,11 +147,15 @@ def _apply(stacks: Stacks, stack: Stack, resources: Resources) -> list[str]:
         if "Condition" in described[logical_id] and not scope.condition(described[logical_id]["Condition"]):
             continue
         wanted.append(logical_id)
+        if stack.cancelled:
+            raise Refusal("Cancelled", "User Initiated")
         try:
             resources.bring_about(logical_id, described[logical_id], scope)
         except Refusal as refusal:
             message = f"The following resource(s) failed to {'update' if stack.updated else 'create'}: [{logical_id}]."
             raise Refusal(refusal.code, f"{message} {refusal.message}") from refusal
+    if stack.cancelled:
+        raise Refusal("Cancelled", "User Initiated")
     resolution.resolve_outputs(stacks, stack, scope)
     stack.imports = used
     return wanted

@@ -5,7 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ultrafleet.rehearsal.simulated_account import Refusal
+from ultrafleet.rehearsal.refusals.cloudformation import STACK_POLICY
+from ultrafleet.rehearsal.simulated_account import Refusal, refused
 
 DENIED: Final = "Action denied by stack policy"
 """Begins the reason of a resource's event (CloudFormation user guide, protect-stack-resources; wording medium)."""
@@ -42,7 +43,7 @@ class StackPolicy:
 
 
 def _denied(why: str, logical_id: str, action: str) -> Refusal:
-    return Refusal("ValidationError", f"{DENIED}: {why} [Update:{action}] for resource [{logical_id}];")
+    return refused(STACK_POLICY, f"{DENIED}: {why} [Update:{action}] for resource [{logical_id}];")
 
 
 def parse_policy(body: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any, Final
 from ultrafleet.rehearsal.cloudformation.engine import requests, resolution
 from ultrafleet.rehearsal.cloudformation.engine.template import creation_order
 from ultrafleet.rehearsal.cloudformation.state import Stack, StackRefactor, StackResource, Stacks
-from ultrafleet.rehearsal.simulated_account import Refusal
+from ultrafleet.rehearsal.refusals.cloudformation import REFACTOR_CHANGES
+from ultrafleet.rehearsal.simulated_account import Refusal, refused
 
 MOST_STACKS: Final = 5
 """Stacks of one refactor (CloudFormation user guide, stack-refactoring, high)."""
@@ -98,7 +99,7 @@ def _prepare(
     may_create: bool,
 ) -> None:
     if len(definitions) > MOST_STACKS:
-        raise Refusal("ValidationError", f"At most {MOST_STACKS} stacks can be refactored at once")
+        raise refused(REFACTOR_CHANGES, f"At most {MOST_STACKS} stacks can be refactored at once")
     before: dict[Place, StackResource] = {}
     after: dict[Place, Mapping[str, Any]] = {}
     for name, body in definitions.items():
@@ -144,14 +145,14 @@ def _check_the_same(
     gone = sorted(f"{name}.{logical_id}" for name, logical_id in set(before) - set(after) - set(mapped))
     new = sorted(f"{name}.{logical_id}" for name, logical_id in set(after) - set(before) - set(mapped.values()))
     if gone or new:
-        raise Refusal(
-            "ValidationError",
+        raise refused(
+            REFACTOR_CHANGES,
             f"Stack Refactor does not support adding or removing resources: [{', '.join([*new, *gone])}]",
         )
     for place, resource in before.items():
         to = mapped.get(place, place)
         if resource.type != after[to]["Type"]:
-            raise Refusal("ValidationError", f"Stack Refactor does not support a changed type: {to[0]}.{to[1]}")
+            raise refused(REFACTOR_CHANGES, f"Stack Refactor does not support a changed type: {to[0]}.{to[1]}")
 
 
 def _map_moves(
@@ -187,8 +188,8 @@ def _check_unchanged(
         for logical_id, resource in shadow.resources.items():
             described = shadow.template["Resources"][logical_id]
             if scope.resolve(described.get("Properties", {})) != resource.properties:
-                raise Refusal(
-                    "ValidationError",
+                raise refused(
+                    REFACTOR_CHANGES,
                     f"Stack Refactor does not support modifying resource properties: {name}.{logical_id}",
                 )
 

@@ -5,10 +5,11 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.cloudformation.engine import change_details, limits, operation
+from ultrafleet.rehearsal.cloudformation.engine import change_details, limits, operation, validation
 from ultrafleet.rehearsal.cloudformation.engine.template import creation_order, parse_template
 from ultrafleet.rehearsal.cloudformation.state import Stack, Stacks
-from ultrafleet.rehearsal.simulated_account import Refusal
+from ultrafleet.rehearsal.refusals.cloudformation import IN_PROGRESS, NOT_TERMINAL, RETAIN_EARLY, RETAIN_GONE, SKIP
+from ultrafleet.rehearsal.simulated_account import Refusal, refused
 
 UPDATABLE: Final = frozenset(
     {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}
@@ -26,6 +27,9 @@ def create(stacks: Stacks, requested: Stack, **options: Any) -> Stack:
     check(requested)
     stacks.register(requested)
     stacks.claim(requested, "CREATE_STACK", "CREATE_IN_PROGRESS", {""}, "be created")
+    if found := validation.failures(stacks, requested, requested):
+        _fail_validation(requested, found, "ROLLBACK")
+        return requested
     operation.create(stacks, requested, **options)
     return requested
 
@@ -39,8 +43,21 @@ def update(
     if not change_details.is_changed(stacks, stack, requested):
         raise Refusal("ValidationError", "No updates are to be performed.")
     claim_update(stacks, stack)
+    if found := validation.failures(stacks, stack, requested):
+        _fail_validation(stack, found, "UPDATE_ROLLBACK")
+        return stack
     operation.update(stacks, stack, requested, disable_rollback=disable_rollback, policy=policy)
     return stack
+
+
+def _fail_validation(stack: Stack, found: list[validation.Failure], prefix: str) -> None:
+    """End an operation that validation stopped: nothing was made or changed, and DescribeEvents tells why.
+
+    In which status AWS leaves the stack isn't documented: the one of a rollback is taken (low).
+    """
+    stack.validation_events = validation.events(stack, found, stack.operation_type)
+    stack.record(f"{prefix}_IN_PROGRESS", validation.FAILED_OPERATION)
+    stack.record(f"{prefix}_COMPLETE")
 
 
 def claim_update(stacks: Stacks, stack: Stack) -> None:
@@ -63,14 +80,14 @@ def check_updatable(stack: Stack, *, disable_rollback: bool) -> None:
     """
     if stack.status in FAILED and not disable_rollback:
         # aws-cdk-cli's tests of express deployments quote it, verified against CloudFormation (medium).
-        raise Refusal(
-            "ValidationError",
+        raise refused(
+            NOT_TERMINAL,
             f"This stack is currently in a non-terminal [{stack.status}] state. To update the stack from this state, "
             "please use the disable-rollback parameter with update-stack API. To rollback to the last known good "
             "state, use the rollback-stack API",
         )
     if stack.status not in UPDATABLE | FAILED:
-        raise Refusal("ValidationError", f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated.")
+        raise refused(IN_PROGRESS, f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated.")
 
 
 def roll_back(stacks: Stacks, stack: Stack, *, retain_except_on_create: bool = False) -> None:
@@ -84,15 +101,15 @@ def roll_back(stacks: Stacks, stack: Stack, *, retain_except_on_create: bool = F
 def continue_rollback(stacks: Stacks, stack: Stack, *, skip: Collection[str] = (), force: bool = False) -> None:
     """ContinueUpdateRollback; what is skipped stays as it is (CloudFormation API reference, high)."""
     if skip and force:
-        raise Refusal("ValidationError", "ForceRollback and ResourcesToSkip are mutually exclusive.")
+        raise refused(SKIP, "ForceRollback and ResourcesToSkip are mutually exclusive.")
     failed = {
         step.logical_id
         for step in (stack.unfinished.undo if stack.unfinished else [])
         if (resource := stack.resources.get(step.logical_id)) is None or resource.status == "UPDATE_FAILED"
     }
     if wrong := sorted(set(skip) - failed):
-        raise Refusal(
-            "ValidationError",
+        raise refused(
+            SKIP,
             f"The following resources [{', '.join(wrong)}] cannot be skipped: they are not in the UPDATE_FAILED state "
             "because a rollback failed",
         )
@@ -100,6 +117,14 @@ def continue_rollback(stacks: Stacks, stack: Stack, *, skip: Collection[str] = (
         stack, "CONTINUE_ROLLBACK", "UPDATE_ROLLBACK_IN_PROGRESS", {"UPDATE_ROLLBACK_FAILED"}, "continue rollback"
     )
     operation.roll_back(stack, skip=failed if force else skip)
+
+
+def cancel(stack: Stack) -> None:
+    """CancelUpdateStack: what is being updated is waited for, then the update is rolled back."""
+    if stack.status != "UPDATE_IN_PROGRESS":
+        # CloudFormation API reference, CancelUpdateStack (high); the wording is medium.
+        raise Refusal("ValidationError", "CancelUpdateStack cannot be called from current stack status")
+    stack.cancelled = True
 
 
 def delete(stacks: Stacks, stack: Stack, *, retain: Collection[str] = (), force: bool = False) -> None:
@@ -112,20 +137,20 @@ def delete(stacks: Stacks, stack: Stack, *, retain: Collection[str] = (), force:
         return
     if (retain or force) and stack.status != "DELETE_FAILED":
         # CloudFormation API reference, DeleteStack (high); rebuy-de/aws-nuke #244 met it; the wording is medium.
-        raise Refusal(
-            "ValidationError",
+        raise refused(
+            RETAIN_EARLY,
             f"Invalid operation on stack [{stack.stack_id}]. When you delete a stack, specify which resources to "
             "retain only when the stack is in the DELETE_FAILED state.",
         )
     if gone := sorted(set(retain) - set(stack.resources)):
         # rebuy-de/aws-nuke #270
-        raise Refusal(
-            "ValidationError",
+        raise refused(
+            RETAIN_GONE,
             "The specified resources to retain must be in a valid state. Do not specify resources that are in the "
             f"DELETE_COMPLETE state. ({', '.join(gone)})",
         )
     if stack.status not in _DELETABLE:
-        raise Refusal("ValidationError", f"Stack [{stack.stack_id}] cannot be deleted while in status {stack.status}")
+        raise refused(IN_PROGRESS, f"Stack [{stack.stack_id}] cannot be deleted while in status {stack.status}")
     for export in (name for _, name in stack.outputs.values() if name):
         users = stacks.importers(export)
         if users:

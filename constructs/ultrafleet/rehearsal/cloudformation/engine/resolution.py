@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from ultrafleet.rehearsal.cloudformation.engine.intrinsics import IntrinsicScope
 from ultrafleet.rehearsal.cloudformation.state import Stack, Stacks
-from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+from ultrafleet.rehearsal.refusals.cloudformation import EXPORT_IN_USE
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal, refused
 
 KNOWN_AFTER_APPLY: Final = "{{changeSet:KNOWN_AFTER_APPLY}}"
 """Stands in a change set for a value that only the deployment can tell (CloudFormation user guide, change sets)."""
@@ -103,7 +104,7 @@ def resolve_outputs(stacks: Stacks, stack: Stack, scope: IntrinsicScope) -> None
         users = stacks.importers(name) if name else []
         if name and users and new.get(name) != value:
             what = "updated" if name in new else "deleted"
-            raise Refusal("ValidationError", f"Export {name} cannot be {what} as it is in use by {' and '.join(users)}")
+            raise refused(EXPORT_IN_USE, f"Export {name} cannot be {what} as it is in use by {' and '.join(users)}")
     stack.outputs = outputs
 
 

@@ -15,7 +15,7 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
 )
 from ultrafleet.rehearsal.cloudformation.providers.eks_names import camel, pascal, set_tags, tag_map
 from ultrafleet.rehearsal.refusals.eks_updates import COMBINED_UPDATE
-from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal, refused
 
 _CONFIG: Final = ("Labels", "NodeRepairConfig", "ScalingConfig", "Taints", "UpdateConfig")
 _VERSION: Final = ("LaunchTemplate", "ReleaseVersion", "Version")
@@ -76,11 +76,7 @@ class NodegroupProvider(Provider):
         versions = sorted(key for key in _VERSION if key in changed and self._differs(call, resource, key, new))
         others = sorted(changed & {*_CONFIG, "Tags"})
         if versions and others:
-            raise Refusal(
-                "InvalidRequest",
-                "Version and ReleaseVersion updates cannot be combined with other updates",
-                rule=COMBINED_UPDATE.id,
-            )
+            raise refused(COMBINED_UPDATE, "Version and ReleaseVersion updates cannot be combined with other updates")
         self._update_config(call, resource, old, new, changed)
         if versions:
             answer = call(

@@ -43,10 +43,7 @@ class RoleProvider(Provider):
             PermissionsBoundary=properties.get("PermissionsBoundary"),
             Tags=tags_of(properties) or None,
         )["Role"]
-        role = PhysicalResource(
-            physical_id=created["RoleName"],
-            attributes={"Arn": created["Arn"], "RoleId": created["RoleId"], "RoleName": created["RoleName"]},
-        )
+        role = self._physical(created)
         try:
             self._set_policies(call, role, {}, properties)
         except Refusal:
@@ -57,6 +54,24 @@ class RoleProvider(Provider):
     def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         found: Mapping[str, Any] = call("iam", "get_role", RoleName=resource.physical_id)["Role"]
         return found
+
+    def read(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        live = dict(self.describe(call, resource, properties))
+        attached = call("iam", "list_attached_role_policies", RoleName=resource.physical_id)["AttachedPolicies"]
+        live["ManagedPolicyArns"] = [policy["PolicyArn"] for policy in attached]
+        if "PermissionsBoundary" in live:
+            live["PermissionsBoundary"] = live["PermissionsBoundary"]["PermissionsBoundaryArn"]
+        return {"Tags": [], **{key: value for key, value in live.items() if key in self.known}}
+
+    def adopt(self, call: Calls, identifier: Mapping[str, str], properties: Properties) -> PhysicalResource:
+        return self._physical(call("iam", "get_role", RoleName=identifier["RoleName"])["Role"])
+
+    @staticmethod
+    def _physical(described: Mapping[str, Any]) -> PhysicalResource:
+        name = described["RoleName"]
+        return PhysicalResource(
+            physical_id=name, attributes={"Arn": described["Arn"], "RoleId": described["RoleId"], "RoleName": name}
+        )
 
     def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         known = (

@@ -48,6 +48,11 @@ class SecurityGroupProvider(Provider):
         found = call("ec2", "describe_security_groups", GroupIds=[resource.physical_id])["SecurityGroups"]
         return find(found, "InvalidGroup.NotFound", resource.physical_id)
 
+    def read(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        """Properties without the rules: those that other resources add can't be told from stated ones here."""
+        live = self.describe(call, resource, properties)
+        return {"GroupDescription": live["Description"], "GroupName": live["GroupName"], "Tags": live.get("Tags", [])}
+
     def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         only_changed(old, new, "SecurityGroupEgress", "SecurityGroupIngress", "Tags")
         before, after = list(_rules(old)), list(_rules(new))

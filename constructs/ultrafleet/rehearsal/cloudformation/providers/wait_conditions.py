@@ -27,4 +27,4 @@ class WaitConditionHandleProvider(Provider):
         return {}
 
     def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
-        """Nothing: no service has it."""
+        """Delete nothing: no service has it."""

@@ -8,6 +8,7 @@ from moto.resourcegroups import urls
 from moto.resourcegroups.models import FakeResourceGroup
 from moto.resourcegroups.responses import ResourceGroupsResponse
 
+from ultrafleet.rehearsal.assumptions import GROUPS_WORK
 from ultrafleet.rehearsal.ec2.state.reservation_groups import ReservationGroups
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
@@ -130,7 +131,7 @@ def _problem(response: ResourceGroupsResponse, group: FakeResourceGroup, arn: st
     reservation = reservations.by_id.get(match[1])
     if reservation is None:
         return f"The capacity reservation {match[1]} does not exist in this account"
-    if is_local_zone(reservation.availability_zone):
+    if is_local_zone(reservation.availability_zone) and GROUPS_WORK not in SIMULATED_ACCOUNT.readings:
         # EC2 user guide, capacity-reservations-localzones (high); the wording is inferred.
         return f"{match[1]} is in the Local Zone {reservation.availability_zone}, where groups can't be used"
     wanted = _parameter(group, "reservation-type")

@@ -3,6 +3,7 @@
 from typing import Final
 
 from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
+from ultrafleet.rehearsal.assumptions import GROUPS_WORK
 from ultrafleet.rehearsal.ec2.rules.launch_request import CAPACITY_BLOCK, LaunchFacts
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 from ultrafleet.rules.zones import is_local_zone
@@ -37,7 +38,8 @@ def group_unknown(facts: LaunchFacts) -> str | None:
 
 def group_in_local_zone(facts: LaunchFacts) -> str | None:
     """The target is a resource group, and the subnet is in a Local Zone."""
-    wrong = facts.target_group_arn and facts.zone is not None and is_local_zone(facts.zone)
+    in_local_zone = facts.target_group_arn and facts.zone is not None and is_local_zone(facts.zone)
+    wrong = in_local_zone and GROUPS_WORK not in SIMULATED_ACCOUNT.readings
     return f"Capacity Reservation groups are not supported in the Local Zone {facts.zone}." if wrong else None
 
 

@@ -120,12 +120,12 @@ class PurchasedExtension:
 
     @property
     def paid(self) -> datetime:
-        """When it is paid (`assumptions.EXTENSION_PAYMENT`)."""
+        """Moment at which it is paid (`assumptions.EXTENSION_PAYMENT`)."""
         return self.purchased + PAYMENT
 
     @property
     def fails(self) -> datetime:
-        """When it has failed if it isn't paid (EC2 user guide, extend Capacity Blocks, high)."""
+        """Moment at which it has failed if it isn't paid (EC2 user guide, extend Capacity Blocks, high)."""
         before_end = self.extension.start - CapacityBlockRules.EXTENSION_PAYMENT_FAILS_BEFORE_END
         return min(self.purchased + CapacityBlockRules.EXTENSION_PAYMENT_FAILS_AFTER, before_end)
 

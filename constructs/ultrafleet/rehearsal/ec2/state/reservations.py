@@ -42,7 +42,7 @@ class CapacityReservation:
         paid: when the payment of a block is settled, or None.
         cancelled: whether it was cancelled.
         state_override: state that a fault gave it, or None.
-        override_until: when that state ends by itself; None: never.
+        override_until: when that state ends; None: when the fault is cleared.
         interconnect: `ok`, `impaired` or `insufficient-data`: of a block.
         launchable: False: a fault made it unlaunchable.
     """
@@ -214,7 +214,7 @@ class Reservations:
             state: `payment-pending`, `payment-failed`, `unavailable`, ... or `unlaunchable`, which leaves the state
                 and says that nothing can be launched. Default: the clock's.
             interconnect: `impaired` or `insufficient-data`. Default: `ok`.
-            until: when the state ends by itself. Default: never.
+            until: when the state ends. Default: when it is overridden again.
 
         Raises:
             Refusal: there is no such reservation.

@@ -3,7 +3,7 @@
 from typing import Any
 
 from moto.autoscaling.responses import AutoScalingResponse
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.eks.engine.scale_down import ACTION_NAME, scale_down_moment
@@ -12,11 +12,11 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 
 def install() -> None:
-    """Let DescribeScheduledActions tell of EKS's own scale-downs, once."""
+    """Let DescribeScheduledActions list EKS's own scale-downs, and DeleteScheduledAction delete one, once."""
     if hasattr(AutoScalingResponse, "_ultrafleet_actions"):
         return
     AutoScalingResponse._ultrafleet_actions = True  # type: ignore[attr-defined]
-    plain = AutoScalingResponse.describe_scheduled_actions
+    plain, plain_deletion = AutoScalingResponse.describe_scheduled_actions, AutoScalingResponse.delete_scheduled_action
 
     def describe_scheduled_actions(self: AutoScalingResponse) -> ActionResult:
         result: dict[str, Any] = dict(plain(self).result)  # type: ignore[call-overload]
@@ -31,7 +31,16 @@ def install() -> None:
         result["ScheduledUpdateGroupActions"] = [*result["ScheduledUpdateGroupActions"], *found]
         return ActionResult(result)
 
+    def delete_scheduled_action(self: AutoScalingResponse) -> ActionResult:
+        name, action = self._get_param("AutoScalingGroupName"), self._get_param("ScheduledActionName")
+        for group in SIMULATED_ACCOUNT.part(Eks, self.current_account, self.region).node_groups():
+            if action == ACTION_NAME and group.auto_scaling_group == name and group.scale_down is not None:
+                group.scale_down = None
+                return EmptyResult()
+        return plain_deletion(self)
+
     AutoScalingResponse.describe_scheduled_actions = describe_scheduled_actions  # type: ignore[method-assign]
+    AutoScalingResponse.delete_scheduled_action = delete_scheduled_action  # type: ignore[method-assign]
 
 
 def _actions(account_id: str, region: str) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from ultrafleet.rehearsal.eks.api.operations import operation, page
 from ultrafleet.rehearsal.eks.rules.clusters import VERSIONS, ClusterFacts, check
 from ultrafleet.rehearsal.eks.state import ClusterRecord, Eks
 from ultrafleet.rehearsal.refusals.eks_updates import MODE_STEP, VERSION_STEP
-from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal, refused
 
 _CONFIGS: Final = (
     "accessConfig", "computeConfig", "controlPlaneScalingConfig", "deletionProtection", "kubernetesNetworkConfig",
@@ -106,7 +106,7 @@ def _check_mode(described: Mapping[str, Any], wanted: Mapping[str, Any]) -> None
     new = wanted.get("authenticationMode", old)
     if _MODES.index(new) - _MODES.index(old) not in {0, 1}:
         message = f"Unsupported authentication mode update from {old} to {new}"
-        raise Refusal(MODE_STEP.code, message, rule=MODE_STEP.id)
+        raise refused(MODE_STEP, message)
 
 
 @operation
@@ -116,7 +116,7 @@ def update_cluster_version(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     old, new = cluster.described["version"], params["version"]
     if new not in VERSIONS or int(new.split(".")[1]) != int(old.split(".")[1]) + 1:
         message = f"Unsupported Kubernetes minor version update from {old} to {new}"
-        raise Refusal(VERSION_STEP.code, message, rule=VERSION_STEP.id)
+        raise refused(VERSION_STEP, message)
     cluster.described["version"] = new
     return {"update": cluster.update("VersionUpdate")}
 

@@ -18,7 +18,7 @@ from ultrafleet.rehearsal.eks.state import ClusterRecord, Eks, NodeConfiguration
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 _WAITS = "reservation-pending"
-"""Refusal of a launch that ends by itself, when the block is active."""
+"""Refusal of a launch that ends when the block is active."""
 
 
 def _nodes(eks: Eks) -> Nodes:

@@ -6,8 +6,10 @@ from typing import Final
 
 import yaml
 
+from ultrafleet.rehearsal.assumptions import GROUPS_WORK
 from ultrafleet.rehearsal.ec2.state.instance_types import architectures, is_known
 from ultrafleet.rehearsal.eks.rules.node_group_facts import ARCHITECTURES, CUSTOM, NodeGroupFacts
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 _NODEADM: Final = "application/node.eks.aws"
 
@@ -73,7 +75,8 @@ def block_without_target(facts: NodeGroupFacts) -> str | None:
 
 def block_by_group(facts: NodeGroupFacts) -> str | None:
     """CAPACITY_BLOCK, and the template targets a group of reservations."""
-    wrong = facts.is_on_blocks and facts.target and not facts.target.get("CapacityReservationId")
+    by_group = facts.is_on_blocks and facts.target and not facts.target.get("CapacityReservationId")
+    wrong = by_group and GROUPS_WORK not in SIMULATED_ACCOUNT.readings
     return "Launch template must have a CapacityReservationTarget with a CapacityReservationId" if wrong else None
 
 

@@ -177,7 +177,7 @@ _FAULTS: Final = (
     Fault(
         name="log-group-taken",
         summary="a log group of the cluster's name exists from an earlier environment",
-        shows="log group already exists",
+        shows="Resource of type 'AWS::Logs::LogGroup' with identifier",
         advice=f"Delete /aws/eks/NAME/cluster if its logs are not needed, or import it: `cdk import`. {_AGAIN}",
         source=_CFN_TROUBLE,
     ),
@@ -222,8 +222,8 @@ _FAULTS: Final = (
         name="rollback-fails",
         summary="an update fails, and so does its rollback",
         shows="ROLLBACK_FAILED",
-        advice="Remove the cause that the event names, then `aws cloudformation continue-update-rollback --stack-name "
-        "NAME`, then deploy.",
+        advice="Remove the cause that the event names, then `cdk rollback ENV/STACK`, which `make deploy` on the "
+        "embedded AWS runs itself, then deploy.",
         source=_CFN_TROUBLE,
     ),
     Fault(

@@ -22,16 +22,16 @@ READING_FAULTS: Final = (
         name=assumptions.SIZES_MAY_BE_PARTIAL.fault,
         summary="EKS refuses a node group that states its minimum and maximum and no desired size",
         shows="all or none of the sizes",
-        advice="State `initial_desired_size: 0` on each block, and deploy again. `cdk deploy --revert-drift` then "
-        "empties running node groups: don't use it.",
+        advice="State `initial_desired_size: 0` on each block and deploy again; once the node groups exist take it out "
+        "and deploy: removing it sends nothing. While it is stated `cdk deploy --revert-drift` empties running nodes.",
         source=assumptions.SIZES_MAY_BE_PARTIAL.source,
     ),
     Fault(
         name=assumptions.STARTS_AT_MIN_SIZE.fault,
         summary="EKS starts a node group that states no desired size with one node",
         shows="Your Capacity Block is not active yet",
-        advice="None needed: the launch errors end when the block is active. To avoid them, state "
-        "`initial_desired_size: 0` on the block.",
+        advice="None needed: the launch errors, and the schedule's reports of them, end when the block is active. To "
+        "avoid both, state `initial_desired_size: 0` on the block.",
         source=assumptions.STARTS_AT_MIN_SIZE.source,
     ),
     Fault(

@@ -1,14 +1,12 @@
-"""CloudFormation state of an account and a region: stacks, their resources and events, change sets, exports."""
+"""State of one stack: its resources, events, and the operation that it hasn't finished."""
 
-import threading
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from ultrafleet.rehearsal.cloudformation.providers.base import PhysicalResource
-from ultrafleet.rehearsal.simulated_account import Refusal
 
 
 @dataclass(kw_only=True)
@@ -103,8 +101,10 @@ class Stack:
         operation: counts the operations; part of generated names.
         unfinished: operation that failed and was neither rolled back nor completed.
         policy: stack policy, as JSON.
+        validation_events: reasons for which validation stopped the last operation, as DescribeEvents tells them.
         drift: result of the last drift detection by logical id.
         retain_except_on_create: a rollback deletes what it made, also what says `Retain`.
+        cancelled: the user cancelled the update in progress.
     """
 
     stack_id: str
@@ -135,8 +135,10 @@ class Stack:
     operation_type: str = ""
     unfinished: Unfinished | None = None
     drift: dict[str, dict[str, Any]] = field(default_factory=dict)
+    validation_events: list[dict[str, Any]] = field(default_factory=list)
     drift_checked: datetime | None = None
     retain_except_on_create: bool = False
+    cancelled: bool = False
 
     def definition(self) -> dict[str, Any]:
         """What a template and its parameters say of the stack, with the outputs and imports that came of them."""
@@ -155,7 +157,9 @@ class Stack:
     def begins(self, operation_type: str) -> None:
         """Begin an operation; its events carry its id."""
         self.operation += 1
+        self.cancelled = False
         self.operation_id, self.operation_type = str(uuid.uuid4()), operation_type
+        self.validation_events = []
 
     def record(self, status: str, reason: str | None = None) -> None:
         """Change the stack's status and add an event."""
@@ -185,143 +189,3 @@ class Stack:
                 time=datetime.now(UTC),
             )
         )
-
-
-@dataclass(kw_only=True)
-class ChangeSet:
-    """Change set: the stack that an execution would lead to.
-
-    Attributes:
-        kind: `CREATE`, `UPDATE` or `IMPORT`.
-        imported: identifiers of the resources to import, by logical id.
-        live: actual properties of the resources that have drifted, by logical id, None where one was deleted;
-            drift-aware change sets alone have them.
-        failures: reasons for which validation failed.
-    """
-
-    id: str
-    name: str
-    kind: str
-    stack: Stack
-    requested: Stack
-    changes: list[dict[str, Any]]
-    status: str = "CREATE_COMPLETE"
-    execution_status: str = "AVAILABLE"
-    reason: str | None = None
-    description: str | None = None
-    deployment_mode: str | None = None
-    imported: dict[str, dict[str, str]] = field(default_factory=dict)
-    live: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
-    failures: list[dict[str, Any]] = field(default_factory=list)
-    created: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-
-@dataclass(kw_only=True)
-class StackRefactor:
-    """Stack refactor: what moves, and the stacks that it would lead to, by name."""
-
-    id: str
-    description: str | None = None
-    requested: dict[str, Stack] = field(default_factory=dict)
-    stack_ids: list[str] = field(default_factory=list)
-    moves: list[tuple[tuple[str, str], tuple[str, str]]] = field(default_factory=list)
-    status: str = "CREATE_COMPLETE"
-    reason: str | None = None
-    execution_status: str = "AVAILABLE"
-    execution_reason: str | None = None
-
-
-class Stacks:
-    """Stacks of one account and region."""
-
-    def __init__(self, account_id: str, region: str) -> None:
-        self.account_id = account_id
-        self.region = region
-        self.stacks: dict[str, Stack] = {}
-        self.change_sets: dict[str, ChangeSet] = {}
-        self.refactors: dict[str, StackRefactor] = {}
-        self.drift_detections: dict[str, Stack] = {}
-        self.retained: list[tuple[str, StackResource]] = []
-        """Resources that a stack let go of and that stay on purpose, with the stack's name."""
-        self._lock = threading.RLock()
-
-    def claim(self, stack: Stack, operation_type: str, status: str, allowed: Collection[str], verb: str) -> None:
-        """Begin an operation on a stack: one at a time, and only from the states that allow it.
-
-        Args:
-            stack: the stack.
-            operation_type: as DescribeEvents names it, `UPDATE_STACK`.
-            status: of the stack from now on.
-            allowed: states from which the operation can begin.
-            verb: what the stack can't do or have done, `be updated`.
-
-        Raises:
-            Refusal: it is in another state; in AWS's words.
-        """
-        with self._lock:
-            if stack.status not in allowed:
-                raise Refusal(
-                    "ValidationError",
-                    f"Stack:{stack.stack_id} is in {stack.status} state and can not {verb}.",
-                )
-            stack.begins(operation_type)
-            stack.record(status, "User Initiated")
-
-    def register(self, stack: Stack) -> Stack:
-        """Add a new stack.
-
-        Raises:
-            Refusal: its name is taken.
-        """
-        with self._lock:
-            if self.named(stack.name) is not None:
-                raise Refusal("AlreadyExistsException", f"Stack [{stack.name}] already exists")
-            self.stacks[stack.stack_id] = stack
-            return stack
-
-    def named(self, name: str) -> Stack | None:
-        """The stack of a name that isn't deleted, or of an id."""
-        if name in self.stacks:
-            return self.stacks[name]
-        return next((s for s in self.stacks.values() if s.name == name and s.status != "DELETE_COMPLETE"), None)
-
-    def get(self, name: str) -> Stack:
-        """The stack of a name or id.
-
-        Raises:
-            Refusal: there is none.
-        """
-        stack = self.named(name)
-        if stack is None:
-            raise Refusal("ValidationError", f"Stack with id {name} does not exist")
-        return stack
-
-    def change_set(self, name: str, stack_name: str | None) -> ChangeSet:
-        """The change set of an ARN, or of a name and a stack."""
-        if name in self.change_sets:
-            return self.change_sets[name]
-        for change_set in reversed(self.change_sets.values()):
-            if change_set.name == name and stack_name in {change_set.stack.name, change_set.stack.stack_id}:
-                return change_set
-        raise Refusal("ChangeSetNotFound", f"ChangeSet [{name}] does not exist")
-
-    @property
-    def live(self) -> list[Stack]:
-        """Stacks that are not deleted."""
-        return [stack for stack in self.stacks.values() if stack.status != "DELETE_COMPLETE"]
-
-    def owner(self, resource_type: str, physical_id: str) -> Stack | None:
-        """The stack that a resource belongs to."""
-        for stack in self.live:
-            for resource in stack.resources.values():
-                if (resource.type, resource.physical.physical_id) == (resource_type, physical_id):
-                    return stack
-        return None
-
-    def exports(self) -> dict[str, tuple[str, Any]]:
-        """Exports by name: the exporting stack's id and the value."""
-        return {name: (stack.stack_id, value) for stack in self.live for value, name in stack.outputs.values() if name}
-
-    def importers(self, export: str) -> list[str]:
-        """Names of the stacks that import an export."""
-        return sorted(stack.name for stack in self.live if export in stack.imports)
