@@ -119,6 +119,10 @@ def test_an_environment_from_bootstrap_to_destruction(local: Local, pools: dict[
 
     destroyed = local("destroy", "--purge")
     assert destroyed.returncode == 0, destroyed.stdout + destroyed.stderr
+    made = load_environment(ROOT / "stacks" / "environments" / f"{local.environment}.yaml")
+    for pool in made.pools:
+        for block in pool.blocks:
+            assert f"on AWS paid already: {block.capacity_reservation_id} " in destroyed.stdout
     assert set(local.status()["stacks"]) == {"CDKToolkit"}
     assert [vpc for vpc in local.client("ec2").describe_vpcs()["Vpcs"] if not vpc["IsDefault"]] == []
     assert local.client("logs").describe_log_groups()["logGroups"] == []
