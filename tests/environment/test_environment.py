@@ -227,6 +227,7 @@ REFUSALS: list[tuple[str, Callable[[Content], object], str]] = [
     ("a malformed label", lambda c: pool(c, "rack-a").update(node={"labels": {"bad key!": "x y"}}), r"pools\[0\].node.labels: key of a node label is 'bad key!', expected up to 63"),
     ("a label that EKS reserves", lambda c: pool(c, "rack-a").update(node={"labels": {"node-role.kubernetes.io/gpu": "x"}}), r"pools\[0\].node.labels: .*expected one without kubernetes.io/"),
     ("a label of the library", lambda c: pool(c, "rack-a").update(node={"labels": {"ultrafleet/pool": "zzz"}}), r"pools\[0\].node.labels: .*doesn't begin with ultrafleet/: pools set these"),
+    ("a tag of AWS", lambda c: pool(c, "rack-a").update(node={"tags": {"aws:owner": "x"}}), r"pools\[0\].node.tags: key of a node tag is 'aws:owner', expected one that doesn't begin with aws:"),
     ("a root volume that EBS doesn't make", lambda c: pool(c, "rack-a").update(node={"root_volume_gib": 99_999_999}), r"pools\[0\].node.root_volume_gib: .*expected 1 to 65,536"),
     ("a key with a typo", lambda c: c.update(capacity_reservation=[]), "capacity_reservation: is an unknown key, expected one of account, .*: write capacity_reservations$"),
     ("a block's key with a typo", lambda c: block(c).update(ends="x"), r"pools\[1\].blocks\[0\].ends: is an unknown key, expected one of availability_zone, .*: write end$"),

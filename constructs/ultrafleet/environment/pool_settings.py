@@ -13,7 +13,7 @@ from ultrafleet.layout import EfaIntent, Interface, fabric_layout
 from ultrafleet.rules.block_overlap import peak_instances, validate_nodes_of_blocks
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 from ultrafleet.rules.fabric import launchable_fabric
-from ultrafleet.rules.node_settings import validate_node_labels, validate_root_volume_gib
+from ultrafleet.rules.node_settings import validate_node_labels, validate_node_tags, validate_root_volume_gib
 
 
 class BlockSettings(Settings):
@@ -61,6 +61,12 @@ class NodeSettings(Settings):
     def _check_labels(cls, labels: dict[str, str]) -> dict[str, str]:
         validate_node_labels(labels)
         return labels
+
+    @field_validator("tags")
+    @classmethod
+    def _check_tags(cls, tags: dict[str, str]) -> dict[str, str]:
+        validate_node_tags(tags)
+        return tags
 
     @field_validator("root_volume_gib")
     @classmethod

@@ -11,7 +11,12 @@ from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.taint import Taint
 from ultrafleet.layout import EfaIntent, Interface, fabric_layout, layout_violations
-from ultrafleet.rules.node_settings import node_ami_type, validate_node_labels, validate_root_volume_gib
+from ultrafleet.rules.node_settings import (
+    node_ami_type,
+    validate_node_labels,
+    validate_node_tags,
+    validate_root_volume_gib,
+)
 
 DEFAULT_MAX_PODS = 64
 """Room for some twenty daemon pods and the jobs of a node; the subnet's IP budget grows with it."""
@@ -32,7 +37,8 @@ class NodeOptions:
         max_pods: pods a node accepts, 1 to 250. It decides how many IPs a node may take.
         labels: Kubernetes labels besides the derived ones. Keys of `ultrafleet/` and reserved prefixes are refused.
         taints: Kubernetes taints. Default: the accelerator's usual one.
-        tags: tags of instances, volumes, network interfaces and the node group.
+        tags: tags of instances, volumes, network interfaces and the node group. Keys of `aws:` and `ultrafleet:` are
+            refused.
         root_volume_gib: size of the encrypted gp3 root volume in GiB.
         root_volume_key: customer key of the root volume. Default: the AWS-managed key, which needs no grant. A key
             created in this app gets the grants that Auto Scaling's service-linked role needs; for an imported one
@@ -89,6 +95,7 @@ class NodeOptions:
                 remedy="pass fewer",
             )
         validate_node_labels(self.labels)
+        validate_node_tags(self.tags)
         validate_root_volume_gib(self.root_volume_gib)
 
     def layout(self, instance_type: InstanceType, fabric: Fabric | None = None) -> tuple[Interface, ...]:
