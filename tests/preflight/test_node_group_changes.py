@@ -275,7 +275,7 @@ def test_a_create_only_property_is_refused_even_when_empty() -> None:
 
     found = the(World(with_spare, running=()).findings(pool("rack-b", subnet="spare")))
     assert found.level is Level.REFUSED
-    assert f"node group {RACK_B} has Subnets" in found.text
+    assert f'node group {RACK_B} has Subnets [{{"Fn::ImportValue": "training-Subnetdallas"}}], expected' in found.text
     assert "make a pool with a new name" in found.text
 
 

@@ -1,5 +1,6 @@
 """Changes of node groups: what the update of each does to the nodes that run on it."""
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -62,8 +63,8 @@ def _refused(planned: PlannedNodeGroup, update: NodeGroupUpdate) -> Iterator[Fin
         yield refused(f"node group {planned.name}: {refusal.reason}, so its stack rolls back: {refusal.remedy}")
     for path in (*update.replaced, *update.unchangeable):
         yield refused(
-            f"node group {planned.name} has {path} {_value(_old(planned), path)}, expected the same and not "
-            f"{_value(planned.properties, path)}: EKS can't change it, and CloudFormation can't replace a node group "
+            f"node group {planned.name} has {path} {_shown(_old(planned), path)}, expected the same and not "
+            f"{_shown(planned.properties, path)}: EKS can't change it, and CloudFormation can't replace a node group "
             "of the same name, make a pool with a new name"
         )
 
@@ -270,6 +271,11 @@ def _launch_template(planned: PlannedNodeGroup) -> tuple[str, str] | None:
     resource = (planned.update.new.get("Resources") or {}).get(logical_id or "") or {}
     name = (resource.get("Properties") or {}).get("LaunchTemplateName")
     return (str(logical_id), name) if isinstance(name, str) else None
+
+
+def _shown(properties: Mapping[str, Any], path: str) -> str:
+    value = _value(properties, path)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _value(properties: Mapping[str, Any], path: str, default: object = "(none)") -> object:
