@@ -26,6 +26,9 @@ DEFAULT_ROOT_VOLUME_GIB = 100
 
 _MAX_PODS = MAX_PODS_PER_NODE.value
 
+_TAGS_OF_THE_APP = frozenset({"ultrafleet:environment", "ultrafleet:pool"})
+"""Keys by which the app's stacks say whose a node is; an environment file can't set them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NodeOptions:
@@ -38,7 +41,7 @@ class NodeOptions:
         labels: Kubernetes labels besides the derived ones. Keys of `ultrafleet/` and reserved prefixes are refused.
         taints: Kubernetes taints. Default: the accelerator's usual one.
         tags: tags of instances, volumes, network interfaces and the node group. Keys of `aws:` and `ultrafleet:` are
-            refused.
+            refused, but `ultrafleet:environment` and `ultrafleet:pool`.
         root_volume_gib: size of the encrypted gp3 root volume in GiB.
         root_volume_key: customer key of the root volume. Default: the AWS-managed key, which needs no grant. A key
             created in this app gets the grants that Auto Scaling's service-linked role needs; for an imported one
@@ -95,7 +98,7 @@ class NodeOptions:
                 remedy="pass fewer",
             )
         validate_node_labels(self.labels)
-        validate_node_tags(self.tags)
+        validate_node_tags(self.tags, allowed=_TAGS_OF_THE_APP)
         validate_root_volume_gib(self.root_volume_gib)
 
     def layout(self, instance_type: InstanceType, fabric: Fabric | None = None) -> tuple[Interface, ...]:

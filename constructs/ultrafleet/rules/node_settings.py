@@ -1,7 +1,7 @@
 """Settings of nodes that EKS or EC2 refuses, or with which no node joins: labels, tags, AMI type, root volume."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from ultrafleet.catalog import InstanceType
@@ -75,7 +75,7 @@ def validate_label_value(what: str, value: str) -> None:
         )
 
 
-def validate_node_tags(tags: Mapping[str, str]) -> None:
+def validate_node_tags(tags: Mapping[str, str], *, allowed: Collection[str] = ()) -> None:
     """Refuse tags of nodes that AWS doesn't take, and those that the library sets.
 
     `aws:` is reserved for AWS's use, in any case (EKS user guide, eks-using-tags; EC2 user guide, Using_Tags, high).
@@ -83,6 +83,7 @@ def validate_node_tags(tags: Mapping[str, str]) -> None:
 
     Args:
         tags: tags besides the pool's own.
+        allowed: keys of the library that the caller may set.
 
     Raises:
         FleetError: a reserved key, or one of the library.
@@ -95,7 +96,7 @@ def validate_node_tags(tags: Mapping[str, str]) -> None:
                 expected=f"one that doesn't begin with {_RESERVED_TAG_PREFIX}",
                 remedy="AWS reserves these, name it otherwise",
             )
-        if key.startswith(_OWN_TAG_PREFIX):
+        if key.startswith(_OWN_TAG_PREFIX) and key not in allowed:
             raise FleetError(
                 path="key of a node tag",
                 got=repr(key),
