@@ -32,6 +32,11 @@ class TestTags:
         with pytest.raises(FleetError, match=f"key of a node tag is '{key}', expected one that doesn't begin with "):
             validate_node_tags({key: "x"})
 
+    def test_keys_of_the_library_that_are_allowed_are_taken(self) -> None:
+        validate_node_tags({"ultrafleet:pool": "x"}, allowed={"ultrafleet:pool"})
+        with pytest.raises(FleetError, match="key of a node tag is 'ultrafleet:schedule', expected"):
+            validate_node_tags({"ultrafleet:schedule": "hold"}, allowed={"ultrafleet:pool"})
+
 
 class TestLabels:
     @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Final
 from ultrafleet.catalog import capacity_blocks, eks
 from ultrafleet.catalog.capacity_blocks import in_minutes
 from ultrafleet.catalog.source import Confidence, Source
+from ultrafleet.rules.block_clock import CLEAN_UP_MINUTES
 
 _LOW: Final = Confidence.LOW
 
@@ -37,7 +38,7 @@ def _though(source: Source, text: str) -> Source:
     return replace(source, also=(Source(text, _LOW),))
 
 
-CLEAN_UP: Final = timedelta(minutes=10)
+CLEAN_UP: Final = timedelta(minutes=CLEAN_UP_MINUTES)
 """Time for which a terminated instance still occupies its capacity block."""
 PAYMENT: Final = timedelta(minutes=5)
 """Time from a purchase, of a block or of an extension, to its payment."""
