@@ -20,6 +20,7 @@ from ultrafleet.catalog.source import Confidence, Fact, Source
 from ultrafleet.consistency import CONSISTENCY_RULES
 from ultrafleet.layout import LAYOUT_RULES
 from ultrafleet.policy import RULES
+from ultrafleet.rehearsal.assumptions import ASSUMPTIONS
 from ultrafleet.rehearsal.refusals import (
     CLOUDFORMATION_REFUSALS,
     CLUSTER_REFUSALS,
@@ -118,6 +119,11 @@ def _faults() -> Facts:
         yield f"fault/{name}", Fact(fault.summary, fault.source)
 
 
+def _assumptions() -> Facts:
+    for item in ASSUMPTIONS:
+        yield f"assumption/{item.id}", Fact(item.states, item.source)
+
+
 def _charts() -> Facts:
     table = VersionTable.of()
     for name, chart in table.charts.items():
@@ -173,6 +179,7 @@ _ROOMS: Final[tuple[Callable[[], Facts], ...]] = (
     _refusals("ec2", LAUNCH_REFUSALS),
     _refusals("eks", (*CLUSTER_REFUSALS, *NODE_GROUP_REFUSALS, *UPDATE_REFUSALS)),
     _refusals("cloudformation", CLOUDFORMATION_REFUSALS),
+    _assumptions,
     _faults,
 )
 """Rooms that have facts, in the order in which they are listed."""

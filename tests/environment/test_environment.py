@@ -227,6 +227,7 @@ REFUSALS: list[tuple[str, Callable[[Content], object], str]] = [
     ("a malformed label", lambda c: pool(c, "rack-a").update(node={"labels": {"bad key!": "x y"}}), r"pools\[0\].node.labels: key of a node label is 'bad key!', expected up to 63"),
     ("a label that EKS reserves", lambda c: pool(c, "rack-a").update(node={"labels": {"node-role.kubernetes.io/gpu": "x"}}), r"pools\[0\].node.labels: .*expected one without kubernetes.io/"),
     ("a label of the library", lambda c: pool(c, "rack-a").update(node={"labels": {"ultrafleet/pool": "zzz"}}), r"pools\[0\].node.labels: .*doesn't begin with ultrafleet/: pools set these"),
+    ("a tag of AWS", lambda c: pool(c, "rack-a").update(node={"tags": {"aws:owner": "x"}}), r"pools\[0\].node.tags: key of a node tag is 'aws:owner', expected one that doesn't begin with aws:"),
     ("a root volume that EBS doesn't make", lambda c: pool(c, "rack-a").update(node={"root_volume_gib": 99_999_999}), r"pools\[0\].node.root_volume_gib: .*expected 1 to 65,536"),
     ("a reservation's end without an offset", lambda c: c["capacity_reservations"][0].update(end=datetime(2027, 1, 31)), r"capacity_reservations\[0\].end: .*expected an offset from UTC"),  # noqa: DTZ001 - that is the fault
     ("an end of a reservation made elsewhere", lambda c: c["capacity_reservations"][0].update(end=datetime(2027, 1, 31, tzinfo=UTC), placement_group=None, capacity_reservation_id="cr-0eeeeeeeeeeeeeee1"), r"end is 2027-01-31.* on imported cr-0eeeeeeeeeeeeeee1, expected none: set it where"),

@@ -113,8 +113,13 @@ def _state_the_size(content: Content) -> None:
     pool_of(content, "rack-b")["blocks"][0]["initial_desired_size"] = 0
 
 
+def _label(content: Content) -> None:
+    pool_of(content, "rack-a")["node"] = {"labels": {"team": "a"}}
+
+
 def _make_assemblies(fleet: CdkFleet) -> None:
     fleet.assembly("stated", _state_the_size)
+    fleet.assembly("labelled", _label)
     fleet.assembly("edited", _edit)
     fleet.dispatch("prepare")  # the appended block is bought
     fleet.changed_template(
@@ -177,10 +182,21 @@ def _(fleet: CdkFleet) -> str:
     return _expect(told, 0, "hotswapped")
 
 
+@_verb("deploy --revert-drift, a hotswapped state machine")
+def _(fleet: CdkFleet) -> str:
+    told = fleet.cdk("base", "deploy", "training/capacity", "--exclusively", "--revert-drift")
+    machines = fleet.client("stepfunctions")
+    (arn,) = [item["stateMachineArn"] for item in machines.list_state_machines()["stateMachines"]]
+    definition = machines.describe_state_machine(stateMachineArn=arn)["definition"]
+    assert "Scales the node" in definition, "what is write-only isn't read, and stays"
+    return _expect(told, 0, "(no changes)")
+
+
 @_verb("deploy --hotswap-fallback")
 def _(fleet: CdkFleet) -> str:
-    told = fleet.cdk("base", "deploy", "training/capacity", "--exclusively", "--hotswap-fallback")
-    return _expect(told, 0)
+    told = fleet.cdk("labelled", "deploy", "training/pool-rack-a", "--exclusively", "--hotswap-fallback")
+    assert fleet.group("rack-a-cr-0aaaaaaaaaaaaaaa1")["labels"]["team"] == "a"
+    return _expect(told, 0, "Falling back to doing a full deployment")
 
 
 @_verb("watch")
@@ -377,6 +393,19 @@ def _(fleet: CdkFleet) -> str:
 def _(fleet: CdkFleet) -> str:
     told = fleet.cdk("edited", "deploy", "training/**", "--revert-drift")
     assert fleet.group(_RACK_B)["tags"]["ultrafleet:capacity-reservation"] == "cr-0bbbbbbbbbbbbbbb1"
+    return _expect(told, 0)
+
+
+@_verb(
+    "deploy --revert-drift, the schedule switched off by hand",
+    given=lambda fleet: fleet.dispatch("inject", name="schedule-off"),
+)
+def _(fleet: CdkFleet) -> str:
+    told = fleet.cdk("edited", "deploy", "training/capacity", "--exclusively", "--revert-drift")
+    scheduler = fleet.client("scheduler")
+    (name,) = [item["Name"] for item in scheduler.list_schedules()["Schedules"]]
+    assert scheduler.get_schedule(Name=name)["State"] == "ENABLED"
+    fleet.dispatch("clear")
     return _expect(told, 0)
 
 

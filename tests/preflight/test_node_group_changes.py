@@ -100,7 +100,8 @@ def test_a_version_on_running_nodes_is_rolled_and_says_until_when() -> None:
     assert found.level is Level.HAZARD
     assert found.key == f"rolled:{RACK_B}:1-to-2"
     assert "EKS replaces 1 at a time, each evicted for up to 15 minutes" in found.text
-    assert "until 2026-12-10 15:00 UTC or later; the update can't be cancelled" in found.text  # 18 x 15 min
+    assert "replaced about 10 minutes later, when its place in the block is free" in found.text
+    assert "until 2026-12-10 18:00 UTC or later; the update can't be cancelled" in found.text  # 18 x 25 min
 
 
 def test_the_template_and_its_version_in_one_deployment() -> None:
@@ -115,20 +116,21 @@ def test_what_to_do_instead_of_a_roll_depends_on_the_capacity() -> None:
     found = the(World().findings(edit))
     assert found.key == "rolled:b300:1-to-2"
     assert found.text.endswith("Deploy it between two jobs")
+    assert "replaced then, so until 2026-12-10 11:00 UTC" in found.text
     assert the(World().findings(both(OTHER_DISK, NEXT))).text.endswith("the next block begins with the newest template")
 
 
 def test_more_at_a_time_take_less_time() -> None:
     two = pool("rack-b", node={"root_volume_gib": 200, "max_unavailable": 3})
     found = the(World(pool("rack-b", node={"max_unavailable": 3})).findings(both(two, NEXT)))
-    assert "until 2026-12-10 12:00 UTC" in found.text
+    assert "until 2026-12-10 13:00 UTC" in found.text
 
 
 def test_a_roll_that_does_not_end_before_the_drain_is_refused() -> None:
-    # 18 x 15 minutes and a lead of 90: 6 hours before the end.
+    # 18 x 25 minutes, eviction and clean-up, and a lead of 90: 9 hours before the end.
     edit = both(OTHER_DISK, NEXT)
-    assert the(World().findings(edit, now=END_B - timedelta(hours=6))).level is Level.HAZARD
-    found = the(World().findings(edit, now=END_B - timedelta(hours=6) + timedelta(minutes=1)))
+    assert the(World().findings(edit, now=END_B - timedelta(hours=9))).level is Level.HAZARD
+    found = the(World().findings(edit, now=END_B - timedelta(hours=9) + timedelta(minutes=1)))
     assert found.level is Level.REFUSED
     assert found.key == ""
     assert "Its drain begins at 2027-01-26 10:00 UTC, and EKS resizes no node group that it updates" in found.text
@@ -275,7 +277,7 @@ def test_a_create_only_property_is_refused_even_when_empty() -> None:
 
     found = the(World(with_spare, running=()).findings(pool("rack-b", subnet="spare")))
     assert found.level is Level.REFUSED
-    assert f"node group {RACK_B} has Subnets" in found.text
+    assert f'node group {RACK_B} has Subnets [{{"Fn::ImportValue": "training-Subnetdallas"}}], expected' in found.text
     assert "make a pool with a new name" in found.text
 
 

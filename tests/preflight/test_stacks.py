@@ -20,7 +20,7 @@ def test_a_cidr_of_a_subnet_that_pools_import_is_refused() -> None:
     (found,) = World().findings(other_cidr)
     assert found.level is Level.REFUSED
     assert "AWS::EC2::Subnet Subnetdallas (CidrBlock) would be replaced" in found.text
-    assert "training-Subnetdallas (imported by training-pool-rack-b)" in found.text
+    assert "training-Subnetdallas (imported by training-pool-rack-a, training-pool-rack-b)" in found.text
 
 
 def test_a_cidr_of_a_subnet_that_nothing_imports_is_a_hazard_while_nodes_run() -> None:

@@ -211,10 +211,11 @@ class TestPreflight:
         assert self.command(training, tmp_path, "--accept", rolled, "--accept", held).exit_code == 0
 
 
+@pytest.mark.parametrize("before_the_end", [timedelta(minutes=100), timedelta(hours=8)], ids=str)
 def test_a_roll_takes_its_time_and_one_that_keeps_a_drain_from_beginning_is_refused(
-    training: DeployedEnvironment,
+    training: DeployedEnvironment, before_the_end: timedelta
 ) -> None:
-    begun = END_OF_B - timedelta(minutes=100)
+    begun = END_OF_B - before_the_end
     SIMULATED_ACCOUNT.advance(begun)
 
     def rolled(content: Content) -> None:

@@ -14,11 +14,28 @@ from ultrafleet.rules.node_settings import (
     node_ami_type,
     validate_label_value,
     validate_node_labels,
+    validate_node_tags,
     validate_root_volume_gib,
 )
 
 GRACE, X86, TRAINIUM = InstanceType.P6E_GB200_36XLARGE, InstanceType.P5EN_48XLARGE, InstanceType.TRN2_48XLARGE
 QUALCOMM = InstanceType.DL2Q_24XLARGE
+
+
+class TestTags:
+    @pytest.mark.parametrize("tags", [{}, {"Name": "x"}, {"cost centre": "a b"}, {"awsome": "x"}, {"ultrafleet": "x"}])
+    def test_are_taken(self, tags: dict[str, str]) -> None:
+        validate_node_tags(tags)
+
+    @pytest.mark.parametrize("key", ["aws:owner", "AWS:owner", "ultrafleet:schedule", "ultrafleet:pool"])
+    def test_reserved_keys_fail(self, key: str) -> None:
+        with pytest.raises(FleetError, match=f"key of a node tag is '{key}', expected one that doesn't begin with "):
+            validate_node_tags({key: "x"})
+
+    def test_keys_of_the_library_that_are_allowed_are_taken(self) -> None:
+        validate_node_tags({"ultrafleet:pool": "x"}, allowed={"ultrafleet:pool"})
+        with pytest.raises(FleetError, match="key of a node tag is 'ultrafleet:schedule', expected"):
+            validate_node_tags({"ultrafleet:schedule": "hold"}, allowed={"ultrafleet:pool"})
 
 
 class TestLabels:

@@ -16,6 +16,7 @@ from ultrafleet.rules.fabric import launchable_fabric
 from ultrafleet.rules.node_settings import (
     validate_metadata_hop_limit,
     validate_node_labels,
+    validate_node_tags,
     validate_root_volume_gib,
 )
 
@@ -67,6 +68,12 @@ class NodeSettings(Settings):
     def _check_labels(cls, labels: dict[str, str]) -> dict[str, str]:
         validate_node_labels(labels)
         return labels
+
+    @field_validator("tags")
+    @classmethod
+    def _check_tags(cls, tags: dict[str, str]) -> dict[str, str]:
+        validate_node_tags(tags)
+        return tags
 
     @field_validator("root_volume_gib")
     @classmethod

@@ -15,6 +15,7 @@ from ultrafleet.rules.node_settings import (
     node_ami_type,
     validate_metadata_hop_limit,
     validate_node_labels,
+    validate_node_tags,
     validate_root_volume_gib,
 )
 
@@ -25,6 +26,9 @@ DEFAULT_ROOT_VOLUME_GIB = 100
 """The root volume holds the AMI; images and logs are on the instance store."""
 
 _MAX_PODS = MAX_PODS_PER_NODE.value
+
+_TAGS_OF_THE_APP = frozenset({"ultrafleet:environment", "ultrafleet:pool"})
+"""Keys by which the app's stacks say whose a node is; an environment file can't set them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +41,8 @@ class NodeOptions:
         max_pods: pods a node accepts, 1 to 250. It decides how many IPs a node may take.
         labels: Kubernetes labels besides the derived ones. Keys of `ultrafleet/` and reserved prefixes are refused.
         taints: Kubernetes taints. Default: the accelerator's usual one.
-        tags: tags of instances, volumes, network interfaces and the node group.
+        tags: tags of instances, volumes, network interfaces and the node group. Keys of `aws:` and `ultrafleet:` are
+            refused, but `ultrafleet:environment` and `ultrafleet:pool`.
         root_volume_gib: size of the encrypted gp3 root volume in GiB.
         root_volume_key: customer key of the root volume. Default: the AWS-managed key, which needs no grant. A key
             created in this app gets the grants that Auto Scaling's service-linked role needs; for an imported one
@@ -97,6 +102,7 @@ class NodeOptions:
                 remedy="pass fewer",
             )
         validate_node_labels(self.labels)
+        validate_node_tags(self.tags, allowed=_TAGS_OF_THE_APP)
         validate_root_volume_gib(self.root_volume_gib)
         validate_metadata_hop_limit(self.metadata_hop_limit)
 

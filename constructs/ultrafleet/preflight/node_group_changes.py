@@ -1,5 +1,6 @@
 """Changes of node groups: what the update of each does to the nodes that run on it."""
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -9,7 +10,7 @@ from ultrafleet.kubernetes.labels import WORKLOAD_LABEL
 from ultrafleet.preflight.account import LiveNodeGroup
 from ultrafleet.preflight.deployment import Deployment, PlannedNodeGroup
 from ultrafleet.preflight.finding import Finding, hazard, nodes, note, refused
-from ultrafleet.rules.block_clock import TICK_MINUTES
+from ultrafleet.rules.block_clock import CLEAN_UP_MINUTES, TICK_MINUTES
 from ultrafleet.rules.schedule_tags import HOLD, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
 from ultrafleet.templates.node_group_update import NodeGroupUpdate, node_group_update
 from ultrafleet.templates.template_changes import ChangeAction
@@ -62,8 +63,8 @@ def _refused(planned: PlannedNodeGroup, update: NodeGroupUpdate) -> Iterator[Fin
         yield refused(f"node group {planned.name}: {refusal.reason}, so its stack rolls back: {refusal.remedy}")
     for path in (*update.replaced, *update.unchangeable):
         yield refused(
-            f"node group {planned.name} has {path} {_value(_old(planned), path)}, expected the same and not "
-            f"{_value(planned.properties, path)}: EKS can't change it, and CloudFormation can't replace a node group "
+            f"node group {planned.name} has {path} {_shown(_old(planned), path)}, expected the same and not "
+            f"{_shown(planned.properties, path)}: EKS can't change it, and CloudFormation can't replace a node group "
             "of the same name, make a pool with a new name"
         )
 
@@ -108,12 +109,14 @@ def _rolled(
     for path in update.rolled:
         before, after = _value(_old(planned), path), _value(planned.properties, path)
         at_a_time = int(_value(planned.properties, "UpdateConfig/MaxUnavailable", 1))  # type: ignore[call-overload]
-        takes = timedelta(minutes=_EVICTION * -(-live.nodes // at_a_time))
-        until = deployment.now + takes
+        on_a_block = RESERVATION_TAG in (planned.properties.get("Tags") or {})
+        each = _EVICTION + (CLEAN_UP_MINUTES if on_a_block else 0)
+        until = deployment.now + timedelta(minutes=each * -(-live.nodes // at_a_time))
+        freed = f"about {CLEAN_UP_MINUTES} minutes later, when its place in the block is free" if on_a_block else "then"
         text = (
             f"{_runs(live)}, and its {path} goes from {before} to {after}: EKS replaces {at_a_time} at a time, each "
-            f"evicted for up to {_EVICTION} minutes and replaced when its capacity is free again, so until "
-            f"{_moment(until)} or later; the update can't be cancelled"
+            f"evicted for up to {_EVICTION} minutes and replaced {freed}, so until {_moment(until)} or later; the "
+            "update can't be cancelled"
         )
         drain = _drain(deployment, planned)
         if drain is not None and until > drain:
@@ -270,6 +273,11 @@ def _launch_template(planned: PlannedNodeGroup) -> tuple[str, str] | None:
     resource = (planned.update.new.get("Resources") or {}).get(logical_id or "") or {}
     name = (resource.get("Properties") or {}).get("LaunchTemplateName")
     return (str(logical_id), name) if isinstance(name, str) else None
+
+
+def _shown(properties: Mapping[str, Any], path: str) -> str:
+    value = _value(properties, path)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _value(properties: Mapping[str, Any], path: str, default: object = "(none)") -> object:

@@ -37,12 +37,11 @@ def stack_findings(deployment: Deployment) -> Iterator[Finding]:
         if update.live is None:
             continue
         yield from _status(update)
-        imported = {
-            name: other.name
-            for other in deployment.account.stacks.values()
-            if other.name != update.name
-            for name in imports(other.template)
-        }
+        imported: dict[str, list[str]] = {}
+        for other in deployment.account.stacks.values():
+            if other.name != update.name:
+                for name in imports(other.template):
+                    imported.setdefault(name, []).append(other.name)
         moved = sorted(update.changes.moved_exports & imported.keys())
         for change in update.changes.resources:
             if change.resource_type != NODE_GROUP:
@@ -149,10 +148,11 @@ def _undelivered(update: StackUpdate, running: int) -> Iterator[Finding]:
         if change.action is ChangeAction.REMOVED and change.resource_type.startswith(_DELIVERED)
     ]
     if taken and running:
+        counted = "1 resource" if len(taken) == 1 else f"{len(taken)} resources"
         named = ", ".join([*taken[:_NAMED], *(["..."] if len(taken) > _NAMED else [])])
         yield hazard(
             f"undelivered:{update.name}:{len(taken)}",
-            f"stack {update.name} loses {len(taken)} resources that brought objects or charts into the cluster "
+            f"stack {update.name} loses {counted} that brought objects or charts into the cluster "
             f"({named}) while {nodes(running)} run: deleting them deletes what they brought",
         )
 
@@ -174,13 +174,13 @@ def _system_nodes(update: StackUpdate, change: ResourceChange) -> Iterator[Findi
         yield note(f"{where}: its nodes are replaced or resized ({', '.join(touching)}), controllers run on them")
 
 
-def _moved(update: StackUpdate, importers: dict[str, str]) -> str:
+def _moved(update: StackUpdate, importers: dict[str, list[str]]) -> str:
     causes = [
         f"{change.resource_type} {change.logical_id} ({', '.join(item.path for item in change.properties)})"
         for change in update.changes.resources
         if any(item.effect.replaces for item in change.properties)
     ]
-    exports = ", ".join(f"{name} (imported by {stack})" for name, stack in importers.items())
+    exports = ", ".join(f"{name} (imported by {', '.join(sorted(stacks))})" for name, stacks in importers.items())
     why = f" since {', '.join(causes)} would be replaced" if causes else ""
     return (
         f"stack {update.name} would change exports that other stacks import{why}: {exports}; CloudFormation refuses "

@@ -11,6 +11,7 @@ from typing import Final
 from ultrafleet.catalog import capacity_blocks, eks
 from ultrafleet.catalog.capacity_blocks import in_minutes
 from ultrafleet.catalog.source import Confidence, Source
+from ultrafleet.rules.block_clock import CLEAN_UP_MINUTES
 
 _LOW: Final = Confidence.LOW
 
@@ -37,7 +38,7 @@ def _though(source: Source, text: str) -> Source:
     return replace(source, also=(Source(text, _LOW),))
 
 
-CLEAN_UP: Final = timedelta(minutes=10)
+CLEAN_UP: Final = timedelta(minutes=CLEAN_UP_MINUTES)
 """Time for which a terminated instance still occupies its capacity block."""
 PAYMENT: Final = timedelta(minutes=5)
 """Time from a purchase, of a block or of an extension, to its payment."""
@@ -53,7 +54,8 @@ blocks has it (cb-group, medium): the fleets of an earlier release, whose migrat
 SIZES_MAY_BE_PARTIAL: Final = Assumption(
     id="sizes-may-be-partial",
     states="EKS creates a node group that states its minimum and maximum and no desired size, although its API "
-    "reference says that a creation states all of them or none. Way out: the block's setting initial_desired_size: 0",
+    "reference says that a creation states all of them or none: docs/probes.md settles it. Way out: the block's "
+    "setting initial_desired_size: 0",
     source=_though(eks.source("eks/node-group/sizes-at-creation"), "that EKS takes the creation: not tried"),
     fault="node-group-sizes-refused",
 )

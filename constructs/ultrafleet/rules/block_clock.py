@@ -20,6 +20,10 @@ PRECISION_MINUTES: Final = in_minutes(timedelta(seconds=SCHEDULE_PRECISION_SECON
 """Minutes after its moment within which a tick starts, so a part of the least lead."""
 EXECUTION_MINUTES: Final = 4
 """Time limit of an execution, which holds a call that is throttled with its retries: a part of the least lead."""
+CLEAN_UP_MINUTES: Final = 10
+"""Minutes for which a terminated instance is taken to occupy its block still, before another can start in its place.
+
+EC2 says "several minutes" (fact `capacity-block/clean-up`, high) and not how many: these are a reading (low)."""
 
 _DEFAULT_LEAD_MINUTES: Final = {True: 90, False: 60}
 """Five minutes more than the least, for a tick that is missed."""

@@ -1,7 +1,7 @@
-"""Settings of nodes that EKS or EC2 refuses, or with which no node joins: labels, AMI type, metadata, root volume."""
+"""Settings of nodes that EKS or EC2 refuses, or with which no node joins: labels, tags, image, metadata, volume."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from ultrafleet.catalog import InstanceType
@@ -10,6 +10,8 @@ from ultrafleet.catalog.limits import GP3_VOLUME_GIB, LABEL_CHARACTERS, METADATA
 from ultrafleet.errors import FleetError, UnknownFactError
 
 _OWN_PREFIX: Final = "ultrafleet/"
+_OWN_TAG_PREFIX: Final = "ultrafleet:"
+_RESERVED_TAG_PREFIX: Final = "aws:"
 _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _NAME_RULE: Final = "letters, digits, '-', '_' and '.', with a letter or digit at both ends"
@@ -71,6 +73,36 @@ def validate_label_value(what: str, value: str) -> None:
             expected=f"1 to {LABEL_CHARACTERS.value} {_NAME_RULE}",
             remedy="Kubernetes takes no other value",
         )
+
+
+def validate_node_tags(tags: Mapping[str, str], *, allowed: Collection[str] = ()) -> None:
+    """Refuse tags of nodes that AWS doesn't take, and those that the library sets.
+
+    `aws:` is reserved for AWS's use, in any case (EKS user guide, eks-using-tags; EC2 user guide, Using_Tags, high).
+    The library's tags are orders to the block schedule, and would be put on instances, where nothing reads them.
+
+    Args:
+        tags: tags besides the pool's own.
+        allowed: keys of the library that the caller may set.
+
+    Raises:
+        FleetError: a reserved key, or one of the library.
+    """
+    for key in tags:
+        if key.lower().startswith(_RESERVED_TAG_PREFIX):
+            raise FleetError(
+                path="key of a node tag",
+                got=repr(key),
+                expected=f"one that doesn't begin with {_RESERVED_TAG_PREFIX}",
+                remedy="AWS reserves these, name it otherwise",
+            )
+        if key.startswith(_OWN_TAG_PREFIX) and key not in allowed:
+            raise FleetError(
+                path="key of a node tag",
+                got=repr(key),
+                expected=f"one that doesn't begin with {_OWN_TAG_PREFIX}",
+                remedy="pools set these for the block schedule, use hold or drain_lead_minutes",
+            )
 
 
 def validate_root_volume_gib(root_volume_gib: int) -> None:

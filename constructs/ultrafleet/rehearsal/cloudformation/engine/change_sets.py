@@ -84,8 +84,8 @@ def _stack_of(stacks: Stacks, requested: Stack, kind: str) -> Stack:
     if existing is not None:
         return existing
     # A stack under review has no template yet (CloudFormation API reference, CreateChangeSet, high).
-    empty = {"body": "{}", "template": {"Resources": {}}, "parameters": {}, "tags": {}}
-    stack = stacks.register(dataclasses.replace(requested, **empty, resources={}, events=[]))
+    stack = stacks.register(dataclasses.replace(requested, body="{}", template={"Resources": {}}, events=[]))
+    stack.parameters, stack.tags, stack.resources = {}, {}, {}
     stack.record("REVIEW_IN_PROGRESS", "User Initiated")
     return stack
 

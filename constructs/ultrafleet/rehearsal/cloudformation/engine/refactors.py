@@ -158,7 +158,7 @@ def _check_the_same(
 def _map_moves(
     before: Mapping[Place, StackResource], after: Mapping[Place, Mapping[str, Any]], mapped: dict[Place, Place]
 ) -> None:
-    """Moves that nobody stated: a logical id that left one stack and came into another."""
+    """Moves without a mapping: a logical id that left one stack and came into another."""
     for place in set(after) - set(before) - set(mapped.values()):
         candidates = [
             source for source in before if source[1] == place[1] and source not in mapped and source not in after

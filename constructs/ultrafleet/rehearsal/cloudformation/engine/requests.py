@@ -37,7 +37,7 @@ def create(stacks: Stacks, requested: Stack, **options: Any) -> Stack:
 def update(
     stacks: Stacks, stack: Stack, requested: Stack, *, disable_rollback: bool = False, policy: str | None = None
 ) -> Stack:
-    """UpdateStack; `policy` stands in the place of the stack's during the update."""
+    """UpdateStack; `policy` replaces the stack's own during the update."""
     check(requested)
     check_updatable(stack, disable_rollback=disable_rollback)
     if not change_details.is_changed(stacks, stack, requested):

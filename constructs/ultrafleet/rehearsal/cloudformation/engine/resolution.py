@@ -9,7 +9,7 @@ from ultrafleet.rehearsal.refusals.cloudformation import EXPORT_IN_USE
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal, refused
 
 KNOWN_AFTER_APPLY: Final = "{{changeSet:KNOWN_AFTER_APPLY}}"
-"""Stands in a change set for a value that only the deployment can tell (CloudFormation user guide, change sets)."""
+"""Placeholder of a change set for a value that only the deployment can tell (CloudFormation user guide, high)."""
 
 
 def intrinsic_scope(stacks: Stacks, stack: Stack, *, used: set[str] | None = None) -> IntrinsicScope:

@@ -151,7 +151,7 @@ class Resources:
                 self._policy.check(logical_id, resource.type, "Delete")
 
     def delete(self, resource: StackResource) -> bool:
-        """Delete a resource in its service; False where that fails."""
+        """Delete a resource in its service; True if it is gone."""
         self.tell(resource, "DELETE_IN_PROGRESS")
         try:
             provider_of(resource.type).delete(self._call, resource.physical, resource.properties)

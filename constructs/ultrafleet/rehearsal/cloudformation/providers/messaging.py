@@ -233,6 +233,10 @@ class ScheduleProvider(Provider):
     def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
         return call("scheduler", "get_schedule", Name=resource.physical_id, GroupName=properties.get("GroupName"))
 
+    def read(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        live = self.describe(call, resource, properties)
+        return {key: value for key, value in live.items() if key in self.known}
+
     def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
         call("scheduler", "update_schedule", **{**new, "Name": resource.physical_id})
 

@@ -49,7 +49,7 @@ class SecurityGroupProvider(Provider):
         return find(found, "InvalidGroup.NotFound", resource.physical_id)
 
     def read(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
-        """Properties without the rules: those that other resources add can't be told from stated ones here."""
+        """Properties without the rules: those that other resources add look like stated ones."""
         live = self.describe(call, resource, properties)
         return {"GroupDescription": live["Description"], "GroupName": live["GroupName"], "Tags": live.get("Tags", [])}
 

@@ -141,7 +141,7 @@ class Stack:
     cancelled: bool = False
 
     def definition(self) -> dict[str, Any]:
-        """What a template and its parameters say of the stack, with the outputs and imports that came of them."""
+        """Definition of the stack: its template and parameters, with the outputs and imports that came of them."""
         return {name: getattr(self, name) for name in _DEFINITION}
 
     def define(self, definition: Mapping[str, Any]) -> None:
@@ -151,7 +151,7 @@ class Stack:
                 setattr(self, name, definition[name])
 
     def requested(self) -> dict[str, Any]:
-        """What a request says of the stack: its definition without what comes of it."""
+        """Definition of the stack as a request states it, without outputs and imports."""
         return {name: getattr(self, name) for name in _REQUESTED}
 
     def begins(self, operation_type: str) -> None:
