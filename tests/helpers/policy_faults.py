@@ -127,6 +127,11 @@ FAULTS: dict[str, tuple[Edit, str, str]] = {
         "error",
     ),
     "IMDSv1": (lambda r: data(r)["MetadataOptions"].update(HttpTokens="optional"), "imdsv2", "error"),
+    "IMDS that pods reach": (
+        lambda r: data(r)["MetadataOptions"].update(HttpPutResponseHopLimit=2),
+        "imds-hop-limit",
+        "warning",
+    ),
     "IMDS that isn't stated": (lambda r: data(r).pop("MetadataOptions"), "imdsv2", "warning"),
     "a plain volume": (
         lambda r: data(r)["BlockDeviceMappings"][0]["Ebs"].update(Encrypted=False),

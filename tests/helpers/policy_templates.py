@@ -26,7 +26,7 @@ def launch(
             {"NetworkCardIndex": card, "DeviceIndex": device, "InterfaceType": kind, "Groups": groups}
             for card, device, kind in layout
         ],
-        "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 2},
+        "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
         "BlockDeviceMappings": [
             {"DeviceName": "/dev/xvda", "Ebs": volume or {"VolumeSize": 200, "VolumeType": "gp3", "Encrypted": True}}
         ],

@@ -104,6 +104,23 @@ def _imds(template: Template) -> Iterator[Problem]:
             yield Problem(resource.logical_id, "HttpTokens is optional, expected required: set it")
 
 
+def _hop_limit(template: Template) -> Iterator[Problem]:
+    for launch in launches(template):
+        limit = launch.get("MetadataOptions", "HttpPutResponseHopLimit")
+        if isinstance(limit, Unknown):
+            yield cannot_tell(launch.resource.logical_id, "HttpPutResponseHopLimit", limit.reason)
+        elif (
+            str(limit).isdecimal()
+            and int(str(limit)) > 1
+            and launch.get("MetadataOptions", "HttpEndpoint") != "disabled"
+        ):
+            yield Problem(
+                launch.resource.logical_id,
+                f"HttpPutResponseHopLimit is {limit}, expected 1: any pod takes the node's role and identity; "
+                "give pods their own",
+            )
+
+
 def _ssh_key(template: Template) -> Iterator[Problem]:
     message = "KeyName is stated, expected none: use Session Manager, whose sessions are logged and need no port"
     stated = [(launch.resource.logical_id, launch.get("KeyName")) for launch in launches(template)]
@@ -191,6 +208,15 @@ RULES = (
         source=Source(f"{_EC2}, instance metadata"),
         remedy="MetadataOptions: HttpTokens: required",
         check=_imds,
+    ),
+    PolicyRule(
+        id="imds-hop-limit",
+        number=55,
+        severity=Severity.WARNING,
+        protects_from="pods that take the node's role, and with its identity the tokens of other pods on the node",
+        source=Source("EKS best practices guide, restrict access to the instance profile; the chain was not run"),
+        remedy="MetadataOptions: HttpPutResponseHopLimit: 1, and EKS Pod Identity for pods",
+        check=_hop_limit,
     ),
     PolicyRule(
         id="ssh-key",
