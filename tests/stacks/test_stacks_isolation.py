@@ -88,7 +88,9 @@ def besides(found: dict[str, set[str]], *expected: str) -> dict[str, set[str]]:
         assert quota.endswith("/Properties/Manifest")
     if "operate" in expected:
         for path in found.pop("training-operate"):
-            assert path.startswith(("/Resources/Dashboard", "/Resources/AlarmsUnused")), path
+            assert path.startswith(("/Resources/Dashboard", "/Resources/AlarmsUnused", "/Resources/AlarmsNotEmpty")), (
+                path
+            )
     return found
 
 
@@ -155,13 +157,15 @@ def test_an_overlapping_block_is_room_for_two_ultraservers_in_the_queue(synth: C
     assert set(besides(changes(before, after), "queue", "operate")) == {"training-pool-rack-b"}
 
 
-def test_an_extension_changes_no_resource(synth: Callable[..., Templates]) -> None:
+def test_an_extension_changes_nothing_but_the_alarm_on_its_end(synth: Callable[..., Templates]) -> None:
     def edit(content: dict[str, Any]) -> None:
         pool(content, "rack-b")["blocks"][-1]["end"] = date("2027-02-09T11:30:00+00:00")
 
-    assert changes(synth(), synth(edit)) == {
-        "training-pool-rack-b": {"/Metadata/ultrafleet:rack-b-cr-0bbbbbbbbbbbbbbb1/blocks"}
-    }
+    found = changes(synth(), synth(edit))
+    (alarm,) = found.pop("training-operate")
+    assert alarm.startswith("/Resources/AlarmsNotEmptyrackbcr0bbbbbbbbbbbbbbb1")
+    assert alarm.endswith("/Properties/Metrics")
+    assert found == {"training-pool-rack-b": {"/Metadata/ultrafleet:rack-b-cr-0bbbbbbbbbbbbbbb1/blocks"}}
 
 
 def test_an_existing_node_group_leaves_metadata_alone(synth: Callable[..., Templates]) -> None:
