@@ -46,7 +46,7 @@ synth: $(READY) ## every environment, or ENV=name -> cdk.out/, and a summary (AS
 # The embedded AWS is the default, so that nobody deploys to an account by accident.
 deploy: $(READY) env $(if $(filter real,$(AWS)),synth) ## ENV=name to an embedded AWS (FAULT=name injects one), or AWS=real: synth, preflight (ACCEPT="key …"), your account
 	@$(if $(filter real,$(AWS)),ultrafleet preflight $(ENV) $(foreach key,$(ACCEPT),--accept '$(key)') \
-	  && for stacks in $$(ultrafleet stacks $(ENV)); do cdk deploy --app cdk.out "$$stacks"; done,\
+	  && for stacks in $$(ultrafleet stacks $(ENV)); do cdk deploy --exclusively --app cdk.out "$$stacks"; done,\
 	  ultrafleet local deploy $(ENV) $(if $(FAULT),--fault $(FAULT)))
 
 destroy: $(READY) env ## what `make deploy` deployed: ENV=name (PURGE=1: what is retained, too), AWS=real for your account

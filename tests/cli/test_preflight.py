@@ -248,7 +248,7 @@ def test_make_deploys_to_a_real_account_after_preflight_alone() -> None:
     synth, _, deploy = recipe("AWS=real", "ACCEPT=held:a rolled:b:1-to-2")
     assert synth.startswith("cdk synth --quiet '**' --context environment=dev")
     accepted = "--accept 'held:a' --accept 'rolled:b:1-to-2'"
-    runs = 'for stacks in $(ultrafleet stacks dev); do cdk deploy --app cdk.out "$stacks"; done'
+    runs = 'for stacks in $(ultrafleet stacks dev); do cdk deploy --exclusively --app cdk.out "$stacks"; done'
     assert deploy == f"ultrafleet preflight dev {accepted} && {runs}"
     assert recipe() == ["ultrafleet local deploy dev"]
 

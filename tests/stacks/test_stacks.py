@@ -246,7 +246,7 @@ class TestReservations:
     def test_reservations_come_in_a_run_of_their_own(self) -> None:
         assert deployment_runs(load_environment(ENVIRONMENTS / "training.yaml")) == [
             "training/!(reservation-b300|pool-b300)",
-            "training/**",
+            "training/@(reservation-b300|pool-b300)",
         ]
         assert deployment_runs(load_environment(ENVIRONMENTS / "dev.yaml")) == ["dev/**"]
 

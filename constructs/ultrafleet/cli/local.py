@@ -78,7 +78,9 @@ def deploy(
         given = ["--context", f"environment={environment}", "--output", str(output)]
         failed = _roll_back(aws, loaded, given, variables)
         for stacks in deployment_runs(loaded):
-            failed = failed or _cdk(["deploy", stacks, *given, "--require-approval", "never"], variables)
+            failed = failed or _cdk(
+                ["deploy", "--exclusively", stacks, *given, "--require-approval", "never"], variables
+            )
         if failed:
             _advise(aws, loaded, variables)
             raise typer.Exit(1)

@@ -14,7 +14,7 @@ def stacks(
     environment: Annotated[str, typer.Argument(help="name of the environment", autocompletion=environment_names)],
     environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
 ) -> None:
-    """Print the patterns of stacks for `cdk deploy`, a line for each run, as `make deploy` uses them.
+    """Print the patterns of stacks for `cdk deploy --exclusively`, a line for each run, as `make deploy` uses them.
 
     On-demand reservations and the pools on them come last: the CDK CLI starts no further stack once one has failed.
     """

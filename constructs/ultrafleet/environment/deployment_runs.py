@@ -5,7 +5,7 @@ from ultrafleet.environment.pool_settings import AcceleratorPoolSettings
 
 
 def deployment_runs(environment: Environment) -> list[str]:
-    """Patterns of stacks for the CDK CLI, one for each run of `cdk deploy`.
+    """Patterns of stacks for the CDK CLI, one for each run of `cdk deploy --exclusively`.
 
     The CLI starts no further stack once one has failed, and chooses the order of stacks that don't depend on one
     another. So a reservation that EC2 hasn't got would keep pools on capacity blocks from being deployed.
@@ -19,5 +19,6 @@ def deployment_runs(environment: Environment) -> list[str]:
             if isinstance(pool, AcceleratorPoolSettings) and pool.capacity_reservation in made_here
         ),
     ]
-    everything = f"{environment.name}/**"
-    return [f"{environment.name}/!({'|'.join(last)})", everything] if last else [everything]
+    if not last:
+        return [f"{environment.name}/**"]
+    return [f"{environment.name}/{which}({'|'.join(last)})" for which in "!@"]
