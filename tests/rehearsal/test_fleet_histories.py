@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from helpers import aws_state
-from helpers.rehearsal_site import Content, deployed
+from helpers.rehearsal_site import Content, DeployedEnvironment, deployed
 from ultrafleet.preflight import Finding, Level
 from ultrafleet.rehearsal.ec2.state.reservations import CapacityReservation, Reservations
 from ultrafleet.rehearsal.scenarios.assembly import StackFailedError, deploy_assembly
@@ -265,3 +265,14 @@ def test_no_history_loses_a_node_that_was_not_announced() -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_a_node_that_is_lost_in_silence_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DeployedEnvironment, "preflight", lambda _: [])
+    fleet = Fleet()
+    fleet.deploy()
+    try:
+        with pytest.raises(AssertionError, match="rack-cr-0fffffffffffffff1"):
+            fleet.edit(hold)
+    finally:
+        fleet.teardown()
