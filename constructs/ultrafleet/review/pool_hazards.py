@@ -149,10 +149,15 @@ def _scaled_down(pool: PoolChange) -> Iterator[Occurrence]:
     before, after = pool.before, pool.after
     if _fewer_nodes(pool):
         servers = f" ({racks(before)} → {racks(after)})" if before.ultraserver_type or after.ultraserver_type else ""
+        sent = pool.updated is None or pool.updated.type != NODE_GROUP or _desired(pool)[1] is not None
+        fate = (
+            "nodes above that are terminated with the workloads on them"
+            if sent
+            else "EKS refuses one below the size that the node group has, and the stack rolls back while more nodes run"
+        )
         yield of_pool(
             after,
-            f"its maximum size goes from {before.nodes} to {after.nodes} nodes{servers}: nodes above that are "
-            "terminated with the workloads on them; drain them first",
+            f"its maximum size goes from {before.nodes} to {after.nodes} nodes{servers}: {fate}; drain them first",
         )
     elif pool.updated is not None and _lowers_desired(pool):
         path, sizes = "/".join(_DESIRED[pool.updated.type]), _desired(pool)
