@@ -253,12 +253,12 @@ def advance(time: timedelta) -> None:
 
 
 def test_no_history_loses_a_node_that_was_not_announced() -> None:
-    """Four histories of ten steps; more of them by hand. A failure isn't shrunk, which would take an hour."""
+    """Two histories of eight steps; more of them by hand. A failure isn't shrunk, which would take an hour."""
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Fleet,
         settings=settings(
-            max_examples=4,
-            stateful_step_count=10,
+            max_examples=2,
+            stateful_step_count=8,
             deadline=None,
             database=None,
             phases=[Phase.generate],
