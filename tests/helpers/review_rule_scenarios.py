@@ -136,6 +136,11 @@ RULE_SCENARIOS: dict[str, Scenario] = {
         hazards=frozenset({("notice", "subnet-moved", "h200/Spare (AWS::EC2::Subnet)")}),
         changed=frozenset({H200}),
     ),
+    "a default route goes": Scenario(
+        edit=put("network", "Resources", "Way", value=None),
+        hazards=frozenset({("notice", "egress-lost", "network/Way (AWS::EC2::Route)")}),
+        says=("a default route is deleted",),
+    ),
     "a subnet gives out public addresses": Scenario(
         edit=of("network", "Subnet", "MapPublicIpOnLaunch", value=True),
         hazards=frozenset({("security", "made-public", "network/Subnet (AWS::EC2::Subnet)")}),
@@ -182,6 +187,15 @@ RULE_BEFORE: dict[str, Edit] = {
         "Resources",
         "Spare",
         value={"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": "vpc-1", "CidrBlock": "10.0.32.0/20"}},
+    ),
+    "a default route goes": put(
+        "network",
+        "Resources",
+        "Way",
+        value={
+            "Type": "AWS::EC2::Route",
+            "Properties": {"RouteTableId": "rtb-1", "DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-1"},
+        },
     ),
     "a cluster goes": put("network", "Resources", "Old", value=CLUSTER_OF_ITS_OWN),
     "a queue's flavor has other labels": queue("h200"),

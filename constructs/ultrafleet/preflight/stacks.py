@@ -175,11 +175,14 @@ def _system_nodes(update: StackUpdate, change: ResourceChange) -> Iterator[Findi
 
 
 def _moved(update: StackUpdate, importers: dict[str, list[str]]) -> str:
+    replaced = [
+        change for change in update.changes.resources if any(item.effect.replaces for item in change.properties)
+    ]
+    replaced.sort(key=lambda change: change.resource_type not in _UNDER_NODES)  # what the others follow comes first
     causes = [
         f"{change.resource_type} {change.logical_id} ({', '.join(item.path for item in change.properties)})"
-        for change in update.changes.resources
-        if any(item.effect.replaces for item in change.properties)
-    ]
+        for change in replaced[:_NAMED]
+    ] + ([f"{len(replaced) - _NAMED} more"] if len(replaced) > _NAMED else [])
     exports = ", ".join(f"{name} (imported by {', '.join(sorted(stacks))})" for name, stacks in importers.items())
     why = f" since {', '.join(causes)} would be replaced" if causes else ""
     return (
