@@ -1,6 +1,7 @@
 """Hazards of pools: what a change does to groups of nodes that run, or may run."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 from ultrafleet.catalog import eks
@@ -99,12 +100,27 @@ def _orders(pool: PoolChange) -> Iterator[Occurrence]:
     elif after == FOLLOW_BLOCKS:
         yield from _followed(pool, *pool.updated.get("Tags", RESERVATION_TAG))
         if f"Tags/{LEAD_TAG}" in pool.updated.paths:
+            begun = _begins_with_it(pool, *pool.updated.get("Tags", LEAD_TAG))
             yield of_pool(
                 pool.after,
                 f"tag {LEAD_TAG} {pool.values(f'Tags/{LEAD_TAG}')}: the block schedule drains that much before the "
-                "block's end, at once if the end is nearer; without a good lead it leaves the node group alone",
-                level=Level.NOTICE,
+                "block's end, at once if the end is nearer"
+                + (f", as it is on {pool.compared.as_of:%Y-%m-%d}" if begun else "")
+                + "; without a good lead it leaves the node group alone",
+                level=Level.BLOCKING if begun else Level.NOTICE,
             )
+
+
+def _begins_with_it(pool: PoolChange, before: Any, after: Any) -> bool:  # noqa: ANN401 - JSON
+    """True if a longer lead begins on the day of the review or before, so that the deployment begins the drain."""
+    old, new = as_int(before), as_int(after)
+    if new is None or (old is not None and new <= old):
+        return False
+    today = pool.compared.as_of
+    return any(
+        window.end > today and window.end - timedelta(minutes=new) < today + timedelta(days=1)
+        for window in pool.after.windows
+    )
 
 
 def _followed(pool: PoolChange, before: Any, after: Any) -> Iterator[Occurrence]:  # noqa: ANN401 - JSON
