@@ -78,7 +78,7 @@ def with_stack(world: World, name: str, **changed: Any) -> None:
     world.account = replace(world.account, stacks=stacks)
 
 
-@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "UPDATE_IN_PROGRESS"])
+@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "UPDATE_IN_PROGRESS", "DELETE_FAILED"])
 def test_a_stack_that_takes_no_update(status: str) -> None:
     world = World()
     with_stack(world, "training-pool-rack-a", status=status)

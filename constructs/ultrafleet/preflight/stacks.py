@@ -109,6 +109,11 @@ def _status(update: StackUpdate) -> Iterator[Finding]:
     status = update.live.status if update.live is not None else ""
     if status == "UPDATE_ROLLBACK_FAILED":
         yield refused(f"stack {update.name} is {status}, expected one that can be updated: `cdk rollback` first")
+    elif status == "DELETE_FAILED":
+        yield refused(
+            f"stack {update.name} is {status}, expected one that can be updated: `aws cloudformation delete-stack "
+            f"--stack-name {update.name}` again when its reason is removed, the deployment then makes it anew"
+        )
     elif status.endswith("_IN_PROGRESS"):
         yield refused(f"stack {update.name} is {status}, expected no operation on it: wait until it ends")
 
