@@ -46,6 +46,13 @@ def of_blocks(pool_name: str, *blocks: Block, existing: Block | None = None) -> 
     return put(f"pool-{pool_name}", value=content)
 
 
+def on_demand(pool_name: str) -> Edit:
+    """Stack of a pool that isn't on blocks."""
+    made = pool(pool_name, GRACE, 18, P6E, GB200, None)
+    made[pool_name.title().replace("-", "")]["Properties"]["Labels"] = {POOL_LABEL: pool_name}
+    return put(f"pool-{pool_name}", value={"Resources": made})
+
+
 def old_shape(pool_name: str, *blocks: Block) -> Edit:
     """Stack of a pool of earlier releases: one node group on a resource group of its blocks."""
     made = pool(pool_name, GRACE, 18, P6E, GB200, blocks[0][0])
@@ -165,6 +172,13 @@ BLOCK_SCENARIOS: dict[str, Scenario] = {
         changed=C,
         says=("is deleted with its nodes (18 p6e-gb200.36xlarge) unless it is orphaned", "docs/migration.md"),
     ),
+    "a pool that isn't on blocks gets one": Scenario(
+        edit=of_blocks("rack-c", SECOND),
+        hazards=told("blocking", "pool-removed", RACK_C),
+        changed=C,
+        more=(0, 0, 0, RACK_USD),  # such a pool has no price
+        says=("node group rack-c is deleted, with its nodes: 18 p6e-gb200.36xlarge are terminated",),
+    ),
     "an empty pool gets the shape of this release": Scenario(
         edit=of_blocks("rack-c", SECOND),
         hazards=told("blocking", "old-shape-replaced", RACK_C),
@@ -258,6 +272,13 @@ BLOCK_SCENARIOS: dict[str, Scenario] = {
         changed=A,
         says=("MINIMAL → none",),
     ),
+    "a size is smaller beside no desired size": Scenario(
+        edit=of("racks", "RackA", "ScalingConfig", "MaxSize", value=9),
+        hazards=told("blocking", "pool-scaled-down", RACK_A),
+        more=(0, -36, -9, -380.952),
+        changed=A,
+        says=("from 18 to 9 nodes", "EKS refuses one below the size that the node group has"),
+    ),
     "an update strategy is lost where nothing is reserved": Scenario(
         edit=of("spare", "Spare", "UpdateConfig", "UpdateStrategy", value=None),
         changed=frozenset({"fleet/spare"}),
@@ -290,6 +311,7 @@ BLOCK_BEFORE: dict[str, Edit] = {
     "a block moves to another pool": both(of_blocks("rack-c", FIRST, SECOND), of_blocks("rack-d", OTHER)),
     "a pool is renamed": of_blocks("rack-c", FIRST),
     "a pool gets the shape of this release": old_shape("rack-c", FIRST, SECOND),
+    "a pool that isn't on blocks gets one": on_demand("rack-c"),
     "an empty pool gets the shape of this release": old_shape("rack-c", SECOND),
     "a queue has more than the blocks of its pool": both(of_blocks("rack-c", FIRST, OVERLAPPING), queue_of(144)),
     "a queue has as much as two overlapping blocks": both(of_blocks("rack-c", FIRST), queue_of(72)),

@@ -107,6 +107,14 @@ RULE_SCENARIOS: dict[str, Scenario] = {
         changed=A,
         says=("ultrafleet:drain-lead-minutes 90 → 120",),
     ),
+    "a pool's nodes are drained at once": Scenario(
+        edit=of("racks", "RackA", "Tags", value={**FOLLOWS, "ultrafleet:drain-lead-minutes": "1439"}),
+        hazards=frozenset(
+            {("blocking", "schedule-orders", RACK_A), ("notice", "block-without-successor", RACK_A)},
+        ),
+        changed=A,
+        says=("at once if the end is nearer, as it is on 2026-11-24",),
+    ),
     "a retained pool leaves": Scenario(
         edit=put("h200", "Resources", "H200", value=None),
         hazards=frozenset({("notice", "pool-retained", H200)}),
@@ -135,6 +143,11 @@ RULE_SCENARIOS: dict[str, Scenario] = {
         edit=of("h200", "Spare", "CidrBlock", value="10.0.64.0/20"),
         hazards=frozenset({("notice", "subnet-moved", "h200/Spare (AWS::EC2::Subnet)")}),
         changed=frozenset({H200}),
+    ),
+    "a default route goes": Scenario(
+        edit=put("network", "Resources", "Way", value=None),
+        hazards=frozenset({("notice", "egress-lost", "network/Way (AWS::EC2::Route)")}),
+        says=("a default route is deleted",),
     ),
     "a subnet gives out public addresses": Scenario(
         edit=of("network", "Subnet", "MapPublicIpOnLaunch", value=True),
@@ -171,6 +184,9 @@ RULE_BEFORE: dict[str, Edit] = {
     "a pool's sizes change while more nodes may run": of("h200", "H200", "ScalingConfig", "DesiredSize", value=2),
     "a pool is put on hold": of("racks", "RackA", "Tags", value=FOLLOWS),
     "a pool's nodes are drained earlier": of("racks", "RackA", "Tags", value=FOLLOWS),
+    "a pool's nodes are drained at once": both(
+        of("racks", "RackA", "Tags", value=FOLLOWS), blocks((BLOCK_A, "2026-11-01", "2026-11-25"))
+    ),
     "a retained pool leaves": put("h200", "Resources", "H200", "DeletionPolicy", value="Retain"),
     "a compute node group of PCS has other settings": compute_nodes("1"),
     "a stack without pools is no longer there": put(
@@ -182,6 +198,15 @@ RULE_BEFORE: dict[str, Edit] = {
         "Resources",
         "Spare",
         value={"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": "vpc-1", "CidrBlock": "10.0.32.0/20"}},
+    ),
+    "a default route goes": put(
+        "network",
+        "Resources",
+        "Way",
+        value={
+            "Type": "AWS::EC2::Route",
+            "Properties": {"RouteTableId": "rtb-1", "DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-1"},
+        },
     ),
     "a cluster goes": put("network", "Resources", "Old", value=CLUSTER_OF_ITS_OWN),
     "a queue's flavor has other labels": queue("h200"),

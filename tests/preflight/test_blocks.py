@@ -29,6 +29,27 @@ def test_a_block_that_is_another_than_the_file_says(changed: dict[str, Any], tex
     assert text in found.text
 
 
+def test_a_block_that_another_cluster_runs_is_a_hazard() -> None:
+    world = World(running=())
+    account = world.account
+    left = {name: group for name, group in account.node_groups.items() if name != RACK_B}
+    stacks = {name: stack for name, stack in account.stacks.items() if name != "training-pool-rack-b"}
+    world.account = replace(account, node_groups=left, stacks=stacks)
+    assert world.findings() == []
+    world.reservation(BLOCK, used=18)
+    (found,) = world.findings()
+    assert found.key == f"occupied:{BLOCK}"
+    assert "already runs 18 nodes, none of them of cluster training: of an environment that was renamed" in found.text
+    world.reservation(BLOCK, used=18, state="scheduled")
+    assert world.findings() == []
+
+
+def test_the_cluster_s_own_instances_are_no_strangers() -> None:
+    world = World()
+    world.reservation(BLOCK, used=18)
+    assert world.findings() == []
+
+
 def test_an_end_that_differs_is_said() -> None:
     world = World()
     world.reservation(BLOCK, end=world.account.reservations[BLOCK].end + timedelta(days=7))  # type: ignore[operator]

@@ -1,6 +1,7 @@
 """Node groups that leave the file: deleted by the deployment, left in AWS, or on one block with another."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from helpers.preflight_world import RACK_A, RACK_B, Content, World
 from ultrafleet.preflight import Finding, Level, LiveNodeGroup
@@ -34,6 +35,19 @@ def test_a_block_taken_out_of_the_file_is_deleted_with_its_nodes() -> None:
     found = the(World().findings(without_first_block))
     assert found.key == f"deleted:{RACK_A}"
     assert f"node group {RACK_A} runs 18 nodes and is no longer in stack training-pool-rack-a" in found.text
+
+
+def test_a_pool_without_blocks_that_gets_some_is_deleted_with_its_nodes() -> None:
+    def on_a_block(content: Content) -> None:
+        (pool,) = [item for item in content["pools"] if item["name"] == "b300"]
+        del pool["nodes"], pool["capacity_reservation"]
+        start, end = datetime(2026, 12, 12, 11, 30, tzinfo=UTC), datetime(2026, 12, 19, 11, 30, tzinfo=UTC)
+        block = {"capacity_reservation_id": "cr-0ddddddddddddddd1", "instance_count": 2, "start": start, "end": end}
+        pool["blocks"] = [{**block, "availability_zone": "us-east-1b"}]
+
+    (found,) = [item for item in World(running=("b300",)).findings(on_a_block) if item.level is Level.HAZARD]
+    assert found.key == "deleted:b300"
+    assert found.text.endswith("keep its pool as it is, and give blocks a pool with a new name")
 
 
 def test_a_block_that_is_over_may_go() -> None:

@@ -23,6 +23,17 @@ def test_a_cidr_of_a_subnet_that_pools_import_is_refused() -> None:
     assert "training-Subnetdallas (imported by training-pool-rack-a, training-pool-rack-b)" in found.text
 
 
+def test_few_of_many_replaced_resources_are_named() -> None:
+    def other_range(content: Content) -> None:
+        content["network"]["cidr"] = "10.65.0.0/16"
+        for subnet in content["network"]["subnets"]:
+            subnet["cidr"] = subnet["cidr"].replace("10.64.", "10.65.")
+
+    (found,) = [item for item in World().findings(other_range) if "import" in item.text]
+    assert found.text.count("AWS::EC2::Subnet ") == 3
+    assert ", 4 more would be replaced: " in found.text
+
+
 def test_a_cidr_of_a_subnet_that_nothing_imports_is_a_hazard_while_nodes_run() -> None:
     def control_plane(content: Content) -> None:
         content["network"]["subnets"][0]["cidr"] = "10.64.1.0/26"
@@ -67,7 +78,7 @@ def with_stack(world: World, name: str, **changed: Any) -> None:
     world.account = replace(world.account, stacks=stacks)
 
 
-@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "UPDATE_IN_PROGRESS"])
+@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "UPDATE_IN_PROGRESS", "DELETE_FAILED"])
 def test_a_stack_that_takes_no_update(status: str) -> None:
     world = World()
     with_stack(world, "training-pool-rack-a", status=status)

@@ -235,10 +235,11 @@ def test_preflight_tells_of_a_block_that_is_taken_out_while_nodes_run_in_it(
         (tmp_path / "training.yaml").write_text(training.text)
         training.write_assembly(tmp_path / "cdk.out")
         arguments = ["preflight", "training", "--environments", str(tmp_path), "--assembly", str(tmp_path / "cdk.out")]
-        return CliRunner().invoke(app, arguments)
+        return CliRunner().invoke(app, [*arguments, "--as-of", "2026-12-01T12:00:00"])
 
     assert preflight().exit_code == 0
     training.edit(lambda content: pool_of(content, "rack-a")["blocks"].pop(0))
     told = preflight()
     assert told.exit_code == 1
-    assert "pool rack-a runs 18 nodes in cr-0aaaaaaaaaaaaaaa1, expected it among its blocks" in told.output
+    assert "node group rack-a-cr-0aaaaaaaaaaaaaaa1 runs 18 nodes and is no longer in stack" in told.output
+    assert "--accept deleted:rack-a-cr-0aaaaaaaaaaaaaaa1" in told.output

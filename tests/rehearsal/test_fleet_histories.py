@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from helpers import aws_state
-from helpers.rehearsal_site import Content, deployed
+from helpers.rehearsal_site import Content, DeployedEnvironment, deployed
 from ultrafleet.preflight import Finding, Level
 from ultrafleet.rehearsal.ec2.state.reservations import CapacityReservation, Reservations
 from ultrafleet.rehearsal.scenarios.assembly import StackFailedError, deploy_assembly
@@ -253,15 +253,26 @@ def advance(time: timedelta) -> None:
 
 
 def test_no_history_loses_a_node_that_was_not_announced() -> None:
-    """Four histories of ten steps; more of them by hand. A failure isn't shrunk, which would take an hour."""
+    """Two histories of eight steps; more of them by hand. A failure isn't shrunk, which would take an hour."""
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Fleet,
         settings=settings(
-            max_examples=4,
-            stateful_step_count=10,
+            max_examples=2,
+            stateful_step_count=8,
             deadline=None,
             database=None,
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_a_node_that_is_lost_in_silence_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DeployedEnvironment, "preflight", lambda _: [])
+    fleet = Fleet()
+    fleet.deploy()
+    try:
+        with pytest.raises(AssertionError, match="rack-cr-0fffffffffffffff1"):
+            fleet.edit(hold)
+    finally:
+        fleet.teardown()

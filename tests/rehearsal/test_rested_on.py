@@ -42,7 +42,7 @@ def test_every_assumption_has_a_source_and_its_fault_exists() -> None:
     for assumption in ASSUMPTIONS:
         assert assumption.source.weakest is not Confidence.HIGH
         assert not assumption.fault or assumption.fault in FAULTS
-        assert assumption.fault or assumption.id in {"block-clean-up", "launch-retries"}
+        assert assumption.fault or assumption.id in {"block-clean-up", "executions-in-time", "launch-retries"}
 
 
 def test_blocks_rest_on_all_but_a_roll(content: dict[str, object], tmp_path: Path) -> None:

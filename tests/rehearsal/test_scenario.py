@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from helpers import aws_state
 from helpers.rehearsal_site import (
     ENVIRONMENTS,
+    FIXTURES,
     Content,
     deployed,
     pool_of,
@@ -95,6 +96,15 @@ def test_blocks_that_overlap_are_handed_over_without_a_gap() -> None:
     assert (over.old, over.new) == ("cr-0fffffffffffffff1", "cr-0fffffffffffffff2")
     assert over.neither_minutes == 0
     assert over.both_minutes >= 22 * 60
+
+
+def test_the_command_shows_hand_overs(tmp_path: Path) -> None:
+    with site("overlap") as made:
+        made.write_assembly(tmp_path)
+    told = rehearse("overlap", "--environments", str(FIXTURES), "--assembly", str(tmp_path), "--scenario", "planned")
+    assert told.exit_code == 0
+    (row,) = [line for line in told.output.splitlines() if "cr-0fffffffffffffff1   cr-0fffffffffffffff2" in line]
+    assert row.split()[-4:] == ["1,350", "min", "0", "min"]
 
 
 def test_blocks_that_follow_one_another_leave_a_gap_of_the_lead() -> None:

@@ -68,6 +68,8 @@ SCHEDULE_NAME_CHARACTERS: Final = _FACTS.integer("limit/scheduler/schedule-name-
 """Characters of the name of an EventBridge schedule."""
 SCHEDULE_PRECISION_SECONDS: Final = _FACTS.integer("limit/scheduler/precision-seconds")
 """Seconds after its moment within which a schedule is invoked."""
+HISTORY_EVENTS: Final = _FACTS.integer("limit/step-functions/history-events")
+"""Events in the history of a Standard execution of Step Functions."""
 STATE_BYTES: Final = _FACTS.integer("limit/step-functions/state-bytes")
 """Bytes that a state of a state machine takes and returns."""
 NETWORK_ADDRESS_USAGE: Final = _FACTS.integer("limit/vpc/network-address-usage")

@@ -211,6 +211,7 @@ class AccountReader:
                 instance_count=item["TotalInstanceCount"],
                 availability_zone=item["AvailabilityZone"],
                 end=item.get("EndDate"),
+                used=item["TotalInstanceCount"] - item.get("AvailableInstanceCount", item["TotalInstanceCount"]),
             )
 
     def _newest_versions(self, names: Sequence[str]) -> dict[str, int]:

@@ -86,6 +86,7 @@ class LiveReservation:
         instance_count: instances that it holds.
         availability_zone: zone that it is in.
         end: when it ends; None without an end.
+        used: instances that run in it, of whatever cluster.
     """
 
     id: str
@@ -95,6 +96,7 @@ class LiveReservation:
     instance_count: int
     availability_zone: str
     end: datetime | None
+    used: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Final
 from ultrafleet.catalog.capacity_blocks import CapacityBlockRules, in_minutes
 from ultrafleet.preflight.account import LiveNodeGroup, LiveReservation
 from ultrafleet.preflight.deployment import Deployment, PlannedBlock
-from ultrafleet.preflight.finding import Finding, note, refused
+from ultrafleet.preflight.finding import Finding, hazard, nodes, note, refused
 from ultrafleet.rules.schedule_tags import LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
 
 _BLOCK: Final = "capacity-block"
@@ -21,6 +21,8 @@ def block_findings(deployment: Deployment) -> Iterator[Finding]:
     for planned in deployment.blocks:
         live = deployment.account.reservations.get(planned.block.capacity_reservation_id)
         yield from _unknown(deployment, planned) if live is None else _compared(deployment, planned, live)
+        if live is not None:
+            yield from _occupied(deployment, planned, live)
         if planned.block.existing_node_group is not None:
             yield from _existing(deployment, planned)
     for group in deployment.account.node_groups.values():
@@ -58,6 +60,21 @@ def _compared(deployment: Deployment, planned: PlannedBlock, live: LiveReservati
         yield note(
             f"block {_named(planned)} ends at {_moment(live.end)} in EC2 and at {_moment(block.end)} in the file: the "
             "schedule goes by EC2, reviews and reports by the file; correct the file"
+        )
+
+
+def _occupied(deployment: Deployment, planned: PlannedBlock, live: LiveReservation) -> Iterator[Finding]:
+    """Instances that are of no node group of the cluster, in an active block that gets a node group."""
+    groups = deployment.account.node_groups
+    if live.state != "active" or not live.used or planned.node_group in groups:
+        return
+    if not any(live.id in group.running_in for group in groups.values()):
+        yield hazard(
+            f"occupied:{live.id}",
+            f"block {_named(planned)} already runs {nodes(live.used)}, none of them of cluster "
+            f"{deployment.environment.name}: of an environment that was renamed, another cluster or started by hand; "
+            f"node group {planned.node_group} fails to launch while they run. Keep the environment's name, or end them "
+            "first",
         )
 
 

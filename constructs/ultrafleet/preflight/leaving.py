@@ -48,8 +48,10 @@ def _deleted(deployment: Deployment, live: LiveNodeGroup, stack: str) -> Finding
         why = f"it has the old shape, one node group on a group of blocks: {_MIGRATION}"
     elif moved:
         why = f"{', '.join(moved)}, as another node group: keep a block in its pool until it is over"
-    else:
+    elif RESERVATION_TAG in live.tags:
         why = "keep its block in the file until it is over"
+    else:
+        why = "keep its pool as it is, and give blocks a pool with a new name"
     return hazard(
         f"deleted:{live.name}",
         f"node group {live.name} runs {nodes(live.nodes)} and is no longer in stack {stack}: CloudFormation deletes "

@@ -109,6 +109,11 @@ def _status(update: StackUpdate) -> Iterator[Finding]:
     status = update.live.status if update.live is not None else ""
     if status == "UPDATE_ROLLBACK_FAILED":
         yield refused(f"stack {update.name} is {status}, expected one that can be updated: `cdk rollback` first")
+    elif status == "DELETE_FAILED":
+        yield refused(
+            f"stack {update.name} is {status}, expected one that can be updated: `aws cloudformation delete-stack "
+            f"--stack-name {update.name}` again when its reason is removed, the deployment then makes it anew"
+        )
     elif status.endswith("_IN_PROGRESS"):
         yield refused(f"stack {update.name} is {status}, expected no operation on it: wait until it ends")
 
@@ -175,11 +180,14 @@ def _system_nodes(update: StackUpdate, change: ResourceChange) -> Iterator[Findi
 
 
 def _moved(update: StackUpdate, importers: dict[str, list[str]]) -> str:
+    replaced = [
+        change for change in update.changes.resources if any(item.effect.replaces for item in change.properties)
+    ]
+    replaced.sort(key=lambda change: change.resource_type not in _UNDER_NODES)  # what the others follow comes first
     causes = [
         f"{change.resource_type} {change.logical_id} ({', '.join(item.path for item in change.properties)})"
-        for change in update.changes.resources
-        if any(item.effect.replaces for item in change.properties)
-    ]
+        for change in replaced[:_NAMED]
+    ] + ([f"{len(replaced) - _NAMED} more"] if len(replaced) > _NAMED else [])
     exports = ", ".join(f"{name} (imported by {', '.join(sorted(stacks))})" for name, stacks in importers.items())
     why = f" since {', '.join(causes)} would be replaced" if causes else ""
     return (

@@ -118,6 +118,11 @@ LAUNCH_RETRIES: Final = Assumption(
     states=f"EC2 Auto Scaling tries a failed launch again every {in_minutes(LAUNCH_RETRY)} minutes",
     source=Source("not documented", _LOW),
 )
+EXECUTIONS_IN_TIME: Final = Assumption(
+    id="executions-in-time",
+    states="an execution of the block schedule ends within its time limit: the embedded Step Functions has none",
+    source=Source("decision record 6, estimate of the calls' times", _LOW),
+)
 
 ASSUMPTIONS: Final = (
     SIZES_MAY_BE_PARTIAL,
@@ -129,5 +134,6 @@ ASSUMPTIONS: Final = (
     STATE_IN_TIME,
     ZONE_OPTED_IN,
     LAUNCH_RETRIES,
+    EXECUTIONS_IN_TIME,
 )
 """Every assumption, those that matter most first."""

@@ -117,8 +117,8 @@ RULES: Final = (
     HazardRule(
         id="block-shortened",
         level=Level.NOTICE,
-        protects_from="a block schedule that drains the pool before the block really ends",
-        source=Source("decision record 6: the block schedule drains by the stated end"),
+        protects_from="queues, costs and reviews that count a block as over while it runs",
+        source=Source("decision record 6: the block schedule drains by the EndDate that EC2 tells"),
         remedy="state the reservation's EndDate",
         check=of_pools(_shortened),
     ),

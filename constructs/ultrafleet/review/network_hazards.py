@@ -1,4 +1,4 @@
-"""Hazards of subnets: address ranges that change."""
+"""Hazards of networks: address ranges of subnets that change, and default routes that go."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -11,6 +11,9 @@ from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES
 from ultrafleet.templates.template_changes import ChangeAction
 
 _SUBNET: Final = "AWS::EC2::Subnet"
+_ROUTE: Final = "AWS::EC2::Route"
+_EVERYWHERE: Final = frozenset({"0.0.0.0/0", "::/0"})
+"""Destinations of default routes."""
 
 
 def changes_range(item: ChangedResource) -> bool:
@@ -30,6 +33,18 @@ def _moved(compared: Comparison) -> Iterator[Occurrence]:
         if changes_range(item) and not _is_smaller(item):
             level = Level.BLOCKING if item.pools else Level.NOTICE
             yield of_change(item.change, f"{_range(item)}: {_advice(item)}", level=level)
+
+
+def _egress_lost(compared: Comparison) -> Iterator[Occurrence]:
+    for item in compared.changed_resources:
+        change = item.change
+        destinations = {change.get(name)[0] for name in ("DestinationCidrBlock", "DestinationIpv6CidrBlock")}
+        if change.type == _ROUTE and change.of.action is ChangeAction.REMOVED and destinations & _EVERYWHERE:
+            yield of_change(
+                change,
+                "a default route is deleted: what runs in the subnets of its route table reaches nothing outside that "
+                "has no endpoint in the VPC, such as registries of images; nodes stay",
+            )
 
 
 def _advice(item: ChangedResource) -> str:
@@ -75,5 +90,13 @@ RULES: Final = (
         source=Source("CloudFormation template reference, AWS::EC2::Subnet CidrBlock: replacement"),
         remedy="create a new subnet beside it and move the pools one by one",
         check=_moved,
+    ),
+    HazardRule(
+        id="egress-lost",
+        level=Level.NOTICE,
+        protects_from="nodes that no longer pull images, or jobs that no longer reach their data",
+        source=Source("VPC user guide, Route tables: the default route is the way to what no other route reaches"),
+        remedy="make the endpoints that nodes and jobs need first, and mirror images into ECR",
+        check=_egress_lost,
     ),
 )

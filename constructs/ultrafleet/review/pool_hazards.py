@@ -1,6 +1,7 @@
 """Hazards of pools: what a change does to groups of nodes that run, or may run."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 from ultrafleet.catalog import eks
@@ -99,12 +100,27 @@ def _orders(pool: PoolChange) -> Iterator[Occurrence]:
     elif after == FOLLOW_BLOCKS:
         yield from _followed(pool, *pool.updated.get("Tags", RESERVATION_TAG))
         if f"Tags/{LEAD_TAG}" in pool.updated.paths:
+            begun = _begins_with_it(pool, *pool.updated.get("Tags", LEAD_TAG))
             yield of_pool(
                 pool.after,
                 f"tag {LEAD_TAG} {pool.values(f'Tags/{LEAD_TAG}')}: the block schedule drains that much before the "
-                "block's end, at once if the end is nearer; without a good lead it leaves the node group alone",
-                level=Level.NOTICE,
+                "block's end, at once if the end is nearer"
+                + (f", as it is on {pool.compared.as_of:%Y-%m-%d}" if begun else "")
+                + "; without a good lead it leaves the node group alone",
+                level=Level.BLOCKING if begun else Level.NOTICE,
             )
+
+
+def _begins_with_it(pool: PoolChange, before: Any, after: Any) -> bool:  # noqa: ANN401 - JSON
+    """True if a longer lead begins on the day of the review or before, so that the deployment begins the drain."""
+    old, new = as_int(before), as_int(after)
+    if new is None or (old is not None and new <= old):
+        return False
+    today = pool.compared.as_of
+    return any(
+        window.end > today and window.end - timedelta(minutes=new) < today + timedelta(days=1)
+        for window in pool.after.windows
+    )
 
 
 def _followed(pool: PoolChange, before: Any, after: Any) -> Iterator[Occurrence]:  # noqa: ANN401 - JSON
@@ -149,10 +165,15 @@ def _scaled_down(pool: PoolChange) -> Iterator[Occurrence]:
     before, after = pool.before, pool.after
     if _fewer_nodes(pool):
         servers = f" ({racks(before)} → {racks(after)})" if before.ultraserver_type or after.ultraserver_type else ""
+        sent = pool.updated is None or pool.updated.type != NODE_GROUP or _desired(pool)[1] is not None
+        fate = (
+            "nodes above that are terminated with the workloads on them"
+            if sent
+            else "EKS refuses one below the size that the node group has, and the stack rolls back while more nodes run"
+        )
         yield of_pool(
             after,
-            f"its maximum size goes from {before.nodes} to {after.nodes} nodes{servers}: nodes above that are "
-            "terminated with the workloads on them; drain them first",
+            f"its maximum size goes from {before.nodes} to {after.nodes} nodes{servers}: {fate}; drain them first",
         )
     elif pool.updated is not None and _lowers_desired(pool):
         path, sizes = "/".join(_DESIRED[pool.updated.type]), _desired(pool)

@@ -24,7 +24,8 @@ class _Leaving:
         retained: whether its DeletionPolicy retains it.
         unfinished: its reservations, but for blocks that are over.
         takers: groups of the head that launch into one of them.
-        successors: groups of the head that are of the pool of its name: the shape of this release.
+        successors: groups of the head that are of the pool of its name: the shape of this release. None of a pool that
+            isn't on blocks.
     """
 
     pool: Pool
@@ -62,7 +63,10 @@ def _leaving(compared: Comparison) -> Iterator[_Leaving]:
             successors=tuple(
                 pool
                 for pool in compared.head_fleet.pools
-                if pool.pool_title == before.title and pool.name != before.name and pool.key[0] == before.key[0]
+                if before.on_blocks
+                and pool.pool_title == before.title
+                and pool.name != before.name
+                and pool.key[0] == before.key[0]
             ),
         )
 

@@ -19,13 +19,15 @@ from typing import Any
 
 from jsonata import Jsonata  # type: ignore[import-untyped]  # it has no py.typed
 
-from ultrafleet.catalog.limits import STATE_BYTES
+from ultrafleet.catalog.limits import HISTORY_EVENTS, STATE_BYTES
 
 Call = Callable[[str, dict[str, Any]], Any]
 """Answers one call: resource ARN, arguments -> result; raises StatesError."""
 
 _MOST_BYTES = STATE_BYTES.value
 """Of a state's result or output, and of what one state assigns (Step Functions quotas)."""
+_MOST_EVENTS = HISTORY_EVENTS.value
+"""Of an execution's history (Step Functions quotas)."""
 _UNCAUGHT_BY_ALL = {"States.DataLimitExceeded", "States.Runtime"}
 _FIELDS = {
     "Pass": {"Assign", "Output"},
@@ -58,6 +60,7 @@ class Execution:
     cause: str = ""
     transitions: int = 0
     retries: int = 0
+    events: int = 0
     path: list[str] = field(default_factory=list)
 
 
@@ -102,6 +105,7 @@ class Machine:
     def run(self, *, start: datetime, state_input: Any = None) -> Execution:
         """Result of an execution; `start` is its StartTime in the context object."""
         self._execution = execution = Execution("RUNNING")
+        self._record(1)  # ExecutionStarted
         moment = start.astimezone(UTC)
         self._start = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
         try:
@@ -113,12 +117,25 @@ class Machine:
             execution.status, execution.error, execution.cause = "FAILED", error.error, error.cause
         return execution
 
+    def _record(self, events: int) -> None:
+        """Count events of the history.
+
+        Raises:
+            StatesError: there are more than an execution may have; nothing catches it.
+        """
+        self._execution.events += events
+        _expect(
+            self._execution.events <= _MOST_EVENTS,
+            f"The execution reached the maximum number of history events ({_MOST_EVENTS}).",
+        )
+
     def _states(self, block: dict[str, Any], state_input: Any, scope: VariableScope) -> Any:
         name: str | None = block["StartAt"]
         output = state_input
         while name is not None:
             state = block["States"][name]
             self._execution.transitions += 1
+            self._record(2)  # StateEntered and StateExited
             self._execution.path.append(name)
             unknown = set(state) - _FIELDS[state["Type"]] - {"Type", "Next", "End", "Comment"}
             _expect(not unknown, f"{name}: {unknown} of a {state['Type']} is not known here")
@@ -156,12 +173,14 @@ class Machine:
     def _result(self, state: dict[str, Any], state_input: Any, scope: VariableScope) -> Any:
         states = {"input": state_input}
         if state["Type"] == "Task":
+            self._record(3)  # TaskScheduled, TaskStarted, and TaskSucceeded or TaskFailed
             arguments = self._value(state.get("Arguments", {}), states, scope)
             return _refuse_large("a result", self._call(state["Resource"], arguments))
         if state["Type"] == "Map":
             items = self._value(state["Items"], states, scope) if "Items" in state else state_input
             if not isinstance(items, list):
                 raise StatesError("States.QueryEvaluationError", f"Items is {items!r}, expected an array")
+            self._record(2 + 2 * len(items))  # started and succeeded, of the Map and of each iteration
             done = [self._states(state["ItemProcessor"], item, VariableScope(scope)) for item in items]
             return _refuse_large("a result", done)
         return state_input
