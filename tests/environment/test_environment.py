@@ -208,6 +208,8 @@ REFUSALS: list[tuple[str, Callable[[Content], object], str]] = [
     ("one reservation in two pools", lambda c: block(c).update(capacity_reservation_id="cr-0aaaaaaaaaaaaaaa2"), "is used by pools rack-a and rack-b"),
     ("one reservation twice in a pool", lambda c: block(c, "rack-a", 1).update(capacity_reservation_id="cr-0aaaaaaaaaaaaaaa1"), "names capacity reservation cr-0aaaaaaaaaaaaaaa1 twice"),
     ("a subnet that isn't there", lambda c: pool(c, "rack-a").update(subnet="austin"), "names subnet 'austin', expected one of the accelerator subnets b300-b, dallas"),
+    ("an UltraServer in a zone where it isn't sold", lambda c: [c["network"]["subnets"][5].update(availability_zone="us-east-1c"), *(b.update(availability_zone="us-east-1c") for p in c["pools"][:2] for b in p["blocks"])], r"pool rack-a has u-p6e-gb200x72 in us-east-1c, expected us-east-1-dfw-2a, where it is sold: .* \(high\): use a subnet there"),
+    ("an UltraServer in a region where it isn't sold", lambda c: pool(c, "rack-a").update(ultraserver_type="u-trn2x64"), r"pool rack-a has u-trn2x64 in us-east-1-dfw-2a, expected us-east-2, where it is sold"),
     ("a subnet of another kind", lambda c: pool(c, "b300").update(subnet="system-b"), "names subnet 'system-b', expected one of the accelerator subnets"),
     ("a reservation that isn't there", lambda c: pool(c, "b300").update(capacity_reservation="h100"), "names capacity reservation 'h100', expected one of b300"),
     ("a zone of another region", lambda c: c["network"]["subnets"][6].update(availability_zone="eu-west-1a"), "subnet b300-b is in eu-west-1a, expected a zone of us-east-1"),

@@ -142,6 +142,16 @@ def rebuilt(pool: str, drop: tuple[str, ...], **values: Any) -> Change:
     return change
 
 
+def as_ultraserver(content: Content) -> None:
+    """A pool of single instances becomes an UltraServer, in the zone where it is sold."""
+    pool = named(content["pools"], "h200")
+    for key in ("instance_type", "nodes"):
+        pool.pop(key, None)
+    pool.update(kind="ultraserver", ultraserver_type="u-p6e-gb200x36", subnet="dallas")
+    for block in pool["blocks"]:
+        block.update(availability_zone="us-east-1-dfw-2a", instance_count=9)
+
+
 def later_block(content: Content) -> None:
     blocks = named(content["pools"], "rack-b")["blocks"]
     added = deepcopy(blocks[-1])
@@ -391,12 +401,7 @@ EDITS = [
     edit(
         "AcceleratorPool.kind",
         "inference",
-        rebuilt(
-            "h200",
-            ("instance_type", "nodes"),
-            kind="ultraserver",
-            ultraserver_type="u-trn2x64",
-        ),
+        as_ultraserver,
         R,
         NEW_NAME,
         before=models_removed,

@@ -123,6 +123,17 @@ class TestAcceleratorPool:
             "/Test/Pool", Match.string_like_regexp("published_efa_layout of g7e")
         )
 
+    @pytest.mark.parametrize(("zone", "is_told"), [("us-east-2a", True), ("us-east-1b", False)])
+    def test_a_region_without_a_public_price_is_told(self, site: Site, zone: str, is_told: bool) -> None:
+        site.accelerator_pool(
+            instance_type=InstanceType.P6_B300_48XLARGE, nodes=1, subnet=site.subnet("Other", zone=zone)
+        )
+        told = Annotations.from_stack(site.stack).find_info(
+            "/Test/Pool",
+            Match.string_like_regexp("no public on-demand price in the catalog, which has those of us-east-1"),
+        )
+        assert bool(told) is is_told
+
     def test_minimal_snapshot(self, site: Site, snapshot_json: SnapshotAssertion) -> None:
         site.accelerator_pool()
         assert Template.from_stack(site.stack).to_json() == snapshot_json

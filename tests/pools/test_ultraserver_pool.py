@@ -259,6 +259,11 @@ ULTRASERVER_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = 
         "is in us-east-1a, expected us-east-1-dfw-2a",
     ),
     (
+        "a zone where it isn't sold",
+        lambda site: {"blocks": [ultraserver_block(zone="us-east-1a")], "subnet": site.regular},
+        "pool rack-a has u-p6e-gb200x72 in us-east-1a, expected us-east-1-dfw-2a, where it is sold",
+    ),
+    (
         "a subnet without its zone",
         lambda site: {"subnet": ec2.Subnet.from_subnet_id(site.stack, "Bare", "subnet-1")},
         "imported without its availability zone",

@@ -160,6 +160,23 @@ def price(sold: CatalogEntry | str, purchase_option: PurchaseOption | str, regio
     return Fact(fact.value, fact.source, fact.as_of, fact.note)
 
 
+def places_elsewhere(sold: CatalogEntry | str, purchase_option: PurchaseOption | str, region: str) -> tuple[str, ...]:
+    """Places of a type's public prices where none is of a region; empty where one may be, or none is on record.
+
+    Args:
+        sold: instance type or UltraServer type, or its name.
+        purchase_option: how it is bought.
+        region: region name, such as `us-east-1`.
+
+    Raises:
+        FleetError: there is no such purchase option.
+    """
+    on_record = _by_sale().get((str(sold), _known(purchase_option)), ())
+    if any(item.holds_in(region) for item in on_record):
+        return ()
+    return tuple(sorted({item.place for item in on_record}))
+
+
 def is_stale(as_of: str, day: date) -> bool:
     """True if a price of a day or month is more than a quarter old on a day; a month counts from its first day."""
     since = date.fromisoformat(as_of if as_of.count("-") > 1 else f"{as_of}-01")

@@ -150,12 +150,11 @@ def _ultraservers(pool: PoolSettings) -> int:
 
 
 def _price(pool: PoolSettings, region: str) -> PoolPrice:
-    sold = pool.ultraserver if isinstance(pool, UltraServerPoolSettings) else pool.instance
     option = PurchaseOption.CAPACITY_BLOCK if pool.blocks else PurchaseOption.ON_DEMAND
     return PoolPrice(
         pool_name=pool.name,
-        sold=str(sold),
+        sold=str(pool.sold),
         purchase_option=option,
         count=_ultraservers(pool) or pool.max_nodes,
-        price=price(sold, option, region),
+        price=price(pool.sold, option, region),
     )

@@ -23,6 +23,7 @@ from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSett
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.node_settings import validate_metadata_hop_limit
 from ultrafleet.rules.notification import notification_protocol
+from ultrafleet.rules.places import validate_place
 from ultrafleet.rules.reservation_end import validate_reservation_end
 from ultrafleet.rules.zones import region_of_zone
 
@@ -207,6 +208,7 @@ class Environment(Settings):
                         expected=f"{subnet.availability_zone}, the zone of its subnet {subnet.name}",
                         remedy="name a subnet in the block's zone",
                     )
+            validate_place(pool.name, pool.sold, subnet.availability_zone)
 
     def _check_workloads(self) -> None:
         _check_unique("teams and models", [*(team.name for team in self.teams), *(model.name for model in self.models)])

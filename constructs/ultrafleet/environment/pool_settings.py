@@ -134,6 +134,11 @@ class UltraServerPoolSettings(_PoolSettings):
         return UltraServerType.of(self.ultraserver_type)
 
     @property
+    def sold(self) -> UltraServerType:
+        """Type that is bought."""
+        return self.ultraserver
+
+    @property
     def instance(self) -> InstanceType:
         """Type of the nodes."""
         return self.capacity_blocks[0].instance_type
@@ -189,6 +194,11 @@ class AcceleratorPoolSettings(_PoolSettings):
     def instance(self) -> InstanceType:
         """Type of the nodes."""
         return InstanceType.of(self.instance_type)
+
+    @property
+    def sold(self) -> InstanceType:
+        """Type that is bought."""
+        return self.instance
 
     @property
     def max_nodes(self) -> int:

@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from ultrafleet.catalog import Fabric, InstanceType, UltraServerType
+from ultrafleet.catalog import Fabric, InstanceType, PurchaseOption, UltraServerType
 from ultrafleet.catalog.limits import NODES_PER_NODE_GROUP
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.errors import FleetError
@@ -27,6 +27,8 @@ from ultrafleet.rules.ip_budget import PoolIpDemand, subnet_ip_budget
 from ultrafleet.rules.names import NAME_RULE, is_name, launch_template_name
 from ultrafleet.rules.node_repair import node_repair_config
 from ultrafleet.rules.node_settings import validate_label_value
+from ultrafleet.rules.places import validate_place
+from ultrafleet.rules.zones import is_zone
 from ultrafleet.tokens import is_token
 
 
@@ -51,6 +53,12 @@ class PoolShape:
     workload: str
     ultraserver_type: UltraServerType | None
     node_groups: Sequence[NodeGroupShape]
+
+    @property
+    def purchase_option(self) -> PurchaseOption:
+        """Way in which its capacity is bought."""
+        on_demand = any(group.capacity_type == "ON_DEMAND" for group in self.node_groups)
+        return PurchaseOption.ON_DEMAND if on_demand else PurchaseOption.CAPACITY_BLOCK
 
 
 def validate_pool_name(pool_name: str) -> None:
@@ -150,7 +158,8 @@ class NodePool(Construct):
         self.node_role = node_role if node_role is not None else _new_node_role(self)
         self._shared, self._shape, self._options, self._interfaces = shared, shape, options, interfaces
         self.node_groups = {group.name: self._node_group(group) for group in shape.node_groups}
-        rests_on = uncertain_facts(shape.instance_type, shape.ultraserver_type)
+        zone = _zone_name(shared)
+        rests_on = uncertain_facts(shape.instance_type, shape.ultraserver_type, shape.purchase_option, zone)
         if rests_on:
             cdk.Annotations.of(self).add_info_v2(
                 "ultrafleet:uncertain-facts",
@@ -266,6 +275,8 @@ def _validate(
             expected=f"{shape.availability_zone}, where its capacity is",
             remedy="pass a subnet of that zone",
         )
+    if (name := _zone_name(shared)) is not None:
+        validate_place(pool_name, shape.ultraserver_type or shape.instance_type, name)
     if shared.cidr is not None and not is_token(shared.cidr):
         demand = PoolIpDemand.of(
             pool_name=pool_name,
@@ -275,6 +286,11 @@ def _validate(
             max_pods=options.max_pods,
         )
         subnet_ip_budget(subnet_name=f"of pool {pool_name}", cidr=shared.cidr, demands=[demand]).check()
+
+
+def _zone_name(shared: ResolvedReferences) -> str | None:
+    """Zone of the subnet; None where synthesis doesn't know it: until a context lookup CDK calls it `dummy1a`."""
+    return shared.zone if shared.zone is not None and not is_token(shared.zone) and is_zone(shared.zone) else None
 
 
 def _new_node_role(scope: Construct) -> iam.IRole:
