@@ -52,15 +52,18 @@ systemctl mask --now nvidia-imex.service
 """
 REPAIRS = [
     ("FabricManagerNotRunning", "NoAction"),
+    ("NvidiaDeviceCountMismatch", "NoAction"),
     ("NvidiaFabricError", "NoAction"),
     ("NvidiaNVLinkError", "NoAction"),
     ("NvidiaXID119Error", "Reboot"),
     ("NvidiaXID120Error", "Reboot"),
+    ("NvidiaXID136Error", "NoAction"),
+    ("NvidiaXID155Error", "NoAction"),
     ("NvidiaXID48Error", "Reboot"),
     ("NvidiaXID63Error", "Reboot"),
     ("NvidiaXID64Error", "Reboot"),
+    ("NvidiaXID74Error", "NoAction"),
     ("NvidiaXID79Error", "Replace"),
-    ("NvidiaXID94Error", "Reboot"),
     ("NvidiaXID95Error", "Reboot"),
 ]
 GROUPS = ["sg-0aaaaaaaaaaaaaaa1", "sg-0aaaaaaaaaaaaaaa2"]

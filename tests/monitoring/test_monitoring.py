@@ -14,6 +14,7 @@ from helpers.common import resources_of
 from helpers.rehearsal_site import ENVIRONMENTS, synthesised
 from helpers.workloads import b300, h200, nodes, rack, trainium
 from tools.dashboard_picture import OUT, definition, picture
+from ultrafleet.catalog.eks import FABRIC_REASONS, NODE_MONITORING_REASONS, xid_reason
 from ultrafleet.catalog.metrics import METRICS
 from ultrafleet.cluster import ImportedCluster
 from ultrafleet.kubernetes import PoolNodes
@@ -95,7 +96,7 @@ class TestFleetDashboard:
         told = body["widgets"][0]["properties"]["markdown"]
         assert told == "# prod\n3 pools; at once at most 3 UltraServers, 58 accelerator nodes"
 
-    def test_a_node_that_lost_a_gpu_is_below_the_line(self, stack: cdk.Stack) -> None:
+    def test_a_node_that_came_up_with_fewer_gpus_is_below_the_line(self, stack: cdk.Stack) -> None:
         shown = graph(dashboard(stack, [rack(), h200()], {}), "Fewest GPUs")
         assert shown["annotations"]["horizontal"][0]["value"] == 4  # a rack's nodes have 4, H200s 8
 
@@ -139,7 +140,7 @@ class TestFleetAlarms:
     def test_every_alarm_goes_to_the_topic_and_says_what_to_do(self, stack: cdk.Stack) -> None:
         template = alarms(stack, [rack(), h200()], {"rack-a": ["cr-1"], "h200": ["cr-2"]})
         found = resources_of(template, "AWS::CloudWatch::Alarm").values()
-        assert len(found) == 6
+        assert len(found) == 5
         for alarm in found:
             assert alarm["Properties"]["AlarmActions"] == [TOPIC]
             assert ":" in alarm["Properties"]["AlarmDescription"]
@@ -180,22 +181,18 @@ class TestFleetAlarms:
         template = alarms(stack, [rack(), trainium()], {})
         assert not unused(template)
 
-    def test_a_lost_gpu(self, stack: cdk.Stack) -> None:
-        template = alarms(stack, [h200()], {})
-        template.has_resource_properties(
-            "AWS::CloudWatch::Alarm",
-            {
-                "MetricName": "node_gpu_limit",
-                "Threshold": 8,
-                "ComparisonOperator": "LessThanThreshold",
-                "Dimensions": [{"Name": "ClusterName", "Value": "prod"}],
-            },
-        )
+    def test_no_alarm_promises_to_see_a_dead_gpu(self, stack: cdk.Stack) -> None:
+        """A node's capacity, which counts dead GPUs, too, is the only figure of how many it has."""
+        found = resources_of(alarms(stack, [rack(), h200()], {}), "AWS::CloudWatch::Alarm").values()
+        assert not [alarm for alarm in found if "gpu" in alarm["Properties"].get("MetricName", "")]
 
-    def test_no_gpus_no_alarm_on_them(self, stack: cdk.Stack) -> None:
-        assert not [
-            key for key in resources_of(alarms(stack, [trainium()], {}), "AWS::CloudWatch::Alarm") if "Gpu" in key
-        ]
+    @pytest.mark.parametrize(("pool", "blind"), [(rack(), True), (h200(), False), (trainium(), False)])
+    def test_bad_conditions_of_gpus_on_arm_are_not_among_those_that_are_seen(
+        self, stack: cdk.Stack, pool: PoolNodes, blind: bool
+    ) -> None:
+        found = resources_of(alarms(stack, [pool], {}), "AWS::CloudWatch::Alarm")
+        (told,) = [alarm["Properties"]["AlarmDescription"] for key, alarm in found.items() if "FailedNodes" in key]
+        assert ("nothing there reports a dead GPU" in told) == blind
 
     def test_a_drain_that_starts_is_told(self, stack: cdk.Stack) -> None:
         alarms(stack, [rack()], {}).has_resource_properties(
@@ -218,23 +215,33 @@ class TestFleetAlarms:
 
 class TestNodeRepair:
     def overrides(self, *, ultraserver: bool) -> dict[str, str]:
-        config = node_repair_config(ultraserver=ultraserver)
+        config = node_repair_config(nodes=18, ultraserver=ultraserver)
         return {item["NodeUnhealthyReason"]: item["RepairAction"] for item in config["NodeRepairConfigOverrides"]}
 
     def test_a_rack_is_not_drained_for_a_fault_of_what_its_nodes_share(self) -> None:
         racks = self.overrides(ultraserver=True)
-        assert {racks[reason] for reason in racks if "XID" not in reason} == {"NoAction"}
-        assert all("XID" in reason for reason in self.overrides(ultraserver=False))
+        left = {reason for reason, action in racks.items() if action == "NoAction"}
+        assert left == set(FABRIC_REASONS)
+        assert {"NvidiaNVLinkError", "NvidiaDeviceCountMismatch", *map(xid_reason, (74, 136, 155))} <= left
+        assert not left & set(self.overrides(ultraserver=False))
+
+    def test_every_reason_is_one_that_the_agent_reports(self) -> None:
+        assert set(self.overrides(ultraserver=True)) <= set(NODE_MONITORING_REASONS)
+        assert "NvidiaXID94Error" not in self.overrides(ultraserver=True)
 
     def test_a_gpu_that_fell_off_the_bus_is_replaced_and_others_are_rebooted(self) -> None:
         found = self.overrides(ultraserver=True)
         assert found["NvidiaXID79Error"] == "Replace"
-        assert found["NvidiaXID94Error"] == "Reboot"
+        assert {found[xid_reason(code)] for code in (48, 63, 64, 95, 119, 120)} == {"Reboot"}
 
-    def test_one_node_at_a_time_and_none_when_many_are_ill(self) -> None:
-        config = node_repair_config(ultraserver=True)
+    @pytest.mark.parametrize("nodes", [1, 2, 4, 5, 9, 18, 64])
+    def test_one_node_at_a_time_one_ill_node_always_and_none_when_many_are_ill(self, nodes: int) -> None:
+        config = node_repair_config(nodes=nodes, ultraserver=True)
         assert config["MaxParallelNodesRepairedCount"] == 1
-        assert config["MaxUnhealthyNodeThresholdPercentage"] <= 20
+        percent = config.get("MaxUnhealthyNodeThresholdPercentage")
+        count = config.get("MaxUnhealthyNodeThresholdCount")
+        assert (percent is None) != (count is None), "CloudFormation takes one of the two"
+        assert 1 <= (count or nodes * percent / 100) <= max(1, nodes / 5)
 
 
 def test_the_picture_is_of_the_definition(tmp_path: Path) -> None:

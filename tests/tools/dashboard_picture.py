@@ -57,7 +57,7 @@ _CURVES: Mapping[str, Callable[[str], Curve]] = {
     "cluster_failed_node_count": lambda _: _step(0, 1, 17) - _step(0, 1, 17.6),
     "ServiceIntegrationsSucceeded": lambda _: np.where(np.abs(_HOURS - 11) < 0.1, 1.0, 0.0),
     "ServiceIntegrationsFailed": lambda _: np.zeros_like(_HOURS),
-    "node_gpu_limit": lambda _: _step(4, 3, 17) + _step(0, 1, 17.6),
+    "node_gpu_limit": lambda _: np.full_like(_HOURS, 4.0),
     "node_gpu_utilization": lambda _: 91 + 4 * np.sin(_HOURS * 2.1),
     "node_gpu_memory_utilization": lambda _: 78 + np.sin(_HOURS),
     "node_gpu_temperature": lambda _: 61 + 3 * np.sin(_HOURS * 2.1),

@@ -217,11 +217,22 @@ ACCELERATED_HARDWARE_READY: Final = _FACTS.text("eks/node-monitoring/condition")
 """Condition of a node that accelerator faults are reported with."""
 NODE_MONITORING_REASONS: Final = _names("eks/node-monitoring/reason/")
 """Reasons that the node monitoring agent reports accelerator faults with, as node repair takes them."""
+NVIDIA_MONITOR_ON_ARM64: Final[bool] = _FACTS["eks/node-monitoring/nvidia-monitor-on-arm64"].value
+"""True if the node monitoring agent looks at NVIDIA GPUs on Arm, which the nodes of Grace are."""
 FABRIC_REASONS: Final = tuple(
     _FACTS.text(f"eks/node-monitoring/reason/{name}").value
-    for name in ("NvidiaNVLinkError", "NvidiaFabricError", "FabricManagerNotRunning")
+    for name in (
+        "NvidiaNVLinkError",
+        "NvidiaFabricError",
+        "FabricManagerNotRunning",
+        "NvidiaDeviceCountMismatch",
+        "NvidiaXID74Error",
+        "NvidiaXID136Error",
+        "NvidiaXID155Error",
+    )
 )
-"""Reasons that nodes of an UltraServer report of what they share: NVLink and its fabric."""
+"""Reasons that nodes of an UltraServer report of what they share: NVLink, whose XID errors are 74, 136 and 155, and its
+fabric; and that a node's count of GPUs isn't the one of its type."""
 REPAIR_WAIT_MINUTES: Final = _FACTS.integer("eks/node-monitoring/repair-wait-minutes").value
 """Time that EKS waits before it repairs a node whose accelerators are faulty."""
 

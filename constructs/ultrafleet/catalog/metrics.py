@@ -14,6 +14,11 @@ _AGENT = Source(
     "amazon-cloudwatch-agent, translator/otel/exporter/awsemf, metric declarations: [ClusterName] among them",
     address="https://github.com/aws/amazon-cloudwatch-agent",
 )
+_CAPACITY = Source(
+    "amazon-cloudwatch-agent, podstore.go, getNodeStatusCapacityGPUs: a node's capacity, which kubelet counts "
+    "unhealthy devices in; none is sent where it is 0",
+    address="https://github.com/amazon-contributing/opentelemetry-collector-contrib",
+)
 _CLUSTER = Source(
     "CloudWatch user guide, Container Insights metrics of EKS",
     address="https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-metrics-EKS.html",
@@ -57,8 +62,8 @@ class Metric:
     source: Source
 
 
-def _node(name: str, statistic: str) -> Metric:
-    return Metric(namespace=CONTAINER_INSIGHTS, name=name, dimension="ClusterName", statistic=statistic, source=_AGENT)
+def _node(name: str, statistic: str, source: Source = _AGENT) -> Metric:
+    return Metric(namespace=CONTAINER_INSIGHTS, name=name, dimension="ClusterName", statistic=statistic, source=source)
 
 
 def _reservation(name: str) -> Metric:
@@ -94,7 +99,7 @@ METRICS: Mapping[str, Metric] = {
         _reservation("TotalInstanceCount"),
         _reservation("UsedInstanceCount"),
         _reservation("AvailableInstanceCount"),
-        _node("node_gpu_limit", "Minimum"),
+        _node("node_gpu_limit", "Minimum", _CAPACITY),
         _node("node_gpu_usage_total", "Sum"),
         _node("node_gpu_utilization", "Average"),
         _node("node_gpu_memory_utilization", "Average"),
@@ -131,7 +136,11 @@ METRICS: Mapping[str, Metric] = {
     )
 }
 """By name. What DCGM knows comes through Container Insights' own exporter, which runs on Grace nodes, too; the DCGM
-server of eks-node-monitoring-agent is amd64 only (its chart at 1.7.0, high)."""
+server of eks-node-monitoring-agent is amd64 only (its chart at 1.7.0, high).
+
+No metric here says that a GPU died: `node_gpu_limit` is the node's capacity, the exporter is configured with use,
+memory, temperature and power and no XID error (aws-observability/helm-charts, dcgm-exporter-daemonset.yaml, high), and
+what it sends of a GPU that is lost isn't documented (NVIDIA/dcgm-exporter #348 asks for a figure)."""
 
 
 def sizing_integration(partition: str) -> str:

@@ -109,7 +109,7 @@ class _Board:
         )
 
     def accelerators(self, pools: Sequence[PoolNodes]) -> list[dict[str, Any]]:
-        """Fewest accelerators of any node, and how busy they are."""
+        """Fewest accelerators of any node, those that died while it ran included, and how busy they are."""
         kinds = {pool.instance_type.accelerator_kind for pool in pools}
         found = []
         if "nvidia" in kinds:
@@ -118,7 +118,7 @@ class _Board:
                 self._widget(
                     "Fewest GPUs of a node",
                     [self._line("node_gpu_limit", "GPUs")],
-                    threshold=(f"alarm: below {least}", least),
+                    threshold=(f"the smallest type has {least}", least),
                 )
             )
             found.append(

@@ -8,10 +8,10 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from ultrafleet.catalog.eks import NVIDIA_MONITOR_ON_ARM64
 from ultrafleet.catalog.metrics import METRICS, sizing_integration
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
-from ultrafleet.monitoring.dashboard_body import fewest_accelerators
 from ultrafleet.monitoring.late_drain import late_drain_metrics
 from ultrafleet.rules.names import node_group_name
 from ultrafleet.tokens import is_token
@@ -20,7 +20,7 @@ _PERIOD = 300
 
 
 class FleetAlarms(Construct):
-    """Nodes that are paid for and not used, nodes that are not well, accelerators and EFA, drains and late drains.
+    """Nodes that are paid for and not used, nodes that are not well, EFA, drains and late drains; no dead GPUs.
 
     Args:
         scope: parent.
@@ -55,11 +55,13 @@ class FleetAlarms(Construct):
         cluster_name = self._cluster = cluster.cluster_name
         self._topic_arn = topic.topic_arn
         drained_by = drained_by or {}
+        on_arm = not NVIDIA_MONITOR_ON_ARM64 and any(pool.instance_type.is_grace for pool in pools)
+        unseen = "; not of GPUs on Grace nodes: nothing there reports a dead GPU" if on_arm else ""
         alarms = [
             self._alarm(
                 "FailedNodes",
                 f"a node of {cluster_name} has a bad condition for 15 minutes: kubectl describe it, and see whether "
-                "EKS repairs it",
+                f"EKS repairs it{unseen}",
                 metric="cluster_failed_node_count",
                 minutes=15,
             ),
@@ -79,19 +81,6 @@ class FleetAlarms(Construct):
                 value=sizing_integration(cdk.Stack.of(self).partition),
             ),
         ]
-        if any(pool.instance_type.accelerator_kind == "nvidia" for pool in pools):
-            least = fewest_accelerators(pools, "nvidia")
-            alarms.append(
-                self._alarm(
-                    "MissingGpus",
-                    f"a node of {cluster_name} has fewer than {least} GPUs for 15 minutes: see its XID errors, and "
-                    "whether EKS reboots it",
-                    metric="node_gpu_limit",
-                    minutes=15,
-                    threshold=least,
-                    comparison="LessThanThreshold",
-                )
-            )
         for pool in sorted(pools, key=lambda item: item.pool_name):
             held = reservations.get(pool.pool_name, ())
             alarms += [self._unused(pool, reservation, unused_minutes) for reservation in held]
@@ -107,8 +96,6 @@ class FleetAlarms(Construct):
         metric: str,
         minutes: int,
         value: str | None = None,
-        threshold: float = 1,
-        comparison: str = "GreaterThanOrEqualToThreshold",
     ) -> cloudwatch.CfnAlarm:
         used = METRICS[metric]
         return cloudwatch.CfnAlarm(
@@ -122,8 +109,8 @@ class FleetAlarms(Construct):
             statistic=used.statistic,
             period=_PERIOD,
             evaluation_periods=minutes * 60 // _PERIOD,
-            threshold=threshold,
-            comparison_operator=comparison,
+            threshold=1,
+            comparison_operator="GreaterThanOrEqualToThreshold",
             treat_missing_data="notBreaching",
         )
 

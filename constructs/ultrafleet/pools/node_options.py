@@ -56,8 +56,8 @@ class NodeOptions:
         ami_type: EKS AMI type, for types whose accelerator has none. Default: Amazon Linux 2023 for the type's
             accelerator and architecture; another is refused.
         node_repair_config: EKS `NodeRepairConfig` in CloudFormation's words. Default: `node_repair_config` of the
-            rules: on, one node at a time, off while more than a fifth of the pool is unhealthy, and with orders for
-            each fault.
+            rules: on, one node at a time, off while more than a fifth of a node group (in one of fewer than five
+            nodes: more than one node) is unhealthy, and with an action for each fault.
         max_unavailable: nodes that a new launch_template_version replaces at a time.
     """
 

@@ -209,7 +209,7 @@ class NodePool(Construct):
                 "NodeRepairConfig": dict(
                     options.node_repair_config
                     if options.node_repair_config is not None
-                    else node_repair_config(ultraserver=shape.ultraserver_type is not None)
+                    else node_repair_config(nodes=group.size, ultraserver=shape.ultraserver_type is not None)
                 ),
                 "Labels": {**self.kubernetes_nodes.labels, **ultraserver},
                 "Taints": [
