@@ -217,8 +217,6 @@ ACCELERATED_HARDWARE_READY: Final = _FACTS.text("eks/node-monitoring/condition")
 """Condition of a node that accelerator faults are reported with."""
 NODE_MONITORING_REASONS: Final = _names("eks/node-monitoring/reason/")
 """Reasons that the node monitoring agent reports accelerator faults with, as node repair takes them."""
-NVIDIA_MONITOR_ON_ARM64: Final[bool] = _FACTS["eks/node-monitoring/nvidia-monitor-on-arm64"].value
-"""True if the node monitoring agent looks at NVIDIA GPUs on Arm, which the nodes of Grace are."""
 FABRIC_REASONS: Final = tuple(
     _FACTS.text(f"eks/node-monitoring/reason/{name}").value
     for name in (

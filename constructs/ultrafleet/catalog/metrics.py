@@ -23,6 +23,12 @@ _CLUSTER = Source(
     "CloudWatch user guide, Container Insights metrics of EKS",
     address="https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-metrics-EKS.html",
 )
+_FAILED = Source(
+    "amazon-cloudwatch-agent, k8sclient/node.go, failedNodeConditions: nodes whose MemoryPressure, DiskPressure, "
+    "PIDPressure or NetworkUnavailable is true or unknown; no condition of the node monitoring agent",
+    address="https://github.com/amazon-contributing/opentelemetry-collector-contrib",
+    also=(_CLUSTER,),
+)
 _STATES = Source(
     "Step Functions developer guide, service integration metrics",
     address="https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html",
@@ -94,7 +100,7 @@ METRICS: Mapping[str, Metric] = {
             name="cluster_failed_node_count",
             dimension="ClusterName",
             statistic="Maximum",
-            source=_CLUSTER,
+            source=_FAILED,
         ),
         _reservation("TotalInstanceCount"),
         _reservation("UsedInstanceCount"),

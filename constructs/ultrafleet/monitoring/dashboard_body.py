@@ -94,7 +94,7 @@ class _Board:
         )
 
     def failed(self) -> dict[str, Any]:
-        line = self._line("cluster_failed_node_count", "nodes with a bad condition")
+        line = self._line("cluster_failed_node_count", "nodes lost or under pressure")
         return self._widget("Nodes that are not well", [line], threshold=("alarm: 1", 1))
 
     def sized(self) -> dict[str, Any]:

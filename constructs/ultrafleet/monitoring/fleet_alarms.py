@@ -8,7 +8,6 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from ultrafleet.catalog.eks import NVIDIA_MONITOR_ON_ARM64
 from ultrafleet.catalog.metrics import METRICS, sizing_integration
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
@@ -55,13 +54,11 @@ class FleetAlarms(Construct):
         cluster_name = self._cluster = cluster.cluster_name
         self._topic_arn = topic.topic_arn
         drained_by = drained_by or {}
-        on_arm = not NVIDIA_MONITOR_ON_ARM64 and any(pool.instance_type.is_grace for pool in pools)
-        unseen = "; not of GPUs on Grace nodes: nothing there reports a dead GPU" if on_arm else ""
         alarms = [
             self._alarm(
                 "FailedNodes",
-                f"a node of {cluster_name} has a bad condition for 15 minutes: kubectl describe it, and see whether "
-                f"EKS repairs it{unseen}",
+                f"a node of {cluster_name} is lost, or under pressure of memory, disk or processes, for 15 minutes: "
+                "kubectl describe it, and see whether EKS repairs it; a dead GPU rings no alarm",
                 metric="cluster_failed_node_count",
                 minutes=15,
             ),

@@ -30,8 +30,9 @@ def node_repair_config(*, nodes: int, ultraserver: bool) -> dict[str, Any]:
     threshold would stop every repair there. CloudFormation takes a count or a percentage, not both (schema of
     AWS::EKS::Nodegroup, high). On a full block a replaced node comes back only where EC2 gives its place back.
 
-    On Arm the overrides do nothing while the agent has no NVIDIA monitor there (`NVIDIA_MONITOR_ON_ARM64`). They stay:
-    on the day that it has one, EKS's default would reboot or replace the nodes of a rack for a fault of its NVLink.
+    On Arm the overrides do nothing while the agent has no NVIDIA monitor there (the catalog's fact
+    `eks/node-monitoring/nvidia-monitor-on-arm64`). They stay: on the day that it has one, EKS's default would reboot
+    or replace the nodes of a rack for a fault of its NVLink.
 
     Source of the names: EKS API, NodeRepairConfig, and EKS user guide, node monitoring agent (high).
 
