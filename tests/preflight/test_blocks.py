@@ -56,6 +56,7 @@ def test_an_end_that_differs_is_said() -> None:
     (found,) = world.findings()
     assert found.level is Level.NOTE
     assert "ends at 2027-02-02 11:30 UTC in EC2 and at 2027-01-26 11:30 UTC in the file" in found.text
+    assert "the schedule goes by EC2, queues, reviews and reports by the file" in found.text
 
 
 @pytest.mark.parametrize("state", ["payment-pending", "pending", "unavailable"])

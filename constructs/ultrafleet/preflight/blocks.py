@@ -59,7 +59,7 @@ def _compared(deployment: Deployment, planned: PlannedBlock, live: LiveReservati
     if live.end is not None and live.end != block.end:
         yield note(
             f"block {_named(planned)} ends at {_moment(live.end)} in EC2 and at {_moment(block.end)} in the file: the "
-            "schedule goes by EC2, reviews and reports by the file; correct the file"
+            "schedule goes by EC2, queues, reviews and reports by the file; correct the file"
         )
 
 
