@@ -37,7 +37,7 @@ $(READY): requirements.lock package-lock.json
 	@npm ci --silent
 	@touch $@
 
-synth: $(READY) ## every environment, or ENV=name -> cdk.out/, and a summary (AS_OF=date warns about blocks that are over)
+synth: $(READY) ## every environment, or ENV=name -> cdk.out/, and a summary (AS_OF=date warns about blocks, reservations and support that are over)
 	@# Two lines of the CLI's say nothing about the fleet; its exit code is the pipe's.
 	@cdk synth --quiet '**' $(if $(ENV),--context environment=$(ENV)) 2>&1 \
 	  | { grep -vE '^(Supply a stack id|[0-9]+ feature flags are not configured)' || true; }

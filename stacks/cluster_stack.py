@@ -43,6 +43,7 @@ class ClusterStack(EnvironmentStack):
             vpc=vpc,
             control_plane_subnets=self.subnets("control_plane"),
             api_access_cidrs=settings.api_access_cidrs,
+            upgrade_policy=settings.upgrade_policy,
             control_plane_scaling_tier=settings.control_plane_scaling_tier,
             deletion_protection=environment.production,
             removal_policy=self.removal_policy,

@@ -7,6 +7,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from helpers import command
+from helpers.rehearsal_site import ENVIRONMENTS
 
 
 @pytest.fixture
@@ -72,6 +73,30 @@ def test_as_of_warns_about_blocks_that_are_over(assembly: Path) -> None:
 
 def test_before_their_end_it_does_not(assembly: Path) -> None:
     assert run("training", "--assembly", str(assembly), "--as-of", "2026-12-15T11:29:00").stderr == ""
+
+
+def test_as_of_warns_about_support_that_ends(assembly: Path) -> None:
+    result = run("dev", "--assembly", str(assembly), "--as-of", "2027-01-26")
+    assert result.stderr == (
+        "warning: dev: standard support of Kubernetes 1.35 ends 2027-03-27, EKS upgrades the control plane then "
+        "(upgrade_policy STANDARD): raise kubernetes_version before\n"
+    )
+    assert run("dev", "--assembly", str(assembly), "--as-of", "2027-01-25").stderr == ""
+
+
+def test_as_of_warns_about_reservations_that_are_over(assembly: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "environments"
+    folder.mkdir()
+    text = (ENVIRONMENTS / "training.yaml").read_text()
+    ending = text.replace("    instance_count: 2\n", "    instance_count: 2\n    end: 2026-12-01T12:00:00Z\n", 1)
+    assert ending != text
+    (folder / "training.yaml").write_text(ending)
+    arguments = ("training", "--assembly", str(assembly), "--environments", str(folder), "--as-of")
+    assert run(*arguments, "2026-12-01T11:59:00").stderr == ""
+    assert run(*arguments, "2026-12-01T12:00:00").stderr == (
+        "warning: training: capacity reservation b300 is over at 2026-12-01T12:00:00+00:00: its "
+        "instances go on, on demand; remove it, or give it a later end\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ def maximal(stack: cdk.Stack) -> None:
         ),
         control_plane_logs=["audit", "api"],
         log_retention=logs.RetentionDays.ONE_YEAR,
+        upgrade_policy="EXTENDED",
         control_plane_scaling_tier="tier-4xl",
         service_ipv4_cidr="172.20.0.0/16",
     )
@@ -118,6 +119,7 @@ def test_no_automatic_compute_no_creator_rights_and_entries_only(stack: cdk.Stac
             "ComputeConfig": {"Enabled": False},
             "StorageConfig": {"BlockStorage": {"Enabled": False}},
             "DeletionProtection": True,
+            "UpgradePolicy": {"SupportType": "STANDARD"},
             "ResourcesVpcConfig": {"EndpointPrivateAccess": True, "EndpointPublicAccess": False},
         },
     )
@@ -268,6 +270,7 @@ def test_does_not_warn_of_the_recommended_version(stack: cdk.Stack) -> None:
         ({"allow_public_access_from_anywhere": True}, "public_access_cidrs is empty"),
         ({"api_access_cidrs": ["0.0.0.0/0"]}, "api_access_cidrs has '0.0.0.0/0'"),
         ({"api_access_cidrs": ["10.8.0.0/16", "10.8.0.0/16"]}, "remove the duplicate"),
+        ({"upgrade_policy": "LONG"}, "upgrade_policy is 'LONG', expected STANDARD or EXTENDED"),
         ({"control_plane_scaling_tier": "tier-16xl"}, "'tier-16xl', expected one of standard, tier-xl"),
         ({"control_plane_logs": ["api", "kubelet"]}, "has 'kubelet', expected some of api, audit"),
         ({"scheduler_scoring_strategy": "Random"}, "'Random', expected MostAllocated or LeastAllocated"),

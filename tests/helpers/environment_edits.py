@@ -284,6 +284,7 @@ _CLUSTER: dict[str, Any] = {
     "admin_role_arns": ["arn:aws:iam::111122223333:role/operators"],
     "api_access_cidrs": ["10.0.0.0/24"],
     "ssm_sessions": True,
+    "upgrade_policy": "EXTENDED",
     "control_plane_scaling_tier": "tier-xl",
     "addons": ["aws-ebs-csi-driver"],
     "addon_versions": {"vpc-cni": "v1.21.0-eksbuild.1"},

@@ -119,6 +119,8 @@ GRDMA_OVERRIDE_DROPPED_SERIES: Final = _FACTS.integer("eks/p6e/first-driver-seri
 """First series of NVIDIA drivers without the parameter that EFA's GPUDirect needs on GB200 and GB300."""
 CONTROL_PLANE_TIERS: Final = tuple(_FACTS.text("eks/control-plane-tiers").value.split())
 """Values of `ControlPlaneScalingConfig.Tier`."""
+UPGRADE_POLICIES: Final = tuple(_FACTS.text("eks/upgrade-policies").value.split())
+"""Values of `UpgradePolicy.SupportType`."""
 CONTROL_PLANE_LOGS: Final = tuple(_FACTS.text("eks/control-plane-logs").value.split())
 """Types of control-plane logs."""
 SCORING_STRATEGIES: Final = tuple(_FACTS.text("eks/scheduler-scoring-strategies").value.split())

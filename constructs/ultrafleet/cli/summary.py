@@ -13,6 +13,7 @@ from rich.table import Table
 from ultrafleet.catalog.limits import STACK_RESOURCES, TEMPLATE_BYTES
 from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import Environment, load_environments
+from ultrafleet.environment.ends import end_of_support, reservations_over
 from ultrafleet.environment.facts import FleetCost, blocks_over, fleet_cost, fleet_facts
 from ultrafleet.errors import FleetError
 from ultrafleet.templates.assembly import AssemblyStack, read_assembly
@@ -45,7 +46,10 @@ def summary(
     assembly: Annotated[Path, typer.Option(help="cloud assembly, the output of cdk synth")] = Path("cdk.out"),
     as_of: Annotated[
         datetime | None,
-        typer.Option(help="warn about blocks that are over at this UTC date; prices are stale by it, default: today"),
+        typer.Option(
+            help="warn about blocks, reservations and support that are over at this UTC date; "
+            "prices are stale by it, default: today"
+        ),
     ] = None,
 ) -> None:
     """Summarise a cloud assembly: stack sizes, fleet, IP addresses, price."""
@@ -61,6 +65,7 @@ def summary(
         _print_price_notes(console, item.name, fleet_cost(item), day)
     if as_of is not None:
         _warn_about_blocks(loaded, as_of.replace(tzinfo=UTC))
+        _warn_about_ends(loaded, as_of.replace(tzinfo=UTC))
 
 
 def _stacks(templates: Mapping[str, Sequence[AssemblyStack]]) -> Table:
@@ -174,3 +179,16 @@ def _warn_about_blocks(environments: Iterable[Environment], as_of: datetime) -> 
                 "or correct its end if it was extended",
                 err=True,
             )
+
+
+def _warn_about_ends(environments: Iterable[Environment], as_of: datetime) -> None:
+    for environment in environments:
+        for reservation in reservations_over(environment, as_of):
+            typer.echo(
+                f"warning: {environment.name}: capacity reservation {reservation.name} is over at {as_of.isoformat()}: "
+                "its instances go on, on demand; remove it, or give it a later end",
+                err=True,
+            )
+        told = end_of_support(environment.cluster, as_of.date())
+        if told is not None:
+            typer.echo(f"warning: {environment.name}: {told}", err=True)

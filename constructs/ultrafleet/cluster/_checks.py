@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Sequence
 
 from ultrafleet.catalog import limits
-from ultrafleet.catalog.eks import CONTROL_PLANE_LOGS, CONTROL_PLANE_TIERS, SCORING_STRATEGIES
+from ultrafleet.catalog.eks import CONTROL_PLANE_LOGS, CONTROL_PLANE_TIERS, SCORING_STRATEGIES, UPGRADE_POLICIES
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.zones import is_local_zone
 
@@ -57,6 +57,17 @@ def check_scoring_strategy(strategy: str) -> None:
             got=repr(strategy),
             expected=" or ".join(SCORING_STRATEGIES),
             remedy="leave it out for MostAllocated",
+        )
+
+
+def check_upgrade_policy(policy: str) -> None:
+    """Refuse an upgrade policy that EKS doesn't have."""
+    if policy not in UPGRADE_POLICIES:
+        raise FleetError(
+            path="upgrade_policy",
+            got=repr(policy),
+            expected=" or ".join(UPGRADE_POLICIES),
+            remedy="leave it out for STANDARD",
         )
 
 

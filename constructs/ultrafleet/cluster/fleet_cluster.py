@@ -64,6 +64,9 @@ class FleetCluster(Construct):
         secrets_encryption_key: key for Kubernetes secrets. Default: a new key that rotates every year.
         control_plane_logs: some of api, audit, authenticator, controllerManager, scheduler. Default: all.
         log_retention: how long CloudWatch keeps the logs. Default: three months.
+        upgrade_policy: "STANDARD": EKS upgrades the control plane at the end of the version's standard
+            support; "EXTENDED": the version stays, in extended support, which costs more. A cluster in extended support
+            can't be made "STANDARD". Default: "STANDARD"; EKS's own is "EXTENDED".
         control_plane_scaling_tier: "standard", "tier-xl", "tier-2xl", "tier-4xl", "tier-8xl" or "tier-ultra".
             Default: EKS's, the standard control plane.
         scheduler_scoring_strategy: "MostAllocated" fills nodes before it uses others and weighs accelerators ten times
@@ -76,8 +79,8 @@ class FleetCluster(Construct):
 
     Raises:
         FleetError: a version too old for P6e or misspelt, a Local Zone, fewer than two zones, an endpoint open to every
-            address without saying so, an unknown tier, log type or strategy, a malformed name or CIDR, a principal
-            named twice, a token where a plain value is needed.
+            address without saying so, an unknown tier, log type, strategy or upgrade policy, a malformed name or CIDR,
+            a principal named twice, a token where a plain value is needed.
     """
 
     cluster: eks.ICluster
@@ -131,6 +134,7 @@ class FleetCluster(Construct):
         secrets_encryption_key: kms.IKey | None = None,
         control_plane_logs: Sequence[str] = eks_facts.CONTROL_PLANE_LOGS,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+        upgrade_policy: Literal["STANDARD", "EXTENDED"] = "STANDARD",
         control_plane_scaling_tier: str | None = None,
         scheduler_scoring_strategy: Literal["MostAllocated", "LeastAllocated"] = "MostAllocated",
         service_ipv4_cidr: str | None = None,
@@ -151,6 +155,7 @@ class FleetCluster(Construct):
         )
         _checks.check_log_types(control_plane_logs)
         _checks.check_scoring_strategy(scheduler_scoring_strategy)
+        _checks.check_upgrade_policy(upgrade_policy)
         if control_plane_scaling_tier is not None and not cdk.Token.is_unresolved(control_plane_scaling_tier):
             _checks.check_tier(control_plane_scaling_tier)
         if service_ipv4_cidr is not None and not cdk.Token.is_unresolved(service_ipv4_cidr):
@@ -225,6 +230,7 @@ class FleetCluster(Construct):
         resource = cast("eks.CfnCluster", self.cluster.node.default_child)
         # Properties that the L2 does not have, or takes in a spelling of its own.
         resource.deletion_protection = deletion_protection
+        resource.add_property_override("UpgradePolicy.SupportType", upgrade_policy)
         resource.add_property_override("Logging.ClusterLogging.EnabledTypes", [{"Type": log} for log in log_types])
         if scheduler_scoring_strategy == "MostAllocated":
             resource.add_property_override(

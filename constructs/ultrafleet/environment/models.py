@@ -79,6 +79,8 @@ class ClusterSettings(Settings):
     """Networks of people that may reach the private API endpoint."""
     ssm_sessions: bool = False
     """Lets people open shells on nodes through Session Manager, without SSH."""
+    upgrade_policy: Literal["STANDARD", "EXTENDED"] = "STANDARD"
+    """At the end of standard support EKS upgrades a STANDARD control plane; EXTENDED support costs more."""
     control_plane_scaling_tier: str | None = None
     addons: list[str] = []
     """Managed add-ons besides the ones that every cluster gets."""

@@ -51,6 +51,7 @@ def create_cluster(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
         },
     }
     described.setdefault("deletionProtection", False)
+    described.setdefault("upgradePolicy", {"supportType": "EXTENDED"})  # default of the API (EKS API reference, high)
     eks.clusters[name] = ClusterRecord(described=described)
     return {"cluster": described}
 
