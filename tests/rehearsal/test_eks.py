@@ -162,6 +162,21 @@ class TestClusterVersions:
     def test_are_the_catalogs(self) -> None:
         assert tuple(version.name for version in KUBERNETES_VERSIONS) == VERSIONS
 
+    def test_in_extended_support_stay_in_it(self) -> None:
+        def of_1_33(content: dict[str, Any]) -> None:
+            content["cluster"] = {"kubernetes_version": "1.33", "upgrade_policy": "EXTENDED"}
+            without_workloads(content)
+
+        wanted = {"name": "dev", "upgradePolicy": {"supportType": "STANDARD"}}
+        with deployed("dev", of_1_33) as made:
+            with pytest.raises(Refusal, match=r"1\.33 is in it since 2026-07-29"):
+                made.call("eks", "update_cluster_config", **wanted)
+            made.call("eks", "update_cluster_version", name="dev", version="1.34")
+            made.call("eks", "update_cluster_config", **wanted)
+            assert (
+                made.call("eks", "describe_cluster", name="dev")["cluster"]["upgradePolicy"] == wanted["upgradePolicy"]
+            )
+
     def test_refuse_what_the_catalog_does_not_know(self) -> None:
         with (
             site("dev", without_workloads) as made,

@@ -29,5 +29,15 @@ MODE_STEP: Final = RefusalRule(
         also=(MODE_STEPS,),
     ),
 )
-UPDATE_REFUSALS: Final = (COMBINED_UPDATE, VERSION_STEP, MODE_STEP)
+STANDARD_TOO_LATE: Final = RefusalRule(
+    id="upgrade-policy-in-extended-support",
+    code="InvalidParameterException",
+    refuses="the upgrade policy STANDARD for a cluster that is in extended support",
+    source=Source(
+        "EKS user guide, disable-extended-support: extended support can't be disabled once the cluster is in it",
+        Confidence.HIGH,
+        "https://docs.aws.amazon.com/eks/latest/userguide/disable-extended-support.html",
+    ),
+)
+UPDATE_REFUSALS: Final = (COMBINED_UPDATE, VERSION_STEP, MODE_STEP, STANDARD_TOO_LATE)
 """Every reason to refuse an update."""

@@ -5,11 +5,12 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ultrafleet.catalog.eks import KUBERNETES_VERSIONS
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.eks.api.operations import operation, page
 from ultrafleet.rehearsal.eks.rules.clusters import VERSIONS, ClusterFacts, check
 from ultrafleet.rehearsal.eks.state import ClusterRecord, Eks
-from ultrafleet.rehearsal.refusals.eks_updates import MODE_STEP, VERSION_STEP
+from ultrafleet.rehearsal.refusals.eks_updates import MODE_STEP, STANDARD_TOO_LATE, VERSION_STEP
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal, refused
 
 _CONFIGS: Final = (
@@ -94,11 +95,23 @@ def update_cluster_config(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     key = given[0]
     if key == "accessConfig":
         _check_mode(cluster.described.get(key, {}), params[key])
+    if key == "upgradePolicy":
+        _check_policy(cluster.described, params[key])
     if isinstance(params[key], dict):
         cluster.described[key] = {**cluster.described.get(key, {}), **params[key]}
     else:
         cluster.described[key] = params[key]
     return {"update": cluster.update("ConfigUpdate")}
+
+
+def _check_policy(described: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Hold a cluster in extended support to it, where the end of standard support is known."""
+    ends = {version.name: version.end_of_standard_support for version in KUBERNETES_VERSIONS}
+    end = ends.get(described["version"])
+    if wanted.get("supportType") == "STANDARD" and end is not None and SIMULATED_ACCOUNT.now.date() > end:
+        # Words of our own: no source has EKS's.
+        message = f"Extended support can't be disabled: {described['version']} is in it since {end}"
+        raise refused(STANDARD_TOO_LATE, message)
 
 
 def _check_mode(described: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
