@@ -95,7 +95,7 @@ def add_pool(stack: cdk.Stack, number: int) -> None:
                     }
                     for card in (0, 1, 5, 9, 13)
                 ],
-                "MetadataOptions": {"HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 2, "HttpTokens": "required"},
+                "MetadataOptions": {"HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1, "HttpTokens": "required"},
                 "BlockDeviceMappings": [
                     {
                         "DeviceName": "/dev/xvda",
