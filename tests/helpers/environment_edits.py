@@ -1,12 +1,25 @@
 """An edit of every field of an environment file, and what each may do to pools that run."""
 
-from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from helpers.environment_changes import (
+    Change,
+    append,
+    as_ultraserver,
+    each,
+    extend,
+    later_block,
+    put,
+    rebuilt,
+    remove,
+    renamed,
+    replace_text,
+    second_rack,
+    start_later,
+)
 from helpers.workload_edits import (
     ACCEPTANCE_FIELDS,
     ARGO_CD_FIELDS,
@@ -24,9 +37,6 @@ from helpers.workload_edits import (
     team_added,
     team_removed,
 )
-
-Content = dict[str, Any]
-Change = Callable[[Content], object]
 
 
 class Verdict(StrEnum):
@@ -68,129 +78,8 @@ class Edit:
         return f"{self.field}{' ' + self.label if self.label else ''}"
 
 
-def named(items: list[Content], name: str) -> Content:
-    (found,) = [item for item in items if item["name"] == name]
-    return found
-
-
-def put(*path: str, **values: Any) -> Change:
-    """Set keys of the mapping at a path; in a list the next part of the path is a name, or a number."""
-
-    def change(content: Content) -> None:
-        target: Any = content
-        for part in path:
-            if isinstance(target, list):
-                target = target[int(part)] if part.isdigit() else named(target, part)
-            else:
-                target = target.setdefault(part, {})
-        target.update(values)
-
-    return change
-
-
-def each(*changes: Change) -> Change:
-    def change(content: Content) -> None:
-        for one in changes:
-            one(content)
-
-    return change
-
-
-def replace_text(old: str, new: str) -> Change:
-    def replaced(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: replaced(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [replaced(item) for item in value]
-        return value.replace(old, new) if isinstance(value, str) else value
-
-    return lambda content: content.update(replaced(content))
-
-
-def append(*path: str, item: Content) -> Change:
-    def change(content: Content) -> None:
-        target: Any = content
-        for part in path:
-            target = named(target, part) if isinstance(target, list) else target.setdefault(part, [])
-        target.append(deepcopy(item))
-
-    return change
-
-
-def remove(*path: str) -> Change:
-    """Take an item out of a list: the last part is its name, or its number."""
-
-    def change(content: Content) -> None:
-        target: Any = content
-        for part in path[:-1]:
-            target = named(target, part) if isinstance(target, list) else target[part]
-        last = path[-1]
-        target.remove(target[int(last)] if last.isdigit() else named(target, last))
-
-    return change
-
-
-def rebuilt(pool: str, drop: tuple[str, ...], **values: Any) -> Change:
-    """A pool of another kind under the same name."""
-
-    def change(content: Content) -> None:
-        found = named(content["pools"], pool)
-        for key in drop:
-            found.pop(key, None)
-        found.update(values)
-
-    return change
-
-
-def as_ultraserver(content: Content) -> None:
-    """A pool of single instances becomes an UltraServer, in the zone where it is sold."""
-    pool = named(content["pools"], "h200")
-    for key in ("instance_type", "nodes"):
-        pool.pop(key, None)
-    pool.update(kind="ultraserver", ultraserver_type="u-p6e-gb200x36", subnet="dallas")
-    for block in pool["blocks"]:
-        block.update(availability_zone="us-east-1-dfw-2a", instance_count=9)
-
-
-def later_block(content: Content) -> None:
-    blocks = named(content["pools"], "rack-b")["blocks"]
-    added = deepcopy(blocks[-1])
-    added["start"], added["end"] = added["end"], added["end"] + timedelta(days=7)
-    blocks.append({**added, "capacity_reservation_id": "cr-0bbbbbbbbbbbbbbb2"})
-
-
-def extend(pool: str) -> Change:
-    def change(content: Content) -> None:
-        named(content["pools"], pool)["blocks"][-1]["end"] += timedelta(days=14)
-
-    return change
-
-
-def start_later(pool: str) -> Change:
-    def change(content: Content) -> None:
-        named(content["pools"], pool)["blocks"][0]["start"] += timedelta(days=7)
-
-    return change
-
-
-def renamed(pool: str) -> Change:
-    """Another name for a pool, also where models name it."""
-
-    def change(content: Content) -> None:
-        named(content["pools"], pool)["name"] = "renamed"
-        for model in content.get("models", []):
-            model["pool"] = "renamed" if model["pool"] == pool else model["pool"]
-
-    return change
-
-
-def second_rack(content: Content) -> None:
-    added = deepcopy(named(content["pools"], "rack-b"))
-    added["blocks"][0]["capacity_reservation_id"] = "cr-0ddddddddddddddd1"
-    content["pools"].insert(0, {**added, "name": "rack-aa"})
-
-
 U, R, H = Verdict.UNTOUCHED, Verdict.REFUSED, Verdict.HAZARD
+
 SPARE = append(
     "network",
     "subnets",

@@ -1,20 +1,13 @@
 """Cloud Control API and DescribeType of the embedded AWS: what `cdk deploy --hotswap` calls."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
-from helpers.stack_calls import ACCOUNT, QUEUE, REGION, calls, create, timeout
+from helpers.stack_calls import ACCOUNT, QUEUE, REGION, create, timeout
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.api import cloud_control
 from ultrafleet.rehearsal.simulated_account import Refusal
-
-
-@pytest.fixture
-def call() -> Iterator[Calls]:
-    with calls() as made:
-        yield made
 
 
 def patch(call: Calls, *steps: dict[str, object], identifier: str | None = None) -> None:

@@ -1,6 +1,5 @@
 """The embedded CloudFormation: failures, rollback, replacement, exports. What moto's own doesn't know."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from helpers.stack_calls import (
     QUEUE,
     TAKEN,
     TOPIC,
-    calls,
     create,
     queues,
     reasons,
@@ -26,12 +24,6 @@ from ultrafleet.rehearsal.scenarios.faults.actions import answers
 from ultrafleet.rehearsal.simulated_account import Refusal
 
 IMPOSSIBLE = TAKEN
-
-
-@pytest.fixture
-def call() -> Iterator[Calls]:
-    with calls() as made:
-        yield made
 
 
 def outputs(call: Calls, name: str) -> dict[str, str]:

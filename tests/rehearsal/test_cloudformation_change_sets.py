@@ -1,20 +1,13 @@
 """Change sets of the embedded CloudFormation: what they list, and which of them can be executed."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from helpers.stack_calls import QUEUE, TOPIC, calls, create, execute, network, propose, queue
+from helpers.stack_calls import QUEUE, TOPIC, create, execute, network, propose, queue
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.simulated_account import Refusal
-
-
-@pytest.fixture
-def call() -> Iterator[Calls]:
-    with calls() as made:
-        yield made
 
 
 class TestChangeSets:

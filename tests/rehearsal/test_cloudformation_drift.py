@@ -12,7 +12,6 @@ from helpers.stack_calls import (
     QUEUE,
     TAKEN,
     TOPIC,
-    calls,
     create,
     execute,
     network,
@@ -24,12 +23,6 @@ from helpers.stack_calls import (
 )
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.simulated_account import Refusal
-
-
-@pytest.fixture
-def call() -> Iterator[Calls]:
-    with calls() as made:
-        yield made
 
 
 def set_timeout(call: Calls, seconds: int) -> None:

@@ -1,20 +1,13 @@
 """What the embedded CloudFormation refuses by a stack's policy, and by the limits of templates."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from helpers.stack_calls import QUEUE, TOPIC, calls, create, queue, reasons, status, template, timeout, update
+from helpers.stack_calls import QUEUE, TOPIC, create, queue, reasons, status, template, timeout, update
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.simulated_account import Refusal
-
-
-@pytest.fixture
-def call() -> Iterator[Calls]:
-    with calls() as made:
-        yield made
 
 
 class TestStackPolicy:

@@ -1,6 +1,5 @@
 """Resources of the embedded CloudFormation that change hands: imports, refactors, and what leaves a stack and stays."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from helpers.stack_calls import (
     QUEUE,
     TOPIC,
-    calls,
     create,
     execute,
     network,
@@ -22,13 +20,6 @@ from helpers.stack_calls import (
 )
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.simulated_account import Refusal
-
-
-@pytest.fixture
-def call() -> Iterator[Calls]:
-    with calls() as made:
-        yield made
-
 
 KEPT = {**QUEUE, "DeletionPolicy": "Retain"}
 REFERRING = {"Topic": {**TOPIC, "Properties": {"DisplayName": {"Fn::GetAtt": ["Queue", "QueueName"]}}}}

@@ -1,7 +1,6 @@
 """Updates of the embedded CloudFormation: exports in use, one operation at a time, rollbacks, policies, limits."""
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from helpers.stack_calls import (
     REGION,
     TAKEN,
     TOPIC,
-    calls,
     create,
     network,
     propose,
@@ -30,13 +28,6 @@ from ultrafleet.rehearsal.cloudformation.state import Stacks
 from ultrafleet.rehearsal.scenarios.audit import audit
 from ultrafleet.rehearsal.scenarios.faults.actions import answers
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
-
-
-@pytest.fixture
-def call() -> Iterator[Calls]:
-    with calls() as made:
-        yield made
-
 
 EXPORT = {"SubnetId": {"Value": {"Ref": "Subnet"}, "Export": {"Name": "subnet"}}}
 IMPORTING = {"Topic": {**TOPIC, "Properties": {"DisplayName": {"Fn::ImportValue": "subnet"}}}}

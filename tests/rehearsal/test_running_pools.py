@@ -17,7 +17,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from helpers.environment_edits import EDITS, Change, Edit, Verdict
+from helpers.environment_changes import Change
+from helpers.environment_edits import EDITS, Edit, Verdict
 from helpers.preflight_world import NOW, account_of, environment_of
 from stacks.fleet_stage import FleetStage
 from ultrafleet.environment import Environment, load_environment, load_environments

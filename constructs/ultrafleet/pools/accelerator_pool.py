@@ -14,11 +14,11 @@ from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.errors import FleetError
 from ultrafleet.pools.block_metadata import add_block_metadata, add_overlap_note
 from ultrafleet.pools.launch_template import on_demand_target
-from ultrafleet.pools.node_group import NodeGroupShape, block_node_groups
+from ultrafleet.pools.node_group import NodeGroupShape
 from ultrafleet.pools.node_options import NodeOptions
-from ultrafleet.pools.node_pool import NodePool, PoolShape, validate_type
-from ultrafleet.rules.block_clock import lead_or_default
-from ultrafleet.rules.block_overlap import peak_instances, validate_nodes_of_blocks
+from ultrafleet.pools.node_pool import NodePool, validate_type
+from ultrafleet.pools.pool_shape import PoolShape, block_pool_shape
+from ultrafleet.rules.block_overlap import validate_nodes_of_blocks
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 from ultrafleet.tokens import is_token
 
@@ -87,19 +87,8 @@ class AcceleratorPool(NodePool):
         _validate_capacity(pool_name, instance_type, nodes, blocks, reservation, placement_group)
         _validate_schedule(pool_name, blocks, launch_template_version, drain_lead_minutes, hold=hold)
         if blocks:
-            shape = PoolShape(
-                instance_type=instance_type,
-                nodes=peak_instances(blocks),
-                nodes_per_group=max(block.instance_count for block in blocks),
-                availability_zone=blocks[0].availability_zone,
-                workload=workload,
-                ultraserver_type=None,
-                node_groups=block_node_groups(
-                    pool_name,
-                    blocks,
-                    drain_lead_minutes=lead_or_default(drain_lead_minutes, ultraserver=False),
-                    hold=hold,
-                ),
+            shape = block_pool_shape(
+                pool_name, blocks, workload=workload, drain_lead_minutes=drain_lead_minutes, hold=hold
             )
         else:
             size = nodes or 0

@@ -1,7 +1,6 @@
 """Common part of UltraServer and accelerator pools: launch templates and managed node groups of one label."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import aws_cdk as cdk
 import jsii
@@ -10,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from ultrafleet.catalog import Fabric, InstanceType, PurchaseOption, UltraServerType
+from ultrafleet.catalog import Fabric, InstanceType
 from ultrafleet.catalog.limits import NODES_PER_NODE_GROUP
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.errors import FleetError
@@ -20,6 +19,7 @@ from ultrafleet.layout import Interface
 from ultrafleet.pools.launch_template import launch_template_data
 from ultrafleet.pools.node_group import NodeGroupShape, PoolNodeGroup
 from ultrafleet.pools.node_options import NodeOptions
+from ultrafleet.pools.pool_shape import PoolShape
 from ultrafleet.pools.resolved_references import ResolvedReferences, read_shared, role_arn
 from ultrafleet.pools.uncertain_facts import uncertain_facts
 from ultrafleet.rules.fabric import launchable_fabric
@@ -30,35 +30,6 @@ from ultrafleet.rules.node_settings import validate_label_value
 from ultrafleet.rules.places import validate_place
 from ultrafleet.rules.zones import is_zone
 from ultrafleet.tokens import is_token
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoolShape:
-    """Values that the two kinds of pool derive differently.
-
-    Attributes:
-        instance_type: type of the nodes.
-        nodes: nodes at once, at most.
-        nodes_per_group: nodes of its largest node group.
-        availability_zone: zone of its capacity, or None for any.
-        workload: what it is for.
-        ultraserver_type: the UltraServer, or None for single instances.
-        node_groups: its node groups.
-    """
-
-    instance_type: InstanceType
-    nodes: int
-    nodes_per_group: int
-    availability_zone: str | None
-    workload: str
-    ultraserver_type: UltraServerType | None
-    node_groups: Sequence[NodeGroupShape]
-
-    @property
-    def purchase_option(self) -> PurchaseOption:
-        """Way in which its capacity is bought."""
-        on_demand = any(group.capacity_type == "ON_DEMAND" for group in self.node_groups)
-        return PurchaseOption.ON_DEMAND if on_demand else PurchaseOption.CAPACITY_BLOCK
 
 
 def validate_pool_name(pool_name: str) -> None:

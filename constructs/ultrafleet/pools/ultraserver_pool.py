@@ -10,11 +10,9 @@ from ultrafleet.catalog import Fabric, UltraServerType
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.errors import FleetError
 from ultrafleet.pools.block_metadata import add_block_metadata, add_overlap_note
-from ultrafleet.pools.node_group import block_node_groups
 from ultrafleet.pools.node_options import NodeOptions
-from ultrafleet.pools.node_pool import NodePool, PoolShape, validate_type
-from ultrafleet.rules.block_clock import lead_or_default
-from ultrafleet.rules.block_overlap import peak_instances
+from ultrafleet.pools.node_pool import NodePool, validate_type
+from ultrafleet.pools.pool_shape import block_pool_shape
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 
 
@@ -86,19 +84,8 @@ class UltraServerPool(NodePool):
             id,
             cluster=cluster,
             pool_name=pool_name,
-            shape=PoolShape(
-                instance_type=blocks[0].instance_type,
-                nodes=peak_instances(blocks),
-                nodes_per_group=blocks[0].instance_count,
-                availability_zone=blocks[0].availability_zone,
-                workload=workload,
-                ultraserver_type=ultraserver_type,
-                node_groups=block_node_groups(
-                    pool_name,
-                    blocks,
-                    drain_lead_minutes=lead_or_default(drain_lead_minutes, ultraserver=True),
-                    hold=hold,
-                ),
+            shape=block_pool_shape(
+                pool_name, blocks, workload=workload, drain_lead_minutes=drain_lead_minutes, hold=hold
             ),
             subnet=subnet,
             security_groups=security_groups,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from ultrafleet.rehearsal.calls import Calls
@@ -146,8 +147,9 @@ def _members(expected: list[Any], actual: list[Any]) -> list[Any]:
     """Actual members, those that mean a stated one first and in its spelling; CloudFormation's order means nothing."""
     left, found = list(actual), []
     for member in expected:
-        match = next((one for one in left if _as_stated(member, one) == member), None)
-        match = match if match is not None else next((one for one in left if _key(one) == _key(member) != None), None)  # noqa: E711
+        equal = (one for one in left if _as_stated(member, one) == member)
+        of_its_key = (one for one in left if _key(member) is not None and _key(one) == _key(member))
+        match = next(chain(equal, of_its_key), None)
         if match is not None:
             left.remove(match)
             found.append(_as_stated(member, match))
