@@ -9,8 +9,8 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "constructs"
 
 PURE = {
-    "acceptance", "accelerator_addons", "catalog", "cli", "consistency", "environment", "jobs", "kubernetes", "layout",
-    "policy", "preflight", "queueing", "review", "rules", "templates",
+    "acceptance", "accelerator_addons", "catalog", "cli", "consistency", "doctor", "environment", "jobs", "kubernetes",
+    "layout", "policy", "preflight", "queueing", "review", "rules", "templates",
 }  # fmt: skip
 MAY_IMPORT_CDK = {"ultrafleet.policy.cdk_plugin"}
 BELOW = {
@@ -21,6 +21,7 @@ BELOW = {
     "kubernetes": {"catalog", "errors", "layout", "rules"},
     "templates": {"catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
     "environment": {"catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
+    "doctor": {"catalog", "environment", "errors", "kubernetes", "layout", "preflight", "rules", "templates"},
     "preflight": {"catalog", "environment", "errors", "kubernetes", "layout", "rules", "templates"},
     "policy": {"accelerator_addons", "catalog", "errors", "kubernetes", "layout", "rules", "templates", "yaml_loader"},
 }  # fmt: skip
