@@ -7,9 +7,9 @@ from constructs import Construct
 from stacks import exports
 from stacks.environment_stack import EnvironmentStack
 from ultrafleet.capacity import PlacementGroup, PlacementStrategy
-from ultrafleet.catalog.eks import AddonName
-from ultrafleet.cluster import ClusterAddons, ManagedAddon, SystemPool, access_entries, add_access_entry
+from ultrafleet.cluster import ClusterAddons, SystemPool, access_entries, add_access_entry
 from ultrafleet.environment import Environment
+from ultrafleet.environment.addons import managed_addons
 
 
 class SystemStack(EnvironmentStack):
@@ -48,26 +48,15 @@ class SystemStack(EnvironmentStack):
         )
         for name, entry in access_entries(settings.admin_role_arns, {}).items():
             add_access_entry(self, name, entry, cluster_name=environment.name)
-        names = sorted({*settings.addons, *settings.addon_versions, *_needed_addons(environment)})
         ClusterAddons(
             self,
             "Addons",
             cluster=cluster,
             system_pool=system_pool,
-            addons=[ManagedAddon(name=name, version=settings.addon_versions.get(name)) for name in names],
+            addons=managed_addons(environment),
         )
 
     def _placement(self, strategy: str | None) -> PlacementGroup | None:
         if strategy is None:
             return None
         return PlacementGroup(self, "SystemPlacement", strategy=PlacementStrategy(strategy))
-
-
-def _needed_addons(environment: Environment) -> list[str]:
-    """Add-ons that teams and the dashboard need."""
-    if environment.kubernetes.delivery == "none":
-        return []
-    return [
-        *([AddonName.FSX_CSI_DRIVER] if any(team.file_system for team in environment.teams) else []),
-        *([AddonName.CLOUDWATCH_OBSERVABILITY] if environment.kubernetes.dashboard else []),
-    ]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from ultrafleet.cluster import ClusterAddons, ImportedCluster, ManagedAddon, SystemPool
-from ultrafleet.cluster._addon_catalog import ADDONS
 from ultrafleet.errors import FleetError
+from ultrafleet.rules.managed_addons import ADDONS
 
 NETWORK = {"vpc-cni", "kube-proxy", "eks-pod-identity-agent"}
 ALWAYS = NETWORK | {"coredns", "eks-node-monitoring-agent"}

@@ -19,10 +19,10 @@ from syrupy.assertion import SnapshotAssertion
 
 from ultrafleet.capacity import PlacementGroup, PlacementStrategy
 from ultrafleet.cluster import ClusterAccess, ClusterAddons, FleetCluster, SystemPool, create_node_role
-from ultrafleet.cluster._addon_catalog import ADDONS
 from ultrafleet.cluster._checks import check_public_access_cidrs
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
+from ultrafleet.rules.managed_addons import ADDONS
 
 ADMIN = "arn:aws:iam::111122223333:role/people/admin"
 

@@ -21,7 +21,10 @@ BELOW = {
     "kubernetes": {"catalog", "errors", "layout", "rules"},
     "templates": {"catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
     "environment": {"catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
-    "doctor": {"catalog", "environment", "errors", "kubernetes", "layout", "preflight", "rules", "templates"},
+    "block_machine": {"catalog", "errors", "kubernetes", "layout", "rules"},
+    "doctor": {
+        "block_machine", "catalog", "environment", "errors", "kubernetes", "layout", "preflight", "rules", "templates",
+    },
     "preflight": {"catalog", "environment", "errors", "kubernetes", "layout", "rules", "templates"},
     "policy": {"accelerator_addons", "catalog", "errors", "kubernetes", "layout", "rules", "templates", "yaml_loader"},
 }  # fmt: skip

@@ -10,12 +10,12 @@ import pytest
 from jsonata import Jsonata  # type: ignore[import-untyped]  # it has no py.typed
 
 from helpers.fake_capacity import CLUSTER, QUEUE
+from ultrafleet.block_machine import DEFINITION_FILE
 from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.kubernetes import POOL_LABEL
 from ultrafleet.rules.block_clock import EXECUTION_MINUTES, TICK_MINUTES
 from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, HOLD, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
 from ultrafleet.schedule import state_machine_definition
-from ultrafleet.schedule.definition import DEFINITION_FILE
 
 TEXT = DEFINITION_FILE.read_text(encoding="utf-8")
 FILE: dict[str, Any] = json.loads(TEXT)

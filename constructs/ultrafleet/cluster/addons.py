@@ -9,10 +9,10 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ultrafleet.catalog.eks import AddonName
-from ultrafleet.cluster._addon_catalog import ManagedAddon, select
 from ultrafleet.cluster.system_pool import SystemPool
 from ultrafleet.cluster_reference import ClusterReference, ImportedCluster
 from ultrafleet.errors import FleetError
+from ultrafleet.rules.managed_addons import ManagedAddon, select
 
 
 class ClusterAddons(Construct):

@@ -13,11 +13,11 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
+from ultrafleet.block_machine import state_machine_definition
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.rules.block_clock import TICK_MINUTES
 from ultrafleet.rules.names import validate_cluster_name
 from ultrafleet.schedule.alarms import ScheduleAlarms
-from ultrafleet.schedule.definition import state_machine_definition
 from ultrafleet.tokens import is_token
 
 _RETENTION_DAYS: Final = 14

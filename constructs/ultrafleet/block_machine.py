@@ -1,7 +1,7 @@
-"""State machine of the block schedule: data/block_schedule.asl.json with its placeholders filled.
+"""State machine of the block schedule: schedule/data/block_schedule.asl.json with its placeholders filled.
 
 The file is plain Amazon States Language with `${Name}` placeholders, as Workflow Studio, the AWS Toolkit and SAM read
-it. Its longest expression is laid out in data/block_plan.jsonata. Why the machine is as it is:
+it. Its longest expression is laid out in schedule/data/block_plan.jsonata. Why the machine is as it is:
 
 Query language JSONata compares a moment with another one less a lead, which JSONPath can't. Every moment is compared
 with the start of the execution, so that one execution sees one time. Parameters and results of SDK integrations are in
@@ -34,7 +34,7 @@ from ultrafleet.kubernetes import POOL_LABEL
 from ultrafleet.rules.block_clock import LONGEST_LEAD_MINUTES, least_drain_lead_minutes
 from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, HOLD, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
 
-DEFINITION_FILE: Final = files("ultrafleet.schedule") / "data" / "block_schedule.asl.json"
+DEFINITION_FILE: Final = files("ultrafleet") / "schedule" / "data" / "block_schedule.asl.json"
 
 _PLACEHOLDER: Final = re.compile(r"\$\{(\w+)\}")
 _RULES: Final = {
