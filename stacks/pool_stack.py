@@ -12,6 +12,7 @@ from stacks.environment_stack import EnvironmentStack
 from ultrafleet.capacity import OnDemandCapacityReservation, OnDemandReservation, PlacementGroup, PlacementStrategy
 from ultrafleet.catalog import InstanceType
 from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
+from ultrafleet.environment.pool_nodes import startup_taints
 from ultrafleet.layout import Interface
 from ultrafleet.pools import AcceleratorPool, NodeOptions, UltraServerPool
 
@@ -124,4 +125,5 @@ def _node_options(environment: Environment, pool: UltraServerPoolSettings | Acce
         raid0_instance_store=node.raid0_instance_store,
         kubelet_config=node.kubelet_config,
         max_unavailable=node.max_unavailable,
+        startup_taints=startup_taints(environment, pool.name),
     )

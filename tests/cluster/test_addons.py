@@ -160,7 +160,8 @@ def test_dcgm_tolerates_gpu_nodes(stack: cdk.Stack) -> None:
     _, agent = addons_of(Template.from_stack(stack))["eks-node-monitoring-agent"]
     values = json.loads(agent["Properties"]["ConfigurationValues"])
     assert values["dcgmAgent"]["tolerations"] == [
-        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
+        {"key": "ultrafleet/unproven", "operator": "Exists", "effect": "NoSchedule"},
     ]
 
 

@@ -234,6 +234,7 @@ REFUSALS: list[tuple[str, Callable[[Content], object], str]] = [
     ("a reservation's end without an offset", lambda c: c["capacity_reservations"][0].update(end=datetime(2027, 1, 31)), r"capacity_reservations\[0\].end: .*expected an offset from UTC"),  # noqa: DTZ001 - that is the fault
     ("an end of a reservation made elsewhere", lambda c: c["capacity_reservations"][0].update(end=datetime(2027, 1, 31, tzinfo=UTC), placement_group=None, capacity_reservation_id="cr-0eeeeeeeeeeeeeee1"), r"end is 2027-01-31.* on imported cr-0eeeeeeeeeeeeeee1, expected none: set it where"),
     ("an address that SNS doesn't deliver to", lambda c: c.update(notify=["http://alerts.example.com"]), r"notify: .*'http://alerts.example.com', expected an e-mail address or an https:// URL"),
+    ("tests that nothing delivers", lambda c: c.update(teams=[], models=[], kubernetes={"delivery": "none", "acceptance": {"image": "registry.example/nccl-tests:1"}}), r"kubernetes\.delivery is none, but kubernetes\.acceptance is stated, expected kubectl or argo_cd: new nodes"),
     ("an address twice", lambda c: c.update(notify=["a@example.com", "a@example.com"]), r"notify has 2 entries named 'a@example.com', expected each name once"),
     ("a hop limit of none", lambda c: pool(c, "rack-a").update(node={"metadata_hop_limit": 0}), r"pools\[0\].node.metadata_hop_limit: .*expected 1 to 64"),
     ("a hop limit of system nodes", lambda c: c.update(cluster={"system_nodes": {"metadata_hop_limit": 65}}), r"cluster.system_nodes.metadata_hop_limit: .*expected 1 to 64"),

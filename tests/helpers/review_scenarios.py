@@ -204,6 +204,12 @@ SCENARIOS: dict[str, Scenario] = {
         hazards=frozenset({("notice", "taints", RACK_A)}),
         changed=A,
     ),
+    "a pool is tested from now on": Scenario(
+        edit=of("racks", "RackA", "Taints", value=[{"Key": "ultrafleet/unproven", "Effect": "NO_SCHEDULE"}]),
+        hazards=frozenset({("notice", "taints", RACK_A)}),
+        changed=A,
+        says=("none evicts a pod; nodes that run take no new pods until the acceptance gate has seen them",),
+    ),
     "a volume is larger": Scenario(
         edit=of("racks", *A_DATA, "BlockDeviceMappings", 0, "Ebs", "VolumeSize", value=400),
         hazards=ROLLED_A,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from helpers.rehearsal_site import synthesised
 from ultrafleet.environment import (
@@ -32,11 +33,29 @@ def test_the_file_says_what_the_node_groups_get(environment: Environment) -> Non
             ultraserver = {ULTRASERVER_LABEL: group["NodegroupName"]} if nodes.ultraserver_type else {}
             assert group["Labels"] == {**nodes.labels, **ultraserver}
             assert set(group["Labels"]) == nodes.label_keys
-            assert group["Taints"] == [{"Key": t.key, "Value": t.value, "Effect": t.effect} for t in nodes.taints]
+            taints = nodes.registered_taints
+            assert group["Taints"] == [{"Key": t.key, "Value": t.value, "Effect": t.effect} for t in taints]
+            assert nodes.node_group_sizes[group["NodegroupName"]] == group["ScalingConfig"]["MaxSize"]
             assert group["ScalingConfig"]["MaxSize"] == nodes.nodes_at_hand
         for launch in properties(template, "AWS::EC2::LaunchTemplate"):
             kinds = [item["InterfaceType"] for item in launch["LaunchTemplateData"]["NetworkInterfaces"]]
             assert nodes.efa_interfaces == sum(kind.startswith("efa") for kind in kinds)
+
+
+def test_new_nodes_of_a_tested_pool_are_unproven() -> None:
+    content = yaml.safe_load((ENVIRONMENTS / "training.yaml").read_text())
+    content["kubernetes"]["acceptance"] = {
+        "image": "registry.example/nccl-tests:1",
+        "floors_gbs": {"b300": {"efa": 300}},
+    }
+    _, stacks = synthesised(yaml.safe_dump(content), "training")
+    tainted = set()
+    for stack in stacks:
+        if "-pool-" in stack.name:
+            for group in properties(json.loads(stack.template), "AWS::EKS::Nodegroup"):
+                if {"Key": "ultrafleet/unproven", "Value": "true", "Effect": "NO_SCHEDULE"} in group["Taints"]:
+                    tainted.add(group["NodegroupName"])
+    assert {name.split("-cr-")[0] for name in tainted} == {"rack-a", "rack-b", "b300"}
 
 
 def properties(template: dict[str, Any], resource_type: str) -> list[dict[str, Any]]:

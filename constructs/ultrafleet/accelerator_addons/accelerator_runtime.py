@@ -1,6 +1,6 @@
 """The charts that accelerator nodes need, derived from the pools."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ultrafleet.accelerator_addons.versions import VersionTable
@@ -8,6 +8,7 @@ from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
+from ultrafleet.kubernetes.taint import Taint
 
 _NVIDIA_NODES = {"key": "nvidia.com/gpu.present", "operator": "In", "values": ["true"]}
 _ULTRASERVER_NODES = {"key": ULTRASERVER_LABEL, "operator": "Exists"}
@@ -21,8 +22,8 @@ def accelerator_runtime(pools: Sequence[PoolNodes], versions: VersionTable) -> l
     would give each GPU twice. The AMI brings driver and container toolkit, so there is no GPU operator.
     EFA: the device plugin. Neuron: device plugin and scheduler extension.
 
-    Every DaemonSet tolerates exactly the taints of the pools that need it and selects their nodes, so nothing starts
-    on system nodes.
+    Every DaemonSet tolerates exactly the taints of the pools that need it, startup taints among them, and selects their
+    nodes, so nothing starts on system nodes.
 
     Args:
         pools: the accelerator pools.
@@ -44,9 +45,18 @@ def accelerator_runtime(pools: Sequence[PoolNodes], versions: VersionTable) -> l
     return releases
 
 
+def daemon_tolerations(pools: Sequence[PoolNodes]) -> list[dict[str, str]]:
+    """Tolerations of what makes a node usable: of startup taints, too."""
+    return _tolerations(taint for pool in pools for taint in pool.registered_taints)
+
+
 def tolerations(pools: Sequence[PoolNodes]) -> list[dict[str, str]]:
-    """Tolerations for every taint of the pools, each once, in a stable order."""
-    found = {tuple(sorted(taint.toleration.items())) for pool in pools for taint in pool.taints}
+    """Tolerations of jobs for every lasting taint of the pools, each once, in a stable order."""
+    return _tolerations(taint for pool in pools for taint in pool.taints)
+
+
+def _tolerations(taints: Iterable[Taint]) -> list[dict[str, str]]:
+    found = {tuple(sorted(taint.toleration.items())) for taint in taints}
     return [dict(item) for item in sorted(found)]
 
 
@@ -62,7 +72,7 @@ def _required(*expressions: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _nvidia_device_plugin(pools: Sequence[PoolNodes], versions: VersionTable) -> ChartRelease:
-    allowed = tolerations(pools)
+    allowed = daemon_tolerations(pools)
     return ChartRelease(
         chart=versions.charts["nvidia-device-plugin"],
         release="nvidia-device-plugin",
@@ -97,7 +107,7 @@ def _dra_driver(pools: Sequence[PoolNodes], versions: VersionTable) -> ChartRele
             },
             "kubeletPlugin": {
                 "affinity": _required(_NVIDIA_NODES, _ULTRASERVER_NODES),
-                "tolerations": tolerations(pools),
+                "tolerations": daemon_tolerations(pools),
             },
         },
         wait=True,  # what is claimed by the first job must be known
@@ -111,7 +121,7 @@ def _efa_device_plugin(pools: Sequence[PoolNodes], versions: VersionTable) -> Ch
         namespace="kube-system",
         values={
             # The chart has no tolerations of its own.
-            "tolerations": tolerations(pools),
+            "tolerations": daemon_tolerations(pools),
             "supportedInstanceLabels": {
                 "keys": ["node.kubernetes.io/instance-type"],
                 "values": sorted({str(pool.instance_type) for pool in pools}),
@@ -126,7 +136,7 @@ def _neuron(pools: Sequence[PoolNodes], versions: VersionTable) -> ChartRelease:
         release="neuron",
         namespace="neuron",
         values={
-            "devicePlugin": {"enabled": True, "tolerations": tolerations(pools)},
+            "devicePlugin": {"enabled": True, "tolerations": daemon_tolerations(pools)},
             # Node problem detection and recovery is EKS's here; see node auto repair.
             "npd": {"enabled": False},
             "scheduler": {"enabled": True},

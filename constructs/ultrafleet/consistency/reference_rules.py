@@ -93,7 +93,7 @@ def charts(content: Content) -> Iterator[str]:
             given: Any = values[chart]
             for key in where:
                 given = given.get(key, {})
-            for taint in missing_tolerations(pool.taints, given or []):
+            for taint in missing_tolerations(pool.registered_taints, given or []):
                 yield (
                     f"{chart} doesn't tolerate {taint.key}={taint.value}:{taint.effect}, expected the taints of pool "
                     f"{pool.pool_name} in {'.'.join(where)}"

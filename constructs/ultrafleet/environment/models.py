@@ -221,6 +221,13 @@ class Environment(Settings):
                 expected="kubectl or argo_cd",
                 remedy="their objects must be delivered to the cluster",
             )
+        if self.kubernetes.delivery == "none" and self.kubernetes.acceptance is not None:
+            raise FleetError(
+                path="kubernetes.delivery",
+                got="none, but kubernetes.acceptance is stated",
+                expected="kubectl or argo_cd",
+                remedy="new nodes of a tested pool take no jobs until the delivered gate releases them",
+            )
         workloads = sorted({pool.workload for pool in self.pools})
         subnets = {subnet.name: subnet for subnet in self.network.subnets}
         for team in self.teams:

@@ -1,8 +1,11 @@
 """Nodes of an environment file's pools as Kubernetes sees them, equal to those of the constructs."""
 
+from dataclasses import replace
+
 from ultrafleet.environment.models import Environment
 from ultrafleet.environment.pool_settings import AcceleratorPoolSettings, UltraServerPoolSettings
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
+from ultrafleet.kubernetes.taint import UNPROVEN_TAINT, Taint
 
 
 def environment_pool_nodes(environment: Environment) -> list[PoolNodes]:
@@ -11,12 +14,24 @@ def environment_pool_nodes(environment: Environment) -> list[PoolNodes]:
     Raises:
         UnknownFactError: a layout is needed that AWS doesn't publish, and the file states none.
     """
-    return [_nodes(pool) for pool in environment.pools]
+    return [_nodes(pool, tested=environment.kubernetes.acceptance is not None) for pool in environment.pools]
 
 
-def _nodes(pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> PoolNodes:
+def startup_taints(environment: Environment, pool_name: str) -> tuple[Taint, ...]:
+    """Taints of a pool's new nodes that acceptance takes away: none where it isn't tested.
+
+    Args:
+        environment: the environment.
+        pool_name: name of one of its pools.
+    """
+    pools = {nodes.pool_name: nodes for nodes in environment_pool_nodes(environment)}
+    return tuple(pools[pool_name].startup_taints)
+
+
+def _nodes(pool: UltraServerPoolSettings | AcceleratorPoolSettings, *, tested: bool) -> PoolNodes:
     ultraserver = pool.ultraserver if isinstance(pool, UltraServerPoolSettings) else None
-    return PoolNodes.of(
+    blocks = {block.node_group(pool.name): block.instance_count for block in pool.capacity_blocks}
+    nodes = PoolNodes.of(
         pool_name=pool.name,
         workload=pool.workload,
         instance_type=pool.instance,
@@ -25,4 +40,6 @@ def _nodes(pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> PoolNodes
         interfaces=pool.layout(pool.instance),
         labels=pool.node.labels,
         ultraserver_type=ultraserver,
+        node_group_sizes=blocks or {pool.name: pool.max_nodes},
     )
+    return replace(nodes, startup_taints=(UNPROVEN_TAINT,)) if tested and nodes.acceptance_paths else nodes

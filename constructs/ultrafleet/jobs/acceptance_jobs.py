@@ -29,10 +29,7 @@ _SIZES = "-b 8M -e 16G -f 2 -g 1 -n 20"
 
 def acceptance_paths(pool: PoolNodes) -> tuple[str, ...]:
     """Tested paths of a pool: NVLink where it spans nodes, EFA where there are several nodes of NVIDIA's."""
-    if pool.instance_type.accelerator_kind != "nvidia":
-        return ()
-    nvlink = ("nvlink",) if pool.has_multi_node_nvlink else ()
-    return (*nvlink, "efa") if pool.nodes_at_hand > 1 and pool.efa_interfaces else nvlink
+    return pool.acceptance_paths
 
 
 def acceptance_floor(pool: PoolNodes, path: str, floors: Mapping[Any, float]) -> Threshold:

@@ -1,7 +1,7 @@
 """Facts of a pool that the Kubernetes layer needs: plain values, so that queues and jobs need no construct."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL, pool_labels
@@ -22,10 +22,12 @@ class PoolNodes:
         instance_type: type of the nodes.
         nodes: how many there are at once, at most, when the capacity is there: while blocks overlap, those of each.
         labels: labels that every node group puts on them; of UltraServers each has its own `ultrafleet/ultraserver`.
-        taints: taints that the node group puts on them.
+        taints: taints that the node group puts on them for good.
+        startup_taints: taints that the node group puts on them, and something takes away when a node may be used.
         efa_interfaces: EFA devices of a node, which is what `vpc.amazonaws.com/efa` counts.
         ultraserver_type: the UltraServer that they are, or None for single instances.
         nodes_per_group: nodes of its largest node group: of one UltraServer, or of one block. Default: all of them.
+        node_group_sizes: nodes at full size by name of the node group, where the names are known.
     """
 
     pool_name: str
@@ -37,6 +39,8 @@ class PoolNodes:
     efa_interfaces: int
     ultraserver_type: UltraServerType | None = None
     nodes_per_group: int | None = None
+    startup_taints: Sequence[Taint] = ()
+    node_group_sizes: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -51,6 +55,8 @@ class PoolNodes:
         taints: Sequence[Taint] | None = None,
         ultraserver_type: UltraServerType | None = None,
         nodes_per_group: int | None = None,
+        startup_taints: Sequence[Taint] = (),
+        node_group_sizes: Mapping[str, int] | None = None,
     ) -> "PoolNodes":
         """Nodes with the labels that every pool puts on them.
 
@@ -64,6 +70,8 @@ class PoolNodes:
             taints: taints of the nodes. Default: the accelerator's usual one.
             ultraserver_type: the UltraServer that they are. Default: none, they are single instances.
             nodes_per_group: nodes of its largest node group. Default: all of them.
+            startup_taints: taints that something takes away when a node may be used. Default: none.
+            node_group_sizes: nodes at full size by name of the node group. Default: not known.
         """
         derived = pool_labels(pool_name, instance_type, workload=workload, ultraserver_type=ultraserver_type)
         return cls(
@@ -76,7 +84,14 @@ class PoolNodes:
             efa_interfaces=sum(interface.is_efa for interface in interfaces),
             ultraserver_type=ultraserver_type,
             nodes_per_group=nodes_per_group,
+            startup_taints=tuple(startup_taints),
+            node_group_sizes=dict(node_group_sizes or {}),
         )
+
+    @property
+    def registered_taints(self) -> tuple[Taint, ...]:
+        """Taints of a node that has just come up, which its DaemonSets have to tolerate."""
+        return (*self.taints, *self.startup_taints)
 
     @property
     def nodes_at_hand(self) -> int:
@@ -135,6 +150,14 @@ class PoolNodes:
     def has_multi_node_nvlink(self) -> bool:
         """True if NVLink spans the pool's nodes, so that jobs need a ComputeDomain."""
         return self.ultraserver_type is not None and self.instance_type.accelerator_kind == "nvidia"
+
+    @property
+    def acceptance_paths(self) -> tuple[str, ...]:
+        """Paths between nodes of NVIDIA that acceptance tests: NVLink where it spans them, EFA between several."""
+        if self.instance_type.accelerator_kind != "nvidia":
+            return ()
+        nvlink = ("nvlink",) if self.has_multi_node_nvlink else ()
+        return (*nvlink, "efa") if self.nodes_at_hand > 1 and self.efa_interfaces else nvlink
 
     @property
     def capacity(self) -> str:

@@ -23,6 +23,10 @@ class Taint:
         return {"key": self.key, "operator": "Equal", "value": self.value, "effect": effect}
 
 
+UNPROVEN_TAINT: Final = Taint(key="ultrafleet/unproven", value="true")
+"""Taint of nodes that acceptance hasn't passed yet. Tests and the nodes' DaemonSets tolerate it, jobs and models don't;
+`PoolAcceptance` takes it away."""
+
 ACCELERATOR_RESOURCES: Final[Mapping[str, str]] = {"nvidia": "nvidia.com/gpu", "neuron": "aws.amazon.com/neuron"}
 """Extended resource of each kind of accelerator: of NVIDIA's and Neuron's device plugins (their documents, high)."""
 

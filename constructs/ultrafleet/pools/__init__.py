@@ -2,7 +2,7 @@
 
 from ultrafleet.cluster_reference import ClusterReference, ImportedCluster
 from ultrafleet.kubernetes.labels import POOL_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
-from ultrafleet.kubernetes.taint import Taint
+from ultrafleet.kubernetes.taint import UNPROVEN_TAINT, Taint
 from ultrafleet.pools.accelerator_pool import AcceleratorPool
 from ultrafleet.pools.node_group import PoolNodeGroup
 from ultrafleet.pools.node_options import NodeOptions
@@ -11,6 +11,7 @@ from ultrafleet.pools.ultraserver_pool import UltraServerPool
 __all__ = [
     "POOL_LABEL",
     "ULTRASERVER_LABEL",
+    "UNPROVEN_TAINT",
     "WORKLOAD_LABEL",
     "AcceleratorPool",
     "ClusterReference",

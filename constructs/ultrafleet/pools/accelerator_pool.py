@@ -99,6 +99,7 @@ class AcceleratorPool(NodePool):
                 availability_zone=reservation.availability_zone if reservation else None,
                 workload=workload,
                 ultraserver_type=None,
+                node_group_sizes={pool_name: size},
                 node_groups=[
                     NodeGroupShape(
                         name=pool_name,

@@ -41,6 +41,8 @@ class NodeOptions:
         max_pods: pods a node accepts, 1 to 250. It decides how many IPs a node may take.
         labels: Kubernetes labels besides the derived ones. Keys of `ultrafleet/` and reserved prefixes are refused.
         taints: Kubernetes taints. Default: the accelerator's usual one.
+        startup_taints: Kubernetes taints besides them that something takes away from a node when it may be used:
+            `UNPROVEN_TAINT` for a pool that `PoolAcceptance` tests. DaemonSets tolerate them, jobs and models don't.
         tags: tags of instances, volumes, network interfaces and the node group. Keys of `aws:` and `ultrafleet:` are
             refused, but `ultrafleet:environment` and `ultrafleet:pool`.
         root_volume_gib: size of the encrypted gp3 root volume in GiB.
@@ -66,6 +68,7 @@ class NodeOptions:
     max_pods: int = DEFAULT_MAX_PODS
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: Sequence[Taint] | None = None
+    startup_taints: Sequence[Taint] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     root_volume_gib: int = DEFAULT_ROOT_VOLUME_GIB
     root_volume_key: kms.IKey | None = None
@@ -94,10 +97,11 @@ class NodeOptions:
                 expected="none",
                 remedy="pass max_pods, which the IP budget reads too",
             )
-        if self.taints is not None and len(self.taints) > TAINTS_PER_NODE_GROUP.value:
+        taints = len(self.taints or ()) + len(self.startup_taints)
+        if taints > TAINTS_PER_NODE_GROUP.value:
             raise FleetError(
                 path="taints",
-                got=f"{len(self.taints)} taints",
+                got=f"{taints} taints",
                 expected=f"at most {TAINTS_PER_NODE_GROUP.value}, which EKS takes for a node group",
                 remedy="pass fewer",
             )

@@ -124,6 +124,8 @@ class NodePool(Construct):
             interfaces=interfaces,
             labels=options.labels,
             taints=options.taints,
+            startup_taints=options.startup_taints,
+            node_group_sizes=shape.node_group_sizes,
             ultraserver_type=shape.ultraserver_type,
         )
         self.node_role = node_role if node_role is not None else _new_node_role(self)
@@ -185,7 +187,7 @@ class NodePool(Construct):
                 "Labels": {**self.kubernetes_nodes.labels, **ultraserver},
                 "Taints": [
                     {"Key": taint.key, "Value": taint.value, "Effect": taint.effect}
-                    for taint in self.kubernetes_nodes.taints
+                    for taint in self.kubernetes_nodes.registered_taints
                 ],
                 "Tags": {**options.tags, **group.tags},
             },

@@ -1,6 +1,6 @@
 """Shape of a pool: values that the two kinds of pool derive differently."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ultrafleet.catalog import InstanceType, PurchaseOption, UltraServerType
@@ -22,6 +22,7 @@ class PoolShape:
         workload: what it is for.
         ultraserver_type: the UltraServer, or None for single instances.
         node_groups: its node groups.
+        node_group_sizes: nodes at full size by name of the node group, also of node groups made elsewhere.
     """
 
     instance_type: InstanceType
@@ -31,6 +32,7 @@ class PoolShape:
     workload: str
     ultraserver_type: UltraServerType | None
     node_groups: Sequence[NodeGroupShape]
+    node_group_sizes: Mapping[str, int]
 
     @property
     def purchase_option(self) -> PurchaseOption:
@@ -69,4 +71,5 @@ def block_pool_shape(
         workload=workload,
         ultraserver_type=first.ultraserver_type,
         node_groups=block_node_groups(pool_name, blocks, drain_lead_minutes=lead, hold=hold),
+        node_group_sizes={block.node_group(pool_name): block.instance_count for block in blocks},
     )

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from ultrafleet.catalog import eks
 from ultrafleet.catalog.source import Confidence, Source
+from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
 from ultrafleet.policy.node_group_update_rules import MINIMAL, UPDATE_STRATEGY
 from ultrafleet.review.changes import Change
 from ultrafleet.review.fleet import racks
@@ -239,11 +240,23 @@ def _unclassified(pool: PoolChange) -> Iterator[Occurrence]:
 
 
 def _taints(pool: PoolChange) -> Iterator[Occurrence]:
-    if pool.updated is not None and "Taints" in pool.updated.paths:
-        yield of_pool(
-            pool.after,
-            "its taints change: NO_EXECUTE evicts pods that don't tolerate it, and new pods may not be scheduled",
-        )
+    if pool.updated is None or "Taints" not in pool.updated.paths:
+        return
+    before, after = (_taint_list(value) for value in pool.updated.get("Taints"))
+    changed = None if before is None or after is None else [taint for taint in after if taint not in before]
+    if changed is None or any(taint.get("Effect") == "NO_EXECUTE" for taint in changed):
+        what = "NO_EXECUTE evicts pods that don't tolerate it, and new pods may not be scheduled"
+    elif any(taint.get("Key") == UNPROVEN_TAINT.key for taint in changed):
+        what = "none evicts a pod; nodes that run take no new pods until the acceptance gate has seen them"
+    else:
+        what = "none evicts a pod, but new pods may not be scheduled"
+    yield of_pool(pool.after, f"its taints change: {what}")
+
+
+def _taint_list(value: object) -> list[Mapping[str, Any]] | None:
+    """Taints of a template; None where it doesn't state them plainly."""
+    taints = [] if value is None else value
+    return taints if isinstance(taints, list) and all(isinstance(taint, Mapping) for taint in taints) else None
 
 
 def _listed(paths: tuple[str, ...] | list[str]) -> str:

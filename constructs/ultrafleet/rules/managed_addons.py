@@ -8,6 +8,7 @@ from typing import Any
 
 from ultrafleet.catalog.eks import AddonName
 from ultrafleet.errors import FleetError
+from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class AddonFacts:
 
 
 _GPU_TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+_UNPROVEN_TOLERATION = {"key": UNPROVEN_TAINT.key, "operator": "Exists", "effect": "NoSchedule"}
 
 ADDONS: Mapping[str, AddonFacts] = {
     # Prefixes of 16 addresses instead of single ones: fewer API calls and more pods a node. Tolerates all taints
@@ -51,7 +53,9 @@ ADDONS: Mapping[str, AddonFacts] = {
     ),
     AddonName.COREDNS: AddonFacts(),
     # The agent tolerates all taints, its DCGM server none, and runs on amd64 only (chart values at 1.7.0, high).
-    AddonName.NODE_MONITORING_AGENT: AddonFacts(configuration={"dcgmAgent": {"tolerations": [_GPU_TOLERATION]}}),
+    AddonName.NODE_MONITORING_AGENT: AddonFacts(
+        configuration={"dcgmAgent": {"tolerations": [_GPU_TOLERATION, _UNPROVEN_TOLERATION]}}
+    ),
     AddonName.CLOUDWATCH_OBSERVABILITY: AddonFacts(
         namespace="amazon-cloudwatch",
         service_account="cloudwatch-agent",
