@@ -54,6 +54,7 @@ class SystemStack(EnvironmentStack):
             cluster=cluster,
             system_pool=system_pool,
             addons=managed_addons(environment),
+            kubernetes_version=settings.kubernetes_version,
         )
 
     def _placement(self, strategy: str | None) -> PlacementGroup | None:

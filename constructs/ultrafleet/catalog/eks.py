@@ -211,6 +211,23 @@ class AddonName(StrEnum):
 ADDON_NAMES: Final = _names("eks/addon/")
 """Managed add-ons of AWS and of the community that are known."""
 
+
+def addon_version(addon: str, kubernetes_version: str) -> Fact[str | None]:
+    """Version of a managed add-on that a source states for clusters of a Kubernetes version.
+
+    Args:
+        addon: name of the add-on.
+        kubernetes_version: `major.minor`.
+
+    Returns:
+        Its value is None where no source states one.
+    """
+    fact_id = f"eks/addon/{addon}/version/{kubernetes_version}"
+    if fact_id in _FACTS:
+        return _FACTS.text(fact_id)
+    return Fact(None, note=f"no source states a version of {addon} for Kubernetes {kubernetes_version}")
+
+
 _WITH_MINIMUM: Final = frozenset(
     name for name in ADDON_NAMES if any(fact_id == f"eks/addon/{name}/minimum-version" for fact_id, _ in facts())
 )

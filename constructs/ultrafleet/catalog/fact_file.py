@@ -153,6 +153,10 @@ class Facts:
         """Every fact by its id, in the order of the file."""
         yield from self._facts.items()
 
+    def __contains__(self, fact_id: object) -> bool:
+        """True if the file has a fact of that id."""
+        return fact_id in self._facts
+
     def __getitem__(self, fact_id: str) -> Fact[Any]:
         """Fact of that id.
 

@@ -12,6 +12,7 @@ from ultrafleet.catalog.eks import AddonName
 from ultrafleet.cluster.system_pool import SystemPool
 from ultrafleet.cluster_reference import ClusterReference, ImportedCluster
 from ultrafleet.errors import FleetError
+from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 from ultrafleet.rules.managed_addons import ManagedAddon, select
 
 
@@ -34,10 +35,13 @@ class ClusterAddons(Construct):
             network add-ons. Default: the cluster has nodes already.
         addons: names of add-ons to install, or `ManagedAddon` to pin a version, add configuration or bring roles; for
             the five that are always there too. Default: the five alone.
+        kubernetes_version: the cluster's, "major.minor": add-ons that state no version get the one that the catalog has
+            for it. EKS checks configuration against the version that the template states, and against its own default
+            of the day where it states none. Default: EKS chooses.
 
     Raises:
-        FleetError: an unknown add-on, one named twice, a version that is misspelt or too old, a system pool in another
-            stack.
+        FleetError: an unknown add-on, one named twice, a version that is misspelt or too old, a Kubernetes version that
+            P6e nodes don't join, a system pool in another stack.
     """
 
     addons: Mapping[str, eks.CfnAddon]
@@ -53,8 +57,11 @@ class ClusterAddons(Construct):
         cluster: ClusterReference,
         system_pool: SystemPool | None = None,
         addons: Sequence[str | ManagedAddon] = (),
+        kubernetes_version: str | None = None,
     ) -> None:
         super().__init__(scope, id)
+        if kubernetes_version is not None and not cdk.Token.is_unresolved(kubernetes_version):
+            parse_kubernetes_version(kubernetes_version)
         selected = select(addons)
         if system_pool is not None and cdk.Stack.of(system_pool) != cdk.Stack.of(self):
             raise FleetError(
@@ -64,6 +71,7 @@ class ClusterAddons(Construct):
                 remedy="some add-ons come before it and some after, so they share a stack",
             )
         self._cluster = cluster
+        self._kubernetes_version = kubernetes_version
         roles: dict[str, iam.CfnRole] = {}
         installed: dict[str, eks.CfnAddon] = {}
         for addon in selected:
@@ -84,7 +92,7 @@ class ClusterAddons(Construct):
             addon.name,
             cluster_name=self._cluster.cluster_name,
             addon_name=addon.name,
-            addon_version=addon.version,
+            addon_version=addon.version_for(self._kubernetes_version).value,
             configuration_values=addon.configuration_values,
             pod_identity_associations=[
                 {"serviceAccount": name, "roleArn": arn} for name, arn in sorted(associations.items())

@@ -2,7 +2,7 @@
 
 from ultrafleet.catalog.eks import AddonName
 from ultrafleet.environment.models import Environment
-from ultrafleet.rules.managed_addons import ManagedAddon
+from ultrafleet.rules.managed_addons import ManagedAddon, select
 
 
 def managed_addons(environment: Environment) -> list[ManagedAddon]:
@@ -14,6 +14,16 @@ def managed_addons(environment: Environment) -> list[ManagedAddon]:
     settings = environment.cluster
     names = sorted({*settings.addons, *settings.addon_versions, *_needed(environment)})
     return [ManagedAddon(name=name, version=settings.addon_versions.get(name)) for name in names]
+
+
+def addons_of_unknown_version(environment: Environment) -> list[str]:
+    """Names of the add-ons whose version EKS chooses: the file pins none, and no source states one.
+
+    Args:
+        environment: the environment.
+    """
+    version = environment.cluster.kubernetes_version
+    return [addon.name for addon in select(managed_addons(environment)) if addon.version_for(version).value is None]
 
 
 def _needed(environment: Environment) -> list[str]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ultrafleet.catalog.eks import AddonName
+from ultrafleet.catalog.eks import AddonName, addon_version
+from ultrafleet.catalog.source import CALLER, Fact
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
 
@@ -104,8 +105,9 @@ class ManagedAddon:
 
     Args:
         name: name of the add-on as EKS spells it.
-        version: version such as "v1.20.4-eksbuild.2". Default: what EKS has as default for the cluster's Kubernetes
-            when the add-on is made; later deployments leave it alone.
+        version: version such as "v1.20.4-eksbuild.2". Default: the one that the catalog has for the cluster's
+            Kubernetes version; where that is unknown, or the catalog has none, EKS's own default of the day on which
+            the add-on is made, which later deployments leave alone.
         configuration: values laid over this library's, in the add-on's own schema. Default: none.
         service_account_role_arns: roles by service account, instead of the role this library makes. Their trust must
             allow pods.eks.amazonaws.com. Default: this library's role, with the least that the add-on needs.
@@ -152,6 +154,21 @@ class ManagedAddon:
     def facts(self) -> AddonFacts:
         """Facts of the add-on."""
         return ADDONS[self.name]
+
+    def version_for(self, kubernetes_version: str | None) -> Fact[str | None]:
+        """Version to install: the one that is stated here, or the catalog's.
+
+        Args:
+            kubernetes_version: of the cluster, `major.minor`; None where it isn't known.
+
+        Returns:
+            Its value is None where EKS chooses.
+        """
+        if self.version is not None:
+            return Fact(self.version, CALLER)
+        if kubernetes_version is None:
+            return Fact(None, note="the Kubernetes version of the cluster isn't stated")
+        return addon_version(self.name, kubernetes_version)
 
     @property
     def configuration_values(self) -> str | None:
