@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from ultrafleet.catalog import InstanceType
 from ultrafleet.errors import UnknownFactError
+from ultrafleet.rules.unproven import UNPROVEN_TAINT_KEY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,7 @@ class Taint:
         return {"key": self.key, "operator": "Equal", "value": self.value, "effect": effect}
 
 
-UNPROVEN_TAINT: Final = Taint(key="ultrafleet/unproven", value="true")
+UNPROVEN_TAINT: Final = Taint(key=UNPROVEN_TAINT_KEY, value="true")
 """Taint of nodes that acceptance hasn't passed yet. Tests and the nodes' DaemonSets tolerate it, jobs and models don't;
 `PoolAcceptance` takes it away."""
 

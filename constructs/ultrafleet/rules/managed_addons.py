@@ -9,7 +9,7 @@ from typing import Any
 from ultrafleet.catalog.eks import AddonName, addon_version
 from ultrafleet.catalog.source import CALLER, Fact
 from ultrafleet.errors import FleetError
-from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
+from ultrafleet.rules.unproven import UNPROVEN_TAINT_KEY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class AddonFacts:
 
 
 _GPU_TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
-_UNPROVEN_TOLERATION = {"key": UNPROVEN_TAINT.key, "operator": "Exists", "effect": "NoSchedule"}
+_UNPROVEN_TOLERATION = {"key": UNPROVEN_TAINT_KEY, "operator": "Exists", "effect": "NoSchedule"}
 
 ADDONS: Mapping[str, AddonFacts] = {
     # Prefixes of 16 addresses instead of single ones: fewer API calls and more pods a node. Tolerates all taints
