@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from helpers.workloads import b300, flavor_of, h200, job, rack, trainium
 from ultrafleet.errors import FleetError
 from ultrafleet.jobs import jobset, some_nodes, torchrun_command, train_job, whole_ultraservers
-from ultrafleet.jobs.acceptance_jobs import acceptance_job
 from ultrafleet.queueing import Flavor, fleet_flavors
 
 SLICE = "kueue.x-k8s.io/podset-slice-required-topology"
@@ -199,33 +198,3 @@ def test_flavors_of_two_workloads_are_told_apart_by_the_selector() -> None:
     )
     assert whole_ultraservers(training, 1).node_selector["ultrafleet/workload"] == "training"
     assert whole_ultraservers(inference, 1).node_selector["ultrafleet/workload"] == "inference"
-
-
-class TestAcceptance:
-    """The nodes that an acceptance job tests: those of one UltraServer, whichever of two that overlap."""
-
-    @staticmethod
-    def runtime_and_job(pool: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        objects = {
-            item["kind"]: item
-            for item in acceptance_job(pool, image="registry.example/nccl-tests:1", floors={"efa": 300})
-        }
-        return dict(objects["TrainingRuntime"]), dict(objects["TrainJob"])
-
-    @pytest.mark.parametrize("pool", [rack(), rack(nodes=36, nodes_per_group=18)], ids=["in turn", "overlapping"])
-    def test_is_of_the_nodes_of_one_ultraserver(self, pool: Any) -> None:
-        runtime, made = self.runtime_and_job(pool)
-        assert made["metadata"]["name"] == "rack-a-18"
-        assert made["spec"]["trainer"]["numNodes"] == 18
-        worker = runtime["spec"]["template"]["spec"]["replicatedJobs"][1]["template"]["spec"]["template"]["spec"]
-        (term,) = worker["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
-        assert term["topologyKey"] == "ultrafleet/ultraserver"
-        assert term["labelSelector"]["matchLabels"] == {
-            "jobset.sigs.k8s.io/jobset-name": made["metadata"]["name"],
-            "jobset.sigs.k8s.io/replicatedjob-name": "node",
-        }
-
-    def test_single_instances_need_none_of_that(self) -> None:
-        runtime, made = self.runtime_and_job(b300(count=6, nodes_per_group=4))
-        assert made["spec"]["trainer"]["numNodes"] == 4
-        assert "affinity" not in str(runtime)

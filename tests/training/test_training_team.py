@@ -287,26 +287,13 @@ class TestPoolAcceptance:
         PoolAcceptance(stack, "Acceptance", delivery=delivery, **{**given, **changed})
         return objects(Template.from_stack(stack))
 
-    def script(self, found: dict[str, dict[str, Any]]) -> str:
-        (launcher, _) = found["TrainingRuntime"]["spec"]["template"]["spec"]["replicatedJobs"]
-        pod = launcher["template"]["spec"]["template"]["spec"]
-        return str(pod["containers"][0]["command"][-1])
-
-    def test_nvlink_and_efa_are_tested_apart_by_their_own_floors(
-        self, stack: cdk.Stack, delivery: KubectlDelivery
-    ) -> None:
-        script = self.script(self.accept(stack, delivery))
-        nvlink, efa = [line for line in script.splitlines() if line.startswith("mpirun")]
-        assert "NCCL_MNNVL_ENABLE=1" in nvlink
-        assert "NCCL_MNNVL_ENABLE=0" in efa
-        assert "--path nvlink" in nvlink
-        assert "--path efa" in efa
-        assert "-np 72" in nvlink
-        assert "--ranks 72" in efa
+    def command(self, found: dict[str, dict[str, Any]]) -> list[str]:
+        (_, launcher) = found["TrainingRuntime"]["spec"]["template"]["spec"]["replicatedJobs"]
+        return list(launcher["template"]["spec"]["template"]["spec"]["containers"][0]["command"])
 
     def test_a_floor_of_the_callers(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
         found = self.accept(stack, delivery, pools=[b300()], floors_gbs={"b300": {"efa": 300}})
-        assert "--min-bus-bandwidth-gbs 300" in self.script(found)
+        assert "--floor=efa=300" in self.command(found)
         assert "ComputeDomain" not in found
 
     def test_takes_every_node_of_the_pool_and_no_place_in_a_queue(

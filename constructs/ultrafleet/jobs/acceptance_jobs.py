@@ -1,4 +1,4 @@
-"""The jobs that a pool has to pass when its nodes are first there: nccl-tests over NVLink, and over EFA."""
+"""The tests that a pool's nodes have to pass before other jobs: the objects of a run, and a template of them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,25 +6,27 @@ from importlib.resources import files
 from typing import Any
 
 from ultrafleet.acceptance import Threshold, UnknownThresholdError, threshold
+from ultrafleet.acceptance.image import KEYS, PYTHON, SSH_PORT, worker_script
+from ultrafleet.acceptance.run_template import NODE_GROUP, NODE_LIST, NODE_NAMES, NODES, RUN, fill
 from ultrafleet.errors import UnknownFactError
 from ultrafleet.jobs.placement import JobPlacement
 from ultrafleet.jobs.pod import TrainingJob, compute_domain, pod_spec
 from ultrafleet.jobs.training_jobs import TRAINER_API
-from ultrafleet.kubernetes.labels import POOL_LABEL, ULTRASERVER_LABEL
+from ultrafleet.kubernetes.labels import NODE_GROUP_LABEL, POOL_LABEL, ULTRASERVER_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
+from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
 from ultrafleet.queueing.flavors import fleet_flavors
 
 ACCEPTANCE_NAMESPACE = "acceptance"
+PACKAGE_CONFIG_MAP = "acceptance-package"
+"""ConfigMap with the files of `ultrafleet.acceptance`, by name."""
+
 _ACCOUNT = "acceptance"
 _PRIORITY = "acceptance"
-_PARSER = "acceptance-parser"
-_PARSER_FILES = ("__init__", "__main__", "command", "nccl_log", "thresholds", "verdict")
-_SSH_PORT = 2222
-_SSH_PATH = "/home/mpiuser/.ssh"
 _STEP = "trainer.kubeflow.org/trainjob-ancestor-step"
-_SIZES = "-b 8M -e 16G -f 2 -g 1 -n 20"
-"""From where latency ends to where bandwidth stops growing in published runs; our choice."""
+_SECONDS = 2 * 3600
+"""How long a run may take, from its start until it has failed: several times what its steps may take."""
 
 
 def acceptance_paths(pool: PoolNodes) -> tuple[str, ...]:
@@ -54,13 +56,39 @@ def acceptance_floor(pool: PoolNodes, path: str, floors: Mapping[Any, float]) ->
         ) from error
 
 
-def shared_acceptance_manifests() -> list[Manifest]:
-    """Namespace, account, priority and parser of all acceptance jobs."""
+def package_files() -> dict[str, str]:
+    """Text of each file of `ultrafleet.acceptance`, by name: standard library alone, so images need Python only."""
     package = files("ultrafleet.acceptance")
-    parser = {f"{name}.py": (package / f"{name}.py").read_text() for name in _PARSER_FILES}
+    return {item.name: item.read_text(encoding="utf-8") for item in package.iterdir() if item.name.endswith(".py")}
+
+
+def package_volume() -> dict[str, Any]:
+    """Volume with the package, to be mounted on a folder of PYTHONPATH."""
+    items = [{"key": name, "path": f"ultrafleet/acceptance/{name}"} for name in sorted(package_files())]
+    return {"name": "package", "configMap": {"name": PACKAGE_CONFIG_MAP, "items": items}}
+
+
+def shared_acceptance_manifests() -> list[Manifest]:
+    """Namespace, account and rights of the launchers, priority and package of all acceptance runs."""
     return [
         kubernetes_object("v1", "Namespace", ACCEPTANCE_NAMESPACE),
         kubernetes_object("v1", "ServiceAccount", _ACCOUNT, namespace=ACCEPTANCE_NAMESPACE),
+        # A launcher writes its result, once: it can neither read nor change what is there.
+        kubernetes_object(
+            "rbac.authorization.k8s.io/v1",
+            "Role",
+            _ACCOUNT,
+            namespace=ACCEPTANCE_NAMESPACE,
+            rules=[{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]}],
+        ),
+        kubernetes_object(
+            "rbac.authorization.k8s.io/v1",
+            "RoleBinding",
+            _ACCOUNT,
+            namespace=ACCEPTANCE_NAMESPACE,
+            roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": _ACCOUNT},
+            subjects=[{"kind": "ServiceAccount", "name": _ACCOUNT, "namespace": ACCEPTANCE_NAMESPACE}],
+        ),
         # Before every job of a queue: what was not tested is not to be trained on.
         kubernetes_object(
             "scheduling.k8s.io/v1",
@@ -70,21 +98,49 @@ def shared_acceptance_manifests() -> list[Manifest]:
             preemptionPolicy="Never",
             description="tests of nodes that have just come up; it takes no node away from a job that runs",
         ),
-        kubernetes_object(
-            "v1", "ConfigMap", _PARSER, namespace=ACCEPTANCE_NAMESPACE, data={**parser, "package.py": ""}
-        ),
+        kubernetes_object("v1", "ConfigMap", PACKAGE_CONFIG_MAP, namespace=ACCEPTANCE_NAMESPACE, data=package_files()),
     ]
 
 
-def acceptance_job(pool: PoolNodes, *, image: str, floors: Mapping[Any, float] | None = None) -> list[Manifest]:
-    """The tests of a pool, one after the other on all nodes of one block: ComputeDomain, runtime and job.
+def acceptance_template(pool: PoolNodes, *, image: str, floors: Mapping[Any, float] | None = None) -> dict[str, Any]:
+    """Template of a pool's runs, as JSON; `ultrafleet.acceptance.run_template.fill` makes the objects of one of it.
 
-    It waits until the nodes are there. One job, because two would each hold some of the nodes and wait for the rest;
-    and not through a queue, which would leave spare nodes untested.
+    One launcher, which starts when all workers are ready, and is never started again: a test that passes at the third
+    try has failed. Not through a queue, which would leave spare nodes untested.
 
     Args:
         pool: the pool.
-        image: image with `all_reduce_perf`, Open MPI, sshd and Python 3.11, for the nodes' architecture.
+        image: image that has what `ultrafleet.acceptance.image` says, for the nodes' architecture.
+        floors: floors of your own in GB/s, by path. Default: the published ones.
+
+    Returns:
+        The template; without manifests where there is nothing to test.
+
+    Raises:
+        UnknownFactError: no source publishes a floor for the type, and none was passed.
+    """
+    floor = {path: acceptance_floor(pool, path, floors or {}) for path in acceptance_paths(pool)}
+    if not floor:
+        return {"manifests": []}
+    (flavor,) = fleet_flavors([pool])
+    job = TrainingJob(
+        name=RUN,
+        namespace=ACCEPTANCE_NAMESPACE,
+        placement=JobPlacement(flavor=flavor, nodes=pool.nodes_at_hand),
+        image=image,
+        service_account=_ACCOUNT,
+        max_restarts=0,
+    )
+    domain = [compute_domain(job)] if job.wants_compute_domain else []
+    return {"manifests": [*domain, _runtime(job, floor), _train_job(job)]}
+
+
+def acceptance_job(pool: PoolNodes, *, image: str, floors: Mapping[Any, float] | None = None) -> list[Manifest]:
+    """The tests of a pool on all nodes of one block, whichever: ComputeDomain, runtime and job.
+
+    Args:
+        pool: the pool.
+        image: image that has what `ultrafleet.acceptance.image` says, for the nodes' architecture.
         floors: floors of your own in GB/s, by path. Default: the published ones.
 
     Returns:
@@ -93,108 +149,110 @@ def acceptance_job(pool: PoolNodes, *, image: str, floors: Mapping[Any, float] |
     Raises:
         UnknownFactError: no source publishes a floor for the type, and none was passed.
     """
-    floor = {path: acceptance_floor(pool, path, floors or {}) for path in acceptance_paths(pool)}
-    if not floor:
-        return []
-    (flavor,) = fleet_flavors([pool])
-    job = TrainingJob(
-        # A TrainJob can't be changed: another number of nodes is another test.
-        name=f"{pool.pool_name}-{pool.nodes_at_hand}",
+    template = acceptance_template(pool, image=image, floors=floors)
+    # A TrainJob can't be changed: another number of nodes is another test.
+    run = f"{pool.pool_name}-{pool.nodes_at_hand}"
+    return list(fill(template, run=run, node_group=None, node_names=(), nodes=pool.nodes_at_hand))
+
+
+def _train_job(job: TrainingJob) -> Manifest:
+    return kubernetes_object(
+        TRAINER_API,
+        "TrainJob",
+        RUN,
         namespace=ACCEPTANCE_NAMESPACE,
-        placement=JobPlacement(flavor=flavor, nodes=pool.nodes_at_hand),
-        image=image,
-        service_account=_ACCOUNT,
-        max_restarts=0,
+        spec={
+            "runtimeRef": {"apiGroup": "trainer.kubeflow.org", "kind": "TrainingRuntime", "name": RUN},
+            "activeDeadlineSeconds": _SECONDS,
+            "trainer": {"numNodes": NODES, "numProcPerNode": job.processes_per_node},
+        },
     )
-    domain = [compute_domain(job)] if job.wants_compute_domain else []
-    return [
-        *domain,
-        _runtime(job, launcher=_launcher(job, floor)),
-        kubernetes_object(
-            TRAINER_API,
-            "TrainJob",
-            job.name,
-            namespace=ACCEPTANCE_NAMESPACE,
-            spec={
-                "runtimeRef": {"apiGroup": "trainer.kubeflow.org", "kind": "TrainingRuntime", "name": job.name},
-                "trainer": {"numNodes": pool.nodes_at_hand, "numProcPerNode": pool.accelerators_per_node},
-            },
-        ),
-    ]
 
 
-def _test(job: TrainingJob, path: str, floor: Threshold) -> str:
-    """Shell words of one test: the run, and the verdict on what it printed."""
-    ranks = job.placement.nodes * job.processes_per_node
-    nvlink = "1" if path == "nvlink" else "0"
-    # The test of EFA is one of EFA alone: NVLink between nodes, and NVLink's own reductions, are off.
-    variables = {"NCCL_DEBUG": "INFO", "FI_PROVIDER": "efa", "NCCL_MNNVL_ENABLE": nvlink, "NCCL_NVLS_ENABLE": nvlink}
-    exported = " ".join(f"-x {name}={value}" for name, value in variables.items())
-    run = f"mpirun --allow-run-as-root --bind-to none -np {ranks} {exported} all_reduce_perf {_SIZES}"
-    own = f" --min-bus-bandwidth-gbs {floor.bus_bandwidth_gbs:g}" if floor.source == "caller" else ""
-    judged = (
-        f"python3 -m ultrafleet.acceptance /tmp/{path}.log --path {path} "
-        f"--instance-type {job.node.instance_type} --ranks {ranks}{own}"
-    )
-    # The verdict is the job's: whatever mpirun returns, a log without its end doesn't pass.
-    return f"{run} 2>&1 | tee /tmp/{path}.log; {judged} || failed=1"
+def _on_the_nodes(job: TrainingJob) -> dict[str, Any]:
+    """Where the pods of a run may be: on its nodes, tested or not; and no queue places them."""
+    return {
+        "nodeSelector": {POOL_LABEL: job.node.pool_name, NODE_GROUP_LABEL: NODE_GROUP},
+        "affinity": {
+            "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": NODE_NAMES}}
+        },
+        "tolerations": [taint.toleration for taint in (*job.node.taints, UNPROVEN_TAINT)],
+        "priorityClassName": _PRIORITY,
+    }
 
 
 def _launcher(job: TrainingJob, floors: Mapping[str, Threshold]) -> dict[str, Any]:
-    tests = [_test(job, path, floor) for path, floor in floors.items()]
-    package = [{"key": f"{name}.py", "path": f"ultrafleet/acceptance/{name}.py"} for name in _PARSER_FILES]
-    package.append({"key": "package.py", "path": "ultrafleet/__init__.py"})
+    arguments = {
+        "run": RUN,
+        "nodes": NODE_LIST,
+        "instance-type": str(job.node.instance_type),
+        "gpus": str(job.processes_per_node),
+        "paths": ",".join(floors),
+    }
+    own = [f"--floor={path}={floor.bus_bandwidth_gbs:g}" for path, floor in floors.items() if floor.source == "caller"]
+    command = [PYTHON, "-m", "ultrafleet.acceptance.run"]
     return {
         "restartPolicy": "Never",
         "serviceAccountName": _ACCOUNT,
-        "priorityClassName": _PRIORITY,
-        "nodeSelector": {POOL_LABEL: job.node.pool_name},
-        "tolerations": [taint.toleration for taint in job.node.taints],
+        **_on_the_nodes(job),
         "containers": [
             {
                 "name": "node",
                 "image": job.image,
-                "command": ["bash", "-c", "\n".join(["failed=0", *tests, "exit $failed"])],
+                "command": [
+                    *command,
+                    *(word for name, value in arguments.items() for word in (f"--{name}", value)),
+                    *own,
+                ],
                 "env": [{"name": "PYTHONPATH", "value": "/opt/ultrafleet"}],
-                "volumeMounts": [{"name": "parser", "mountPath": "/opt/ultrafleet"}],
+                "volumeMounts": [{"name": "package", "mountPath": "/opt/ultrafleet"}],
             }
         ],
-        "volumes": [{"name": "parser", "configMap": {"name": _PARSER, "items": package}}],
+        "volumes": [package_volume()],
     }
 
 
-def _one_ultraserver(job: TrainingJob) -> dict[str, Any]:
+def _one_ultraserver() -> dict[str, Any]:
     """Affinity of the pods to one another: while blocks overlap the pool has two UltraServers, two NVLink domains.
 
     No queue places these pods. JobSet labels them, and calls its set after the TrainJob (JobSet documentation, high).
     """
-    same = {"jobset.sigs.k8s.io/jobset-name": job.name, "jobset.sigs.k8s.io/replicatedjob-name": "node"}
+    same = {"jobset.sigs.k8s.io/jobset-name": RUN, "jobset.sigs.k8s.io/replicatedjob-name": "node"}
     term = {"labelSelector": {"matchLabels": same}, "topologyKey": ULTRASERVER_LABEL}
     return {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
 
 
-def _runtime(job: TrainingJob, *, launcher: dict[str, Any]) -> dict[str, Any]:
-    """Kubeflow Trainer's own way to run MPI: keys and host list are the controller's (its deepspeed runtime, high)."""
-    worker = pod_spec(replace(job, command=("/usr/sbin/sshd",), args=("-De", "-p", str(_SSH_PORT))), container="node")
-    worker["nodeSelector"] = {POOL_LABEL: job.node.pool_name}
-    worker["priorityClassName"] = _PRIORITY
+def _worker(job: TrainingJob) -> dict[str, Any]:
+    command = ("bash", "-c", worker_script())
+    pod = pod_spec(replace(job, command=command, env={"NODE_NAME": "field:spec.nodeName"}), container="node")
+    pod.update(_on_the_nodes(job))
+    pod["automountServiceAccountToken"] = False
     if job.node.ultraserver_type is not None:
-        worker["affinity"] = _one_ultraserver(job)
-    worker["containers"][0]["ports"] = [{"containerPort": _SSH_PORT}]
-    worker["containers"][0]["readinessProbe"] = {"tcpSocket": {"port": _SSH_PORT}, "periodSeconds": 5}
+        pod["affinity"] = {**pod["affinity"], **_one_ultraserver()}
+    pod["containers"][0]["ports"] = [{"containerPort": SSH_PORT}]
+    pod["containers"][0]["readinessProbe"] = {"tcpSocket": {"port": SSH_PORT}, "periodSeconds": 5}
+    return pod
+
+
+def _runtime(job: TrainingJob, floors: Mapping[str, Threshold]) -> Manifest:
+    """Kubeflow Trainer's own way to run MPI: keys and host list are the controller's (its deepspeed runtime, high).
+
+    `mlPolicy.numNodes` counts the step with the trainer's label, which is the launcher; the number of workers is the
+    TrainJob's (kubeflow/trainer 2.3.0, trainingruntime.go and mpi.go, seen on the real controller).
+    """
     return kubernetes_object(
         TRAINER_API,
         "TrainingRuntime",
-        job.name,
-        namespace=job.namespace,
+        RUN,
+        namespace=ACCEPTANCE_NAMESPACE,
         labels={"trainer.kubeflow.org/framework": "mpi"},
         spec={
             "mlPolicy": {
-                "numNodes": job.placement.nodes,
+                "numNodes": 1,
                 "mpi": {
                     "numProcPerNode": job.processes_per_node,
                     "mpiImplementation": "OpenMPI",
-                    "sshAuthMountPath": _SSH_PATH,
+                    "sshAuthMountPath": KEYS,
                     "runLauncherAsNode": False,
                 },
             },
@@ -202,15 +260,20 @@ def _runtime(job: TrainingJob, *, launcher: dict[str, Any]) -> dict[str, Any]:
                 "spec": {
                     "network": {"publishNotReadyAddresses": True},
                     "successPolicy": {"operator": "All", "targetReplicatedJobs": ["launcher"]},
+                    "failurePolicy": {"maxRestarts": 0},
                     "replicatedJobs": [
                         {
+                            "name": "node",
+                            "template": {"spec": {"backoffLimit": 0, "template": {"spec": _worker(job)}}},
+                        },
+                        {
                             "name": "launcher",
+                            "dependsOn": [{"name": "node", "status": "Ready"}],
                             "template": {
                                 "metadata": {"labels": {_STEP: "trainer"}},
-                                "spec": {"template": {"spec": launcher}},
+                                "spec": {"backoffLimit": 0, "template": {"spec": _launcher(job, floors)}},
                             },
                         },
-                        {"name": "node", "template": {"spec": {"template": {"spec": worker}}}},
                     ],
                 }
             },
