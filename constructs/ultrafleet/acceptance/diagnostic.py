@@ -34,7 +34,7 @@ def failed_tests(text: str) -> list[str] | None:
 
 
 def why_none_ran(text: str) -> str:
-    """What DCGM says of a diagnostic that didn't run, in one line."""
+    """DCGM's reason that no diagnostic ran, in one line."""
     start = text.find("{")
     try:
         said = json.loads(text[start:])["DCGM Diagnostic"]["runtime_error"]

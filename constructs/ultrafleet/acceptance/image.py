@@ -1,4 +1,4 @@
-"""What an acceptance image has, and where: the contract of docs/acceptance.md. Standard library only.
+"""Contents of an acceptance image by path: the contract of docs/acceptance.md. Standard library only.
 
 AWS's own images have it (awsome-distributed-ai, micro-benchmarks/nccl-tests, Dockerfile and GB200 sample, high), and
 the one of the Dockerfile under docs/examples/acceptance.
@@ -44,7 +44,7 @@ SSH_PORT: Final = 2222
 """Port of sshd in the workers' pods: above 1024, and not the node's own."""
 
 KEYS: Final = "/etc/ultrafleet/ssh"
-"""Where Kubeflow Trainer mounts the run's keys: `id_rsa`, `id_rsa.pub`, `authorized_keys`.
+"""Folder where Kubeflow Trainer mounts the run's keys: `id_rsa`, `id_rsa.pub`, `authorized_keys`.
 
 Root's ssh refuses a key that its group may read, and Trainer mounts it so (mode 0640; kubeflow/trainer 2.3.0,
 constants.go, high): the launcher copies it.

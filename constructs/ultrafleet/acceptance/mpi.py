@@ -13,7 +13,7 @@ from typing import IO
 from ultrafleet.acceptance import image
 
 _MOST_BYTES = 64 << 20
-"""What is kept of a program's output; NCCL's of 72 ranks is a few MiB."""
+"""Most of a program's output that is kept; NCCL's of 72 ranks is a few MiB."""
 _BLOCK = 1 << 16
 
 
@@ -157,13 +157,13 @@ class Outcome:
 
     @property
     def failure(self) -> str | None:
-        """What happened if it didn't end with 0."""
+        """Words for an end that isn't 0; None for a good one."""
         if self.code is None:
             return "took too long and was ended"
         return None if self.code == 0 else f"ended with {self.code}"
 
     def text(self) -> str:
-        """What it printed, as far as it was kept."""
+        """Its output, as far as it was kept."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
 

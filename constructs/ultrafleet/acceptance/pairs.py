@@ -21,7 +21,7 @@ _NOT_RUN = ("Not Found", "Waived")  # nvbandwidth, json_output.cpp, high
 
 @dataclass(frozen=True)
 class PairResults:
-    """What a run of nvbandwidth says.
+    """Result of a run of nvbandwidth.
 
     Attributes:
         matrix: GB/s by reading GPU and read GPU; None where nothing was measured, as from a GPU to itself.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-"""Where Kubernetes mounts the token, namespace and authority of a pod's service account."""
+"""Folder where Kubernetes mounts token, namespace and authority of a pod's service account."""
 
 ADDRESS = "https://kubernetes.default.svc"
 """The cluster's API from within it."""

@@ -62,7 +62,7 @@ class Part:
             self.findings.append({"code": code, "message": message[:500]})
 
     def as_json(self) -> dict[str, Any]:
-        """The part as it stands in the result."""
+        """The part in the form of the result."""
         return {
             "passed": self.passed,
             "findings": self.findings,
@@ -73,7 +73,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run tests.
+    """Subject of a run: its nodes, paths and programs.
 
     Attributes:
         run: name of the run.

@@ -26,7 +26,7 @@ _ACCOUNT = "acceptance"
 _PRIORITY = "acceptance"
 _STEP = "trainer.kubeflow.org/trainjob-ancestor-step"
 _SECONDS = 2 * 3600
-"""How long a run may take, from its start until it has failed: several times what its steps may take."""
+"""Seconds from a run's start until it has failed, should it hang: more than its steps may take together."""
 
 
 def acceptance_paths(pool: PoolNodes) -> tuple[str, ...]:
@@ -170,7 +170,7 @@ def _train_job(job: TrainingJob) -> Manifest:
 
 
 def _on_the_nodes(job: TrainingJob) -> dict[str, Any]:
-    """Where the pods of a run may be: on its nodes, tested or not; and no queue places them."""
+    """Fields that put the pods of a run on its nodes, tested or not; no queue places them."""
     return {
         "nodeSelector": {POOL_LABEL: job.node.pool_name, NODE_GROUP_LABEL: NODE_GROUP},
         "affinity": {
