@@ -10,6 +10,7 @@ import pytest
 from helpers.workloads import b300, h200, nodes, rack, trainium
 from ultrafleet.accelerator_addons import VERSION_RULES, RuntimeFacts, VersionTable, accelerator_runtime, check_versions
 from ultrafleet.catalog import InstanceType, InstanceTypeFacts
+from ultrafleet.catalog.eks import KUBE_SCHEDULER_IMAGE_TAGS
 from ultrafleet.catalog.source import CALLER
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes import ULTRASERVER_LABEL, PoolNodes, Taint
@@ -88,6 +89,26 @@ def not_on(term: dict[str, Any], labels: Any) -> bool:
     return not on(term, labels)
 
 
+def test_neurons_scheduler_is_that_of_the_clusters_version() -> None:
+    def values(kubernetes: tuple[int, int] | None) -> Any:
+        (found,) = [
+            release.values
+            for release in accelerator_runtime([trainium()], VersionTable.of(), kubernetes_version=kubernetes)
+            if release.chart.name == "neuron-helm-chart"
+        ]
+        return found
+
+    assert values((1, 35))["scheduler"] == {
+        "enabled": True,
+        "customScheduler": {"image": {"tag": "v1.35.2-eks-1-35-8"}},
+    }
+    assert values((1, 99))["scheduler"] == values(None)["scheduler"] == {"enabled": True}
+    assert values(None)["neuronInstances"] == ["trn2u.48xlarge"]
+    for version, tag in KUBE_SCHEDULER_IMAGE_TAGS.items():
+        assert tag.startswith(f"v{version[0]}.{version[1]}.")
+        assert f"-eks-{version[0]}-{version[1]}-" in tag
+
+
 def test_the_efa_plugin_runs_on_the_types_that_have_efa() -> None:
     values = charts(rack(), b300(), nodes("small", "p5.4xlarge", 1, efa=0))["aws-efa-k8s-device-plugin"]
     assert values["supportedInstanceLabels"]["values"] == ["p6-b300.48xlarge", "p6e-gb200.36xlarge"]
@@ -124,6 +145,12 @@ BROKEN: dict[str, tuple[list[PoolNodes], tuple[int, int], dict[str, str], str]] 
         (1, 35),
         {"aws-efa-k8s-device-plugin": "v0.5.13"},
         "aws-efa-k8s-device-plugin is v0.5.13, expected 0.5.14 or newer",
+    ),
+    "neuron-helm-chart-minimum": (
+        [trainium()],
+        (1, 35),
+        {"neuron-helm-chart": "1.0.0"},
+        "neuron-helm-chart is 1.0.0, expected 1.1.1 or newer",
     ),
     "keda-minimum": ([h200()], (1, 35), {"keda": "2.19.0"}, "keda is 2.19.0, expected 2.20.0 or newer"),
     "kueue-minimum": ([h200()], (1, 35), {"kueue": "0.17.5"}, "kueue is 0.17.5, expected 0.18.0 or newer"),

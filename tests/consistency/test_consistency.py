@@ -42,6 +42,7 @@ def fleet() -> Fleet:
         *jobset(job("both", flavor=racks, racks=2, lustre_path="/lustre")),
         *train_job(job("one", flavor=racks, racks=1)),
         *jobset(job("small", flavor=flavors["training-p6-b300-48xlarge"], racks=None, some=2)),
+        *jobset(job("chips", flavor=flavors["training-u-trn2x64"], racks=None, some=1, accelerators=1)),
         kubernetes_object("v1", "Namespace", "gpt-oss-120b", labels={WORKLOAD_LABEL: "inference"}),
         local_queue("gpt-oss-120b", "inference"),
         *server_manifests(serving(flavor=flavors["inference-p5en-48xlarge"], max_replicas=8)),
@@ -178,6 +179,10 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "slices that are no UltraServers": (
         lambda o: pod(o["JobSet both"])["metadata"]["annotations"].update({"kueue.x-k8s.io/podset-slice-size": "32"}),
         "JobSet-pretraining-both has 32 pods in slices of 32, expected whole slices of at most 18",
+    ),
+    "some of a node's chips without Neuron's scheduler": (
+        lambda o: pod(o["JobSet chips"])["spec"].pop("schedulerName"),
+        "asks for 1 of 16 aws.amazon.com/neuron by the scheduler default-scheduler, expected schedulerName my-",
     ),
     "a claim without its ComputeDomain": (
         lambda o: o.pop("ComputeDomain both"),
@@ -368,6 +373,26 @@ def test_a_pool_with_a_taint_of_its_own_is_covered_everywhere() -> None:
     assert (
         inconsistencies(pools=[own], manifests=manifests, releases=accelerator_runtime([own], VersionTable.of())) == []
     )
+
+
+@pytest.mark.parametrize(("chips", "right"), [(1, True), (2, False), (4, True), (12, False), (16, True)])
+def test_chips_of_one_pod_are_connected(chips: int, right: bool) -> None:
+    members = [nodes("single", "trn2.48xlarge", 2, efa=16)]
+    objects = jobset(job("chips", flavor=fleet_flavors(members)[0], racks=None, some=1, accelerators=1))
+    made = copy.deepcopy(dict(objects[-1]))
+    container(made)["resources"]["limits"]["aws.amazon.com/neuron"] = str(chips)
+    home = [*team_manifests("pretraining", "training"), *queue_manifests(fleet_flavors(members))]
+    messages = inconsistencies(pools=members, manifests=[*home, made])
+    expected = [] if right else [f"asks for {chips} aws.amazon.com/neuron, expected one of 1, 4, 8, 16: those can be"]
+    assert len(messages) == len(expected)
+    assert all(text in message for text, message in zip(expected, messages, strict=True))
+
+
+def test_fails_on_a_scheduler_that_no_chart_brings(fleet: Fleet) -> None:
+    members, objects, _ = fleet
+    releases = charts_with("neuron-helm-chart", scheduler={"enabled": False})
+    (message,) = found((members, objects, releases))
+    assert "JobSet-pretraining-chips has the scheduler my-scheduler, expected neuron-helm-chart with" in message
 
 
 def test_each_rule_has_a_planted_fault(fleet: Fleet) -> None:

@@ -138,7 +138,8 @@ def test_nccl_is_told_only_what_its_plugin_does_not_set() -> None:
     assert {"FI_PROVIDER", "NCCL_MNNVL_ENABLE", "NCCL_NVLS_ENABLE", "NODE_RANK"} == set(environment())
     single = environment(flavor=flavor_of([b300()]), racks=None, some=1)
     assert set(single) == {"FI_PROVIDER", "NODE_RANK"}
-    assert set(environment(flavor=flavor_of([trainium()]), racks=None, some=1)) == {"NODE_RANK"}
+    neuron = {"FI_PROVIDER", "FI_EFA_USE_DEVICE_RDMA", "NEURON_LOGICAL_NC_CONFIG", "NODE_RANK"}
+    assert set(environment(flavor=flavor_of([trainium()]), racks=None, some=1)) == neuron
 
 
 def test_the_caller_has_the_last_word_on_the_environment() -> None:
@@ -187,6 +188,8 @@ def test_torchrun_meets_at_the_first_pod_of_the_jobset() -> None:
     assert "--master-addr=llama-worker-0-0.llama" in command
     assert {"--nnodes=36", "--nproc-per-node=4", "--node-rank=$(NODE_RANK)"} <= set(command)
     assert command[-3:] == ["train.py", "--steps", "10"]
+    found = torchrun_command("llama", ["train.py"], nodes=4, processes_per_node=64, by_topology=True)
+    assert found == ["torchrun", "--nnodes=4", "--nproc-per-node=64", "--master-port=29500", "train.py"]
     assert jobset(job("llama"))[-1]["spec"]["network"] == {"enableDNSHostnames": True}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ultrafleet.accelerator_addons.versions import VersionTable
+from ultrafleet.catalog import eks
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
@@ -14,13 +15,16 @@ _NVIDIA_NODES = {"key": "nvidia.com/gpu.present", "operator": "In", "values": ["
 _ULTRASERVER_NODES = {"key": ULTRASERVER_LABEL, "operator": "Exists"}
 
 
-def accelerator_runtime(pools: Sequence[PoolNodes], versions: VersionTable) -> list[ChartRelease]:
+def accelerator_runtime(
+    pools: Sequence[PoolNodes], versions: VersionTable, *, kubernetes_version: eks.KubernetesMinor | None = None
+) -> list[ChartRelease]:
     """Releases for the nodes of the pools: nothing that no pool needs.
 
     NVIDIA: the device plugin with GPU feature discovery, which sets `nvidia.com/gpu.clique`; the DRA driver for
     ComputeDomains where NVLink spans nodes. It claims no GPUs: the device plugin counts them, and both on one node
     would give each GPU twice. The AMI brings driver and container toolkit, so there is no GPU operator.
-    EFA: the device plugin. Neuron: device plugin and scheduler extension.
+    EFA: the device plugin. Neuron: device plugin and scheduler extension, with a scheduler of its own beside EKS's,
+    which pods of a part of a node name.
 
     Every DaemonSet tolerates exactly the taints of the pools that need it, startup taints among them, and selects their
     nodes, so nothing starts on system nodes.
@@ -28,6 +32,7 @@ def accelerator_runtime(pools: Sequence[PoolNodes], versions: VersionTable) -> l
     Args:
         pools: the accelerator pools.
         versions: versions of the charts.
+        kubernetes_version: major and minor of the cluster, whose scheduler Neuron's pods get. Default: the chart's own.
     """
     nvidia = [pool for pool in pools if pool.instance_type.accelerator_kind == "nvidia"]
     neuron = [pool for pool in pools if pool.instance_type.accelerator_kind == "neuron"]
@@ -39,7 +44,7 @@ def accelerator_runtime(pools: Sequence[PoolNodes], versions: VersionTable) -> l
     if nvlink:
         releases.append(_dra_driver(nvlink, versions))
     if neuron:
-        releases.append(_neuron(neuron, versions))
+        releases.append(_neuron(neuron, versions, kubernetes_version))
     if efa:
         releases.append(_efa_device_plugin(efa, versions))
     return releases
@@ -130,16 +135,30 @@ def _efa_device_plugin(pools: Sequence[PoolNodes], versions: VersionTable) -> Ch
     )
 
 
-def _neuron(pools: Sequence[PoolNodes], versions: VersionTable) -> ChartRelease:
+def _neuron(
+    pools: Sequence[PoolNodes], versions: VersionTable, kubernetes_version: eks.KubernetesMinor | None
+) -> ChartRelease:
+    # A scheduler is at most one minor older than its cluster (Kubernetes documentation, version skew policy, high), and
+    # the chart's own is of 1.28. Its pods land on system nodes: the extension's selector of control-plane nodes is for
+    # the default scheduler's place alone (templates/scheduler-extn.yaml @8172e5e, high).
+    tag = eks.KUBE_SCHEDULER_IMAGE_TAGS.get(kubernetes_version) if kubernetes_version is not None else None
+    scheduler = {"customScheduler": {"image": {"tag": tag}}} if tag is not None else {}
     return ChartRelease(
         chart=versions.charts["neuron-helm-chart"],
         release="neuron",
         namespace="neuron",
         values={
+            # The chart's list of types is as old as the chart: 1.0.0 has no Trn2.
+            "neuronInstances": sorted({str(pool.instance_type) for pool in pools}),
             "devicePlugin": {"enabled": True, "tolerations": daemon_tolerations(pools)},
             # Node problem detection and recovery is EKS's here; see node auto repair.
             "npd": {"enabled": False},
-            "scheduler": {"enabled": True},
+            "scheduler": {"enabled": True, **scheduler},
         },
-        unchecked_values_source=Source("Neuron documentation, Helm chart", Confidence.MEDIUM),
+        unchecked_values_source=Source(
+            "aws-neuron/neuron-helm-charts @8172e5e (chart 1.0.0), values.yaml and templates; of newer charts the "
+            "Neuron documentation",
+            Confidence.MEDIUM,
+            "https://github.com/aws-neuron/neuron-helm-charts",
+        ),
     )

@@ -169,6 +169,16 @@ VERSION_RULES: tuple[VersionRule, ...] = (
         ),
     ),
     _at_least(
+        "neuron-helm-chart",
+        (1, 1, 1),
+        why="older charts' scheduler places no pods of more than one Neuron device",
+        source=Source(
+            "aws-ia/terraform-aws-eks-data-addons #50",
+            Confidence.MEDIUM,
+            "https://github.com/aws-ia/terraform-aws-eks-data-addons/pull/50",
+        ),
+    ),
+    _at_least(
         "keda",
         (2, 20, 0),
         why="older ones add up the metrics of every pod of a namespace instead of one service's",

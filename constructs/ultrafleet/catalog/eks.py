@@ -105,6 +105,11 @@ DEFAULT_KUBERNETES_VERSION: Final = max(
 ).name
 """Version of a cluster that states none: the newest whose end of standard support is known."""
 
+KUBE_SCHEDULER_IMAGE_TAGS: Final = {
+    _minor(name): _FACTS.text(f"eks/kube-scheduler-image/{name}").value for name in _names("eks/kube-scheduler-image/")
+}
+"""Tags of EKS Distro's `kube-scheduler`, by the Kubernetes version whose scheduler it is."""
+
 P6E_MINIMUM_VERSION: Final = _minor(_FACTS.text("eks/p6e/minimum-kubernetes-version").value)
 """Oldest version that P6e nodes join."""
 RESOURCE_CLAIMS_MINIMUM_VERSION: Final = _minor(_FACTS.text("eks/resource-claims/minimum-kubernetes-version").value)

@@ -22,6 +22,12 @@ class InstanceTypeFacts:
     """Software that drives it: `nvidia`, `neuron` (Trainium, Inferentia) or `qualcomm`."""
     accelerator_count: int | None = None
     """Accelerators of an instance."""
+    neuron_cores_per_accelerator: int | None = None
+    """Physical NeuronCores of one Trainium or Inferentia chip."""
+    logical_neuron_core_size: int | None = None
+    """Physical NeuronCores that make one logical NeuronCore by default (LNC), which is what a process drives."""
+    schedulable_accelerator_counts: tuple[int, ...] | None = None
+    """Numbers of chips that one pod may have, where they have to be connected and topology leaves only some."""
     accelerator_memory_gib: float | None = None
     """Memory of one accelerator in GiB, where the source counts so."""
     accelerator_memory_gb: int | None = None
@@ -106,6 +112,8 @@ class UltraServerTypeFacts:
     """Accelerators in it: one NVLink or NeuronLink domain."""
     efa_bandwidth_gbps: int | None = None
     """EFA bandwidth of all its instances together in Gbit/s."""
+    neuronlink_node_counts: tuple[int, ...] | None = None
+    """Numbers of its instances that NeuronLink joins for one job, where the Neuron driver tells them by its files."""
     zones: tuple[str, ...] | None = None
     """Zones that documents name. Others may exist."""
     region: str | None = None

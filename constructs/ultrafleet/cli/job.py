@@ -1,6 +1,7 @@
 """`ultrafleet job`: jobs as YAML, for `kubectl create -f -`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -37,7 +38,9 @@ def train(
     environment: EnvironmentName,
     team: Annotated[str, typer.Argument(help="team that runs the job")],
     name: Annotated[str, typer.Argument(help="name of the job")],
-    script: Annotated[list[str], typer.Argument(help="program and arguments, run by torchrun on every accelerator")],
+    script: Annotated[
+        list[str], typer.Argument(help="program and arguments, run by torchrun on every GPU or NeuronCore")
+    ],
     *,
     image: Annotated[str, typer.Option(help="container image, built for the nodes' architecture")],
     ultraservers: Annotated[
@@ -45,6 +48,9 @@ def train(
     ] = None,
     nodes: Annotated[
         int | None, typer.Option(help="number of nodes, of one UltraServer or of single instances")
+    ] = None,
+    accelerators: Annotated[
+        int | None, typer.Option(help="accelerators of one node, for a job of less than a node; default: all")
     ] = None,
     capacity: Annotated[
         str | None, typer.Option(help="UltraServer type or instance type; needed where the queue has several")
@@ -83,19 +89,28 @@ def train(
             remedy="pass --ultraservers or --nodes",
         )
     placement = some_nodes(flavor, nodes) if nodes is not None else whole_ultraservers(flavor, ultraservers or 0)
-    pool = flavor.pools[0]
-    command = torchrun_command(name, script, nodes=placement.nodes, processes_per_node=pool.accelerators_per_node)
     training_job = TrainingJob(
         name=name,
         namespace=team,
         placement=placement,
         image=image,
-        command=command if kind == "jobset" else ["torchrun", *script],
+        command=["torchrun", *script],
         env=_variables(env or []),
         priority=priority,
         lustre_path=lustre_path,
+        accelerators=accelerators,
     )
-    _print(jobset(training_job) if kind == "jobset" else train_job(training_job))
+    if kind == "trainjob":
+        _print(train_job(training_job))
+        return
+    command = torchrun_command(
+        name,
+        script,
+        nodes=placement.nodes,
+        processes_per_node=training_job.processes_per_node,
+        by_topology=training_job.finds_its_order,
+    )
+    _print(jobset(replace(training_job, command=command)))
 
 
 @job.command(epilog="Example: ultrafleet job accept training rack-a | kubectl replace --force -f -")

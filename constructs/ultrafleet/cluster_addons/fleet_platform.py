@@ -105,7 +105,8 @@ class FleetPlatform(Construct):
             spare_nodes_per_ultraserver=spare_nodes_per_ultraserver,
             ultraserver_network_layers=ultraserver_network_layers,
         )
-        releases = accelerator_runtime(pools, table)
+        kubernetes = parse_kubernetes_version(kubernetes_version)
+        releases = accelerator_runtime(pools, table, kubernetes_version=kubernetes)
         channels = any(pool.has_multi_node_nvlink for pool in pools)
         releases.append(kueue_release(table, counts_channels=channels))
         if training:
@@ -120,7 +121,7 @@ class FleetPlatform(Construct):
             )
         check_versions(
             RuntimeFacts(
-                kubernetes_version=parse_kubernetes_version(kubernetes_version),
+                kubernetes_version=kubernetes,
                 versions=table,
                 pools=pools,
                 installed=frozenset(release.chart.name for release in releases),

@@ -63,6 +63,16 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
         check=placement_rules.sizes,
     ),
     ConsistencyRule(
+        id="parts-of-nodes",
+        protects_from="pods whose Trainium chips aren't connected, on which the Neuron runtime fails, and pods that no "
+        "scheduler looks at",
+        source=Source(
+            "AWS Neuron documentation, scheduler extension; aws/containers-roadmap #1735",
+            address="https://awsdocs-neuron.readthedocs-hosted.com/en/latest/deploy/infrastructure/scheduler.html",
+        ),
+        check=placement_rules.parts_of_nodes,
+    ),
+    ConsistencyRule(
         id="claims",
         protects_from="pods that wait for a ResourceClaimTemplate that nothing makes, and jobs that share a channel",
         source=Source(

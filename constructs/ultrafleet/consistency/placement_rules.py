@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ultrafleet.consistency.content import Content, PodUse
+from ultrafleet.jobs.neuron import SCHEDULER as NEURON_SCHEDULER
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
-from ultrafleet.kubernetes.taint import Taint
+from ultrafleet.kubernetes.taint import ACCELERATOR_RESOURCES, Taint
 
 _OURS = "ultrafleet/"
 EFA_RESOURCE = "vpc.amazonaws.com/efa"
+NEURON_RESOURCE = ACCELERATOR_RESOURCES["neuron"]
 _REQUIRED = "kueue.x-k8s.io/podset-required-topology"
 _SLICE = "kueue.x-k8s.io/podset-slice-required-topology"
 _SLICE_SIZE = "kueue.x-k8s.io/podset-slice-size"
@@ -81,6 +83,38 @@ def _fits_ultraservers(pod: PodUse, pools: list[PoolNodes]) -> Iterator[str]:
                 f"{pod.owner} has {pod.count} pods in slices of {size}, expected whole slices of at most {largest}, "
                 f"one for each of at most {most} UltraServers"
             )
+
+
+def parts_of_nodes(content: Content) -> Iterator[str]:
+    """Pods with some of a node's Trainium chips go through the scheduler that finds connected ones."""
+    for pod in content.pods:
+        chips, scheduler = pod.requests(NEURON_RESOURCE), pod.spec.get("schedulerName")
+        if scheduler == NEURON_SCHEDULER and content.releases and not _has_neuron_scheduler(content):
+            yield (
+                f"{pod.owner} has the scheduler {scheduler}, expected neuron-helm-chart with scheduler.enabled among "
+                "the charts"
+            )
+        for pool in _nodes(content, pod) if chips else ():
+            if pool.instance_type.accelerator_kind != "neuron" or chips >= pool.accelerators_per_node:
+                continue
+            counts = pool.instance_type.schedulable_accelerator_counts
+            if scheduler != NEURON_SCHEDULER:
+                yield (
+                    f"a pod of {pod.owner} asks for {chips} of {pool.accelerators_per_node} {NEURON_RESOURCE} by the "
+                    f"scheduler {scheduler or 'default-scheduler'}, expected schedulerName {NEURON_SCHEDULER}, which "
+                    f"finds connected chips on pool {pool.pool_name}"
+                )
+            elif counts is not None and chips not in counts:
+                yield (
+                    f"a pod of {pod.owner} asks for {chips} {NEURON_RESOURCE}, expected one of "
+                    f"{', '.join(map(str, counts))}: those can be connected on a {pool.instance_type} of pool "
+                    f"{pool.pool_name}"
+                )
+
+
+def _has_neuron_scheduler(content: Content) -> bool:
+    values = next((item.values for item in content.releases if item.chart.name == "neuron-helm-chart"), {})
+    return values.get("scheduler", {}).get("enabled") is True
 
 
 def claims(content: Content) -> Iterator[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ultrafleet.errors import FleetError
+from ultrafleet.jobs.neuron import check_part_of_node, joins_nodes, neuron_environment, processes_per_node, scheduler_of
 from ultrafleet.jobs.placement import JobPlacement
 from ultrafleet.kubernetes.manifest import kubernetes_object, object_name
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
@@ -39,6 +40,7 @@ class TrainingJob:
         max_restarts: how often JobSet starts the job again when a pod fails.
         lustre_path: where the team's file system is mounted. Default: it isn't.
         service_account: service account of the pods.
+        accelerators: accelerators that a job on one node has of it. Default: all, which every job on several nodes has.
     """
 
     name: str
@@ -52,6 +54,7 @@ class TrainingJob:
     max_restarts: int = 3
     lustre_path: str | None = None
     service_account: str = SERVICE_ACCOUNT
+    accelerators: int | None = None
 
     def __post_init__(self) -> None:
         object_name("name of the job", self.name, most=_NAME_LENGTH)
@@ -69,6 +72,18 @@ class TrainingJob:
                 expected="0 or more",
                 remedy="pass another",
             )
+        if self.accelerators is not None:
+            self._check_part(self.accelerators)
+
+    def _check_part(self, accelerators: int) -> None:
+        check_part_of_node(self.node, accelerators)
+        if self.placement.nodes > 1 and accelerators != self.node.accelerators_per_node:
+            raise FleetError(
+                path="accelerators",
+                got=f"{accelerators} on {self.placement.nodes} nodes",
+                expected=f"{self.node.accelerators_per_node} of each",
+                remedy="leave accelerators out, or pass 1 node",
+            )
 
     @property
     def node(self) -> PoolNodes:
@@ -77,13 +92,28 @@ class TrainingJob:
 
     @property
     def processes_per_node(self) -> int:
-        """Processes a node: one for each accelerator."""
-        return self.node.accelerators_per_node
+        """Processes of a node: one for each GPU of the job's, or for each logical NeuronCore."""
+        return processes_per_node(self.node, self.env, accelerators=self.accelerators)
+
+    @property
+    def accelerators_per_node(self) -> int:
+        """Accelerators that the job has of each node."""
+        return self.node.accelerators_per_node if self.accelerators is None else self.accelerators
+
+    @property
+    def has_whole_nodes(self) -> bool:
+        """True if the job has every accelerator of its nodes, and with them their network."""
+        return self.accelerators_per_node == self.node.accelerators_per_node
 
     @property
     def wants_compute_domain(self) -> bool:
         """True if NVLink is to span the job's nodes."""
-        return self.node.has_multi_node_nvlink
+        return self.node.has_multi_node_nvlink and self.has_whole_nodes
+
+    @property
+    def finds_its_order(self) -> bool:
+        """True if its pods find out at their start who is where: on UltraServers of Trainium."""
+        return joins_nodes(self.node) and self.has_whole_nodes
 
     @property
     def channel_template(self) -> str:
@@ -109,12 +139,18 @@ def compute_domain(job: TrainingJob) -> dict[str, Any]:
     )
 
 
-def communication_environment(node: PoolNodes) -> dict[str, str]:
+def communication_environment(node: PoolNodes, *, whole: bool = True) -> dict[str, str]:
     """Environment variables that NCCL needs; aws-ofi-nccl sets all others, from 1.21 on also for P6e.
 
-    Source: AWS samples for P6e on EKS, aws-ofi-nccl release notes (high).
+    Source: AWS samples for P6e on EKS, aws-ofi-nccl release notes (high). Of Neuron's nodes: see `neuron_environment`.
+
+    Args:
+        node: node of the pool.
+        whole: whether the pod has the whole node, and with it its network. Default: True.
     """
-    if node.instance_type.accelerator_kind != "nvidia":
+    if node.instance_type.accelerator_kind == "neuron":
+        return neuron_environment(node, network=whole)
+    if node.instance_type.accelerator_kind != "nvidia" or not whole:
         return {}
     found = {"FI_PROVIDER": "efa"} if node.efa_interfaces else {}
     return {**found, "NCCL_MNNVL_ENABLE": "1", "NCCL_NVLS_ENABLE": "1"} if node.has_multi_node_nvlink else found
@@ -129,18 +165,20 @@ def pod_spec(job: TrainingJob, *, container: str, env: Mapping[str, str] | None 
         env: more environment.
     """
     node = job.node
-    counts = {job.node.accelerator_resource: str(node.accelerators_per_node)}
-    if node.efa_interfaces:
+    counts = {node.accelerator_resource: str(job.accelerators_per_node)}
+    if node.efa_interfaces and job.has_whole_nodes:
         counts[EFA_RESOURCE] = str(node.efa_interfaces)
     resources: dict[str, Any] = {"limits": counts, "requests": dict(counts)}
-    environment = {**communication_environment(node), **(env or {}), **job.env}
+    environment = {**communication_environment(node, whole=job.has_whole_nodes), **(env or {}), **job.env}
     volumes: list[dict[str, Any]] = [{"name": "shared-memory", "emptyDir": {"medium": "Memory"}}]
     mounts = [{"name": "shared-memory", "mountPath": _SHARED_MEMORY_PATH}]
     if job.lustre_path is not None:
         volumes.append({"name": "lustre", "persistentVolumeClaim": {"claimName": LUSTRE_CLAIM}})
         mounts.append({"name": "lustre", "mountPath": job.lustre_path})
+    scheduler = scheduler_of(node, job.accelerators_per_node)
     spec: dict[str, Any] = {
         "restartPolicy": "Never",
+        **({"schedulerName": scheduler} if scheduler else {}),
         "serviceAccountName": job.service_account,
         "nodeSelector": job.placement.node_selector,
         # Kueue adds them, too; here they make a job that doesn't go through a queue land as well.

@@ -1,8 +1,10 @@
 """Training jobs as objects: a JobSet, or a TrainJob of Kubeflow Trainer, each with a ComputeDomain of its own."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from ultrafleet.jobs.neuron import ultraserver_command
 from ultrafleet.jobs.pod import TrainingJob, compute_domain, pod_spec
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 
@@ -18,7 +20,9 @@ _RENDEZVOUS_PORT = 29500  # torchrun's default (PyTorch documentation, high)
 _INDEX = "field:metadata.annotations['batch.kubernetes.io/job-completion-index']"
 
 
-def torchrun_command(job_name: str, script: Sequence[str], *, nodes: int, processes_per_node: int) -> list[str]:
+def torchrun_command(
+    job_name: str, script: Sequence[str], *, nodes: int, processes_per_node: int, by_topology: bool = False
+) -> list[str]:
     """`torchrun` for a JobSet: the first pod is the rendezvous, by its name in the JobSet's own subdomain.
 
     Args:
@@ -26,20 +30,28 @@ def torchrun_command(job_name: str, script: Sequence[str], *, nodes: int, proces
         script: the program and its arguments.
         nodes: nodes of the job.
         processes_per_node: processes of a node.
+        by_topology: leave the first pod and the order of nodes to the environment: on UltraServers of Trainium, where
+            `jobset` finds them before the program starts. Default: False.
     """
+    order = ["--node-rank=$(NODE_RANK)", f"--master-addr={job_name}-{_WORKER}-0-0.{job_name}"]
     return [
         "torchrun",
         f"--nnodes={nodes}",
         f"--nproc-per-node={processes_per_node}",
-        "--node-rank=$(NODE_RANK)",
-        f"--master-addr={job_name}-{_WORKER}-0-0.{job_name}",
+        *([] if by_topology else order),
         f"--master-port={_RENDEZVOUS_PORT}",
         *script,
     ]
 
 
 def jobset(job: TrainingJob) -> list[Manifest]:
-    """The job as a JobSet: all pods together or none, started again together when one fails."""
+    """The job as a JobSet: all pods together or none, started again together when one fails.
+
+    Raises:
+        UnknownFactError: on UltraServers of Trainium, no source states how nodes are distinguished.
+        FleetError: there, a job without a command.
+    """
+    job = _placed(job, _WORKER)
     spec = {
         "network": {"enableDNSHostnames": True},
         "failurePolicy": {"maxRestarts": job.max_restarts},
@@ -62,9 +74,13 @@ def train_job(job: TrainingJob) -> list[Manifest]:
     The runtime can't be shared: the pods' claims name the job's ComputeDomain, and a TrainJob can't change claims
     (published CustomResourceDefinition of TrainJob, `runtimePatches`, high). The command is the script alone; Trainer
     sets the rest for torchrun.
+
+    Raises:
+        UnknownFactError: on UltraServers of Trainium, no source states how nodes are distinguished.
+        FleetError: there, a job without a command.
     """
+    job = _placed(job, _TRAINER_STEP)
     pod = pod_spec(job, container=_TRAINER_STEP)
-    pod.pop("restartPolicy")
     runtime = kubernetes_object(
         TRAINER_API,
         "TrainingRuntime",
@@ -81,11 +97,13 @@ def train_job(job: TrainingJob) -> list[Manifest]:
                             "name": _TRAINER_STEP,
                             "template": {
                                 "metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}},
+                                # As in a JobSet: one pod that fails starts the whole job again, and no pod alone.
                                 "spec": {
+                                    "backoffLimit": 0,
                                     "template": {
                                         "metadata": {"annotations": job.placement.annotations},
                                         "spec": pod,
-                                    }
+                                    },
                                 },
                             },
                         }
@@ -114,6 +132,18 @@ def train_job(job: TrainingJob) -> list[Manifest]:
             },
         ),
     ]
+
+
+def _placed(job: TrainingJob, step: str) -> TrainingJob:
+    """The job with the start that its nodes need: on UltraServers of Trainium its pods find their order first."""
+    if not job.finds_its_order:
+        return job
+    host = f"{job.name}-{step}-0-{{}}.{job.name}"
+    placement = job.placement
+    command = ultraserver_command(
+        job.node, job.command, host=host, nodes=placement.nodes, ultraservers=placement.ultraservers
+    )
+    return replace(job, command=command)
 
 
 def _domain(job: TrainingJob) -> list[Manifest]:
