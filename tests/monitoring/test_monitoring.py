@@ -110,6 +110,16 @@ class TestFleetDashboard:
         assert shown in found
         assert hidden not in found
 
+    def test_trainium_has_a_row_of_its_own_below_the_gpus(self, stack: cdk.Stack) -> None:
+        body = dashboard(stack, [rack(), trainium()], {})
+        rows = {widget["properties"].get("title", ""): (widget["y"], widget["width"]) for widget in body["widgets"]}
+        assert rows["GPUs: use"] == (8, 8)
+        assert rows["NeuronCores: use"] == (14, 6)
+        assert rows["EFA: errors"][0] == 20
+        (failed, events) = graph(body, "Neuron devices: errors")["metrics"]
+        assert failed[:4] == ["ContainerInsights", "node_neuron_execution_errors_total", "ClusterName", "prod"]
+        assert (events[1], events[4]["stat"]) == ("node_neurondevice_hw_ecc_events_total", "Sum")
+
     def test_a_hundred_pools_fit_what_cloudwatch_takes(self, stack: cdk.Stack) -> None:
         pools = [rack(f"rack-{index:03}") for index in range(100)]
         ids = {pool.pool_name: [f"cr-{pool.pool_name}-{n:017}" for n in range(4)] for pool in pools}
@@ -180,6 +190,15 @@ class TestFleetAlarms:
     def test_pools_without_reservations_have_none_on_them(self, stack: cdk.Stack) -> None:
         template = alarms(stack, [rack(), trainium()], {})
         assert not unused(template)
+
+    def test_executions_that_go_on_failing_ring_where_there_is_trainium(self, stack: cdk.Stack) -> None:
+        template = alarms(stack, [trainium()], {})
+        template.has_resource_properties(
+            "AWS::CloudWatch::Alarm",
+            {"MetricName": "node_neuron_execution_errors_total", "EvaluationPeriods": 3, "Statistic": "Sum"},
+        )
+        without = resources_of(alarms(cdk.Stack(cdk.App(), "Other"), [rack()], {}), "AWS::CloudWatch::Alarm")
+        assert not [name for name in without if "Neuron" in name]
 
     def test_no_alarm_promises_to_see_a_dead_gpu(self, stack: cdk.Stack) -> None:
         """A node's capacity, which counts dead GPUs, too, is the only figure of how many it has."""

@@ -29,6 +29,17 @@ _FAILED = Source(
     address="https://github.com/amazon-contributing/opentelemetry-collector-contrib",
     also=(_CLUSTER,),
 )
+_NEURON = Source(
+    "CloudWatch user guide, enhanced Container Insights metrics of EKS, AWS Neuron metrics; amazon-cloudwatch-agent "
+    "@ab55b8d, translator/translate/otel/exporter/awsemf/kubernetes.go: [ClusterName] among their dimensions",
+    address="https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/"
+    "Container-Insights-metrics-enhanced-EKS.html",
+)
+_NEURON_COUNT = Source(
+    _NEURON.text,
+    address=_NEURON.address,
+    also=(Source("that a sample counts since the one before: the exporter's rule for counters", Confidence.MEDIUM),),
+)
 _STATES = Source(
     "Step Functions developer guide, service integration metrics",
     address="https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html",
@@ -112,6 +123,10 @@ METRICS: Mapping[str, Metric] = {
         _node("node_gpu_temperature", "Maximum"),
         _node("node_gpu_power_draw", "Maximum"),
         _node("node_neuroncore_limit", "Minimum"),
+        _node("node_neuroncore_utilization", "Average", _NEURON),
+        _node("node_neurondevice_runtime_memory_used_bytes", "Maximum", _NEURON),
+        _node("node_neuron_execution_errors_total", "Sum", _NEURON_COUNT),
+        _node("node_neurondevice_hw_ecc_events_total", "Sum", _NEURON_COUNT),
         _node("node_neuroncore_usage_total", "Sum"),
         _node("node_efa_rx_bytes", "Average"),
         _node("node_efa_tx_bytes", "Average"),
@@ -146,7 +161,10 @@ server of eks-node-monitoring-agent is amd64 only (its chart at 1.7.0, high).
 
 No metric here says that a GPU died: `node_gpu_limit` is the node's capacity, the exporter is configured with use,
 memory, temperature and power and no XID error (aws-observability/helm-charts, dcgm-exporter-daemonset.yaml, high), and
-what it sends of a GPU that is lost isn't documented (NVIDIA/dcgm-exporter #348 asks for a figure)."""
+what it sends of a GPU that is lost isn't documented (NVIDIA/dcgm-exporter #348 asks for a figure).
+
+Of Trainium, ECC events are sent as one figure, corrected and uncorrected together (the agent's metric declarations name
+no other, high): it has no alarm. Execution errors of all kinds are one figure, too."""
 
 
 def sizing_integration(partition: str) -> str:

@@ -40,10 +40,11 @@ def dashboard_body(
     widgets = [
         board.text(f"# {cluster_name}\n{_summary(pools)}", y=0),
         *board.row(2, [board.nodes(pools), board.failed(), board.sized()]),
-        *board.row(8, [*board.accelerators(pools)]),
-        *board.row(14, [board.efa_traffic(), board.efa_errors()]),
     ]
-    y = 20
+    y = 2 + _HEIGHT
+    for row in (*board.accelerators(pools), [board.efa_traffic(), board.efa_errors()]):
+        widgets += board.row(y, row)
+        y += _HEIGHT
     for start in range(0, min(len(shown), _POOL_WIDGETS), _POOLS_A_ROW):
         row = [board.pool(pool, reservations[pool.pool_name]) for pool in shown[start : start + _POOLS_A_ROW]]
         widgets += board.row(y, row)
@@ -108,42 +109,56 @@ class _Board:
             ],
         )
 
-    def accelerators(self, pools: Sequence[PoolNodes]) -> list[dict[str, Any]]:
-        """Fewest accelerators of any node, those that died while it ran included, and how busy they are."""
+    def accelerators(self, pools: Sequence[PoolNodes]) -> list[list[dict[str, Any]]]:
+        """A row for each kind of accelerator: fewest of any node, those that died included, and how busy they are."""
         kinds = {pool.instance_type.accelerator_kind for pool in pools}
-        found = []
-        if "nvidia" in kinds:
-            least = fewest_accelerators(pools, "nvidia")
-            found.append(
-                self._widget(
-                    "Fewest GPUs of a node",
-                    [self._line("node_gpu_limit", "GPUs")],
-                    threshold=(f"the smallest type has {least}", least),
-                )
-            )
-            found.append(
-                self._widget(
-                    "GPUs: use",
-                    [
-                        self._line("node_gpu_utilization", "busy, percent"),
-                        self._line("node_gpu_memory_utilization", "memory, percent"),
-                    ],
-                )
-            )
-            found.append(
-                self._widget(
-                    "GPUs: hottest",
-                    [
-                        self._line("node_gpu_temperature", "degrees Celsius"),
-                        {**self._line("node_gpu_power_draw", "power, watts"), "yAxis": "right"},
-                    ],
-                )
-            )
-        if "neuron" in kinds:
-            found.append(
-                self._widget("Fewest NeuronCores of a node", [self._line("node_neuroncore_limit", "NeuronCores")])
-            )
-        return found
+        rows = {"nvidia": self._gpus, "neuron": self._neuron_cores}
+        return [row(pools) for kind, row in rows.items() if kind in kinds]
+
+    def _gpus(self, pools: Sequence[PoolNodes]) -> list[dict[str, Any]]:
+        least = fewest_accelerators(pools, "nvidia")
+        return [
+            self._widget(
+                "Fewest GPUs of a node",
+                [self._line("node_gpu_limit", "GPUs")],
+                threshold=(f"the smallest type has {least}", least),
+            ),
+            self._widget(
+                "GPUs: use",
+                [
+                    self._line("node_gpu_utilization", "busy, percent"),
+                    self._line("node_gpu_memory_utilization", "memory, percent"),
+                ],
+            ),
+            self._widget(
+                "GPUs: hottest",
+                [
+                    self._line("node_gpu_temperature", "degrees Celsius"),
+                    {**self._line("node_gpu_power_draw", "power, watts"), "yAxis": "right"},
+                ],
+            ),
+        ]
+
+    def _neuron_cores(self, _: Sequence[PoolNodes]) -> list[dict[str, Any]]:
+        return [
+            self._widget("Fewest NeuronCores of a node", [self._line("node_neuroncore_limit", "NeuronCores")]),
+            self._widget("NeuronCores: use", [self._line("node_neuroncore_utilization", "busy, percent")]),
+            self._widget(
+                "Neuron devices: most memory of a node",
+                [self._line("node_neurondevice_runtime_memory_used_bytes", "bytes")],
+            ),
+            self._widget(
+                "Neuron devices: errors",
+                [
+                    self._line("node_neuron_execution_errors_total", "executions that failed"),
+                    {
+                        **self._line("node_neurondevice_hw_ecc_events_total", "ECC events, corrected ones too"),
+                        "yAxis": "right",
+                    },
+                ],
+                threshold=("alarm: 1", 1),
+            ),
+        ]
 
     def efa_traffic(self) -> dict[str, Any]:
         return self._widget(

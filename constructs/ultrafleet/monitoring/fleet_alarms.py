@@ -78,6 +78,8 @@ class FleetAlarms(Construct):
                 value=sizing_integration(cdk.Stack.of(self).partition),
             ),
         ]
+        if any(pool.instance_type.accelerator_kind == "neuron" for pool in pools):
+            alarms.append(self._executions_fail(cluster_name))
         for pool in sorted(pools, key=lambda item: item.pool_name):
             held = reservations.get(pool.pool_name, ())
             alarms += [self._unused(pool, reservation, unused_minutes) for reservation in held]
@@ -109,6 +111,19 @@ class FleetAlarms(Construct):
             threshold=1,
             comparison_operator="GreaterThanOrEqualToThreshold",
             treat_missing_data="notBreaching",
+        )
+
+    def _executions_fail(self, cluster_name: str) -> cloudwatch.CfnAlarm:
+        """Alarm on Trainium's execution errors that go on: a job that only fails is paid for, too.
+
+        One figure for all kinds: errors of the hardware, the runtime and the model, and numbers that aren't any.
+        """
+        return self._alarm(
+            "NeuronExecutionErrors",
+            f"executions on Trainium of {cluster_name} fail for 15 minutes: read the jobs' logs, then `neuron-top` "
+            "and `dmesg` on the node of the dashboard's Neuron errors by NodeName; a hardware error needs another node",
+            metric="node_neuron_execution_errors_total",
+            minutes=15,
         )
 
     def _unused(self, pool: PoolNodes, reservation: str, minutes: int) -> cloudwatch.CfnAlarm:
