@@ -7,6 +7,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 READY := .venv/.ready
+# Scanners of templates bring a hundred packages, of which the library needs none.
+SCANNERS := .venv-scan
 export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_NODE := $(BIN)/node
 # The registries are the only part of the network that a command here may reach.
@@ -21,7 +23,7 @@ ACCEPT ?=
 PURGE ?=
 PYTEST_ARGS ?=
 
-.PHONY: help setup synth deploy destroy stop rehearse test test-fast docs golden lint check bench lock clean
+.PHONY: help setup synth deploy destroy stop rehearse test test-fast docs golden lint check scan bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,13 +91,26 @@ check: synth ## cfn-lint and our own policy over every synthesised template
 	@python tests/tools/lint_templates.py cdk.out
 	@ultrafleet check cdk.out
 
+# Acknowledgements are those of every environment, so every one is synthesised.
+scan: override ENV :=
+scan: synth $(SCANNERS)/.ready ## checkov and cloudsplaining over every synthesised template; both from a lock of their own
+	@PYTHONPATH=tests $(SCANNERS)/bin/python -m tools.scan_templates cdk.out
+
+$(SCANNERS)/.ready: scan.lock
+	@echo "setting up: checkov and cloudsplaining, from their lock"
+	@$(PYTHON) -m venv --clear $(SCANNERS)
+	@$(SCANNERS)/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r scan.lock
+	@touch $@
+
 bench: $(READY) ## synthesis, check and review beside their rivals -> docs/benchmarks/
 	@python benchmarks/run.py
 	@python benchmarks/policy.py
 
-lock: $(READY) ## compile requirements.lock again from pyproject.toml
+lock: $(READY) ## compile requirements.lock again from pyproject.toml, scan.lock from scan.in
 	@uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --output-file requirements.lock $(LOCK_ARGS)
+	@uv pip compile --quiet scan.in --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --output-file scan.lock $(LOCK_ARGS)
 
 clean: ## forget everything that the targets made
-	@rm -rf .venv node_modules cdk.out .cache
+	@rm -rf .venv $(SCANNERS) node_modules cdk.out .cache

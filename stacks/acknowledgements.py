@@ -5,6 +5,10 @@ from constructs import IConstruct
 
 from stacks.fleet_stage import FleetStage
 from stacks.kubernetes_stack import KubernetesStack
+from stacks.model_stack import ModelStack
+from stacks.network_stack import NetworkStack
+from stacks.team_stack import TeamStack
+from ultrafleet.catalog.eks import AddonName
 from ultrafleet.environment import Environment
 
 _MANAGED = "AwsSolutions-IAM4[Policy::arn:{partition}:iam::aws:policy/{name}]"
@@ -13,43 +17,91 @@ _PUBLIC_REGISTRY_POLICY = (
     '{"Ref":"AWS::Partition"},":iam::aws:policy/AmazonElasticContainerRegistryPublicReadOnly"]]},'
     '{"Ref":"AWS::NoValue"}]}]'
 )
-_EITHER = ("<AWS::Partition>", "aws")  # the L2 writes the pseudo parameter, plain resources the partition itself
+_ADDON_POLICIES: dict[str, str] = {
+    AddonName.VPC_CNI: "AmazonEKS_CNI_Policy",
+    AddonName.EBS_CSI_DRIVER: "AmazonEBSCSIDriverPolicyV2",
+    AddonName.EFS_CSI_DRIVER: "service-role/AmazonEFSCSIDriverPolicy",
+    AddonName.CLOUDWATCH_OBSERVABILITY: "CloudWatchAgentServerPolicy",
+}
+_NIST = "NIST.800.53.R5-"
 
 
 def acknowledge(stage: FleetStage, environment: Environment) -> None:
     """Acknowledge, on the smallest construct that a finding is about, what the checks object to and why it stays."""
-    region, account, name = environment.region, environment.account, environment.name
     _on(
         stage,
         {
             "@aws-cdk/aws-ec2:noSubnetRouteTableId": "stacks hand over ids; nothing reads a subnet's route table",
+            f"{_NIST}IAMNoInlinePolicy": (
+                "each policy is of one role, and goes with it; a managed one could be attached to others"
+            ),
         },
     )
+    _acknowledge_network(stage.network, environment)
+    _acknowledge_cluster(stage, environment)
+    _acknowledge_schedule(stage, environment)
+    if stage.kubernetes is not None:
+        _acknowledge_kubernetes(stage.kubernetes, environment)
+    for team in stage.teams:
+        _acknowledge_team(team)
+    for model in stage.models:
+        _acknowledge_model(model)
+
+
+def _acknowledge_network(network: NetworkStack, environment: Environment) -> None:
+    _on(
+        network,
+        {
+            f"{_NIST}EC2RestrictedCommonPorts": (
+                "EFA needs all traffic from the group itself, and no rule lets another source in"
+            ),
+            f"{_NIST}VPCDefaultSecurityGroupClosed": (
+                "CloudFormation can't take its rules away; nothing uses the group (decision 4)"
+            ),
+        },
+    )
+    if environment.network.flow_logs:
+        content = "CloudWatch Logs encrypts with its own key; flow logs hold addresses and byte counts (decision 4)"
+        _on(network, {f"{_NIST}CloudWatchLogGroupEncrypted": content})
+    else:
+        off = "the environment switches flow logs off"
+        _on(network, {"AwsSolutions-VPC7": off, f"{_NIST}VPCFlowLogsEnabled": off})
+    if environment.network.egress == "zonal_nat":
+        _on(
+            network,
+            {f"{_NIST}VPCNoUnrestrictedRouteToIGW": "the route of the NAT gateway's subnet, in which nothing else is"},
+        )
+
+
+def _acknowledge_cluster(stage: FleetStage, environment: Environment) -> None:
     _on(
         stage.cluster,
         {
             **_managed("AmazonEKSClusterPolicy", "what EKS requires of a cluster role, kept current by AWS"),
             **_managed("AmazonEKSWorkerNodeMinimalPolicy", "AWS's smallest policy for nodes"),
-            **_managed(
-                "AmazonSSMManagedInstanceCore", "sessions without SSH, only where the environment asks for them"
-            ),
             **_managed("AmazonEC2ContainerRegistryPullOnly", "AWS's smallest policy for pulling images"),
+            f"{_NIST}CloudWatchLogGroupEncrypted": (
+                "CloudWatch Logs encrypts with its own key; a key that is disabled would stop the audit log when it is "
+                "needed (decision 5, keys)"
+            ),
         },
     )
-    for policy in (
-        "AmazonEKS_CNI_Policy",
-        "AmazonEBSCSIDriverPolicyV2",
-        "service-role/AmazonEFSCSIDriverPolicy",
-        "CloudWatchAgentServerPolicy",
-    ):
-        _on(
-            stage.system,
-            _managed(policy, "kept in step with the add-on by AWS; one service account can take the role"),
-        )
+    if environment.cluster.ssm_sessions:
+        _on(stage.cluster, _managed("AmazonSSMManagedInstanceCore", "sessions without SSH, as the environment asks"))
     _on(
         stage.cluster.node_role,
         {"AwsSolutions-IAM5[Resource::*]": "ec2:DescribeInstances and ec2:DescribeInstanceTypes know no resources"},
     )
+    in_step = "kept in step with the add-on by AWS; one service account can take the role"
+    for addon, role in stage.system.addons.roles.items():
+        if addon in _ADDON_POLICIES:
+            _on(role, _managed(_ADDON_POLICIES[addon], in_step, partition="aws"))
+        if addon == AddonName.FSX_CSI_DRIVER:
+            _on(role, {"AwsSolutions-IAM5[Resource::*]": "describing file systems knows no resources"})
+
+
+def _acknowledge_schedule(stage: FleetStage, environment: Environment) -> None:
+    region, account, name = environment.region, environment.account, environment.name
     kms = "the wildcard covers the variants of one KMS action, on one key"
     _on(
         stage.capacity.block_schedule,
@@ -60,18 +112,12 @@ def acknowledge(stage: FleetStage, environment: Environment) -> None:
             f"AwsSolutions-IAM5[Resource::arn:aws:eks:{region}:{account}:nodegroup/{name}/*]": (
                 "the node groups of one cluster, whose ids EKS makes up"
             ),
-            f"AwsSolutions-IAM5[Resource::arn:aws:resource-groups:{region}:{account}:group/{name}-*]": (
-                "the groups of blocks of one environment, read only; pools come and go"
-            ),
             "AwsSolutions-IAM5[Resource::*]": "describing reservations and delivering logs know no resources",
         },
     )
-    if stage.kubernetes is not None:
-        _acknowledge_workloads(stage, stage.kubernetes, environment)
 
 
-def _acknowledge_workloads(stage: FleetStage, kubernetes: KubernetesStack, environment: Environment) -> None:
-    region, account = environment.region, environment.account
+def _acknowledge_kubernetes(kubernetes: KubernetesStack, environment: Environment) -> None:
     provider = "CDK's kubectl provider; its roles are the CDK's"
     handler = "KubectlProviderHandler"
     _on(
@@ -83,51 +129,68 @@ def _acknowledge_workloads(stage: FleetStage, kubernetes: KubernetesStack, envir
             _PUBLIC_REGISTRY_POLICY: provider,
             "AwsSolutions-L1": "the runtime that aws-cdk-lib writes its handler for",
             f"AwsSolutions-IAM5[Resource::<{handler}14607D6C.Arn>:*]": "versions of one function",
+            f"{_NIST}LambdaConcurrency": (
+                "CDK's kubectl provider takes none; CloudFormation alone calls it, once for each object that changes"
+            ),
+            f"{_NIST}LambdaDLQ": "CDK's kubectl provider takes none; a failed call fails the deployment",
         },
     )
-    elb = f"arn:aws:elasticloadbalancing:{region}:{account}"
-    _on(
-        kubernetes,
-        {
-            "AwsSolutions-IAM5[Resource::*]": "describing load balancers knows no resources",
-            **{
-                f"AwsSolutions-IAM5[Resource::{elb}:{kind}]": "limited to the cluster by tags, see the conditions"
-                for kind in ("listener/net/*", "loadbalancer/net/*", "targetgroup/*")
-            },
-        },
-    )
-    _on(
-        stage.system,
-        {
-            "AwsSolutions-IAM5[Resource::*]": "describing file systems knows no resources",
-        },
-    )
-    for team in stage.teams:
-        buckets = {*team.settings.data_buckets}
+    if environment.models:
+        elb = f"arn:aws:elasticloadbalancing:{environment.region}:{environment.account}"
         _on(
-            team,
+            kubernetes,
             {
-                "AwsSolutions-S1": "who reads checkpoints is in CloudTrail where the account records data events",
-                "AwsSolutions-IAM5[Resource::<TeamCheckpoints8C47C88A.Arn>/*]": "the objects of the team's bucket",
+                "AwsSolutions-IAM5[Resource::*]": "describing load balancers knows no resources",
                 **{
-                    f"AwsSolutions-IAM5[Resource::arn:aws:s3:::{bucket}/*]": "the objects of a bucket it may read"
-                    for bucket in sorted(buckets)
+                    f"AwsSolutions-IAM5[Resource::{elb}:{kind}]": "limited to the cluster by tags, see the conditions"
+                    for kind in ("listener/net/*", "loadbalancer/net/*", "targetgroup/*")
                 },
             },
         )
-    for model in stage.models:
-        weights = model.settings.weights.removeprefix("s3://")
-        _on(
-            model,
-            {
-                "AwsSolutions-SMG4": "clients hold the key: a rotation is a change of theirs",
-                f"AwsSolutions-IAM5[Resource::arn:aws:s3:::{weights}/*]": "the files of one model",
+
+
+def _acknowledge_team(team: TeamStack) -> None:
+    access = "who reads checkpoints is in CloudTrail where the account records data events"
+    _on(
+        team,
+        {
+            "AwsSolutions-S1": access,
+            f"{_NIST}S3BucketLoggingEnabled": access,
+            f"{_NIST}S3BucketReplicationEnabled": (
+                "checkpoints are copies of a run's state, kept for 30 days once overwritten; a second region stores "
+                "each again"
+            ),
+            f"{_NIST}S3DefaultEncryptionKMS": (
+                "S3 encrypts with its own key; no other account reads them (decision 5, keys)"
+            ),
+            "AwsSolutions-IAM5[Resource::<TeamCheckpoints8C47C88A.Arn>/*]": "the objects of the team's bucket",
+            **{
+                f"AwsSolutions-IAM5[Resource::arn:aws:s3:::{bucket}/*]": "the objects of a bucket it may read"
+                for bucket in sorted({*team.settings.data_buckets})
             },
-        )
+        },
+    )
 
 
-def _managed(policy: str, reason: str) -> dict[str, str]:
-    return {_MANAGED.format(partition=partition, name=policy): reason for partition in _EITHER}
+def _acknowledge_model(model: ModelStack) -> None:
+    weights = model.settings.weights.removeprefix("s3://")
+    rotation = "clients hold the key: a rotation is a change of theirs"
+    _on(
+        model,
+        {
+            "AwsSolutions-SMG4": rotation,
+            f"{_NIST}SecretsManagerRotationEnabled": rotation,
+            f"{_NIST}SecretsManagerUsingKMSKey": (
+                "one role of the same account reads it; a key of the account adds no protection (decision 5, keys)"
+            ),
+            f"AwsSolutions-IAM5[Resource::arn:aws:s3:::{weights}/*]": "the files of one model",
+        },
+    )
+
+
+def _managed(policy: str, reason: str, *, partition: str = "<AWS::Partition>") -> dict[str, str]:
+    """One AWS managed policy. CDK's roles write the pseudo parameter, plain resources the partition itself."""
+    return {_MANAGED.format(partition=partition, name=policy): reason}
 
 
 def _on(scope: IConstruct, reasons: dict[str, str]) -> None:

@@ -39,6 +39,8 @@ class FleetStage(cdk.Stage):
             or whatever a construct refuses.
     """
 
+    network: NetworkStack
+    """The stack of the network."""
     cluster: ClusterStack
     """The stack of the cluster."""
     system: SystemStack
@@ -57,7 +59,7 @@ class FleetStage(cdk.Stage):
         for budget in ip_budgets(environment):
             budget.check()
         quota = node_group_quota_request(environment.name, node_group_count(environment))
-        network = NetworkStack(self, environment=environment)
+        network = self.network = NetworkStack(self, environment=environment)
         self.cluster = ClusterStack(self, environment=environment)
         if quota is not None:
             cdk.Annotations.of(self.cluster).add_warning_v2("ultrafleet:node-group-quota", quota)

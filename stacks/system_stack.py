@@ -23,6 +23,9 @@ class SystemStack(EnvironmentStack):
         environment: the environment.
     """
 
+    addons: ClusterAddons
+    """Add-ons of the cluster."""
+
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(
             scope,
@@ -48,7 +51,7 @@ class SystemStack(EnvironmentStack):
         )
         for name, entry in access_entries(settings.admin_role_arns, {}).items():
             add_access_entry(self, name, entry, cluster_name=environment.name)
-        ClusterAddons(
+        self.addons = ClusterAddons(
             self,
             "Addons",
             cluster=cluster,

@@ -60,14 +60,16 @@ def cloudformation_rules(
 def security_rules(
     stacks: Sequence[cdk.PolicyValidationStack], context: cdk.IPolicyValidationContext
 ) -> list[cdk.PolicyViolation]:
-    """cdk-nag's AWS Solutions rules, over the constructs of the stacks."""
-    from cdk_nag import AwsSolutionsChecks  # noqa: PLC0415 - loading it takes longer than a synth that needs no check
+    """cdk-nag's AWS Solutions rules and its rules of NIST 800-53 R5, over the constructs of the stacks."""
+    # Loading them takes longer than a synth that needs no check.
+    from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks  # noqa: PLC0415
 
-    pack = AwsSolutionsChecks(verbose=True)
+    packs = (AwsSolutionsChecks(verbose=True), NIST80053R5Checks(verbose=True))
     by_path = {node.node.path: node for node in context.app_construct.node.find_all() if cdk.Stack.is_stack(node)}
     violations: list[cdk.PolicyViolation] = []
     for stack in stacks:
-        violations.extend(pack.validate_scope(by_path[stack.stack_construct_path]).violations)
+        for pack in packs:
+            violations.extend(pack.validate_scope(by_path[stack.stack_construct_path]).violations)
     return violations
 
 
