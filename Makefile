@@ -40,9 +40,9 @@ $(READY): requirements.lock package-lock.json
 	@touch $@
 
 synth: $(READY) ## every environment, or ENV=name -> cdk.out/, and a summary (AS_OF=date warns about blocks, reservations and support that are over)
-	@# Two lines of the CLI's say nothing about the fleet; its exit code is the pipe's.
+	@# Three lines of the CLI's say nothing about the fleet; its exit code is the pipe's.
 	@cdk synth --quiet '**' $(if $(ENV),--context environment=$(ENV)) 2>&1 \
-	  | { grep -vE '^(Supply a stack id|[0-9]+ feature flags are not configured)' || true; }
+	  | { grep -vE '^(Supply a stack id|[0-9]+ feature flags are not configured|/.*/program\.js:[0-9:]+$$)' || true; }
 	@ultrafleet summary $(ENV) $(if $(AS_OF),--as-of $(AS_OF))
 
 # The embedded AWS is the default, so that nobody deploys to an account by accident.
@@ -54,7 +54,7 @@ deploy: $(READY) env $(if $(filter real,$(AWS)),synth) ## ENV=name to an embedde
 destroy: $(READY) env ## what `make deploy` deployed: ENV=name (PURGE=1: what is retained, too), AWS=real for your account
 	@# Before: once the stacks are deleted, CloudFormation no longer knows what it left.
 	@$(if $(filter real,$(AWS)),left=$$(ultrafleet retained $(ENV)) \
-	  && cdk destroy '$(ENV)/**' --context environment=$(ENV) && echo "$$left",\
+	  && cdk destroy '$(ENV)/**' --context environment=$(ENV) --context answers=ignore && echo "$$left",\
 	  ultrafleet local destroy $(ENV) $(if $(PURGE),--purge))
 
 stop: $(READY) env ## the embedded AWS of ENV=name, which then forgets everything

@@ -16,6 +16,8 @@ from stacks.reservation_stack import ReservationStack
 from stacks.system_stack import SystemStack
 from stacks.team_stack import TeamStack
 from ultrafleet.consistency import check_consistency
+from ultrafleet.doctor import Answers
+from ultrafleet.doctor.synthesis import notes
 from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.environment.facts import ip_budgets, node_group_count
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
@@ -33,6 +35,7 @@ class FleetStage(cdk.Stage):
     Args:
         scope: the app.
         environment: what the environment's file says.
+        answers: what its account answered. Default: nothing.
 
     Raises:
         FleetError: pools that don't fit their subnet together, objects that don't agree with the pools or each other,
@@ -54,12 +57,13 @@ class FleetStage(cdk.Stage):
     models: Sequence[ModelStack] = ()
     """Stacks of the models."""
 
-    def __init__(self, scope: Construct, *, environment: Environment) -> None:
+    def __init__(self, scope: Construct, *, environment: Environment, answers: Answers | None = None) -> None:
         super().__init__(scope, environment.name)
         for budget in ip_budgets(environment):
             budget.check()
         quota = node_group_quota_request(environment.name, node_group_count(environment))
         network = self.network = NetworkStack(self, environment=environment)
+        _tell(network, environment, answers or Answers())
         self.cluster = ClusterStack(self, environment=environment)
         if quota is not None:
             cdk.Annotations.of(self.cluster).add_warning_v2("ultrafleet:node-group-quota", quota)
@@ -108,3 +112,9 @@ class FleetStage(cdk.Stage):
 def _reservation(pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> str:
     """Name of the reservation that a pool is on; "" where it is on none."""
     return (pool.capacity_reservation or "") if isinstance(pool, AcceleratorPoolSettings) else ""
+
+
+def _tell(network: NetworkStack, environment: Environment, answers: Answers) -> None:
+    """Tell what the environment rests on, where a synthesis shows it."""
+    for note in notes(environment, answers):
+        cdk.Annotations.of(network).add_info_v2(f"ultrafleet:{note.id}", note.text)

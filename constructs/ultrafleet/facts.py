@@ -18,6 +18,7 @@ from ultrafleet.catalog.models import MODELS
 from ultrafleet.catalog.serving_recipes import ENGINES, RECIPES
 from ultrafleet.catalog.source import Confidence, Fact, Source
 from ultrafleet.consistency import CONSISTENCY_RULES
+from ultrafleet.doctor import Answers
 from ultrafleet.layout import LAYOUT_RULES
 from ultrafleet.policy import RULES
 from ultrafleet.rehearsal.assumptions import ASSUMPTIONS
@@ -75,16 +76,35 @@ class ListedFact:
         return {"id": self.id, **self.fact.keys}
 
 
-def all_facts(prefix: str = "", *, known: Iterable[Known] = tuple(Known)) -> list[ListedFact]:
+def all_facts(
+    prefix: str = "", *, known: Iterable[Known] = tuple(Known), answers: Answers | None = None
+) -> list[ListedFact]:
     """Every fact and rule, in the order of rooms.
 
     Args:
         prefix: only ids that begin so. Default: all.
         known: only facts that are known so well. Default: all.
+        answers: of an account, whose word goes before that of the source. Default: none.
     """
     wanted = frozenset(known)
-    listed = (ListedFact(id=fact_id.replace(" ", "-"), fact=fact) for room in _ROOMS for fact_id, fact in room())
+    told = answers or Answers()
+    ids = ((fact_id.replace(" ", "-"), fact) for room in _ROOMS for fact_id, fact in room())
+    listed = (ListedFact(id=fact_id, fact=_answered(fact_id, fact, told)) for fact_id, fact in ids)
     return [item for item in listed if item.id.startswith(prefix) and item.known in wanted]
+
+
+def _answered(fact_id: str, fact: Fact[Any], answers: Answers) -> Fact[Any]:
+    """Fact as an account knows it: verified by a yes, of low confidence after a no."""
+    against, verified = answers.contradicting(fact_id), answers.verifying(fact_id)
+    told = against or verified
+    if not told:
+        return fact
+    said = "; ".join(dict.fromkeys(map(str, told)))
+    value = fact.value if fact.value is not None else "; ".join(dict.fromkeys(answer.observed for answer in told))
+    source = Source(said, Confidence.LOW if against else Confidence.HIGH)
+    before = f"elsewhere: {fact.source}" if fact.source is not None else None
+    note = "; ".join(part for part in (fact.note, before) if part) or None
+    return Fact(value, source, as_of=str(max(answer.asked for answer in told)), note=note)
 
 
 class _Rule(Protocol):

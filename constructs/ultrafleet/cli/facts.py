@@ -2,6 +2,8 @@
 
 import json
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +11,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ultrafleet.cli._completion import environment_names
+from ultrafleet.doctor import Answers
+from ultrafleet.doctor.synthesis import answers_beside
+from ultrafleet.environment import load_environments
 from ultrafleet.errors import FleetError
 from ultrafleet.facts import Known, ListedFact, all_facts, counts
 
@@ -21,6 +27,13 @@ def facts(
     confidence: Annotated[
         list[Known] | None, typer.Option(help="only facts that are known so well; may be given several times")
     ] = None,
+    environment: Annotated[
+        str | None,
+        typer.Option(
+            help="as the account of this environment answered `ultrafleet doctor`", autocompletion=environment_names
+        ),
+    ] = None,
+    environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
     as_json: Annotated[
         bool, typer.Option("--json", help="print a list of id, value, source, confidence, address, as_of, note")
     ] = False,
@@ -28,8 +41,12 @@ def facts(
     """List every fact and rule with its source and confidence.
 
     Unknown: no source states a value; commands that need it refuse, and say what to pass.
+
+    With --environment, a fact that its account verified has the account as source and is of high confidence, one that
+    it contradicted of low.
     """
-    listed = all_facts(prefix, known=confidence or tuple(Known))
+    answers = _answers(environments, environment) if environment is not None else Answers()
+    listed = all_facts(prefix, known=confidence or tuple(Known), answers=answers)
     if not listed and not all_facts(prefix):
         rooms = ", ".join(dict.fromkeys(f"{item.room}/" for item in all_facts()))
         raise FleetError(
@@ -47,6 +64,13 @@ def facts(
     if listed:
         console.print(_table(listed))
     console.print(summary_line(listed))
+    for item in answers.ignored:
+        console.print(str(item))
+
+
+def _answers(folder: Path, name: str) -> Answers:
+    (environment,) = load_environments(folder, only=name)
+    return answers_beside(folder, environment, today=datetime.now(UTC).date())
 
 
 def summary_line(listed: list[ListedFact]) -> str:

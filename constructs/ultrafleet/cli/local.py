@@ -12,6 +12,8 @@ from rich.table import Table
 
 from ultrafleet.cli._cdk import run_cdk
 from ultrafleet.cli._completion import environment_names
+from ultrafleet.doctor import Answers
+from ultrafleet.doctor.synthesis import answers_beside
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.environment.deployment_runs import deployment_runs
 from ultrafleet.errors import FleetError
@@ -95,7 +97,7 @@ def deploy(
             f"read back: {len(audited) - len(missing)} of {len(audited)} resources; in the cluster are "
             f"{len(cluster['objects'])} objects and {len(cluster['releases'])} Helm releases"
         )
-        _show_rested_on(loaded)
+        _show_rested_on(loaded, answers_beside(environments, loaded, today=datetime.now(UTC).date()))
         if missing:
             raise typer.Exit(1)
 
@@ -116,8 +118,8 @@ def destroy(
         for lifted in aws.dispatch("unprotect"):
             print(f"switched off, as AWS requires before deletion: {lifted}", flush=True)
         variables = aws.variables(account=loaded.account, region=loaded.region)
-        chosen = [f"{environment}/**", "--context", f"environment={environment}", "--output", str(output)]
-        failed = _cdk(["destroy", *chosen, "--force"], variables)
+        given = ["--context", f"environment={environment}", "--context", "answers=ignore", "--output", str(output)]
+        failed = _cdk(["destroy", f"{environment}/**", *given, "--force"], variables)
         left = aws.dispatch("purge") if purge else aws.dispatch("retained")
         for item in left:
             reason = f": {item['problem']}" if item["problem"] else ""
@@ -317,9 +319,9 @@ def _show(aws: "EmbeddedAws", environment: Environment) -> None:
     print(f"AWS APIs: AWS_ENDPOINT_URL={aws.endpoint} AWS_REGION={environment.region}, any credentials")
 
 
-def _show_rested_on(environment: Environment) -> None:
+def _show_rested_on(environment: Environment, answers: Answers) -> None:
     """Print statements about AWS that the deployment rested on and that are not verified, each with its source."""
-    found = rested_on(environment)
+    found = rested_on(environment, answers)
     if found:
         print("rested on, not verified on AWS:")
     for item in found:

@@ -11,6 +11,7 @@ import typer
 from ultrafleet.cli._completion import environment_names
 from ultrafleet.cli.live_account import AccountReader
 from ultrafleet.cli.summary import read_stacks
+from ultrafleet.doctor.synthesis import answers_beside, refuse_contradicted, settled
 from ultrafleet.environment import load_environments
 from ultrafleet.environment.digest import refuse_stale_assembly
 from ultrafleet.preflight import Deployment, Finding, Level, preflight_findings, waived
@@ -47,9 +48,11 @@ def preflight(
     """
     (loaded,) = load_environments(environments, only=environment)
     stacks = read_stacks(assembly, environment)
-    refuse_stale_assembly(assembly / f"assembly-{environment}", loaded)
-    account = AccountReader(loaded).read(stacks)
     now = as_of.replace(tzinfo=UTC) if as_of is not None else datetime.now(UTC)
+    answers = answers_beside(environments, loaded, today=datetime.now(UTC).date())
+    refuse_contradicted(environments, loaded, answers)
+    refuse_stale_assembly(assembly / f"assembly-{environment}", loaded, settled(answers))
+    account = AccountReader(loaded).read(stacks)
     deployment = Deployment(loaded, stacks, account, now)
     findings = preflight_findings(deployment)
     accepted = {finding.key for finding in waived(findings, accept or [])}

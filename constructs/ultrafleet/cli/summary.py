@@ -1,5 +1,6 @@
 """`ultrafleet summary`: stack sizes, fleet, IP addresses and price of a cloud assembly."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,6 +13,8 @@ from rich.table import Table
 
 from ultrafleet.catalog.limits import STACK_RESOURCES, TEMPLATE_BYTES
 from ultrafleet.cli._completion import environment_names
+from ultrafleet.doctor import Answers, Verdict
+from ultrafleet.doctor.synthesis import answers_beside, notes
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.environment.ends import end_of_support, reservations_over
 from ultrafleet.environment.facts import FleetCost, blocks_over, fleet_cost, fleet_facts
@@ -47,12 +50,15 @@ def summary(
     as_of: Annotated[
         datetime | None,
         typer.Option(
-            help="warn about blocks, reservations and support that are over at this UTC date; "
-            "prices are stale by it, default: today"
+            help="warn about blocks and reservations that are over at this UTC date; "
+            "support ends, and prices and answers are too old by it, default: today"
         ),
     ] = None,
 ) -> None:
-    """Summarise a cloud assembly: stack sizes, fleet, IP addresses, price."""
+    """Summarise a cloud assembly: stack sizes, fleet, IP addresses, price, and what isn't verified.
+
+    What an account answered `ultrafleet doctor` is read beside the environment file.
+    """
     loaded = load_environments(environments, only=environment)
     # A report goes to logs as often as to screens: wide enough for its columns, whoever reads it.
     console = Console(width=max(120, Console().width), highlight=False)
@@ -63,9 +69,11 @@ def summary(
     day = (as_of or datetime.now(UTC)).date()
     for item in loaded:
         _print_price_notes(console, item.name, fleet_cost(item), day)
+        _print_answers(console, item, answers_beside(environments, item, today=day))
     if as_of is not None:
         _warn_about_blocks(loaded, as_of.replace(tzinfo=UTC))
-        _warn_about_ends(loaded, as_of.replace(tzinfo=UTC))
+        _warn_about_reservations(loaded, as_of.replace(tzinfo=UTC))
+    _warn_about_support(loaded, day)
 
 
 def _stacks(templates: Mapping[str, Sequence[AssemblyStack]]) -> Table:
@@ -181,7 +189,7 @@ def _warn_about_blocks(environments: Iterable[Environment], as_of: datetime) -> 
             )
 
 
-def _warn_about_ends(environments: Iterable[Environment], as_of: datetime) -> None:
+def _warn_about_reservations(environments: Iterable[Environment], as_of: datetime) -> None:
     for environment in environments:
         for reservation in reservations_over(environment, as_of):
             typer.echo(
@@ -189,6 +197,21 @@ def _warn_about_ends(environments: Iterable[Environment], as_of: datetime) -> No
                 "its instances go on, on demand; remove it, or give it a later end",
                 err=True,
             )
-        told = end_of_support(environment.cluster, as_of.date())
+
+
+def _warn_about_support(environments: Iterable[Environment], day: date) -> None:
+    for environment in environments:
+        told = end_of_support(environment.cluster, day)
         if told is not None:
             typer.echo(f"warning: {environment.name}: {told}", err=True)
+
+
+def _print_answers(console: Console, environment: Environment, answers: Answers) -> None:
+    """Print what isn't verified, and how many questions the account has answered."""
+    for note in notes(environment, answers):
+        console.print(f"{environment.name}: {note.text}", markup=False, soft_wrap=True)  # a command in one line
+    if answers.usable:
+        counted = Counter(item.answer.verdict for item in answers.usable)
+        given = ", ".join(f"{counted[verdict]} {verdict}" for verdict in Verdict if counted[verdict])
+        since = min(item.answer.asked for item in answers.usable)
+        console.print(f"{environment.name}: account {environment.account} answered, from {since} on: {given}")

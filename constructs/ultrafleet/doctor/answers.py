@@ -125,7 +125,7 @@ class Answers:
         Args:
             fact_id: as `ultrafleet facts` lists it, such as `assumption/zone-opted-in`.
         """
-        return [answer for answer in self._settling(fact_id) if answer.verdict is Verdict.NO]
+        return [answer for answer in self.settling(fact_id) if answer.verdict is Verdict.NO]
 
     def verifying(self, fact_id: str) -> list[RecordedAnswer]:
         """Answers by which a fact holds in this account; none unless every question about it is answered by yes.
@@ -133,11 +133,16 @@ class Answers:
         Args:
             fact_id: as `ultrafleet facts` lists it, such as `assumption/zone-opted-in`.
         """
-        found = self._settling(fact_id)
+        found = self.settling(fact_id)
         open_ones = any(fact_id in question.settles for question in self.unanswered)
         return [] if open_ones or any(answer.verdict is Verdict.NO for answer in found) else found
 
-    def _settling(self, fact_id: str) -> list[RecordedAnswer]:
+    def settling(self, fact_id: str) -> list[RecordedAnswer]:
+        """Answers by yes or no to questions about a fact.
+
+        Args:
+            fact_id: as `ultrafleet facts` lists it, such as `assumption/zone-opted-in`.
+        """
         return [
             item.answer
             for item in self.usable

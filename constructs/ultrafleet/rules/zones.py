@@ -63,6 +63,18 @@ def is_local_zone(zone: str) -> bool:
     return _match(zone)["local"] is not None
 
 
+def zone_group(zone: str) -> str:
+    """Group of a Local Zone, which an account opts in to: `us-east-1-dfw-2` of `us-east-1-dfw-2a`.
+
+    Raises:
+        FleetError: it is no Local Zone.
+    """
+    match = _match(zone)
+    if match["local"] is None:
+        raise FleetError(path="zone", got=repr(zone), expected="a Local Zone such as us-east-1-dfw-2a")
+    return f"{match['region']}{match['local']}"
+
+
 def region_of_zone(zone: str) -> str:
     """Region that the zone belongs to.
 

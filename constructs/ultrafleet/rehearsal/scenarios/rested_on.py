@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from ultrafleet.catalog.source import Confidence, Source
+from ultrafleet.doctor import Answers
 from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.rehearsal import assumptions
 from ultrafleet.rehearsal.assumptions import Assumption
@@ -52,19 +53,25 @@ class RestedOn:
         return f"{self.states} ({self.source}{other})"
 
 
-def rested_on(environment: Environment) -> list[RestedOn]:
-    """Statements that a deployment rested on, those that matter most first.
+def rested_on(environment: Environment, answers: Answers | None = None) -> list[RestedOn]:
+    """Statements that a deployment rested on and that the account hasn't verified, those that matter most first.
 
     Args:
         environment: the environment that was deployed.
+        answers: of its account. Default: none.
     """
-    found = [RestedOn(states=one.states, source=one.source, fault=one.fault) for one in _assumptions(environment)]
+    told = answers or Answers()
+    found = [
+        RestedOn(states=one.states, source=one.source, fault=one.fault)
+        for one in _assumptions(environment)
+        if not told.verifying(f"assumption/{one.id}")
+    ]
     types: set[str] = set()
     for pool in environment.pools:
         name = str(pool.instance)
         if name not in types and pool.node.interfaces is None:
             types.add(name)
-            found += _layout(pool)
+            found += _layout(pool, told)
     return found
 
 
@@ -82,18 +89,26 @@ def _assumptions(environment: Environment) -> Iterator[Assumption]:
             yield assumption
 
 
-def _layout(pool: Pool) -> Iterator[RestedOn]:
+def _layout(pool: Pool, answers: Answers) -> Iterator[RestedOn]:
     """Facts of less than high confidence by which the interfaces of a pool's nodes were laid out."""
     instance_type = pool.instance
+    room = f"instance-type/{instance_type}"
     for name in _LAYOUT_FACTS:
         fact = instance_type.fact(name)
-        if fact.value is not None and fact.source is not None and fact.confidence is not Confidence.HIGH:
+        is_weak = fact.value is not None and fact.confidence is not Confidence.HIGH
+        if is_weak and fact.source is not None and not answers.verifying(f"{room}/{name}"):
             yield RestedOn(states=f"{name} of {instance_type} is {fact.value}", source=fact.source)
     used = {interface.card for interface in pool.layout(instance_type)}
     cards = [card for card in instance_type.network_cards or () if card.index in used]
     for name in _CARD_FACTS:
         values = [(getattr(card, name), card.source_of(name), card.index) for card in cards]
-        weak = [item for item in values if item[0] is not None and item[1].weakest is not Confidence.HIGH]
+        weak = [
+            item
+            for item in values
+            if item[0] is not None
+            and item[1].weakest is not Confidence.HIGH
+            and not answers.verifying(f"{room}/network-cards/{item[2]}/{name}")
+        ]
         weak.sort(key=lambda item: (str(item[1]), str(item[0]), item[2]))
         for (value, source), items in groupby(weak, key=lambda item: (item[0], item[1])):
             numbers = _spans([index for _, _, index in items])

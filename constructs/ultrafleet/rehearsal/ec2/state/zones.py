@@ -13,7 +13,7 @@ from moto.ec2.responses import EC2Response
 
 from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
-from ultrafleet.rules.zones import is_local_zone, region_of_zone
+from ultrafleet.rules.zones import is_local_zone, region_of_zone, zone_group
 
 _LOCAL: Final = re.compile(r"(?P<region>.+-\d)-(?P<place>[a-z]{3})-(?P<number>\d)(?P<letter>[a-z])")
 
@@ -35,12 +35,7 @@ class ZoneGroups:
 
     def is_opted_in(self, zone_name: str) -> bool:
         """True where the zone's group is opted in."""
-        return zone_group(zone_name) not in self.opted_out
-
-
-def zone_group(zone_name: str) -> str:
-    """Group of a Local Zone: `us-east-1-dfw-2` of `us-east-1-dfw-2a`."""
-    return zone_name[:-1]
+        return not is_local_zone(zone_name) or zone_group(zone_name) not in self.opted_out
 
 
 def zone_id(zone_name: str) -> str:

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
-from ultrafleet.rehearsal.ec2.state.zones import ZoneGroups, zone_group
+from ultrafleet.rehearsal.ec2.state.zones import ZoneGroups
 from ultrafleet.rehearsal.scenarios.faults.actions import Injection
 from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget, Undo
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
-from ultrafleet.rules.zones import is_local_zone
+from ultrafleet.rules.zones import is_local_zone, zone_group
 
 STATES: Final = (
     "scheduled", "pending", "unavailable", "assessing", "delayed", "payment-pending", "payment-failed", "failed",
