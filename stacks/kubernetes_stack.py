@@ -14,10 +14,11 @@ from stacks.environment_stack import EnvironmentStack
 from ultrafleet.cluster_addons import FleetPlatform
 from ultrafleet.delivery import ArgoCdDelivery, Delivery, GitSource, KubectlAccess
 from ultrafleet.environment import Environment
+from ultrafleet.environment.facts import node_prices
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
-from ultrafleet.environment.workloads import ArgoCdSettings
+from ultrafleet.environment.workloads import AcceptanceSettings, ArgoCdSettings
 from ultrafleet.kubernetes.manifest import Manifest
-from ultrafleet.training import PoolAcceptance
+from ultrafleet.training import GateSettings, PoolAcceptance
 
 _CAPABILITIES_PRINCIPAL = "capabilities.eks.amazonaws.com"  # EKS user guide, capabilities (high)
 
@@ -72,6 +73,8 @@ class KubernetesStack(EnvironmentStack):
                 pools=environment_pool_nodes(environment),
                 image=settings.acceptance.image,
                 floors_gbs=settings.acceptance.floors_gbs,
+                gate=_gate_settings(settings.acceptance),
+                usd_per_node_hour=node_prices(environment),
             )
 
     def delivery_in(self, stack: EnvironmentStack) -> Delivery:
@@ -162,6 +165,11 @@ class KubernetesStack(EnvironmentStack):
             cluster_name=environment.name,
             cluster_arn=_cluster_arn(environment),
         )
+
+
+def _gate_settings(settings: AcceptanceSettings) -> GateSettings:
+    stated = {"wait_minutes": settings.wait_minutes, "run_minutes": settings.run_minutes, "image": settings.gate_image}
+    return GateSettings(**{name: value for name, value in stated.items() if value is not None})  # type: ignore[arg-type]
 
 
 def _cluster_arn(environment: Environment) -> str:

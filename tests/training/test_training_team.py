@@ -1,6 +1,7 @@
 """A team that trains: rights, buckets, queue, file system; and the acceptance of pools."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import aws_cdk as cdk
@@ -17,8 +18,9 @@ from helpers.workloads import b300, rack, trainium
 from ultrafleet.cluster import ImportedCluster
 from ultrafleet.delivery import KubectlDelivery
 from ultrafleet.errors import FleetError, UnknownFactError
+from ultrafleet.kubernetes import UNPROVEN_TAINT, PoolNodes
 from ultrafleet.rules.lustre import EFA_STORAGE_STEP_GIB, validate_lustre_capacity
-from ultrafleet.training import LustreFileSystem, PoolAcceptance, TrainingTeam
+from ultrafleet.training import GateSettings, LustreFileSystem, PoolAcceptance, TrainingTeam
 
 MANIFEST = "Custom::AWSCDK-EKS-KubernetesResource"
 MEMBER = "arn:aws:iam::111122223333:role/pretraining"
@@ -44,6 +46,10 @@ def team(stack: cdk.Stack, delivery: KubectlDelivery, **changed: Any) -> Trainin
 def lustre(site: Site, **changed: Any) -> LustreFileSystem:
     given: dict[str, Any] = {"subnet": site.regular, "security_groups": [site.efa], "capacity_gib": 4800}
     return LustreFileSystem(site.stack, "Lustre", **{**given, **changed})
+
+
+def accepting(pool: PoolNodes) -> PoolNodes:
+    return replace(pool, startup_taints=(UNPROVEN_TAINT,))
 
 
 class TestTrainingTeam:
@@ -283,35 +289,77 @@ class TestLustreFileSystem:
 
 class TestPoolAcceptance:
     def accept(self, stack: cdk.Stack, delivery: KubectlDelivery, **changed: Any) -> dict[str, dict[str, Any]]:
-        given: dict[str, Any] = {"pools": [rack()], "image": "registry.example/nccl-tests:1"}
+        given: dict[str, Any] = {"pools": [accepting(rack())], "image": "registry.example/nccl-tests:1"}
         PoolAcceptance(stack, "Acceptance", delivery=delivery, **{**given, **changed})
-        return objects(Template.from_stack(stack))
+        return {f"{item['kind']}/{item['metadata']['name']}": dict(item) for item in delivery.manifests}
 
-    def command(self, found: dict[str, dict[str, Any]]) -> list[str]:
-        (_, launcher) = found["TrainingRuntime"]["spec"]["template"]["spec"]["replicatedJobs"]
-        return list(launcher["template"]["spec"]["template"]["spec"]["containers"][0]["command"])
+    def pools(self, found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        data = found["ConfigMap/acceptance-gate"]["data"]
+        return {key: json.loads(text) for key, text in data.items()}
 
-    def test_a_floor_of_the_callers(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
-        found = self.accept(stack, delivery, pools=[b300()], floors_gbs={"b300": {"efa": 300}})
-        assert "--floor=efa=300" in self.command(found)
-        assert "ComputeDomain" not in found
+    def test_the_gate_knows_each_tested_pool(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+        pools = [accepting(rack()), accepting(b300()), trainium()]
+        floors = {"b300": {"efa": 300}}
+        found = self.pools(
+            self.accept(stack, delivery, pools=pools, floors_gbs=floors, usd_per_node_hour={"rack-a": 42.28})
+        )
+        assert set(found) == {"settings", "pool.rack-a", "pool.b300"}
+        assert found["settings"] == {"waitMinutes": 15, "runMinutes": 60, "keepHours": 24}
+        assert found["pool.rack-a"]["nodesPerGroup"] == 18
+        assert found["pool.rack-a"]["usdPerNodeHour"] == 42.28
+        assert found["pool.b300"]["usdPerNodeHour"] is None
+        assert "--floor=efa=300" in json.dumps(found["pool.b300"]["template"])
+        kinds = [item["kind"] for item in found["pool.rack-a"]["template"]["manifests"]]
+        assert kinds == ["ComputeDomain", "TrainingRuntime", "TrainJob"]
 
-    def test_takes_every_node_of_the_pool_and_no_place_in_a_queue(
+    def test_nothing_is_tested_until_the_gate_says_so(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+        assert not any(key.startswith(("TrainJob", "TrainingRuntime")) for key in self.accept(stack, delivery))
+
+    def test_the_gate_runs_once_a_minute_alone_and_unprivileged(
         self, stack: cdk.Stack, delivery: KubectlDelivery
     ) -> None:
-        job = self.accept(stack, delivery)["TrainJob"]
-        assert job["metadata"]["name"] == "rack-a-18"
-        assert job["spec"]["trainer"]["numNodes"] == 18
-        assert "kueue.x-k8s.io/queue-name" not in job["metadata"]["labels"]
+        spec = self.accept(stack, delivery, gate=GateSettings(image="registry.example/python:3.13"))[
+            "CronJob/acceptance-gate"
+        ]["spec"]
+        assert (spec["schedule"], spec["concurrencyPolicy"]) == ("* * * * *", "Forbid")
+        job = spec["jobTemplate"]["spec"]
+        assert (job["backoffLimit"], job["activeDeadlineSeconds"]) == (0, 300)
+        pod = job["template"]["spec"]
+        (container,) = pod["containers"]
+        assert container["image"] == "registry.example/python:3.13"
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        }
+        assert "tolerations" not in pod
 
-    def test_what_is_not_nvidias_is_passed_over(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
-        assert "TrainJob" not in self.accept(stack, delivery, pools=[trainium()])
+    def test_the_gate_s_rights_are_nodes_runs_and_events(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+        found = self.accept(stack, delivery)
+        roles = [item for key, item in found.items() if key.startswith(("Role/acceptance-gate", "ClusterRole/"))]
+        rights = {
+            (resource, verb)
+            for role in roles
+            for rule in role["rules"]
+            for resource in rule["resources"]
+            for verb in rule["verbs"]
+        }
+        assert {verb for resource, verb in rights if resource == "nodes"} == {"list", "patch"}
+        assert not {resource for resource, _ in rights} & {"secrets", "pods", "*"}
+        policy = found["ValidatingAdmissionPolicy/acceptance-gate"]["spec"]
+        assert policy["failurePolicy"] == "Fail"
+        assert len(policy["validations"]) == 5
+
+    def test_fails_a_pool_whose_new_nodes_take_jobs(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+        with pytest.raises(FleetError, match="startup_taints of pool rack-a is"):
+            self.accept(stack, delivery, pools=[rack()])
 
     def test_fails_where_nobody_publishes_a_floor(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
         with pytest.raises(
             UnknownFactError, match=r"no floor is published for p6-b300.48xlarge over efa, expected one"
         ):
-            self.accept(stack, delivery, pools=[b300()])
+            self.accept(stack, delivery, pools=[accepting(b300())])
 
     def test_minimal_snapshot(
         self, stack: cdk.Stack, delivery: KubectlDelivery, snapshot_json: SnapshotAssertion
@@ -328,7 +376,7 @@ class TestPoolAcceptance:
         self.accept(
             stack,
             delivery,
-            pools=[rack(), b300(), trainium()],
+            pools=[accepting(rack()), accepting(b300()), trainium()],
             floors_gbs={"rack-a": {"nvlink": 700, "efa": 150}, "b300": {"efa": 300}},
         )
         template = Template.from_stack(stack).to_json()

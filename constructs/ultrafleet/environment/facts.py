@@ -144,6 +144,15 @@ def fleet_cost(environment: Environment) -> FleetCost:
     return FleetCost(pools=tuple(_price(pool, environment.region) for pool in environment.pools))
 
 
+def node_prices(environment: Environment) -> dict[str, float | None]:
+    """USD an hour of one node by pool; None where no public price is known."""
+    totals = {item.pool_name: item.usd_per_hour for item in fleet_cost(environment).pools}
+    return {
+        pool.name: None if (usd := totals[pool.name]) is None or not pool.max_nodes else round(usd / pool.max_nodes, 4)
+        for pool in environment.pools
+    }
+
+
 def _ultraservers(pool: PoolSettings) -> int:
     """UltraServers at once, at most; 0 of single instances."""
     return pool.max_nodes // pool.nodes_per_group if isinstance(pool, UltraServerPoolSettings) else 0

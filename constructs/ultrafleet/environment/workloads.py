@@ -32,6 +32,12 @@ class AcceptanceSettings(Settings):
     """Image with nccl-tests, Open MPI, sshd and Python for the nodes."""
     floors_gbs: dict[str, dict[Literal["nvlink", "efa"], float]] = {}
     """Floors by pool and path, where none is published or yours differ, in GB/s of bus bandwidth."""
+    wait_minutes: int | None = Field(default=None, ge=1, le=1440)
+    """How long after the first node of a block the others are waited for. Default: 15."""
+    run_minutes: int | None = Field(default=None, ge=1, le=1440)
+    """How long a run may take; without a result by then it has hung. Default: 60."""
+    gate_image: str | None = None
+    """Image with Python for the gate. Default: Docker's official one in Amazon ECR Public."""
 
 
 class KubernetesSettings(Settings):

@@ -57,9 +57,10 @@ def acceptance_floor(pool: PoolNodes, path: str, floors: Mapping[Any, float]) ->
 
 
 def package_files() -> dict[str, str]:
-    """Text of each file of `ultrafleet.acceptance`, by name: standard library alone, so images need Python only."""
+    """Text of each file of `ultrafleet.acceptance` but the gate's, by name: standard library alone, for any Python."""
     package = files("ultrafleet.acceptance")
-    return {item.name: item.read_text(encoding="utf-8") for item in package.iterdir() if item.name.endswith(".py")}
+    names = (item for item in package.iterdir() if item.name.endswith(".py") and not item.name.startswith("gate"))
+    return {item.name: item.read_text(encoding="utf-8") for item in names}
 
 
 def package_volume() -> dict[str, Any]:

@@ -6,26 +6,32 @@ from typing import Any
 from constructs import Construct
 
 from ultrafleet.delivery.delivery import Delivery
-from ultrafleet.jobs.acceptance_jobs import acceptance_job, shared_acceptance_manifests
+from ultrafleet.jobs.acceptance_gate import GateSettings, gate_manifests
+from ultrafleet.jobs.acceptance_jobs import acceptance_template, shared_acceptance_manifests
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
 
 class PoolAcceptance(Construct):
-    """An all-reduce over NVLink and one over EFA on each pool, as one job that waits until its nodes are there.
+    """Tests of every block's new nodes, and the gate that lets jobs onto those that pass.
 
-    Each is judged by its own floor, and the TrainJob fails where the pool does. It runs once; `ultrafleet job accept`
-    writes it again.
+    Nodes start with the taint `ultrafleet/unproven`. When a block's nodes are there the gate runs the tests on them,
+    over NVLink and EFA, each judged by its own floor. It takes the taint off nodes that pass, and holds those that
+    fail, with an Event, a line in its log and what they cost. A node that takes another's place is tested, too.
 
     Args:
         scope: parent.
         id: construct id.
         delivery: how objects reach the cluster, which has Kubeflow Trainer.
-        pools: the pools; those without NVIDIA GPUs are passed over.
+        pools: the pools, with the startup taint `UNPROVEN_TAINT`; those without NVIDIA GPUs are passed over.
         image: image with `all_reduce_perf`, Open MPI, sshd and Python 3.11, for the nodes' architecture.
         floors_gbs: floors of your own by pool and path ("nvlink", "efa"), GB/s of bus bandwidth. Default: the published
             ones.
+        gate: how long the gate waits, and its image. Default: `GateSettings()`.
+        usd_per_node_hour: public price of a node by pool, which reports name; None where there is none. Default: none
+            known.
 
     Raises:
+        FleetError: a pool lacks the startup taint.
         UnknownFactError: no source publishes a floor for a pool's type, and none was passed.
     """
 
@@ -38,11 +44,15 @@ class PoolAcceptance(Construct):
         pools: Sequence[PoolNodes],
         image: str,
         floors_gbs: Mapping[str, Mapping[Any, float]] | None = None,
+        gate: GateSettings | None = None,
+        usd_per_node_hour: Mapping[str, float | None] | None = None,
     ) -> None:
         super().__init__(scope, id)
-        for manifest in shared_acceptance_manifests():
+        tested = [pool for pool in pools if pool.acceptance_paths]
+        templates = {
+            pool.pool_name: acceptance_template(pool, image=image, floors=(floors_gbs or {}).get(pool.pool_name, {}))
+            for pool in tested
+        }
+        manifests = gate_manifests(tested, templates, settings=gate, usd_per_node_hour=usd_per_node_hour)
+        for manifest in (*shared_acceptance_manifests(), *manifests):
             delivery.add_manifest(self, manifest)
-        for pool in pools:
-            floors = (floors_gbs or {}).get(pool.pool_name, {})
-            for manifest in acceptance_job(pool, image=image, floors=floors):
-                delivery.add_manifest(self, manifest)
