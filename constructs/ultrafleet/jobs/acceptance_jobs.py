@@ -25,7 +25,7 @@ PACKAGE_CONFIG_MAP = "acceptance-package"
 _ACCOUNT = "acceptance"
 _PRIORITY = "acceptance"
 _STEP = "trainer.kubeflow.org/trainjob-ancestor-step"
-_SECONDS = 2 * 3600
+_SECONDS = 90 * 60
 """Seconds from a run's start until it has failed, should it hang: more than its steps may take together."""
 
 
