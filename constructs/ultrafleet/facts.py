@@ -10,8 +10,7 @@ from typing import Any, Final, Protocol
 
 from ultrafleet.accelerator_addons.version_rules import VERSION_RULES
 from ultrafleet.accelerator_addons.versions import VersionTable
-from ultrafleet.acceptance.thresholds import THRESHOLDS
-from ultrafleet.catalog import capacity_blocks, eks, limits
+from ultrafleet.catalog import acceptance_floors, capacity_blocks, eks, limits
 from ultrafleet.catalog import facts as types
 from ultrafleet.catalog.metrics import METRICS
 from ultrafleet.catalog.models import MODELS
@@ -166,12 +165,6 @@ def _metrics() -> Facts:
         yield f"metric/{name}", Fact(f"{metric.statistic} by {metric.dimension} in {metric.namespace}", metric.source)
 
 
-def _acceptance_floors() -> Facts:
-    for (family, path), floor in THRESHOLDS.items():
-        source = Source(floor.source, Confidence(floor.confidence))
-        yield f"acceptance-floor/{family}/{path}", Fact(floor.bus_bandwidth_gbs, source, note="GB/s of bus bandwidth")
-
-
 def _serving() -> Facts:
     for engine in ENGINES:
         yield f"engine/{engine.name}", Fact(engine.image, engine.source)
@@ -195,7 +188,7 @@ _ROOMS: Final[tuple[Callable[[], Facts], ...]] = (
     _rules("consistency", CONSISTENCY_RULES),
     _serving,
     _metrics,
-    _acceptance_floors,
+    acceptance_floors.facts,
     _refusals("ec2", LAUNCH_REFUSALS),
     _refusals("eks", (*CLUSTER_REFUSALS, *NODE_GROUP_REFUSALS, *UPDATE_REFUSALS)),
     _refusals("cloudformation", CLOUDFORMATION_REFUSALS),

@@ -21,15 +21,19 @@ def judge_file(
     min_bus_bandwidth_gbs: float | None = None,
     ranks: int | None = None,
 ) -> Verdict:
-    """Judge a log by its file's name, or "-" for standard input.
+    """Judge a log by its file's name, or "-" for standard input. It is read in bounded memory.
 
     Raises:
         ValueError: no floor is known, or an argument is out of range.
         OSError: the file can't be read.
     """
     floor = threshold(instance_type, path, min_bus_bandwidth_gbs=min_bus_bandwidth_gbs)
-    text = sys.stdin.read() if log == "-" else Path(log).read_text(errors="replace")
-    return judge(text, path=path, floor=floor, expected_ranks=ranks)
+    if ranks is not None and ranks < 1:
+        raise ValueError(f"ranks is {ranks}, expected 1 or more: pass the accelerators that had to take part")
+    if log == "-":
+        return judge(sys.stdin.buffer, path=path, floor=floor, expected_ranks=ranks)
+    with Path(log).open("rb") as stream:
+        return judge(stream, path=path, floor=floor, expected_ranks=ranks)
 
 
 def verdict_text(verdict: Verdict, path: str) -> str:

@@ -1,234 +1,310 @@
-"""Reads what nccl-tests and NCCL print. Standard library only: the acceptance job runs this in its own image."""
+"""Runs of nccl-tests in a log, with what NCCL printed during each. Standard library only.
 
+The judge of another test, such as Trainium's, has a module of its own beside this one.
+"""
+
+import io
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from typing import Final
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_PREFIX = re.compile(
-    r"^\s*(?:"
-    r"\[\d+,\d+\]<std(?:out|err)>:"  # mpirun --tag-output
-    r"|\[\d+\]\s"
-    r"|\d+:\s"  # srun --label
-    r"|\[pod/[^\]]+\]\s"  # kubectl logs --prefix
-    r"|\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?\s"  # kubectl logs --timestamps
-    r"|[\w.-]+(?:/[\w.-]+)?\s\|\s"  # docker compose, stern
-    r"|>\s"
-    r")"
+from ultrafleet.acceptance.figures import ROW as ROW_START
+from ultrafleet.acceptance.figures import Row, layout_of, parse_row
+from ultrafleet.acceptance.fragments import Prefixes, is_part, split_nccl
+from ultrafleet.acceptance.lines import Document, Readable, read_lines
+from ultrafleet.acceptance.nccl_info import NcclInfo
+from ultrafleet.acceptance.nccl_json import run_of
+from ultrafleet.acceptance.runs import NcclLog, Rank, Run
+
+_COLLECTIVE = re.compile(r"Collective test starting:\s{0,8}(\S{1,60})")
+_CONCLUDED = re.compile(r"Collective test concluded")
+_START = re.compile(
+    r"nThread\s{1,8}([0-9]{1,6})\s{1,8}nGpus\s{1,8}([0-9]{1,6})\s{1,8}minBytes\s{1,8}([0-9]{1,20})\s{1,8}"
+    r"maxBytes\s{1,8}([0-9]{1,20})(?:\s{1,8}step:\s{0,8}([0-9]{1,20})\((factor|bytes)\))?"
 )
-"""Prefixes that mpirun, kubectl and others put before a line, perhaps several of them."""
+_VALIDATION = re.compile(r"validation:\s{0,8}([0-9]{1,6})")
+_REDUCED = re.compile(r"Reducing maxBytes to ([0-9]{1,20})")
+_RANK = re.compile(
+    r"Rank\s{1,8}([0-9]{1,7})\s{1,8}(?:Group\s{1,8}([0-9]{1,7})\s{1,8})?(?:Pid\s{1,12}([0-9]{1,10})\s{1,8})?"
+    r"on\s{1,40}(\S{1,255})\s{1,8}device\s{1,8}([0-9]{1,4})"
+)
+_AVERAGE = re.compile(r"Avg bus bandwidth\s{0,40}:\s{0,8}([^\s\"',;\\]{1,40})(?:\s{1,4}(FAILED|OK))?")
+_BOUNDS = re.compile(r"Out of bounds values\s{0,40}:\s{0,8}([0-9]{1,20})\s{1,8}(FAILED|OK)")
+_LAST_ERROR = re.compile(r"#\s{0,8}error:\s{0,8}(\S.{0,300})")
+_FAILURES = (
+    re.compile(
+        r"\bexit(?:ed)?(?: with)?(?: exit)? (?:code|status|value)(?: of)?:?[ \t]{1,8}[1-9][0-9]{0,4}\b", re.IGNORECASE
+    ),
+    re.compile(
+        r"exited on signal|exited with non-zero|returned a non-zero exit|non-zero exit code|MPI_ABORT was invoked|"
+        r"BAD TERMINATION OF ONE OF YOUR|Test (?:NCCL|CUDA) failure|: Test timeout \(|Segmentation fault|"
+        r"STEP [0-9.]{1,20} ON .{1,200} CANCELLED|ChildFailedError|lost communication with a remote daemon|Bus error|"
+        r"command terminated with (?:non-zero )?exit code [1-9]"
+    ),
+)  # fmt: skip
+_MOST_RUNS: Final = 1000
+_MOST_ROWS: Final = 100_000
+_MOST_RANKS: Final = 1 << 17
+_HELD_CHARACTERS: Final = 4000
+_TEXT: Final = 300
 
-_COLLECTIVE = re.compile(r"^#?\s*Collective test starting:\s*(\S+)")
 
-_START = re.compile(r"^#?\s*nThread\s+\d+\s+nGpus\s+\d+\s+minBytes\s+(\d+)\s+maxBytes\s+(\d+)")
-_RANK = re.compile(r"^#?\s*Rank\s+(\d+)\s+(?:Group\s+\d+\s+)?Pid\s+\d+\s+on\s+(\S+)\s+device\s+\d+\s+\[\S+\]\s+(.*\S)")
-_COLUMNS = re.compile(r"^#?\s*size\s+count\s+(?:\([^)]*\)\s+)?type\b(.*)")
-_AVERAGE = re.compile(r"^#?\s*Avg bus bandwidth\s*:\s*(\S+)")
-_BOUNDS = re.compile(r"^#?\s*Out of bounds values\s*:\s*(\d+)\s+(\S+)")
-_VERSION = re.compile(r"NCCL version (\d+\.\d+\.\d+\S*)")
-_NETWORK = re.compile(r"NCCL INFO (?:Using network|Assigned NET plugin) (.*?)(?: to comm)?\s*$")
-_PROVIDER = re.compile(r"NET/OFI Selected [Pp]rovider is ([^\s,*]+)")
-_CHANNEL = re.compile(r"NCCL INFO (?:Channel|Ring) \d+(?:/\d+)? : (\d+)\[\w+\] -> (\d+)\[\w+\].* via (\S+)")
-_OLD_CHANNEL = re.compile(r"NCCL INFO Ring \d+ : (\d+) -> (\d+).* via (\S+)")
+def parse_nccl_log(log: str | Readable) -> NcclLog:
+    """Read a log; whatever isn't known is passed over.
 
-
-@dataclass(frozen=True)
-class Row:
-    """Results for one message size.
-
-    Attributes:
-        size_bytes: size of the message.
-        bus_bandwidths: bus bandwidth in GB/s, out of place and, where it was run, in place.
-        wrong: wrong values; None where they weren't counted.
+    Args:
+        log: text, or a binary stream, which is read in bounded memory.
     """
+    stream = io.BytesIO(log.encode("utf-8", "replace")) if isinstance(log, str) else log
+    return parse_lines(read_lines(stream))
 
-    size_bytes: int
-    bus_bandwidths: tuple[float, ...]
-    wrong: int | None
+
+def parse_lines(lines: Iterable[str | Document]) -> NcclLog:
+    """Read lines that are cleaned already."""
+    parser = _Parser()
+    for line in lines:
+        if isinstance(line, Document):
+            parser.begin(run_of(line))
+        else:
+            parser.take(line)
+    return parser.end()
+
+
+class _Parser:
+    """Reader of one log."""
+
+    def __init__(self) -> None:
+        self._log = NcclLog()
+        self._run = Run()
+        self._held = ""
+        self._prefixes = Prefixes()
+        self._hosts: set[str] = set()
+        self._following = NcclInfo()
+        self._readers: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], None]], ...] = (
+            (_COLLECTIVE, self._collective),
+            (_START, self._start),
+            (_RANK, self._rank),
+            (_AVERAGE, self._average),
+            (_BOUNDS, self._bounds),
+            (_REDUCED, self._reduce),
+            (_LAST_ERROR, self._last_error),
+        )
+
+    def begin(self, run: Run) -> None:
+        """Keep the run so far, and begin another."""
+        self._flush()
+        info = self._following
+        if self._run.is_begun:
+            if len(self._log.runs) < _MOST_RUNS:
+                self._log.runs.append(self._run)
+            else:
+                self._log.runs[-1].is_overfull = True
+        elif self._run.info.seen:
+            info = self._run.info
+        self._run, self._following = run, NcclInfo()
+        if info.seen or info.version:
+            self._run.info = info
+
+    def end(self) -> NcclLog:
+        """The log."""
+        self._flush()
+        if self._run.is_begun or self._run.info.seen or self._run.failures:
+            self._log.runs.append(self._run)
+        return self._log
+
+    def take(self, line: str) -> None:
+        """Read one line."""
+        if "NCCL " in line:
+            before, nccl = split_nccl(line, self._hosts)
+            if nccl is not None:
+                if nccl.host and len(self._hosts) < _MOST_RANKS:
+                    self._hosts.add(nccl.host)
+                self._info.take(nccl)
+                self._cut(before)
+                if within := ROW_START.search(nccl.text):
+                    self._text(nccl.text[within.start() :])
+                elif nccl.level == "WARN" or "ailure" in nccl.text:
+                    self._failure(nccl.text)
+                return
+        self._text(line)
 
     @property
-    def bus_bandwidth(self) -> float:
-        """The slower one."""
-        return min(self.bus_bandwidths)
+    def _info(self) -> NcclInfo:
+        """Record that NCCL's next statement belongs to: after a run's end it is the next one's, if there is one."""
+        return self._following if self._run.averages else self._run.info
 
-
-@dataclass
-class Run:
-    """Results of one test in a log.
-
-    Attributes:
-        ranks: host and device of each rank that was listed.
-        largest_rank: the highest number of a rank that was listed; None where none was.
-        rows: message sizes, in order.
-        max_bytes: size that the run was to end with; None where its first line is missing.
-        average_bus_bandwidth: as the run reported it at its end, GB/s.
-        out_of_bounds: wrong values of the whole run, and the run's own verdict.
-        broken_rows: rows that end in the middle.
-        has_table: whether the table's head was printed.
-        groups: groups of columns: out of place and in place, or one of them.
-        collective: what the run said that it tests ("all_reduce_perf"); None where it didn't.
-        operations: reductions of its rows ("sum", "none").
-    """
-
-    ranks: list[tuple[str, str]] = field(default_factory=list)
-    largest_rank: int | None = None
-    rows: list[Row] = field(default_factory=list)
-    max_bytes: int | None = None
-    average_bus_bandwidth: float | None = None
-    out_of_bounds: tuple[int, str] | None = None
-    broken_rows: int = 0
-    has_table: bool = False
-    groups: int = 2
-    collective: str | None = None
-    operations: set[str] = field(default_factory=set)
-
-    @property
-    def hosts(self) -> set[str]:
-        """Hosts of the ranks."""
-        return {host for host, _ in self.ranks}
-
-    @property
-    def is_complete(self) -> bool:
-        """True if the log holds the end of the run: every row whole, and the average after the last."""
-        reached = self.max_bytes is None or (bool(self.rows) and self.rows[-1].size_bytes * 2 > self.max_bytes)
-        return bool(self.rows) and not self.broken_rows and self.average_bus_bandwidth is not None and reached
-
-
-@dataclass
-class NcclLog:
-    """A whole log.
-
-    Attributes:
-        runs: the tests in it, in order.
-        networks: networks that NCCL said it uses ("AWS Libfabric", "Socket", ...).
-        providers: libfabric providers that aws-ofi-nccl selected ("efa", "tcp;ofi_rxm", ...).
-        transports: what channels go through ("NET/AWS Libfabric/0", "P2P/MNNVL", ...).
-        nccl_version: version of NCCL, where it was printed.
-        has_info: whether NCCL printed anything about itself.
-    """
-
-    runs: list[Run] = field(default_factory=list)
-    networks: set[str] = field(default_factory=set)
-    providers: set[str] = field(default_factory=set)
-    transports: set[str] = field(default_factory=set)
-    nccl_version: str | None = None
-    has_info: bool = False
-
-
-def parse_nccl_log(text: str) -> NcclLog:
-    """Read a log; whatever isn't known is passed over."""
-    log = NcclLog()
-    run = Run()
-    for raw in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        line = _bare(raw)
-        if "NCCL INFO" in line or "NCCL version" in line:
-            _info(log, line)
-            continue
-        if _begins_another(run, line):
-            log.runs.append(run)
-            run = Run()
-        _take(run, line)
-    if run != Run():
-        log.runs.append(run)
-    return log
-
-
-def _bare(raw: str) -> str:
-    """A line as nccl-tests printed it, without margins."""
-    line = _ANSI.sub("", raw)
-    while (shorter := _PREFIX.sub("", line)) != line:
-        line = shorter
-    return line.strip()
-
-
-def _begins_another(run: Run, line: str) -> bool:
-    """True if a line belongs to the next run: its own first line, devices after results, a second head."""
-    if run == Run():
-        return False
-    if _COLLECTIVE.match(line):
-        return True
-    if _START.match(line):
-        return run != Run(collective=run.collective)
-    ended = bool(run.rows) or run.average_bus_bandwidth is not None
-    return ended and bool(_RANK.match(line) or _COLUMNS.match(line))
-
-
-def _take(run: Run, line: str) -> None:
-    """Read one line into its run."""
-    if collective := _COLLECTIVE.match(line):
-        run.collective = collective.group(1)
-    elif start := _START.match(line):
-        run.max_bytes = int(start.group(2))
-    elif rank := _RANK.match(line):
-        run.ranks.append((rank.group(2), rank.group(3)))
-        run.largest_rank = max(run.largest_rank or 0, int(rank.group(1)))
-    elif columns := _COLUMNS.match(line):
-        # Some versions run one way alone; their heads have one group of columns.
-        run.has_table, run.groups = True, max(1, columns.group(1).count("busbw"))
-    elif average := _AVERAGE.match(line):
-        run.average_bus_bandwidth = _number(average.group(1))
-    elif bounds := _BOUNDS.match(line):
-        run.out_of_bounds = (int(bounds.group(1)), bounds.group(2))
-    elif run.has_table:
-        _row(run, line)
-
-
-def _info(log: NcclLog, line: str) -> None:
-    log.has_info = log.has_info or "NCCL INFO" in line
-    if version := _VERSION.search(line):
-        log.nccl_version = version.group(1)
-    if network := _NETWORK.search(line):
-        log.networks.add(network.group(1).strip())
-    if provider := _PROVIDER.search(line):
-        log.providers.add(provider.group(1))
-    channel = _CHANNEL.search(line) or _OLD_CHANNEL.search(line)
-    if channel:
-        log.transports.add(line[channel.start(3) :].partition(" comm ")[0].strip())
-
-
-def _row(run: Run, line: str) -> None:
-    """A row begins with two whole numbers and a type; then, perhaps, an operation and a root, and the columns."""
-    cells = line.split()
-    if len(cells) < 2 or not cells[0].isdecimal() or not cells[1].isdecimal():  # noqa: PLR2004 - size and count
-        if cells and cells[0].isdecimal():
-            run.broken_rows += 1
-        return
-    figures = cells[3:]
-    operations = set()
-    while figures and not _is_figure(figures[0]):  # redop
-        operations.add(figures[0])
-        figures = figures[1:]
-    groups = run.groups
-    if len(figures) == 4 * groups + 1:  # root
-        figures = figures[1:]
-    if len(figures) != 4 * groups or any(not _is_cell(cell) for cell in figures):
-        run.broken_rows += 1
-        return
-    bandwidths, wrong = [], 0
-    counted = False
-    for group in range(groups):
-        _, _, bus, errors = figures[4 * group : 4 * group + 4]
-        value = _number(bus)
-        if value is None:
-            run.broken_rows += 1
+    def _cut(self, before: str) -> None:
+        """Hold the beginning of a row or line that a line of NCCL's cuts off."""
+        if not before.strip():
             return
-        bandwidths.append(value)
-        if errors.isdecimal():
-            wrong, counted = wrong + int(errors), True
-    run.operations |= operations
-    run.rows.append(Row(int(cells[0]), tuple(bandwidths), wrong if counted else None))
+        part = self._prefixes.strip(before)
+        start = ROW_START.search(before)
+        if self._held and start is None:
+            if not self._held.lstrip().startswith("#") and self._continue(before):
+                return
+            for glued in self._glued(before)[:1]:
+                if is_part(glued):
+                    self._held = glued[-_HELD_CHARACTERS:]
+                    return
+        if start is not None:
+            self._text(before)
+        elif is_part(part):
+            self._flush()
+            self._held = part
+
+    def _glued(self, text: str) -> list[str]:
+        """Ways to put a held beginning and a text together, likeliest first."""
+        stripped = self._prefixes.strip(text)
+        return [self._held + stripped, f"{self._held} {stripped}", self._held + text]
+
+    def _flush(self) -> None:
+        """Give up a held beginning that nothing continued."""
+        if self._held and (start := ROW_START.search(self._held)):
+            self._run.broken_sizes.append(int(start.group(1)))
+        elif self._held.lstrip().startswith("#"):
+            held, self._held = self._held, ""
+            self._whole(held)
+        self._held = ""
+
+    def _text(self, line: str) -> None:
+        """Read a line of nccl-tests, or the rest of one."""
+        if self._held:
+            if not line.strip():
+                return
+            if self._held.lstrip().startswith("#"):
+                held, self._held = self._held, ""
+                self._whole(held + self._prefixes.strip(line))
+                return
+            if self._continue(line):
+                return
+        self._whole(line)
+
+    def _continue(self, line: str) -> bool:
+        """True if a line goes on with the row that is held."""
+        glued = self._glued(line)
+        if "#" not in line and ROW_START.search(line) is None:
+            cells = line.split()
+            glued += [f"{self._held} {' '.join(cells[at:])}" for at in range(1, min(len(cells), 12))]
+        for wants_consistency in (True, False):
+            for text in glued:
+                row = parse_row(text, self._run.layout)
+                starts = ROW_START.findall(text)
+                if row is not None and len(starts) == 1 and (row.is_consistent or not wants_consistency):
+                    self._held = ""
+                    self._row(row)
+                    return True
+        for text in glued[:3]:
+            if is_part(text) and ROW_START.search(line) is None:
+                self._held = text[-_HELD_CHARACTERS:]
+                return True
+        return False
+
+    def _whole(self, line: str) -> None:
+        """Read a line that nothing is held of."""
+        start = ROW_START.search(line)
+        if start is not None:
+            self._table_row(line[start.start() :])
+            return
+        if "#" in line or "Rank" in line or "nThread" in line or ":" in line or "algbw" in line:
+            self._head(line)
+
+    def _table_row(self, text: str) -> None:
+        self._flush()
+        row = parse_row(text, self._run.layout)
+        if row is None or not row.is_consistent:
+            for other in self._prefixes.without(text[:_HELD_CHARACTERS]):
+                found = parse_row(other, self._run.layout)
+                if found is not None and found.is_consistent:
+                    row = found
+                    break
+        if row is None:
+            self._held = text[:_HELD_CHARACTERS]
+            return
+        self._row(row)
+
+    def _row(self, row: Row) -> None:
+        run = self._run
+        run.goes_on_after_end = run.goes_on_after_end or bool(run.averages)
+        if len(run.rows) < _MOST_ROWS:
+            run.rows.append(row)
+        else:
+            run.is_overfull = True
+
+    def _head(self, line: str) -> None:
+        """Read a line around the table."""
+        self._prefixes.learn(line)
+        if (layout := layout_of(line)) is not None:
+            if self._run.rows or self._run.averages:
+                self.begin(Run())
+            self._run.has_table, self._run.layout = True, layout
+            return
+        for pattern, read in self._readers:
+            if (found := pattern.search(line)) is not None:
+                read(found)
+                return
+        self._failure(line)
+
+    def _collective(self, found: re.Match[str]) -> None:
+        if self._run.is_begun:
+            self.begin(Run())
+        self._run.collective = found.group(1)
+
+    def _bounds(self, found: re.Match[str]) -> None:
+        count, verdict = self._run.out_of_bounds or (0, "OK")
+        failed = "FAILED" in {verdict, found.group(2)}
+        self._run.out_of_bounds = (count + int(found.group(1)), "FAILED" if failed else "OK")
+
+    def _last_error(self, found: re.Match[str]) -> None:
+        self._run.last_error = found.group(1).strip()
+
+    def _start(self, start: re.Match[str]) -> None:
+        run = self._run
+        if run.ranks or run.rows or run.has_table or run.averages:
+            self.begin(Run())
+            run = self._run
+        run.starts += 1
+        run.min_bytes, run.max_bytes = int(start.group(3)), int(start.group(4))
+        if start.group(5) is not None:
+            run.step, run.step_is_factor = int(start.group(5)), start.group(6) == "factor"
+        if validation := _VALIDATION.search(start.string, start.end()):
+            run.validation = int(validation.group(1))
+
+    def _rank(self, rank: re.Match[str]) -> None:
+        if self._run.rows or self._run.averages:
+            self.begin(Run())
+        if len(self._run.ranks) >= _MOST_RANKS:
+            self._run.is_overfull = True
+            return
+        number, group, _, host, device = rank.groups()
+        if len(self._hosts) < _MOST_RANKS:
+            self._hosts.add(host)
+        self._run.ranks.append(Rank(int(number), int(group or 0), host, int(device)))
+
+    def _average(self, average: re.Match[str]) -> None:
+        try:
+            value = float(average.group(1))
+        except ValueError:
+            return
+        self._flush()
+        self._run.averages += 1
+        self._run.average_bus_bandwidth = value
+        if average.group(2) is not None and self._run.own_verdict != "FAILED":
+            self._run.own_verdict = average.group(2)
+
+    def _reduce(self, found: re.Match[str]) -> None:
+        run, max_bytes = self._run, int(found.group(1))
+        run.max_bytes = min(run.max_bytes or max_bytes, max_bytes)
+        run.min_bytes = min(run.min_bytes or max_bytes, max_bytes)
+
+    def _failure(self, line: str) -> None:
+        """Keep a line that reports that a process failed, once a run has begun."""
+        if not self._run.is_begun or len(self._run.failures) >= _MOST_FAILURES:
+            return
+        if any(pattern.search(line[:_FAILURE_CHARACTERS]) for pattern in _FAILURES):
+            text = self._prefixes.strip(line).strip()[:_TEXT]
+            if text not in self._run.failures:
+                self._run.failures.append(text)
 
 
-def _is_figure(cell: str) -> bool:
-    return _number(cell) is not None
-
-
-def _is_cell(cell: str) -> bool:
-    return cell == "N/A" or _is_figure(cell)
-
-
-def _number(text: str) -> float | None:
-    """A number as printf writes it; `nan` and `inf` are numbers, too, and judged later."""
-    try:
-        return float(text)
-    except ValueError:
-        return None
+_MOST_FAILURES: Final = 4
+_FAILURE_CHARACTERS: Final = 2000

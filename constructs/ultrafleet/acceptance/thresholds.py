@@ -1,11 +1,35 @@
-"""Bus bandwidth that an all-reduce has to reach. Standard library only."""
+"""Bus bandwidth that an all-reduce has to reach, and what a type can't carry. Standard library only."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-PATHS = ("nvlink", "efa")
-"""NVLink: between all nodes of an UltraServer. EFA: between nodes, with NVLink between them switched off. Each has its
-own threshold: NVLink's bandwidth hides that EFA is gone, and EFA's floor says nothing about NVLink."""
+from ultrafleet.acceptance.type_table import FLOORS, NODE_TYPES
+
+PATHS = ("nvlink", "efa", "node")
+"""NVLink: between all nodes of an UltraServer. EFA: between nodes, with NVLink between them switched off. Node: between
+the accelerators of one node. Each has its own threshold: NVLink's bandwidth hides that EFA is gone, and EFA's floor
+says nothing about NVLink."""
+
+
+@dataclass(frozen=True)
+class NodeType:
+    """Facts of an instance type that the verdict needs, copied from the catalog into `type_table.py`.
+
+    Attributes:
+        name: instance type.
+        accelerators: accelerators of a node.
+        efa_gbs: what its EFA carries in one direction, GB/s; None where no source states it.
+        efa_interfaces: the smallest number of EFA interfaces that is documented; None where none is.
+        multi_node_nvlink: True if it is sold in UltraServers, whose NVLink spans nodes.
+        has_nvlink: True if NVLink connects its accelerators.
+    """
+
+    name: str
+    accelerators: int | None = None
+    efa_gbs: float | None = None
+    efa_interfaces: int | None = None
+    multi_node_nvlink: bool = False
+    has_nvlink: bool = False
 
 
 @dataclass(frozen=True)
@@ -13,32 +37,38 @@ class Threshold:
     """A floor.
 
     Attributes:
-        bus_bandwidth_gbs: bus bandwidth of an all-reduce at the largest size, GB/s.
+        bus_bandwidth_gbs: bus bandwidth of an all-reduce at the largest size, GB/s. None: no source states one, and
+            only completeness, correctness and transport are judged.
         min_largest_bytes: size that the run has to reach: bandwidth at small sizes is latency.
         source: where the floor is known from.
         confidence: how well it is known, as the catalog says it: this package runs on nodes, without the catalog.
-        impossible_above_gbs: what the path can't carry, GB/s: more of it went through something else. None: not known.
+        node: facts of the instance type; None: the caller named none.
+        impossible_above_gbs: what the path can't carry, GB/s, where it doesn't depend on the run. None: not known.
     """
 
-    bus_bandwidth_gbs: float
+    bus_bandwidth_gbs: float | None
     min_largest_bytes: int
     source: str
     confidence: Literal["high", "medium", "low"] = "high"
+    node: NodeType | None = None
     impossible_above_gbs: float | None = None
 
 
 _LARGEST = 1 << 30
 """Rows of published logs stop growing between 1 and 8 GiB; a run that ends below 1 GiB is refused (our choice)."""
-
-THRESHOLDS = {
-    ("p6e-gb200", "nvlink"): Threshold(500.0, _LARGEST, "floor published for GB200 NVL72, 770 to 840 GB/s are typical"),
-    # A node has 1,600 Gbit/s of EFA, which are 200 GB/s; trees on two nodes can show up to twice that (NCCL #209).
-    ("p6e-gb200", "efa"): Threshold(40.0, _LARGEST, "floor published for P6e-GB200", impossible_above_gbs=400.0),
-}
+_TOLERANCE = 1.02
+"""Figures have three digits; a limit is exceeded from 2 % on (our choice)."""
 
 
 class UnknownThresholdError(ValueError):
     """No source states what a type has to reach; the message says what to pass."""
+
+
+def node_type(instance_type: str | None) -> NodeType | None:
+    """Facts of an instance type; None where no type is named. A type that the table lacks has its name alone."""
+    if instance_type is None:
+        return None
+    return NodeType(instance_type, *NODE_TYPES.get(instance_type, ()))
 
 
 def threshold(instance_type: str | None, path: str, *, min_bus_bandwidth_gbs: float | None = None) -> Threshold:
@@ -46,25 +76,49 @@ def threshold(instance_type: str | None, path: str, *, min_bus_bandwidth_gbs: fl
 
     Args:
         instance_type: such as `p6e-gb200.36xlarge`.
-        path: "nvlink" or "efa".
+        path: "nvlink", "efa" or "node".
         min_bus_bandwidth_gbs: a floor of your own, GB/s. Default: the published one.
 
     Raises:
-        UnknownThresholdError: no source publishes one, and none was passed.
+        UnknownThresholdError: no source publishes one, and none was passed. A node's own accelerators are judged
+            without a floor then.
         ValueError: another path, or a floor that isn't positive.
     """
     if path not in PATHS:
         raise ValueError(f"path is {path!r}, expected one of {', '.join(PATHS)}: choose one")
+    node = node_type(instance_type)
     if min_bus_bandwidth_gbs is not None:
         if not 0 < min_bus_bandwidth_gbs < float("inf"):
             raise ValueError(f"min_bus_bandwidth_gbs is {min_bus_bandwidth_gbs}, expected GB/s above 0: pass another")
-        return Threshold(min_bus_bandwidth_gbs, _LARGEST, "caller")
-    family = (instance_type or "").split(".", maxsplit=1)[0]
-    found = THRESHOLDS.get((family, path))
-    if found is None:
-        known = ", ".join(sorted({f"{name} over {by}" for name, by in THRESHOLDS}))
-        raise UnknownThresholdError(
-            f"no floor is published for {instance_type or 'an unnamed type'} over {path}, expected one of {known}: "
-            "pass --min-bus-bandwidth-gbs"
-        )
-    return found
+        return Threshold(min_bus_bandwidth_gbs, _LARGEST, "caller", node=node)
+    found = FLOORS.get((instance_type or "", path))
+    if found is not None:
+        gbs, source, confidence = found
+        return Threshold(gbs, _LARGEST, source, confidence, node)
+    if path == "node":
+        return Threshold(None, _LARGEST, "no source states one", "low", node)
+    known = ", ".join(sorted(f"{name} over {by}" for name, by in FLOORS if by != "node"))
+    raise UnknownThresholdError(
+        f"no floor is published for {instance_type or 'an unnamed type'} over {path}, expected one of {known}: "
+        "pass --min-bus-bandwidth-gbs"
+    )
+
+
+def efa_limit_gbs(node: NodeType | None, *, nodes: int | None, ranks: int | None) -> float | None:
+    """Bus bandwidth that no all-reduce over EFA can exceed, GB/s; None where EFA's bandwidth is unknown.
+
+    Each node sends at least 2(N-1)/N of the message to the others, whatever the algorithm, so that the algorithm's
+    bandwidth is at most N/(2(N-1)) of what its EFA carries, and the bus bandwidth 2(n-1)/n times that. On two nodes it
+    is nearly twice the line rate, as trees show it (NCCL issue 209).
+
+    Args:
+        node: facts of the type. None: those of the type with the fastest EFA.
+        nodes: nodes of the run. Default: two, with which the limit is highest.
+        ranks: ranks of the run. Default: many, with which the limit is highest.
+    """
+    rate = node.efa_gbs if node is not None else max(gbs for _, gbs, *_ in NODE_TYPES.values() if gbs is not None)
+    if rate is None:
+        return None
+    nodes = max(nodes or 2, 2)
+    part = (ranks - 1) / ranks if ranks is not None and ranks > 1 else 1.0
+    return rate * nodes / (nodes - 1) * part * _TOLERANCE
