@@ -237,7 +237,7 @@ def _findings(
             "NeuronLink carried it, set NEURON_RT_ULTRASERVER_MODE=4 on every node",
         )
     # Written so that nan fails.
-    if not floor.bus_bandwidth_gbs <= last.bus_bandwidth < math.inf:
+    if not (floor.bus_bandwidth_gbs or 0) <= last.bus_bandwidth < math.inf:
         yield AcceptanceFinding(
             "bandwidth",
             f"the bus bandwidth is {last.bus_bandwidth} GB/s at {last.size_bytes} bytes, expected "
