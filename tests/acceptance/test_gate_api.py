@@ -223,8 +223,11 @@ def test_objects_that_are_not_the_gate_s_release_nothing(site: Site) -> None:
     result = {"run": "mine", "nodes": {"node-000": {"passed": True}}, "rack": {"passed": True}}
     written = {"metadata": {"name": "result-mine", "labels": labels}, "data": {"result.json": json.dumps(result)}}
     site.cluster.add(CONFIG_MAPS, written)
+    site.cluster.add(JOBS, {"metadata": {"name": "mine"}})
     site.look(1)
     assert len(site.tainted()) == 3
+    assert "mine" in site.cluster.objects[JOBS]
+    assert "result-mine" in site.cluster.objects[CONFIG_MAPS]
 
 
 def test_a_node_that_a_person_marks_is_tested_again_or_released(site: Site) -> None:

@@ -215,9 +215,10 @@ class Gate:
             case FreeDomain():
                 self._delete("ComputeDomain", action.run)
             case Delete():
+                # The result first: once the objects are gone, nothing leads to it.
+                self._delete_path(f"api/v1/namespaces/{self._api.namespace}/configmaps/{result_name(action.run)}")
                 for kind in _KINDS:
                     self._delete(kind, action.run)
-                self._delete_path(f"api/v1/namespaces/{self._api.namespace}/configmaps/{result_name(action.run)}")
                 self._log({"event": "run-deleted", "run": action.run, "why": action.why})
 
     def _start(self, action: Start) -> None:
@@ -273,6 +274,7 @@ class Gate:
         for node_group, (count, usd) in sorted(held.items()):
             cost = {} if usd is None else {"usdPerHour": usd}
             self._log({"event": "held", "nodeGroup": node_group, "heldNodes": count, **cost})
-        unproven = sum(not node.released and node.standing not in OUT_OF_ACTION for node in state.nodes)
+        nodes = [node for node in state.nodes if node.pool in state.pools]
+        unproven = sum(not node.released and node.standing not in OUT_OF_ACTION for node in nodes)
         total = sum(count for count, _ in held.values())
-        self._log({"event": "looked", "heldNodes": total, "unprovenNodes": unproven, "nodes": len(state.nodes)})
+        self._log({"event": "looked", "heldNodes": total, "unprovenNodes": unproven, "nodes": len(nodes)})

@@ -86,14 +86,14 @@ def _is_ours(taint: Mapping[str, Any]) -> bool:
 
 
 def read_runs(objects: Iterable[Manifest], results: Iterable[Manifest]) -> list[Run]:
-    """Runs, from their objects and their results.
+    """Runs, from their objects and their results; a result of something else is nobody's.
 
     Args:
         objects: TrainJobs, TrainingRuntimes and ComputeDomains with the label of a run.
         results: ConfigMaps with it.
     """
     texts = {item["metadata"]["labels"][RUN_LABEL]: item for item in results}
-    groups: dict[str, list[Manifest]] = {name: [] for name in texts}
+    groups: dict[str, list[Manifest]] = {}
     for item in objects:
         groups.setdefault(item["metadata"]["labels"][RUN_LABEL], []).append(item)
     return [_run(name, found, texts.get(name)) for name, found in sorted(groups.items())]

@@ -86,7 +86,7 @@ def gate_manifests(
     return [
         kubernetes_object("v1", "ServiceAccount", _NAME, namespace=ACCEPTANCE_NAMESPACE),
         *_rights(),
-        *_bounds(),
+        *_bounds(sorted(pool.pool_name for pool in pools)),
         kubernetes_object(
             "v1",
             "ConfigMap",
@@ -173,10 +173,12 @@ def _binding(kind: str, role: str, namespace: str | None) -> Manifest:
     )
 
 
-def _bounds() -> list[Manifest]:
-    """Bounds that RBAC can't set: on nodes of pools, the one taint and the annotations about acceptance."""
+def _bounds(pools: Sequence[str]) -> list[Manifest]:
+    """Bounds that RBAC can't set: on nodes of tested pools, the one taint and the annotations about acceptance."""
+    pool = f"oldObject.metadata.labels['{POOL_LABEL}']"
     policy_rules = {
-        "nodes of other than pools": f"has(oldObject.metadata.labels) && '{POOL_LABEL}' in oldObject.metadata.labels",
+        "nodes of other pools": f"has(oldObject.metadata.labels) && '{POOL_LABEL}' in oldObject.metadata.labels && "
+        f"{pool} in {json.dumps(list(pools))}",
         "labels": "object.metadata.labels == oldObject.metadata.labels",
         "another taint": f"{_taints('object')} == {_taints('oldObject')}",
         "whether pods may be placed": "object.spec.?unschedulable.orValue(false) == "
