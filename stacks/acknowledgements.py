@@ -41,7 +41,10 @@ def acknowledge(stage: FleetStage, environment: Environment) -> None:
     _acknowledge_cluster(stage, environment)
     _acknowledge_schedule(stage, environment)
     if stage.kubernetes is not None:
-        _acknowledge_kubernetes(stage.kubernetes, environment)
+        if environment.kubernetes.delivery == "kubectl":
+            _acknowledge_kubectl_provider(stage.kubernetes)
+        if environment.models:
+            _acknowledge_load_balancer_controller(stage.kubernetes, environment)
     for team in stage.teams:
         _acknowledge_team(team)
     for model in stage.models:
@@ -117,7 +120,7 @@ def _acknowledge_schedule(stage: FleetStage, environment: Environment) -> None:
     )
 
 
-def _acknowledge_kubernetes(kubernetes: KubernetesStack, environment: Environment) -> None:
+def _acknowledge_kubectl_provider(kubernetes: KubernetesStack) -> None:
     provider = "CDK's kubectl provider; its roles are the CDK's"
     handler = "KubectlProviderHandler"
     _on(
@@ -135,18 +138,20 @@ def _acknowledge_kubernetes(kubernetes: KubernetesStack, environment: Environmen
             f"{_NIST}LambdaDLQ": "CDK's kubectl provider takes none; a failed call fails the deployment",
         },
     )
-    if environment.models:
-        elb = f"arn:aws:elasticloadbalancing:{environment.region}:{environment.account}"
-        _on(
-            kubernetes,
-            {
-                "AwsSolutions-IAM5[Resource::*]": "describing load balancers knows no resources",
-                **{
-                    f"AwsSolutions-IAM5[Resource::{elb}:{kind}]": "limited to the cluster by tags, see the conditions"
-                    for kind in ("listener/net/*", "loadbalancer/net/*", "targetgroup/*")
-                },
+
+
+def _acknowledge_load_balancer_controller(kubernetes: KubernetesStack, environment: Environment) -> None:
+    elb = f"arn:aws:elasticloadbalancing:{environment.region}:{environment.account}"
+    _on(
+        kubernetes,
+        {
+            "AwsSolutions-IAM5[Resource::*]": "describing load balancers knows no resources",
+            **{
+                f"AwsSolutions-IAM5[Resource::{elb}:{kind}]": "limited to the cluster by tags, see the conditions"
+                for kind in ("listener/net/*", "loadbalancer/net/*", "targetgroup/*")
             },
-        )
+        },
+    )
 
 
 def _acknowledge_team(team: TeamStack) -> None:

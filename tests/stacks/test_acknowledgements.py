@@ -12,6 +12,8 @@ from aws_cdk import aws_s3 as s3
 from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 from constructs import IConstruct
 
+from helpers.environment_changes import Change, Content
+from helpers.workload_edits import argo_cd
 from stacks import acknowledgements
 from stacks.fleet_stage import FleetStage
 from ultrafleet.environment import load_environment
@@ -25,14 +27,10 @@ OPTIONS: dict[str, Any] = {
 Rules = set[tuple[str, str]]
 
 
-def everything_asked_for(tmp_path: Path) -> Path:
-    """The training environment with what the shipped ones leave out, and without what they have."""
-    content = yaml.safe_load((ENVIRONMENTS / "training.yaml").read_text())
+def every_option(content: Content) -> None:
+    """What the shipped environments leave out, without what they have."""
     content["cluster"] = {**content.get("cluster", {}), **OPTIONS}
     content["network"]["flow_logs"] = False
-    path = tmp_path / "training.yaml"
-    path.write_text(yaml.safe_dump(content))
-    return path
 
 
 def found(scope: IConstruct) -> Iterator[tuple[str, str]]:
@@ -59,7 +57,7 @@ def compared(path: Path, context: dict[str, Any], monkeypatch: pytest.MonkeyPatc
     )
     acknowledgements.acknowledge(stage, environment)
     findings = set(found(stage))
-    assert findings
+    assert {rule.partition("-")[0] for rule, _ in findings} == {"AwsSolutions", "NIST.800.53.R5"}
 
     def about(reason: tuple[str, str], finding: tuple[str, str]) -> bool:
         return reason[0] == finding[0] and f"{finding[1]}/".startswith(f"{reason[1]}/")
@@ -71,11 +69,18 @@ def compared(path: Path, context: dict[str, Any], monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*NAMES, "everything"])
+@pytest.mark.parametrize(
+    ("name", "edit"),
+    [*((name, None) for name in NAMES), ("training", every_option), ("inference", argo_cd)],
+)
 def test_what_is_found_is_acknowledged_and_nothing_else(
-    name: str, tmp_path: Path, cdk_context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    name: str, edit: Change | None, tmp_path: Path, cdk_context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = everything_asked_for(tmp_path) if name == "everything" else ENVIRONMENTS / f"{name}.yaml"
+    content = yaml.safe_load((ENVIRONMENTS / f"{name}.yaml").read_text())
+    if edit is not None:
+        edit(content)
+    path = tmp_path / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(content))
     assert compared(path, cdk_context, monkeypatch) == (set(), set())
 
 

@@ -33,8 +33,8 @@ of which the library needs none. Neither calls a service. Before the templates i
 find them, it fails: a scanner that reads nothing finds nothing.
 
 Acknowledgements are no part of the templates: a reviewer of a template reads what is deployed.
-`tests/stacks/test_acknowledgements.py` holds cdk-nag's to its findings, warnings included, in the shipped environments
-and in one with every option.
+`tests/stacks/test_acknowledgements.py` holds cdk-nag's to its findings, warnings included, in the shipped environments,
+in one with every option, and in one that Argo CD delivers to.
 
 cloudsplaining knows what AWS's own managed policies allow from an account, and no template has that; which of them are
 attached is in the first table below. What each role here may do is asked strictly: reading data and secrets, giving
