@@ -66,7 +66,15 @@ def actions(
 ) -> list[Action]:
     facts = PoolFacts(node_group_sizes={GROUP: size}, nodes_per_group=size, usd_per_node_hour=42.28)
     return decide(
-        GateState(now=START + minutes * MINUTE, installed=0, pools={"rack-a": facts}, nodes=nodes, runs=runs, **changed)
+        GateState(
+            now=START + minutes * MINUTE,
+            installed=0,
+            pools={"rack-a": facts},
+            nodes=nodes,
+            runs=runs,
+            run_minutes=60,
+            **changed,
+        )
     )
 
 

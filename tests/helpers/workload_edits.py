@@ -30,7 +30,7 @@ ACCEPTANCE_FIELDS: Content = {
     "image": "registry.example/nccl-tests:2",
     "floors_gbs": {"b300": {"efa": 350.0}, "rack-a": {"nvlink": 700.0}},
     "wait_minutes": 30,
-    "run_minutes": 90,
+    "run_minutes": 120,
     "gate_image": "registry.example/python:3.13",
 }
 ARGO_CD_FIELDS: Content = {

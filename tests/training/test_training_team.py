@@ -304,7 +304,7 @@ class TestPoolAcceptance:
             self.accept(stack, delivery, pools=pools, floors_gbs=floors, usd_per_node_hour={"rack-a": 42.28})
         )
         assert set(found) == {"settings", "pool.rack-a", "pool.b300"}
-        assert found["settings"] == {"waitMinutes": 15, "runMinutes": 60, "keepHours": 24}
+        assert found["settings"] == {"waitMinutes": 15, "runMinutes": 90, "keepHours": 24}
         assert found["pool.rack-a"]["nodesPerGroup"] == 18
         assert found["pool.rack-a"]["usdPerNodeHour"] == 42.28
         assert found["pool.b300"]["usdPerNodeHour"] is None

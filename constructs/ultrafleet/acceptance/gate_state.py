@@ -198,7 +198,7 @@ class GateState:
     nodes: Sequence[GateNode] = ()
     runs: Sequence[Run] = ()
     wait_minutes: float = 15
-    run_minutes: float = 60
+    run_minutes: float = 90
     keep_hours: float = 24
 
 

@@ -12,6 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ultrafleet.cli._block_starts import show_block_starts
 from ultrafleet.cli._cdk import run_cdk
 from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import load_environments
@@ -34,6 +35,12 @@ def rehearse(
     scenario: Annotated[
         list[str] | None, typer.Option(help="planned, extended, mid-block or eks; may be repeated. Default: all")
     ] = None,
+    acceptance: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="instead: N block starts with planted faults, with the acceptance gate and without"
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
 ) -> None:
     """Run scenarios of the environment on an embedded AWS until its last block ends.
@@ -41,6 +48,9 @@ def rehearse(
     No call leaves this process. Exit 1 when EC2 reclaimed a node of a pool that the schedule should have emptied.
     """
     (loaded,) = load_environments(environments, only=environment)
+    if acceptance is not None:
+        show_block_starts(loaded, acceptance, as_json=as_json)
+        return
     if not any(pool.capacity_blocks for pool in loaded.pools):
         raise FleetError(
             path=environment,

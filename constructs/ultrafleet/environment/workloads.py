@@ -35,7 +35,7 @@ class AcceptanceSettings(Settings):
     wait_minutes: int | None = Field(default=None, ge=1, le=1440)
     """How long after the first node of a block the others are waited for. Default: 15."""
     run_minutes: int | None = Field(default=None, ge=1, le=1440)
-    """How long a run may take; without a result by then it has hung. Default: 60."""
+    """How long a run may take; without a result by then it has hung. Default: 90."""
     gate_image: str | None = None
     """Image with Python for the gate. Default: Docker's official one in Amazon ECR Public."""
 

@@ -40,7 +40,7 @@ class GateSettings:
     """
 
     wait_minutes: int = 15
-    run_minutes: int = 60
+    run_minutes: int = 90
     keep_hours: int = 24
     image: str = GATE_IMAGE
 
