@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from helpers.rehearsal_site import Content, DeployedEnvironment, deployed, pool_of, site
 from ultrafleet.cli import app
-from ultrafleet.cli.live_account import PERMISSIONS, RETAINED_PERMISSIONS
+from ultrafleet.cli.live_account import PREFLIGHT_PERMISSIONS, RETAINED_PERMISSIONS
 from ultrafleet.environment.digest import DIGEST_FILE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -220,15 +220,16 @@ def test_the_help_and_the_page_list_every_permission() -> None:
     told = CliRunner().invoke(app, ["preflight", "--help"], env={"COLUMNS": "200"}).output
     page = (ROOT / "docs" / "preflight.md").read_text()
     policy = json.loads(page.split("```json\n")[1].split("```")[0])
-    assert policy["Statement"][0]["Action"] == list(PERMISSIONS)
-    for permission in PERMISSIONS:
+    actions = [permission.action for permission in PREFLIGHT_PERMISSIONS]
+    assert policy["Statement"][0]["Action"] == actions
+    for permission in actions:
         assert permission in " ".join(told.split())
 
 
 def test_the_help_of_retained_lists_every_permission() -> None:
     told = CliRunner().invoke(app, ["retained", "--help"], env={"COLUMNS": "200"}).output
     for permission in RETAINED_PERMISSIONS:
-        assert permission in " ".join(told.split())
+        assert permission.action in " ".join(told.split())
 
 
 def test_make_says_what_a_real_account_goes_on_billing() -> None:
@@ -257,4 +258,4 @@ def test_every_call_has_its_permission() -> None:
     source = (ROOT / "constructs" / "ultrafleet" / "cli" / "live_account.py").read_text()
     called = set(re.findall(r'[ (.]"?((?:describe|list|get)_[a-z_]+)"?[(,]', source)) - {"get_paginator"}
     named = {"".join(part.title() for part in name.split("_")) for name in called}
-    assert named == {permission.partition(":")[2] for permission in (*PERMISSIONS, *RETAINED_PERMISSIONS)}
+    assert named == {item.action.partition(":")[2] for item in (*PREFLIGHT_PERMISSIONS, *RETAINED_PERMISSIONS)}

@@ -181,6 +181,28 @@ def al2023_ami_type(*, architecture: str | None, accelerator: str | None) -> Ami
     return None
 
 
+def ami_release_parameter(ami_type: AmiType, kubernetes_version: str) -> str:
+    """Public parameter of Systems Manager that holds the newest release of an Amazon Linux 2023 image.
+
+    Args:
+        ami_type: the AMI type.
+        kubernetes_version: version of the cluster.
+    """
+    (variant,) = ami_type.accelerators or ("standard",)
+    pattern: str = _FACTS.text("eks/ami-parameter").value
+    return pattern.format(version=kubernetes_version, architecture=ami_type.architecture, variant=variant)
+
+
+AMI_PARAMETERS: Final = _FACTS.text("eks/ami-parameter").value.partition("{")[0]
+"""Beginning of the names of those parameters."""
+SERVICE_LINKED_ROLES: Final = tuple(
+    _FACTS.text(f"eks/service-linked-role/{name}").value for name in _names("eks/service-linked-role/")
+)
+"""Roles that EKS and EC2 Auto Scaling act with, as `SERVICE/NAME`."""
+UNSUPPORTED_CONTROL_PLANE_ZONE: Final = _FACTS.text("eks/unsupported-control-plane-zone").value
+"""Id of a zone in which EKS takes no subnet of a control plane."""
+
+
 class AddonName(StrEnum):
     """EKS managed add-on, as EKS spells it; `ADDON_NAMES` has those of the catalog that the library doesn't install."""
 

@@ -1,6 +1,7 @@
 """Quotas and limits of CloudFormation, EC2, VPC, Auto Scaling and EKS, from `data/limits.json`."""
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any, Final
 
 from ultrafleet.catalog.fact_file import Facts
@@ -26,6 +27,8 @@ NODE_GROUPS_PER_CLUSTER: Final = _FACTS.integer("limit/eks/node-groups-per-clust
 """Managed node groups of a cluster, by default."""
 NODE_GROUPS_PER_CLUSTER_MAXIMUM: Final = _FACTS.integer("limit/eks/node-groups-per-cluster-maximum")
 """Managed node groups of a cluster, whatever the quota."""
+NODE_GROUPS_QUOTA_CODE: Final = _FACTS.text("limit/eks/node-groups-per-cluster/quota-code")
+"""Code of the quota of managed node groups of a cluster, in Service Quotas."""
 TAINTS_PER_NODE_GROUP: Final = _FACTS.integer("limit/eks/taints-per-node-group")
 """Taints of a managed node group."""
 LABEL_CHARACTERS: Final = _FACTS.integer("limit/eks/label-characters")
@@ -122,3 +125,14 @@ def table(prefix: str) -> dict[str, int]:
     """
     start = f"{prefix}/"
     return {fact_id.removeprefix(start): item.value for fact_id, item in facts() if fact_id.startswith(start)}
+
+
+def on_demand_quota_code(family: str) -> Fact[str] | None:
+    """Code of the quota of running on-demand vCPUs, in Service Quotas; None where no source states one for the family.
+
+    Args:
+        family: of an instance type, such as `p5` or `trn2`.
+    """
+    letters = "".join(takewhile(str.isalpha, family))
+    fact_id = f"limit/ec2/on-demand-vcpus/{letters}/quota-code"
+    return _FACTS.text(fact_id) if any(known == fact_id for known, _ in _FACTS.items()) else None

@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 from ultrafleet.cli._refusal import UNUSABLE_INPUT, refuse
 from ultrafleet.cli.acceptance import acceptance
 from ultrafleet.cli.check import check
+from ultrafleet.cli.doctor import doctor
 from ultrafleet.cli.facts import facts
 from ultrafleet.cli.job import job
 from ultrafleet.cli.layout import layout
@@ -28,8 +29,8 @@ from ultrafleet.errors import FleetError
 app = typer.Typer(
     name="ultrafleet",
     help="Plan, review, rehearse and operate EC2 UltraServer fleets on EKS.\n\n"
-    "It reads environment files, cloud assemblies and CloudFormation templates; `preflight` and `retained` alone call "
-    "AWS.",
+    "It reads environment files, cloud assemblies and CloudFormation templates; `preflight`, `doctor` and `retained` "
+    "alone call AWS.",
     epilog="Example: ultrafleet review main HEAD --path tests/golden\n\n"
     "Completion: ultrafleet --install-completion\n\n"
     "Exit codes: 0 no finding, 1 findings, 2 unusable input.",
@@ -47,6 +48,7 @@ app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet stacks training")
 app.command(rich_help_panel=_REVIEW, epilog="Example: ultrafleet check cdk.out")(check)
 app.command(rich_help_panel=_REVIEW, epilog="Example: ultrafleet review main HEAD --path tests/golden")(review)
 app.command(rich_help_panel=_REVIEW, epilog="Example: ultrafleet preflight training")(preflight)
+app.command(rich_help_panel=_REVIEW, epilog="Example: ultrafleet doctor training")(doctor)
 app.command(rich_help_panel=_REHEARSE, epilog="Example: ultrafleet rehearse training")(rehearse)
 app.add_typer(local, name="local", rich_help_panel=_REHEARSE, epilog="Example: ultrafleet local deploy dev")
 app.add_typer(job, name="job", rich_help_panel=_OPERATE)

@@ -1,4 +1,4 @@
-"""Live account of an environment, read with boto3: the only module of the command that calls AWS."""
+"""Live account of an environment, read with boto3, for `preflight` and `retained`."""
 
 import json
 from collections import defaultdict
@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from ultrafleet.cli.aws_session import session
+from ultrafleet.doctor import Permission
 from ultrafleet.environment import Environment
 from ultrafleet.errors import FleetError
 from ultrafleet.preflight import (
@@ -18,26 +20,29 @@ from ultrafleet.preflight import (
 )
 from ultrafleet.templates.assembly import AssemblyStack
 
-PERMISSIONS: Final = (
-    "autoscaling:DescribeScheduledActions",
-    "cloudformation:DescribeStacks",
-    "cloudformation:GetTemplate",
-    "ec2:DescribeCapacityReservations",
-    "ec2:DescribeInstances",
-    "ec2:DescribeLaunchTemplates",
-    "eks:DescribeCluster",
-    "eks:DescribeNodegroup",
-    "eks:ListNodegroups",
-    "sts:GetCallerIdentity",
+_STACKS: Final = ("arn:{partition}:cloudformation:{region}:{account}:stack/{name}-*/*",)
+_CLUSTER: Final = ("arn:{partition}:eks:{region}:{account}:cluster/{name}",)
+_NODE_GROUPS: Final = ("arn:{partition}:eks:{region}:{account}:nodegroup/{name}/*/*",)
+PREFLIGHT_PERMISSIONS: Final = (
+    Permission(action="autoscaling:DescribeScheduledActions"),
+    Permission(action="cloudformation:DescribeStacks"),
+    Permission(action="cloudformation:GetTemplate", resources=_STACKS),
+    Permission(action="ec2:DescribeCapacityReservations"),
+    Permission(action="ec2:DescribeInstances"),
+    Permission(action="ec2:DescribeLaunchTemplates"),
+    Permission(action="eks:DescribeCluster", resources=_CLUSTER),
+    Permission(action="eks:DescribeNodegroup", resources=_NODE_GROUPS),
+    Permission(action="eks:ListNodegroups", resources=_CLUSTER),
+    Permission(action="sts:GetCallerIdentity"),
 )
-"""IAM actions that the calls of preflight need."""
+"""IAM permissions that the calls of preflight need."""
 RETAINED_PERMISSIONS: Final = (
-    "cloudformation:DescribeStacks",
-    "cloudformation:GetTemplate",
-    "cloudformation:ListStackResources",
-    "sts:GetCallerIdentity",
+    Permission(action="cloudformation:DescribeStacks"),
+    Permission(action="cloudformation:GetTemplate", resources=_STACKS),
+    Permission(action="cloudformation:ListStackResources", resources=_STACKS),
+    Permission(action="sts:GetCallerIdentity"),
 )
-"""IAM actions that the calls of `retained` need."""
+"""IAM permissions that the calls of `retained` need."""
 _UNDER_REVIEW: Final = "REVIEW_IN_PROGRESS"
 _NAMES_IN_A_FILTER: Final = 200
 """Values that a filter of EC2 takes (EC2 API reference, Filter, high)."""
@@ -54,15 +59,7 @@ class AccountReader:
     """
 
     def __init__(self, environment: Environment) -> None:
-        try:
-            import boto3  # noqa: PLC0415 - only this word of the command needs it
-            from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise FleetError(
-                path="boto3", got="not installed", expected="it", remedy="pip install 'ultrafleet[preflight]'"
-            ) from error
-        self._session = boto3.Session(region_name=environment.region)
-        self._errors = (BotoCoreError, ClientError)
+        self._session = session(environment.region)
         self._environment = environment
 
     def read(self, stacks: Sequence[AssemblyStack]) -> LiveAccount:
@@ -105,9 +102,11 @@ class AccountReader:
     @contextmanager
     def _asking(self, word: str) -> Iterator[None]:
         """Turn what boto3 raises into an error that names the permissions."""
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as boto3
+
         try:
             yield
-        except self._errors as error:
+        except (BotoCoreError, ClientError) as error:
             raise FleetError(
                 path="aws",
                 verb="can't be",

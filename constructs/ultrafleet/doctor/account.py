@@ -1,6 +1,7 @@
 """Account that probes ask: calls to AWS by the names of boto3, and what AWS answers where it refuses one."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Protocol
 
 
@@ -42,4 +43,12 @@ class Account(Protocol):
         Raises:
             AwsRefusalError: AWS refuses the call.
         """
+        ...
+
+    def now(self) -> datetime:
+        """Moment of the question, in UTC."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass until something that AWS makes or deletes is done."""
         ...

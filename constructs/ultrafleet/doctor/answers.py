@@ -248,6 +248,33 @@ def merged(kept: Iterable[RecordedAnswer], new: Iterable[RecordedAnswer]) -> lis
     return [found[key] for key in sorted(found)]
 
 
+def kept_answers(
+    environment: Environment,
+    old: Iterable[RecordedAnswer],
+    new: Iterable[RecordedAnswer],
+    *,
+    probes: Sequence[Probe],
+    today: date,
+) -> list[RecordedAnswer]:
+    """Answers to keep: the new ones, and those of the old that the environment may still use.
+
+    A denial takes the place of no answer that settled something: the account hasn't changed its mind.
+
+    Args:
+        environment: the environment.
+        old: answers of its file.
+        new: answers of today.
+        probes: every probe.
+        today: day (UTC) by which an answer's age counts.
+    """
+    usable = {item.answer.key: item.answer for item in answers_of(environment, old, probes=probes, today=today).usable}
+    settled = {key for key, answer in usable.items() if answer.verdict in {Verdict.YES, Verdict.NO}}
+    return merged(
+        usable.values(),
+        (answer for answer in new if answer.verdict is not Verdict.DENIED or answer.key not in settled),
+    )
+
+
 def write_answers(path: Path, answers: Iterable[RecordedAnswer]) -> None:
     """Write a file of answers; the same answers always make the same text.
 

@@ -14,7 +14,6 @@ DENIED_CODES: Final = frozenset(
         "AccessDeniedException",
         "AuthorizationError",
         "UnauthorizedOperation",
-        "AuthFailure",
     }
 )
 """Error codes with which services refuse a caller that may not ask (each service's API reference, common errors)."""
@@ -69,9 +68,9 @@ class Permission:
 
     Attributes:
         action: `eks:DescribeNodegroup`.
-        resources: ARNs with the placeholders `{account}`, `{region}` and `{name}` (the environment's, which is its
-            cluster's); "*" where the action has no resource type.
-        conditions: of the statement, as IAM has them: operator, key and value.
+        resources: ARNs with the placeholders `{partition}`, `{account}`, `{region}` and `{name}` (the environment's,
+            which is its cluster's); "*" where the action takes no ARN (Service Authorization Reference, high).
+        conditions: of the statement, each an operator, a key and a value of IAM.
     """
 
     action: str
@@ -86,7 +85,7 @@ class Question:
     Attributes:
         subject: the thing, unique in its probe: `u-p6e-gb200x72 in us-east-1-dfw-2a`.
         expected: what the environment needs; an answer to another expectation is no answer to this one.
-        ask: asks the account.
+        ask: asks the account; None where the thing isn't there yet, and can only be asked about later.
         path: where the environment's file states the thing: `pools.rack-a.blocks`.
         stops_launch: a `no` means that nodes can't launch, or the deployment fails.
         settles: ids of facts that a `yes` verifies for this account, as `ultrafleet facts` lists them.
@@ -94,7 +93,7 @@ class Question:
 
     subject: str
     expected: str
-    ask: Callable[[Account], Answer] = field(compare=False)
+    ask: Callable[[Account], Answer | None] = field(compare=False)
     path: str = ""
     stops_launch: bool = False
     settles: tuple[str, ...] = ()
@@ -111,6 +110,7 @@ class Probe:
         questions: questions about an environment; none where the probe has nothing to ask of it.
         creates: True if it creates something in the account, and deletes it.
         cost: what that costs at most; "" of a probe that reads.
+        later: why there may be nothing to ask about yet; "" where there always is.
     """
 
     id: str
@@ -119,10 +119,11 @@ class Probe:
     questions: Callable[[Environment], Iterable[Question]]
     creates: bool = False
     cost: str = ""
+    later: str = ""
 
 
-def ask(question: Question, account: Account) -> Answer:
-    """Answer of an account to a question; what AWS refuses is an answer, too.
+def ask(question: Question, account: Account) -> Answer | None:
+    """Answer of an account to a question; what AWS refuses is an answer, too. None: there is nothing to ask about yet.
 
     Args:
         question: the question.

@@ -11,7 +11,7 @@ from moto.core.responses import ActionResult, BaseResponse
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.iam.models import get_account_id_from
 
-from ultrafleet.rehearsal import ec2, eks, events
+from ultrafleet.rehearsal import ec2, eks, events, questions
 from ultrafleet.rehearsal.cloudformation import api as cloudformation
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
@@ -28,6 +28,7 @@ def install() -> None:
     ec2.install()
     eks.install()
     events.install()
+    questions.install()
     call_action = BaseResponse.call_action
 
     def checked(response: BaseResponse) -> Any:

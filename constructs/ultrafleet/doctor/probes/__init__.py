@@ -3,7 +3,36 @@
 from typing import Final
 
 from ultrafleet.doctor.probe import Probe
-from ultrafleet.doctor.probes.zones import ZONE_OPT_IN
+from ultrafleet.doctor.probes.addons import ADDONS
+from ultrafleet.doctor.probes.blocks import BLOCKS
+from ultrafleet.doctor.probes.egress import EGRESS
+from ultrafleet.doctor.probes.identity import ACCOUNT, REGION
+from ultrafleet.doctor.probes.images import IMAGES
+from ultrafleet.doctor.probes.instance_types import INTERFACES, OFFERING, TYPE_FACTS
+from ultrafleet.doctor.probes.machine import MACHINE
+from ultrafleet.doctor.probes.metrics import METRICS_OF_GPUS
+from ultrafleet.doctor.probes.quotas import QUOTAS
+from ultrafleet.doctor.probes.roles import ROLES
+from ultrafleet.doctor.probes.scale_down import SCALE_DOWN, SCALE_DOWN_EXTENSION
+from ultrafleet.doctor.probes.zones import CONTROL_PLANE_ZONE, ZONE_OPT_IN
 
-PROBES: Final[tuple[Probe, ...]] = (ZONE_OPT_IN,)
+PROBES: Final[tuple[Probe, ...]] = (
+    ACCOUNT,
+    REGION,
+    ZONE_OPT_IN,
+    CONTROL_PLANE_ZONE,
+    OFFERING,
+    INTERFACES,
+    TYPE_FACTS,
+    QUOTAS,
+    ROLES,
+    IMAGES,
+    ADDONS,
+    BLOCKS,
+    MACHINE,
+    EGRESS,
+    SCALE_DOWN,
+    SCALE_DOWN_EXTENSION,
+    METRICS_OF_GPUS,
+)
 """Every probe; their ids are unique."""

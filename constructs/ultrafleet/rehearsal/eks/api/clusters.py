@@ -8,6 +8,7 @@ from typing import Any, Final
 from ultrafleet.catalog.eks import KUBERNETES_VERSIONS
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.eks.api.operations import operation, page
+from ultrafleet.rehearsal.eks.api.service_linked_roles import make_service_linked_roles
 from ultrafleet.rehearsal.eks.rules.clusters import VERSIONS, ClusterFacts, check
 from ultrafleet.rehearsal.eks.state import ClusterRecord, Eks
 from ultrafleet.rehearsal.refusals.eks_updates import MODE_STEP, STANDARD_TOO_LATE, VERSION_STEP
@@ -54,6 +55,7 @@ def create_cluster(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     described.setdefault("deletionProtection", False)
     described.setdefault("upgradePolicy", {"supportType": "EXTENDED"})  # default of the API (EKS API reference, high)
     eks.clusters[name] = ClusterRecord(described=described)
+    make_service_linked_roles(eks, "eks.amazonaws.com")
     return {"cluster": described}
 
 

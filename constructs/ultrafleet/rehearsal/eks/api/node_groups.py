@@ -10,6 +10,7 @@ from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.eks.api.access import grant_nodes
 from ultrafleet.rehearsal.eks.api.operations import operation, page
+from ultrafleet.rehearsal.eks.api.service_linked_roles import make_service_linked_roles
 from ultrafleet.rehearsal.eks.clock import Nodes
 from ultrafleet.rehearsal.eks.engine.scale_down import plan_scale_down
 from ultrafleet.rehearsal.eks.rules.node_group_facts import NodeGroupFacts, ami_type_of, sizes_of, template_data
@@ -49,6 +50,7 @@ def create_nodegroup(eks: Eks, params: dict[str, Any]) -> dict[str, Any]:
     group = NodeGroupRecord(described=_description(eks, cluster, params, template))
     cluster.node_groups[params["nodegroupName"]] = group
     plan_scale_down(group, template, _reservations(eks))
+    make_service_linked_roles(eks, "eks-nodegroup.amazonaws.com", "autoscaling.amazonaws.com")
     grant_nodes(eks, cluster, params["nodeRole"])
     refused = _nodes(eks).fill(cluster, group)
     if (refused is not None and refused.rule != _WAITS) or group.not_joined:
@@ -71,7 +73,7 @@ def _description(
         "nodegroupArn": eks.arn("nodegroup", cluster.described["name"], name, str(uuid.uuid4())),
         "clusterName": cluster.described["name"],
         "version": params.get("version") or cluster.described["version"],
-        "releaseVersion": params.get("releaseVersion") or f"{cluster.described['version']}.0-20261101",
+        "releaseVersion": params.get("releaseVersion") or image_release(cluster.described["version"]),
         "createdAt": SIMULATED_ACCOUNT.now,
         "modifiedAt": SIMULATED_ACCOUNT.now,
         "status": "ACTIVE",
@@ -81,6 +83,15 @@ def _description(
         "health": {"issues": []},
         "resources": {"autoScalingGroups": [{"name": f"eks-{name}-{uuid.uuid4()}"}]},
     }
+
+
+def image_release(kubernetes_version: str) -> str:
+    """Newest release of EKS's images for a Kubernetes version.
+
+    Args:
+        kubernetes_version: `major.minor`.
+    """
+    return f"{kubernetes_version}.0-20261101"
 
 
 def _first_sizes(stated: Mapping[str, int] | None) -> dict[str, int]:

@@ -11,7 +11,7 @@ JSONata evaluator, gives the same results for the block schedule: tests/rehearsa
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -225,6 +225,83 @@ class Machine:
         _expect(template.endswith("%}"), f"{template} has no end")
         context = {"Execution": {"StartTime": self._start}}
         return evaluate(template[2:-2], {**scope.visible(), "states": {**states, "context": context}})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateTest:
+    """State that is tried alone, as TestState takes it.
+
+    Attributes:
+        state: its definition.
+        state_input: its input.
+        variables: variables that it sees.
+        context: context object that it sees.
+        result: result of its call, if it makes one.
+    """
+
+    state: dict[str, Any]
+    state_input: Any
+    variables: Mapping[str, Any]
+    context: Mapping[str, Any]
+    result: Any
+
+
+def tested_state(test: StateTest) -> tuple[Any, dict[str, Any]]:
+    """Output of a state that is tried alone, and the variables after it.
+
+    Args:
+        test: the state and what it sees.
+
+    Raises:
+        StatesError: the state fails.
+    """
+    state = {key: value for key, value in test.state.items() if key != "QueryLanguage"}
+    machine = Machine({"QueryLanguage": test.state.get("QueryLanguage")}, lambda _resource, _arguments: test.result)
+    machine._start = str((test.context.get("Execution") or {}).get("StartTime", ""))
+    scope = VariableScope()
+    scope.assign(test.variables)
+    output, _ = machine._state(state, test.state_input, scope)
+    return output, dict(scope)
+
+
+def problems(definition: Mapping[str, Any]) -> list[str]:
+    """Problems for which a machine can't be made; none of a valid definition.
+
+    Args:
+        definition: Amazon States Language.
+    """
+    if definition.get("QueryLanguage") != "JSONata":
+        return ["the query language has to be JSONata"]
+    return list(_problems(definition))
+
+
+def _problems(block: Mapping[str, Any]) -> Iterator[str]:
+    states: Mapping[str, Any] = block.get("States") or {}
+    targets = {str(block.get("StartAt"))}
+    for name, state in states.items():
+        unknown = set(state) - _FIELDS.get(state.get("Type", ""), set()) - {"Type", "Next", "End", "Comment"}
+        if unknown:
+            yield f"{name}: {', '.join(sorted(unknown))} is no field of a {state.get('Type')}"
+        targets |= {str(state[key]) for key in ("Next", "Default") if key in state}
+        targets |= {str(item["Next"]) for key in ("Choices", "Catch") for item in state.get(key, [])}
+        yield from (f"{name}: {text}" for text in _broken_expressions({**state, "ItemProcessor": None}))
+        if state.get("Type") == "Map":
+            yield from _problems(state.get("ItemProcessor") or {})
+    for target in sorted(targets - states.keys()):
+        yield f"{target} is no state"
+
+
+def _broken_expressions(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _broken_expressions(item)
+    elif isinstance(value, str) and value.startswith("{%"):
+        try:
+            _compiled(value.removeprefix("{%").removesuffix("%}"))
+        except Exception as error:  # noqa: BLE001  # the library raises errors of several kinds
+            yield f"{value}: {error}"
 
 
 def _expect(condition: bool, what: str) -> None:

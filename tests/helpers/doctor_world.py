@@ -1,0 +1,117 @@
+"""Account that the doctor asks: the embedded AWS, with calls that are checked against an IAM policy."""
+
+import fnmatch
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto.iam.models import iam_backends
+
+from ultrafleet.cli import asked_account, live_account
+from ultrafleet.cli.asked_account import AskedAccount
+from ultrafleet.environment import Environment
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
+
+_PREFIXES = {"monitoring": "cloudwatch"}
+Document = dict[str, Any]
+
+
+@dataclass
+class Guard:
+    """Rights of a caller, as IAM has them, and what it called.
+
+    Attributes:
+        document: identity policy; None allows everything.
+        refused: actions that are refused whatever the policy says.
+        calls: action and resource of each call that was allowed.
+    """
+
+    document: Document | None = None
+    refused: set[str] = field(default_factory=set)
+    calls: set[tuple[str, str]] = field(default_factory=set)
+
+    def check(self, action: str, resource: str) -> None:
+        if action in self.refused or not (self.document is None or allows(self.document, action, resource)):
+            code = "UnauthorizedOperation" if action.startswith("ec2:") else "AccessDeniedException"
+            error = {"Code": code, "Message": f"not authorized to perform: {action} on resource: {resource}"}
+            raise ClientError({"Error": error}, action.partition(":")[2])
+        self.calls.add((action, resource))
+
+    def hook(self, session: Any) -> None:
+        """Check every call of a boto3 session before it is made; botocore validates its parameters afterwards."""
+
+        def before(params: Any, model: Any, **_: Any) -> None:
+            service = model.service_model.signing_name
+            action = f"{_PREFIXES.get(service, service)}:{model.name}"
+            self.check(action, resource_of(action, params))
+
+        session.events.register("before-parameter-build", before)
+
+
+def allows(document: Document, action: str, resource: str) -> bool:
+    return any(
+        action in statement["Action"]
+        and any(fnmatch.fnmatchcase(resource, pattern) for pattern in statement["Resource"])
+        for statement in document["Statement"]
+    )
+
+
+def resource_of(action: str, params: dict[str, Any]) -> str:
+    """ARN of what a call is about, as IAM sees it; "*" of actions without a resource."""
+    account, region = os.environ["AWS_ACCESS_KEY_ID"], "us-east-1"
+    makers: dict[str, Callable[[], str]] = {
+        "cloudformation:GetTemplate": lambda: (
+            f"arn:aws:cloudformation:{region}:{account}:stack/{params['StackName']}/1"
+        ),
+        "eks:DescribeCluster": lambda: f"arn:aws:eks:{region}:{account}:cluster/{params['name']}",
+        "eks:ListNodegroups": lambda: f"arn:aws:eks:{region}:{account}:cluster/{params['clusterName']}",
+        "eks:DescribeNodegroup": lambda: (
+            f"arn:aws:eks:{region}:{account}:nodegroup/{params['clusterName']}/{params['nodegroupName']}/1"
+        ),
+        "iam:GetRole": lambda: _role(account, params["RoleName"]),
+        "servicequotas:GetServiceQuota": lambda: (
+            f"arn:aws:servicequotas:{region}:{account}:{params['ServiceCode']}/{params['QuotaCode']}"
+        ),
+        "ssm:GetParameter": lambda: f"arn:aws:ssm:{region}::parameter{params['Name']}",
+    }
+    makers["cloudformation:ListStackResources"] = makers["cloudformation:GetTemplate"]
+    return makers[action]() if action in makers else "*"
+
+
+def _role(account: str, name: str) -> str:
+    known = next((role for role in iam_backends[account]["aws"].roles.values() if role.name == name), None)
+    return f"arn:aws:iam::{account}:role/{name}" if known is None else str(known.arn)
+
+
+class SimulatedTime(AskedAccount):
+    """Account whose time is that of the embedded AWS."""
+
+    def now(self) -> datetime:
+        return SIMULATED_ACCOUNT.now
+
+    def wait(self, seconds: float) -> None:
+        SIMULATED_ACCOUNT.advance(SIMULATED_ACCOUNT.now + timedelta(seconds=seconds))
+
+
+@contextmanager
+def guarded(monkeypatch: pytest.MonkeyPatch, environment: Environment) -> Iterator[tuple[AskedAccount, Guard]]:
+    """Credentials of the environment's account, and the guard of their calls; the command's calls, too."""
+    guard = Guard()
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", environment.account)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+
+    def session(region: str) -> Any:
+        made = boto3.Session(region_name=region)
+        guard.hook(made)
+        return made
+
+    for module in (asked_account, live_account):
+        monkeypatch.setattr(module, "session", session)
+    yield SimulatedTime(environment), guard
