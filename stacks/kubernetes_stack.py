@@ -72,6 +72,7 @@ class KubernetesStack(EnvironmentStack):
                 delivery=self.delivery,
                 pools=environment_pool_nodes(environment),
                 image=settings.acceptance.image,
+                images=settings.acceptance.images,
                 floors_gbs=settings.acceptance.floors_gbs,
                 gate=_gate_settings(settings.acceptance),
                 usd_per_node_hour=node_prices(environment),

@@ -28,6 +28,7 @@ KUBERNETES_FIELDS: Content = {
 ACCEPTANCE: Content = {"image": "registry.example/nccl-tests:1", "floors_gbs": {"b300": {"efa": 300.0}}}
 ACCEPTANCE_FIELDS: Content = {
     "image": "registry.example/nccl-tests:2",
+    "images": {"b300": "registry.example/nccl-tests-x86:1"},
     "floors_gbs": {"b300": {"efa": 350.0}, "rack-a": {"nvlink": 700.0}},
     "wait_minutes": 30,
     "run_minutes": 120,

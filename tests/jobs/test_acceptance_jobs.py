@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from helpers.workloads import b300, h200, rack, trainium
 from ultrafleet.acceptance import run_template
-from ultrafleet.acceptance.image import HOSTFILE, KEYS, SSH_PORT
+from ultrafleet.acceptance.image import AWS_ARM64_IMAGE, HOSTFILE, KEYS, SSH_PORT
 from ultrafleet.acceptance.launcher import SECONDS
 from ultrafleet.acceptance.run_template import fill
-from ultrafleet.errors import UnknownFactError
+from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.jobs.acceptance_jobs import (
     ACCEPTANCE_NAMESPACE,
     acceptance_job,
@@ -147,6 +147,19 @@ class TestWholePool:
     def test_of_other_makers_there_is_none(self) -> None:
         assert acceptance_job(trainium(), image=IMAGE) == []
 
+    def test_fails_with_an_image_of_another_architecture(self) -> None:
+        with pytest.raises(
+            FleetError, match=r"image of pool b300 is .*nccl-tests-arm64:latest, expected one for x86_64"
+        ):
+            acceptance_template(b300(), image=f"{AWS_ARM64_IMAGE}:latest", floors={"efa": 300})
+        assert acceptance_template(rack(), image=f"{AWS_ARM64_IMAGE}:latest")["manifests"]
+
+    def test_a_floor_of_a_node_s_own(self) -> None:
+        found = {item["kind"]: item for item in acceptance_job(rack(), image=IMAGE, floors={"node": 600})}
+        command = pod(found["TrainingRuntime"], "launcher")["containers"][0]["command"]
+        assert "--floor=node=600" in command
+        assert command[command.index("--paths") + 1] == "nvlink,efa"
+
     def test_fails_without_a_floor(self) -> None:
         with pytest.raises(UnknownFactError, match="no floor is published for p6-b300"):
             acceptance_template(b300(), image=IMAGE)
@@ -201,5 +214,6 @@ class TestShared:
 
     def test_the_package_fits_a_config_map(self) -> None:
         found = package_files()
-        assert {"__init__.py", "__main__.py", "run_template.py"} <= set(found)
+        assert {"__init__.py", "__main__.py", "run.py", "verdict.py"} <= set(found)
+        assert "gate.py" not in found
         assert sum(len(text.encode()) for text in found.values()) < 900 * 1024

@@ -315,6 +315,23 @@ class TestPoolAcceptance:
     def test_nothing_is_tested_until_the_gate_says_so(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
         assert not any(key.startswith(("TrainJob", "TrainingRuntime")) for key in self.accept(stack, delivery))
 
+    def test_a_pool_may_have_an_image_of_its_own(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+        found = self.pools(
+            self.accept(
+                stack,
+                delivery,
+                pools=[accepting(rack()), accepting(b300())],
+                floors_gbs={"b300": {"efa": 300}},
+                images={"b300": "registry.example/x86:1"},
+            )
+        )
+        assert "registry.example/x86:1" in json.dumps(found["pool.b300"])
+        assert "registry.example/x86:1" not in json.dumps(found["pool.rack-a"])
+
+    def test_fails_with_an_image_of_no_pool(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+        with pytest.raises(FleetError, match="images is rack-z, expected tested pools: rack-a"):
+            self.accept(stack, delivery, images={"rack-z": "registry.example/x86:1"})
+
     def test_the_gate_runs_once_a_minute_alone_and_unprivileged(
         self, stack: cdk.Stack, delivery: KubectlDelivery
     ) -> None:

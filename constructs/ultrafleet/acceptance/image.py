@@ -6,8 +6,11 @@ the one of the Dockerfile under docs/examples/acceptance.
 
 from typing import Final
 
-AWS_IMAGES: Final = ("public.ecr.aws/hpc-cloud/nccl-tests", "public.ecr.aws/u1m6g1t5/nccl-tests-arm64")
-"""Images that AWS publishes: of both architectures, and the one of its GB200 sample. Tags change: name a digest."""
+AWS_IMAGE: Final = "public.ecr.aws/hpc-cloud/nccl-tests"
+"""Image that AWS publishes for both architectures. Its tags move: name a digest."""
+
+AWS_ARM64_IMAGE: Final = "public.ecr.aws/u1m6g1t5/nccl-tests-arm64"
+"""Image of AWS's GB200 sample, for arm64 alone."""
 
 ALL_REDUCE: Final = "/opt/nccl-tests/build/all_reduce_perf"
 """nccl-tests built with MPI."""
@@ -28,6 +31,7 @@ DCGMI: Final = "/usr/bin/dcgmi"
 """DCGM's command; without it no diagnostic runs."""
 
 LIBRARIES: Final = (
+    "/opt/gdrcopy/lib",
     "/opt/amazon/openmpi/lib",
     "/opt/nccl/build/lib",
     "/opt/amazon/efa/lib",

@@ -126,7 +126,7 @@ def accept(
     """Write a pool's acceptance job, to run it again."""
     fleet = load_environment(environments / f"{environment}.yaml")
     settings = fleet.kubernetes.acceptance
-    chosen = image or (settings.image if settings else None)
+    chosen = image or (settings.images.get(pool, settings.image) if settings else None)
     if chosen is None:
         raise FleetError(
             path="image",

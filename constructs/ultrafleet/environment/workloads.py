@@ -29,8 +29,10 @@ class AcceptanceSettings(Settings):
     """Acceptance of pools; see `PoolAcceptance`."""
 
     image: str
-    """Image with nccl-tests, Open MPI, sshd and Python for the nodes."""
-    floors_gbs: dict[str, dict[Literal["nvlink", "efa"], float]] = {}
+    """Image that has what docs/acceptance.md says, for the nodes' architectures."""
+    images: dict[str, str] = {}
+    """Images of single pools instead, by pool, where one isn't of all architectures."""
+    floors_gbs: dict[str, dict[Literal["nvlink", "efa", "node"], float]] = {}
     """Floors by pool and path, where none is published or yours differ, in GB/s of bus bandwidth."""
     wait_minutes: int | None = Field(default=None, ge=1, le=1440)
     """How long after the first node of a block the others are waited for. Default: 15."""

@@ -6,9 +6,9 @@ from importlib.resources import files
 from typing import Any
 
 from ultrafleet.acceptance import Threshold, UnknownThresholdError, threshold
-from ultrafleet.acceptance.image import KEYS, PYTHON, SSH_PORT, worker_script
+from ultrafleet.acceptance.image import AWS_ARM64_IMAGE, AWS_IMAGE, KEYS, PYTHON, SSH_PORT, worker_script
 from ultrafleet.acceptance.run_template import NODE_GROUP, NODE_LIST, NODE_NAMES, NODES, RUN, fill
-from ultrafleet.errors import UnknownFactError
+from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.jobs.placement import JobPlacement
 from ultrafleet.jobs.pod import TrainingJob, compute_domain, pod_spec
 from ultrafleet.jobs.training_jobs import TRAINER_API
@@ -112,17 +112,22 @@ def acceptance_template(pool: PoolNodes, *, image: str, floors: Mapping[Any, flo
     Args:
         pool: the pool.
         image: image that has what `ultrafleet.acceptance.image` says, for the nodes' architecture.
-        floors: floors of your own in GB/s, by path. Default: the published ones.
+        floors: floors of your own in GB/s, by path: "nvlink", "efa", and "node" for a node's own accelerators. Default:
+            the published ones.
 
     Returns:
         The template; without manifests where there is nothing to test.
 
     Raises:
+        FleetError: the image is for another architecture.
         UnknownFactError: no source publishes a floor for the type, and none was passed.
     """
     floor = {path: acceptance_floor(pool, path, floors or {}) for path in acceptance_paths(pool)}
     if not floor:
         return {"manifests": []}
+    if "node" in (floors or {}):
+        floor["node"] = acceptance_floor(pool, "node", floors or {})
+    _check_architecture(pool, image)
     (flavor,) = fleet_flavors([pool])
     job = TrainingJob(
         name=RUN,
@@ -142,18 +147,30 @@ def acceptance_job(pool: PoolNodes, *, image: str, floors: Mapping[Any, float] |
     Args:
         pool: the pool.
         image: image that has what `ultrafleet.acceptance.image` says, for the nodes' architecture.
-        floors: floors of your own in GB/s, by path. Default: the published ones.
+        floors: floors of your own in GB/s, by path: "nvlink", "efa", and "node" for a node's own accelerators. Default:
+            the published ones.
 
     Returns:
         The objects; none where there is nothing to test.
 
     Raises:
+        FleetError: the image is for another architecture.
         UnknownFactError: no source publishes a floor for the type, and none was passed.
     """
     template = acceptance_template(pool, image=image, floors=floors)
     # A TrainJob can't be changed: another number of nodes is another test.
     run = f"{pool.pool_name}-{pool.nodes_at_hand}"
     return list(fill(template, run=run, node_group=None, node_names=(), nodes=pool.nodes_at_hand))
+
+
+def _check_architecture(pool: PoolNodes, image: str) -> None:
+    if image.startswith(AWS_ARM64_IMAGE) and pool.instance_type.architecture not in ("arm64", None):
+        raise FleetError(
+            path=f"image of pool {pool.pool_name}",
+            got=image,
+            expected=f"one for {pool.instance_type.architecture}, which {pool.instance_type} is",
+            remedy=f"pass one, such as {AWS_IMAGE}, which is of both architectures",
+        )
 
 
 def _train_job(job: TrainingJob) -> Manifest:
@@ -188,7 +205,7 @@ def _launcher(job: TrainingJob, floors: Mapping[str, Threshold]) -> dict[str, An
         "nodes": NODE_LIST,
         "instance-type": str(job.node.instance_type),
         "gpus": str(job.processes_per_node),
-        "paths": ",".join(floors),
+        "paths": ",".join(path for path in floors if path != "node"),
     }
     own = [f"--floor={path}={floor.bus_bandwidth_gbs:g}" for path, floor in floors.items() if floor.source == "caller"]
     command = [PYTHON, "-m", "ultrafleet.acceptance.run"]

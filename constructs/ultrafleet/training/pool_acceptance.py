@@ -6,6 +6,7 @@ from typing import Any
 from constructs import Construct
 
 from ultrafleet.delivery.delivery import Delivery
+from ultrafleet.errors import FleetError
 from ultrafleet.jobs.acceptance_gate import GateSettings, gate_manifests
 from ultrafleet.jobs.acceptance_jobs import acceptance_template, shared_acceptance_manifests
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
@@ -23,15 +24,16 @@ class PoolAcceptance(Construct):
         id: construct id.
         delivery: how objects reach the cluster, which has Kubeflow Trainer.
         pools: the pools, with the startup taint `UNPROVEN_TAINT`; those without NVIDIA GPUs are passed over.
-        image: image with `all_reduce_perf`, Open MPI, sshd and Python 3.11, for the nodes' architecture.
-        floors_gbs: floors of your own by pool and path ("nvlink", "efa"), GB/s of bus bandwidth. Default: the published
-            ones.
+        image: image that has what `ultrafleet.acceptance.image` says, for the nodes' architectures.
+        images: images of single pools instead, by pool. Default: none.
+        floors_gbs: floors of your own by pool and path ("nvlink", "efa", "node"), GB/s of bus bandwidth. Default: the
+            published ones.
         gate: how long the gate waits, and its image. Default: `GateSettings()`.
         usd_per_node_hour: public price of a node by pool, which reports name; None where there is none. Default: none
             known.
 
     Raises:
-        FleetError: a pool lacks the startup taint.
+        FleetError: a pool lacks the startup taint, its image is for another architecture, or an image is of no pool.
         UnknownFactError: no source publishes a floor for a pool's type, and none was passed.
     """
 
@@ -43,14 +45,27 @@ class PoolAcceptance(Construct):
         delivery: Delivery,
         pools: Sequence[PoolNodes],
         image: str,
+        images: Mapping[str, str] | None = None,
         floors_gbs: Mapping[str, Mapping[Any, float]] | None = None,
         gate: GateSettings | None = None,
         usd_per_node_hour: Mapping[str, float | None] | None = None,
     ) -> None:
         super().__init__(scope, id)
         tested = [pool for pool in pools if pool.acceptance_paths]
+        own = images or {}
+        if strange := own.keys() - {pool.pool_name for pool in tested}:
+            raise FleetError(
+                path="images",
+                got=", ".join(sorted(strange)),
+                expected=f"tested pools: {', '.join(pool.pool_name for pool in tested) or '(none)'}",
+                remedy="name one of them",
+            )
         templates = {
-            pool.pool_name: acceptance_template(pool, image=image, floors=(floors_gbs or {}).get(pool.pool_name, {}))
+            pool.pool_name: acceptance_template(
+                pool,
+                image=own.get(pool.pool_name, image),
+                floors=(floors_gbs or {}).get(pool.pool_name, {}),
+            )
             for pool in tested
         }
         manifests = gate_manifests(tested, templates, settings=gate, usd_per_node_hour=usd_per_node_hour)
