@@ -1,6 +1,7 @@
 """Consistency rules: a planted fault for every rule."""
 
 import copy
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +15,13 @@ from ultrafleet.consistency.content import Content
 from ultrafleet.errors import FleetError
 from ultrafleet.inference.server_manifests import server_manifests
 from ultrafleet.jobs import jobset, train_job
+from ultrafleet.jobs.acceptance_gate import gate_manifests
+from ultrafleet.jobs.acceptance_jobs import acceptance_job, acceptance_template, shared_acceptance_manifests
 from ultrafleet.kubernetes import PoolNodes, Taint
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import kubernetes_object
+from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
 from ultrafleet.queueing import fleet_flavors, local_queue, queue_manifests
 from ultrafleet.training.team_manifests import lustre_volume, team_manifests
 
@@ -43,6 +47,8 @@ def fleet() -> Fleet:
         *train_job(job("one", flavor=racks, racks=1)),
         *jobset(job("small", flavor=flavors["training-p6-b300-48xlarge"], racks=None, some=2)),
         *jobset(job("chips", flavor=flavors["training-u-trn2x64"], racks=None, some=1, accelerators=1)),
+        *shared_acceptance_manifests(),
+        *acceptance_job(rack("rack-a"), image="registry.example/nccl-tests:1"),
         kubernetes_object("v1", "Namespace", "gpt-oss-120b", labels={WORKLOAD_LABEL: "inference"}),
         local_queue("gpt-oss-120b", "inference"),
         *server_manifests(serving(flavor=flavors["inference-p5en-48xlarge"], max_replicas=8)),
@@ -173,7 +179,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
         "JobSet-pretraining-small has 3 pods, expected at most 2",
     ),
     "more workers in one UltraServer than it has nodes": (
-        lambda o: o["TrainingRuntime one"]["spec"]["mlPolicy"].update({"numNodes": 19}),
+        lambda o: o["TrainJob one"]["spec"]["trainer"].update({"numNodes": 19}),
         "TrainingRuntime-pretraining-one has 19 pods in one UltraServer, expected at most 18",
     ),
     "slices that are no UltraServers": (
@@ -183,6 +189,18 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "some of a node's chips without Neuron's scheduler": (
         lambda o: pod(o["JobSet chips"])["spec"].pop("schedulerName"),
         "asks for 1 of 16 aws.amazon.com/neuron by the scheduler default-scheduler, expected schedulerName my-",
+    ),
+    "a launcher for each node": (
+        lambda o: o["TrainingRuntime rack-a-18"]["spec"]["mlPolicy"].update({"numNodes": 18}),
+        "TrainingRuntime-acceptance-rack-a-18 has 18 launchers, expected mlPolicy.numNodes 1",
+    ),
+    "a launcher that waits for nothing": (
+        lambda o: o["TrainingRuntime rack-a-18"]["spec"]["template"]["spec"]["replicatedJobs"][1].pop("dependsOn"),
+        r"step launcher depends on \[\], expected step node Ready",
+    ),
+    "more workers of MPI than the pools have nodes": (
+        lambda o: o["TrainJob rack-a-18"]["spec"]["trainer"].update({"numNodes": 19}),
+        "TrainingRuntime-acceptance-rack-a-18 has 19 pods, expected at most 18",
     ),
     "a claim without its ComputeDomain": (
         lambda o: o.pop("ComputeDomain both"),
@@ -393,6 +411,20 @@ def test_fails_on_a_scheduler_that_no_chart_brings(fleet: Fleet) -> None:
     releases = charts_with("neuron-helm-chart", scheduler={"enabled": False})
     (message,) = found((members, objects, releases))
     assert "JobSet-pretraining-chips has the scheduler my-scheduler, expected neuron-helm-chart with" in message
+
+
+def gated(efa: int) -> list[str]:
+    """Findings where a gate tests a rack whose template asks for so many EFA devices."""
+    tested = rack("rack-a", startup_taints=(UNPROVEN_TAINT,))
+    template = acceptance_template(tested, image="registry.example/nccl-tests:1")
+    text = json.dumps(template).replace('"vpc.amazonaws.com/efa": "4"', f'"vpc.amazonaws.com/efa": "{efa}"')
+    manifests = [*shared_acceptance_manifests(), *gate_manifests([tested], {"rack-a": json.loads(text)})]
+    return inconsistencies(pools=[tested], manifests=manifests)
+
+
+def test_runs_that_the_gate_creates_are_looked_at() -> None:
+    assert gated(4) == []
+    assert [message for message in gated(16) if "asks for 16 EFA devices, expected at most 4" in message]
 
 
 def test_each_rule_has_a_planted_fault(fleet: Fleet) -> None:

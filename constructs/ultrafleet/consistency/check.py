@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ultrafleet.catalog.source import Source
-from ultrafleet.consistency import placement_rules, queue_rules, reference_rules
+from ultrafleet.consistency import placement_rules, queue_rules, reference_rules, training_rules
+from ultrafleet.consistency.acceptance_runs import acceptance_runs
 from ultrafleet.consistency.content import Content
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.chart import ChartRelease
@@ -71,6 +72,15 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
             address="https://awsdocs-neuron.readthedocs-hosted.com/en/latest/deploy/infrastructure/scheduler.html",
         ),
         check=placement_rules.parts_of_nodes,
+    ),
+    ConsistencyRule(
+        id="launchers",
+        protects_from="as many mpiruns as nodes, at once on the same accelerators, or one before its workers are there",
+        source=Source(
+            "Kubeflow Trainer 2.3.0, trainingruntime.go, and its deepspeed runtime; seen on the real controller",
+            address="https://github.com/kubeflow/trainer/blob/v2.3.0/pkg/runtime/core/trainingruntime.go",
+        ),
+        check=training_rules.launchers,
     ),
     ConsistencyRule(
         id="claims",
@@ -147,10 +157,11 @@ def inconsistencies(
 
     Args:
         pools: nodes of the pools.
-        manifests: objects that are delivered to their cluster.
+        manifests: objects that are delivered to their cluster, with the templates of acceptance runs in them.
         releases: charts that are delivered; without any, charts are not checked.
     """
-    content = Content(pools=pools, manifests=manifests, releases=releases)
+    delivered = (*manifests, *acceptance_runs(manifests))
+    content = Content(pools=pools, manifests=delivered, releases=releases)
     return list(dict.fromkeys(message for rule in CONSISTENCY_RULES for message in rule.check(content)))
 
 

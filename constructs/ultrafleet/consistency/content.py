@@ -1,7 +1,7 @@
 """Content of a cluster: pools, objects and Helm releases, and the pods that the objects create."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ultrafleet.kubernetes.chart import ChartRelease
@@ -10,6 +10,7 @@ from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 LWS_NAME_LABEL = "leaderworkerset.sigs.k8s.io/name"
+TRAINER_STEP_LABEL = "trainer.kubeflow.org/trainjob-ancestor-step"
 _LWS_INDEX_LABEL = "leaderworkerset.sigs.k8s.io/worker-index"
 
 
@@ -97,13 +98,30 @@ def _pods(manifest: Manifest, content: Content) -> Iterator[PodUse]:
         case "JobSet":
             yield from _of_jobs(manifest, spec, manifest["metadata"].get("labels", {}).get(QUEUE_LABEL))
         case "TrainingRuntime" | "ClusterTrainingRuntime":
-            jobs = [job for job in content.of_kind("TrainJob") if _runs(job, manifest)]
-            queue = next((job["metadata"].get("labels", {}).get(QUEUE_LABEL) for job in jobs), None)
-            count = spec.get("mlPolicy", {}).get("numNodes")
-            for pod in _of_jobs(manifest, spec["template"]["spec"], queue):
-                yield PodUse(**{**pod.__dict__, "count": count if pod.accelerators else pod.count})
+            yield from _of_runtime(manifest, content)
         case "LeaderWorkerSet":
             yield from _of_groups(manifest)
+
+
+def _of_runtime(manifest: Manifest, content: Content) -> Iterator[PodUse]:
+    """Pods of a runtime's steps.
+
+    The policy counts the step with Trainer's label, the TrainJob its nodes, which are MPI's workers (kubeflow/trainer
+    2.3.0, trainingruntime.go and mpi.go, high).
+    """
+    spec = manifest["spec"]
+    policy = spec.get("mlPolicy", {})
+    jobs = [job for job in content.of_kind("TrainJob") if _runs(job, manifest)]
+    queue = next((job["metadata"].get("labels", {}).get(QUEUE_LABEL) for job in jobs), None)
+    nodes = max((job["spec"].get("trainer", {}).get("numNodes", 0) for job in jobs), default=0)
+    for step in spec["template"]["spec"]["replicatedJobs"]:
+        (pod,) = _of_jobs(manifest, {"replicatedJobs": [step]}, queue)
+        counted = TRAINER_STEP_LABEL in step["template"].get("metadata", {}).get("labels", {})
+        if "mpi" in policy:
+            count = policy.get("numNodes", 1) if counted else nodes or pod.count
+        else:
+            count = (nodes or policy.get("numNodes", 1)) if counted else pod.count
+        yield replace(pod, count=count)
 
 
 def _runs(job: Manifest, runtime: Manifest) -> bool:
