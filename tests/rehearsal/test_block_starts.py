@@ -89,7 +89,7 @@ def test_the_command_says_what_came_of_it() -> None:
     done = run("rehearse", "training", "--acceptance", "5")
     assert done.returncode == 0
     assert "jobs on unproven nodes: 0" in done.stdout
-    assert "for each hour in which nobody notices" in done.stdout
+    assert "for each hour until a person notices" in done.stdout
     found = json.loads(run("rehearse", "training", "--acceptance", "5", "--json").stdout)
     assert found["starts"] == 5
     assert found["jobs_on_unproven_nodes"] == 0

@@ -15,6 +15,7 @@ from helpers.fleet import Site
 from helpers.workloads import h200, rack
 from ultrafleet.cluster import ImportedCluster
 from ultrafleet.delivery import KubectlAccess
+from ultrafleet.kubernetes import UNPROVEN_TAINT
 from ultrafleet.schedule import BlockSchedule
 
 PAGES = Path(__file__).parent.parent.parent / "docs" / "constructs"
@@ -38,7 +39,7 @@ def test_examples_run(page: str, stack: cdk.Stack, site: Site) -> None:
         "subnet": site.regular,
         "data": s3.Bucket.from_bucket_name(stack, "Data", "data"),
         "access": SimpleNamespace(delivery=delivery),
-        "rack": SimpleNamespace(kubernetes_nodes=rack()),
+        "rack": SimpleNamespace(kubernetes_nodes=rack(startup_taints=(UNPROVEN_TAINT,))),
         "h200": SimpleNamespace(kubernetes_nodes=h200()),
         "schedule": BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="research")),
     }

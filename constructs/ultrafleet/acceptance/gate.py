@@ -124,7 +124,7 @@ def _in_vain(run: Run, nodes: Sequence[GateNode], *, first: bool) -> str:
 
 
 def _results(state: GateState, node: GateNode, runs: Sequence[Run]) -> list[Action]:
-    """What a run that is over says about a node that waits for it."""
+    """Consequence of a run that is over for a node that waits for it."""
     for run in runs:
         if run.deleting or not run.started or _is_running(state, run) or not run.is_of(node):
             continue
@@ -169,7 +169,7 @@ def _start(state: GateState, node_group: str, nodes: Sequence[GateNode]) -> Star
 
 
 def _clean(state: GateState) -> Iterator[Delete | FreeDomain]:
-    """Runs that nobody waits for any more."""
+    """Runs that no node waits for any more."""
     groups = {node.node_group for node in state.nodes if node.pool in state.pools}
     for run in state.runs:
         if run.deleting or not (run.started or run.node_group not in groups):

@@ -86,7 +86,7 @@ def _is_ours(taint: Mapping[str, Any]) -> bool:
 
 
 def read_runs(objects: Iterable[Manifest], results: Iterable[Manifest]) -> list[Run]:
-    """Runs, from their objects and their results; a result of something else is nobody's.
+    """Runs, from their objects and their results; a result of something else is left out.
 
     Args:
         objects: TrainJobs, TrainingRuntimes and ComputeDomains with the label of a run.

@@ -79,7 +79,7 @@ class GateNode:
 
     @property
     def standing(self) -> Standing | None:
-        """Its standing; None where nobody has written any of this very instance."""
+        """Its standing; None where none is written of this very instance."""
         record = self.record
         if record is None:
             return None
@@ -113,7 +113,7 @@ class TestResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """What a run's launcher wrote.
+    """Result of a run, as its launcher wrote it.
 
     Attributes:
         nodes: result of each node by name.
@@ -179,7 +179,7 @@ class PoolFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class GateState:
-    """Everything that a decision rests on.
+    """Cluster as a decision sees it.
 
     Attributes:
         now: seconds since 1970.

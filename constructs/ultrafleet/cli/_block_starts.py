@@ -71,7 +71,7 @@ def _show(found: dict[str, Any]) -> None:
     planted = ", ".join(f"{fault} {count:,}" for fault, count in found["planted"].items())
     usd = found["usd_per_hour_of_a_rack"]
     bad = found["first_jobs_on_bad_racks_without"]
-    cost = "their price is not public" if usd is None else f"USD {usd * bad:,.0f} for each hour in which nobody notices"
+    cost = "their price is not public" if usd is None else f"USD {usd * bad:,.0f} for each hour until a person notices"
     print(f"planted: {planted or 'nothing'}")
     print(f"jobs on unproven nodes: {found['jobs_on_unproven_nodes']:,}")
     print(f"good nodes held at the end: {found['good_nodes_held_at_the_end']:,}")

@@ -35,9 +35,9 @@ class AcceptanceSettings(Settings):
     floors_gbs: dict[str, dict[Literal["nvlink", "efa", "node"], float]] = {}
     """Floors by pool and path, where none is published or yours differ, in GB/s of bus bandwidth."""
     wait_minutes: int | None = Field(default=None, ge=1, le=1440)
-    """How long after the first node of a block the others are waited for. Default: 15."""
+    """Minutes after the first node of a block in which the others are waited for. Default: 15."""
     run_minutes: int | None = Field(default=None, ge=1, le=1440)
-    """How long a run may take; without a result by then it has hung. Default: 90."""
+    """Minutes that a run may take; without a result by then it has hung. Default: 90."""
     gate_image: str | None = None
     """Image with Python for the gate. Default: Docker's official one in Amazon ECR Public."""
 

@@ -231,7 +231,7 @@ def _kept(these: str, those: str) -> str:
 
 
 def _network_policy() -> Manifest:
-    """The gate is called by nobody, and calls DNS and the API."""
+    """The gate calls DNS and the API, and nothing calls it."""
     ports = [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 53}, {"protocol": "UDP", "port": 53}]
     return kubernetes_object(
         "networking.k8s.io/v1",

@@ -54,7 +54,7 @@ class RehearsedNode:
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """How a run ends.
+    """End of a run.
 
     Attributes:
         minutes: after how long; None: it hangs.
@@ -108,7 +108,7 @@ class RehearsedCluster:
     _runs: dict[str, _RehearsedRun] = field(default_factory=dict)
 
     def look(self, now: float) -> GateState:
-        """What the gate sees.
+        """State that the gate sees.
 
         Args:
             now: seconds since 1970.

@@ -12,7 +12,7 @@ _SIZES = tuple(1 << power for power in range(28, 35))
 
 
 class LogFault(StrEnum):
-    """What is wrong with a log."""
+    """Fault that a log shows."""
 
     NONE = "none"
     SLOW = "slow"
@@ -28,7 +28,7 @@ class LogFault(StrEnum):
 
 @cache
 def findings_of(path: str, nodes: int, fault: LogFault) -> tuple[str, ...]:
-    """What the judge finds in the log of a run; nothing where it passes.
+    """Findings of the judge in the log of a run; none where it passes.
 
     Args:
         path: "node", "nvlink" or "efa".

@@ -23,7 +23,7 @@ class StartPlan:
         bad_nodes: what the own test of each bad node prints, by number.
         nvlink: what the rack's test over NVLink prints.
         efa: what its test over EFA prints.
-        hangs: runs that hang, from the first; a large number: all, until somebody repairs the rack.
+        hangs: runs that hang, from the first; a large number: all, until the rack is repaired.
         replaced: minutes at which a node gets a new instance, with its number and whether the new one is bad.
         taint_back: minutes at which the taint is put on every node of the block.
         untainted: numbers of nodes that register without the taint, which EKS puts on within a minute.
@@ -56,7 +56,7 @@ def plan_start(draw: random.Random) -> StartPlan:
     """Draw one block start.
 
     Nodes register 4 to 9 minutes after the block's start and are Ready 1 to 3 minutes later; a run's pods take 3 to 8
-    minutes, its tests 10 to 25. Nobody has measured these on a rack: they are assumptions.
+    minutes, its tests 10 to 25. None was measured on a rack: they are assumptions.
 
     Args:
         draw: source of chance.

@@ -16,13 +16,13 @@ from ultrafleet.rehearsal.block_starts.plan import NODES, StartPlan, plan_start
 _JOB_NODES = 16
 _HOURS = 8
 _REPAIR_MINUTES = 120
-"""Time after which somebody has repaired what is held, and asks for another test. Our choice."""
+"""Time after which what is held is repaired, and a person asks for another test. Our choice."""
 _GROUP = "rack-a-cr-0aaaaaaaaaaaaaaa1"
 
 
 @dataclass(frozen=True, kw_only=True)
 class StartOutcome:
-    """What happened in one block.
+    """Outcome of one block.
 
     Attributes:
         faults: what was planted.
@@ -106,7 +106,7 @@ class _Block:
         return findings_of("node", 1, fault)
 
     def happen(self, minute: int) -> None:
-        """What EC2, EKS and people do in this minute."""
+        """Events of this minute: what EC2, EKS and people do."""
         plan, nodes = self.plan, self.cluster.nodes
         for number, registers in enumerate(plan.registers):
             if int(registers) == minute:
