@@ -10,7 +10,7 @@ from helpers.rehearsal_site import DeployedEnvironment, deployed, site, without_
 from ultrafleet.catalog.eks import KUBERNETES_VERSIONS
 from ultrafleet.rehearsal.assumptions import CLEAN_UP
 from ultrafleet.rehearsal.eks.clock import EVICTION
-from ultrafleet.rehearsal.eks.rules.clusters import VERSIONS
+from ultrafleet.rehearsal.eks.rules.versions import VERSIONS
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 pytestmark = pytest.mark.slow

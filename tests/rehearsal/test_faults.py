@@ -30,6 +30,7 @@ FAILS_A_DEPLOYMENT = {
     "reservation-capacity": "training",
     "node-group-quota": "training",
     "cluster-quota": "dev",
+    "kubernetes-version-withdrawn": "dev",
     "vpc-quota": "dev",
     "address-quota": "inference",
     "ami-missing": "dev",
@@ -59,7 +60,7 @@ ON_ITS_OWN = {
     "block-impaired", "block-odd-state", "block-short", "block-state-late", "eks-scale-down-moves",
     "extension-payment-fails", "extension-payment-pending", "node-group-starts-with-a-node", "pod-eviction-failure",
     "node-fails", "pool-deleted", "rollback-fails", "schedule-denied", "schedule-off",
-    "schedule-throttled", "template-deleted", "throttling",
+    "schedule-throttled", "template-deleted", "throttling", "type-not-sold",
 }  # fmt: skip
 IN_THE_COMMANDS_TESTS = {"slow"}
 
@@ -163,6 +164,20 @@ def test_a_pool_waits_for_its_block(training: DeployedEnvironment, name: str, st
     training.simulation.clear()
     training.simulation.advance(hours=0.5)
     assert training.pool("rack-a").running == 18
+
+
+def test_racks_of_a_type_that_the_zone_does_not_sell_stay_empty_and_say_why(training: DeployedEnvironment) -> None:
+    training.simulation.inject(name="type-not-sold", pool="rack-a")
+    training.simulation.bring_up()
+    assert training.pool("rack-a").running == training.pool("rack-b").running == 0  # one type in one zone
+    assert training.pool("b300").running == 2
+    assert "(p6e-gb200.36xlarge) is not supported in your requested Availability Zone (us-east-1-dfw-2a)" in str(
+        told(training)
+    )
+    assert any(line.startswith("what to do (type-not-sold)") for line in advice_for(told(training)))
+    training.simulation.clear()
+    training.simulation.advance(hours=0.5)
+    assert training.pool("rack-a").running == training.pool("rack-b").running == 18
 
 
 def test_a_block_that_is_short_gives_what_there_is(training: DeployedEnvironment) -> None:

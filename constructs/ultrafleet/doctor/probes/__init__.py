@@ -9,6 +9,7 @@ from ultrafleet.doctor.probes.egress import EGRESS
 from ultrafleet.doctor.probes.identity import ACCOUNT, REGION
 from ultrafleet.doctor.probes.images import IMAGES
 from ultrafleet.doctor.probes.instance_types import INTERFACES, OFFERING, TYPE_FACTS
+from ultrafleet.doctor.probes.kubernetes_versions import KUBERNETES_VERSION
 from ultrafleet.doctor.probes.machine import MACHINE
 from ultrafleet.doctor.probes.metrics import METRICS_OF_GPUS
 from ultrafleet.doctor.probes.quotas import QUOTAS
@@ -26,6 +27,7 @@ PROBES: Final[tuple[Probe, ...]] = (
     TYPE_FACTS,
     QUOTAS,
     ROLES,
+    KUBERNETES_VERSION,
     IMAGES,
     ADDONS,
     BLOCKS,

@@ -24,15 +24,17 @@ def subnet_unknown(facts: LaunchFacts) -> str | None:
 
 
 def type_not_in_zone(facts: LaunchFacts) -> str | None:
-    """The zone is none of those that the catalog names for the type."""
+    """The zone is none of those that the catalog names for the type, or EC2 doesn't sell the type there."""
     entry = facts.catalog_type
     zones = entry.zones if entry is not None else None
-    if zones is None or facts.zone is None or facts.zone in zones:
+    if not facts.is_sold_here:
+        zones = tuple(zone for zone in zones or () if zone != facts.zone)
+    elif zones is None or facts.zone is None or facts.zone in zones:
         return None
     return (
         f"Your requested instance type ({facts.request.instance_type}) is not supported in your requested Availability "
-        f"Zone ({facts.zone}). Please retry your request by not specifying an Availability Zone or choosing "
-        f"{', '.join(zones)}."
+        f"Zone ({facts.zone}). Please retry your request by not specifying an Availability Zone"
+        + (f" or choosing {', '.join(zones)}." if zones else ".")
     )
 
 

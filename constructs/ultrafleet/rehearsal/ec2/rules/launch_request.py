@@ -10,7 +10,7 @@ from moto.ec2.exceptions import InvalidSubnetIdError
 from ultrafleet.catalog import InstanceType
 from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.layout import Interface, Violation, layout_violations
-from ultrafleet.rehearsal.ec2.state.instance_types import catalog_type, network_limits
+from ultrafleet.rehearsal.ec2.state.instance_types import NotSold, catalog_type, network_limits
 from ultrafleet.rehearsal.ec2.state.moto_backend import backend
 from ultrafleet.rehearsal.ec2.state.placement_groups import PlacementGroupRecord, PlacementGroups
 from ultrafleet.rehearsal.ec2.state.reservation_groups import group_exists, group_members
@@ -116,6 +116,12 @@ class LaunchFacts:
     def zone(self) -> str | None:
         """Zone of the subnet."""
         return None if self.subnet is None else str(self.subnet.availability_zone)
+
+    @property
+    def is_sold_here(self) -> bool:
+        """True unless EC2 doesn't sell the type in the subnet's zone, although the catalog has it there."""
+        places = SIMULATED_ACCOUNT.part(NotSold, self.request.account_id, self.request.region).places
+        return (self.request.instance_type, self.zone) not in places
 
     @property
     def addresses(self) -> int:

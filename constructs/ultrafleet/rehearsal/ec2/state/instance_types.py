@@ -1,24 +1,43 @@
 """Instance types of the catalog that moto's captured answers lack."""
 
-from typing import Any
+from typing import Any, Final
 
 from moto.ec2.models.instance_types import (
     INSTANCE_TYPE_OFFERINGS,
     INSTANCE_TYPES,
     InstanceTypeBackend,
+    InstanceTypeOfferingBackend,
 )
 from moto.ec2.models.instance_types import InstanceType as MotoInstanceType
 
 from ultrafleet.catalog import InstanceType, InstanceTypeFacts, NetworkCard, UltraServerType
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.ec2.state.zones import zone_id
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 from ultrafleet.rules.zones import region_of_zone
 
 _MIB = 1024
+_OFFERINGS_OF_MOTO: Final = InstanceTypeOfferingBackend.describe_instance_type_offerings
+
+
+class NotSold:
+    """Types that EC2 doesn't sell in a zone, although the catalog or moto has them there: name and zone."""
+
+    def __init__(self, account_id: str, region: str) -> None:
+        self.account_id = account_id
+        self.region = region
+        self.places: set[tuple[str, str]] = set()
+
+
+def _offerings(self: Any, location_type: str | None = None, filters: dict[str, Any] | None = None) -> list[Any]:
+    places = SIMULATED_ACCOUNT.part(NotSold, self.account_id, self.region_name).places
+    found = _OFFERINGS_OF_MOTO(self, location_type, filters)
+    return [item for item in found if (item["InstanceType"], item["Location"]) not in places]
 
 
 def install() -> None:
     """Add the catalog's types to DescribeInstanceTypes and DescribeInstanceTypeOfferings, once."""
+    InstanceTypeOfferingBackend.describe_instance_type_offerings = _offerings  # type: ignore[method-assign]
     for entry in InstanceType.all():
         if entry.name is None:
             continue

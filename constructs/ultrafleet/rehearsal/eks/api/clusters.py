@@ -9,7 +9,8 @@ from ultrafleet.catalog.eks import KUBERNETES_VERSIONS
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.eks.api.operations import operation, page
 from ultrafleet.rehearsal.eks.api.service_linked_roles import make_service_linked_roles
-from ultrafleet.rehearsal.eks.rules.clusters import VERSIONS, ClusterFacts, check
+from ultrafleet.rehearsal.eks.rules.clusters import ClusterFacts, check
+from ultrafleet.rehearsal.eks.rules.versions import VERSIONS
 from ultrafleet.rehearsal.eks.state import ClusterRecord, Eks
 from ultrafleet.rehearsal.refusals.eks_updates import MODE_STEP, STANDARD_TOO_LATE, VERSION_STEP
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal, refused

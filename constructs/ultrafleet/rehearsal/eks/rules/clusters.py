@@ -7,12 +7,10 @@ from typing import Any, Final
 from ultrafleet.catalog.eks import KUBERNETES_VERSIONS
 from ultrafleet.catalog.limits import CONTROL_PLANE_ZONES
 from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.eks.rules.versions import VersionStatus, WithdrawnVersions, version_status
 from ultrafleet.rehearsal.eks.state import Eks
 from ultrafleet.rehearsal.refusals import CLUSTER_REFUSALS, RefusalRule
-from ultrafleet.rehearsal.simulated_account import refuse_first
-
-VERSIONS: Final = tuple(version.name for version in KUBERNETES_VERSIONS)
-"""Kubernetes versions that EKS offers, extended support included: all that the catalog knows."""
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, refuse_first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +36,14 @@ def _name_taken(facts: ClusterFacts) -> str | None:
 
 def _version_unknown(facts: ClusterFacts) -> str | None:
     version = facts.params.get("version")
-    return f"unsupported Kubernetes version {version}" if version and version not in VERSIONS else None
+    return f"unsupported Kubernetes version {version}" if version and not _is_offered(facts.eks, version) else None
+
+
+def _is_offered(eks: Eks, version: str) -> bool:
+    withdrawn = SIMULATED_ACCOUNT.part(WithdrawnVersions, eks.account_id, eks.region).names
+    known = {item.name: item for item in KUBERNETES_VERSIONS}.get(version)
+    is_over = known is not None and version_status(known, SIMULATED_ACCOUNT.now.date()) is VersionStatus.UNSUPPORTED
+    return known is not None and not is_over and version not in withdrawn
 
 
 def _too_few_zones(facts: ClusterFacts) -> str | None:

@@ -6,7 +6,9 @@ from typing import Any
 
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.ec2.state.instance_types import NotSold
 from ultrafleet.rehearsal.eks.clock import Nodes
+from ultrafleet.rehearsal.eks.rules.versions import WithdrawnVersions
 from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget, Undo
 from ultrafleet.rehearsal.scenarios.pool_view import node_group_instances
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
@@ -106,6 +108,24 @@ def subnet_is_full(target: FaultTarget) -> Undo:
         subnet._available_ip_addresses = before
 
     return undo
+
+
+def type_is_not_sold(target: FaultTarget) -> Undo:
+    """EC2 doesn't sell the pool's type in the pool's zone."""
+    environment = target.environment
+    pool = next(pool for pool in environment.pools if pool.name == target.pool_name)
+    place = (str(pool.instance), environment.subnet(pool.subnet).availability_zone)
+    places = SIMULATED_ACCOUNT.part(NotSold, environment.account, environment.region).places
+    places.add(place)
+    return lambda: places.discard(place)
+
+
+def version_is_withdrawn(target: FaultTarget) -> Undo:
+    """EKS no longer offers the environment's Kubernetes version."""
+    environment = target.environment
+    names = SIMULATED_ACCOUNT.part(WithdrawnVersions, environment.account, environment.region).names
+    names.add(environment.cluster.kubernetes_version)
+    return lambda: names.discard(environment.cluster.kubernetes_version)
 
 
 def efa_rule_is_gone(target: FaultTarget) -> Undo:

@@ -5,6 +5,7 @@ Texts alone, so that they can be listed without the rehearsal's extra; `injectio
 
 from typing import Final
 
+from ultrafleet.catalog import eks
 from ultrafleet.catalog.capacity_blocks import CapacityBlockRules, in_minutes
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.errors import FleetError
@@ -173,6 +174,22 @@ _FAULTS: Final = (
         shows="Requested AMI",
         advice=f"Choose a kubernetes_version with an AMI of that type: the EKS user guide lists them. {_AGAIN}",
         source=Source("EKS user guide, optimized AMIs, and EKS API, CreateNodegroup: the wording", Confidence.MEDIUM),
+    ),
+    Fault(
+        name="type-not-sold",
+        summary="EC2 doesn't sell the pool's instance type in the pool's zone",
+        shows="is not supported in your requested Availability Zone",
+        advice="Use a subnet in a zone that `aws ec2 describe-instance-type-offerings --location-type "
+        "availability-zone` lists for the type: `ultrafleet doctor ENV` asks it before anything is bought.",
+        source=Source("EC2 API, error codes: Unsupported; the wording as commonly reported", Confidence.MEDIUM),
+    ),
+    Fault(
+        name="kubernetes-version-withdrawn",
+        summary="EKS no longer offers the environment's Kubernetes version",
+        shows="unsupported Kubernetes version",
+        advice="Raise cluster.kubernetes_version to one that `aws eks describe-cluster-versions` lists, best one in "
+        f"standard support. {_AGAIN}",
+        source=eks.source(f"eks/kubernetes-version/{eks.DEFAULT_KUBERNETES_VERSION}"),
     ),
     Fault(
         name="log-group-taken",

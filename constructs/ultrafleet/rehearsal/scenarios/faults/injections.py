@@ -61,6 +61,8 @@ INJECTIONS: Final[Mapping[str, inject.Injection]] = {
         "InvalidParameterException",
         f"Requested AMI for this version {DEFAULT_KUBERNETES_VERSION} is not supported",
     ),
+    "type-not-sold": inject.type_is_not_sold,
+    "kubernetes-version-withdrawn": inject.version_is_withdrawn,
     "log-group-taken": inject.log_group_is_taken,
     "access-denied": inject.answers(
         "eks",
