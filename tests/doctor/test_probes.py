@@ -23,6 +23,7 @@ from ultrafleet.environment import Environment
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.ec2.state.zones import ZoneGroups
 from ultrafleet.rehearsal.eks.api.addon_versions import AddonOffers
+from ultrafleet.rehearsal.eks.rules.versions import WithdrawnVersions
 from ultrafleet.rehearsal.eks.state import Eks
 from ultrafleet.rehearsal.questions.images import ImageReleases
 from ultrafleet.rehearsal.questions.quotas import Quotas
@@ -135,6 +136,11 @@ def block(**changed: Any) -> Arrange:
             setattr(found, name, value)
 
     return arrange
+
+
+def withdrawn(_: Patch) -> None:
+    """EKS no longer offers the Kubernetes version."""
+    part(WithdrawnVersions).names.add("1.35")
 
 
 def no_block(_: Patch) -> None:
@@ -307,6 +313,11 @@ CASES = [
     Case("addon", "vpc-cni", schema("vpc-cni", {"type": 3}), NO, "its schema is invalid"),
     Case("addon", "vpc-cni", schema("vpc-cni", {"$ref": "https://example.com/schema"}), NO, "its schema is invalid"),
     Case("addon", "vpc-cni", schema("vpc-cni", []), UNCLEAR, "has no configuration schema"),  # type: ignore[arg-type]
+    Case(
+        "kubernetes-version", "Kubernetes 1.35", unchanged, YES, "^STANDARD_SUPPORT, standard support until 2027-03-27"
+    ),
+    Case("kubernetes-version", "Kubernetes 1.35", withdrawn, NO, "EKS doesn't offer Kubernetes 1.35"),
+    Case("kubernetes-version", "support of 1.35", withdrawn, NO, "^UNSUPPORTED"),
     Case("block", BLOCK, unchanged, YES, "^scheduled, 18 p6e-gb200.36xlarge until 2026-12-15T11:30:00Z"),
     Case("block", BLOCK, block(instance_count=17), NO, "TotalInstanceCount is 17, the file has 18"),
     Case("block", BLOCK, block(end=START + timedelta(days=7)), NO, "EndDate is 2026-12-08T11:30:00Z, the file has"),

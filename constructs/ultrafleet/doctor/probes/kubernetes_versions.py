@@ -27,7 +27,7 @@ def _questions(environment: Environment) -> Iterator[Question]:
     if environment.cluster.upgrade_policy == "STANDARD":
         # Not the deployment: EKS upgrades the control plane of its own accord.
         yield Question(
-            subject=f"support of Kubernetes {version}",
+            subject=f"support of {version}",
             expected="standard support",
             ask=partial(_ask_support, version),
             path=_PATH,
