@@ -12,7 +12,8 @@ import pytest
 
 from helpers.acceptance_programs import Programs
 from ultrafleet.acceptance import launcher, mpi, run
-from ultrafleet.acceptance.launcher import Launcher, Plan
+from ultrafleet.acceptance.launcher import Launcher
+from ultrafleet.acceptance.plan import Part, Plan
 from ultrafleet.acceptance.report import result_name, write_result
 
 FIRST, SECOND, *_ = HOSTS = Programs(Path()).workers
@@ -122,17 +123,14 @@ class TestBadNode:
         assert programs.calls()[-1]["ranks"] == 8
 
     def test_slower_than_the_others_in_itself(self) -> None:
-        parts = {
-            name: launcher.Part(bandwidths={"node": gbs})
-            for name, gbs in zip("abcd", (700, 690, 705, 600), strict=True)
-        }
+        parts = {name: Part(bandwidths={"node": gbs}) for name, gbs in zip("abcd", (700, 690, 705, 600), strict=True)}
         launcher._compare(parts)
         assert {name: codes(part.as_json()) for name, part in parts.items()} == {
             "a": [], "b": [], "c": [], "d": ["slow-node"]
         }  # fmt: skip
 
     def test_two_nodes_are_not_compared(self) -> None:
-        parts = {name: launcher.Part(bandwidths={"node": gbs}) for name, gbs in zip("ab", (700, 60), strict=True)}
+        parts = {name: Part(bandwidths={"node": gbs}) for name, gbs in zip("ab", (700, 60), strict=True)}
         launcher._compare(parts)
         assert all(part.passed for part in parts.values())
 
@@ -153,7 +151,10 @@ class TestBadNode:
         programs.default = {"codes": {"node": 1}}
         result = result_of(programs)
         assert len(failing(result)) == 3
-        assert result["rack"]["notes"] == ["0 good nodes: nothing between nodes was tested"]
+        assert result["rack"]["notes"] == [
+            "0 good nodes: nothing between nodes was tested over nvlink",
+            "0 good nodes: nothing between nodes was tested over efa",
+        ]
 
     def test_that_no_worker_answers_from(self, programs: Programs) -> None:
         result = result_of(programs, nodes=[*(f"node-{host}" for host in HOSTS), "node-gone"])
@@ -167,6 +168,24 @@ class TestRack:
         programs.default = {"efa": {"findings": [{"code": "not-efa", "message": "NCCL fell back to sockets"}]}}
         result = result_of(programs)
         assert codes(result["rack"]) == ["not-efa"]
+        assert failing(result) == {}
+
+    def test_fails_for_one_node_that_is_then_named(self, programs: Programs) -> None:
+        """Its own test is good: only between nodes it is at fault."""
+        programs.workers = [f"run-node-0-{number}.run" for number in range(5)]
+        programs.hosts = {"run-node-0-2.run": {"spoils": ["efa"]}}
+        result = result_of(programs)
+        assert failing(result) == {"node-run-node-0-2.run": ["pair"]}
+        assert result["rack"]["passed"]
+        assert programs.calls()[-1]["ranks"] == 16
+        assert "run-node-0-2.run" not in programs.calls()[-1]["hosts"]
+        assert [call["ranks"] for call in programs.calls() if Path(call["--hostfile"]).stem == "nvlink"] == [20]
+
+    def test_late_in_a_run_nothing_is_searched_for(self, programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(launcher, "SEARCH_BEFORE_SECONDS", 0)
+        programs.hosts = {SECOND: {"spoils": ["efa"]}}
+        result = result_of(programs)
+        assert codes(result["rack"]) == ["bandwidth"]
         assert failing(result) == {}
 
     def test_fails_for_mpirun_though_the_log_looks_good(self, programs: Programs) -> None:
@@ -207,7 +226,7 @@ class TestRack:
         assert codes(result_of(programs)["rack"]) == ["unreachable"]
 
     def test_a_result_of_many_findings_stays_small(self) -> None:
-        part = launcher.Part(notes=["n" * 9999] * 99)
+        part = Part(notes=["n" * 9999] * 99)
         for _ in range(999):
             part.fail("code", "m" * 9999)
         assert len(json.dumps(part.as_json())) < 6000

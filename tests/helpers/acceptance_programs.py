@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ultrafleet.acceptance.launcher import Plan
 from ultrafleet.acceptance.mpi import Cluster
+from ultrafleet.acceptance.plan import Plan
 
 _SSH = """
 import json, os, shlex, sys, pathlib
@@ -68,6 +68,8 @@ name = pathlib.Path(call["--hostfile"]).stem
 step = name if name in ("nvlink", "efa", "pairs") else name.split("-")[0]
 if step == "pairs" and len(slots) == 1:
     step = "pairs-of-one"
+if any(step in scenario["hosts"].get(host, {}).get("spoils", ()) for host in slots):
+    said[step] = {"findings": [{"code": "bandwidth", "message": "12 GB/s"}]}
 if step in said.get("hangs", ()):
     print("NCCL INFO waiting", flush=True); time.sleep(60)
 if program == "nvbandwidth":
@@ -106,7 +108,7 @@ class Programs:
         gpus: accelerators of a node.
         workers: host names of the workers.
         default: what each host does: `node`, `nvlink`, `efa`, `pairs`, `pairs-of-one` with what is printed, `codes`
-            with exit codes by step, `hangs`, `unreachable`, `dcgm`.
+            with exit codes by step, `hangs`, `unreachable`, `dcgm`; `spoils`, steps between nodes that fail with it.
         hosts: what single hosts do otherwise.
     """
 

@@ -4,18 +4,16 @@ A bad node is named and left out, so that the rest is tested without it. Standar
 """
 
 import json
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 from ultrafleet.acceptance import image
 from ultrafleet.acceptance.diagnostic import LEVEL, failed_tests, why_none_ran
-from ultrafleet.acceptance.mpi import Cluster, Outcome, execute
+from ultrafleet.acceptance.mpi import Outcome, execute
 from ultrafleet.acceptance.pairs import (
     ALL_NODES_TEST,
     LEAST_PART,
@@ -24,6 +22,8 @@ from ultrafleet.acceptance.pairs import (
     slow_gpus,
     slow_pairs,
 )
+from ultrafleet.acceptance.plan import Part, Plan
+from ultrafleet.acceptance.search import Pair, faulty
 
 SIZES = ("-b", "8M", "-e", "16G", "-f", "2", "-g", "1", "-n", "20", "-c", "1")
 """From where latency ends to where bandwidth stops growing in published runs; our choice. Values are checked."""
@@ -31,74 +31,13 @@ SIZES = ("-b", "8M", "-e", "16G", "-f", "2", "-g", "1", "-n", "20", "-c", "1")
 SECONDS: Final = {"ask": 180, "node": 300, "pairs-of-one": 300, "dcgm": 600, "pairs": 900, "nvlink": 600, "efa": 600}
 """Seconds that each step may take (our choice; none has been measured): what takes longer hangs."""
 
-_MOST_FINDINGS = 10
-_MOST_FINDING_CHARACTERS = 300
-_MOST_NOTES = 5
-_MOST_NOTE_CHARACTERS = 200
+SEARCH_SECONDS: Final = 300
+"""Seconds that two nodes may take when the faulty one is searched for."""
+
+SEARCH_BEFORE_SECONDS: Final = 1800
+"""Seconds of a run after which no search begins, so that it ends before the gate gives it up."""
+
 _FEWEST_TO_COMPARE = 3
-
-
-@dataclass
-class Part:
-    """Result of a node, or of the good nodes together.
-
-    Attributes:
-        findings: why it doesn't pass: code and message.
-        notes: what couldn't be determined.
-        bandwidths: GB/s of bus bandwidth, by path.
-    """
-
-    findings: list[dict[str, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    bandwidths: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def passed(self) -> bool:
-        """True if nothing speaks against it."""
-        return not self.findings
-
-    def fail(self, code: str, message: str) -> None:
-        """Adds a finding, unless there are many already."""
-        if len(self.findings) < _MOST_FINDINGS:
-            self.findings.append({"code": code, "message": message[:_MOST_FINDING_CHARACTERS]})
-
-    def as_json(self) -> dict[str, Any]:
-        """The part in the form of the result."""
-        return {
-            "passed": self.passed,
-            "findings": self.findings,
-            "notes": [note[:_MOST_NOTE_CHARACTERS] for note in self.notes[:_MOST_NOTES]],
-            "bus_bandwidth_gbs": self.bandwidths,
-        }
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Subject of a run: its nodes, paths and programs.
-
-    Attributes:
-        run: name of the run.
-        nodes: names of the nodes; empty: those that the workers are on.
-        instance_type: type of the nodes.
-        paths: "nvlink", "efa".
-        floors: floors of the caller's own in GB/s, by path.
-        cluster: the workers.
-        all_reduce: nccl-tests' program.
-        nvbandwidth: nvbandwidth's program.
-        dcgmi: DCGM's program.
-        judge: command that judges a log.
-    """
-
-    run: str
-    nodes: Sequence[str]
-    instance_type: str
-    paths: Sequence[str]
-    floors: Mapping[str, float]
-    cluster: Cluster
-    all_reduce: str = image.ALL_REDUCE
-    nvbandwidth: str = image.NVBANDWIDTH
-    dcgmi: str = image.DCGMI
-    judge: Sequence[str] = (sys.executable, "-m", "ultrafleet.acceptance")
 
 
 class Launcher:
@@ -114,6 +53,7 @@ class Launcher:
         self._cluster = plan.cluster
         self._say = say
         self._environment = plan.cluster.environment()
+        self._begun = time.monotonic()
 
     def result(self) -> dict[str, Any]:
         """Tests everything, and says of each node and of the good ones together whether they pass.
@@ -135,11 +75,11 @@ class Launcher:
         if "nvlink" in self._plan.paths and len(good) > 1:
             self._pairs(good, nodes, rack)
             good = [host for host in good if nodes[host].passed]
-        if len(good) > 1:
-            for path in self._plan.paths:
-                self._together(good, path, rack)
-        else:
-            rack.notes.append(f"{len(good)} good nodes: nothing between nodes was tested")
+        for path in self._plan.paths:
+            if len(good) > 1:
+                good = self._together(good, path, nodes, rack)
+            else:
+                rack.notes.append(f"{len(good)} good nodes: nothing between nodes was tested over {path}")
         parts = {str(names[host]): part for host, part in nodes.items()}
         for name in self._plan.nodes:
             if name not in parts:
@@ -188,9 +128,34 @@ class Launcher:
         self._diagnose(host, node, part)
         return part
 
-    def _together(self, hosts: Sequence[str], path: str, rack: Part) -> None:
-        command = self._cluster.ranks(hosts, [self._plan.all_reduce, *SIZES], name=path, variables=_variables(path))
-        self._judge(self._run(path, command, SECONDS[path]), path, len(hosts) * self._cluster.gpus, rack)
+    def _together(self, hosts: Sequence[str], path: str, nodes: Mapping[str, Part], rack: Part) -> list[str]:
+        """Tests good nodes together. Where that fails it names nodes that fail by twos, and tests the others again."""
+        part = self._all_reduce(hosts, path, path, SECONDS[path])
+        good = list(hosts)
+        early = time.monotonic() - self._begun < SEARCH_BEFORE_SECONDS
+        if not part.passed and early and len(hosts) >= _FEWEST_TO_COMPARE:
+            for host in faulty(hosts, lambda pairs: self._twos(pairs, path)):
+                nodes[host].fail("pair", f"over {path}: two nodes fail with it, and its partner passes with another")
+                good.remove(host)
+            if 1 < len(good) < len(hosts):
+                part = self._all_reduce(good, path, f"{path}-again", SECONDS[path])
+        rack.add(part)
+        return good
+
+    def _twos(self, pairs: Sequence[Pair], path: str) -> list[bool]:
+        """Whether each of some pairs of nodes passes; all are tested at once."""
+
+        def passes(pair: Pair) -> bool:
+            return self._all_reduce(pair, path, f"{path}-two-{pair[0]}", SEARCH_SECONDS).passed
+
+        with ThreadPoolExecutor(max_workers=max(1, len(pairs))) as pool:
+            return list(pool.map(passes, pairs))
+
+    def _all_reduce(self, hosts: Sequence[str], path: str, name: str, seconds: float) -> Part:
+        part = Part()
+        command = self._cluster.ranks(hosts, [self._plan.all_reduce, *SIZES], name=name, variables=_variables(path))
+        self._judge(self._run(name, command, seconds), path, len(hosts) * self._cluster.gpus, part)
+        return part
 
     def _judge(self, outcome: Outcome, path: str, ranks: int, part: Part) -> None:
         """Adds the verdict on a log, and mpirun's own end: a log that looks good doesn't outweigh it."""

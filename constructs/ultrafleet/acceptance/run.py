@@ -6,8 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ultrafleet.acceptance.launcher import Launcher, Plan
+from ultrafleet.acceptance.launcher import Launcher
 from ultrafleet.acceptance.mpi import Cluster
+from ultrafleet.acceptance.plan import Plan
 from ultrafleet.acceptance.report import write_result
 
 
