@@ -74,15 +74,19 @@ def old_shape(pool_name: str, *blocks: Block) -> Edit:
     return put(f"pool-{pool_name}", value={"Metadata": metadata, "Resources": made})
 
 
-def queue_of(accelerators: int) -> Edit:
-    """A cluster queue for pool rack-c."""
+def queue_of(accelerators: int, *pools: str) -> Edit:
+    """A cluster queue that has as many accelerators of each pool; without pools of rack-c."""
+    names = pools or ("rack-c",)
     resources = [{"name": "nvidia.com/gpu", "nominalQuota": str(accelerators)}]
     objects = [
-        {"kind": "ResourceFlavor", "metadata": {"name": "c"}, "spec": {"nodeLabels": {POOL_LABEL: "rack-c"}}},
+        *(
+            {"kind": "ResourceFlavor", "metadata": {"name": name}, "spec": {"nodeLabels": {POOL_LABEL: name}}}
+            for name in names
+        ),
         {
             "kind": "ClusterQueue",
             "metadata": {"name": "training"},
-            "spec": {"resourceGroups": [{"flavors": [{"name": "c", "resources": resources}]}]},
+            "spec": {"resourceGroups": [{"flavors": [{"name": name, "resources": resources} for name in names]}]},
         },
     ]
     manifest = {

@@ -1,6 +1,8 @@
 """The parts of a review that are logic by themselves: text that fits, IAM, security groups, addresses, blocks."""
 
+import itertools
 import random
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.policy_templates import NEURON
-from helpers.review_block_scenarios import FINISHED, FIRST, OVERLAPPING, SECOND, Block, of_blocks
+from helpers.review_block_scenarios import FINISHED, FIRST, OTHER, OVERLAPPING, SECOND, Block, of_blocks, queue_of
 from helpers.review_fleet import A_DATA, TRN2, Edit, Stacks, both, of, pool, put, revision
 from ultrafleet.policy import Template
 from ultrafleet.review import iam, review_of, security_groups
@@ -307,6 +309,18 @@ class TestLimits:
         assert not [limit for limit in review.limits if limit.name.startswith("IPs")]
         assert {hazard.kind for hazard in review.hazards} == {"pool-orphaned"}
 
+    @pytest.mark.parametrize(("quota", "kinds"), [(72, set()), (90, {"queue-quota"})])
+    def test_of_queues(self, quota: int, kinds: set[str]) -> None:
+        pools = both(of_blocks("rack-c", FIRST), of_blocks("rack-d", OTHER))
+        head = revision("head", both(pools, queue_of(quota, "rack-c", "rack-d")))
+        assert {hazard.kind for hazard in review_of(revision("base"), head, day=DAY).hazards} == kinds
+
+    def test_of_queues_with_a_new_stack_of_nothing_but_a_node_group_made_elsewhere(self) -> None:
+        """Nothing says of which cluster and type it is, so nothing is told of the queue."""
+        pools = both(of_blocks("rack-c", existing=FIRST), of_blocks("rack-d", OTHER))
+        head = revision("head", both(pools, queue_of(72, "rack-c", "rack-d")))
+        assert "queue-quota" not in {hazard.kind for hazard in review_of(revision("base"), head, day=DAY).hazards}
+
     def test_of_node_groups(self) -> None:
         def many(content: Stacks) -> None:
             group = content["h200"]["Resources"]["H200"]
@@ -326,6 +340,19 @@ def test_blocks_without_a_published_price_are_no_free_ones() -> None:
 
     review = review_of(revision("base"), revision("head", trn2u), day=DAY)
     assert "| 1,523.81 | 1,523.81 + ? | + ? |" in whole(sections(review))
+
+
+def test_another_version_of_an_add_on_is_a_change_of_pods_and_no_hazard() -> None:
+    def addon(**version: str) -> Edit:
+        properties = {"ClusterName": "fleet", "AddonName": "vpc-cni", **version}
+        return put("cluster", "Resources", "Cni", value={"Type": "AWS::EKS::Addon", "Properties": properties})
+
+    versions = (addon(), addon(AddonVersion="v1.21.1-eksbuild.7"), addon(AddonVersion="v1.22.4-eksbuild.3"))
+    for old, new in itertools.pairwise(versions):
+        review = review_of(revision("base", old), revision("head", new), day=DAY)
+        assert not review.hazards
+        text = "\n".join(line for section in sections(review) for line in section.lines)
+        assert re.search(r"`EKS::Addon` Cni: AddonVersion .* → `v1\.2\S+` \(may evict pods\)", text)
 
 
 def test_clusters_that_do_not_change_are_a_line() -> None:

@@ -61,16 +61,19 @@ def _users(pool: Pool, objects: list[tuple[str, Mapping[str, Any]]]) -> Users:
 def quotas(revision: Revision, fleet: Fleet) -> dict[tuple[str, str], tuple[int, int]]:
     """Accelerators that each cluster queue may give out, and those that its pools have at once, by cluster and queue.
 
-    Queues for whose pools either isn't known are left out.
+    Queues for whose pools either isn't known are left out: a node group made elsewhere, in a stack that makes none, may
+    be of any cluster of its place.
 
     Args:
         revision: the templates.
         fleet: their pools.
     """
     users = users_of_pools(revision, fleet)
+    hidden = {pool.place for pool in fleet.pools if pool.is_elsewhere and pool.instance_type is None}
+    unclear = {pool.cluster for pool in fleet.pools if pool.place in hidden}
     found = {}
     for cluster, item in _objects(revision):
-        if item.get("kind") != "ClusterQueue":
+        if item.get("kind") != "ClusterQueue" or cluster in unclear:
             continue
         name = _name(item)
         of_queue = {pool.identity for pool in fleet.pools if pool.cluster == cluster and name in users[pool.key].queues}
