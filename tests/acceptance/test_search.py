@@ -42,3 +42,9 @@ def test_one_of_eighteen_takes_two_rounds() -> None:
 
     assert faulty(hosts, passes) == ["host-7"]
     assert rounds == [9, 2]
+
+
+@given(HOSTS.flatmap(lambda hosts: st.tuples(st.just(hosts), st.sampled_from(hosts))))
+def test_a_single_faulty_one_is_always_named(given: tuple[list[str], str]) -> None:
+    hosts, bad = given
+    assert faulty(hosts, lambda pairs: [bad not in pair for pair in pairs]) == [bad]

@@ -143,7 +143,7 @@ class Launcher:
         return good
 
     def _twos(self, pairs: Sequence[Pair], path: str) -> list[bool]:
-        """Whether each of some pairs of nodes passes; all are tested at once."""
+        """Verdicts on pairs of nodes, true where one passes; all are tested at once."""
 
         def passes(pair: Pair) -> bool:
             return self._all_reduce(pair, path, f"{path}-two-{pair[0]}", SEARCH_SECONDS).passed

@@ -11,7 +11,7 @@ from ultrafleet.acceptance.mpi import Cluster
 _MOST_FINDINGS = 10
 _MOST_FINDING_CHARACTERS = 300
 _MOST_NOTES = 5
-_MOST_NOTE_CHARACTERS = 200
+_MOST_NOTE_CHARACTERS = 300
 
 
 @dataclass
