@@ -114,6 +114,10 @@ def test_a_block_from_its_start_to_its_jobs(site: Site) -> None:
         assert read_node(node).standing == "passed"
     assert site.look(21) == []
     assert site.look(60 * 25) == ["Delete"]
+    assert not site.cluster.objects[JOBS]
+    # Trainer refuses every change of a TrainJob whose runtime is gone, also the end of its deletion: it goes after it.
+    assert site.cluster.objects[RUNTIMES]
+    assert site.look(60 * 25 + 1) == ["Delete"]
     assert not any(site.cluster.objects[kind] for kind in (JOBS, RUNTIMES, DOMAINS))
     assert set(site.cluster.objects[CONFIG_MAPS]) == {"acceptance-gate"}
 

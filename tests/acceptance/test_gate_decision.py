@@ -94,7 +94,13 @@ class TestStart:
 
     def test_one_run_a_block_at_a_time(self) -> None:
         assert actions(node(0), node(1), runs=(run_of(node(0), node(1)),)) == []
-        assert actions(node(0), node(1), runs=(run_of(node(0), node(1), deleting=True),)) == []
+        assert actions(node(0), node(1), runs=(run_of(node(0), node(1), deleted=START),)) == []
+
+    def test_a_run_whose_deletion_is_stuck_blocks_no_other_for_ever(self) -> None:
+        stuck = run_of(node(0), node(1), deleted=START)
+        assert actions(node(0), node(1), runs=(stuck,), minutes=14) == []
+        (start,) = actions(node(0), node(1), runs=(stuck,), minutes=15)
+        assert isinstance(start, Start)
 
     def test_the_same_nodes_give_the_same_run_and_others_another(self) -> None:
         assert run_name("rack-a", {"a": ("i-1", ""), "b": ("i-2", "")}) == run_name(

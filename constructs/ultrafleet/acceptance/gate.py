@@ -24,6 +24,8 @@ from ultrafleet.acceptance.gate_state import (
 )
 
 _POOL_CHARACTERS = 28
+_GOES_MINUTES = 15
+"""How long a deleted run keeps another from starting: its pods have to end first. After it something else is stuck."""
 
 
 def decide(state: GateState) -> list[Action]:
@@ -76,17 +78,18 @@ def _block(state: GateState, node_group: str, nodes: Sequence[GateNode]) -> list
     for node in nodes:
         actions += _results(state, node, runs) or _taint(state, node)
     settled = {action.node for action in actions if isinstance(action, Hold | Release)}
-    running = [run for run in runs if run.started and run.succeeded is None and not run.deleting]
+    running = [run for run in runs if run.started and run.succeeded is None and run.deleted is None]
     cancelled = [
         Delete(run=run.name, why=why)
         for number, run in enumerate(running)
         if (why := _in_vain(run, nodes, first=number == 0))
     ]
-    busy = bool(settled or running or any(run.deleting for run in runs))
+    goes = any(run.deleted is not None and state.now < run.deleted + _GOES_MINUTES * 60 for run in runs)
+    busy = bool(settled or running or goes)
     wanted = None if busy else _start(state, node_group, nodes)
     for run in runs:
-        if not run.started and not run.deleting and (wanted is None or wanted.run != run.name):
-            actions.append(Delete(run=run.name, why="it was never started"))
+        if not run.started and run.deleted is None and (wanted is None or wanted.run != run.name):
+            actions.append(Delete(run=run.name, why="it has no TrainJob"))
     return [*actions, *cancelled, *([wanted] if wanted is not None else [])]
 
 
@@ -126,7 +129,7 @@ def _in_vain(run: Run, nodes: Sequence[GateNode], *, first: bool) -> str:
 def _results(state: GateState, node: GateNode, runs: Sequence[Run]) -> list[Action]:
     """Consequence of a run that is over for a node that waits for it."""
     for run in runs:
-        if run.deleting or not run.started or _is_running(state, run) or not run.is_of(node):
+        if run.deleted is not None or not run.started or _is_running(state, run) or not run.is_of(node):
             continue
         usd = state.pools[node.pool].usd_per_node_hour
         result = run.result
@@ -172,7 +175,7 @@ def _clean(state: GateState) -> Iterator[Delete | FreeDomain]:
     """Runs that no node waits for any more."""
     groups = {node.node_group for node in state.nodes if node.pool in state.pools}
     for run in state.runs:
-        if run.deleting or not (run.started or run.node_group not in groups):
+        if run.deleted is not None or not (run.started or run.node_group not in groups):
             continue
         waited_for = any(run.is_of(node) for node in state.nodes)
         if run.succeeded is not None:

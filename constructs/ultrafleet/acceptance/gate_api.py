@@ -142,6 +142,7 @@ class Gate:
         self._api, self._now, self._log = api, now, log
         self._templates: dict[str, Mapping[str, Any]] = {}
         self._nodes: dict[str, Mapping[str, Any]] = {}
+        self._started: set[str] = set()
 
     def tick(self) -> list[Action]:
         """Reads the cluster, does what is decided, and logs what is held and what that costs.
@@ -177,12 +178,14 @@ class Gate:
         for node in api.list("api/v1/nodes", POOL_LABEL):
             name = node["metadata"]["name"]
             self._nodes[name] = {**node, "status": {**node.get("status", {}), "images": []}}
+        runs = read_runs(objects, results)
+        self._started = {run.name for run in runs if run.started}
         return GateState(
             now=self._now,
             installed=seconds(config["metadata"]["creationTimestamp"]),
             pools=pools,
             nodes=[read_node(node) for node in self._nodes.values()],
-            runs=read_runs(objects, results),
+            runs=runs,
             wait_minutes=settings["waitMinutes"],
             run_minutes=settings["runMinutes"],
             keep_hours=settings["keepHours"],
@@ -218,7 +221,9 @@ class Gate:
                 # The result first: once the objects are gone, nothing leads to it.
                 self._delete_path(f"api/v1/namespaces/{self._api.namespace}/configmaps/{result_name(action.run)}")
                 for kind in _KINDS:
-                    self._delete(kind, action.run)
+                    # Trainer refuses every change of a TrainJob without its runtime, also the last one of its deletion.
+                    if kind != "TrainingRuntime" or action.run not in self._started:
+                        self._delete(kind, action.run)
                 self._log({"event": "run-deleted", "run": action.run, "why": action.why})
 
     def _start(self, action: Start) -> None:

@@ -122,7 +122,7 @@ def _run(name: str, objects: Sequence[Manifest], result: Manifest | None) -> Run
         finished=min(ended.values()) if ended else None,
         result=read_result(text, name),
         has_domain=any(item["kind"] == "ComputeDomain" and not _goes(item) for item in objects),
-        deleting=any(_goes(job) for job in jobs),
+        deleted=min((seconds(job["metadata"]["deletionTimestamp"]) for job in jobs if _goes(job)), default=None),
     )
 
 

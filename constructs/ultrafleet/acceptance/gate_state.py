@@ -143,7 +143,7 @@ class Run:
         finished: when it ended.
         result: what its launcher wrote; None where it wrote nothing, or nothing that can be read.
         has_domain: its ComputeDomain is there.
-        deleting: it is being deleted.
+        deleted: since when it is being deleted.
     """
 
     name: str
@@ -155,7 +155,7 @@ class Run:
     finished: float | None = None
     result: RunResult | None = None
     has_domain: bool = False
-    deleting: bool = False
+    deleted: float | None = None
 
     def is_of(self, node: GateNode) -> bool:
         """True if the node, as it is now, waits for this run's result."""
