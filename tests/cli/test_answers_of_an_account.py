@@ -1,16 +1,24 @@
 """Answers of an account in the commands that read them: summary, facts, preflight."""
 
 import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from helpers import command
+from helpers import aws_state, command
 from helpers.answers import DALLAS, OPT_IN, OPT_IN_FACT, opt_in_answer, write_training_answers
+from helpers.doctor_world import guarded
 from helpers.rehearsal_site import ENVIRONMENTS
+from ultrafleet.cli import app
 from ultrafleet.doctor import Verdict
 from ultrafleet.environment import load_environment
 from ultrafleet.environment.digest import write_digest
+from ultrafleet.rehearsal.scenarios.embedded import embedded_aws
+from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget
+from ultrafleet.rehearsal.scenarios.faults.injections import INJECTIONS
 
 
 @pytest.fixture
@@ -107,3 +115,37 @@ class TestPreflight:
         code, _, err = run("preflight", folder, "training")
         assert code == 2
         assert "is stale, training.yaml was edited since, or answers/training.json has other answers" in err
+
+
+class TestWhatDoctorWrites:
+    """The command's own file, from the embedded AWS, in the commands that read it."""
+
+    @pytest.fixture
+    def ask(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], tuple[int, str]]]:
+        environment, now = load_environment(folder / "training.yaml"), datetime.now(UTC)
+        with guarded(monkeypatch, environment), embedded_aws(environment, now=now):
+
+            def ask() -> tuple[int, str]:
+                arguments = ["training", "--only", "zone-opt-in", "--environments", str(folder)]
+                result = CliRunner().invoke(app, ["doctor", *arguments, "--as-of", f"{now:%Y-%m-%dT%H:%M:%S}"])
+                return result.exit_code, result.output
+
+            yield ask
+            aws_state.forget()
+
+    def test_a_yes_lifts_and_a_no_refuses(self, folder: Path, ask: Callable[[], tuple[int, str]]) -> None:
+        environment = load_environment(folder / "training.yaml")
+        code, output = ask()
+        assert code == 0, output
+        assert OPT_IN not in run("summary", folder, "training")[1]
+        _, answered, _ = run("facts", folder, OPT_IN_FACT, "--environment", "training", "--json")
+        assert json.loads(answered)[0]["confidence"] == "high"
+
+        INJECTIONS["zone-not-opted-in"](FaultTarget(environment=environment))
+        code, output = ask()
+        assert code == 1, output
+        code, _, err = run("preflight", folder, "training")
+        assert code == 2
+        assert f"{DALLAS}: account 111122223333 answered no on " in err
+        _, answered, _ = run("facts", folder, OPT_IN_FACT, "--environment", "training", "--json")
+        assert json.loads(answered)[0]["confidence"] == "low"
