@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
@@ -20,6 +19,7 @@ from ultrafleet.catalog.eks import AmiType, ami_release_parameter
 from ultrafleet.cli.asked_account import AskedAccount
 from ultrafleet.doctor import PROBES, Answer, Verdict, ask
 from ultrafleet.environment import Environment
+from ultrafleet.rehearsal import calls
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.ec2.state.zones import ZoneGroups
 from ultrafleet.rehearsal.eks.api.addon_versions import AddonOffers
@@ -49,7 +49,7 @@ def part(kind: Any) -> Any:
 
 def client(service: str) -> Any:
     """boto3 client whose calls nothing guards."""
-    return boto3.client(service, region_name=ENVIRONMENT.region)
+    return calls.client(service, ENVIRONMENT.account, ENVIRONMENT.region)
 
 
 def asked(probe_id: str, subject: str, account: AskedAccount, environment: Environment = ENVIRONMENT) -> Answer | None:

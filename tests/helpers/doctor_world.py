@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import boto3
@@ -18,6 +19,7 @@ from ultrafleet.cli.asked_account import AskedAccount
 from ultrafleet.environment import Environment
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
+REGION = "us-east-1"
 _PREFIXES = {"monitoring": "cloudwatch"}
 Document = dict[str, Any]
 
@@ -43,15 +45,33 @@ class Guard:
             raise ClientError({"Error": error}, action.partition(":")[2])
         self.calls.add((action, resource))
 
-    def hook(self, session: Any) -> None:
-        """Check every call of a boto3 session before it is made; botocore validates its parameters afterwards."""
 
-        def before(params: Any, model: Any, **_: Any) -> None:
-            service = model.service_model.signing_name
-            action = f"{_PREFIXES.get(service, service)}:{model.name}"
-            self.check(action, resource_of(action, params))
+GUARDS: list[Guard] = []
+"""The guard of this moment, last: clients are expensive to make, and outlive their tests."""
 
-        session.events.register("before-parameter-build", before)
+
+class _Session:
+    """boto3 session whose every call the guard checks before botocore validates its parameters."""
+
+    def client(self, service: str) -> Any:
+        return _client(service, os.environ["AWS_ACCESS_KEY_ID"])
+
+
+@cache
+def _client(service: str, access_key: str) -> Any:
+    session = boto3.Session(
+        region_name=REGION,
+        aws_access_key_id=access_key,
+        aws_secret_access_key="none",  # noqa: S106 - nothing checks it
+    )
+
+    def before(params: Any, model: Any, **_: Any) -> None:
+        name = model.service_model.signing_name
+        action = f"{_PREFIXES.get(name, name)}:{model.name}"
+        GUARDS[-1].check(action, resource_of(action, params))
+
+    session.events.register("before-parameter-build", before)
+    return session.client(service)
 
 
 def allows(document: Document, action: str, resource: str) -> bool:
@@ -64,7 +84,7 @@ def allows(document: Document, action: str, resource: str) -> bool:
 
 def resource_of(action: str, params: dict[str, Any]) -> str:
     """ARN of what a call is about, as IAM sees it; "*" of actions without a resource."""
-    account, region = os.environ["AWS_ACCESS_KEY_ID"], "us-east-1"
+    account, region = os.environ["AWS_ACCESS_KEY_ID"], REGION
     makers: dict[str, Callable[[], str]] = {
         "cloudformation:GetTemplate": lambda: (
             f"arn:aws:cloudformation:{region}:{account}:stack/{params['StackName']}/1"
@@ -107,11 +127,8 @@ def guarded(monkeypatch: pytest.MonkeyPatch, environment: Environment) -> Iterat
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", environment.account)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
 
-    def session(region: str) -> Any:
-        made = boto3.Session(region_name=region)
-        guard.hook(made)
-        return made
-
     for module in (asked_account, live_account):
-        monkeypatch.setattr(module, "session", session)
+        monkeypatch.setattr(module, "session", lambda _region: _Session())
+    GUARDS.append(guard)
     yield SimulatedTime(environment), guard
+    GUARDS.pop()

@@ -94,7 +94,7 @@ class Question:
     subject: str
     expected: str
     ask: Callable[[Account], Answer | None] = field(compare=False)
-    path: str = ""
+    path: str
     stops_launch: bool = False
     settles: tuple[str, ...] = ()
 

@@ -153,6 +153,7 @@ def _fact_questions(environment: Environment) -> Iterator[Question]:
                     subject=f"{item.fact} of {name}",
                     expected=str(stated),
                     ask=partial(_ask_fact, name, item, stated),
+                    path="pools",
                     settles=(f"instance-type/{name}/{item.fact}",),
                 )
         cards = {card.index: card.max_interfaces for card in entry.network_cards or ()}
@@ -162,6 +163,7 @@ def _fact_questions(environment: Environment) -> Iterator[Question]:
                 subject=f"max_interfaces of the network cards of {name}",
                 expected=", ".join(f"{index}: {most}" for index, most in known.items()),
                 ask=partial(_ask_cards, name, known),
+                path="pools",
                 settles=tuple(f"instance-type/{name}/network-cards/{index}/max_interfaces" for index in known),
             )
 

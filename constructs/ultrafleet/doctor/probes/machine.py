@@ -56,18 +56,21 @@ def _questions(environment: Environment) -> Iterator[Question]:
         subject="definition",
         expected="valid",
         ask=partial(_validate, definition),
+        path="pools",
         stops_launch=True,
     )
     yield Question(
         subject="the blocks that it reads",
         expected=f"one active block of {_INSTANCES} instances, of a mocked answer that lists one",
         ask=partial(_ask_blocks, definition),
+        path="pools",
         stops_launch=True,
     )
     yield Question(
         subject="the size that it decides on",
         expected=f"{_INSTANCES}, of a mocked node group whose block is active",
         ask=partial(_ask_size, definition),
+        path="pools",
         stops_launch=True,
     )
 

@@ -28,6 +28,7 @@ def _question(service: str, code: str, least: int, what: str) -> Question:
         subject=f"{service} quota {code}: {what}",
         expected=f"at least {least}",
         ask=partial(_ask, service, code, least),
+        path="pools",
         stops_launch=True,
     )
 

@@ -15,7 +15,7 @@ _MISSING: Final = "NoSuchEntity"
 def _questions(_environment: Environment) -> Iterator[Question]:
     for role in SERVICE_LINKED_ROLES:
         service, name = role.split("/")
-        yield Question(subject=name, expected="in the account", ask=partial(_ask, service, name))
+        yield Question(subject=name, expected="there", ask=partial(_ask, service, name), path="account")
 
 
 def _ask(service: str, name: str, account: Account) -> Answer:
