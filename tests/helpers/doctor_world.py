@@ -29,11 +29,13 @@ class Guard:
     """Rights of a caller, as IAM has them, and what it called.
 
     Attributes:
+        account: the environment's.
         document: identity policy; None allows everything.
         refused: actions that are refused whatever the policy says.
         calls: action and resource of each call that was allowed.
     """
 
+    account: str = ""
     document: Document | None = None
     refused: set[str] = field(default_factory=set)
     calls: set[tuple[str, str]] = field(default_factory=set)
@@ -68,7 +70,7 @@ def _client(service: str, access_key: str) -> Any:
     def before(params: Any, model: Any, **_: Any) -> None:
         name = model.service_model.signing_name
         action = f"{_PREFIXES.get(name, name)}:{model.name}"
-        GUARDS[-1].check(action, resource_of(action, params))
+        GUARDS[-1].check(action, resource_of(action, params, GUARDS[-1].account))
 
     session.events.register("before-parameter-build", before)
     return session.client(service)
@@ -82,9 +84,9 @@ def allows(document: Document, action: str, resource: str) -> bool:
     )
 
 
-def resource_of(action: str, params: dict[str, Any]) -> str:
+def resource_of(action: str, params: dict[str, Any], account: str) -> str:
     """ARN of what a call is about, as IAM sees it; "*" of actions without a resource."""
-    account, region = os.environ["AWS_ACCESS_KEY_ID"], REGION
+    region = REGION
     makers: dict[str, Callable[[], str]] = {
         "cloudformation:GetTemplate": lambda: (
             f"arn:aws:cloudformation:{region}:{account}:stack/{params['StackName']}/1"
@@ -100,7 +102,25 @@ def resource_of(action: str, params: dict[str, Any]) -> str:
         ),
         "ssm:GetParameter": lambda: f"arn:aws:ssm:{region}::parameter{params['Name']}",
     }
-    makers["cloudformation:ListStackResources"] = makers["cloudformation:GetTemplate"]
+    for name in (
+        "CreateChangeSet",
+        "CreateStack",
+        "DeleteStack",
+        "DescribeChangeSet",
+        "DescribeStackEvents",
+        "DescribeStackResourceDrifts",
+        "DetectStackDrift",
+        "ListStackResources",
+    ):
+        makers[f"cloudformation:{name}"] = makers["cloudformation:GetTemplate"]
+    makers["eks:CreateNodegroup"] = makers["eks:ListNodegroups"]
+    makers["eks:DeleteNodegroup"] = makers["eks:UpdateNodegroupConfig"] = makers["eks:DescribeNodegroup"]
+    makers["ec2:CreateLaunchTemplate"] = makers["ec2:DeleteLaunchTemplate"] = lambda: (
+        f"arn:aws:ec2:{region}:{account}:launch-template/lt-1"
+    )
+    makers["resource-groups:DeleteGroup"] = lambda: (
+        f"arn:aws:resource-groups:{region}:{account}:group/{params['Group']}"
+    )
     return makers[action]() if action in makers else "*"
 
 
@@ -122,7 +142,7 @@ class SimulatedTime(AskedAccount):
 @contextmanager
 def guarded(monkeypatch: pytest.MonkeyPatch, environment: Environment) -> Iterator[tuple[AskedAccount, Guard]]:
     """Credentials of the environment's account, and the guard of their calls; the command's calls, too."""
-    guard = Guard()
+    guard = Guard(environment.account)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", environment.account)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")

@@ -32,6 +32,7 @@ from ultrafleet.environment import Environment, load_environments
 
 _SOME_NO: Final = 1
 _SOME_UNANSWERED: Final = 3
+_INTERRUPTED: Final = 130
 _WIDTH: Final = max(map(len, Verdict))
 
 
@@ -59,10 +60,11 @@ def doctor(
     refuses nodes that can't launch by them, and the summary, a deployment and `ultrafleet facts` take for known what
     they verify. An answer counts for its account and region, and for 90 days. Commit the file.
 
-    Reads, and costs nothing. With --create it also makes a node group of one small node and deletes it: what it makes
-    and what that costs is said and asked for first.
+    Reads, and costs nothing. With --create it also makes a node group of one small node and deletes it, whatever
+    happens: what it makes and what that costs is said and asked for first.
 
-    Exit code 0: every answer is yes, 1: some are no, 2: unusable input or credentials, 3: some are denied or unclear.
+    Exit code 0: every answer is yes, 1: some are no, 2: unusable input or credentials, 3: some are denied or unclear,
+    130: interrupted; then what was made is deleted, and what was answered is kept.
 
     Needs the permissions of `ultrafleet doctor ENV --policy`, with --create those of `--policy --create`.
     """
@@ -73,11 +75,15 @@ def doctor(
         return
     moment = as_of.replace(tzinfo=UTC) if as_of is not None else None
     account = AskedAccount(loaded, as_of=moment)
-    asked = []
-    for result in _asked(loaded, probes, account, confirmed=yes):
-        asked.append(result)
-        if not as_json:
-            print(result)
+    asked: list[_Asked] = []
+    interrupted = False
+    try:
+        for result in _asked(loaded, probes, account, confirmed=yes):
+            asked.append(result)
+            if not as_json:
+                print(result)
+    except KeyboardInterrupt:  # what was made is deleted by now, and what was answered is kept
+        interrupted = True
     path = answers_file(environments, environment)
     written = not dry_run and all(item.probe is not ACCOUNT or item.verdict is Verdict.YES for item in asked)
     if written:
@@ -88,7 +94,7 @@ def doctor(
             if item.answer is not None
         ]
         write_answers(path, kept_answers(loaded, read_answers(path), new, probes=PROBES, today=today))
-    code = _exit_code(asked)
+    code = _INTERRUPTED if interrupted else _exit_code(asked)
     if as_json:
         print(json.dumps(_as_json(loaded, asked, path if written else None, code), indent=2))
     else:

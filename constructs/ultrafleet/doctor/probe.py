@@ -136,7 +136,7 @@ def ask(question: Question, account: Account) -> Answer | None:
             return Answer(
                 verdict=Verdict.DENIED,
                 observed=f"{refusal.action} is refused ({refusal.code})",
-                remedy=f"allow {refusal.action}: `ultrafleet doctor --policy` prints the policy",
+                remedy=f"allow {refusal.action}: `ultrafleet doctor ENV --policy` prints the policy",
             )
         return unclear(
             f"{refusal.action} fails: {refusal.code}: {refusal.message}", "ask again; if it stays, read AWS's message"

@@ -54,8 +54,8 @@ blocks has it (cb-group, medium): the fleets of an earlier release, whose migrat
 SIZES_MAY_BE_PARTIAL: Final = Assumption(
     id="sizes-may-be-partial",
     states="EKS creates a node group that states its minimum and maximum and no desired size, although its API "
-    "reference says that a creation states all of them or none: docs/probes.md settles it. Way out: the block's "
-    "setting initial_desired_size: 0",
+    "reference says that a creation states all of them or none: `ultrafleet doctor ENV --create` settles it. Way out: "
+    "the block's setting initial_desired_size: 0",
     source=_though(eks.source("eks/node-group/sizes-at-creation"), "that EKS takes the creation: not tried"),
     fault="node-group-sizes-refused",
 )

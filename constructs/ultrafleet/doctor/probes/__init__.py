@@ -6,12 +6,14 @@ from ultrafleet.doctor.probe import Probe
 from ultrafleet.doctor.probes.addons import ADDONS
 from ultrafleet.doctor.probes.blocks import BLOCKS
 from ultrafleet.doctor.probes.egress import EGRESS
+from ultrafleet.doctor.probes.group_target import GROUP_TARGET
 from ultrafleet.doctor.probes.identity import ACCOUNT, REGION
 from ultrafleet.doctor.probes.images import IMAGES
 from ultrafleet.doctor.probes.instance_types import INTERFACES, OFFERING, TYPE_FACTS
 from ultrafleet.doctor.probes.kubernetes_versions import KUBERNETES_VERSION
 from ultrafleet.doctor.probes.machine import MACHINE
 from ultrafleet.doctor.probes.metrics import METRICS_OF_GPUS
+from ultrafleet.doctor.probes.node_group_sizes import NODE_GROUP_SIZES
 from ultrafleet.doctor.probes.quotas import QUOTAS
 from ultrafleet.doctor.probes.roles import ROLES
 from ultrafleet.doctor.probes.scale_down import SCALE_DOWN, SCALE_DOWN_EXTENSION
@@ -36,5 +38,7 @@ PROBES: Final[tuple[Probe, ...]] = (
     SCALE_DOWN,
     SCALE_DOWN_EXTENSION,
     METRICS_OF_GPUS,
+    NODE_GROUP_SIZES,
+    GROUP_TARGET,
 )
-"""Every probe; their ids are unique."""
+"""Every probe, those that create something last; their ids are unique."""
