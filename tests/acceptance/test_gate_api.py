@@ -1,6 +1,8 @@
 """The gate against an API on loopback, with the objects that the fleet delivers: a block from its start to its jobs."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -254,6 +256,25 @@ def test_the_gate_has_its_modules_and_the_launcher_has_others() -> None:
     (code,) = [m for m in manifests if m["metadata"]["name"] == "acceptance-gate-code"]
     assert set(code["data"]) == {f"{name}.py" for name in GATE_FILES}
     assert not any(name.startswith("gate") for name in package_files())
+
+
+def test_the_gate_starts_from_its_config_map_alone(tmp_path: Path) -> None:
+    """With nothing but Python and the delivered files; outside a cluster it says that it has no account."""
+    manifests = gate_manifests([pool()], {"rack-a": {"manifests": []}})
+    (code,) = [m for m in manifests if m["metadata"]["name"] == "acceptance-gate-code"]
+    (job,) = [m for m in manifests if m["kind"] == "CronJob"]
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    for item in pod["volumes"][0]["configMap"]["items"]:
+        file = tmp_path / item["path"]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(code["data"][item["key"]])
+    module = pod["containers"][0]["command"][2]
+    command = [sys.executable, "-S", "-m", module]
+    done = subprocess.run(command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    said = json.loads(done.stdout)
+    assert said["event"] == "stopped"
+    assert "serviceaccount" in said["why"]
 
 
 def test_fails_a_pool_whose_new_nodes_take_jobs() -> None:
