@@ -143,6 +143,6 @@ GROUP_TARGET: Final = Probe(
     ),
     questions=_questions,
     creates=True,
-    cost="a resource group, a launch template and perhaps an empty node group, USD 0,",
+    cost="a resource group, a launch template and perhaps an empty node group (USD 0)",
     later="the cluster isn't deployed yet, or has no node group to take subnet and role from",
 )

@@ -303,6 +303,6 @@ NODE_GROUP_SIZES: Final = Probe(
     ),
     questions=_questions,
     creates=True,
-    cost=f"a stack with a node group in the cluster and one {_INSTANCE_TYPE} for up to 40 minutes, less than USD 0.10,",
+    cost=f"a stack with a node group in the cluster and one {_INSTANCE_TYPE} for up to 40 minutes (less than USD 0.10)",
     later="the cluster isn't deployed yet, or has no node group to take subnet and role from",
 )
