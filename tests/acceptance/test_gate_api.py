@@ -16,7 +16,8 @@ from ultrafleet.acceptance.gate_api import Gate, KubernetesApi
 from ultrafleet.acceptance.gate_objects import TAINT_KEY, read_node
 from ultrafleet.errors import FleetError
 from ultrafleet.jobs.acceptance_gate import GATE_FILES, GateSettings, gate_manifests
-from ultrafleet.jobs.acceptance_jobs import acceptance_template, package_files
+from ultrafleet.jobs.acceptance_jobs import acceptance_template
+from ultrafleet.jobs.acceptance_package import package_files
 from ultrafleet.kubernetes import UNPROVEN_TAINT, PoolNodes
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)

@@ -198,6 +198,10 @@ PLANTED: dict[str, tuple[Plant, str]] = {
         lambda o: o["TrainingRuntime rack-a-18"]["spec"]["template"]["spec"]["replicatedJobs"][1].pop("dependsOn"),
         r"step launcher depends on \[\], expected step node Ready",
     ),
+    "a launcher without its code": (
+        lambda o: o.pop("ConfigMap acceptance-package-1"),
+        "TrainingRuntime-acceptance-rack-a-18 mounts acceptance-package-1, expected a ConfigMap of acceptance",
+    ),
     "more workers of MPI than the pools have nodes": (
         lambda o: o["TrainJob rack-a-18"]["spec"]["trainer"].update({"numNodes": 19}),
         "TrainingRuntime-acceptance-rack-a-18 has 19 pods, expected at most 18",

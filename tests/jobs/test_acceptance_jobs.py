@@ -1,6 +1,9 @@
 """The objects of an acceptance run: counts, order, nodes, rights; and the template that they are made from."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +20,6 @@ from ultrafleet.jobs.acceptance_jobs import (
     ACCEPTANCE_NAMESPACE,
     acceptance_job,
     acceptance_template,
-    package_files,
     shared_acceptance_manifests,
 )
 from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
@@ -212,8 +214,27 @@ class TestShared:
         assert not [item for item in shared_acceptance_manifests() if item["kind"].startswith("Cluster")]
         assert {item["metadata"]["namespace"] for item in roles} == {ACCEPTANCE_NAMESPACE}
 
-    def test_the_package_fits_a_config_map(self) -> None:
-        found = package_files()
-        assert {"__init__.py", "__main__.py", "run.py", "verdict.py"} <= set(found)
-        assert "gate.py" not in found
-        assert sum(len(text.encode()) for text in found.values()) < 900 * 1024
+    def test_each_object_is_small_enough_to_be_sent_twice(self) -> None:
+        """In an update CloudFormation sends old and new text in one event of Lambda, as JSON within JSON."""
+        for manifest in shared_acceptance_manifests():
+            assert 2 * len(json.dumps({"Manifest": json.dumps([manifest])})) < 262_144, manifest["metadata"]["name"]
+
+    def test_the_launcher_starts_from_its_config_maps_alone(self, tmp_path: Path) -> None:
+        """With nothing but Python; without the keys that Trainer mounts it has nothing to test."""
+        delivered = {item["metadata"]["name"]: item["data"] for item in shared_acceptance_manifests() if "data" in item}
+        launcher = pod(run_of(rack())["TrainingRuntime"], "launcher")
+        (volume,) = launcher["volumes"]
+        for source in volume["projected"]["sources"]:
+            for item in source["configMap"]["items"]:
+                file = tmp_path / item["path"]
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(delivered[source["configMap"]["name"]][item["key"]], encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "-S", *launcher["containers"][0]["command"][1:]],
+            env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: [Errno 2] No such file or directory: '/etc/ultrafleet/ssh/id_rsa'")

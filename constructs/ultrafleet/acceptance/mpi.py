@@ -54,8 +54,8 @@ class Cluster:
         Raises:
             OSError: there is no key, or nowhere to write.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         key = (Path(self.keys) / "id_rsa").read_bytes()
+        self.folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(key)

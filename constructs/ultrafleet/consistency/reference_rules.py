@@ -16,7 +16,9 @@ def references(content: Content) -> Iterator[str]:
         account = pod.spec.get("serviceAccountName")
         if account and content.named("ServiceAccount", account, pod.namespace) is None:
             yield f"{pod.owner} runs as {account}, expected a ServiceAccount of {pod.namespace}"
-        for volume in pod.spec.get("volumes", []):
+        volumes = pod.spec.get("volumes", [])
+        projected = [source for volume in volumes for source in volume.get("projected", {}).get("sources", [])]
+        for volume in (*volumes, *projected):
             for key, (kind, field) in _VOLUMES.items():
                 if key in volume and content.named(kind, volume[key][field], pod.namespace) is None:
                     yield f"{pod.owner} mounts {volume[key][field]}, expected a {kind} of {pod.namespace}"

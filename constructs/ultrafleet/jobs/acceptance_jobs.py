@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.resources import files
 from typing import Any
 
 from ultrafleet.acceptance import Threshold, UnknownThresholdError, threshold
 from ultrafleet.acceptance.image import AWS_ARM64_IMAGE, AWS_IMAGE, KEYS, PYTHON, SSH_PORT, worker_script
 from ultrafleet.acceptance.run_template import NODE_GROUP, NODE_LIST, NODE_NAMES, NODES, RUN, fill
 from ultrafleet.errors import FleetError, UnknownFactError
+from ultrafleet.jobs.acceptance_package import package_config_maps, package_volume
 from ultrafleet.jobs.placement import JobPlacement
 from ultrafleet.jobs.pod import TrainingJob, compute_domain, pod_spec
 from ultrafleet.jobs.training_jobs import TRAINER_API
@@ -19,8 +19,6 @@ from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
 from ultrafleet.queueing.flavors import fleet_flavors
 
 ACCEPTANCE_NAMESPACE = "acceptance"
-PACKAGE_CONFIG_MAP = "acceptance-package"
-"""ConfigMap with the files of `ultrafleet.acceptance`, by name."""
 
 _ACCOUNT = "acceptance"
 _PRIORITY = "acceptance"
@@ -56,19 +54,6 @@ def acceptance_floor(pool: PoolNodes, path: str, floors: Mapping[Any, float]) ->
         ) from error
 
 
-def package_files() -> dict[str, str]:
-    """Text of each file of `ultrafleet.acceptance` but the gate's, by name: standard library alone, for any Python."""
-    package = files("ultrafleet.acceptance")
-    names = (item for item in package.iterdir() if item.name.endswith(".py") and not item.name.startswith("gate"))
-    return {item.name: item.read_text(encoding="utf-8") for item in names}
-
-
-def package_volume() -> dict[str, Any]:
-    """Volume with the package, to be mounted on a folder of PYTHONPATH."""
-    items = [{"key": name, "path": f"ultrafleet/acceptance/{name}"} for name in sorted(package_files())]
-    return {"name": "package", "configMap": {"name": PACKAGE_CONFIG_MAP, "items": items}}
-
-
 def shared_acceptance_manifests() -> list[Manifest]:
     """Namespace, account and rights of the launchers, priority and package of all acceptance runs."""
     return [
@@ -99,7 +84,7 @@ def shared_acceptance_manifests() -> list[Manifest]:
             preemptionPolicy="Never",
             description="tests of nodes that have just come up; it takes no node away from a job that runs",
         ),
-        kubernetes_object("v1", "ConfigMap", PACKAGE_CONFIG_MAP, namespace=ACCEPTANCE_NAMESPACE, data=package_files()),
+        *package_config_maps(ACCEPTANCE_NAMESPACE),
     ]
 
 
