@@ -91,6 +91,9 @@ def resource_of(action: str, params: dict[str, Any], account: str) -> str:
         "cloudformation:GetTemplate": lambda: (
             f"arn:aws:cloudformation:{region}:{account}:stack/{params['StackName']}/1"
         ),
+        "eks:DescribeAddon": lambda: (
+            f"arn:aws:eks:{region}:{account}:addon/{params['clusterName']}/{params['addonName']}/1"
+        ),
         "eks:DescribeCluster": lambda: f"arn:aws:eks:{region}:{account}:cluster/{params['name']}",
         "eks:ListNodegroups": lambda: f"arn:aws:eks:{region}:{account}:cluster/{params['clusterName']}",
         "eks:DescribeNodegroup": lambda: (

@@ -23,6 +23,7 @@ from ultrafleet.templates.assembly import AssemblyStack
 _STACKS: Final = ("arn:{partition}:cloudformation:{region}:{account}:stack/{name}-*/*",)
 _CLUSTER: Final = ("arn:{partition}:eks:{region}:{account}:cluster/{name}",)
 _NODE_GROUPS: Final = ("arn:{partition}:eks:{region}:{account}:nodegroup/{name}/*/*",)
+_ADDONS: Final = ("arn:{partition}:eks:{region}:{account}:addon/{name}/*/*",)
 PREFLIGHT_PERMISSIONS: Final = (
     Permission(action="autoscaling:DescribeScheduledActions"),
     Permission(action="cloudformation:DescribeStacks"),
@@ -30,6 +31,7 @@ PREFLIGHT_PERMISSIONS: Final = (
     Permission(action="ec2:DescribeCapacityReservations"),
     Permission(action="ec2:DescribeInstances"),
     Permission(action="ec2:DescribeLaunchTemplates"),
+    Permission(action="eks:DescribeAddon", resources=_ADDONS),
     Permission(action="eks:DescribeCluster", resources=_CLUSTER),
     Permission(action="eks:DescribeNodegroup", resources=_NODE_GROUPS),
     Permission(action="eks:ListNodegroups", resources=_CLUSTER),
@@ -81,6 +83,7 @@ class AccountReader:
                 node_groups=self._node_groups() if version is not None else {},
                 reservations={item.id: item for item in self._reservations()},
                 newest_versions=self._newest_versions(_launch_template_names(stacks)),
+                addon_versions=dict(self._addon_versions(_addon_names(stacks))) if version is not None else {},
             )
 
     def retained(self) -> list[RetainedResource]:
@@ -146,6 +149,15 @@ class AccountReader:
             return str(client.describe_cluster(name=self._environment.name)["cluster"]["version"])
         except client.exceptions.ResourceNotFoundException:
             return None
+
+    def _addon_versions(self, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+        client = self._session.client("eks")
+        for name in names:
+            try:
+                found = client.describe_addon(clusterName=self._environment.name, addonName=name)["addon"]
+            except client.exceptions.ResourceNotFoundException:
+                continue  # the deployment makes it
+            yield name, str(found["addonVersion"])
 
     def _node_groups(self) -> dict[str, LiveNodeGroup]:
         client, cluster = self._session.client("eks"), self._environment.name
@@ -239,5 +251,15 @@ def _launch_template_names(stacks: Iterable[AssemblyStack]) -> list[str]:
         for stack in stacks
         for resource in stack.content.get("Resources", {}).values()
         if resource["Type"] == "AWS::EC2::LaunchTemplate"
+    }
+    return sorted(name for name in names if isinstance(name, str))
+
+
+def _addon_names(stacks: Iterable[AssemblyStack]) -> list[str]:
+    names = {
+        (resource.get("Properties") or {}).get("AddonName")
+        for stack in stacks
+        for resource in stack.content.get("Resources", {}).values()
+        if resource["Type"] == "AWS::EKS::Addon"
     }
     return sorted(name for name in names if isinstance(name, str))

@@ -44,7 +44,7 @@ def preflight(
 
     Needs, in the environment's region: autoscaling:DescribeScheduledActions, cloudformation:DescribeStacks,
     cloudformation:GetTemplate, ec2:DescribeCapacityReservations, ec2:DescribeInstances, ec2:DescribeLaunchTemplates,
-    eks:DescribeCluster, eks:DescribeNodegroup, eks:ListNodegroups, sts:GetCallerIdentity.
+    eks:DescribeAddon, eks:DescribeCluster, eks:DescribeNodegroup, eks:ListNodegroups, sts:GetCallerIdentity.
     """
     (loaded,) = load_environments(environments, only=environment)
     stacks = read_stacks(assembly, environment)

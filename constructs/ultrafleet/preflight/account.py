@@ -109,6 +109,7 @@ class LiveAccount:
         node_groups: node groups of the cluster by name.
         reservations: reservations by id: those of the file and those that node groups follow.
         newest_versions: newest version of each launch template, by the template's name.
+        addon_versions: version of each managed add-on of the cluster that the assembly has, by the add-on's name.
     """
 
     cluster_version: str | None
@@ -116,6 +117,7 @@ class LiveAccount:
     node_groups: Mapping[str, LiveNodeGroup]
     reservations: Mapping[str, LiveReservation]
     newest_versions: Mapping[str, int]
+    addon_versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_cluster(self) -> bool:

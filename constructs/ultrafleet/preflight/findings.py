@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from ultrafleet.errors import FleetError
+from ultrafleet.preflight.addons import addon_findings
 from ultrafleet.preflight.blocks import block_findings
 from ultrafleet.preflight.deployment import Deployment
 from ultrafleet.preflight.finding import Finding, Level
@@ -20,6 +21,7 @@ def preflight_findings(deployment: Deployment) -> list[Finding]:
         *leaving_findings(deployment),
         *reservation_findings(deployment),
         *block_findings(deployment),
+        *addon_findings(deployment),
     ]
     order = list(Level)
     return sorted(found, key=lambda finding: order.index(finding.level))

@@ -96,7 +96,17 @@ ALWAYS = (
 )
 """Add-ons that every fleet has."""
 
-_VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)-eksbuild\.\d+")
+_VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)-eksbuild\.(\d+)")
+
+
+def version_key(version: str) -> tuple[int, ...] | None:
+    """Parts of an add-on's version by which versions are ordered; None of another spelling.
+
+    Args:
+        version: such as "v1.20.4-eksbuild.2".
+    """
+    match = _VERSION.fullmatch(version)
+    return None if match is None else tuple(map(int, match.groups()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +142,8 @@ class ManagedAddon:
         # A token, such as the value of a stack parameter, can't be checked: it holds "${Token".
         if self.version is None or "${Token" in self.version:
             return
-        match = _VERSION.fullmatch(self.version)
-        if match is None:
+        key = version_key(self.version)
+        if key is None:
             raise FleetError(
                 path=f"version of {self.name}",
                 got=repr(self.version),
@@ -141,7 +151,7 @@ class ManagedAddon:
                 remedy="take it from `aws eks describe-addon-versions`",
             )
         name = AddonName(self.name)
-        if name.minimum_version is not None and tuple(int(part) for part in match.groups()) < name.minimum_version:
+        if name.minimum_version is not None and key[:3] < name.minimum_version:
             oldest = ".".join(str(part) for part in name.minimum_version)
             raise FleetError(
                 path=f"version of {self.name}",
