@@ -291,10 +291,15 @@ class TestReport:
         assert body["metadata"]["name"] == result_name("rack-a-1") == "result-rack-a-1"
         assert json.loads(body["data"]["result.json"]) == {"run": "rack-a-1", "nodes": {}}
 
-    @pytest.mark.parametrize("answer", [403, 409, 500])
+    @pytest.mark.parametrize("answer", [403, 500])
     def test_fails_where_the_api_refuses(self, account: Path, address: str, answer: int) -> None:
         Api.answer = answer
         with pytest.raises(OSError, match=f"the API answered {answer}"):
+            write_result({}, run="r", account=account, address=address)
+
+    def test_fails_where_an_earlier_result_is_there(self, account: Path, address: str) -> None:
+        Api.answer = 409
+        with pytest.raises(FileExistsError, match="result-r of an earlier run is there: delete it"):
             write_result({}, run="r", account=account, address=address)
 
     def test_fails_outside_of_a_cluster(self, tmp_path: Path) -> None:
@@ -325,6 +330,19 @@ class TestCommand:
         assert written[0]["run"] == "rack-a-1"
         assert (plans[0].nodes, plans[0].paths, plans[0].floors) == (["a", "b"], ["nvlink", "efa"], {"efa": 300.0})
         assert plans[0].cluster.gpus == 4
+
+    def test_an_earlier_result_changes_nothing_about_how_it_ends(
+        self, programs: Programs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def there(*arguments: object, **options: object) -> None:
+            del arguments, options
+            raise FileExistsError("ConfigMap result-rack-a-1 of an earlier run is there: delete it")
+
+        programs.write()
+        monkeypatch.setattr(run, "Plan", lambda **given: programs.plan(run=given["run"]))
+        monkeypatch.setattr(run, "write_result", there)
+        assert run.main(self.ARGUMENTS) == 0
+        assert "delete it; this run's result is the line above" in capsys.readouterr().err
 
     def test_ends_with_2_where_nothing_can_be_tested(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run.main(self.ARGUMENTS) == 2

@@ -5,6 +5,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def write_result(result: Mapping[str, Any], *, run: str, account: Path = ACCOUNT
         address: the cluster's API.
 
     Raises:
+        FileExistsError: there is one already.
         OSError: the API doesn't answer, or refuses.
     """
     namespace = (account / "namespace").read_text(encoding="utf-8").strip()
@@ -54,4 +56,6 @@ def write_result(result: Mapping[str, Any], *, run: str, account: Path = ACCOUNT
         with urllib.request.urlopen(request, timeout=_SECONDS, context=context):  # noqa: S310
             pass
     except urllib.error.HTTPError as error:
+        if error.code == HTTPStatus.CONFLICT:
+            raise FileExistsError(f"ConfigMap {result_name(run)} of an earlier run is there: delete it") from error
         raise OSError(f"the API answered {error.code} {error.reason}: {error.read(2000)!r}") from error

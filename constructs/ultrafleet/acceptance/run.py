@@ -3,8 +3,9 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ultrafleet.acceptance.launcher import Launcher
 from ultrafleet.acceptance.mpi import Cluster
@@ -34,12 +35,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = Launcher(plan, say=lambda line: print(line, flush=True)).result()  # noqa: T201 - a command prints
         print(json.dumps(result), flush=True)  # noqa: T201
-        write_result(result, run=plan.run)
+        _write(result, plan.run)
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2
     good = result["rack"]["passed"] and all(part["passed"] for part in result["nodes"].values())
     return 0 if good else 1
+
+
+def _write(result: Mapping[str, Any], run: str) -> None:
+    """Writes the result; one of an earlier run of the name stays, and this one's is in the log."""
+    try:
+        write_result(result, run=run)
+    except FileExistsError as error:
+        print(f"error: {error}; this run's result is the line above", file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":
