@@ -221,7 +221,11 @@ class TestRestedOn:
 def verified(fact_ids: Sequence[str], verdict: Verdict = Verdict.YES) -> Answers:
     """Answers that settle facts which no probe of the library may settle."""
     question = Question(
-        subject=DALLAS, expected="opted-in", ask=lambda _: Answer(verdict=verdict, observed=""), settles=tuple(fact_ids)
+        subject=DALLAS,
+        path="pools",
+        expected="opted-in",
+        ask=lambda _: Answer(verdict=verdict, observed=""),
+        settles=tuple(fact_ids),
     )
     return Answers(usable=(UsableAnswer(answer=answer(verdict), question=question),))
 
