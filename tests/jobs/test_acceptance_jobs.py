@@ -114,6 +114,13 @@ class TestRun:
         runtime = run_of(rack())["TrainingRuntime"]
         assert pod(runtime, "node")["automountServiceAccountToken"] is False
 
+    def test_the_launcher_has_no_accelerator_and_a_worker_all(self) -> None:
+        runtime = run_of(rack())["TrainingRuntime"]
+        (launcher,), (worker,) = pod(runtime, "launcher")["containers"], pod(runtime, "node")["containers"]
+        assert "resources" not in launcher
+        assert {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"} in launcher["env"]
+        assert worker["resources"]["limits"] == {"nvidia.com/gpu": "4", "vpc.amazonaws.com/efa": "4"}
+
     def test_a_single_node_is_a_run_too(self) -> None:
         found = run_of(rack(), names=NAMES[:1])
         assert found["TrainJob"]["spec"]["trainer"]["numNodes"] == 1

@@ -207,7 +207,11 @@ def _launcher(job: TrainingJob, floors: Mapping[str, Threshold]) -> dict[str, An
                     *(word for name, value in arguments.items() for word in (f"--{name}", value)),
                     *own,
                 ],
-                "env": [{"name": "PYTHONPATH", "value": "/opt/ultrafleet"}],
+                # It asks for no GPU, and images of CUDA's say "all": workers alone have them.
+                "env": [
+                    {"name": "PYTHONPATH", "value": "/opt/ultrafleet"},
+                    {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"},
+                ],
                 "volumeMounts": [{"name": "package", "mountPath": "/opt/ultrafleet"}],
             }
         ],
