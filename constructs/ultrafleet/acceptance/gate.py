@@ -25,7 +25,7 @@ from ultrafleet.acceptance.gate_state import (
 
 _POOL_CHARACTERS = 28
 _GOES_MINUTES = 15
-"""How long a deleted run keeps another from starting: its pods have to end first. After it something else is stuck."""
+"""Time that a deleted run keeps another from starting: its pods have to end first. After it something else is stuck."""
 
 
 def decide(state: GateState) -> list[Action]:

@@ -272,7 +272,7 @@ def _counts(row: NccomRow) -> bool:
 
 
 def _slack(row: NccomRow) -> float:
-    """What rounding may add to the quotient of a row's bandwidths."""
+    """Tolerance of rounding in the quotient of a row's bandwidths."""
     return 1e-6 if row.exact else 3 * _ROUNDED / row.algorithm_bandwidth
 
 
