@@ -36,6 +36,7 @@ _ADVICE: Final = (
 
 def advice_on(warnings: Iterable[str]) -> str | None:
     """First warning that says what is wrong, quoted, with what to do; None where there is none."""
+    warnings = list(warnings)
     known = [(pattern, text, warning) for warning in warnings for pattern, text in _ADVICE if pattern.search(warning)]
     if known:
         order = [pattern for pattern, _ in _ADVICE]

@@ -111,6 +111,9 @@ class Row:
     def is_consistent(self) -> bool:
         """True if both ways' figures agree on the collective; a row that was put together wrongly doesn't."""
         factors = [factor for group in self.groups if (factor := group.factor)]
+        counts = [group.wrong.value for group in self.groups if group.wrong and group.wrong.value is not None]
+        if any(not math.isfinite(count) or count != int(count) for count in counts):
+            return False
         return all(max(a[0], b[0]) <= min(a[1], b[1]) * 1.001 for a, b in pairwise(factors))
 
 

@@ -26,7 +26,7 @@ _DEVICE = re.compile(r"/[0-9]{1,5}(?:\([0-9]{1,7}\))?(?=/|\(|$).*")
 _Value = TypeVar("_Value", int, str)
 
 _MOST: Final = 4096
-_MOST_CHANNELS: Final = 200_000
+_MOST_CHANNELS: Final = 100_000
 _MOST_WARNINGS: Final = 8
 _TEXT: Final = 300
 

@@ -8,7 +8,7 @@ from ultrafleet.acceptance.runs import Rank, Run
 
 _ERROR: Final = 0.005
 """Documents have six decimals; two are enough to know a collective by its figures."""
-_MOST: Final = 100_000
+_MOST: Final = 30_000
 
 
 def run_of(document: Document) -> Run:

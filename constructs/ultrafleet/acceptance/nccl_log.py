@@ -42,10 +42,13 @@ _FAILURES = (
         r"command terminated with (?:non-zero )?exit code [1-9]"
     ),
 )  # fmt: skip
+_WORDS: Final = ("#", "Rank", "nThread", "busbw", "bus bandwidth", "Out of bounds", "Reducing", "Collective test")
+"""Words that lines around a table have, whatever a viewer leaves of them."""
 _MOST_RUNS: Final = 1000
-_MOST_ROWS: Final = 100_000
+_MOST_ROWS: Final = 30_000
 _MOST_RANKS: Final = 1 << 17
 _HELD_CHARACTERS: Final = 4000
+_WAYS: Final = 3
 _TEXT: Final = 300
 
 
@@ -136,16 +139,21 @@ class _Parser:
     def _cut(self, before: str) -> None:
         """Hold the beginning of a row or line that a line of NCCL's cuts off."""
         if not before.strip():
+            self._held += before if self._held else ""
             return
         part = self._prefixes.strip(before)
         start = ROW_START.search(before)
         if self._held and start is None:
-            if not self._held.lstrip().startswith("#") and self._continue(before):
+            # Of a stream that was cut, what goes on is exactly what follows.
+            glued = self._held + part
+            row = None if self._held.lstrip().startswith("#") else parse_row(glued, self._run.layout)
+            if row is not None and row.is_consistent:
+                self._held = ""
+                self._row(row)
                 return
-            for glued in self._glued(before)[:1]:
-                if is_part(glued):
-                    self._held = glued[-_HELD_CHARACTERS:]
-                    return
+            if is_part(glued):
+                self._held = glued[-_HELD_CHARACTERS:]
+                return
         if start is not None:
             self._text(before)
         elif is_part(part):
@@ -160,7 +168,8 @@ class _Parser:
     def _flush(self) -> None:
         """Give up a held beginning that nothing continued."""
         if self._held and (start := ROW_START.search(self._held)):
-            self._run.broken_sizes.append(int(start.group(1)))
+            if len(self._run.broken_sizes) < _MOST_ROWS:
+                self._run.broken_sizes.append(int(start.group(1)))
         elif self._held.lstrip().startswith("#"):
             held, self._held = self._held, ""
             self._whole(held)
@@ -169,15 +178,27 @@ class _Parser:
     def _text(self, line: str) -> None:
         """Read a line of nccl-tests, or the rest of one."""
         if self._held:
-            if not line.strip():
-                return
+            rest = self._prefixes.strip(line)
             if self._held.lstrip().startswith("#"):
                 held, self._held = self._held, ""
-                self._whole(held + self._prefixes.strip(line))
-                return
-            if self._continue(line):
+                if not rest.lstrip().startswith("#"):
+                    self._whole(held + rest)
+                    return
+                self._whole(held)
+            elif not rest.strip() or self._begin_row(line) or self._continue(line):
                 return
         self._whole(line)
+
+    def _begin_row(self, line: str) -> bool:
+        """True if what is held is the beginning of a row's size or count, and a line goes on with it."""
+        if ROW_START.search(self._held) is None:
+            for glued in self._glued(line):
+                start = ROW_START.search(glued)
+                if start is not None and start.start() < len(self._held):
+                    self._held = ""
+                    self._table_row(glued[start.start() :])
+                    return True
+        return False
 
     def _continue(self, line: str) -> bool:
         """True if a line goes on with the row that is held."""
@@ -185,15 +206,15 @@ class _Parser:
         if "#" not in line and ROW_START.search(line) is None:
             cells = line.split()
             glued += [f"{self._held} {' '.join(cells[at:])}" for at in range(1, min(len(cells), 12))]
-        for wants_consistency in (True, False):
-            for text in glued:
-                row = parse_row(text, self._run.layout)
-                starts = ROW_START.findall(text)
-                if row is not None and len(starts) == 1 and (row.is_consistent or not wants_consistency):
-                    self._held = ""
-                    self._row(row)
-                    return True
-        for text in glued[:3]:
+        found = [(text, parse_row(text, self._run.layout)) for text in glued if len(ROW_START.findall(text)) == 1]
+        whole = next((row for _, row in found if row is not None and row.is_consistent), None)
+        if whole is None and found and not is_part(found[0][0]):
+            whole = next((row for _, row in found if row is not None), None)
+        if whole is not None:
+            self._held = ""
+            self._row(whole)
+            return True
+        for text in glued[:_WAYS]:
             if is_part(text) and ROW_START.search(line) is None:
                 self._held = text[-_HELD_CHARACTERS:]
                 return True
@@ -205,8 +226,10 @@ class _Parser:
         if start is not None:
             self._table_row(line[start.start() :])
             return
-        if "#" in line or "Rank" in line or "nThread" in line or ":" in line or "algbw" in line:
+        if any(word in line for word in _WORDS):
             self._head(line)
+        else:
+            self._failure(line)
 
     def _table_row(self, text: str) -> None:
         self._flush()
@@ -245,8 +268,10 @@ class _Parser:
         self._failure(line)
 
     def _collective(self, found: re.Match[str]) -> None:
-        if self._run.is_begun:
+        run = self._run
+        if run.starts or run.ranks or run.rows or run.has_table or run.averages:
             self.begin(Run())
+        self._run.names += 1
         self._run.collective = found.group(1)
 
     def _bounds(self, found: re.Match[str]) -> None:

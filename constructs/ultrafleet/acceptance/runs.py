@@ -32,6 +32,7 @@ class Run:
         ranks: ranks that were listed.
         rows: message sizes, in order.
         starts: first lines of a run; more than one where several processes ran tests of their own.
+        names: lines that name the test; more than one where several processes ran tests of their own.
         averages: last lines of a run.
         min_bytes: size that the run was to begin with.
         max_bytes: size that the run was to end with; None where its first line is missing.
@@ -55,6 +56,7 @@ class Run:
     ranks: list[Rank] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     starts: int = 0
+    names: int = 0
     averages: int = 0
     min_bytes: int | None = None
     max_bytes: int | None = None
@@ -98,7 +100,8 @@ class Run:
     @property
     def largest_rows(self) -> list[Row]:
         """Rows of the largest size: one for each cycle, reduction and type."""
-        return [row for row in self.rows if row.size_bytes + _ALIGNMENT >= self.largest_bytes]
+        largest = self.largest_bytes
+        return [row for row in self.rows if row.size_bytes + _ALIGNMENT >= largest]
 
     @property
     def sweeps(self) -> list[list[Row]]:
@@ -116,20 +119,25 @@ class Run:
             found[-1].append(row)
         return found
 
-    def reaches_end(self, size_bytes: int) -> bool:
-        """True if a size is the last one of a sweep."""
+    def reaches_end(self, size_bytes: int, *, largest_bytes: int) -> bool:
+        """True if a size is the last one of a sweep: by the run's maximum or, where that is missing, the largest."""
         if self.max_bytes is None:
-            return size_bytes + _ALIGNMENT >= self.largest_bytes
-        size_bytes += _ALIGNMENT
+            return size_bytes + _ALIGNMENT >= largest_bytes
+        if size_bytes % _ALIGNMENT:
+            size_bytes += _ALIGNMENT
         following = size_bytes * max(self.step, 2) if self.step_is_factor else size_bytes + max(self.step, 1)
         return following > self.max_bytes
 
     @property
     def is_complete(self) -> bool:
         """True if the log holds the end of the run: every sweep to its last size, and the average after the last."""
-        whole = all(self.reaches_end(sweep[-1].size_bytes) for sweep in self.sweeps)
-        broken = [size for size in self.broken_sizes if self.out_of_bounds is None or self.reaches_end(size)]
-        return bool(self.rows) and whole and not broken and self.average_bus_bandwidth is not None
+        if not self.rows or self.average_bus_bandwidth is None:
+            return False
+        largest = self.largest_bytes
+        whole = all(self.reaches_end(sweep[-1].size_bytes, largest_bytes=largest) for sweep in self.sweeps)
+        return whole and not any(
+            self.out_of_bounds is None or self.reaches_end(size, largest_bytes=largest) for size in self.broken_sizes
+        )
 
 
 _ALIGNMENT: Final = 16

@@ -1,5 +1,6 @@
 """Transport of a run: what NCCL's statements say of how data went between ranks. Standard library only."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -120,7 +121,7 @@ def _interface_notes(run: Run, node: NodeType | None) -> Iterator[str]:
         return
     fewest = min(nics)
     expected = max(*nics, (node.efa_interfaces or 0) if node is not None else 0)
-    accelerators = max((sum(rank.host == host for rank in run.ranks) for host in run.hosts), default=0)
+    accelerators = max(Counter(rank.host for rank in run.ranks).values(), default=0)
     if fewest < expected:
         where = ", ".join(sorted(nics[fewest])[:_SHOWN])
         yield (
@@ -200,22 +201,20 @@ def _efa(run: Run, _node: NodeType | None) -> Iterator[AcceptanceFinding]:
     if is_one_host(run):
         yield _one_host(run, "efa")
     channels = channels_of(run)
-    if "P2P/MNNVL" in channels.between or (1 in info.multi_node_nvlink and not is_one_host(run)):
-        got = "channels between hosts go through P2P/MNNVL" if "P2P/MNNVL" in channels.between else "NCCL says MNNVL 1"
-        yield AcceptanceFinding("not-efa", f"{got}, expected none of NVLink between hosts: {_MNNVL_ADVICE}")
-    elif "P2P/MNNVL" in channels.unknown:
-        yield AcceptanceFinding("not-efa", f"channels go through P2P/MNNVL, expected EFA: {_MNNVL_ADVICE}")
+    multi_node = "P2P/MNNVL" in channels.between | channels.unknown
+    if multi_node or (1 in info.multi_node_nvlink and not is_one_host(run)):
+        got = "channels between hosts go through P2P/MNNVL" if multi_node else "NCCL says MNNVL 1"
+        yield AcceptanceFinding("not-efa", f"{got}, expected no NVLink between hosts: {_MNNVL_ADVICE}")
     wrong = sorted({*_wrong_networks(run), *(item for item in channels.between if _is_wrong(item))})
     if wrong:
         yield AcceptanceFinding(
             "not-efa",
             f"NCCL goes through {', '.join(wrong)}, expected AWS Libfabric with the provider efa: {_EFA_ADVICE}",
         )
-    elif channels.between and not any(_is_libfabric(item) for item in channels.between):
+    elif info.channels and not is_one_host(run) and not any(map(_is_libfabric, info.transports)):
+        got = ", ".join(sorted(channels.between or channels.unknown | channels.within))
         yield AcceptanceFinding(
-            "not-efa",
-            f"channels between hosts go through {', '.join(sorted(channels.between))}, expected NET/AWS Libfabric: "
-            + _EFA_ADVICE,
+            "not-efa", f"channels go through {got} alone, expected NET/AWS Libfabric between hosts: {_EFA_ADVICE}"
         )
 
 

@@ -16,6 +16,10 @@ from ultrafleet.acceptance.transport import AcceptanceFinding, is_one_host, tran
 __all__ = ["AcceptanceFinding", "Verdict", "communicator_ranks", "judge", "judge_log"]
 
 
+_MOST = 50
+"""Most findings and notes of a verdict."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The verdict on a log.
@@ -72,7 +76,7 @@ def judge_log(log: NcclLog, *, path: str, floor: Threshold, expected_ranks: int 
         judged = _Judged(run, path, floor, expected_ranks, is_alone=len(runs) == 1)
         findings += [replace(finding, message=which + finding.message) for finding in judged.findings()]
         notes += [which + note for note in judged.notes()]
-    findings = list(dict.fromkeys(findings))
+    findings = list(dict.fromkeys(findings))[:_MOST]
     warned = advice_on(warning for run in log.runs for warning in run.info.warnings)
     if warned is not None and findings:
         findings[0] = replace(findings[0], message=f"{findings[0].message}; {warned}")
@@ -84,7 +88,7 @@ def judge_log(log: NcclLog, *, path: str, floor: Threshold, expected_ranks: int 
     return Verdict(
         passed=not findings,
         findings=tuple(findings),
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(dict.fromkeys(notes))[:_MOST],
         bus_bandwidth_gbs=None if math.isnan(value) else value,
         size_bytes=slowest.size_bytes if slowest is not None else None,
         ranks=min((size for run in runs if (size := communicator_ranks(run)) is not None), default=None),
@@ -197,7 +201,7 @@ class _Judged:
     def _processes(self) -> Iterator[AcceptanceFinding]:
         run = self.run
         repeated = Counter(rank.number for rank in run.ranks)
-        times = max([run.starts, run.averages, *repeated.values()], default=0)
+        times = max([run.starts, run.names, run.averages, *repeated.values()], default=0)
         if times > 1 or run.goes_on_after_end:
             yield AcceptanceFinding(
                 "processes",
@@ -240,7 +244,7 @@ class _Judged:
 
     def _bandwidth(self) -> Iterator[AcceptanceFinding]:
         run, floor = self.run, self.floor
-        if run.largest_bytes < floor.min_largest_bytes:
+        if run.largest_bytes < floor.min_largest_bytes and run.is_complete:
             yield AcceptanceFinding(
                 "too-small",
                 f"the largest message is {run.largest_bytes} bytes, expected {floor.min_largest_bytes} or more: "
