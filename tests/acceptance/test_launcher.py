@@ -25,6 +25,12 @@ def programs(tmp_path: Path) -> Programs:
     return Programs(tmp_path)
 
 
+@pytest.fixture
+def two(tmp_path: Path) -> Programs:
+    """Programs of two workers, which is enough where none is left out."""
+    return Programs(tmp_path, workers=HOSTS[:2])
+
+
 def _quiet(*arguments: object) -> None:
     del arguments
 
@@ -43,22 +49,24 @@ def failing(result: dict[str, Any]) -> dict[str, list[str]]:
 
 
 class TestOrder:
-    def test_each_node_alone_then_pairs_then_nvlink_then_efa(self, programs: Programs) -> None:
-        result = result_of(programs)
+    def test_each_node_alone_then_pairs_then_nvlink_then_efa(self, two: Programs) -> None:
+        result = result_of(two)
         assert failing(result) == {}
         assert result["rack"]["passed"]
         assert result["rack"]["bus_bandwidth_gbs"] == {"nvlink": 800.0, "efa": 800.0}
         assert result["run"] == "rack-a-1"
-        steps = [Path(call["--hostfile"]).stem for call in programs.calls()]
+        steps = [Path(call["--hostfile"]).stem for call in two.calls()]
         assert steps[-3:] == ["pairs", "nvlink", "efa"]
-        assert sorted(steps[:-3]) == sorted([f"{step}-node-{host}" for step in ("node", "pairs") for host in HOSTS])
+        assert sorted(steps[:-3]) == sorted(
+            [f"{step}-node-{host}" for step in ("node", "pairs") for host in two.workers]
+        )
 
-    def test_ranks_of_all_nodes_in_the_environment_of_each_path(self, programs: Programs) -> None:
-        result_of(programs)
-        *_, nvlink, efa = programs.calls()
+    def test_ranks_of_all_nodes_in_the_environment_of_each_path(self, two: Programs) -> None:
+        result_of(two)
+        *_, nvlink, efa = two.calls()
         for call, mnnvl in ((nvlink, "1"), (efa, "0")):
-            assert call["ranks"] == 12
-            assert call["hosts"] == list(HOSTS)
+            assert call["ranks"] == 8
+            assert call["hosts"] == list(two.workers)
             assert call["--map-by"] == "ppr:4:node"
             assert {"PATH", "LD_LIBRARY_PATH"} <= set(call["exported"])
             assert call["exported"]["NCCL_MNNVL_ENABLE"] == mnnvl
@@ -66,19 +74,19 @@ class TestOrder:
             assert call["exported"]["FI_PROVIDER"] == "efa"
             assert call["command"][0] == "/opt/nccl-tests/build/all_reduce_perf"
 
-    def test_the_key_is_readable_by_its_owner_alone(self, programs: Programs) -> None:
+    def test_the_key_is_readable_by_its_owner_alone(self, two: Programs) -> None:
         """Kubeflow Trainer mounts it with mode 0640, which ssh refuses of root."""
-        result_of(programs)
-        assert (programs.folder / "logs" / "id_rsa").stat().st_mode & 0o777 == 0o600
+        result_of(two)
+        assert (two.folder / "logs" / "id_rsa").stat().st_mode & 0o777 == 0o600
 
-    def test_a_floor_of_the_caller_reaches_the_judge(self, programs: Programs) -> None:
-        result = result_of(programs, floors={"efa": 300.0})
+    def test_a_floor_of_the_caller_reaches_the_judge(self, two: Programs) -> None:
+        result = result_of(two, floors={"efa": 300.0})
         assert "over efa: floor 300" in result["rack"]["notes"]
         assert "over nvlink: floor published" in result["rack"]["notes"]
 
-    def test_single_instances_have_no_pairs_between_nodes(self, programs: Programs) -> None:
-        result_of(programs, paths=("efa",))
-        assert "pairs" not in [Path(call["--hostfile"]).stem for call in programs.calls()]
+    def test_single_instances_have_no_pairs_between_nodes(self, two: Programs) -> None:
+        result_of(two, paths=("efa",))
+        assert "pairs" not in [Path(call["--hostfile"]).stem for call in two.calls()]
 
 
 class TestBadNode:
@@ -156,6 +164,17 @@ class TestBadNode:
             "0 good nodes: nothing between nodes was tested over efa",
         ]
 
+    @pytest.mark.parametrize("name", [f"node-{FIRST}", "node-of-another-run", "../../etc/passwd", "", "a b\nc"])
+    def test_that_gives_another_name_is_not_believed(self, programs: Programs, name: str) -> None:
+        """Two workers with one name would hide a bad node behind a good one."""
+        programs.hosts[SECOND] = {"name": name}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(launcher.SECONDS, "ask", 0)
+            patch.setattr(launcher.time, "sleep", _quiet)
+            result = result_of(programs)
+        assert failing(result) == {f"node-{SECOND}": ["unreachable"]}
+        assert programs.calls()[-1]["ranks"] == 8
+
     def test_that_no_worker_answers_from(self, programs: Programs) -> None:
         result = result_of(programs, nodes=[*(f"node-{host}" for host in HOSTS), "node-gone"])
         assert failing(result) == {"node-gone": ["unreachable"]}
@@ -164,22 +183,22 @@ class TestBadNode:
 class TestRack:
     """A test of all good nodes together that fails is the rack's, and no node's."""
 
-    def test_fails_for_a_log_that_does_not_pass(self, programs: Programs) -> None:
-        programs.default = {"efa": {"findings": [{"code": "not-efa", "message": "NCCL fell back to sockets"}]}}
-        result = result_of(programs)
+    def test_fails_for_a_log_that_does_not_pass(self, two: Programs) -> None:
+        two.default = {"efa": {"findings": [{"code": "not-efa", "message": "NCCL fell back to sockets"}]}}
+        result = result_of(two)
         assert codes(result["rack"]) == ["not-efa"]
         assert failing(result) == {}
 
     def test_fails_for_one_node_that_is_then_named(self, programs: Programs) -> None:
         """Its own test is good: only between nodes it is at fault."""
-        programs.workers = [f"run-node-0-{number}.run" for number in range(5)]
+        programs.workers = [f"run-node-0-{number}.run" for number in range(4)]
         programs.hosts = {"run-node-0-2.run": {"spoils": ["efa"]}}
         result = result_of(programs)
         assert failing(result) == {"node-run-node-0-2.run": ["pair"]}
         assert result["rack"]["passed"]
-        assert programs.calls()[-1]["ranks"] == 16
+        assert programs.calls()[-1]["ranks"] == 12
         assert "run-node-0-2.run" not in programs.calls()[-1]["hosts"]
-        assert [call["ranks"] for call in programs.calls() if Path(call["--hostfile"]).stem == "nvlink"] == [20]
+        assert [call["ranks"] for call in programs.calls() if Path(call["--hostfile"]).stem == "nvlink"] == [16]
 
     def test_late_in_a_run_nothing_is_searched_for(self, programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(launcher, "SEARCH_BEFORE_SECONDS", 0)
@@ -188,36 +207,36 @@ class TestRack:
         assert codes(result["rack"]) == ["bandwidth"]
         assert failing(result) == {}
 
-    def test_fails_for_mpirun_though_the_log_looks_good(self, programs: Programs) -> None:
-        programs.default = {"codes": {"nvlink": 1}}
-        result = result_of(programs)
+    def test_fails_for_mpirun_though_the_log_looks_good(self, two: Programs) -> None:
+        two.default = {"codes": {"nvlink": 1}}
+        result = result_of(two)
         assert codes(result["rack"]) == ["mpirun"]
         assert "mpirun ended with 1, expected 0" in result["rack"]["findings"][0]["message"]
 
-    def test_fails_without_a_verdict(self, programs: Programs) -> None:
-        programs.default = {"nvlink": {"garbage": True}}
-        assert codes(result_of(programs)["rack"]) == ["no-verdict"]
+    def test_fails_without_a_verdict(self, two: Programs) -> None:
+        two.default = {"nvlink": {"garbage": True}}
+        assert codes(result_of(two)["rack"]) == ["no-verdict"]
 
-    def test_fails_for_a_slow_pair_whose_gpus_are_good(self, programs: Programs) -> None:
-        matrix = [["798.0" if row != column else "N/A" for column in range(12)] for row in range(12)]
-        matrix[2][9] = "90.5"
+    def test_fails_for_a_slow_pair_whose_gpus_are_good(self, two: Programs) -> None:
+        matrix = [["798.0" if row != column else "N/A" for column in range(8)] for row in range(8)]
+        matrix[2][7] = "90.5"
         case = {"name": "multinode_device_to_device_memcpy_read_ce", "status": "Passed", "bandwidth_matrix": matrix}
-        programs.default = {"pairs": {"testcases": [case]}}
-        result = result_of(programs)
+        two.default = {"pairs": {"testcases": [case]}}
+        result = result_of(two)
         assert codes(result["rack"]) == ["slow-pair"]
-        assert "rank 2 reads rank 9" in result["rack"]["findings"][0]["message"]
+        assert "rank 2 reads rank 7" in result["rack"]["findings"][0]["message"]
 
-    def test_notes_what_the_image_lacks(self, programs: Programs) -> None:
-        result = result_of(programs, nvbandwidth="/nowhere/nvbandwidth", dcgmi="/nowhere/dcgmi")
+    def test_notes_what_the_image_lacks(self, two: Programs) -> None:
+        result = result_of(two, nvbandwidth="/nowhere/nvbandwidth", dcgmi="/nowhere/dcgmi")
         assert failing(result) == {}
         assert result["nodes"][f"node-{FIRST}"]["notes"][1:] == [
             "the image has no nvbandwidth: no pair of GPUs was measured",
             "the image has no DCGM: no diagnostic ran",
         ]
 
-    def test_notes_a_diagnostic_that_may_not_run(self, programs: Programs) -> None:
-        programs.default = {"dcgm": json.dumps({"DCGM Diagnostic": {"runtime_error": "Error: not permitted"}})}
-        result = result_of(programs)
+    def test_notes_a_diagnostic_that_may_not_run(self, two: Programs) -> None:
+        two.default = {"dcgm": json.dumps({"DCGM Diagnostic": {"runtime_error": "Error: not permitted"}})}
+        result = result_of(two)
         assert failing(result) == {}
         assert "DCGM's diagnostic didn't run: Error: not permitted" in result["nodes"][f"node-{FIRST}"]["notes"]
 
@@ -313,16 +332,16 @@ class TestCommand:
 
     @pytest.mark.parametrize(("default", "code"), [({}, 0), ({"codes": {"efa": 1}}, 1), ({"codes": {"node": 1}}, 1)])
     def test_ends_with_0_only_if_all_passes(
-        self, programs: Programs, monkeypatch: pytest.MonkeyPatch, default: dict[str, Any], code: int
+        self, two: Programs, monkeypatch: pytest.MonkeyPatch, default: dict[str, Any], code: int
     ) -> None:
-        programs.default = default
-        programs.write()
+        two.default = default
+        two.write()
         written: list[dict[str, Any]] = []
         plans: list[Plan] = []
 
         def planned(**given: Any) -> Plan:
             plans.append(Plan(**given))
-            return replace(programs.plan(), run=given["run"], floors=given["floors"])
+            return replace(two.plan(), run=given["run"], floors=given["floors"])
 
         monkeypatch.setattr(run, "Plan", planned)
         monkeypatch.setattr(run, "write_result", lambda result, **_: written.append(result))
@@ -332,14 +351,14 @@ class TestCommand:
         assert plans[0].cluster.gpus == 4
 
     def test_an_earlier_result_changes_nothing_about_how_it_ends(
-        self, programs: Programs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self, two: Programs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         def there(*arguments: object, **options: object) -> None:
             del arguments, options
             raise FileExistsError("ConfigMap result-rack-a-1 of an earlier run is there: delete it")
 
-        programs.write()
-        monkeypatch.setattr(run, "Plan", lambda **given: programs.plan(run=given["run"]))
+        two.write()
+        monkeypatch.setattr(run, "Plan", lambda **given: two.plan(run=given["run"]))
         monkeypatch.setattr(run, "write_result", there)
         assert run.main(self.ARGUMENTS) == 0
         assert "delete it; this run's result is the line above" in capsys.readouterr().err

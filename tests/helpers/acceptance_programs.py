@@ -31,7 +31,7 @@ said = {**scenario["default"], **scenario["hosts"].get(host, {})}
 if said.get("unreachable"):
     print("ssh: connect to host %s port 2222: Connection refused" % host); sys.exit(255)
 if command[0] == "cat":
-    print("node-" + host, end="")
+    print(said.get("name", "node-" + host), end="")
 else:
     print(said["dcgm"] if "dcgm" in said else json.dumps({"DCGM Diagnostic": {"test_categories": []}}))
 """
@@ -108,7 +108,7 @@ class Programs:
         gpus: accelerators of a node.
         workers: host names of the workers.
         default: what each host does: `node`, `nvlink`, `efa`, `pairs`, `pairs-of-one` with what is printed, `codes`
-            with exit codes by step, `hangs`, `unreachable`, `dcgm`; `spoils`, steps between nodes that fail with it.
+            with exit codes by step, `hangs`, `unreachable`, `dcgm`, `name`; `spoils`, steps that fail with it.
         hosts: what single hosts do otherwise.
     """
 

@@ -4,6 +4,7 @@ A bad node is named and left out, so that the rest is tested without it. Standar
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +39,7 @@ SEARCH_BEFORE_SECONDS: Final = 1800
 """Seconds of a run after which no search begins, so that it ends before the gate gives it up."""
 
 _FEWEST_TO_COMPARE = 3
+_NODE = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 class Launcher:
@@ -64,11 +66,9 @@ class Launcher:
         self._cluster.prepare()
         hosts = self._cluster.hosts()
         with ThreadPoolExecutor(max_workers=max(1, len(hosts))) as pool:
-            names = dict(zip(hosts, pool.map(self._node_name, hosts), strict=True))
-            reached = [host for host in hosts if names[host] is not None]
-            nodes = dict(
-                zip(reached, pool.map(lambda host: self._one_node(host, str(names[host])), reached), strict=True)
-            )
+            names = self._believed(dict(zip(hosts, pool.map(self._node_name, hosts), strict=True)))
+            reached = list(names)
+            nodes = dict(zip(reached, pool.map(lambda host: self._one_node(host, names[host]), reached), strict=True))
         _compare(nodes)
         rack = Part()
         good = [host for host in reached if nodes[host].passed]
@@ -80,7 +80,7 @@ class Launcher:
                 good = self._together(good, path, nodes, rack)
             else:
                 rack.notes.append(f"{len(good)} good nodes: nothing between nodes was tested over {path}")
-        parts = {str(names[host]): part for host, part in nodes.items()}
+        parts = {names[host]: part for host, part in nodes.items()}
         for name in self._plan.nodes:
             if name not in parts:
                 parts[name] = Part()
@@ -116,6 +116,15 @@ class Launcher:
             if time.monotonic() > until:
                 return None
             time.sleep(5)
+
+    def _believed(self, said: Mapping[str, str | None]) -> dict[str, str]:
+        """Names of nodes by worker, of those that may be: each once, and none that the run isn't of."""
+        names: dict[str, str] = {}
+        for host, name in said.items():
+            expected = not self._plan.nodes or name in self._plan.nodes
+            if name is not None and _NODE.fullmatch(name) and expected and name not in names.values():
+                names[host] = name
+        return names
 
     def _one_node(self, host: str, node: str) -> Part:
         part = Part()
