@@ -14,7 +14,9 @@ from ultrafleet.errors import FleetError
 def acceptance(
     log: Annotated[str, typer.Argument(help="output of nccl-tests: a file, or - for standard input")],
     *,
-    path: Annotated[str, typer.Option(help="nvlink: all nodes of an UltraServer; efa: between nodes without NVLink")],
+    path: Annotated[
+        str, typer.Option(help="nvlink: all nodes of an UltraServer; efa: between nodes without NVLink; node: one node")
+    ],
     instance_type: Annotated[
         str | None,
         typer.Option(help="instance type of the nodes, for its published floor", autocompletion=instance_types),
