@@ -63,7 +63,13 @@ class TestDockerfile:
         last = instructions()[-1][1]
         for program in (image.ALL_REDUCE, image.MPIRUN, image.NVBANDWIDTH, image.DCGMI, image.SSHD):
             assert f"{program} " in last or f"{program};" in last, program
-        for words in ("test -x", "sys.version_info >= (3, 10)", "ssh ssh-keygen bash", "libnccl-net"):
+        for words in (
+            "test -x",
+            "sys.version_info >= (3, 10)",
+            "ssh ssh-keygen bash",
+            "libnccl-net",
+            "'^root:!' /etc/shadow",
+        ):
             assert words in last
 
     def test_builds_nccl_and_its_tests_where_they_are_looked_for(self) -> None:
@@ -111,6 +117,11 @@ class TestDockerfile:
         } <= set(versions)
         assert all(re.search(r"\d", version) for name, version in versions.items() if name.endswith("VERSION"))
         assert "latest" not in DOCKERFILE.read_text(encoding="utf-8")
+
+    def test_every_step_is_one_that_a_shell_reads(self) -> None:
+        for word, rest in instructions():
+            if word == "RUN":
+                subprocess.run(["/bin/bash", "-n", "-c", rest], check=True)
 
     def test_is_root_s_and_says_so(self) -> None:
         assert [rest for word, rest in instructions() if word == "USER"] == ["root"]
