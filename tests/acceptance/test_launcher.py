@@ -251,6 +251,38 @@ class TestRack:
         assert len(json.dumps(part.as_json())) < 6000
 
 
+class TestJudge:
+    """The library's own judge, on published logs."""
+
+    LOGS = Path(__file__).parents[1] / "data" / "nccl-tests"
+
+    def part(self, two: Programs, log: str, path: str, ranks: int, code: int | None = 0) -> Part:
+        two.write()
+        plan = two.plan(judge=Plan.judge, floors={"efa": 3.0})
+        copy = two.folder / "step.log"
+        copy.write_bytes((self.LOGS / log).read_bytes())
+        part = Part()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", str(Path(launcher.__file__).parents[2]))
+            Launcher(plan, say=_quiet)._judge(mpi.Outcome(code, copy), path, ranks, part)
+        return part
+
+    def test_passes_a_rack(self, two: Programs) -> None:
+        part = self.part(two, "gb200-nvl72-one-rack.log", "nvlink", 72)
+        assert part.findings == []
+        assert part.bandwidths == {"nvlink": 834.57}
+
+    def test_passes_two_nodes_over_efa_by_a_floor_of_the_caller_s(self, two: Programs) -> None:
+        assert self.part(two, "efa-two-t4.log", "efa", 2).bandwidths == {"efa": 3.11}
+
+    def test_fails_a_rack_without_all_of_its_accelerators(self, two: Programs) -> None:
+        assert "ranks" in codes(self.part(two, "gb200-nvl72-one-rack.log", "nvlink", 68).as_json())
+
+    def test_fails_a_good_log_of_an_mpirun_that_was_ended(self, two: Programs) -> None:
+        part = self.part(two, "gb200-nvl72-one-rack.log", "nvlink", 72, code=None)
+        assert codes(part.as_json()) == ["mpirun"]
+
+
 class TestOutput:
     def test_is_kept_in_part_and_never_blocks(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(mpi, "_MOST_BYTES", 100)
