@@ -123,7 +123,10 @@ def accept(
     ] = None,
     environments: Folder = _FOLDER,
 ) -> None:
-    """Write a pool's acceptance job, to run it again."""
+    """Write a pool's acceptance job, to run it again.
+
+    It uses what `kubernetes.acceptance` of the file puts into the cluster.
+    """
     fleet = load_environment(environments / f"{environment}.yaml")
     settings = fleet.kubernetes.acceptance
     chosen = image or (settings.images.get(pool, settings.image) if settings else None)
