@@ -2,11 +2,13 @@
 
 import json
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ultrafleet.acceptance.command import main
 from ultrafleet.acceptance.nccom_log import judge_nccom, looks_like_nccom, nccom_threshold, parse_nccom_log
 from ultrafleet.acceptance.thresholds import Threshold, UnknownThresholdError
 
@@ -157,14 +159,36 @@ def test_figures_too_low_to_count_ranks_are_said() -> None:
 
 
 def test_what_efa_cannot_carry_went_over_neuronlink() -> None:
-    floor = nccom_threshold("trn2u.48xlarge", "efa", min_bus_bandwidth_gbs=40.0, efa_gbps=3200)
-    assert floor.impossible_above_gbs == pytest.approx(745.06, abs=0.01)
+    floor = nccom_threshold("trn2u.48xlarge", "efa", min_bus_bandwidth_gbs=40.0)
+    assert floor.impossible_above_gbs == pytest.approx(759.96, abs=0.01)
     assert codes(of_ranks(256, 500.0), floor=floor) == ["too-fast"]
     assert codes(of_ranks(256, 100.0), floor=floor) == []
-    assert (
-        nccom_threshold("trn2u.48xlarge", "neuronlink", min_bus_bandwidth_gbs=40.0, efa_gbps=3200).impossible_above_gbs
-        is None
-    )
+    assert nccom_threshold("trn2u.48xlarge", "neuronlink", min_bus_bandwidth_gbs=40.0).impossible_above_gbs is None
+
+
+def test_a_node_is_judged_without_a_floor() -> None:
+    floor = nccom_threshold("trn2.48xlarge", "node")
+    assert judge_nccom(of_ranks(64, 1.0), path="node", floor=floor, expected_ranks=64).passed
+    assert "bandwidth" in codes(of_ranks(64, float("nan")), floor=floor)
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--path", "neuronlink", "--min-bus-bandwidth-gbs", "40"], 0),
+        (["--path", "efa", "--instance-type", "trn2.48xlarge", "--min-bus-bandwidth-gbs", "200"], 1),
+        (["--path", "neuronlink"], 2),
+        (["--path", "nvlink", "--instance-type", "trn2.48xlarge", "--min-bus-bandwidth-gbs", "40"], 2),
+        (["--path", "efa", "--min-bus-bandwidth-gbs", "40"], 1),
+    ],
+    ids=["NeuronLink", "too slow", "no floor", "no NVLink", "not said to be Trainium"],
+)
+def test_the_command_judges_it_where_nodes_are_trainium(
+    options: list[str], code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "log").write_text(of_ranks(64, 50.0))
+    assert main([str(tmp_path / "log"), "--ranks", "64", *options]) == code
+    assert capsys.readouterr()
 
 
 def test_fails_without_a_floor_and_says_what_to_pass() -> None:

@@ -106,7 +106,7 @@ def test_an_acceptance_job_for_a_pool() -> None:
         ("accept training rack-a", "image is not stated, expected --image"),
         ("accept training rack-z --image i", "pool is 'rack-z', expected one of b300, rack-a, rack-b"),
         ("accept training b300 --image i", "no floor is published for p6-b300.48xlarge over efa"),
-        ("accept dev h100 --image i", "has no NVLink or EFA between nodes"),
+        ("accept dev h100 --image i", "has no NVLink, NeuronLink or EFA between nodes"),
     ],
 )
 def test_fails_on(command: str, message: str) -> None:

@@ -51,6 +51,20 @@ def pod(objects: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("pool", "floors"), [("trn2u", ["--floor=neuronlink=60", "--floor=efa=20"]), ("trn2", ["--floor=efa=20"])]
+)
+def test_a_pool_is_tested_again_by_its_own_image_and_floors(environments: Path, pool: str, floors: list[str]) -> None:
+    result = CliRunner().invoke(app, ["job", "accept", "trainium", pool, "--environments", str(environments)])
+    assert result.exit_code == 0, result.output
+    runtime, train_job = yaml.safe_load_all(result.stdout)
+    steps = {step["name"]: step for step in runtime["spec"]["template"]["spec"]["replicatedJobs"]}
+    (launcher,) = steps["launcher"]["template"]["spec"]["template"]["spec"]["containers"]
+    assert launcher["image"] == "registry.example/nccom-test:1"
+    assert [word for word in launcher["command"] if word.startswith("--floor")] == floors
+    assert train_job["spec"]["trainer"]["numProcPerNode"] == 64
+
+
 @pytest.mark.slow
 def test_the_environment_synthesises() -> None:
     environment, stacks = synthesised(TRAINIUM, "trainium")
@@ -64,6 +78,14 @@ def test_a_job_fits_the_fleet_that_it_is_for(environments: Path, options: list[s
     pools = environment_pool_nodes(load_environment(environments / "trainium.yaml"))
     around = [*queue_manifests(fleet_flavors(pools)), *team_manifests("pretraining", "training")]
     assert inconsistencies(pools=pools, manifests=[*around, *printed(environments, options)]) == []
+
+
+@needs_crds
+@pytest.mark.parametrize("pool", ["trn2u", "trn2"])
+def test_the_tests_of_a_pool_are_what_their_schema_says(environments: Path, pool: str) -> None:
+    result = CliRunner().invoke(app, ["job", "accept", "trainium", pool, "--environments", str(environments)])
+    for manifest in yaml.safe_load_all(result.stdout):
+        check_object(manifest, "1.35")
 
 
 @needs_crds

@@ -1,4 +1,4 @@
-"""An environment of Trainium: an UltraServer, single instances, and a team that trains on both."""
+"""An environment of Trainium: an UltraServer and single instances, both tested, and a team that trains on them."""
 
 TRAINIUM = """
 account: "111122223333"
@@ -39,6 +39,12 @@ pools:
     nodes: 2
     subnet: trn2-b
     capacity_reservation: trn2
+kubernetes:
+  acceptance:
+    images: { trn2u: registry.example/nccom-test:1, trn2: registry.example/nccom-test:1 }
+    floors_gbs:
+      trn2u: { neuronlink: 60, efa: 20 }
+      trn2: { efa: 20 }
 teams:
   - name: pretraining
 """

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.workloads import b300, h200, rack, trainium
+from helpers.workloads import b300, h200, nodes, rack
 from ultrafleet.acceptance import run_template
 from ultrafleet.acceptance.image import AWS_ARM64_IMAGE, HOSTFILE, KEYS, SSH_PORT
 from ultrafleet.acceptance.launcher import SECONDS
@@ -154,7 +154,7 @@ class TestWholePool:
         assert "affinity" not in json.dumps(found)
 
     def test_of_other_makers_there_is_none(self) -> None:
-        assert acceptance_job(trainium(), image=IMAGE) == []
+        assert acceptance_job(nodes("dl2q", "dl2q.24xlarge", 2, efa=1), image=IMAGE) == []
 
     def test_fails_with_an_image_of_another_architecture(self) -> None:
         with pytest.raises(
@@ -181,8 +181,8 @@ class TestTemplate:
     def test_is_json_and_leaves_no_token(self, pool: Any) -> None:
         template = acceptance_template(pool, image=IMAGE, floors={"efa": 300})
         template = json.loads(json.dumps(template))
-        for names, nodes in ((NAMES, None), ((), 3)):
-            text = json.dumps(fill(template, run="r", node_group=None, node_names=names, nodes=nodes))
+        for names, count in ((NAMES, None), ((), 3)):
+            text = json.dumps(fill(template, run="r", node_group=None, node_names=names, nodes=count))
             assert run_template.RUN not in text
             assert "ULTRAFLEET_" not in text
 

@@ -37,12 +37,13 @@ def table() -> str:
             lines.append(f'    ("{name}", "{path}"): ({float(fact.value)}, "{source}", "{confidence}"),\n')
     lines.append(_TYPES)
     for item in InstanceType.all():
-        if item.accelerator_kind != "nvidia" or not (item.max_efa_interfaces or item.sold_in_ultraservers):
+        nvidia = item.accelerator_kind == "nvidia"
+        between = nvidia and bool(item.sold_in_ultraservers)
+        if not (nvidia or item.accelerator_kind == "neuron") or not (item.max_efa_interfaces or between):
             continue
         gbs = item.efa_bandwidth_gbps / 8 if item.efa_bandwidth_gbps is not None else None
         documented = item.documented_efa_interface_counts or (item.max_efa_interfaces,)
-        between = bool(item.sold_in_ultraservers)
-        within = between or (item.nvlink_domain_accelerators or 0) > 1
+        within = between or (nvidia and (item.nvlink_domain_accelerators or 0) > 1)
         facts = (item.accelerator_count, gbs, documented[0], between, within)
         lines.append(f'    "{item}": {facts},\n')
     lines.append(_END)

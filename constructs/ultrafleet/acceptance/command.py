@@ -4,13 +4,18 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
+from ultrafleet.acceptance.nccom_log import NEURON_PATHS, judge_nccom, nccom_threshold
 from ultrafleet.acceptance.thresholds import PATHS, threshold
 from ultrafleet.acceptance.verdict import Verdict, judge
 
 PASSED, FAILED, UNUSABLE = 0, 1, 2
+
+_MOST_BYTES = 64 << 20
+"""Most that is read of a log of nccom-test; that of a run has a few KiB."""
 
 
 def judge_file(
@@ -23,17 +28,22 @@ def judge_file(
 ) -> Verdict:
     """Judge a log by its file's name, or "-" for standard input. It is read in bounded memory.
 
+    It is nccom-test's where the path is "neuronlink" or the nodes are Trainium, else that of nccl-tests.
+
     Raises:
         ValueError: no floor is known, or an argument is out of range.
         OSError: the file can't be read.
     """
-    floor = threshold(instance_type, path, min_bus_bandwidth_gbs=min_bus_bandwidth_gbs)
+    of_neuron = path == "neuronlink" or (instance_type or "").startswith("trn")
+    floor_of = nccom_threshold if of_neuron else threshold
+    floor = floor_of(instance_type, path, min_bus_bandwidth_gbs=min_bus_bandwidth_gbs)
     if ranks is not None and ranks < 1:
         raise ValueError(f"ranks is {ranks}, expected 1 or more: pass the accelerators that had to take part")
-    if log == "-":
-        return judge(sys.stdin.buffer, path=path, floor=floor, expected_ranks=ranks)
-    with Path(log).open("rb") as stream:
-        return judge(stream, path=path, floor=floor, expected_ranks=ranks)
+    with nullcontext(sys.stdin.buffer) if log == "-" else Path(log).open("rb") as stream:
+        if not of_neuron:
+            return judge(stream, path=path, floor=floor, expected_ranks=ranks)
+        text = stream.read(_MOST_BYTES).decode("utf-8", "replace")
+        return judge_nccom(text, path=path, floor=floor, expected_ranks=ranks)
 
 
 def verdict_text(verdict: Verdict, path: str) -> str:
@@ -49,9 +59,11 @@ def verdict_text(verdict: Verdict, path: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m ultrafleet.acceptance LOG --path nvlink ...`; 0 passed, 1 failed, 2 unusable input."""
-    parser = argparse.ArgumentParser(prog="ultrafleet acceptance", description="judge an nccl-tests log")
+    parser = argparse.ArgumentParser(
+        prog="ultrafleet acceptance", description="judge a log of nccl-tests or nccom-test"
+    )
     parser.add_argument("log", help="file, or - for standard input")
-    parser.add_argument("--path", required=True, choices=PATHS)
+    parser.add_argument("--path", required=True, choices=tuple(dict.fromkeys((*PATHS, *NEURON_PATHS))))
     parser.add_argument("--instance-type")
     parser.add_argument("--min-bus-bandwidth-gbs", type=float)
     parser.add_argument("--ranks", type=int)

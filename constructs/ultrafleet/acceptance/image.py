@@ -4,6 +4,7 @@ AWS's own images have it (awsome-distributed-ai, micro-benchmarks/nccl-tests, Do
 the one of the Dockerfile under docs/examples/acceptance.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 AWS_IMAGE: Final = "public.ecr.aws/hpc-cloud/nccl-tests"
@@ -61,12 +62,15 @@ NODE_NAME: Final = "/tmp/ultrafleet-node"  # noqa: S108 - in the pod's own file 
 """File in a worker with the name of its node, which the launcher asks for."""
 
 
-def worker_script() -> str:
+def worker_script(*, options: Mapping[str, str] | None = None) -> str:
     """Shell script of a worker: the name of its node, a host key of its own, and sshd for root's keys alone.
 
     All options are stated, since images' own sshd_config differ: AWS's allows loose modes of keys, others don't.
+
+    Args:
+        options: further options of sshd. Default: none.
     """
-    options = {
+    every = {
         "AuthorizedKeysFile": f"{KEYS}/authorized_keys",
         "HostKey": "/run/sshd/host_key",
         "KbdInteractiveAuthentication": "no",
@@ -75,8 +79,9 @@ def worker_script() -> str:
         "PidFile": "none",
         "StrictModes": "no",  # a Secret's folder is writable by the group
         "UsePAM": "no",
+        **(options or {}),
     }
-    stated = " ".join(f"-o {name}={value}" for name, value in options.items())
+    stated = " ".join(f"-o {name}={value}" for name, value in every.items())
     return "\n".join(
         (
             "set -eu",

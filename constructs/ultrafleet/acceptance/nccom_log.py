@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ultrafleet.acceptance.thresholds import Threshold, UnknownThresholdError
+from ultrafleet.acceptance.thresholds import Threshold, UnknownThresholdError, efa_limit_gbs, node_type
 from ultrafleet.acceptance.verdict import AcceptanceFinding, Verdict
 
-NEURON_PATHS = ("neuronlink", "efa")
-"""NeuronLink: in a node, or between the nodes of an UltraServer. EFA: between nodes whose NeuronLink is off."""
+NEURON_PATHS = ("neuronlink", "efa", "node")
+"""NeuronLink: between all nodes of an UltraServer. EFA: between nodes whose NeuronLink is off. Node: in one node."""
 
 GIB, GB = 1 << 30, 10**9
 
@@ -135,22 +135,22 @@ def nccom_threshold(
     path: str,
     *,
     min_bus_bandwidth_gbs: float | None = None,
-    efa_gbps: float | None = None,
 ) -> Threshold:
     """The floor of a type of Trainium on a path: the caller's, because no source publishes one.
 
     Args:
         instance_type: such as `trn2u.48xlarge`.
-        path: "neuronlink" or "efa".
+        path: "neuronlink", "efa" or "node".
         min_bus_bandwidth_gbs: a floor in nccom-test's GB/s, which are GiB/s.
-        efa_gbps: EFA bandwidth of a node in Gbit/s, from which follows what EFA can't carry. Default: unknown.
 
     Raises:
-        UnknownThresholdError: none was passed.
+        UnknownThresholdError: none was passed. A node alone is judged without a floor then.
         ValueError: another path, or a floor that isn't positive.
     """
     if path not in NEURON_PATHS:
         raise ValueError(f"path is {path!r}, expected one of {', '.join(NEURON_PATHS)} on Trainium: choose one")
+    if min_bus_bandwidth_gbs is None and path == "node":
+        return Threshold(None, _LARGEST, "no source states one", "low")
     if min_bus_bandwidth_gbs is None:
         raise UnknownThresholdError(
             f"no floor is published for {instance_type or 'an unnamed type'} over {path}, expected what a good node of "
@@ -158,8 +158,8 @@ def nccom_threshold(
         )
     if not 0 < min_bus_bandwidth_gbs < math.inf:
         raise ValueError(f"min_bus_bandwidth_gbs is {min_bus_bandwidth_gbs}, expected GB/s above 0: pass another")
-    # Twice a node's EFA, as for NCCL: two nodes may halve what each sends.
-    impossible = 2 * efa_gbps / 8 * GB / GIB if path == "efa" and efa_gbps is not None else None
+    limit = efa_limit_gbs(node_type(instance_type), nodes=None, ranks=None) if path == "efa" else None
+    impossible = limit * GB / GIB if limit is not None else None
     return Threshold(min_bus_bandwidth_gbs, _LARGEST, "caller", impossible_above_gbs=impossible)
 
 
@@ -170,7 +170,7 @@ def judge_nccom(
 
     Args:
         text: what it printed, or its report file.
-        path: "neuronlink" or "efa".
+        path: "neuronlink", "efa" or "node".
         floor: what it has to reach.
         expected_ranks: logical NeuronCores that had to take part. Default: not looked at.
         min_largest: size in bytes that the run has to reach. Default: the floor's.
@@ -181,7 +181,11 @@ def judge_nccom(
         findings.append(
             AcceptanceFinding("no-results", "the log has no row of results, expected an nccom-test run: run it again")
         )
-    notes = [f"nccom-test doesn't say what carries the bytes: that it was {path} is the run's mode of the runtime"]
+    notes = []
+    if path != "node":
+        notes.append(
+            f"nccom-test doesn't say what carries the bytes: that it was {path} is the run's mode of the runtime"
+        )
     counted = any(_counts(row) for run in runs for row in _largest(run))
     if expected_ranks is not None and not counted:
         notes.append("the bandwidths are too low to say how many ranks took part")
@@ -241,8 +245,8 @@ def _findings(
         yield AcceptanceFinding(
             "bandwidth",
             f"the bus bandwidth is {last.bus_bandwidth} GB/s at {last.size_bytes} bytes, expected "
-            f"{floor.bus_bandwidth_gbs} or more ({floor.source}, {floor.confidence}): test the nodes one by one to "
-            "find the slow one",
+            f"{floor.bus_bandwidth_gbs or 0} or more ({floor.source}, {floor.confidence}): test the nodes one by one "
+            "to find the slow one",
         )
 
 

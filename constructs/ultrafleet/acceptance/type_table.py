@@ -29,6 +29,11 @@ NODE_TYPES: Final[dict[str, tuple[int | None, float | None, int | None, bool, bo
     "p5en.48xlarge": (8, 400.0, 16, False, True),
     "p6-b200.48xlarge": (8, 400.0, 8, False, True),
     "p6-b300.48xlarge": (8, 800.0, 16, False, True),
+    "trn1.32xlarge": (16, 100.0, 8, False, False),
+    "trn1n.32xlarge": (16, 200.0, 16, False, False),
+    "trn2.3xlarge": (1, 25.0, 1, False, False),
+    "trn2.48xlarge": (16, 400.0, 16, False, False),
+    "trn2u.48xlarge": (16, 400.0, 16, False, False),
     "p6e-gb200.36xlarge": (4, 200.0, 4, True, True),
     "p6e-gb300.36xlarge": (4, None, None, True, True),
     "p6e-gb300r.36xlarge": (4, None, 1, True, True),
@@ -60,6 +65,7 @@ NODE_TYPES: Final[dict[str, tuple[int | None, float | None, int | None, bool, bo
     "g7e.48xlarge": (8, None, 4, False, False),
     "g7e.8xlarge": (1, None, 1, False, False),
     "gr6.8xlarge": (1, None, 1, False, False),
+    "inf1.24xlarge": (16, None, 1, False, False),
     "p3dn.24xlarge": (8, None, 1, False, False),
 }
 """Instance type -> accelerators, GB/s of its EFA in one direction, EFA interfaces, NVLink between nodes, NVLink."""

@@ -1,4 +1,4 @@
-"""`ultrafleet acceptance`: judge an nccl-tests log."""
+"""`ultrafleet acceptance`: judge a log of nccl-tests or nccom-test."""
 
 import json
 from dataclasses import asdict
@@ -12,10 +12,13 @@ from ultrafleet.errors import FleetError
 
 
 def acceptance(
-    log: Annotated[str, typer.Argument(help="output of nccl-tests: a file, or - for standard input")],
+    log: Annotated[str, typer.Argument(help="output of nccl-tests or nccom-test: a file, or - for standard input")],
     *,
     path: Annotated[
-        str, typer.Option(help="nvlink: all nodes of an UltraServer; efa: between nodes without NVLink; node: one node")
+        str,
+        typer.Option(
+            help="nvlink, neuronlink: all nodes of an UltraServer; efa: between nodes without it; node: in one"
+        ),
     ],
     instance_type: Annotated[
         str | None,
@@ -27,7 +30,7 @@ def acceptance(
     ranks: Annotated[int | None, typer.Option(help="number of accelerators that had to take part")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Judge the bus bandwidth in an nccl-tests log.
+    """Judge the bus bandwidth in a log of nccl-tests, or of nccom-test on Trainium.
 
     Exit code 0: passed, 1: failed, 2: unusable input.
     """

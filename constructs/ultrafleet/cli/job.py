@@ -119,7 +119,7 @@ def accept(
     pool: Annotated[str, typer.Argument(help="pool to test")],
     *,
     image: Annotated[
-        str | None, typer.Option(help="container image with nccl-tests; default: the environment's")
+        str | None, typer.Option(help="container image with nccl-tests or nccom-test; default: the environment's")
     ] = None,
     environments: Folder = _FOLDER,
 ) -> None:
@@ -129,8 +129,7 @@ def accept(
     """
     fleet = load_environment(environments / f"{environment}.yaml")
     settings = fleet.kubernetes.acceptance
-    chosen = image or (settings.images.get(pool, settings.image) if settings else None)
-    if chosen is None:
+    if image is None and settings is None:
         raise FleetError(
             path="image",
             got="not stated",
@@ -144,12 +143,13 @@ def accept(
             expected=f"one of {', '.join(sorted(pools))}",
         )
     floors = settings.floors_gbs.get(pool, {}) if settings else {}
-    manifests = acceptance_job(pools[pool], image=chosen, floors=floors)
+    chosen = image if image is not None or settings is None else settings.images_of_pools().of(pools[pool])
+    manifests = acceptance_job(pools[pool], image=str(chosen), floors=floors)
     if not manifests:
         raise FleetError(
             path=f"pool {pool}",
             verb="has",
-            got="no NVLink or EFA between nodes of NVIDIA's",
+            got="no NVLink, NeuronLink or EFA between nodes",
             expected="one that has",
         )
     _print(manifests)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from ultrafleet.environment.models import Environment
 from ultrafleet.environment.pool_settings import AcceleratorPoolSettings, UltraServerPoolSettings
+from ultrafleet.environment.workloads import AcceptanceSettings
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.kubernetes.taint import UNPROVEN_TAINT, Taint
 
@@ -14,7 +15,7 @@ def environment_pool_nodes(environment: Environment) -> list[PoolNodes]:
     Raises:
         UnknownFactError: a layout is needed that AWS doesn't publish, and the file states none.
     """
-    return [_nodes(pool, tested=environment.kubernetes.acceptance is not None) for pool in environment.pools]
+    return [_nodes(pool, acceptance=environment.kubernetes.acceptance) for pool in environment.pools]
 
 
 def startup_taints(environment: Environment, pool_name: str) -> tuple[Taint, ...]:
@@ -28,7 +29,9 @@ def startup_taints(environment: Environment, pool_name: str) -> tuple[Taint, ...
     return tuple(pools[pool_name].startup_taints)
 
 
-def _nodes(pool: UltraServerPoolSettings | AcceleratorPoolSettings, *, tested: bool) -> PoolNodes:
+def _nodes(
+    pool: UltraServerPoolSettings | AcceleratorPoolSettings, *, acceptance: AcceptanceSettings | None
+) -> PoolNodes:
     ultraserver = pool.ultraserver if isinstance(pool, UltraServerPoolSettings) else None
     blocks = {block.node_group(pool.name): block.instance_count for block in pool.capacity_blocks}
     nodes = PoolNodes.of(
@@ -42,4 +45,5 @@ def _nodes(pool: UltraServerPoolSettings | AcceleratorPoolSettings, *, tested: b
         ultraserver_type=ultraserver,
         node_group_sizes=blocks or {pool.name: pool.max_nodes},
     )
-    return replace(nodes, startup_taints=(UNPROVEN_TAINT,)) if tested and nodes.acceptance_paths else nodes
+    tested = acceptance is not None and acceptance.images_of_pools().cover(nodes)
+    return replace(nodes, startup_taints=(UNPROVEN_TAINT,)) if tested else nodes

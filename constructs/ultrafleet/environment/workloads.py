@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from ultrafleet.environment.fields import Name, Settings
 from ultrafleet.errors import FleetError
+from ultrafleet.kubernetes.acceptance_images import AcceptanceImages
 
 
 class ArgoCdSettings(Settings):
@@ -28,11 +29,12 @@ class ArgoCdSettings(Settings):
 class AcceptanceSettings(Settings):
     """Acceptance of pools; see `PoolAcceptance`."""
 
-    image: str
-    """Image that has what docs/acceptance.md says, for the nodes' architectures."""
+    image: str | None = None
+    """Image that has what docs/acceptance.md says, for the architectures of nodes with NVIDIA GPUs. Default: each of
+    their pools has its own."""
     images: dict[str, str] = {}
-    """Images of single pools instead, by pool, where one isn't of all architectures."""
-    floors_gbs: dict[str, dict[Literal["nvlink", "efa", "node"], float]] = {}
+    """Images of single pools instead, by pool. Trainium is tested where it has one."""
+    floors_gbs: dict[str, dict[Literal["nvlink", "neuronlink", "efa", "node"], float]] = {}
     """Floors by pool and path, where none is published or yours differ, in GB/s of bus bandwidth."""
     wait_minutes: int | None = Field(default=None, ge=1, le=1440)
     """Minutes after the first node of a block in which the others are waited for. Default: 15."""
@@ -40,6 +42,21 @@ class AcceptanceSettings(Settings):
     """Minutes that a run may take; without a result by then it has hung. Default: 90."""
     gate_image: str | None = None
     """Image with Python for the gate. Default: Docker's official one in Amazon ECR Public."""
+
+    @model_validator(mode="after")
+    def _has_an_image(self) -> Self:
+        if self.image is None and not self.images:
+            raise FleetError(
+                path="image",
+                got="not stated",
+                expected="the image that nodes are tested with",
+                remedy="state it, or images of single pools",
+            )
+        return self
+
+    def images_of_pools(self) -> AcceptanceImages:
+        """Images by pool, which say what is tested."""
+        return AcceptanceImages(self.image, self.images)
 
 
 class KubernetesSettings(Settings):

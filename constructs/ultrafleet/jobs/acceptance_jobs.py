@@ -8,6 +8,7 @@ from ultrafleet.acceptance import Threshold, UnknownThresholdError, threshold
 from ultrafleet.acceptance.image import AWS_ARM64_IMAGE, AWS_IMAGE, KEYS, PYTHON, SSH_PORT, worker_script
 from ultrafleet.acceptance.run_template import NODE_GROUP, NODE_LIST, NODE_NAMES, NODES, RUN, fill
 from ultrafleet.errors import FleetError, UnknownFactError
+from ultrafleet.jobs import neuron_acceptance as neuron
 from ultrafleet.jobs.acceptance_package import package_config_maps, package_volume
 from ultrafleet.jobs.placement import JobPlacement
 from ultrafleet.jobs.pod import TrainingJob, compute_domain, pod_spec
@@ -28,7 +29,7 @@ _SECONDS = 90 * 60
 
 
 def acceptance_paths(pool: PoolNodes) -> tuple[str, ...]:
-    """Tested paths of a pool: NVLink where it spans nodes, EFA where there are several nodes of NVIDIA's."""
+    """Tested paths of a pool: NVLink or NeuronLink where it joins nodes, EFA where there are several."""
     return pool.acceptance_paths
 
 
@@ -37,12 +38,14 @@ def acceptance_floor(pool: PoolNodes, path: str, floors: Mapping[Any, float]) ->
 
     Args:
         pool: the pool.
-        path: "nvlink" or "efa".
+        path: "nvlink", "neuronlink" or "efa".
         floors: floors of your own in GB/s, by path.
 
     Raises:
         UnknownFactError: no source publishes one for the type, and none was passed.
     """
+    if neuron.is_neuron(pool):
+        return neuron.neuron_floor(pool, path, floors)
     try:
         return threshold(str(pool.instance_type), path, min_bus_bandwidth_gbs=floors.get(path))
     except UnknownThresholdError as error:
@@ -193,7 +196,9 @@ def _launcher(job: TrainingJob, floors: Mapping[str, Threshold]) -> dict[str, An
         "paths": ",".join(path for path in floors if path != "node"),
     }
     own = [f"--floor={path}={floor.bus_bandwidth_gbs:g}" for path, floor in floors.items() if floor.source == "caller"]
-    command = [PYTHON, "-m", "ultrafleet.acceptance.run"]
+    of_neuron = neuron.is_neuron(job.node)
+    command = [PYTHON, "-m", neuron.LAUNCHER if of_neuron else "ultrafleet.acceptance.run"]
+    own += neuron.neuron_arguments(job.node) if of_neuron else []
     return {
         "restartPolicy": "Never",
         "serviceAccountName": _ACCOUNT,
@@ -230,7 +235,7 @@ def _one_ultraserver() -> dict[str, Any]:
 
 
 def _worker(job: TrainingJob) -> dict[str, Any]:
-    command = ("bash", "-c", worker_script())
+    command = ("bash", "-c", neuron.neuron_worker_script() if neuron.is_neuron(job.node) else worker_script())
     pod = pod_spec(replace(job, command=command, env={"NODE_NAME": "field:spec.nodeName"}), container="node")
     pod.update(_on_the_nodes(job))
     pod["automountServiceAccountToken"] = False

@@ -158,6 +158,6 @@ def ultraserver_command(
             remedy="pass it: the UltraServer's variables are set before it starts",
         )
     whole = bool(ultraservers) and nodes // ultraservers == max(counts)
-    script = (files("ultrafleet.jobs") / "neuron_ultraserver.py").read_text(encoding="utf-8")
+    script = (files("ultrafleet.acceptance") / "neuron_ultraserver.py").read_text(encoding="utf-8")
     joined = [f"--joined={max(counts)}"] if whole else []
     return ["python3", "-u", "-c", script, f"--hosts={host}", f"--nodes={nodes}", *joined, "--", *command]

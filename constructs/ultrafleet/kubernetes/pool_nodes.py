@@ -153,11 +153,13 @@ class PoolNodes:
 
     @property
     def acceptance_paths(self) -> tuple[str, ...]:
-        """Paths between nodes of NVIDIA that acceptance tests: NVLink where it spans them, EFA between several."""
-        if self.instance_type.accelerator_kind != "nvidia":
+        """Paths between nodes that acceptance tests: NVLink or NeuronLink where it joins them, EFA between several."""
+        links = {"nvidia": "nvlink", "neuron": "neuronlink"}
+        link = links.get(self.instance_type.accelerator_kind or "")
+        if link is None:
             return ()
-        nvlink = ("nvlink",) if self.has_multi_node_nvlink else ()
-        return (*nvlink, "efa") if self.nodes_at_hand > 1 and self.efa_interfaces else nvlink
+        joined = (link,) if self.ultraserver_type is not None else ()
+        return (*joined, "efa") if self.nodes_at_hand > 1 and self.efa_interfaces else joined
 
     @property
     def capacity(self) -> str:

@@ -9,6 +9,7 @@ from ultrafleet.delivery.delivery import Delivery
 from ultrafleet.errors import FleetError
 from ultrafleet.jobs.acceptance_gate import GateSettings, gate_manifests
 from ultrafleet.jobs.acceptance_jobs import acceptance_template, shared_acceptance_manifests
+from ultrafleet.kubernetes.acceptance_images import AcceptanceImages
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
 
@@ -23,17 +24,20 @@ class PoolAcceptance(Construct):
         scope: parent.
         id: construct id.
         delivery: how objects reach the cluster, which has Kubeflow Trainer.
-        pools: the pools, with the startup taint `UNPROVEN_TAINT`; those without NVIDIA GPUs are passed over.
-        image: image that has what `ultrafleet.acceptance.image` says, for the nodes' architectures.
-        images: images of single pools instead, by pool. Default: none.
-        floors_gbs: floors of your own by pool and path ("nvlink", "efa", "node"), GB/s of bus bandwidth. Default: the
-            published ones.
+        pools: the pools, with the startup taint `UNPROVEN_TAINT`; passed over are those without
+            NVIDIA GPUs, but for Trainium that has an image of its own.
+        image: image that has what `ultrafleet.acceptance.image` says, for the architectures of nodes with NVIDIA GPUs.
+            Default: each of their pools has its own.
+        images: images of single pools instead, by pool; Trainium's have what `neuron_run` says. Default: none.
+        floors_gbs: floors of your own by pool and path ("nvlink", "neuronlink", "efa", "node"), GB/s of bus bandwidth.
+            Default: the published ones; for Trainium there are none.
         gate: how long the gate waits, and its image. Default: `GateSettings()`.
         usd_per_node_hour: public price of a node by pool, which reports name; None where there is none. Default: none
             known.
 
     Raises:
-        FleetError: a pool lacks the startup taint, its image is for another architecture, or an image is of no pool.
+        FleetError: a pool lacks the startup taint, it has no image or one for another architecture, or an image is of
+            no pool.
         UnknownFactError: no source publishes a floor for a pool's type, and none was passed.
     """
 
@@ -44,16 +48,16 @@ class PoolAcceptance(Construct):
         *,
         delivery: Delivery,
         pools: Sequence[PoolNodes],
-        image: str,
+        image: str | None = None,
         images: Mapping[str, str] | None = None,
         floors_gbs: Mapping[str, Mapping[Any, float]] | None = None,
         gate: GateSettings | None = None,
         usd_per_node_hour: Mapping[str, float | None] | None = None,
     ) -> None:
         super().__init__(scope, id)
-        tested = [pool for pool in pools if pool.acceptance_paths]
-        own = images or {}
-        if strange := own.keys() - {pool.pool_name for pool in tested}:
+        chosen = AcceptanceImages(image, images or {})
+        tested = [pool for pool in pools if chosen.cover(pool)]
+        if strange := chosen.own.keys() - {pool.pool_name for pool in tested}:
             raise FleetError(
                 path="images",
                 got=", ".join(sorted(strange)),
@@ -63,7 +67,7 @@ class PoolAcceptance(Construct):
         templates = {
             pool.pool_name: acceptance_template(
                 pool,
-                image=own.get(pool.pool_name, image),
+                image=chosen.of(pool),
                 floors=(floors_gbs or {}).get(pool.pool_name, {}),
             )
             for pool in tested

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ultrafleet.jobs import neuron_ultraserver
-from ultrafleet.jobs.neuron_ultraserver import NO_SERVER, Place, arrange, exchange, place, read_place, variables
+from ultrafleet.acceptance import neuron_ultraserver
+from ultrafleet.acceptance.neuron_ultraserver import NO_SERVER, Place, arrange, exchange, place, read_place, variables
 
 FILE = Path(neuron_ultraserver.__file__)
 # Rows of four nodes as Neuron's guide shows them: pairs of the four have UltraServers of their own.
