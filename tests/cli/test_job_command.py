@@ -82,6 +82,14 @@ def test_torchrun_gets_the_script_and_the_environment() -> None:
     assert {"name": "A", "value": "b=c"} in container["env"]
 
 
+def test_what_an_acceptance_job_needs_in_a_cluster_without_acceptance() -> None:
+    told = run("accept training rack-a --image registry.example/nccl-tests:1").stderr
+    assert "job accept training rack-a --prerequisites | kubectl apply --server-side -f -` does" in told
+    kinds = [item["kind"] for item in printed("accept training rack-a --prerequisites")]
+    assert {"Namespace", "ServiceAccount", "Role", "ConfigMap"} <= set(kinds)
+    assert "TrainJob" not in kinds
+
+
 def test_an_acceptance_job_for_a_pool() -> None:
     kinds = [item["kind"] for item in printed("accept training rack-a --image registry.example/nccl-tests:1")]
     assert "TrainJob" in kinds

@@ -12,7 +12,7 @@ from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import Environment, load_environment
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
 from ultrafleet.errors import FleetError
-from ultrafleet.jobs.acceptance_jobs import acceptance_job
+from ultrafleet.jobs.acceptance_jobs import acceptance_job, shared_acceptance_manifests
 from ultrafleet.jobs.placement import some_nodes, whole_ultraservers
 from ultrafleet.jobs.pod import TrainingJob
 from ultrafleet.jobs.training_jobs import jobset, torchrun_command, train_job
@@ -121,12 +121,23 @@ def accept(
     image: Annotated[
         str | None, typer.Option(help="container image with nccl-tests or nccom-test; default: the environment's")
     ] = None,
+    prerequisites: Annotated[
+        bool,
+        typer.Option(
+            "--prerequisites",
+            help="write what a cluster without kubernetes.acceptance lacks instead: namespace, account, the launcher's "
+            "code; for kubectl apply --server-side",
+        ),
+    ] = False,
     environments: Folder = _FOLDER,
 ) -> None:
     """Write a pool's acceptance job, to run it again.
 
-    It uses what `kubernetes.acceptance` of the file puts into the cluster.
+    It uses what `kubernetes.acceptance` of the file puts into the cluster, or `--prerequisites`.
     """
+    if prerequisites:
+        _print(shared_acceptance_manifests())
+        return
     fleet = load_environment(environments / f"{environment}.yaml")
     settings = fleet.kubernetes.acceptance
     if image is None and settings is None:
@@ -151,6 +162,12 @@ def accept(
             verb="has",
             got="no NVLink, NeuronLink or EFA between nodes",
             expected="one that has",
+        )
+    if settings is None:
+        typer.echo(
+            f"note: {environment} has no kubernetes.acceptance, which brings the job's namespace, account and code, as "
+            f"`ultrafleet job accept {environment} {pool} --prerequisites | kubectl apply --server-side -f -` does",
+            err=True,
         )
     _print(manifests)
 
