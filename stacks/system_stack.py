@@ -7,9 +7,11 @@ from constructs import Construct
 from stacks import exports
 from stacks.environment_stack import EnvironmentStack
 from ultrafleet.capacity import PlacementGroup, PlacementStrategy
+from ultrafleet.catalog.eks import AddonName
 from ultrafleet.cluster import ClusterAddons, SystemPool, access_entries, add_access_entry
 from ultrafleet.environment import Environment
 from ultrafleet.environment.addons import managed_addons
+from ultrafleet.monitoring import HostLogs
 
 
 class SystemStack(EnvironmentStack):
@@ -59,6 +61,10 @@ class SystemStack(EnvironmentStack):
             addons=managed_addons(environment),
             kubernetes_version=settings.kubernetes_version,
         )
+        observability = self.addons.addons.get(AddonName.CLOUDWATCH_OBSERVABILITY)
+        if observability is not None:
+            # Before the add-on, which would make the log group itself.
+            observability.node.add_dependency(HostLogs(self, "HostLogs", cluster=cluster))
 
     def _placement(self, strategy: str | None) -> PlacementGroup | None:
         if strategy is None:

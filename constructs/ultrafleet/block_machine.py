@@ -18,6 +18,10 @@ Pass or a Choice: whatever may fail is computed where a Task ends.
 - The plan leaves out a group in CREATING, which takes no update yet, and one in DELETING. It compares the lead's tag
   with its digits before $number reads it, because versions of JSONata differ in what else they take for a number.
 - SetSize catches another update that is in progress; the next execution tries again.
+- DescribeImpaired and PutImpaired come last: the interconnect of an UltraServer has no metric and no event of EC2's, so
+  the number of impaired ones of this account and region becomes a metric, for an alarm. Where either call fails, the
+  execution succeeds: the pools are sized, and the metric has no figure. The first page is enough, since the alarm asks
+  for one.
 - Unreported fails the execution: those pools are not in the dead-letter queue, so the alarm on failed executions
   reports them.
 """
@@ -30,6 +34,7 @@ from typing import Any, Final
 
 from ultrafleet.catalog import CapacityBlockRules, InstanceType
 from ultrafleet.catalog.capacity_blocks import in_minutes
+from ultrafleet.catalog.metrics import IMPAIRED_BLOCKS, fleet_namespace
 from ultrafleet.kubernetes import POOL_LABEL
 from ultrafleet.rules.block_clock import LONGEST_LEAD_MINUTES, least_drain_lead_minutes
 from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, HOLD, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
@@ -40,6 +45,7 @@ _PLACEHOLDER: Final = re.compile(r"\$\{(\w+)\}")
 _RULES: Final = {
     "FollowBlocks": FOLLOW_BLOCKS,
     "Hold": HOLD,
+    "ImpairedBlocks": IMPAIRED_BLOCKS,
     "LeadTag": LEAD_TAG,
     "LeastLeadOfInstances": str(least_drain_lead_minutes(ultraserver=False)),
     "LeastLeadOfUltraServer": str(least_drain_lead_minutes(ultraserver=True)),
@@ -61,7 +67,12 @@ def state_machine_definition(*, cluster_name: str, dead_letter_queue_url: str) -
         cluster_name: cluster whose node groups it sizes; a plain name or a token.
         dead_letter_queue_url: queue to which it reports a pool that it could not size.
     """
-    values = {**_RULES, "ClusterName": cluster_name, "DeadLetterQueueUrl": dead_letter_queue_url}
+    values = {
+        **_RULES,
+        "ClusterName": cluster_name,
+        "DeadLetterQueueUrl": dead_letter_queue_url,
+        "MetricNamespace": fleet_namespace(cluster_name),
+    }
     definition: dict[str, Any] = _filled(json.loads(_text()), values)
     return definition
 

@@ -91,9 +91,16 @@ class TestAddons:
         assert {name: name.minimum_version for name in AddonName if name.minimum_version} == {
             "vpc-cni": (1, 18, 5),
             "eks-pod-identity-agent": (1, 2, 0),
+            "amazon-cloudwatch-observability": (4, 6, 0),
         }
         assert AddonName.VPC_CNI.minimum_reason == "efa-only interfaces need it"
         assert AddonName.COREDNS.minimum_reason == ""
+
+
+def test_fatal_xid_errors_are_those_that_node_monitoring_reports() -> None:
+    assert {xid_reason(code) for code in eks.FATAL_XIDS} <= set(eks.NODE_MONITORING_REASONS)
+    assert len(eks.FATAL_XIDS) == 21
+    assert eks.host_log_group("prod") == "/aws/containerinsights/prod/host"
 
 
 def test_node_monitoring_emits_known_xid_codes_alone() -> None:

@@ -91,6 +91,10 @@ class Aws:
     failures: dict[tuple[str, str], list[StatesError | None]] = field(default_factory=dict)
     """(action, node group or "") -> errors of the next calls; the last one stays."""
     messages: list[dict[str, Any]] = field(default_factory=list)
+    impaired: list[str] = field(default_factory=list)
+    """Ids of blocks whose interconnect is impaired."""
+    figures: list[dict[str, Any]] = field(default_factory=list)
+    """What PutMetricData was given."""
 
     def add(
         self, name: str, block: Block, *, max_size: int = 18, lead: int = 90, hold: bool = False, desired: int = 0
@@ -142,9 +146,19 @@ class Aws:
             "eks:describeNodegroup": self._describe_node_group,
             "eks:updateNodegroupConfig": self._update,
             "sqs:sendMessage": self._send,
+            "ec2:describeCapacityBlockStatus": self._describe_status,
+            "cloudwatch:putMetricData": self._put,
         }
         # What goes over the wire is JSON: nothing is shared with the caller.
         return json.loads(json.dumps(answers[action](json.loads(json.dumps(arguments)))))
+
+    def _describe_status(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        assert arguments == {"Filters": [{"Name": "interconnect-status", "Values": ["impaired"]}]}
+        return {"CapacityBlockStatuses": [{"CapacityBlockId": name} for name in self.impaired]}
+
+    def _put(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        self.figures.append(arguments)
+        return {}
 
     def _page(self, key: str, items: list[Any], arguments: dict[str, Any]) -> dict[str, Any]:
         first = int(arguments.get("NextToken", "0"))

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from helpers.alarm_states import Figure, metric_of, period_of, states
 from helpers.rehearsal_site import ENVIRONMENTS, synthesised
+from ultrafleet.rehearsal.cloudwatch.alarm_states import Figure, metric_of, period_of, states
 from ultrafleet.rules.block_clock import default_drain_lead_minutes, late_drain
 
 NOON = datetime(2026, 12, 10, 12, tzinfo=UTC)
@@ -42,6 +42,8 @@ CASES = {
     "ExecutionsTimedOut": Case("ExecutionsTimedOut", None, 1, 5),
     "ExecutionThrottled": Case("ExecutionThrottled", None, 2, 5),
     "NotRunning": Case("ExecutionsStarted", 1, None, 15),
+    "ImpairedBlock": Case("ImpairedBlocks", 0, 1, 5, after=5),
+    "DeadGpu": Case("FatalXidErrors", 0, 1, 1, after=4),
     "FailedNodes": Case("cluster_failed_node_count", 0, 1, 15),
     "EfaDrops": Case("node_efa_rx_dropped", 0, 30, 15),
     "PoolsSized": Case("ServiceIntegrationsSucceeded", None, 1, 5),
@@ -79,7 +81,7 @@ def test_every_alarm_has_a_case() -> None:
     assert len(alarms()) >= 15
     assert all(alarm["AlarmActions"] for alarm in alarms().values())
     for name, case in CASES.items():
-        assert {metric_of(alarm) for alarm in of_kind(name)} == {case.metric}
+        assert {metric_of(alarm)["MetricName"] for alarm in of_kind(name)} == {case.metric}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -146,7 +148,7 @@ class TestNotEmpty:
     def test_each_block_has_one(self) -> None:
         watched = [name for name in alarms() if kind(name) == "NotEmpty"]
         assert len(watched) == 3
-        assert all(metric_of(alarms()[name]) == "UsedInstanceCount" for name in watched)
+        assert all(metric_of(alarms()[name])["MetricName"] == "UsedInstanceCount" for name in watched)
 
     def test_a_drain_in_time_is_silent(self) -> None:
         assert set(last_hours({85: 12, 80: 0, 0: None}).values()) == {"OK"}

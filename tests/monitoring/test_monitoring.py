@@ -6,6 +6,8 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 from syrupy.assertion import SnapshotAssertion
@@ -15,11 +17,12 @@ from helpers.rehearsal_site import ENVIRONMENTS, synthesised
 from helpers.workloads import b300, h200, nodes, rack, trainium
 from tools.dashboard_picture import OUT, definition, picture
 from ultrafleet.catalog.eks import FABRIC_REASONS, NODE_MONITORING_REASONS, xid_reason
-from ultrafleet.catalog.metrics import METRICS
+from ultrafleet.catalog.metrics import FLEET_METRICS, METRICS
 from ultrafleet.cluster import ImportedCluster
 from ultrafleet.kubernetes import PoolNodes
-from ultrafleet.monitoring import FleetAlarms, FleetDashboard
+from ultrafleet.monitoring import FleetAlarms, FleetDashboard, HostLogs
 from ultrafleet.rules.node_repair import node_repair_config
+from ultrafleet.rules.xid_lines import fatal_xid_pattern
 
 TOPIC = "arn:aws:sns:us-east-1:111122223333:fleet"
 
@@ -134,8 +137,17 @@ class TestFleetDashboard:
         body = dashboard(stack, [b300()], {"b300": [token]})
         assert graph(body, "b300")["metrics"][0][3] == "imported"
 
+    def test_dead_gpus_are_shown_by_node_where_there_are_gpus(self, stack: cdk.Stack) -> None:
+        body = dashboard(stack, [rack()], {})
+        ((line,),) = graph(body, "Fatal XID errors")["metrics"]
+        assert line["expression"] == (
+            'SELECT SUM(FatalXidErrors) FROM SCHEMA("Ultrafleet/prod", InstanceId) GROUP BY InstanceId'
+        )
+        assert graph(body, "impaired interconnect")["metrics"][0][:2] == ["Ultrafleet/prod", "ImpairedBlocks"]
+        assert not [title for title in titles(dashboard(cdk.Stack(), [trainium()], {})) if "XID" in title]
+
     def test_metrics_have_a_source(self) -> None:
-        assert all(metric.source for metric in METRICS.values())
+        assert all(metric.source for metric in (*METRICS.values(), *FLEET_METRICS.values()))
 
     def test_minimal_snapshot(self, stack: cdk.Stack, snapshot_json: SnapshotAssertion) -> None:
         dashboard(stack, [nodes("small", "p5.4xlarge", 1, efa=0)], {})
@@ -150,7 +162,7 @@ class TestFleetAlarms:
     def test_every_alarm_goes_to_the_topic_and_says_what_to_do(self, stack: cdk.Stack) -> None:
         template = alarms(stack, [rack(), h200()], {"rack-a": ["cr-1"], "h200": ["cr-2"]})
         found = resources_of(template, "AWS::CloudWatch::Alarm").values()
-        assert len(found) == 5
+        assert len(found) == 6
         for alarm in found:
             assert alarm["Properties"]["AlarmActions"] == [TOPIC]
             assert ":" in alarm["Properties"]["AlarmDescription"]
@@ -200,15 +212,20 @@ class TestFleetAlarms:
         without = resources_of(alarms(cdk.Stack(cdk.App(), "Other"), [rack()], {}), "AWS::CloudWatch::Alarm")
         assert not [name for name in without if "Neuron" in name]
 
-    def test_no_alarm_promises_to_see_a_dead_gpu(self, stack: cdk.Stack) -> None:
+    def test_a_dead_gpu_is_told_by_the_drivers_lines_and_not_by_a_figure_of_the_node(self, stack: cdk.Stack) -> None:
         """A node's capacity, which counts dead GPUs, too, is the only figure of how many it has."""
-        found = resources_of(alarms(stack, [rack(), h200()], {}), "AWS::CloudWatch::Alarm").values()
-        assert not [alarm for alarm in found if "gpu" in alarm["Properties"].get("MetricName", "")]
+        found = resources_of(alarms(stack, [rack(), h200()], {}), "AWS::CloudWatch::Alarm")
+        assert not [item for item in found.values() if "gpu" in item["Properties"].get("MetricName", "")]
+        (dead,) = [alarm["Properties"] for name, alarm in found.items() if "DeadGpu" in name]
+        assert (dead["Namespace"], dead["MetricName"]) == ("Ultrafleet/prod", "FatalXidErrors")
+        assert "Dimensions" not in dead
+        assert "--log-group-name /aws/containerinsights/prod/host" in dead["AlarmDescription"]
+        assert len(dead["AlarmDescription"]) <= 1024
 
     def test_failed_nodes_says_that_a_dead_gpu_is_none_of_its(self, stack: cdk.Stack) -> None:
         found = resources_of(alarms(stack, [rack()], {}), "AWS::CloudWatch::Alarm")
         (told,) = [alarm["Properties"]["AlarmDescription"] for key, alarm in found.items() if "FailedNodes" in key]
-        assert told.endswith("a dead GPU rings no alarm")
+        assert told.endswith("a dead GPU is DeadGpu's")
 
     def test_a_drain_that_starts_is_told(self, stack: cdk.Stack) -> None:
         alarms(stack, [rack()], {}).has_resource_properties(
@@ -227,6 +244,45 @@ class TestFleetAlarms:
     def test_maximal_snapshot(self, stack: cdk.Stack, snapshot_json: SnapshotAssertion) -> None:
         made = alarms(stack, [rack(), h200()], {"rack-a": ["cr-1", "cr-2"], "h200": ["cr-3"]}, unused_minutes=45)
         assert made.to_json() == snapshot_json
+
+
+class TestHostLogs:
+    def made(self, stack: cdk.Stack, **options: Any) -> Template:
+        HostLogs(stack, "Logs", cluster=ImportedCluster(cluster_name="prod"), **options)
+        return Template.from_stack(stack)
+
+    def test_the_log_group_is_the_add_ons_and_ends(self, stack: cdk.Stack) -> None:
+        self.made(stack).has_resource_properties(
+            "AWS::Logs::LogGroup", {"LogGroupName": "/aws/containerinsights/prod/host", "RetentionInDays": 30}
+        )
+
+    def test_lines_are_counted_for_the_cluster_and_for_each_node(self, stack: cdk.Stack) -> None:
+        filters = [item["Properties"] for item in resources_of(self.made(stack), "AWS::Logs::MetricFilter").values()]
+        assert {item["FilterPattern"] for item in filters} == {fatal_xid_pattern()}
+        changes = [change for item in filters for change in item["MetricTransformations"]]
+        assert {change["MetricNamespace"] for change in changes} == {"Ultrafleet/prod"}
+        (of_nodes,) = [change for change in changes if "Dimensions" in change]
+        (of_cluster,) = [change for change in changes if "Dimensions" not in change]
+        assert of_nodes["Dimensions"] == [{"Key": "InstanceId", "Value": "$.ec2_instance_id"}]
+        assert "DefaultValue" not in of_nodes  # CloudWatch takes none beside dimensions
+        assert of_cluster["DefaultValue"] == 0
+
+    def test_the_key_and_the_days_are_options(self, stack: cdk.Stack) -> None:
+        key = kms.Key(stack, "Key")
+        template = self.made(stack, encryption_key=key, retention=logs.RetentionDays.ONE_WEEK)
+        (group,) = resources_of(template, "AWS::Logs::LogGroup").values()
+        assert group["Properties"]["RetentionInDays"] == 7
+        assert "KmsKeyId" in group["Properties"]
+
+    def test_the_add_on_waits_for_its_log_group(self) -> None:
+        _, stacks = synthesised((ENVIRONMENTS / "training.yaml").read_text(), "training")
+        (system,) = [json.loads(stack.template) for stack in stacks if stack.name.endswith("-system")]
+        (addon,) = [
+            resource
+            for resource in system["Resources"].values()
+            if resource.get("Properties", {}).get("AddonName") == "amazon-cloudwatch-observability"
+        ]
+        assert [name for name in addon["DependsOn"] if name.startswith("HostLogsLogGroup")]
 
 
 class TestNodeRepair:

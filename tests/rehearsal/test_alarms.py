@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from helpers.alarm_states import Figure, states
 from helpers.rehearsal_site import DeployedEnvironment, deployed
+from ultrafleet.rehearsal.cloudwatch.alarm_states import Figure, states
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 from ultrafleet.rehearsal.stepfunctions.clock import Schedules
 

@@ -63,6 +63,7 @@ ON_ITS_OWN = {
     "schedule-throttled", "template-deleted", "throttling", "type-not-sold",
 }  # fmt: skip
 IN_THE_COMMANDS_TESTS = {"slow"}
+IN_THE_TESTS_OF_ALARMS = {"gpu-dies", "node-lost", "tick-lost", "update-stuck"}
 
 
 def everything_stands(made: DeployedEnvironment) -> bool:
@@ -83,7 +84,14 @@ def training() -> Iterator[DeployedEnvironment]:
 
 
 def test_every_fault_has_a_test_a_source_and_advice() -> None:
-    tested = {*FAILS_A_DEPLOYMENT, *FAILS_A_NODE, *KEEPS_A_POOL_DOWN, *ON_ITS_OWN, *IN_THE_COMMANDS_TESTS}
+    tested = {
+        *FAILS_A_DEPLOYMENT,
+        *FAILS_A_NODE,
+        *KEEPS_A_POOL_DOWN,
+        *ON_ITS_OWN,
+        *IN_THE_COMMANDS_TESTS,
+        *IN_THE_TESTS_OF_ALARMS,
+    }
     assert tested == set(FAULTS) == set(INJECTIONS)
     assert len(FAULTS) >= 20
     for fault in FAULTS.values():
@@ -449,7 +457,18 @@ def test_nodes_outlive_their_template_and_the_pool_is_made_again(training: Deplo
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        "name", ["subnet-full", "efa-rule-gone", "pool-deleted", "template-deleted", "schedule-off", "node-fails"]
+        "name",
+        [
+            "subnet-full",
+            "efa-rule-gone",
+            "pool-deleted",
+            "template-deleted",
+            "schedule-off",
+            "node-fails",
+            "node-lost",
+            "gpu-dies",
+            "update-stuck",
+        ],
     )
     def test_one_that_concerns_what_does_not_stand_yet(self, name: str) -> None:
         with site("dev") as made, pytest.raises(FleetError, match="expected"):

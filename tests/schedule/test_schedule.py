@@ -96,13 +96,24 @@ def test_machine_may_do_what_its_states_call_and_nothing_else(stack: cdk.Stack) 
     assert resources["eks:UpdateNodegroupConfig"] == node_groups
     assert resources["ec2:DescribeCapacityReservations"] == "*"
     services = {action.split(":")[0] for action in resources}
-    assert services == {"ec2", "eks", "sqs", "kms", "logs", "xray"}
+    assert services == {"cloudwatch", "ec2", "eks", "sqs", "kms", "logs", "xray"}
     assert "DeadLetters" in str(resources["sqs:SendMessage"])
     writes = {action for action in resources if not action.split(":")[1].startswith(("Describe", "List", "Get"))}
     assert {action for action in writes if action.split(":")[0] not in {"logs", "xray", "kms"}} == {
+        "cloudwatch:PutMetricData",
         "eks:UpdateNodegroupConfig",
         "sqs:SendMessage",
     }
+
+
+def test_machine_puts_figures_of_its_cluster_alone(stack: cdk.Stack) -> None:
+    BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"))
+    (found,) = [
+        statement
+        for statement in statements(Template.from_stack(stack), "StateMachineRole")
+        if "cloudwatch:PutMetricData" in listed(statement["Action"])
+    ]
+    assert found["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Ultrafleet/training"}}
 
 
 def plain(value: Any) -> Any:

@@ -316,7 +316,29 @@ def test_cost_of_a_quiet_tick(aws: Aws) -> None:
             aws.add(f"p{count}", block(f"p{count}", start=END))
         transitions.append(aws.tick(START).transitions)
     # The figures of docs/decisions/0006-block-schedule.md.
-    assert transitions == [11, 14, 17]
+    assert transitions == [13, 16, 19]
+
+
+def test_impaired_ultraservers_are_counted_at_each_tick(aws: Aws) -> None:
+    aws.add("a", block())
+    aws.impaired = ["cbr-a", "cbr-b"]
+    aws.tick(START)
+    aws.impaired = ["cbr-b"]
+    aws.tick(START + 5 * MINUTE)
+    aws.impaired = []
+    aws.tick(START + 10 * MINUTE)
+    assert [put["MetricData"] for put in aws.figures] == [
+        [{"MetricName": "ImpairedBlocks", "Value": count}] for count in (2, 1, 0)
+    ]
+    assert {put["Namespace"] for put in aws.figures} == {"Ultrafleet/training"}
+
+
+@pytest.mark.parametrize("action", ["ec2:describeCapacityBlockStatus", "cloudwatch:putMetricData"])
+def test_pools_are_sized_where_impaired_ultraservers_are_not_told(aws: Aws, action: str) -> None:
+    aws.add("a", block())
+    aws.fail(action, "", "Some.Exception")
+    assert sizes(aws, "a", START, END - 30 * MINUTE) == [18, 0]
+    assert aws.figures == []
 
 
 def test_as_many_node_groups_as_eks_allows_fit_into_one_execution(aws: Aws) -> None:
@@ -324,7 +346,7 @@ def test_as_many_node_groups_as_eks_allows_fit_into_one_execution(aws: Aws) -> N
         aws.add(f"training-pool-{index:03}", Block(f"cr-{index:017x}", START, END))
     execution = aws.tick(START - MINUTE)
     # The figure of docs/decisions/0006-block-schedule.md: nothing to write, pages of 50 blocks and 100 names.
-    assert (execution.status, execution.transitions) == ("SUCCEEDED", 8 + 3 * 100 + 2 * 1)
+    assert (execution.status, execution.transitions) == ("SUCCEEDED", 10 + 3 * 100 + 2 * 1)
 
 
 def test_more_blocks_than_a_variable_holds_fail_the_execution_before_any_pool_is_touched(aws: Aws) -> None:

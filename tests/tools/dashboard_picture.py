@@ -67,6 +67,8 @@ _CURVES: Mapping[str, Callable[[str], Curve]] = {
     "node_efa_rdma_write_bytes": lambda _: _wave(4.4e10, 6e9),
     "node_efa_rdma_read_bytes": lambda _: _wave(7e9, 2e9),
     "node_efa_rx_dropped": lambda _: np.zeros_like(_HOURS),
+    "nodes": lambda _: np.where(np.abs(_HOURS - 17) < 0.1, 1.0, np.nan),
+    "ImpairedBlocks": lambda _: np.zeros_like(_HOURS),
 }
 
 
@@ -112,7 +114,8 @@ def _graph(figure: Figure, box: tuple[float, float, float, float], properties: M
         options = entry[-1]
         if not options.get("visible", True):
             continue
-        name, value = (options["id"], "") if len(entry) == 1 else (entry[1], entry[3])
+        name = options["id"] if len(entry) == 1 else entry[1]
+        value = entry[3] if len(entry) > 4 else ""
         target = axis
         if options.get("yAxis") == "right":
             target = other = other or axis.twinx()

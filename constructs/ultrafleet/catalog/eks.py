@@ -279,6 +279,27 @@ FABRIC_REASONS: Final = tuple(
 fabric; and that a node's count of GPUs isn't the one of its type."""
 REPAIR_WAIT_MINUTES: Final = _FACTS.integer("eks/node-monitoring/repair-wait-minutes").value
 """Time that EKS waits before it repairs a node whose accelerators are faulty."""
+NOT_READY_REPAIR_WAIT_MINUTES: Final = _FACTS.integer("eks/node-monitoring/not-ready-repair-wait-minutes").value
+"""Time that EKS waits before it replaces a node whose kubelet says nothing."""
+FATAL_XIDS: Final = tuple(
+    sorted(
+        int(name.removeprefix("NvidiaXID").removesuffix("Error"))
+        for name in NODE_MONITORING_REASONS
+        if name.startswith("NvidiaXID")
+    )
+)
+"""XID errors after which a GPU needs a reset or its node a replacement, as the node monitoring agent counts them: the
+others, such as 13, 31, 43 and 45, come from applications too, or are events."""
+
+
+def host_log_group(cluster_name: str) -> str:
+    """Name of the log group that the CloudWatch add-on sends the kernel lines of a cluster's nodes to.
+
+    Args:
+        cluster_name: the cluster, a plain name or a token.
+    """
+    fact_id = f"eks/addon/{AddonName.CLOUDWATCH_OBSERVABILITY}/host-log-group"
+    return _FACTS.text(fact_id).value.replace("CLUSTER", cluster_name)
 
 
 def xid_reason(code: int) -> str:

@@ -9,6 +9,8 @@ CONTAINER_INSIGHTS = "ContainerInsights"
 RESERVATIONS = "AWS/EC2CapacityReservations"
 STATES = "AWS/States"
 QUEUES = "AWS/SQS"
+FLEET = "Ultrafleet"
+"""Beginning of the namespace of a cluster's metrics that the fleet makes itself: see `fleet_namespace`."""
 
 _AGENT = Source(
     "amazon-cloudwatch-agent, translator/otel/exporter/awsemf, metric declarations: [ClusterName] among them",
@@ -75,6 +77,21 @@ class Metric:
     namespace: str
     name: str
     dimension: str
+    statistic: str
+    source: Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetMetric:
+    """Metric that the fleet makes itself, without a dimension, in the namespace of its cluster.
+
+    Attributes:
+        name: its name.
+        statistic: how it is used.
+        source: where what it counts is known from.
+    """
+
+    name: str
     statistic: str
     source: Source
 
@@ -159,12 +176,53 @@ METRICS: Mapping[str, Metric] = {
 """By name. What DCGM knows comes through Container Insights' own exporter, which runs on Grace nodes, too; the DCGM
 server of eks-node-monitoring-agent is amd64 only (its chart at 1.7.0, high).
 
-No metric here says that a GPU died: `node_gpu_limit` is the node's capacity, the exporter is configured with use,
-memory, temperature and power and no XID error (aws-observability/helm-charts, dcgm-exporter-daemonset.yaml, high), and
-what it sends of a GPU that is lost isn't documented (NVIDIA/dcgm-exporter #348 asks for a figure).
+None of Container Insights' metrics says that a GPU died: `node_gpu_limit` is the node's capacity, the exporter is
+configured with use, memory, temperature and power and no XID error (aws-observability/helm-charts,
+dcgm-exporter-daemonset.yaml, high), and what it sends of a GPU that is lost isn't documented (NVIDIA/dcgm-exporter #348
+asks for a figure). The kernel's lines say it: `FLEET_METRICS`.
 
 Of Trainium, ECC events are sent as one figure, corrected and uncorrected together (the agent's metric declarations name
 no other, high): it has no alarm. Execution errors of all kinds are one figure, too."""
+
+_XID_LINES = Source(
+    "NVIDIA, Xid errors: the kernel's line `NVRM: Xid (PCI:…): CODE, …`, on each architecture",
+    address="https://docs.nvidia.com/deploy/xid-errors/analyzing-xid-catalog.html",
+    also=(
+        Source(
+            "aws-observability/helm-charts, host-log.conf: kernel lines of the journal in the host log group, as JSON"
+        ),
+        Source("CloudWatch Logs user guide, filter pattern syntax: JSON, and strings with wildcards"),
+        Source("that a wildcard may stand on either side of one string", Confidence.MEDIUM),
+        Source("that XID 154 ends with the action that the driver asks for, `(None)` for none", Confidence.MEDIUM),
+    ),
+)
+_IMPAIRED = Source(
+    "EC2 API, DescribeCapacityBlockStatus, InterconnectStatus; the block schedule puts their number at each tick",
+    address="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeCapacityBlockStatus.html",
+)
+
+FATAL_XID_ERRORS = "FatalXidErrors"
+IMPAIRED_BLOCKS = "ImpairedBlocks"
+INSTANCE = "InstanceId"
+"""Dimension of the fatal XID errors of one node."""
+
+FLEET_METRICS: Mapping[str, FleetMetric] = {
+    metric.name: metric
+    for metric in (
+        FleetMetric(name=FATAL_XID_ERRORS, statistic="Sum", source=_XID_LINES),
+        FleetMetric(name=IMPAIRED_BLOCKS, statistic="Maximum", source=_IMPAIRED),
+    )
+}
+"""Metrics that the fleet makes of what AWS has no metric for, by name, in the namespace of their cluster."""
+
+
+def fleet_namespace(cluster_name: str) -> str:
+    """Namespace of a cluster's own metrics: a metric filter can give its metric no constant dimension.
+
+    Args:
+        cluster_name: the cluster, a plain name or a token.
+    """
+    return f"{FLEET}/{cluster_name}"
 
 
 def sizing_integration(partition: str) -> str:

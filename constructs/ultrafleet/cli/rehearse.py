@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,9 +17,10 @@ from rich.table import Table
 from ultrafleet.cli._block_starts import show_block_starts
 from ultrafleet.cli._cdk import run_cdk
 from ultrafleet.cli._completion import environment_names
-from ultrafleet.environment import load_environments
+from ultrafleet.cli._fault_table import fault_table
+from ultrafleet.environment import Environment, load_environments
 from ultrafleet.errors import FleetError
-from ultrafleet.templates.assembly import read_assembly
+from ultrafleet.templates.assembly import AssemblyStack, read_assembly
 
 if TYPE_CHECKING:
     from ultrafleet.rehearsal.scenarios.outcome import BlockOutcome, HandOver
@@ -41,33 +44,30 @@ def rehearse(
             metavar="N", help="instead: N block starts with planted faults, with the acceptance gate and without"
         ),
     ] = None,
+    faults: Annotated[
+        bool, typer.Option("--faults", help="plant faults, and tell which alarms ring, when, and off again")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
 ) -> None:
     """Run scenarios of the environment on an embedded AWS until its last block ends.
 
     No call leaves this process. Exit 1 when EC2 reclaimed a node of a pool that the schedule should have emptied.
+
+    With --faults: a dead GPU, a dead node, an impaired block, a failed drain and others are planted instead, each on a
+    pool of Arm and on one of x86_64 nodes where the environment has such a pool on capacity blocks.
     """
-    (loaded,) = load_environments(environments, only=environment)
     if acceptance is not None:
+        (loaded,) = load_environments(environments, only=environment)
         show_block_starts(loaded, acceptance, as_json=as_json)
         return
-    if not any(pool.capacity_blocks for pool in loaded.pools):
-        raise FleetError(
-            path=environment,
-            verb="has",
-            got="no capacity block",
-            expected="one",
-            remedy="without a block nothing ends, `make deploy` shows the pools",
-        )
-    try:
+    loaded = _with_blocks(environment, environments)
+    if faults:
+        if scenario:
+            raise FleetError(path="--faults and --scenario", verb="are", got="given", expected="one of them")
+        _plant_faults(loaded, assembly, as_json=as_json)
+        return
+    with _extra():
         from ultrafleet.rehearsal.scenarios.scenario import run_scenarios, scenarios_of  # noqa: PLC0415  # needs the extra
-    except ModuleNotFoundError as error:
-        raise FleetError(
-            path=error.name,
-            got="not installed",
-            expected="it",
-            remedy="pip install 'ultrafleet[rehearsal]'",
-        ) from error
     scenarios = {item.name: item for item in scenarios_of(loaded)}
     unknown = [name for name in scenario or [] if name not in scenarios]
     if unknown:
@@ -76,17 +76,7 @@ def rehearse(
             got=repr(unknown[0]),
             expected=f"one of {', '.join(scenarios)}",
         )
-    folder = assembly or _synthesised(environment)
-    stacks = read_assembly(folder / f"assembly-{environment}")
-    pools = {f"{environment}-pool-{pool.name}" for pool in loaded.pools}
-    if pools != (found := {stack.name for stack in stacks if stack.name.startswith(f"{environment}-pool-")}):
-        raise FleetError(
-            path=folder,
-            verb="has",
-            got=f"the pools {', '.join(sorted(found))}",
-            expected=", ".join(sorted(pools)),
-            remedy=f"the file was edited since, run `make synth ENV={environment}` first",
-        )
+    stacks = _stacks(loaded, assembly)
     outcomes: list[tuple[Scenario, list[BlockOutcome]]] = []
     for item, blocks in zip(
         (chosen := [scenarios[name] for name in scenario or scenarios]),
@@ -102,6 +92,62 @@ def rehearse(
     if lost:
         print(f"EC2 reclaimed {lost} nodes of pools that the schedule should have emptied")
         raise typer.Exit(1)
+
+
+def _plant_faults(environment: Environment, assembly: Path | None, *, as_json: bool) -> None:
+    """Plant faults, and show which alarms ring."""
+    with _extra():
+        from ultrafleet.rehearsal.scenarios.fault_alarms import fault_alarms  # noqa: PLC0415  # needs the extra
+    planted = list(fault_alarms(environment, _stacks(environment, assembly)))
+    if as_json:
+        print(json.dumps([asdict(item) for item in planted], indent=2))
+    else:
+        Console(width=max(_WIDTH, Console().width), highlight=False).print(fault_table(planted))
+
+
+def _with_blocks(name: str, folder: Path) -> Environment:
+    """An environment that has capacity blocks."""
+    (loaded,) = load_environments(folder, only=name)
+    if not any(pool.capacity_blocks for pool in loaded.pools):
+        raise FleetError(
+            path=name,
+            verb="has",
+            got="no capacity block",
+            expected="one",
+            remedy="without a block nothing ends, `make deploy` shows the pools",
+        )
+    return loaded
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Context in which a missing part of the extra is an error that names it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise FleetError(
+            path=error.name,
+            got="not installed",
+            expected="it",
+            remedy="pip install 'ultrafleet[rehearsal]'",
+        ) from error
+
+
+def _stacks(environment: Environment, assembly: Path | None) -> list[AssemblyStack]:
+    """Stacks of an environment, whose pools are the file's."""
+    name = environment.name
+    folder = assembly or _synthesised(name)
+    stacks = list(read_assembly(folder / f"assembly-{name}"))
+    pools = {f"{name}-pool-{pool.name}" for pool in environment.pools}
+    if pools != (found := {stack.name for stack in stacks if stack.name.startswith(f"{name}-pool-")}):
+        raise FleetError(
+            path=folder,
+            verb="has",
+            got=f"the pools {', '.join(sorted(found))}",
+            expected=", ".join(sorted(pools)),
+            remedy=f"the file was edited since, run `make synth ENV={name}` first",
+        )
+    return stacks
 
 
 def _synthesised(environment: str) -> Path:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from ultrafleet.catalog.eks import AddonName, host_log_group
+from ultrafleet.environment.addons import managed_addons
 from ultrafleet.environment.models import Environment
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.names import launch_template_name
@@ -29,6 +31,8 @@ def taken_names(environment: Environment) -> Iterator[tuple[str, str]]:
     yield "cluster", name
     yield "log group", f"/aws/eks/{name}/cluster"
     yield "log group", f"/aws/vendedlogs/states/{name}-block-schedule"
+    if AddonName.CLOUDWATCH_OBSERVABILITY in {addon.name for addon in managed_addons(environment)}:
+        yield "log group", host_log_group(name)
     for part in _stacks(environment):
         yield "stack", f"{name}-{part}"
     if environment.kubernetes.delivery != "none" and environment.kubernetes.dashboard:

@@ -2,5 +2,6 @@
 
 from ultrafleet.monitoring.fleet_alarms import FleetAlarms
 from ultrafleet.monitoring.fleet_dashboard import FleetDashboard
+from ultrafleet.monitoring.host_logs import HostLogs
 
-__all__ = ["FleetAlarms", "FleetDashboard"]
+__all__ = ["FleetAlarms", "FleetDashboard", "HostLogs"]

@@ -3,7 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ultrafleet.catalog.metrics import METRICS, sizing_integration
+from ultrafleet.catalog.metrics import (
+    FATAL_XID_ERRORS,
+    FLEET_METRICS,
+    IMPAIRED_BLOCKS,
+    INSTANCE,
+    METRICS,
+    fleet_namespace,
+    sizing_integration,
+)
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
 _COLUMNS = 24
@@ -42,7 +50,8 @@ def dashboard_body(
         *board.row(2, [board.nodes(pools), board.failed(), board.sized()]),
     ]
     y = 2 + _HEIGHT
-    for row in (*board.accelerators(pools), [board.efa_traffic(), board.efa_errors()]):
+    faults = [*board.dead_gpus(pools), board.efa_traffic(), board.efa_errors(), board.impaired()]
+    for row in (*board.accelerators(pools), faults):
         widgets += board.row(y, row)
         y += _HEIGHT
     for start in range(0, min(len(shown), _POOL_WIDGETS), _POOLS_A_ROW):
@@ -159,6 +168,24 @@ class _Board:
                 threshold=("alarm: 1", 1),
             ),
         ]
+
+    def dead_gpus(self, pools: Sequence[PoolNodes]) -> list[dict[str, Any]]:
+        """Lines of NVIDIA's driver that say that a GPU is dead, by the node that wrote them."""
+        if not any(pool.instance_type.accelerator_kind == "nvidia" for pool in pools):
+            return []
+        metric = FLEET_METRICS[FATAL_XID_ERRORS]
+        schema = f'SCHEMA("{fleet_namespace(self._cluster)}", {INSTANCE})'
+        expression = f"SELECT {metric.statistic.upper()}({metric.name}) FROM {schema} GROUP BY {INSTANCE}"  # noqa: S608 - names
+        line = {"label": "", "id": "nodes", "expression": expression, "period": _PERIOD}
+        return [self._widget("Fatal XID errors by node", [line], threshold=("alarm: 1", 1))]
+
+    def impaired(self) -> dict[str, Any]:
+        """UltraServers of the account whose NVLink EC2 calls impaired."""
+        metric = FLEET_METRICS[IMPAIRED_BLOCKS]
+        widget = self._widget("UltraServers with an impaired interconnect", [], threshold=("alarm: 1", 1))
+        line = [fleet_namespace(self._cluster), metric.name, {"label": "impaired", "stat": metric.statistic}]
+        widget["properties"]["metrics"] = [line]
+        return widget
 
     def efa_traffic(self) -> dict[str, Any]:
         return self._widget(

@@ -8,7 +8,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from ultrafleet.catalog.metrics import METRICS, sizing_integration
+from ultrafleet.catalog.eks import host_log_group
+from ultrafleet.catalog.metrics import FATAL_XID_ERRORS, FLEET_METRICS, METRICS, fleet_namespace, sizing_integration
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.monitoring.late_drain import late_drain_metrics
@@ -16,10 +17,16 @@ from ultrafleet.rules.names import node_group_name
 from ultrafleet.tokens import is_token
 
 _PERIOD = 300
+_LINES_PERIOD = 60
+"""Period of what log lines say: a metric filter reports each minute."""
+_LINES_LATE_MINUTES = 5
+"""Minutes that are looked at: a line that comes late counts in its own (ours)."""
 
 
 class FleetAlarms(Construct):
-    """Nodes that are paid for and not used, nodes that are not well, EFA, drains and late drains; no dead GPUs.
+    """Dead GPUs, nodes that are paid for and not used, nodes that are not well, EFA, drains and late drains.
+
+    Dead GPUs are seen by the metrics of `HostLogs`.
 
     Args:
         scope: parent.
@@ -58,7 +65,7 @@ class FleetAlarms(Construct):
             self._alarm(
                 "FailedNodes",
                 f"a node of {cluster_name} is lost, or under pressure of memory, disk or processes, for 15 minutes: "
-                "kubectl describe it, and see whether EKS repairs it; a dead GPU rings no alarm",
+                "kubectl describe it, and see whether EKS repairs it; a dead GPU is DeadGpu's",
                 metric="cluster_failed_node_count",
                 minutes=15,
             ),
@@ -78,7 +85,10 @@ class FleetAlarms(Construct):
                 value=sizing_integration(cdk.Stack.of(self).partition),
             ),
         ]
-        if any(pool.instance_type.accelerator_kind == "neuron" for pool in pools):
+        kinds = {pool.instance_type.accelerator_kind for pool in pools}
+        if "nvidia" in kinds:
+            alarms.append(self._dead_gpu())
+        if "neuron" in kinds:
             alarms.append(self._executions_fail(cluster_name))
         for pool in sorted(pools, key=lambda item: item.pool_name):
             held = reservations.get(pool.pool_name, ())
@@ -124,6 +134,30 @@ class FleetAlarms(Construct):
             "and `dmesg` on the node of the dashboard's Neuron errors by NodeName; a hardware error needs another node",
             metric="node_neuron_execution_errors_total",
             minutes=15,
+        )
+
+    def _dead_gpu(self) -> cloudwatch.CfnAlarm:
+        """Alarm on the driver's lines: it goes off by itself, for the next GPU to ring it again."""
+        used = FLEET_METRICS[FATAL_XID_ERRORS]
+        return cloudwatch.CfnAlarm(
+            self,
+            "DeadGpu",
+            alarm_description=(
+                f"NVIDIA's driver says that a GPU of {self._cluster} needs a reset or its node a replacement. Which "
+                "node: the dashboard's fatal XID errors by node, or aws logs filter-log-events --log-group-name "
+                f"{host_log_group(self._cluster)} --filter-pattern Xid. On Arm nothing repairs it: cordon, drain and "
+                "replace the node, as the guide 'A rack fails' says; the alarm goes off by itself, the GPU stays dead"
+            ),
+            alarm_actions=[self._topic_arn],
+            namespace=fleet_namespace(self._cluster),
+            metric_name=used.name,
+            statistic=used.statistic,
+            period=_LINES_PERIOD,
+            evaluation_periods=_LINES_LATE_MINUTES * 60 // _LINES_PERIOD,
+            datapoints_to_alarm=1,
+            threshold=1,
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            treat_missing_data="notBreaching",
         )
 
     def _unused(self, pool: PoolNodes, reservation: str, minutes: int) -> cloudwatch.CfnAlarm:

@@ -17,6 +17,8 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 _ACCOUNT = re.compile(r"Credential=(\d{12})/")
 _DEFAULT_ACCOUNT: list[str] = []
+_CHANGES_NOTHING = ("Describe", "List", "Get", "Head", "PutMetricData")
+"""Beginnings of actions after which the account is as it was: no clock acts on a figure."""
 
 
 @cache
@@ -33,7 +35,7 @@ def install() -> None:
 
     def checked(response: BaseResponse) -> Any:
         action = str(response._get_action() or "")
-        if not action.startswith(("Describe", "List", "Get", "Head")):
+        if not action.startswith(_CHANGES_NOTHING):
             SIMULATED_ACCOUNT.changes += 1
         try:
             SIMULATED_ACCOUNT.check_call(str(response.service_name), action, {"account": response.current_account})

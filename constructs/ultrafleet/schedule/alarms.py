@@ -10,11 +10,13 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from ultrafleet.catalog.metrics import METRICS
+from ultrafleet.catalog.metrics import FLEET_METRICS, IMPAIRED_BLOCKS, METRICS, fleet_namespace
 
 _FIVE_MINUTES: Final = 300
 _SQS_LATE_MINUTES: Final = 15
 """Delay of the figures of a queue that was idle for six hours (SQS developer guide, CloudWatch monitoring, high)."""
+_TICK_LATE_MINUTES: Final = 10
+"""Two periods of a figure that each tick gives: a tick that is late leaves one of them empty."""
 
 
 class ScheduleAlarms(Construct):
@@ -62,6 +64,17 @@ class ScheduleAlarms(Construct):
                 dimensions=machine,
                 statistic="Sum",
             )
+        impaired = FLEET_METRICS[IMPAIRED_BLOCKS]
+        self._alarm(
+            "ImpairedBlock",
+            f"the NVLink interconnect of an UltraServer in the account of {cluster_name} (or of another cluster's, "
+            "here) is impaired: `aws ec2 describe-capacity-block-status` says which; take its rack out and open a case",
+            namespace=fleet_namespace(cluster_name),
+            metric=impaired.name,
+            dimensions=[],
+            statistic=impaired.statistic,
+            late_minutes=_TICK_LATE_MINUTES,
+        )
         # No data is the fault that this one is for.
         cloudwatch.CfnAlarm(
             self,
@@ -127,7 +140,7 @@ class ScheduleAlarms(Construct):
             alarm_actions=[self._topic_arn],
             namespace=namespace,
             metric_name=metric,
-            dimensions=dimensions,
+            dimensions=dimensions or None,
             statistic=statistic,
             period=_FIVE_MINUTES,
             # A figure that comes late is in an older period: one of those is enough.

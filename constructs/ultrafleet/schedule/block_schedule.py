@@ -14,6 +14,7 @@ from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
 from ultrafleet.block_machine import state_machine_definition
+from ultrafleet.catalog.metrics import fleet_namespace
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.rules.block_clock import TICK_MINUTES
 from ultrafleet.rules.names import validate_cluster_name
@@ -209,9 +210,15 @@ class BlockSchedule(Construct):
                     actions=["eks:DescribeNodegroup", "eks:UpdateNodegroupConfig"],
                     resources=[f"{eks}:nodegroup/{cluster_name}/*"],
                 ),
-                # None of these knows resources that could be named here (service authorization reference, high).
+                # PutMetricData and what follows know no resources (service authorization reference, high).
+                iam.PolicyStatement(
+                    actions=["cloudwatch:PutMetricData"],
+                    resources=["*"],
+                    conditions={"StringEquals": {"cloudwatch:namespace": fleet_namespace(cluster_name)}},
+                ),
                 iam.PolicyStatement(
                     actions=[
+                        "ec2:DescribeCapacityBlockStatus",
                         "ec2:DescribeCapacityReservations",
                         "logs:CreateLogDelivery",
                         "logs:DeleteLogDelivery",

@@ -9,6 +9,7 @@ from ultrafleet.rehearsal.assumptions import LAUNCH_RETRY, ROLL_GIVES_UP
 from ultrafleet.rehearsal.ec2.state.instances import Instance, running, terminate
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.eks.engine.node_launch import NodeLaunches, identity, join_issue, launch_issue
+from ultrafleet.rehearsal.eks.engine.repairs import next_repaired, repair_of_a_dead_gpu, repair_of_a_lost_node
 from ultrafleet.rehearsal.eks.engine.scale_down import scale_down_moment
 from ultrafleet.rehearsal.eks.state import ClusterRecord, Eks, NodeConfiguration, NodeGroupRecord, Roll
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
@@ -35,6 +36,7 @@ class Nodes:
         moments: list[datetime] = []
         for group in self._eks.node_groups():
             moments += [gone for gone, _ in group.draining]
+            moments += [due for due in group.ill.values() if due is not None]
             if group.roll is not None:
                 moments += [gone for gone, _ in group.roll.leaving]
             moments += [
@@ -53,6 +55,7 @@ class Nodes:
                     self._forget(cluster, group)
                     continue
                 self._scale_down_by_itself(cluster, group, now)
+                self._repair(cluster, group, now)
                 if group.roll is None:
                     self.fill(cluster, group)
                 else:
@@ -62,8 +65,17 @@ class Nodes:
         gone = [instance for moment, instance in group.draining if moment <= now]
         self._terminate(group, gone, "EKS: the node group was made smaller")
         group.draining = [(moment, instance) for moment, instance in group.draining if moment > now]
-        if group.update is not None and group.roll is None and not group.draining:
+        if group.update is not None and group.roll is None and not group.draining and not group.held_up:
             group.finish_update()
+
+    def _repair(self, cluster: ClusterRecord, group: NodeGroupRecord, now: datetime) -> None:
+        if not group.ill:
+            return
+        repaired = next_repaired(group, {instance.id for instance in self._staying(cluster, group)}, now)
+        if repaired is not None:
+            group.repaired.append((now, repaired))
+            self._terminate(group, [repaired], "EKS: the node was repaired")
+            SIMULATED_ACCOUNT.changes += 1
 
     def _forget(self, cluster: ClusterRecord, group: NodeGroupRecord) -> None:
         if not group.draining:
@@ -215,6 +227,30 @@ class Nodes:
                 self._terminate(group, [instance_id], "EKS: the node was repaired")
                 self.fill(cluster, group)
 
+    def lose_node(self, instance_id: str) -> None:
+        """Let a node's kubelet fall silent: EKS replaces it after a while where repair is enabled."""
+        _, group = self.group_of(instance_id)
+        self._reservations.failed_checks.add(instance_id)
+        group.ill[instance_id] = repair_of_a_lost_node(group, SIMULATED_ACCOUNT.now)
+        group.lost.add(instance_id)
+
+    def fail_gpu(self, instance_id: str, code: int) -> None:
+        """Let a GPU of a node die with an XID error: the kernel says so, and the node stays Ready."""
+        cluster, group = self.group_of(instance_id)
+        group.ill[instance_id] = repair_of_a_dead_gpu(cluster, group, code, SIMULATED_ACCOUNT.now)
+
+    def group_of(self, instance_id: str) -> tuple[ClusterRecord, NodeGroupRecord]:
+        """Cluster and node group of a running instance.
+
+        Raises:
+            Refusal: it is in none.
+        """
+        for cluster in self._eks.clusters.values():
+            for group in cluster.node_groups.values():
+                if instance_id in {item.id for item in self.of(cluster, group)}:
+                    return cluster, group
+        raise Refusal("InvalidInstanceID.NotFound", f"The instance ID '{instance_id}' does not exist")
+
     def delete(self, cluster: ClusterRecord, group: NodeGroupRecord) -> None:
         """Evict every node, and delete the group when the last is gone."""
         group.wants_deletion = True
@@ -233,3 +269,5 @@ class Nodes:
         for instance_id in instance_ids:
             group.made_from.pop(instance_id, None)
             group.not_joined.pop(instance_id, None)
+            group.ill.pop(instance_id, None)
+            group.lost.discard(instance_id)

@@ -73,6 +73,9 @@ class NodeGroupRecord:
         repaired: instances that failed and were replaced, with the moment.
         made_from: configuration that each instance was launched with.
         not_joined: instances that don't join the cluster, with the reason.
+        ill: instances that are ill and run, with the moment at which EKS replaces them; None: never.
+        lost: those of them whose kubelet says nothing.
+        held_up: the update in progress makes no progress.
         wants_deletion: it is deleted when its last node is gone.
         next_try: when a failed launch is tried again.
     """
@@ -87,6 +90,9 @@ class NodeGroupRecord:
     repaired: list[tuple[datetime, str]] = field(default_factory=list)
     made_from: dict[str, NodeConfiguration] = field(default_factory=dict)
     not_joined: dict[str, str] = field(default_factory=dict)
+    ill: dict[str, datetime | None] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
+    held_up: bool = False
     wants_deletion: bool = False
     next_try: datetime | None = None
 

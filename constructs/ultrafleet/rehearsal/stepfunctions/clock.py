@@ -2,13 +2,14 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from moto.scheduler.models import Schedule, scheduler_backends
 from moto.stepfunctions.models import stepfunctions_backends
 
+from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.eks.state import Eks
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
@@ -33,6 +34,7 @@ class ScheduledExecution:
     error: str
     cause: str
     writes: list[tuple[str, dict[str, Any]]]
+    figures: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Schedules:
@@ -51,6 +53,9 @@ class Schedules:
         self.account_id = account_id
         self.region = region
         self.runs: list[ScheduledExecution] = []
+        self.refuses_starts = 0
+        """Number of next starts that Step Functions refuses, by a fault."""
+        self._given_up: list[tuple[datetime, str]] = []
         self._quiet = 0
         self._changes = -1
         self._created: dict[str, datetime] = {}
@@ -70,10 +75,16 @@ class Schedules:
             for schedule in self._enabled()
             if (rate := _rate(schedule)) is not None
         ]
-        return min(moments, default=None)
+        return min([*moments, *(moment for moment, _ in self._given_up if moment > after)], default=None)
 
     def act(self, now: datetime) -> None:
-        """Start the targets of schedules that fire now."""
+        """Start the targets of schedules that fire now; what is given up goes to the dead-letter queue."""
+        due = [queue for moment, queue in self._given_up if moment <= now]
+        self._given_up = [(moment, queue) for moment, queue in self._given_up if moment > now]
+        for queue in due:
+            call = Calls(account_id=self.account_id, region=self.region)
+            url = call("sqs", "get_queue_url", QueueName=queue.rpartition(":")[2])["QueueUrl"]
+            call("sqs", "send_message", QueueUrl=url, MessageBody="{}")
         for schedule in self._enabled():
             rate = _rate(schedule)
             if rate is not None and self._following(now - timedelta(seconds=1), schedule, rate) == now:
@@ -99,6 +110,11 @@ class Schedules:
         arn = schedule.target["Arn"]
         if ":states:" not in arn:
             return
+        if self.refuses_starts:
+            self.refuses_starts -= 1
+            age = int(schedule.target["RetryPolicy"]["MaximumEventAgeInSeconds"])
+            self._given_up.append((now + timedelta(seconds=age), schedule.target["DeadLetterConfig"]["Arn"]))
+            return
         backend = stepfunctions_backends[self.account_id][self.region]
         machine = next((machine for machine in backend.state_machines if machine.arn == arn), None)
         if machine is None:
@@ -115,6 +131,7 @@ class Schedules:
                 error=execution.error,
                 cause=execution.cause,
                 writes=calls.writes,
+                figures=calls.figures,
             )
         )
         self._quiet = self._quiet + 1 if SIMULATED_ACCOUNT.changes == before == self._changes else 0

@@ -1,9 +1,10 @@
-"""Log groups, alarms and dashboards."""
+"""Log groups, their metric filters, alarms and dashboards."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.providers.base import (
     PhysicalResource,
@@ -15,6 +16,8 @@ from ultrafleet.rehearsal.cloudformation.providers.base import (
     provides,
     tags_of,
 )
+from ultrafleet.rehearsal.cloudwatch.filter_pattern import read_pattern
+from ultrafleet.rehearsal.simulated_account import Refusal
 
 
 @provides
@@ -68,6 +71,55 @@ class LogGroupProvider(Provider):
         if "RetentionInDays" in properties:
             days = int(properties["RetentionInDays"])
             call("logs", "put_retention_policy", logGroupName=name, retentionInDays=days)
+
+
+@provides
+class MetricFilterProvider(Provider):
+    """Metric filter of a log group."""
+
+    type = "AWS::Logs::MetricFilter"
+    known = frozenset({"FilterName", "FilterPattern", "LogGroupName", "MetricTransformations"})
+
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
+        name = properties.get("FilterName", context.name(most=512))
+        self._put(call, name, properties)
+        return PhysicalResource(physical_id=name)
+
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        given = {"logGroupName": properties["LogGroupName"], "filterNamePrefix": resource.physical_id}
+        found = call("logs", "describe_metric_filters", **given)["metricFilters"]
+        return find(found, "ResourceNotFoundException", resource.physical_id)
+
+    def update(self, call: Calls, resource: PhysicalResource, old: Properties, new: Properties) -> None:
+        self._put(call, resource.physical_id, new)
+
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        given = {"logGroupName": properties["LogGroupName"], "filterName": resource.physical_id}
+        call("logs", "delete_metric_filter", **given)
+
+    @staticmethod
+    def _put(call: Calls, name: str, properties: Properties) -> None:
+        try:
+            read_pattern(properties["FilterPattern"])
+        except FleetError as error:
+            raise Refusal("InvalidParameterException", f"Invalid metric filter pattern: {error}") from error
+        call(
+            "logs",
+            "put_metric_filter",
+            logGroupName=properties["LogGroupName"],
+            filterName=name,
+            filterPattern=properties["FilterPattern"],
+            metricTransformations=[_transformation(item) for item in properties["MetricTransformations"]],
+        )
+
+
+def _transformation(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """A metric transformation as the API takes it."""
+    given = {key[0].lower() + key[1:]: value for key, value in stated.items() if key != "Dimensions"}
+    if "defaultValue" in given:
+        given["defaultValue"] = float(given["defaultValue"])
+    dimensions = {item["Key"]: item["Value"] for item in stated.get("Dimensions", ())}
+    return {**given, **({"dimensions": dimensions} if dimensions else {})}
 
 
 @provides

@@ -2,18 +2,25 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.calls import Calls
+from ultrafleet.rehearsal.cloudwatch.host_log import HostLog
 from ultrafleet.rehearsal.ec2.state.instance_types import NotSold
 from ultrafleet.rehearsal.eks.clock import Nodes
 from ultrafleet.rehearsal.eks.rules.versions import WithdrawnVersions
+from ultrafleet.rehearsal.eks.state import Eks
 from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget, Undo
 from ultrafleet.rehearsal.scenarios.pool_view import node_group_instances
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+from ultrafleet.rehearsal.stepfunctions.clock import Schedules
 
 Injection = Callable[[FaultTarget], Undo]
+
+_OFF_THE_BUS: Final = 79
+_LINE: Final = f"NVRM: Xid (PCI:0000:53:00): {_OFF_THE_BUS}, GPU has fallen off the bus."
+"""Kernel line of a GPU that is gone (NVIDIA, Xid errors, high)."""
 
 
 def answers(
@@ -177,18 +184,45 @@ def pool_is_gone(target: FaultTarget) -> Undo:
 
 def node_fails(target: FaultTarget) -> Undo:
     """The hardware under a node of the pool fails."""
-    account, region = target.environment.account, target.environment.region
-    instances = node_group_instances(target.environment, [target.node_group], _call(target))
-    if not instances:
-        raise FleetError(
-            path=f"pool {target.pool_name}",
-            verb="runs",
-            got="no node",
-            expected="one to fail",
-            remedy="let its block begin first",
-        )
-    SIMULATED_ACCOUNT.part(Nodes, account, region).fail_node(min(instance["InstanceId"] for instance in instances))
+    _nodes(target).fail_node(_a_node(target))
     return _nothing
+
+
+def node_is_lost(target: FaultTarget) -> Undo:
+    """The kubelet of a node of the pool says nothing any more."""
+    _nodes(target).lose_node(_a_node(target))
+    return _nothing
+
+
+def gpu_dies(target: FaultTarget) -> Undo:
+    """A GPU of a node of the pool falls off the bus: the kernel says so, and the node stays Ready."""
+    account, region, node = target.environment.account, target.environment.region, _a_node(target)
+    _nodes(target).fail_gpu(node, _OFF_THE_BUS)
+    SIMULATED_ACCOUNT.part(HostLog, account, region).write(target.environment.name, node, _LINE)
+    return _nothing
+
+
+def update_is_stuck(target: FaultTarget) -> Undo:
+    """An update of the pool's node group makes no progress, and no other one is taken meanwhile."""
+    eks = SIMULATED_ACCOUNT.part(Eks, target.environment.account, target.environment.region)
+    cluster = eks.cluster(target.environment.name)
+    group = eks.node_group(target.environment.name, target.node_group)
+    group.update, group.held_up = cluster.update("VersionUpdate", status="InProgress"), True
+    group.settle_status()
+
+    def undo() -> None:
+        group.held_up = False
+        if group.roll is None and not group.draining:
+            group.finish_update()
+
+    return undo
+
+
+def tick_is_lost(target: FaultTarget) -> Undo:
+    """The next start of the block schedule fails until Scheduler gives it up."""
+    schedules = SIMULATED_ACCOUNT.part(Schedules, target.environment.account, target.environment.region)
+    schedules.refuses_starts = 1
+    return lambda: setattr(schedules, "refuses_starts", 0)
 
 
 def template_is_gone(target: FaultTarget) -> Undo:
@@ -219,6 +253,24 @@ def schedule_is_off(target: FaultTarget) -> Undo:
 
     set_state("DISABLED")
     return lambda: set_state("ENABLED")
+
+
+def _a_node(target: FaultTarget) -> str:
+    """Instance of one node of the pool."""
+    instances = node_group_instances(target.environment, [target.node_group], _call(target))
+    if not instances:
+        raise FleetError(
+            path=f"pool {target.pool_name}",
+            verb="runs",
+            got="no node",
+            expected="one to fail",
+            remedy="let its block begin first",
+        )
+    return min(str(instance["InstanceId"]) for instance in instances)
+
+
+def _nodes(target: FaultTarget) -> Nodes:
+    return SIMULATED_ACCOUNT.part(Nodes, target.environment.account, target.environment.region)
 
 
 def _nothing() -> None:

@@ -9,6 +9,7 @@ from ultrafleet.catalog import eks
 from ultrafleet.catalog.capacity_blocks import CapacityBlockRules, in_minutes
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal.scenarios.faults.alarm_faults import ALARM_FAULTS
 from ultrafleet.rehearsal.scenarios.faults.fault import Fault
 from ultrafleet.rehearsal.scenarios.faults.reading_faults import READING_FAULTS
 
@@ -287,7 +288,7 @@ _FAULTS: Final = (
     ),
 )
 
-FAULTS: Final = {fault.name: fault for fault in (*_FAULTS, *READING_FAULTS)}
+FAULTS: Final = {fault.name: fault for fault in (*_FAULTS, *ALARM_FAULTS, *READING_FAULTS)}
 
 
 def fault_named(name: str) -> Fault:

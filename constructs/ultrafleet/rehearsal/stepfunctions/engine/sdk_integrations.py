@@ -28,6 +28,8 @@ class SdkIntegrations:
         self._role_name = role_arn.rpartition("/")[2]
         self.writes: list[tuple[str, dict[str, Any]]] = []
         """Calls that change something, and what they were given."""
+        self.figures: list[dict[str, Any]] = []
+        """What PutMetricData was given."""
 
     def __call__(self, resource: str, arguments: dict[str, Any]) -> Any:
         """Result of an integration.
@@ -46,7 +48,9 @@ class SdkIntegrations:
             answer = self._call(service, xform_name(operation.name), **(given or {}))
         except Refusal as refusal:
             raise StatesError(_error_name(name, refusal.code), str(refusal.message)) from refusal
-        if not operation.name.startswith(("Describe", "List", "Get")):
+        if operation.name == "PutMetricData":
+            self.figures.append(arguments)
+        elif not operation.name.startswith(("Describe", "List", "Get")):
             self.writes.append((operation.name, arguments))
         return _rename(answer, operation.output_shape, _as_state)
 

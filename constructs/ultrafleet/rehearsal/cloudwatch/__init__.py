@@ -1,0 +1,1 @@
+"""CloudWatch of the embedded AWS, beside moto's: filter patterns of logs, figures of metrics, states of alarms."""
