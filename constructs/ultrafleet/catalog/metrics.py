@@ -192,7 +192,7 @@ _XID_LINES = Source(
             "aws-observability/helm-charts, host-log.conf: kernel lines of the journal in the host log group, as JSON"
         ),
         Source("CloudWatch Logs user guide, filter pattern syntax: JSON, and strings with wildcards"),
-        Source("that a wildcard may stand on either side of one string", Confidence.MEDIUM),
+        Source("that a string may have a wildcard at both ends", Confidence.MEDIUM),
         Source("that XID 154 ends with the action that the driver asks for, `(None)` for none", Confidence.MEDIUM),
     ),
 )

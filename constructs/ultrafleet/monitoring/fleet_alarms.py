@@ -137,7 +137,7 @@ class FleetAlarms(Construct):
         )
 
     def _dead_gpu(self) -> cloudwatch.CfnAlarm:
-        """Alarm on the driver's lines: it goes off by itself, for the next GPU to ring it again."""
+        """Alarm on the driver's lines: off after five minutes, so that the next GPU rings it again."""
         used = FLEET_METRICS[FATAL_XID_ERRORS]
         return cloudwatch.CfnAlarm(
             self,
@@ -146,7 +146,7 @@ class FleetAlarms(Construct):
                 f"NVIDIA's driver says that a GPU of {self._cluster} needs a reset or its node a replacement. Which "
                 "node: the dashboard's fatal XID errors by node, or aws logs filter-log-events --log-group-name "
                 f"{host_log_group(self._cluster)} --filter-pattern Xid. On Arm nothing repairs it: cordon, drain and "
-                "replace the node, as the guide 'A rack fails' says; the alarm goes off by itself, the GPU stays dead"
+                "replace the node, as the guide 'A rack fails' says; the alarm is off after five minutes, the GPU stays dead"
             ),
             alarm_actions=[self._topic_arn],
             namespace=fleet_namespace(self._cluster),

@@ -43,7 +43,7 @@ class Planted:
         fault: name of the fault.
         title: what people call it.
         at_drain: planted when the pool's drain begins; False: an hour after its nodes came up.
-        minutes: how long the fault lasts, in minutes, where AWS doesn't mend it earlier.
+        minutes: duration of the fault, in minutes, where AWS doesn't repair it earlier.
     """
 
     fault: str
@@ -90,7 +90,7 @@ class Outcome:
         pool: the pool that it is planted in.
         rings: alarms that rang, in the order in which they did; empty: no alarm sees it.
         replaced: minutes after which EKS replaced the node; None: it replaced none.
-        mended: minutes after which the fault was cleared.
+        cleared: minutes after which the fault was cleared.
     """
 
     title: str
@@ -99,7 +99,7 @@ class Outcome:
     pool: str
     rings: tuple[Ring, ...]
     replaced: int | None
-    mended: int
+    cleared: int
 
 
 def fault_alarms(environment: Environment, stacks: Sequence[AssemblyStack]) -> Iterator[Outcome]:
@@ -160,7 +160,7 @@ def plant(environment: Environment, planted: Planted, architecture: str, pool: P
         pool=pool.name,
         rings=watch.rings(moment),
         replaced=_replaced(environment, moment),
-        mended=planted.minutes,
+        cleared=planted.minutes,
     )
 
 

@@ -29,7 +29,7 @@ class SdkIntegrations:
         self.writes: list[tuple[str, dict[str, Any]]] = []
         """Calls that change something, and what they were given."""
         self.figures: list[dict[str, Any]] = []
-        """What PutMetricData was given."""
+        """Arguments of PutMetricData."""
 
     def __call__(self, resource: str, arguments: dict[str, Any]) -> Any:
         """Result of an integration.
