@@ -101,6 +101,9 @@ def _acknowledge_cluster(stage: FleetStage, environment: Environment) -> None:
             _on(role, _managed(_ADDON_POLICIES[addon], in_step, partition="aws"))
         if addon == AddonName.FSX_CSI_DRIVER:
             _on(role, {"AwsSolutions-IAM5[Resource::*]": "describing file systems knows no resources"})
+    if stage.system.host_logs is not None:
+        content = "CloudWatch Logs encrypts with its own key; kernel and system messages of nodes, kept for a month"
+        _on(stage.system.host_logs, {f"{_NIST}CloudWatchLogGroupEncrypted": content})
 
 
 def _acknowledge_schedule(stage: FleetStage, environment: Environment) -> None:
@@ -115,7 +118,9 @@ def _acknowledge_schedule(stage: FleetStage, environment: Environment) -> None:
             f"AwsSolutions-IAM5[Resource::arn:aws:eks:{region}:{account}:nodegroup/{name}/*]": (
                 "the node groups of one cluster, whose ids EKS makes up"
             ),
-            "AwsSolutions-IAM5[Resource::*]": "describing reservations and delivering logs know no resources",
+            "AwsSolutions-IAM5[Resource::*]": (
+                "describing reservations and blocks, figures (of one namespace) and delivering logs know no resources"
+            ),
         },
     )
 

@@ -27,6 +27,8 @@ class SystemStack(EnvironmentStack):
 
     addons: ClusterAddons
     """Add-ons of the cluster."""
+    host_logs: HostLogs | None = None
+    """Log group of the nodes' kernel lines, where the CloudWatch add-on is installed."""
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(
@@ -64,7 +66,8 @@ class SystemStack(EnvironmentStack):
         observability = self.addons.addons.get(AddonName.CLOUDWATCH_OBSERVABILITY)
         if observability is not None:
             # Before the add-on, which would make the log group itself.
-            observability.node.add_dependency(HostLogs(self, "HostLogs", cluster=cluster))
+            self.host_logs = HostLogs(self, "HostLogs", cluster=cluster)
+            observability.node.add_dependency(self.host_logs)
 
     def _placement(self, strategy: str | None) -> PlacementGroup | None:
         if strategy is None:

@@ -78,6 +78,7 @@ def test_a_filter_pattern_that_is_not_valid_is_refused() -> None:
     _, stacks = synthesised(text, "inference")
     broken = [stack.template.replace("NVRM: Xid (PCI:*", "NVRM: * Xid") for stack in stacks if "system" in stack.name]
     with deployed("inference") as made:
-        made.call("cloudformation", "update_stack", StackName="inference-system", TemplateBody=broken[0])
+        given = {"TemplateBody": broken[0], "Capabilities": ["CAPABILITY_IAM"]}
+        made.call("cloudformation", "update_stack", StackName="inference-system", **given)
         (stack,) = made.call("cloudformation", "describe_stacks", StackName="inference-system")["Stacks"]
         assert "ROLLBACK" in stack["StackStatus"]

@@ -146,7 +146,8 @@ class FleetAlarms(Construct):
                 f"NVIDIA's driver says that a GPU of {self._cluster} needs a reset or its node a replacement. Which "
                 "node: the dashboard's fatal XID errors by node, or aws logs filter-log-events --log-group-name "
                 f"{host_log_group(self._cluster)} --filter-pattern Xid. On Arm nothing repairs it: cordon, drain and "
-                "replace the node, as the guide 'A rack fails' says; the alarm is off after five minutes, the GPU stays dead"
+                "replace the node, as the guide 'A rack fails' says. The alarm is off after five minutes, and the "
+                "GPU stays dead"
             ),
             alarm_actions=[self._topic_arn],
             namespace=fleet_namespace(self._cluster),
