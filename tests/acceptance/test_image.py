@@ -135,7 +135,7 @@ class TestDockerfile:
 class TestCode:
     """What an image runs needs nothing that isn't in it."""
 
-    @pytest.mark.parametrize("name", sorted(imports_of("run", "__main__")))
+    @pytest.mark.parametrize("name", sorted(imports_of("run", "neuron_run", "__main__")))
     def test_runs_on_python_3_10(self, name: str) -> None:
         tree = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"), feature_version=(3, 10))
         for node in ast.walk(tree):
