@@ -176,6 +176,18 @@ def test_one_probe_keeps_the_answers_of_the_others(guard: Guard, folder: Path) -
     assert guard.calls
 
 
+def test_ctrl_c_keeps_what_was_answered(guard: Guard, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(action: str, _: str) -> None:
+        if action == "ec2:DescribeInstanceTypeOfferings":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(guard, "check", interrupted)
+    result = doctor(folder)
+    assert result.exit_code == 130
+    kept = {item.probe for item in read_answers(answers_file(folder, "training"))}
+    assert kept == {"account", "region", "zone-opt-in", "control-plane-zone"}
+
+
 @pytest.mark.parametrize("wrong", ["zone", "Region"])
 def test_fails_on_an_unknown_probe(folder: Path, wrong: str) -> None:
     places = ["--environments", str(folder)]
