@@ -216,7 +216,7 @@ def test_the_command_asks_first(world: World, tmp_path: Path) -> None:
     (tmp_path / "training.yaml").write_text(made.text)
     places = ["--environments", str(tmp_path), "--dry-run", "--only", "group-target", "--create"]
     declined = CliRunner().invoke(app, ["doctor", "training", *places], input="n\n")
-    assert "It makes a resource group, a launch template and perhaps an empty node group, USD 0" in declined.output
+    assert "It makes a resource group, a launch template and perhaps an empty node group (USD 0)" in declined.output
     assert "group-target, a node group on" not in declined.output
     agreed = CliRunner().invoke(app, ["doctor", "training", *places], input="y\n")
     assert "yes     group-target, a node group on a group of reservations: InvalidParameterException" in agreed.output
