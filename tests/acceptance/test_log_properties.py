@@ -7,7 +7,7 @@ import tracemalloc
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from helpers.nccl_logs import GIB, MIB, Job, channels, communicator, document, lines, network, prefixed, said, text
@@ -59,6 +59,7 @@ PLACES = st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 1 << 16)), m
 
 @settings(max_examples=300, deadline=None)
 @given(PLACES)
+@example([(1402, 0), (3996, 0)])  # a row cut within "sum", twice
 def test_lines_of_nccl_s_in_rows_change_nothing(places: list[tuple[int, int]]) -> None:
     assert verdict(cut(PLAIN, places)) == GOOD
 
