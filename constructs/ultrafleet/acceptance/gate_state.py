@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-_MOST_TEXT = 262_144
+_MOST_TEXT = 200_000
 _MOST_FINDINGS = 10
 _MOST_FINDING_CHARACTERS = 200
 
