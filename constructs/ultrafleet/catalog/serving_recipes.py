@@ -111,9 +111,12 @@ _HOPPER = ServingRecipe(
 _BLACKWELL = ServingRecipe(
     engine=VLLM,
     gpus=1,
-    args=(*_VLLM_ARGS, "--kv-cache-dtype=fp8"),
-    env={"VLLM_USE_FLASHINFER_MOE_MXFP4_MXFP8": "1"},  # compute capability 10.0 only
-    source=Source("vllm-project/recipes, OpenAI/GPT-OSS.md", address="https://github.com/vllm-project/recipes"),
+    # In the place of VLLM_USE_FLASHINFER_MOE_MXFP4_MXFP8, which 0.30.0 doesn't read; compute capability 10.0 only.
+    args=(*_VLLM_ARGS, "--kv-cache-dtype=fp8", "--quantization-config.moe.activation", "mxfp8"),
+    source=Source(
+        "vllm-project/recipes, OpenAI/GPT-OSS.md, and #902 for the activation since vLLM 0.22",
+        address="https://github.com/vllm-project/recipes",
+    ),
 )
 _GB200 = ServingRecipe(
     engine=TENSORRT_LLM,
