@@ -149,6 +149,13 @@ class Layout:
 
 
 DEFAULT_LAYOUT: Final = Layout()
+_ITERATIONS: Final = ("i_min", "i_max", "i_p99", "i_cv%")
+OTHER_LAYOUTS: Final = (
+    Layout(("redop", "root", *2 * (*_COLUMNS_OF_A_GROUP, *_ITERATIONS))),
+    DEFAULT_LAYOUT,
+    Layout(("redop", *2 * _COLUMNS_OF_A_GROUP)),
+)
+"""Layouts of rows that the head, where it was cut, doesn't fit."""
 _HEAD = re.compile(r"\btype\b[ \t]+((?:[#A-Za-z][A-Za-z0-9_%#/-]{0,24}[ \t]*){3,40})")
 
 

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from ultrafleet.acceptance.figures import OTHER_LAYOUTS, Row, layout_of, parse_row
 from ultrafleet.acceptance.figures import ROW as ROW_START
-from ultrafleet.acceptance.figures import Row, layout_of, parse_row
 from ultrafleet.acceptance.fragments import Prefixes, is_part, split_nccl
 from ultrafleet.acceptance.lines import Document, Readable, read_lines
 from ultrafleet.acceptance.nccl_info import NcclInfo
@@ -240,6 +240,9 @@ class _Parser:
                 if found is not None and found.is_consistent:
                     row = found
                     break
+            else:
+                others = (parse_row(text, layout) for layout in OTHER_LAYOUTS if row is not None)
+                row = next((found for found in others if found is not None and found.is_consistent), row)
         if row is None:
             self._held = text[:_HELD_CHARACTERS]
             return

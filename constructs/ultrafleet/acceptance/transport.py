@@ -63,12 +63,13 @@ def channels_of(run: Run) -> Channels:
 def is_one_host(run: Run) -> bool | None:
     """True if all ranks are on one host, False if they aren't, None where the log doesn't show it."""
     info = run.info
+    # NCCL compares hosts by more than their names; with MNNVL it counts nodes otherwise.
+    if info.nodes == {1} and info.multi_node_nvlink == {0}:
+        return True
     if run.ranks and run.largest_rank + 1 == len({rank.number for rank in run.ranks}):
         return len({rank.host for rank in run.ranks}) == 1
     if len(run.hosts) > 1 or any(nodes > 1 for nodes in info.nodes):
         return False
-    if info.nodes and info.multi_node_nvlink == {0}:
-        return True
     if info.rank_hosts and info.communicator_ranks == {len(info.rank_hosts)}:
         return len(set(info.rank_hosts.values())) == 1
     return None
