@@ -261,6 +261,9 @@ BAD: dict[str, Kind] = {
             "hypercube",
         )
     },
+    "reduce_scatter whose figures are too small for a factor": pair(
+        text(replace(PAIR, collective="reduce_scatter", peak=0.5, version=(2, 16, 9))), "not-all-reduce", floor=0.1
+    ),
     "another collective by its name": rack(
         text(replace(GOOD_RACK, collective="all_gather", peak=800.0)), "not-all-reduce"
     ),
