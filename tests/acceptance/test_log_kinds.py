@@ -357,6 +357,10 @@ BAD: dict[str, Kind] = {
     "a smaller run after the rack's": rack(
         text(GOOD_RACK) + text(replace(RACK, nodes=1, peak=690.0)), "ranks", "one-host"
     ),
+    "slow, newest first": rack("\n".join(reversed(text(replace(GOOD_RACK, peak=480.0)).splitlines())), "bandwidth"),
+    "cut at its end, newest first": rack(
+        "\n".join(reversed(text(GOOD_RACK).partition("# Out of bounds")[0].splitlines())), "truncated", "ranks"
+    ),
     "a smaller run after the rack's, without ranks": rack(
         text(GOOD_RACK) + text(replace(RACK, nodes=1, peak=690.0)), "one-host", ranks=None
     ),
@@ -560,6 +564,11 @@ EXPORTS: dict[str, str | bytes] = {
     ),
     "Datadog's CSV": "\n".join(exported(lambda line, at: f'"{stamp(at).strip()}","ip-10-0-0-7","launcher","{line}"')),  # type: ignore[arg-type]
     "logfmt": "\n".join(exported(lambda line, at: f'ts={stamp(at).strip()} level=info msg="{line}"')),  # type: ignore[arg-type]
+    "newest first": "\n".join(reversed(text(RACK).splitlines())),
+    "newest first, with Windows' line ends": "\r\n".join(reversed(prefixed(text(RACK), "node ").splitlines())),
+    "Loki's query, newest first": json.dumps(
+        {"data": {"result": [{"values": exported(lambda line, at: [str(at), line])[::-1]}]}}
+    ),
     "colours": "\n".join(f"\x1b[1;32m{line}\x1b[0m" for line in text(RACK).splitlines()),
     "blanks of a web page": text(RACK).replace("  ", "\xa0 "),
     "mark of byte order": text(RACK).encode("utf-8-sig"),

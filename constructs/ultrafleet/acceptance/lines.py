@@ -54,10 +54,23 @@ def read_lines(stream: Readable) -> Iterator[str | Document]:
     if len(head) <= DOCUMENT_BYTES and head[:256].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \r\n\t")[:1] in {b"{", b"["}:
         values = _json_values(head.decode("utf-8", "replace").translate(_DROPPED))
         if found := [part for value in values for part in _contents(value)]:
-            yield from found
+            texts = "\n".join(part for part in found if isinstance(part, str))
+            yield from reversed(found) if _is_newest_first(texts.encode("utf-8", "replace")) else found
             return
+    if len(head) <= DOCUMENT_BYTES and _is_newest_first(head):
+        head = b"\n".join(reversed(head.replace(b"\r\n", b"\n").split(b"\n")))
     for line in _physical_lines(head, stream):
         yield from _unwrapped(line)
+
+
+def _is_newest_first(log: bytes) -> bool:
+    """True if a viewer has the last line first: a run's average comes before the head of its table and any row."""
+    average = log.find(b"Avg bus bandwidth")
+    heads = [place for word in (b"nThread", b"busbw") if (place := log.find(word)) >= 0]
+    return 0 <= average < min(heads, default=-1) and _ROW_START.search(log, 0, average) is None
+
+
+_ROW_START = re.compile(rb"[0-9]{1,20}[ \t]{1,40}[0-9]{1,20}[ \t]{1,40}(?:[a-z]{3,8}[0-9]{0,2}|f8e[45]m[23])[ \t]")
 
 
 def clean(line: str) -> str:
