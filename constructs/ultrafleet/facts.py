@@ -12,7 +12,7 @@ from ultrafleet.accelerator_addons.version_rules import VERSION_RULES
 from ultrafleet.accelerator_addons.versions import VersionTable
 from ultrafleet.catalog import acceptance_floors, capacity_blocks, eks, limits
 from ultrafleet.catalog import facts as types
-from ultrafleet.catalog.metrics import METRICS
+from ultrafleet.catalog.metrics import FLEET_METRICS, METRICS, fleet_namespace
 from ultrafleet.catalog.models import MODELS
 from ultrafleet.catalog.serving_recipes import ENGINES, RECIPES
 from ultrafleet.catalog.source import Confidence, Fact, Source
@@ -163,6 +163,8 @@ def _update_effects() -> Facts:
 def _metrics() -> Facts:
     for name, metric in METRICS.items():
         yield f"metric/{name}", Fact(f"{metric.statistic} by {metric.dimension} in {metric.namespace}", metric.source)
+    for name, made in FLEET_METRICS.items():
+        yield f"metric/{name}", Fact(f"{made.statistic} in {fleet_namespace('CLUSTER')}", made.source)
 
 
 def _serving() -> Facts:

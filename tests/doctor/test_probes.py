@@ -18,6 +18,7 @@ from ultrafleet.catalog import limits
 from ultrafleet.catalog.eks import AmiType, ami_release_parameter
 from ultrafleet.cli.asked_account import AskedAccount
 from ultrafleet.doctor import PROBES, Answer, Verdict, ask
+from ultrafleet.doctor.probes import kernel_lines
 from ultrafleet.environment import Environment
 from ultrafleet.rehearsal import calls
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
@@ -218,6 +219,27 @@ def metric(*names: str) -> Arrange:
     return arrange
 
 
+def filter_pattern(pattern: str) -> Arrange:
+    """Another filter pattern than the fleet's."""
+
+    def arrange(monkeypatch: Patch) -> None:
+        monkeypatch.setattr(kernel_lines, "fatal_xid_pattern", lambda: pattern)
+
+    return arrange
+
+
+def streams(*names: str) -> Arrange:
+    """Log streams in the host log group."""
+
+    def arrange(_: Patch) -> None:
+        group = "/aws/containerinsights/training/host"
+        client("logs").create_log_group(logGroupName=group)
+        for name in names:
+            client("logs").create_log_stream(logGroupName=group, logStreamName=name)
+
+    return arrange
+
+
 @dataclass(frozen=True)
 class Case:
     """Answer of a probe in an account.
@@ -340,6 +362,13 @@ CASES = [
     Case("gpu-metric", "temperature", unchanged, None),
     Case("gpu-metric", "temperature", metric(), NO, "published by ClusterName alone"),
     Case("gpu-metric", "temperature", metric("InstanceId", "GpuDevice"), YES, "1 GPUs of 1 nodes"),
+    Case("xid-filter", "pattern", unchanged, YES, "2 of 4 lines, those of dead GPUs"),
+    Case("xid-filter", "pattern", filter_pattern('{ $.message = "NVRM*" }'), NO, "it matches 4 of 4 lines"),
+    Case("xid-filter", "pattern", filter_pattern("{ $.message IS DEAD }"), NO, "refuses the pattern: .*IS DEAD"),
+    Case("kernel-lines", "/training/host", unchanged, None),
+    Case("kernel-lines", "/training/host", streams(), None),
+    Case("kernel-lines", "/training/host", streams("ip-1.host.dmesg", "ip-1.host.messages"), YES, "of 1 nodes among"),
+    Case("kernel-lines", "/training/host", streams("ip-1.host.messages"), NO, "none of the 1 newest log streams"),
 ]
 
 

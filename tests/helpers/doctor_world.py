@@ -103,6 +103,9 @@ def resource_of(action: str, params: dict[str, Any], account: str) -> str:
         "servicequotas:GetServiceQuota": lambda: (
             f"arn:aws:servicequotas:{region}:{account}:{params['ServiceCode']}/{params['QuotaCode']}"
         ),
+        "logs:DescribeLogStreams": lambda: (
+            f"arn:aws:logs:{region}:{account}:log-group:{params['logGroupName']}:log-stream:"
+        ),
         "ssm:GetParameter": lambda: f"arn:aws:ssm:{region}::parameter{params['Name']}",
     }
     for name in (

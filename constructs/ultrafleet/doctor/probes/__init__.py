@@ -10,6 +10,7 @@ from ultrafleet.doctor.probes.group_target import GROUP_TARGET
 from ultrafleet.doctor.probes.identity import ACCOUNT, REGION
 from ultrafleet.doctor.probes.images import IMAGES
 from ultrafleet.doctor.probes.instance_types import INTERFACES, OFFERING, TYPE_FACTS
+from ultrafleet.doctor.probes.kernel_lines import KERNEL_LINES, XID_FILTER
 from ultrafleet.doctor.probes.kubernetes_versions import KUBERNETES_VERSION
 from ultrafleet.doctor.probes.machine import MACHINE
 from ultrafleet.doctor.probes.metrics import METRICS_OF_GPUS
@@ -38,6 +39,8 @@ PROBES: Final[tuple[Probe, ...]] = (
     SCALE_DOWN,
     SCALE_DOWN_EXTENSION,
     METRICS_OF_GPUS,
+    XID_FILTER,
+    KERNEL_LINES,
     NODE_GROUP_SIZES,
     GROUP_TARGET,
 )
