@@ -19,8 +19,9 @@ from tools.dashboard_picture import OUT, definition, picture
 from ultrafleet.catalog.eks import FABRIC_REASONS, NODE_MONITORING_REASONS, xid_reason
 from ultrafleet.catalog.metrics import FLEET_METRICS, METRICS
 from ultrafleet.cluster import ImportedCluster
-from ultrafleet.kubernetes import PoolNodes
-from ultrafleet.monitoring import FleetAlarms, FleetDashboard, HostLogs
+from ultrafleet.kubernetes import UNPROVEN_TAINT, PoolNodes
+from ultrafleet.monitoring import FleetAlarms, FleetDashboard, GateLogs, HostLogs
+from ultrafleet.rehearsal.cloudwatch.filter_pattern import matches
 from ultrafleet.rules.node_repair import node_repair_config
 from ultrafleet.rules.xid_lines import fatal_xid_pattern
 
@@ -283,6 +284,40 @@ class TestHostLogs:
             if resource.get("Properties", {}).get("AddonName") == "amazon-cloudwatch-observability"
         ]
         assert [name for name in addon["DependsOn"] if name.startswith("HostLogsLogGroup")]
+
+
+class TestGateLogs:
+    def accepted(self) -> PoolNodes:
+        return rack(startup_taints=(UNPROVEN_TAINT,))
+
+    def test_the_gate_s_line_is_the_metric(self, stack: cdk.Stack) -> None:
+        GateLogs(stack, "Logs", cluster=ImportedCluster(cluster_name="prod"))
+        template = Template.from_stack(stack)
+        template.has_resource_properties(
+            "AWS::Logs::LogGroup", {"LogGroupName": "/aws/containerinsights/prod/application", "RetentionInDays": 30}
+        )
+        (made,) = resources_of(template, "AWS::Logs::MetricFilter").values()
+        (change,) = made["Properties"]["MetricTransformations"]
+        pattern = made["Properties"]["FilterPattern"]
+        line = {"gate": "acceptance", "event": "looked", "heldNodes": 3}
+        assert change["MetricValue"] == "$.log_processed.heldNodes"
+        assert matches(pattern, json.dumps({"log_processed": line}))
+        assert not matches(pattern, json.dumps({"log_processed": {**line, "event": "held"}}))
+        assert not matches(pattern, json.dumps({"log_processed": {**line, "gate": "other"}}))
+
+    def test_held_nodes_and_a_silent_gate_ring_where_pools_are_tested(self, stack: cdk.Stack) -> None:
+        found = resources_of(alarms(stack, [self.accepted()], {"rack-a": ["cr-1"]}), "AWS::CloudWatch::Alarm")
+        (held,) = [item["Properties"] for name, item in found.items() if "HeldNodes" in name]
+        (silent,) = [item["Properties"] for name, item in found.items() if "GateSilent" in name]
+        assert held["MetricName"] == silent["MetricName"] == "HeldNodes"
+        assert held["AlarmActions"] == silent["AlarmActions"] == [TOPIC]
+        assert (held["Statistic"], held["TreatMissingData"]) == ("Maximum", "notBreaching")
+        assert (silent["Statistic"], silent["TreatMissingData"]) == ("SampleCount", "breaching")
+        assert silent["Period"] * silent["EvaluationPeriods"] == 15 * 60
+
+    def test_no_gate_no_alarm(self, stack: cdk.Stack) -> None:
+        found = resources_of(alarms(stack, [rack()], {"rack-a": ["cr-1"]}), "AWS::CloudWatch::Alarm")
+        assert not [name for name in found if "HeldNodes" in name or "GateSilent" in name]
 
 
 class TestNodeRepair:

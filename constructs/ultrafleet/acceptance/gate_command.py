@@ -20,7 +20,7 @@ def main() -> int:
 
 
 def _log(entry: Mapping[str, Any]) -> None:
-    print(json.dumps({"acceptanceGate": 1, **entry}), flush=True)  # noqa: T201 - a command prints
+    print(json.dumps({"gate": "acceptance", **entry}), flush=True)  # noqa: T201 - a command prints
 
 
 if __name__ == "__main__":

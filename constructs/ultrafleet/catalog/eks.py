@@ -302,6 +302,16 @@ def host_log_group(cluster_name: str) -> str:
     return _FACTS.text(fact_id).value.replace("CLUSTER", cluster_name)
 
 
+def application_log_group(cluster_name: str) -> str:
+    """Name of the log group that the CloudWatch add-on sends the logs of a cluster's pods to.
+
+    Args:
+        cluster_name: the cluster, a plain name or a token.
+    """
+    fact_id = f"eks/addon/{AddonName.CLOUDWATCH_OBSERVABILITY}/application-log-group"
+    return _FACTS.text(fact_id).value.replace("CLUSTER", cluster_name)
+
+
 def xid_reason(code: int) -> str:
     """Reason that the node monitoring agent reports an XID error of an NVIDIA GPU with.
 

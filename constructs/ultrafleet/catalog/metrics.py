@@ -201,8 +201,11 @@ _IMPAIRED = Source(
     address="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeCapacityBlockStatus.html",
 )
 
+_GATE = Source("the acceptance gate logs the number of nodes that it holds each minute; Fluent Bit sends its line on")
+
 FATAL_XID_ERRORS = "FatalXidErrors"
 IMPAIRED_BLOCKS = "ImpairedBlocks"
+HELD_NODES = "HeldNodes"
 INSTANCE = "InstanceId"
 """Dimension of the fatal XID errors of one node."""
 
@@ -211,6 +214,7 @@ FLEET_METRICS: Mapping[str, FleetMetric] = {
     for metric in (
         FleetMetric(name=FATAL_XID_ERRORS, statistic="Sum", source=_XID_LINES),
         FleetMetric(name=IMPAIRED_BLOCKS, statistic="Maximum", source=_IMPAIRED),
+        FleetMetric(name=HELD_NODES, statistic="Maximum", source=_GATE),
     )
 }
 """Metrics that the fleet makes of what AWS has no metric for, by name, in the namespace of their cluster."""

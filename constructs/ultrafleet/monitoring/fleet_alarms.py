@@ -9,9 +9,17 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from ultrafleet.catalog.eks import host_log_group
-from ultrafleet.catalog.metrics import FATAL_XID_ERRORS, FLEET_METRICS, METRICS, fleet_namespace, sizing_integration
+from ultrafleet.catalog.metrics import (
+    FATAL_XID_ERRORS,
+    FLEET_METRICS,
+    HELD_NODES,
+    METRICS,
+    fleet_namespace,
+    sizing_integration,
+)
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
+from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
 from ultrafleet.monitoring.late_drain import late_drain_metrics
 from ultrafleet.rules.names import node_group_name
 from ultrafleet.tokens import is_token
@@ -24,9 +32,9 @@ _LINES_LATE_MINUTES = 5
 
 
 class FleetAlarms(Construct):
-    """Dead GPUs, nodes that are paid for and not used, nodes that are not well, EFA, drains and late drains.
+    """Dead GPUs, held nodes, nodes that are paid for and not used, or not well, EFA, drains and late drains.
 
-    Dead GPUs are seen by the metrics of `HostLogs`.
+    Dead GPUs are seen by the metrics of `HostLogs`, nodes that acceptance holds by that of `GateLogs`.
 
     Args:
         scope: parent.
@@ -88,6 +96,8 @@ class FleetAlarms(Construct):
         kinds = {pool.instance_type.accelerator_kind for pool in pools}
         if "nvidia" in kinds:
             alarms.append(self._dead_gpu())
+        if any(UNPROVEN_TAINT in pool.startup_taints for pool in pools):
+            alarms += self._acceptance()
         if "neuron" in kinds:
             alarms.append(self._executions_fail(cluster_name))
         for pool in sorted(pools, key=lambda item: item.pool_name):
@@ -160,6 +170,46 @@ class FleetAlarms(Construct):
             comparison_operator="GreaterThanOrEqualToThreshold",
             treat_missing_data="notBreaching",
         )
+
+    def _acceptance(self) -> list[cloudwatch.CfnAlarm]:
+        """Alarms on nodes that are paid for and held, and on a gate that doesn't look: new nodes then take no jobs."""
+        used = FLEET_METRICS[HELD_NODES]
+        common = {
+            "alarm_actions": [self._topic_arn],
+            "namespace": fleet_namespace(self._cluster),
+            "metric_name": used.name,
+            "period": _PERIOD,
+            "threshold": 1,
+        }
+        return [
+            cloudwatch.CfnAlarm(
+                self,
+                "HeldNodes",
+                alarm_description=(
+                    f"acceptance holds nodes of {self._cluster}, which cost and take no jobs: their annotation "
+                    "ultrafleet/acceptance-findings says what failed, the gate's log the USD an hour; replace them, or "
+                    "annotate them with ultrafleet/acceptance=again"
+                ),
+                statistic=used.statistic,
+                evaluation_periods=1,
+                comparison_operator="GreaterThanOrEqualToThreshold",
+                treat_missing_data="notBreaching",
+                **common,  # type: ignore[arg-type]
+            ),
+            cloudwatch.CfnAlarm(
+                self,
+                "GateSilent",
+                alarm_description=(
+                    f"the acceptance gate of {self._cluster} has not looked for 15 minutes, and new nodes take no jobs "
+                    "until it does: kubectl -n acceptance get cronjobs,jobs,pods, and its log"
+                ),
+                statistic="SampleCount",
+                evaluation_periods=3,
+                comparison_operator="LessThanThreshold",
+                treat_missing_data="breaching",
+                **common,  # type: ignore[arg-type]
+            ),
+        ]
 
     def _unused(self, pool: PoolNodes, reservation: str, minutes: int) -> cloudwatch.CfnAlarm:
         """Alarm on a reservation; while it isn't active it has no figures, and nothing is unused then."""
