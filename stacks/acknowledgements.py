@@ -104,9 +104,9 @@ def _acknowledge_cluster(stage: FleetStage, environment: Environment) -> None:
     if stage.system.host_logs is not None:
         content = "CloudWatch Logs encrypts with its own key; kernel and system messages of nodes, kept for a month"
         _on(stage.system.host_logs, {f"{_NIST}CloudWatchLogGroupEncrypted": content})
-    if stage.system.gate_logs is not None:
+    if stage.system.pod_logs is not None:
         content = "CloudWatch Logs encrypts with its own key; logs of pods, kept for a month"
-        _on(stage.system.gate_logs, {f"{_NIST}CloudWatchLogGroupEncrypted": content})
+        _on(stage.system.pod_logs, {f"{_NIST}CloudWatchLogGroupEncrypted": content})
 
 
 def _acknowledge_schedule(stage: FleetStage, environment: Environment) -> None:

@@ -11,7 +11,7 @@ from ultrafleet.catalog.eks import AddonName
 from ultrafleet.cluster import ClusterAddons, SystemPool, access_entries, add_access_entry
 from ultrafleet.environment import Environment
 from ultrafleet.environment.addons import managed_addons
-from ultrafleet.monitoring import GateLogs, HostLogs
+from ultrafleet.monitoring import HostLogs, PodLogs
 
 
 class SystemStack(EnvironmentStack):
@@ -29,8 +29,8 @@ class SystemStack(EnvironmentStack):
     """Add-ons of the cluster."""
     host_logs: HostLogs | None = None
     """Log group of the nodes' kernel lines, where the CloudWatch add-on is installed."""
-    gate_logs: GateLogs | None = None
-    """Log group of the pods, where acceptance is configured, too."""
+    pod_logs: PodLogs | None = None
+    """Log group of the pods, where the CloudWatch add-on is installed."""
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(
@@ -70,9 +70,9 @@ class SystemStack(EnvironmentStack):
             # Before the add-on, which would make the log group itself.
             self.host_logs = HostLogs(self, "HostLogs", cluster=cluster)
             observability.node.add_dependency(self.host_logs)
-            if environment.kubernetes.acceptance is not None:
-                self.gate_logs = GateLogs(self, "GateLogs", cluster=cluster)
-                observability.node.add_dependency(self.gate_logs)
+            # In every cluster: once the add-on has made the group, acceptance could not be turned on.
+            self.pod_logs = PodLogs(self, "PodLogs", cluster=cluster)
+            observability.node.add_dependency(self.pod_logs)
 
     def _placement(self, strategy: str | None) -> PlacementGroup | None:
         if strategy is None:

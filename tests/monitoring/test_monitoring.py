@@ -20,7 +20,7 @@ from ultrafleet.catalog.eks import FABRIC_REASONS, NODE_MONITORING_REASONS, xid_
 from ultrafleet.catalog.metrics import FLEET_METRICS, METRICS
 from ultrafleet.cluster import ImportedCluster
 from ultrafleet.kubernetes import UNPROVEN_TAINT, PoolNodes
-from ultrafleet.monitoring import FleetAlarms, FleetDashboard, GateLogs, HostLogs
+from ultrafleet.monitoring import FleetAlarms, FleetDashboard, HostLogs, PodLogs
 from ultrafleet.rehearsal.cloudwatch.filter_pattern import matches
 from ultrafleet.rules.node_repair import node_repair_config
 from ultrafleet.rules.xid_lines import fatal_xid_pattern
@@ -286,12 +286,12 @@ class TestHostLogs:
         assert [name for name in addon["DependsOn"] if name.startswith("HostLogsLogGroup")]
 
 
-class TestGateLogs:
+class TestPodLogs:
     def accepted(self) -> PoolNodes:
         return rack(startup_taints=(UNPROVEN_TAINT,))
 
     def test_the_gate_s_line_is_the_metric(self, stack: cdk.Stack) -> None:
-        GateLogs(stack, "Logs", cluster=ImportedCluster(cluster_name="prod"))
+        PodLogs(stack, "Logs", cluster=ImportedCluster(cluster_name="prod"))
         template = Template.from_stack(stack)
         template.has_resource_properties(
             "AWS::Logs::LogGroup", {"LogGroupName": "/aws/containerinsights/prod/application", "RetentionInDays": 30}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from ultrafleet.catalog.eks import AddonName, host_log_group
+from ultrafleet.catalog.eks import AddonName, application_log_group, host_log_group
 from ultrafleet.environment.addons import managed_addons
 from ultrafleet.environment.models import Environment
 from ultrafleet.errors import FleetError
@@ -33,6 +33,7 @@ def taken_names(environment: Environment) -> Iterator[tuple[str, str]]:
     yield "log group", f"/aws/vendedlogs/states/{name}-block-schedule"
     if AddonName.CLOUDWATCH_OBSERVABILITY in {addon.name for addon in managed_addons(environment)}:
         yield "log group", host_log_group(name)
+        yield "log group", application_log_group(name)
     for part in _stacks(environment):
         yield "stack", f"{name}-{part}"
     if environment.kubernetes.delivery != "none" and environment.kubernetes.dashboard:

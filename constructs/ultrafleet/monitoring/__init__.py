@@ -2,7 +2,7 @@
 
 from ultrafleet.monitoring.fleet_alarms import FleetAlarms
 from ultrafleet.monitoring.fleet_dashboard import FleetDashboard
-from ultrafleet.monitoring.gate_logs import GateLogs
 from ultrafleet.monitoring.host_logs import HostLogs
+from ultrafleet.monitoring.pod_logs import PodLogs
 
-__all__ = ["FleetAlarms", "FleetDashboard", "GateLogs", "HostLogs"]
+__all__ = ["FleetAlarms", "FleetDashboard", "HostLogs", "PodLogs"]

@@ -34,7 +34,7 @@ _LINES_LATE_MINUTES = 5
 class FleetAlarms(Construct):
     """Dead GPUs, held nodes, nodes that are paid for and not used, or not well, EFA, drains and late drains.
 
-    Dead GPUs are seen by the metrics of `HostLogs`, nodes that acceptance holds by that of `GateLogs`.
+    Dead GPUs are seen by the metrics of `HostLogs`, nodes that acceptance holds by that of `PodLogs`.
 
     Args:
         scope: parent.

@@ -15,7 +15,7 @@ from ultrafleet.cluster_reference import ClusterReference
 _LINE: Final = "$.log_processed"
 
 
-class GateLogs(Construct):
+class PodLogs(Construct):
     """Log group that the add-on amazon-cloudwatch-observability sends pods' logs to, with the acceptance gate's metric.
 
     The add-on makes the group when it is missing, without an end to what it keeps: let the add-on depend on this. A
