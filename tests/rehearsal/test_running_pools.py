@@ -125,7 +125,8 @@ def test_an_edit_that_does_not_say_so_touches_no_running_pool(edit: Edit, outcom
     assert [str(change) for _, change in outcome.touching()] == []
     assert [stack for stack in outcome.changes if outcome.refused(stack)] == []
     # What leaves with its whole stack, and what only a team or the system nodes stand on, is told all the same.
-    stopping = _stopping(outcome)
+    # Logs that the CloudWatch add-on wrote go with the add-on.
+    stopping = [hazard for hazard in _stopping(outcome) if not _are_logs(hazard)]
     assert {hazard.kind for hazard in stopping} <= {"pool-removed", "pool-renamed", "replaced"}
     hazards = [item for item in _preflight(edit, outcome) if item.level is Level.HAZARD]
     assert {item.key.partition(":")[0] for item in hazards} <= {"shared", "relabelled", "undelivered", "replaced"}
@@ -256,6 +257,10 @@ def _stopping(outcome: Outcome) -> list[review_hazard.Hazard]:
         for hazard in review_of(*_revisions(outcome), day=DAY).hazards
         if hazard.level is review_hazard.Level.BLOCKING
     ]
+
+
+def _are_logs(hazard: review_hazard.Hazard) -> bool:
+    return hazard.kind == "data-removed" and hazard.subject.endswith("(AWS::Logs::LogGroup)")
 
 
 def _stacks_of(hazard: review_hazard.Hazard) -> list[str]:
