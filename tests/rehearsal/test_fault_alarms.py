@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from helpers.rehearsal_site import deployed, synthesised, text_of
+from helpers.rehearsal_site import ENVIRONMENTS, DeployedEnvironment, deployed, synthesised, text_of
 from ultrafleet.catalog.eks import AmiType
+from ultrafleet.cli import app
 from ultrafleet.cli._fault_table import COLUMNS, rows
 from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.cloudwatch.figures import Figures
+from ultrafleet.rehearsal.scenarios import fault_alarms
 from ultrafleet.rehearsal.scenarios.fault_alarms import PLANTED, Outcome, Planted, plant, pools_by_architecture
 
 pytestmark = pytest.mark.slow
@@ -82,3 +85,16 @@ def test_a_filter_pattern_that_is_not_valid_is_refused() -> None:
         made.call("cloudformation", "update_stack", StackName="inference-system", **given)
         (stack,) = made.call("cloudformation", "describe_stacks", StackName="inference-system")["Stacks"]
         assert "ROLLBACK" in stack["StackStatus"]
+
+
+def test_the_command_plants_in_copies_and_prints_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fault_alarms, "PLANTED", PLANTED[:1])
+    DeployedEnvironment("inference").write_assembly(tmp_path)
+    arguments = ["rehearse", "inference", "--environments", str(ENVIRONMENTS), "--faults"]
+    told = CliRunner().invoke(app, [*arguments, "--assembly", str(tmp_path)])
+    assert told.exit_code == 0, told.output
+    lines = [" ".join(line.split()) for line in told.stdout.splitlines()]
+    assert "dead GPU rack-c (arm64) DeadGpu 1 min 6 min no" in lines
+    assert "dead GPU h200 (x86_64) DeadGpu 1 min 6 min after 10 min" in lines
+    with pytest.raises(FleetError, match="--faults and --scenario are given, expected one of them"):
+        CliRunner().invoke(app, [*arguments, "--scenario", "planned"], catch_exceptions=False)
