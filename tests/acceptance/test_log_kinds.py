@@ -301,11 +301,21 @@ BAD: dict[str, Kind] = {
     "NVLink under EFA with the caller's floor": Kind(
         text(GOOD_RACK), "efa", frozenset({"not-efa", "too-fast"}), P6E, floor=40, ranks=72
     ),
-    "NVLink under EFA of GB300": Kind(text(GOOD_RACK), "efa", frozenset({"not-efa"}), P6ER, floor=40, ranks=72),
+    "NVLink under EFA of GB300": Kind(
+        text(GOOD_RACK), "efa", frozenset({"not-efa", "too-fast"}), P6ER, floor=40, ranks=72
+    ),
     "NVLink under EFA without info": Kind(text(RACK), "efa", frozenset({"too-fast"}), P6E, floor=40, ranks=72),
     "NVLink under EFA without a type": Kind(
         text(replace(RACK, peak=1700.0)), "efa", frozenset({"too-fast"}), floor=40, ranks=72
     ),
+    "a rack of GB300 under EFA": Kind(
+        text(replace(RACK, device="NVIDIA GB300", peak=842.0)), "efa", frozenset({"too-fast"}), P6ER, floor=40, ranks=72
+    ),
+    "the same without a type": Kind(
+        text(replace(RACK, device="NVIDIA GB300", peak=842.0)), "efa", frozenset({"too-fast"}), floor=40
+    ),
+    "more than NVLink carries": rack(text(replace(GOOD_RACK, peak=43046.0)), "too-fast", says="built for this GPU"),
+    "more than NVLink carries in a node": node(text(replace(NODE, peak=2000.0)), "too-fast"),
     "more than two nodes carry": Kind(text(replace(PAIR, peak=800.0)), "efa", frozenset({"too-fast"}), P5EN, ranks=16),
     "more than sixteen nodes carry": Kind(
         text(replace(PAIR, nodes=16, peak=500.0)), "efa", frozenset({"too-fast"}), P5EN, floor=300, ranks=128
@@ -596,3 +606,20 @@ def test_any_export_changes_nothing(export: str | bytes, tmp_path_factory: pytes
 def test_rows_that_lines_of_nccl_s_cut_are_rows(prefix: str, seed: int) -> None:
     log = interleaved(text(GOOD_RACK), MNNVL, seed, cuts=6)
     assert rack(prefixed(log, prefix)).verdict().findings == ()
+
+
+@pytest.mark.parametrize("prefix", ["", "rack-a-18-launcher: ", "2026-11-01T10:00:00.1Z stdout F "])
+@pytest.mark.parametrize("part", [" 17179869184  ", " 17179869184    4294967296  "], ids=["size", "size and count"])
+def test_a_viewer_s_own_line_of_a_row_s_first_figures_is_its_beginning(part: str, prefix: str) -> None:
+    between = said(RACK, 3, "[Proxy Progress] Device 3 CPU core 21")
+    log = text(GOOD_RACK).replace(part, f"{part}\n{between}\n")
+    assert log != text(GOOD_RACK)
+    assert rack(prefixed(log, prefix)).verdict() == rack(text(GOOD_RACK)).verdict()
+    slow = text(replace(GOOD_RACK, peak=480.0))
+    cut = slow.replace(part, f"{part}\n{between}\n")
+    assert rack(prefixed(cut, prefix)).verdict() == rack(slow).verdict()
+
+
+def test_a_figure_that_is_no_size_begins_no_row() -> None:
+    log = text(GOOD_RACK).replace("\n 17179869184 ", "\n1\n99999999999999999999\n1 17\n 17179869184 ")
+    assert rack(log).verdict() == rack(text(GOOD_RACK)).verdict()

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.acceptance_table import TABLE, table
-from ultrafleet.acceptance.thresholds import PATHS, NodeType, UnknownThresholdError, efa_limit_gbs, node_type, threshold
+from ultrafleet.acceptance.thresholds import (
+    PATHS,
+    NodeType,
+    UnknownThresholdError,
+    efa_limit_gbs,
+    node_type,
+    nvlink_limit_gbs,
+    threshold,
+)
 from ultrafleet.acceptance.type_table import FLOORS, NODE_TYPES
 from ultrafleet.catalog import InstanceType, acceptance_floors
 
@@ -64,10 +72,24 @@ def test_efa_carries_so_much(name: str, nodes: int | None, ranks: int | None, li
     assert efa_limit_gbs(node_type(name), nodes=nodes, ranks=ranks) == pytest.approx(1.02 * limit)
 
 
-def test_a_limit_is_unknown_where_efa_s_bandwidth_is() -> None:
-    assert efa_limit_gbs(node_type("p6e-gb300r.36xlarge"), nodes=2, ranks=8) is None
-    assert efa_limit_gbs(NodeType("x1.large"), nodes=2, ranks=8) is None
+@pytest.mark.parametrize("node", [None, *map(node_type, sorted(NODE_TYPES))], ids=str)
+def test_where_no_source_states_efa_s_bandwidth_it_is_that_of_the_fastest(node: NodeType | None) -> None:
+    limit = efa_limit_gbs(node, nodes=2, ranks=None)
+    if node is None or node.efa_gbs is None:
+        assert limit == pytest.approx(1.02 * 2 * min(100.0 * ((node and node.accelerators) or 8), 800.0))
+    else:
+        assert limit == pytest.approx(1.02 * 2 * node.efa_gbs)
+
+
+def test_accelerators_of_a_run_count_where_the_type_is_not_named() -> None:
     assert efa_limit_gbs(None, nodes=None, ranks=None) == pytest.approx(1.02 * 1600)
+    assert efa_limit_gbs(NodeType("x1.large"), nodes=2, ranks=8) == pytest.approx(1.02 * 1600 * 7 / 8)
+    assert efa_limit_gbs(None, nodes=18, ranks=72, accelerators=4) == pytest.approx(1.02 * 400 * 18 / 17 * 71 / 72)
+
+
+def test_nvlink_carries_so_much() -> None:
+    assert nvlink_limit_gbs(ranks=72) == pytest.approx(1.02 * 1800 * 71 / 72)
+    assert nvlink_limit_gbs(ranks=None) == pytest.approx(1.02 * 1800)
 
 
 @given(st.floats(min_value=0.01, max_value=10_000), st.sampled_from(sorted(NODE_TYPES)), st.sampled_from(PATHS))

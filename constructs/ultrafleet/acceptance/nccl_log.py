@@ -30,6 +30,7 @@ _RANK = re.compile(
 )
 _AVERAGE = re.compile(r"Avg bus bandwidth\s{0,40}:\s{0,8}([^\s\"',;\\]{1,40})(?:\s{1,4}(FAILED|OK))?")
 _BOUNDS = re.compile(r"Out of bounds values\s{0,40}:\s{0,8}([0-9]{1,20})\s{1,8}(FAILED|OK)")
+_FIRST_FIGURES = re.compile(r"[ \t]{0,40}([0-9]{1,20})(?:[ \t]{1,40}[0-9]{1,20})?[ \t]{0,40}")
 _LAST_ERROR = re.compile(r"#\s{0,8}error:\s{0,8}(\S.{0,300})")
 _FAILURES = (
     re.compile(
@@ -228,8 +229,17 @@ class _Parser:
             return
         if any(word in line for word in _WORDS):
             self._head(line)
+        elif self._begins_row(part := self._prefixes.strip(line)):
+            self._held = part
         else:
             self._failure(line)
+
+    def _begins_row(self, part: str) -> bool:
+        """True if a line is the size that a row begins with, perhaps with its count, and nothing else."""
+        run, found = self._run, _FIRST_FIGURES.fullmatch(part[:_HELD_CHARACTERS])
+        if found is None or not run.has_table or run.averages:
+            return False
+        return (run.min_bytes or 1) <= int(found.group(1)) <= (run.max_bytes or 0)
 
     def _table_row(self, text: str) -> None:
         self._flush()

@@ -58,6 +58,9 @@ _LARGEST = 1 << 30
 """Rows of published logs stop growing between 1 and 8 GiB; a run that ends below 1 GiB is refused (our choice)."""
 _TOLERANCE = 1.02
 """Figures have three digits; a limit is exceeded from 2 % on (our choice)."""
+_NVLINK_GBS = 900.0
+"""What the fastest NVLink of all types carries from an accelerator in one direction, GB/s: the fifth generation's
+130 TB/s of 72 GPUs are 1.8 TB/s for each in both (https://www.nvidia.com/en-us/data-center/gb200-nvl72/)."""
 
 
 class UnknownThresholdError(ValueError):
@@ -104,21 +107,42 @@ def threshold(instance_type: str | None, path: str, *, min_bus_bandwidth_gbs: fl
     )
 
 
-def efa_limit_gbs(node: NodeType | None, *, nodes: int | None, ranks: int | None) -> float | None:
-    """Bus bandwidth that no all-reduce over EFA can exceed, GB/s; None where EFA's bandwidth is unknown.
+def efa_limit_gbs(
+    node: NodeType | None, *, nodes: int | None, ranks: int | None, accelerators: int | None = None
+) -> float:
+    """Bus bandwidth that no all-reduce over EFA can exceed, GB/s.
 
     Each node sends at least 2(N-1)/N of the message to the others, whatever the algorithm, so that the algorithm's
     bandwidth is at most N/(2(N-1)) of what its EFA carries, and the bus bandwidth 2(n-1)/n times that. On two nodes it
-    is nearly twice the line rate, as trees show it (NCCL issue 209).
+    is nearly twice the line rate, as trees show it (NCCL issue 209). Where no source states a type's EFA, it is that of
+    the type with the fastest for each accelerator.
 
     Args:
         node: facts of the type. None: those of the type with the fastest EFA.
         nodes: nodes of the run. Default: two, with which the limit is highest.
         ranks: ranks of the run. Default: many, with which the limit is highest.
+        accelerators: accelerators of a node in the run, where the type doesn't say. Default: not known.
     """
-    rate = node.efa_gbs if node is not None else max(gbs for _, gbs, *_ in NODE_TYPES.values() if gbs is not None)
+    rate = node.efa_gbs if node is not None else None
     if rate is None:
-        return None
+        stated = [(count, gbs) for count, gbs, *_ in NODE_TYPES.values() if gbs is not None]
+        rate = max(gbs for _, gbs in stated)
+        if here := (node.accelerators if node is not None else None) or accelerators:
+            rate = min(rate, here * max(gbs / count for count, gbs in stated if count))
     nodes = max(nodes or 2, 2)
-    part = (ranks - 1) / ranks if ranks is not None and ranks > 1 else 1.0
-    return rate * nodes / (nodes - 1) * part * _TOLERANCE
+    return rate * nodes / (nodes - 1) * _part(ranks) * _TOLERANCE
+
+
+def nvlink_limit_gbs(*, ranks: int | None) -> float:
+    """Bus bandwidth that no all-reduce over NVLink can exceed, GB/s.
+
+    An accelerator sends the message at least once, where switches reduce it.
+
+    Args:
+        ranks: ranks of the run. Default: many, with which the limit is highest.
+    """
+    return 2 * _NVLINK_GBS * _part(ranks) * _TOLERANCE
+
+
+def _part(ranks: int | None) -> float:
+    return (ranks - 1) / ranks if ranks is not None and ranks > 1 else 1.0

@@ -10,7 +10,7 @@ from ultrafleet.acceptance.collective import is_ambiguous, other_collective, ran
 from ultrafleet.acceptance.lines import Readable
 from ultrafleet.acceptance.nccl_log import parse_nccl_log
 from ultrafleet.acceptance.runs import NcclLog, Run
-from ultrafleet.acceptance.thresholds import Threshold, efa_limit_gbs
+from ultrafleet.acceptance.thresholds import Threshold, efa_limit_gbs, nvlink_limit_gbs
 from ultrafleet.acceptance.transport import AcceptanceFinding, is_one_host, transport_findings, transport_notes
 
 __all__ = ["AcceptanceFinding", "Verdict", "communicator_ranks", "judge", "judge_log"]
@@ -252,11 +252,15 @@ class _Judged:
             )
         values = [row.bus_bandwidth for row in run.largest_rows]
         slowest = math.nan if any(map(math.isnan, values)) else min(values)
-        if (limit := self._limit()) is not None and max(values) > limit:
+        if max(values) > (limit := self._limit()):
             yield AcceptanceFinding(
                 "too-fast",
-                f"the bus bandwidth is {max(values)} GB/s, expected at most {limit:.0f}, which EFA carries: NVLink "
-                "carried it, set NCCL_MNNVL_ENABLE=0",
+                f"the bus bandwidth is {max(values)} GB/s, expected at most {limit:.0f}, which "
+                + (
+                    "EFA carries: NVLink carried it, set NCCL_MNNVL_ENABLE=0"
+                    if self.path == "efa"
+                    else "NVLink carries: nothing was sent; see whether nccl-tests was built for this GPU, with -c 1"
+                ),
             )
         least = floor.bus_bandwidth_gbs
         # Written so that nan fails. Without a floor a bandwidth has to be one.
@@ -268,12 +272,17 @@ class _Judged:
                 "test pairs of nodes to find the slow one",
             )
 
-    def _limit(self) -> float | None:
-        run = self.run
-        if self.path != "efa" or self.floor.impossible_above_gbs is not None:
+    def _limit(self) -> float:
+        run, ranks = self.run, communicator_ranks(self.run)
+        if self.floor.impossible_above_gbs is not None:
             return self.floor.impossible_above_gbs
+        if self.path != "efa":
+            return nvlink_limit_gbs(ranks=ranks)
         nodes = len(run.hosts) if is_one_host(run) is False and run.ranks else None
-        return efa_limit_gbs(self.floor.node, nodes=nodes, ranks=communicator_ranks(run))
+        accelerators = max([_NODE, *Counter(rank.host for rank in run.ranks).values()]) if run.ranks else None
+        return efa_limit_gbs(self.floor.node, nodes=nodes, ranks=ranks, accelerators=accelerators)
 
 
+_NODE = 4
+"""Accelerators of a node at least where its type isn't named: few ranks may have all its interfaces (our choice)."""
 _LEAST = 0.01
