@@ -4,6 +4,7 @@ import io
 import json
 import random
 import tracemalloc
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -45,13 +46,17 @@ def test_any_prefix_changes_nothing(words: list[str], after: str, is_timed: bool
     assert verdict(log) == GOOD
 
 
-def cut(log: str, places: list[tuple[int, int]]) -> str:
+def cut(log: str, places: list[tuple[int, int]], said: Sequence[str] = NCCL) -> str:
     """A log into which lines of NCCL's are put, at places after the head of its table."""
     begin = log.index("(us)")
     chosen = {begin + place % (len(log) - begin): which for place, which in places}
     for at, which in sorted(chosen.items(), reverse=True):
-        log = f"{log[:at]}{NCCL[which % len(NCCL)]}\n{log[at:]}"
+        log = f"{log[:at]}{said[which % len(said)]}\n{log[at:]}"
     return log
+
+
+WARNING = f"\n{said(SMALL, 3, 'Could not find real path of /sys/class', level='WARN', where='graph/xml.cc:389 ')}"
+"""A warning, which NCCL begins with the end of a line."""
 
 
 PLACES = st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 1 << 16)), max_size=12)
@@ -68,6 +73,18 @@ def test_lines_of_nccl_s_in_rows_change_nothing(places: list[tuple[int, int]]) -
 @given(PLACES, st.sampled_from(["launcher-0-0: ", "[1,0]<stdout>:", "pod/x node ", "[0] "]))
 def test_nor_with_a_viewer_s_prefix(places: list[tuple[int, int]], prefix: str) -> None:
     assert verdict(prefixed(cut(PLAIN, places), prefix)) == GOOD
+
+
+@settings(max_examples=300, deadline=None)
+@given(PLACES, st.sampled_from(["", "launcher-0-0: ", "[1,0]<stdout>:", "2026-11-01T10:00:00.1Z stdout F "]))
+@example([(29, 0)], "")  # a row cut within its size
+@example([(900, 0)], "")  # the average cut within its name
+def test_nor_do_its_warnings_which_begin_with_the_end_of_a_line(places: list[tuple[int, int]], prefix: str) -> None:
+    log = cut(PLAIN, places, [WARNING, NCCL[0]])
+    found = verdict(prefixed(log, prefix) if prefix else log)
+    assert (found.findings, found.bus_bandwidth_gbs) == ((), GOOD.bus_bandwidth_gbs)
+    slow = verdict(prefixed(cut(text(replace(RACK, peak=480.0)), places, [WARNING, NCCL[0]]), prefix))
+    assert not slow.passed
 
 
 @settings(max_examples=150, deadline=None)

@@ -114,6 +114,14 @@ class Row:
         counts = [group.wrong.value for group in self.groups if group.wrong and group.wrong.value is not None]
         if any(not math.isfinite(count) or count != int(count) for count in counts):
             return False
+        # The bus bandwidth of one rank is 0 in both ways.
+        if (
+            len(
+                {group.bus_bandwidth.value == 0 for group in self.groups if (group.algorithm_bandwidth.value or 0) >= 1}
+            )
+            > 1
+        ):
+            return False
         return all(max(a[0], b[0]) <= min(a[1], b[1]) * 1.001 for a, b in pairwise(factors))
 
 

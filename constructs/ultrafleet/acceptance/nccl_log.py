@@ -30,7 +30,6 @@ _RANK = re.compile(
 )
 _AVERAGE = re.compile(r"Avg bus bandwidth\s{0,40}:\s{0,8}([^\s\"',;\\]{1,40})(?:\s{1,4}(FAILED|OK))?")
 _BOUNDS = re.compile(r"Out of bounds values\s{0,40}:\s{0,8}([0-9]{1,20})\s{1,8}(FAILED|OK)")
-_FIRST_FIGURES = re.compile(r"[ \t]{0,40}([0-9]{1,20})(?:[ \t]{1,40}[0-9]{1,20})?[ \t]{0,40}")
 _LAST_ERROR = re.compile(r"#\s{0,8}error:\s{0,8}(\S.{0,300})")
 _FAILURES = (
     re.compile(
@@ -81,6 +80,7 @@ class _Parser:
         self._log = NcclLog()
         self._run = Run()
         self._held = ""
+        self._last = ""
         self._prefixes = Prefixes()
         self._hosts: set[str] = set()
         self._following = NcclInfo()
@@ -124,12 +124,15 @@ class _Parser:
                 if nccl.host and len(self._hosts) < _MOST_RANKS:
                     self._hosts.add(nccl.host)
                 self._info.take(nccl)
+                if not self._prefixes.strip(before).strip():
+                    self._hold_last()
                 self._cut(before)
                 if within := ROW_START.search(nccl.text):
                     self._text(nccl.text[within.start() :])
                 elif nccl.level == "WARN" or "ailure" in nccl.text:
                     self._failure(nccl.text)
                 return
+        self._last = ""
         self._text(line)
 
     @property
@@ -207,6 +210,9 @@ class _Parser:
         if "#" not in line and ROW_START.search(line) is None:
             cells = line.split()
             glued += [f"{self._held} {' '.join(cells[at:])}" for at in range(1, min(len(cells), 12))]
+        if line != line.rstrip(" "):
+            # A row's last figure has no blanks after it, so that more follows, and exactly so.
+            glued = glued[:1]
         found = [(text, parse_row(text, self._run.layout)) for text in glued if len(ROW_START.findall(text)) == 1]
         whole = next((row for _, row in found if row is not None and row.is_consistent), None)
         if whole is None and found and not is_part(found[0][0]):
@@ -229,17 +235,24 @@ class _Parser:
             return
         if any(word in line for word in _WORDS):
             self._head(line)
-        elif self._begins_row(part := self._prefixes.strip(line)):
-            self._held = part
         else:
-            self._failure(line)
+            self._stray(line)
 
-    def _begins_row(self, part: str) -> bool:
-        """True if a line is the size that a row begins with, perhaps with its count, and nothing else."""
-        run, found = self._run, _FIRST_FIGURES.fullmatch(part[:_HELD_CHARACTERS])
-        if found is None or not run.has_table or run.averages:
-            return False
-        return (run.min_bytes or 1) <= int(found.group(1)) <= (run.max_bytes or 0)
+    def _stray(self, line: str) -> None:
+        """Read a line that is none of nccl-tests', or the beginning of one: NCCL begins a warning with a line's end."""
+        self._last = self._prefixes.strip(line)[:_HELD_CHARACTERS]
+        self._failure(line)
+
+    def _hold_last(self) -> None:
+        """Hold the line before one of NCCL's, if it can be the beginning of one of nccl-tests'."""
+        last, self._last = self._last, ""
+        run = self._run
+        if last.lstrip().startswith("#"):
+            is_cut = not run.averages and (bool(run.rows) or "Rank" in last)
+        else:
+            is_cut = run.has_table and not run.averages and is_part(last)
+        if is_cut and not self._held:
+            self._held = last
 
     def _table_row(self, text: str) -> None:
         self._flush()
@@ -278,7 +291,7 @@ class _Parser:
             if (found := pattern.search(line)) is not None:
                 read(found)
                 return
-        self._failure(line)
+        self._stray(line)
 
     def _collective(self, found: re.Match[str]) -> None:
         run = self._run
