@@ -214,7 +214,10 @@ class _Parser:
             # A row's last figure has no blanks after it, so that more follows, and exactly so.
             glued = glued[:1]
         found = [(text, parse_row(text, self._run.layout)) for text in glued if len(ROW_START.findall(text)) == 1]
-        whole = next((row for _, row in found if row is not None and row.is_consistent), None)
+        # With a blank between the parts the end of a bandwidth would be a count of wrong values.
+        whole = next(
+            (row for text, row in found if row and row.is_consistent and (text == glued[0] or not row.wrong)), None
+        )
         if whole is None and found and not is_part(found[0][0]):
             whole = next((row for _, row in found if row is not None), None)
         if whole is not None:
