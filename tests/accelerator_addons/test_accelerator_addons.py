@@ -57,6 +57,13 @@ def test_pools_get_what_they_need_and_nothing_else(pools: list[PoolNodes], expec
     assert set(charts(*pools)) == expected
 
 
+def test_no_deployment_waits_for_every_node() -> None:
+    pools = [rack(), b300(), h200(), trainium()]
+    releases = accelerator_runtime(pools, VersionTable.of())
+    assert len(releases) == 4
+    assert not [release.release for release in releases if release.wait]
+
+
 def test_the_dra_driver_hands_out_channels_and_no_gpus_on_ultraservers_alone() -> None:
     values = charts(rack(), h200())["dra-driver-nvidia-gpu"]
     assert values["resources"] == {"gpus": {"enabled": False}, "computeDomains": {"enabled": True}}

@@ -73,6 +73,12 @@ class KubernetesSettings(Settings):
     """Nodes of each UltraServer that jobs leave free; 2 is the 16-of-18 mode."""
     ultraserver_network_layers: int | None = Field(default=None, ge=0, le=4)
     """Network layers above UltraServers in queues' topologies. Default: 2."""
+    pods_ready_minutes: int | None = Field(default=None, ge=1, le=1440)
+    """Minutes until all pods of a job are ready, or Kueue takes its nodes back. Default: 30, with models 60."""
+    pods_recovery_minutes: int | None = Field(default=None, ge=1, le=1440)
+    """Minutes until they are again after one was lost. Default: 15, with models 60."""
+    max_requeues: int | None = Field(default=None, ge=0, le=100)
+    """Times that such a job goes back into the queue before it is set inactive. Default: 3."""
     acceptance: AcceptanceSettings | None = None
     """Tests each pool when its nodes are first there. Default: nothing is tested."""
     dashboard: bool = True
