@@ -37,7 +37,10 @@ class TrainingJob:
         args: arguments.
         env: environment beside the library's.
         priority: Kueue priority class.
-        max_restarts: how often JobSet starts the job again when a pod fails.
+        max_restarts: how often JobSet starts the job again when a pod fails. Pods that were evicted, or lost their
+            node, don't count: see `failure_policy`.
+        termination_grace_period_seconds: seconds between SIGTERM and SIGKILL when a pod is evicted, for a last
+            checkpoint. Default: Kubernetes' 30.
         lustre_path: where the team's file system is mounted. Default: it isn't.
         service_account: service account of the pods.
         accelerators: accelerators that a job on one node has of it. Default: all, which every job on several nodes has.
@@ -52,6 +55,7 @@ class TrainingJob:
     env: Mapping[str, str] = field(default_factory=dict)
     priority: str = "training"
     max_restarts: int = 3
+    termination_grace_period_seconds: int | None = None
     lustre_path: str | None = None
     service_account: str = SERVICE_ACCOUNT
     accelerators: int | None = None
@@ -69,6 +73,13 @@ class TrainingJob:
             raise FleetError(
                 path="max_restarts",
                 got=self.max_restarts,
+                expected="0 or more",
+                remedy="pass another",
+            )
+        if self.termination_grace_period_seconds is not None and self.termination_grace_period_seconds < 0:
+            raise FleetError(
+                path="termination_grace_period_seconds",
+                got=self.termination_grace_period_seconds,
                 expected="0 or more",
                 remedy="pass another",
             )
@@ -176,9 +187,11 @@ def pod_spec(job: TrainingJob, *, container: str, env: Mapping[str, str] | None 
         volumes.append({"name": "lustre", "persistentVolumeClaim": {"claimName": LUSTRE_CLAIM}})
         mounts.append({"name": "lustre", "mountPath": job.lustre_path})
     scheduler = scheduler_of(node, job.accelerators_per_node)
+    grace = job.termination_grace_period_seconds
     spec: dict[str, Any] = {
         "restartPolicy": "Never",
         **({"schedulerName": scheduler} if scheduler else {}),
+        **({} if grace is None else {"terminationGracePeriodSeconds": grace}),
         "serviceAccountName": job.service_account,
         "nodeSelector": job.placement.node_selector,
         # Kueue adds them, too; here they make a job that doesn't go through a queue land as well.
