@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.agreeing_fleet import Fleet, agreeing_fleet, container, found, pod
-from helpers.workloads import job, nodes, rack
+from helpers.workloads import b300, h200, job, nodes, rack, trainium
 from ultrafleet.consistency import CONSISTENCY_RULES, inconsistencies
 from ultrafleet.consistency.content import Content
-from ultrafleet.jobs import jobset
+from ultrafleet.jobs import jobset, torchrun_command, train_job
+from ultrafleet.jobs.acceptance_jobs import acceptance_job, shared_acceptance_manifests
 from ultrafleet.kubernetes import PoolNodes
 from ultrafleet.kubernetes.labels import CAPACITY_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import kubernetes_object
@@ -249,6 +250,30 @@ def test_instances_without_efa_ask_for_none() -> None:
     assert alone(pool, [dict(item) for item in jobset(job("two", flavor=fleet_flavors([pool])[0], some=2))]) == []
 
 
+KINDS_OF_NODES = {
+    "a rack": rack(),
+    "overlapping racks": rack(nodes=36, nodes_per_group=18),
+    "a rack of GB300": nodes("gb300", "p6e-gb300.36xlarge", 18, efa=4, ultraserver="u-p6e-gb300x72"),
+    "B300": b300(),
+    "H200": h200(workload="training"),
+    "an UltraServer of Trainium": trainium(),
+    "Trainium1": nodes("trn1", "trn1.32xlarge", 2, efa=8),
+}
+
+
+@pytest.mark.parametrize("pool", KINDS_OF_NODES.values(), ids=KINDS_OF_NODES)
+def test_what_the_library_makes_for_each_kind_of_node_is_silent(pool: PoolNodes) -> None:
+    """Jobs of one and of two nodes, as a JobSet and as a TrainJob, and the tests of a block."""
+    (flavor,) = fleet_flavors([pool])
+    floors = dict.fromkeys(("nvlink", "neuronlink", "efa"), 1.0)
+    made = [*shared_acceptance_manifests(), *acceptance_job(pool, image="registry.example/tests:1", floors=floors)]
+    for count in (1, 2):
+        script = torchrun_command("some", ["t.py"], nodes=count, processes_per_node=pool.accelerators_per_node)
+        made += jobset(job(f"set-{count}", flavor=flavor, some=count, command=script))
+        made += train_job(job(f"train-{count}", flavor=flavor, some=count))
+    assert alone(pool, [dict(item) for item in made]) == []
+
+
 @given(told=st.integers(1, 40), pods=st.integers(2, 18))
 def test_a_program_is_told_as_many_nodes_as_it_has(told: int, pods: int) -> None:
     pool = rack("rack-a")
@@ -305,6 +330,14 @@ def test_replicas_of_groups_are_counted_in_groups(kind: str, size: int, most: in
     if not fits:
         assert f"served may have {most} replicas" in messages[0]
         assert f"expected at most {18 // size}: its pools hold no more" in messages[0]
+
+
+@pytest.mark.parametrize(("most", "fits"), [(8, True), (9, False)])
+def test_groups_that_have_to_be_in_one_ultraserver_are_counted_in_each(most: int, fits: bool) -> None:
+    """Nodes of two racks that are left over make no group of four."""
+    overlapping = rack("rack-a", nodes=36, nodes_per_group=18)
+    messages = alone(overlapping, [*groups(4), scaled("ScaledObject", most)])
+    assert (messages == []) is fits, messages
 
 
 @pytest.mark.parametrize(("replicas", "fits"), [(4, True), (5, False)])
