@@ -8,6 +8,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.jobs.neuron import check_part_of_node, joins_nodes, neuron_environment, processes_per_node, scheduler_of
 from ultrafleet.jobs.placement import JobPlacement
 from ultrafleet.kubernetes.manifest import kubernetes_object, object_name
+from ultrafleet.kubernetes.node_share import node_share
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.queueing.flavors import EFA_RESOURCE
 
@@ -43,6 +44,8 @@ class TrainingJob:
             checkpoint. Default: Kubernetes' 30.
         lustre_path: where the team's file system is mounted. Default: it isn't.
         service_account: service account of the pods.
+        resources: more resources of each pod, as requests and limits, such as {"hugepages-2Mi": "5120Mi"}; or "cpu" and
+            "memory" instead of half of what falls to the pod's accelerators. Default: none.
         accelerators: accelerators that a job on one node has of it. Default: all, which every job on several nodes has.
     """
 
@@ -58,6 +61,7 @@ class TrainingJob:
     termination_grace_period_seconds: int | None = None
     lustre_path: str | None = None
     service_account: str = SERVICE_ACCOUNT
+    resources: Mapping[str, str] = field(default_factory=dict)
     accelerators: int | None = None
 
     def __post_init__(self) -> None:
@@ -179,7 +183,10 @@ def pod_spec(job: TrainingJob, *, container: str, env: Mapping[str, str] | None 
     counts = {node.accelerator_resource: str(job.accelerators_per_node)}
     if node.efa_interfaces and job.has_whole_nodes:
         counts[EFA_RESOURCE] = str(node.efa_interfaces)
-    resources: dict[str, Any] = {"limits": counts, "requests": dict(counts)}
+    resources: dict[str, Any] = {
+        "limits": {**job.resources, **counts},
+        "requests": {**node_share(node, job.accelerators_per_node), **job.resources, **counts},
+    }
     environment = {**communication_environment(node, whole=job.has_whole_nodes), **(env or {}), **job.env}
     volumes: list[dict[str, Any]] = [{"name": "shared-memory", "emptyDir": {"medium": "Memory"}}]
     mounts = [{"name": "shared-memory", "mountPath": _SHARED_MEMORY_PATH}]
