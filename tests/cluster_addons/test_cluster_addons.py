@@ -77,6 +77,15 @@ def test_queues_are_of_the_pools(stack: cdk.Stack, delivery: KubectlDelivery) ->
     assert kinds.count("ResourceFlavor") == 3
 
 
+@pytest.mark.parametrize(("training", "count"), [(True, 5), (False, 0)])
+def test_teams_have_admission_policies_where_teams_train(
+    stack: cdk.Stack, delivery: KubectlDelivery, training: bool, count: int
+) -> None:
+    platform(stack, delivery, training=training)
+    kinds = [item["kind"] for item in objects(Template.from_stack(stack))]
+    assert kinds.count("ValidatingAdmissionPolicy") == kinds.count("ValidatingAdmissionPolicyBinding") == count
+
+
 def test_network_layers_can_be_left_out(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
     platform(stack, delivery, ultraserver_network_layers=0)
     (topology,) = [item for item in objects(Template.from_stack(stack)) if item["kind"] == "Topology"]
@@ -84,8 +93,8 @@ def test_network_layers_can_be_left_out(stack: cdk.Stack, delivery: KubectlDeliv
 
 
 def test_a_version_of_the_caller_is_installed(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
-    platform(stack, delivery, versions={"kueue": "0.19.1"})
-    Template.from_stack(stack).has_resource_properties(CHART, {"Release": "kueue", "Version": "0.19.1"})
+    platform(stack, delivery, versions={"kueue": "0.18.6"})
+    Template.from_stack(stack).has_resource_properties(CHART, {"Release": "kueue", "Version": "0.18.6"})
 
 
 def test_the_load_balancers_controller_has_its_role_before_it_starts(
@@ -221,7 +230,7 @@ def test_maximal_snapshot(stack: cdk.Stack, delivery: KubectlDelivery, snapshot_
         vpc_id="vpc-0aaaaaaaaaaaaaaa1",
         spare_nodes_per_ultraserver=2,
         ultraserver_network_layers=3,
-        versions={"kueue": "0.19.1"},
+        versions={"kueue": "0.18.6"},
     )
     template = Template.from_stack(stack)
     template.has_resource_properties(CHART, {"Release": "neuron", "Values": Match.any_value()})

@@ -46,6 +46,7 @@ ARGO_CD_FIELDS: Content = {
     "admin_group_ids": ["11111111-2222-3333-4444-555555555555"],
 }
 TEAM_FIELDS: Content = {
+    "priorities": ["training", "opportunistic"],
     "name": "renamed",
     "workload": "training",
     "member_role_arns": [],

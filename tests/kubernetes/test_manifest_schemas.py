@@ -33,6 +33,7 @@ from ultrafleet.jobs.acceptance_jobs import acceptance_job, shared_acceptance_ma
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.queueing import fleet_flavors, queue_manifests
 from ultrafleet.queueing.kueue import kueue_configuration, kueue_release
+from ultrafleet.queueing.team_admission import team_admission_manifests
 from ultrafleet.training.team_manifests import lustre_volume, team_manifests
 
 VERSIONS = tuple(version.name for version in KUBERNETES_VERSIONS if version.parsed >= P6E_MINIMUM_VERSION)
@@ -45,6 +46,7 @@ def every_object() -> list[Mapping[str, Any]]:
     two_nodes = ServingRecipe(engine=VLLM, gpus=4, nodes=2)
     return [
         *queue_manifests(flavors),
+        *team_admission_manifests(),
         *team_manifests("pretraining", "training"),
         *lustre_volume(
             "pretraining", file_system_id="fs-1", dns_name="fs-1.example", mount_name="a", capacity_gib=4800

@@ -29,6 +29,7 @@ from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.queueing.flavors import Flavor, fleet_flavors
 from ultrafleet.queueing.kueue import PodsReady, kueue_release
 from ultrafleet.queueing.queues import queue_manifests
+from ultrafleet.queueing.team_admission import team_admission_manifests
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 
 
@@ -48,7 +49,8 @@ class FleetPlatform(Construct):
     """Accelerator runtime, queues, and the controllers of jobs and models, all derived from the pools.
 
     Installs only what some pool needs: NVIDIA's device plugin and DRA driver, the EFA device plugin, Neuron's; Kueue
-    with topologies, flavors and a queue for each kind of workload; JobSet and Kubeflow Trainer; LeaderWorkerSet, KEDA
+    with topologies, flavors and a queue for each kind of workload; JobSet and Kubeflow Trainer, with admission policies
+    of teams' namespaces; LeaderWorkerSet, KEDA
     and the AWS Load Balancer Controller. Versions come from one table, and the rules between them are checked here. At
     synthesis, everything that the same delivery was given is checked against the pools and against each other.
 
@@ -139,6 +141,8 @@ class FleetPlatform(Construct):
             needs = identity if release.chart.name == "aws-load-balancer-controller" else []
             delivery.add_chart(self, release, after=needs)
         manifests = queue_manifests(self.flavors)
+        if training:
+            manifests += team_admission_manifests()
         if inference and scaled_models:
             manifests += keda_endpoint_rights()
         for manifest in manifests:

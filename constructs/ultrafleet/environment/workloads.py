@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from ultrafleet.environment.fields import Name, Settings
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.acceptance_images import AcceptanceImages
+from ultrafleet.rules.priorities import TEAM_PRIORITIES
 
 
 class ArgoCdSettings(Settings):
@@ -129,6 +130,8 @@ class TeamSettings(Settings):
     name: Name
     workload: str = "training"
     """Queue of the team: the workload of some pool."""
+    priorities: list[str] = list(TEAM_PRIORITIES)
+    """Kueue priority classes that its jobs may have."""
     member_role_arns: list[str] = []
     data_buckets: list[str] = []
     """Buckets that its jobs may read."""

@@ -9,6 +9,7 @@ from ultrafleet.jobs.pod import COMPUTE_DOMAIN_API, communication_environment
 from ultrafleet.kubernetes.labels import CAPACITY_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 from ultrafleet.kubernetes.node_share import node_share
+from ultrafleet.kubernetes.pod_security import POD_SECURITY_LABEL
 from ultrafleet.queueing.flavors import EFA_RESOURCE
 from ultrafleet.queueing.queues import local_queue
 
@@ -28,7 +29,9 @@ def server_manifests(serving: Serving) -> list[Manifest]:
     """Kubernetes objects that serve the model, without the gateway in front of them."""
     name = serving.name
     objects: list[Manifest] = [
-        kubernetes_object("v1", "Namespace", name, labels={WORKLOAD_LABEL: serving.flavor.workload}),
+        kubernetes_object(
+            "v1", "Namespace", name, labels={WORKLOAD_LABEL: serving.flavor.workload, POD_SECURITY_LABEL: "baseline"}
+        ),
         kubernetes_object("v1", "ServiceAccount", SERVER_ACCOUNT, namespace=name),
         local_queue(name, serving.flavor.workload),
     ]

@@ -211,8 +211,9 @@ def pod_spec(job: TrainingJob, *, container: str, env: Mapping[str, str] | None 
                 **({"args": list(job.args)} if job.args else {}),
                 "env": [_variable(name, value) for name, value in environment.items()],
                 "resources": resources,
-                # EFA registers memory, which it locks (aws-samples, EFA on EKS, high).
-                "securityContext": {"capabilities": {"add": ["IPC_LOCK"]}},
+                # EFA registers memory, which it locks. AWS's samples disagree on whether that needs the capability
+                # (awslabs/awsome-distributed-ai: nvrx has it, nccl-tests on GB200 doesn't, high).
+                **({"securityContext": {"capabilities": {"add": ["IPC_LOCK"]}}} if EFA_RESOURCE in counts else {}),
                 "volumeMounts": mounts,
             }
         ],

@@ -7,9 +7,7 @@ from ultrafleet.kubernetes.labels import WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 from ultrafleet.queueing.flavors import Flavor
 from ultrafleet.queueing.topology import KUEUE_API, topology
-
-PRIORITIES = {"inference": 10_000, "training-urgent": 2_000, "training": 1_000, "opportunistic": 0}
-"""Priority classes of workloads. The numbers are ours: what serves people goes before what can be resumed."""
+from ultrafleet.rules.priorities import PRIORITIES
 
 
 def queue_manifests(flavors: Sequence[Flavor]) -> list[Manifest]:
