@@ -242,10 +242,7 @@ def test_an_eviction_leaves_one_of_kueue_s_replicas() -> None:
     controller = release.values["controllerManager"]
     assert controller["replicas"] == 2
     assert controller["podDisruptionBudget"] == {"enabled": True, "minAvailable": 1}
-    assert [item["topologyKey"] for item in controller["topologySpreadConstraints"]] == [
-        "topology.kubernetes.io/zone",
-        "kubernetes.io/hostname",
-    ]
+    assert [item["topologyKey"] for item in controller["topologySpreadConstraints"]] == ["topology.kubernetes.io/zone"]
     leader = yaml.safe_load(release.values["managerConfig"]["controllerManagerConfigYaml"])["leaderElection"]
     assert leader["leaderElect"] is True
     assert release.wait

@@ -113,11 +113,10 @@ def kueue_release(
                 "topologySpreadConstraints": [
                     {
                         "maxSkew": 1,
-                        "topologyKey": key,
+                        "topologyKey": "topology.kubernetes.io/zone",
                         "whenUnsatisfiable": "ScheduleAnyway",
                         "labelSelector": {"matchLabels": _PODS},
                     }
-                    for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
                 ],
             },
             "managerConfig": {"controllerManagerConfigYaml": configuration},
