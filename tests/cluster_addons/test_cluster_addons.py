@@ -77,8 +77,8 @@ def test_queues_are_of_the_pools(stack: cdk.Stack, delivery: KubectlDelivery) ->
     assert kinds.count("ResourceFlavor") == 3
 
 
-@pytest.mark.parametrize(("training", "count"), [(True, 5), (False, 0)])
-def test_teams_have_admission_policies_where_teams_train(
+@pytest.mark.parametrize(("training", "count"), [(True, 1), (False, 0)])
+def test_teams_have_an_admission_policy_where_teams_train(
     stack: cdk.Stack, delivery: KubectlDelivery, training: bool, count: int
 ) -> None:
     platform(stack, delivery, training=training)

@@ -162,7 +162,7 @@ class TestTrainingTeam:
         assert claim["spec"]["volumeName"] == volume["metadata"]["name"]
         assert volume["spec"]["capacity"] == claim["spec"]["resources"]["requests"] == {"storage": "4800Gi"}
 
-    def test_priorities_are_where_the_admission_policies_look_for_them(
+    def test_priorities_are_where_the_admission_policy_looks_for_them(
         self, stack: cdk.Stack, delivery: KubectlDelivery
     ) -> None:
         team(stack, delivery, priorities=["training", "opportunistic"])

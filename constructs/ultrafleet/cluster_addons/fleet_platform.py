@@ -49,8 +49,8 @@ class FleetPlatform(Construct):
     """Accelerator runtime, queues, and the controllers of jobs and models, all derived from the pools.
 
     Installs only what some pool needs: NVIDIA's device plugin and DRA driver, the EFA device plugin, Neuron's; Kueue
-    with topologies, flavors and a queue for each kind of workload; JobSet and Kubeflow Trainer, with admission policies
-    of teams' namespaces; LeaderWorkerSet, KEDA
+    with topologies, flavors and a queue for each kind of workload; JobSet and Kubeflow Trainer, with an admission
+    policy of teams' namespaces; LeaderWorkerSet, KEDA
     and the AWS Load Balancer Controller. Versions come from one table, and the rules between them are checked here. At
     synthesis, everything that the same delivery was given is checked against the pools and against each other.
 

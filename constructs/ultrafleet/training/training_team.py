@@ -21,7 +21,7 @@ class TrainingTeam(Construct):
     """Namespace, queue, service account with its role, bucket for checkpoints, rights of the members.
 
     With a file system, its volume, too. Jobs are the team's own affair: `ultrafleet job` writes them. What they may ask
-    for is checked by the admission policies of `FleetPlatform`, and whom their pods may reach by network policies.
+    for is checked by the admission policy of `FleetPlatform`, and whom their pods may reach by network policies.
 
     Args:
         scope: parent.
