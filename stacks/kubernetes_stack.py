@@ -18,6 +18,7 @@ from ultrafleet.environment.facts import node_prices
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
 from ultrafleet.environment.workloads import AcceptanceSettings, ArgoCdSettings
 from ultrafleet.kubernetes.manifest import Manifest
+from ultrafleet.queueing import PodsReady
 from ultrafleet.training import GateSettings, PoolAcceptance
 
 _CAPABILITIES_PRINCIPAL = "capabilities.eks.amazonaws.com"  # EKS user guide, capabilities (high)
@@ -62,6 +63,12 @@ class KubernetesStack(EnvironmentStack):
             scaled_models=any((model.max_replicas or 1) > model.min_replicas for model in environment.models),
             spare_nodes_per_ultraserver=settings.spare_nodes_per_ultraserver,
             ultraserver_network_layers=settings.ultraserver_network_layers,
+            pods_ready=PodsReady.of(
+                start_minutes=settings.pods_ready_minutes,
+                recovery_minutes=settings.pods_recovery_minutes,
+                max_requeues=settings.max_requeues,
+                models=bool(environment.models),
+            ),
             versions=settings.chart_versions,
             waived_version_rules=settings.waived_version_rules,
         )

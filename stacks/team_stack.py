@@ -43,6 +43,7 @@ class TeamStack(EnvironmentStack):
             cluster=self.cluster,
             team_name=team.name,
             workload=team.workload,
+            priorities=team.priorities,
             member_role_arns=team.member_role_arns,
             data_buckets=[s3.Bucket.from_bucket_name(self, f"Data-{name}", name) for name in team.data_buckets],
             file_system=self._file_system(environment, team.file_system) if team.file_system else None,

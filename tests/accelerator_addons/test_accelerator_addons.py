@@ -57,6 +57,13 @@ def test_pools_get_what_they_need_and_nothing_else(pools: list[PoolNodes], expec
     assert set(charts(*pools)) == expected
 
 
+def test_no_deployment_waits_for_every_node() -> None:
+    pools = [rack(), b300(), h200(), trainium()]
+    releases = accelerator_runtime(pools, VersionTable.of())
+    assert len(releases) == 4
+    assert not [release.release for release in releases if release.wait]
+
+
 def test_the_dra_driver_hands_out_channels_and_no_gpus_on_ultraservers_alone() -> None:
     values = charts(rack(), h200())["dra-driver-nvidia-gpu"]
     assert values["resources"] == {"gpus": {"enabled": False}, "computeDomains": {"enabled": True}}
@@ -137,8 +144,26 @@ BROKEN: dict[str, tuple[list[PoolNodes], tuple[int, int], dict[str, str], str]] 
     "dra-driver-nvidia-gpu-minimum": (
         [rack()],
         (1, 35),
-        {"dra-driver-nvidia-gpu": "25.3.2"},
-        "dra-driver-nvidia-gpu is 25.3.2, expected 25.8 or newer, or 0.4 or newer",
+        {"dra-driver-nvidia-gpu": "25.12.0"},
+        "dra-driver-nvidia-gpu is 25.12.0, expected 0.4.0 or newer: versions by year.* are older: use 0.4.1",
+    ),
+    "dra-driver-nvidia-gpu-stale-claims": (
+        [rack()],
+        (1, 35),
+        {"dra-driver-nvidia-gpu": "0.4.0"},
+        "dra-driver-nvidia-gpu is 0.4.0, expected 0.4.1 or newer: use 0.4.1",
+    ),
+    "kueue-leader-worker-sets": (
+        [h200()],
+        (1, 35),
+        {"kueue": "0.19.1"},
+        "kueue is 0.19.1, expected 0.19.2 or newer, or 0.18 from 0.18.6 on: use 0.19.2",
+    ),
+    "kueue-node-replacement": (
+        [h200()],
+        (1, 35),
+        {"kueue": "0.18.5"},
+        "kueue is 0.18.5, expected 0.19.2 or newer, or 0.18 from 0.18.6 on: use 0.19.2",
     ),
     "aws-efa-k8s-device-plugin-minimum": (
         [rack()],
@@ -166,8 +191,10 @@ BROKEN: dict[str, tuple[list[PoolNodes], tuple[int, int], dict[str, str], str]] 
 @pytest.mark.parametrize("rule", BROKEN)
 def test_fails_on_a_broken_rule(rule: str) -> None:
     pools, kubernetes, versions, message = BROKEN[rule]
-    with pytest.raises(FleetError, match=rf"{message}.*otherwise: .*\(rule {rule}; "):
-        check_versions(facts(pools, kubernetes, versions))
+    others = {other: "not this test's" for other in BROKEN if other != rule}
+    with pytest.raises(FleetError, match=rf"{message}.*otherwise: .*\(rule {rule}; ") as caught:
+        check_versions(facts(pools, kubernetes, versions), others)
+    assert caught.value.remedy == next(item.remedy for item in VERSION_RULES if item.id == rule)
 
 
 def test_every_rule_is_broken_above() -> None:
@@ -180,6 +207,8 @@ def test_a_rule_is_waived_with_a_reason(rule: str) -> None:
     waived = {rule: "tried it on our rack"}
     if rule == "kubernetes-1-33":
         waived["kubernetes-1-34"] = "the same"
+    if rule in (both := {"kueue-leader-worker-sets", "kueue-node-replacement"}):
+        waived |= dict.fromkeys(both, "the same")
     check_versions(facts(pools, kubernetes, versions), waived)
 
 
@@ -191,15 +220,38 @@ def test_a_rule_is_waived_with_a_reason(rule: str) -> None:
         ({"nvidia-device-plugin": "0.18.2"}, [rack()]),
         ({"nvidia-device-plugin": "v0.19.3"}, [rack()]),
         ({"nvidia-device-plugin": "0.19.1"}, [nodes("small", "p5.4xlarge", 1, efa=0)]),
-        ({"dra-driver-nvidia-gpu": "25.8.0"}, [rack()]),
-        ({"dra-driver-nvidia-gpu": "v25.12.0"}, [rack()]),
-        ({"dra-driver-nvidia-gpu": "0.4.0"}, [rack()]),
-        ({"dra-driver-nvidia-gpu": "25.3.0"}, [h200()]),
+        ({"dra-driver-nvidia-gpu": "0.4.1"}, [rack()]),
+        ({"dra-driver-nvidia-gpu": "v0.5.1"}, [rack()]),
+        ({"dra-driver-nvidia-gpu": "25.12.0"}, [h200()]),
+        ({"dra-driver-nvidia-gpu": "0.4.0"}, [h200()]),
+        ({"kueue": "0.18.6"}, [h200()]),
+        ({"kueue": "0.19.2"}, [h200()]),
+        ({"kueue": "0.20.0"}, [h200()]),
         ({"aws-efa-k8s-device-plugin": "0.5.14"}, [rack()]),
     ],
 )
 def test_versions_that_fit(versions: dict[str, str], pools: list[PoolNodes]) -> None:
     check_versions(facts(pools, versions=versions))
+
+
+@pytest.mark.parametrize("version", ["0.3.9", "24.1.0", "25.3.2", "25.8.0", "v25.8.1", "25.12.0"])
+def test_fails_on_every_dra_driver_before_the_pinned_ones(version: str) -> None:
+    with pytest.raises(FleetError, match=rf"is {version}, expected 0.4.0 or newer.*rule dra-driver-nvidia-gpu-minimum"):
+        check_versions(facts([rack()], versions={"dra-driver-nvidia-gpu": version}))
+
+
+@pytest.mark.parametrize("version", ["0.18.0", "0.18.5", "0.19.0", "0.19.1"])
+@pytest.mark.parametrize("rule", ["kueue-leader-worker-sets", "kueue-node-replacement"])
+def test_fails_on_every_kueue_without_its_corrections(version: str, rule: str) -> None:
+    others = {"kueue-leader-worker-sets", "kueue-node-replacement"} - {rule}
+    with pytest.raises(FleetError, match=rf"kueue is {version}, .*rule {rule}"):
+        check_versions(facts([h200()], versions={"kueue": version}), dict.fromkeys(others, "not this test's"))
+
+
+def test_groups_of_pods_matter_where_leader_worker_sets_are_installed() -> None:
+    installed = frozenset({"kueue", "jobset"})
+    waived = {"kueue-node-replacement": "not this test's"}
+    check_versions(facts([h200()], versions={"kueue": "0.19.1"}, installed=installed), waived)
 
 
 def test_the_library_own_table_keeps_its_rules() -> None:

@@ -108,10 +108,12 @@ def _is_toleration(item: Any) -> bool:
 TAKES: dict[str, Mapping[str, Any]] = {
     # Values of `env` are texts, those of numbers and booleans, too (DescribeAddonConfiguration of vpc-cni, medium).
     "vpc-cni": {
+        # EKS user guide, restrict pod network traffic with Kubernetes network policies, high.
+        "enableNetworkPolicy": lambda value: value in {"true", "false"},
         "env": {
             "ENABLE_PREFIX_DELEGATION": lambda value: value in {"true", "false"},
             "WARM_PREFIX_TARGET": lambda value: isinstance(value, str) and value.isdigit(),
-        }
+        },
     },
     # charts/configuration.schema.json of aws/eks-node-monitoring-agent, high.
     "eks-node-monitoring-agent": {
@@ -145,6 +147,7 @@ def test_configuration_is_what_the_schema_takes(addon: str) -> None:
     [
         ("vpc-cni", {"env": {"ENABLE_PREFIX_DELEGATION": True}}),
         ("vpc-cni", {"env": {"WARM_PREFIX_TARGETS": "1"}}),
+        ("vpc-cni", {"enableNetworkPolicy": True}),
         ("eks-node-monitoring-agent", {"dcgm": {}}),
         ("eks-node-monitoring-agent", {"dcgmAgent": {"tolerations": [{"key": "a", "operators": "Exists"}]}}),
     ],

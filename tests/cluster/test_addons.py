@@ -145,7 +145,8 @@ def test_own_roles_replace_ours(stack: cdk.Stack) -> None:
 
 def test_prefixes_are_delegated_and_the_callers_values_win() -> None:
     assert json.loads(ManagedAddon(name="vpc-cni").configuration_values or "") == {
-        "env": {"ENABLE_PREFIX_DELEGATION": "true", "WARM_PREFIX_TARGET": "1"}
+        "enableNetworkPolicy": "true",
+        "env": {"ENABLE_PREFIX_DELEGATION": "true", "WARM_PREFIX_TARGET": "1"},
     }
     changed = ManagedAddon(
         name="vpc-cni", configuration={"env": {"WARM_PREFIX_TARGET": "3"}, "extra": {"b": 1, "a": 2}}

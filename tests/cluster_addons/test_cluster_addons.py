@@ -5,6 +5,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+import yaml
 from aws_cdk.assertions import Match, Template
 from syrupy.assertion import SnapshotAssertion
 
@@ -16,6 +17,7 @@ from ultrafleet.delivery import KubectlDelivery
 from ultrafleet.errors import FleetError
 from ultrafleet.inference.server_manifests import server_manifests
 from ultrafleet.kubernetes.manifest import kubernetes_object
+from ultrafleet.queueing import PodsReady
 from ultrafleet.training import TrainingTeam
 
 MANIFEST = "Custom::AWSCDK-EKS-KubernetesResource"
@@ -75,6 +77,15 @@ def test_queues_are_of_the_pools(stack: cdk.Stack, delivery: KubectlDelivery) ->
     assert kinds.count("ResourceFlavor") == 3
 
 
+@pytest.mark.parametrize(("training", "count"), [(True, 1), (False, 0)])
+def test_teams_have_an_admission_policy_where_teams_train(
+    stack: cdk.Stack, delivery: KubectlDelivery, training: bool, count: int
+) -> None:
+    platform(stack, delivery, training=training)
+    kinds = [item["kind"] for item in objects(Template.from_stack(stack))]
+    assert kinds.count("ValidatingAdmissionPolicy") == kinds.count("ValidatingAdmissionPolicyBinding") == count
+
+
 def test_network_layers_can_be_left_out(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
     platform(stack, delivery, ultraserver_network_layers=0)
     (topology,) = [item for item in objects(Template.from_stack(stack)) if item["kind"] == "Topology"]
@@ -82,8 +93,8 @@ def test_network_layers_can_be_left_out(stack: cdk.Stack, delivery: KubectlDeliv
 
 
 def test_a_version_of_the_caller_is_installed(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
-    platform(stack, delivery, versions={"kueue": "0.19.1"})
-    Template.from_stack(stack).has_resource_properties(CHART, {"Release": "kueue", "Version": "0.19.1"})
+    platform(stack, delivery, versions={"kueue": "0.18.6"})
+    Template.from_stack(stack).has_resource_properties(CHART, {"Release": "kueue", "Version": "0.18.6"})
 
 
 def test_the_load_balancers_controller_has_its_role_before_it_starts(
@@ -115,15 +126,37 @@ def test_the_load_balancers_controller_changes_nothing_of_another_cluster(
         assert not any(action.endswith(":*") for action in actions)
 
 
-def test_a_deployment_waits_for_webhooks_and_kinds_alone(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
-    platform(stack, delivery)
+def test_a_deployment_waits_for_webhooks_and_for_no_daemon_of_nodes(
+    stack: cdk.Stack, delivery: KubectlDelivery
+) -> None:
+    pools = [rack(), h200(), b300(), trainium()]
+    platform(stack, delivery, pools=pools, inference=True, vpc_id="vpc-1", scaled_models=True)
     waiting = {
         item["Properties"]["Release"]
         for item in resources_of(Template.from_stack(stack), CHART).values()
         if item["Properties"].get("Wait")
     }
-    # Those with webhooks or kinds that what comes after them needs.
-    assert waiting == {"dra-driver-nvidia-gpu", "kueue", "jobset", "kubeflow-trainer"}
+    # Those with webhooks; one node that isn't ready must not fail the deployment of the others.
+    assert waiting == {"kueue", "jobset", "kubeflow-trainer", "lws", "aws-load-balancer-controller", "keda"}
+
+
+def test_kueue_s_times_are_those_of_jobs_or_of_models(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    def waits(made: FleetPlatform) -> tuple[str, str, int]:
+        (kueue,) = [release for release in made.releases if release.release == "kueue"]
+        text = kueue.values["managerConfig"]["controllerManagerConfigYaml"]
+        found = yaml.safe_load(text)["waitForPodsReady"]
+        return found["timeout"], found["recoveryTimeout"], found["requeuingStrategy"]["backoffLimitCount"]
+
+    assert waits(platform(stack, delivery)) == ("30m", "15m", 3)
+    for name, given, expected in (
+        ("Models", None, ("60m", "60m", 3)),
+        ("Given", PodsReady(recovery_minutes=20, max_requeues=9), ("30m", "20m", 9)),
+    ):
+        made = FleetPlatform(
+            stack, name, delivery=delivery, cluster=ImportedCluster(cluster_name="prod"), kubernetes_version="1.35",
+            pools=[h200()], training=False, inference=True, vpc_id="vpc-1", pods_ready=given,
+        )  # fmt: skip
+        assert waits(made) == expected
 
 
 class TestFailures:
@@ -197,7 +230,7 @@ def test_maximal_snapshot(stack: cdk.Stack, delivery: KubectlDelivery, snapshot_
         vpc_id="vpc-0aaaaaaaaaaaaaaa1",
         spare_nodes_per_ultraserver=2,
         ultraserver_network_layers=3,
-        versions={"kueue": "0.19.1"},
+        versions={"kueue": "0.18.6"},
     )
     template = Template.from_stack(stack)
     template.has_resource_properties(CHART, {"Release": "neuron", "Values": Match.any_value()})

@@ -7,60 +7,27 @@ from typing import Any
 
 import pytest
 
-from helpers.workloads import b300, h200, job, nodes, rack, serving, trainium
+from helpers.agreeing_fleet import Fleet, agreeing_fleet, container, found, pod, pools
+from helpers.workloads import job, nodes, rack
 from ultrafleet.accelerator_addons import VersionTable, accelerator_runtime
 from ultrafleet.catalog.source import Source
 from ultrafleet.consistency import CONSISTENCY_RULES, check_consistency, inconsistencies
 from ultrafleet.consistency.content import Content
 from ultrafleet.errors import FleetError
-from ultrafleet.inference.server_manifests import server_manifests
-from ultrafleet.jobs import jobset, train_job
+from ultrafleet.jobs import jobset
 from ultrafleet.jobs.acceptance_gate import gate_manifests
-from ultrafleet.jobs.acceptance_jobs import acceptance_job, acceptance_template, shared_acceptance_manifests
-from ultrafleet.kubernetes import PoolNodes, Taint
+from ultrafleet.jobs.acceptance_jobs import acceptance_template, shared_acceptance_manifests
+from ultrafleet.kubernetes import Taint
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL, WORKLOAD_LABEL
-from ultrafleet.kubernetes.manifest import kubernetes_object
 from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
-from ultrafleet.queueing import fleet_flavors, local_queue, queue_manifests
-from ultrafleet.training.team_manifests import lustre_volume, team_manifests
-
-Fleet = tuple[list[PoolNodes], dict[str, dict[str, Any]], list[ChartRelease]]
-"""Pools, objects by kind and name, charts."""
-
-
-def pools() -> list[PoolNodes]:
-    return [rack("rack-a"), rack("rack-b"), b300(), trainium(), h200()]
+from ultrafleet.queueing import fleet_flavors, queue_manifests
+from ultrafleet.training.team_manifests import team_manifests
 
 
 @pytest.fixture
 def fleet() -> Fleet:
-    """Racks with a job of each kind, and a scaled model: nothing is wrong with it."""
-    members = pools()
-    flavors = {flavor.name: flavor for flavor in fleet_flavors(members, spare_nodes_per_ultraserver=2)}
-    racks = flavors["training-u-p6e-gb200x72"]
-    objects = [
-        *queue_manifests(list(flavors.values())),
-        *team_manifests("pretraining", "training"),
-        *lustre_volume("pretraining", file_system_id="fs-1", dns_name="fs-1", mount_name="a", capacity_gib=4800),
-        *jobset(job("both", flavor=racks, racks=2, lustre_path="/lustre")),
-        *train_job(job("one", flavor=racks, racks=1)),
-        *jobset(job("small", flavor=flavors["training-p6-b300-48xlarge"], racks=None, some=2)),
-        *jobset(job("chips", flavor=flavors["training-u-trn2x64"], racks=None, some=1, accelerators=1)),
-        *shared_acceptance_manifests(),
-        *acceptance_job(rack("rack-a"), image="registry.example/nccl-tests:1"),
-        kubernetes_object("v1", "Namespace", "gpt-oss-120b", labels={WORKLOAD_LABEL: "inference"}),
-        local_queue("gpt-oss-120b", "inference"),
-        *server_manifests(serving(flavor=flavors["inference-p5en-48xlarge"], max_replicas=8)),
-    ]
-    by_name = {f"{item['kind']} {item['metadata']['name']}": copy.deepcopy(dict(item)) for item in objects}
-    assert len({id(item) for item in by_name.values()}) == len(by_name)
-    return members, by_name, accelerator_runtime(members, VersionTable.of())
-
-
-def found(fleet: Fleet) -> list[str]:
-    members, objects, releases = fleet
-    return inconsistencies(pools=members, manifests=list(objects.values()), releases=releases)
+    return agreeing_fleet()
 
 
 def test_what_the_library_makes_agrees(fleet: Fleet) -> None:
@@ -117,22 +84,6 @@ def test_a_pod_may_choose_one_ultraserver(fleet: Fleet, ultraserver: str, fits: 
     assert any("selects nodes" in problem for problem in found(fleet)) is not fits
 
 
-def pod(owner: dict[str, Any]) -> dict[str, Any]:
-    """The pod that a JobSet, a runtime or a LeaderWorkerSet makes."""
-    spec = owner["spec"]
-    if owner["kind"] == "LeaderWorkerSet":
-        found: dict[str, Any] = spec["leaderWorkerTemplate"]["workerTemplate"]
-        return found
-    spec = spec["template"]["spec"] if owner["kind"] == "TrainingRuntime" else spec
-    template: dict[str, Any] = spec["replicatedJobs"][0]["template"]["spec"]["template"]
-    return template
-
-
-def container(owner: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = pod(owner)["spec"]["containers"][0]
-    return found
-
-
 def quota(objects: dict[str, dict[str, Any]], flavor: str, resource: str) -> dict[str, Any]:
     for queue in ("ClusterQueue training", "ClusterQueue inference"):
         for entry in objects[queue]["spec"]["resourceGroups"][0]["flavors"]:
@@ -143,6 +94,7 @@ def quota(objects: dict[str, dict[str, Any]], flavor: str, resource: str) -> dic
     raise KeyError(flavor)
 
 
+RULES = {rule.id: rule for rule in CONSISTENCY_RULES}
 RACKS = "training-u-p6e-gb200x72"
 Plant = Callable[[dict[str, dict[str, Any]]], object]
 
@@ -209,6 +161,44 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "a claim without its ComputeDomain": (
         lambda o: o.pop("ComputeDomain both"),
         "JobSet-pretraining-both claims by both-channel, expected a ComputeDomain in pretraining",
+    ),
+    "a claim that no container uses": (
+        lambda o: container(o["JobSet both"])["resources"].pop("claims"),
+        "the claim compute-domain-channel of JobSet-pretraining-both is used by no container, expected",
+    ),
+    "a container's claim that its pod lacks": (
+        lambda o: pod(o["TrainingRuntime one"])["spec"].pop("resourceClaims"),
+        r"TrainingRuntime-pretraining-one uses the claim compute-domain-channel, expected one of .*: \(none\)",
+    ),
+    "a job on UltraServers without a ComputeDomain": (
+        lambda o: (
+            o.pop("ComputeDomain both"),
+            pod(o["JobSet both"])["spec"].pop("resourceClaims"),
+            container(o["JobSet both"])["resources"].pop("claims"),
+        ),
+        "JobSet-pretraining-both has 32 pods that work together on rack-a, rack-b and claims no ComputeDomain",
+    ),
+    "some of the GPUs of each node": (
+        lambda o: container(o["JobSet both"])["resources"]["limits"].update({"nvidia.com/gpu": "2"}),
+        "a pod of JobSet-pretraining-both asks for 2 of 4 nvidia.com/gpu beside 31 others, expected all",
+    ),
+    "no EFA devices": (
+        lambda o: container(o["JobSet small"])["resources"]["limits"].pop("vpc.amazonaws.com/efa"),
+        "JobSet-pretraining-small has 2 pods that work together and ask for no vpc.amazonaws.com/efa, expected the 16",
+    ),
+    "a program that counts other nodes": (
+        lambda o: container(o["JobSet both"]).update({"command": ["torchrun", "--nnodes=8", "train.py"]}),
+        "JobSet-pretraining-both is started with --nnodes=8 and has 32 pods that work together, expected 32",
+    ),
+    "a level that the topology lacks": (
+        lambda o: pod(o["JobSet small"])["metadata"]["annotations"].update(
+            {"kueue.x-k8s.io/podset-preferred-topology": "example.com/rack"}
+        ),
+        "JobSet-pretraining-small is placed by the level example.com/rack .*expected one of topology.k8s.aws/network",
+    ),
+    "another architecture": (
+        lambda o: pod(o["JobSet both"])["spec"]["nodeSelector"].update({"kubernetes.io/arch": "amd64"}),
+        "JobSet-pretraining-both selects nodes by .*arch=amd64.*expected what nodes of pool rack-a .*arch=arm64",
     ),
     "two jobs in one ComputeDomain": (
         lambda o: pod(o["TrainingRuntime one"])["spec"]["resourceClaims"][0].update(
@@ -429,6 +419,16 @@ def gated(efa: int) -> list[str]:
 def test_runs_that_the_gate_creates_are_looked_at() -> None:
     assert gated(4) == []
     assert [message for message in gated(16) if "asks for 16 EFA devices, expected at most 4" in message]
+
+
+def test_the_error_says_what_to_change(fleet: Fleet) -> None:
+    members, objects, releases = fleet
+    container(objects["JobSet both"])["resources"].pop("claims")
+    with pytest.raises(
+        FleetError, match=r"1 inconsistency .*\. to correct it: name each claim .*\(rule used-claims\)$"
+    ) as error:
+        check_consistency(pools=members, manifests=list(objects.values()), releases=releases)
+    assert error.value.remedy == f"{RULES['used-claims'].remedy} (rule used-claims)"
 
 
 def test_each_rule_has_a_planted_fault(fleet: Fleet) -> None:

@@ -23,6 +23,9 @@ KUBERNETES_FIELDS: Content = {
     "waived_version_rules": {"keda-minimum": "tried here"},
     "spare_nodes_per_ultraserver": 0,
     "ultraserver_network_layers": 1,
+    "pods_ready_minutes": 45,
+    "pods_recovery_minutes": 20,
+    "max_requeues": 5,
     "dashboard": False,
 }
 ACCEPTANCE: Content = {"image": "registry.example/nccl-tests:1", "floors_gbs": {"b300": {"efa": 300.0}}}
@@ -43,6 +46,7 @@ ARGO_CD_FIELDS: Content = {
     "admin_group_ids": ["11111111-2222-3333-4444-555555555555"],
 }
 TEAM_FIELDS: Content = {
+    "priorities": ["training", "opportunistic"],
     "name": "renamed",
     "workload": "training",
     "member_role_arns": [],

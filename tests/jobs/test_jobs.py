@@ -102,11 +102,47 @@ def test_fails_on_more_single_instances_than_there_are() -> None:
         ({"name": "l" * 41}, "expected up to 40"),
         ({"image": ""}, "image is empty, expected a container image"),
         ({"max_restarts": -1}, "max_restarts is -1, expected 0 or more"),
+        ({"termination_grace_period_seconds": -1}, "termination_grace_period_seconds is -1, expected 0 or more"),
     ],
 )
 def test_fails_on_a_job_that_cannot_be(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(FleetError, match=message):
         job(**changed)
+
+
+def jobset_spec_of(objects: list[Any]) -> dict[str, Any]:
+    """The spec of a JobSet, or of the one that a TrainJob becomes."""
+    (owner,) = [item for item in objects if item["kind"] in {"JobSet", "TrainingRuntime"}]
+    return dict(owner["spec"]["template"]["spec"] if owner["kind"] == "TrainingRuntime" else owner["spec"])
+
+
+@pytest.mark.parametrize("make", [jobset, train_job])
+def test_evicted_pods_start_the_job_again_and_are_no_failures(make: Any) -> None:
+    spec = jobset_spec_of(make(job(max_restarts=2)))
+    (replicated,) = spec["replicatedJobs"]
+    inner = replicated["template"]["spec"]
+    (rule,) = inner["podFailurePolicy"]["rules"]
+    assert rule == {"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    # What Kubernetes wants beside a podFailurePolicy; one failed pod is enough for all others.
+    assert inner["template"]["spec"]["restartPolicy"] == "Never"
+    assert inner["backoffLimit"] == 0
+    assert spec["failurePolicy"] == {
+        "maxRestarts": 2,
+        "rules": [
+            {
+                "name": "disruption",
+                "action": "RestartJobSetAndIgnoreMaxRestarts",
+                "onJobFailureReasons": ["PodFailurePolicy"],
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize("make", [jobset, train_job])
+def test_a_pod_has_time_for_a_last_checkpoint(make: Any) -> None:
+    assert "terminationGracePeriodSeconds" not in pod_of(make(job()))["spec"]
+    given = job(termination_grace_period_seconds=600)
+    assert pod_of(make(given))["spec"]["terminationGracePeriodSeconds"] == 600
 
 
 @pytest.mark.parametrize("make", [jobset, train_job])
@@ -157,7 +193,7 @@ def test_a_jobset_runs_one_pod_a_node_and_restarts_them_together() -> None:
     inner = spec["replicatedJobs"][0]["template"]["spec"]
     assert inner["parallelism"] == inner["completions"] == 36
     assert (inner["completionMode"], inner["backoffLimit"]) == ("Indexed", 0)
-    assert spec["failurePolicy"] == {"maxRestarts": 5}
+    assert spec["failurePolicy"]["maxRestarts"] == 5
 
 
 def test_a_train_job_runs_on_a_runtime_of_its_own() -> None:

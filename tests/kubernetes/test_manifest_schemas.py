@@ -1,6 +1,7 @@
 """Every object and every chart value that is delivered, held against what is published of it."""
 
 import copy
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,8 @@ from ultrafleet.jobs import jobset, train_job
 from ultrafleet.jobs.acceptance_jobs import acceptance_job, shared_acceptance_manifests
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.queueing import fleet_flavors, queue_manifests
-from ultrafleet.queueing.queues import kueue_configuration, kueue_release
+from ultrafleet.queueing.kueue import kueue_configuration, kueue_release
+from ultrafleet.queueing.team_admission import team_admission_manifests
 from ultrafleet.training.team_manifests import lustre_volume, team_manifests
 
 VERSIONS = tuple(version.name for version in KUBERNETES_VERSIONS if version.parsed >= P6E_MINIMUM_VERSION)
@@ -44,6 +46,7 @@ def every_object() -> list[Mapping[str, Any]]:
     two_nodes = ServingRecipe(engine=VLLM, gpus=4, nodes=2)
     return [
         *queue_manifests(flavors),
+        *team_admission_manifests(),
         *team_manifests("pretraining", "training"),
         *lustre_volume(
             "pretraining", file_system_id="fs-1", dns_name="fs-1.example", mount_name="a", capacity_gib=4800
@@ -198,8 +201,21 @@ def test_kueue_s_configuration_has_the_words_of_the_chart_s_own(counts_channels:
     text = yaml.safe_load((CHART_VALUES / "kueue.yaml").read_text())["managerConfig"]["controllerManagerConfigYaml"]
     published = yaml.safe_load(text)
     ours = yaml.safe_load(kueue_configuration(counts_channels=counts_channels))
-    assert set(ours) - set(published) == {"resources"}  # Kueue's configuration reference, v1beta2
+    examples = _commented(text, "waitForPodsReady") | _commented(text, "managedJobsNamespaceSelector")
+    assert set(ours) - set(published) - set(examples) == {"resources"}  # Kueue's configuration reference, v1beta2
+    assert set(ours["waitForPodsReady"]) <= set(examples["waitForPodsReady"])
+    strategy = examples["waitForPodsReady"]["requeuingStrategy"]
+    assert set(ours["waitForPodsReady"]["requeuingStrategy"]) <= set(strategy)
+    assert set(ours["managedJobsNamespaceSelector"]) <= set(examples["managedJobsNamespaceSelector"])
     assert set(ours["resources"]) <= {"excludeResourcePrefixes", "deviceClassMappings"}
     assert set(ours["integrations"]["frameworks"]) <= set(published["integrations"]["frameworks"])
     for key in ("health", "metrics", "webhook", "leaderElection"):
         assert ours[key] == published[key]
+
+
+def _commented(text: str, name: str) -> dict[str, Any]:
+    """An example that a chart's values have as a comment, by its first line."""
+    lines = text.splitlines()
+    start = next(index for index, line in enumerate(lines) if line == f"#{name}:")
+    block = itertools.takewhile(lambda line: line.startswith("#  "), lines[start + 1 :])
+    return dict(yaml.safe_load("\n".join(line[1:] for line in [lines[start], *block])))

@@ -5,11 +5,14 @@ from typing import Any
 import pytest
 import yaml
 
-from helpers.workloads import b300, flavor_of, h200, nodes, rack, trainium
+from helpers.workloads import b300, flavor_of, h200, nodes, rack, serving, trainium
+from ultrafleet.accelerator_addons import VersionTable
 from ultrafleet.errors import FleetError
+from ultrafleet.inference.server_manifests import server_manifests
 from ultrafleet.kubernetes import PoolNodes, Taint
-from ultrafleet.queueing import PRIORITIES, Flavor, fleet_flavors, queue_manifests
-from ultrafleet.queueing.queues import kueue_configuration
+from ultrafleet.queueing import PRIORITIES, Flavor, PodsReady, fleet_flavors, queue_manifests
+from ultrafleet.queueing.kueue import kueue_configuration, kueue_release
+from ultrafleet.training.team_manifests import team_manifests
 
 LAYER = "topology.k8s.aws/network-node-layer-{}"
 
@@ -176,3 +179,70 @@ def test_a_flavor_tolerates_the_taints_of_all_its_pools() -> None:
     own = nodes("own", "p5en.48xlarge", 1, efa=16, taints=(Taint(key="team", value="a", effect="NO_EXECUTE"),))
     (flavor,) = fleet_flavors([own, h200(workload="training")])
     assert {item["key"] for item in flavor.manifest()["spec"]["tolerations"]} == {"team", "nvidia.com/gpu"}
+
+
+def waits(**given: Any) -> dict[str, Any]:
+    found = yaml.safe_load(kueue_configuration(counts_channels=True, pods_ready=PodsReady.of(**given)))
+    return dict(found["waitForPodsReady"])
+
+
+def test_a_job_that_does_not_start_gives_its_nodes_back_and_ends() -> None:
+    assert waits() == {
+        "timeout": "30m",
+        "recoveryTimeout": "15m",
+        "blockAdmission": False,
+        "requeuingStrategy": {"timestamp": "Eviction", "backoffLimitCount": 3, "backoffBaseSeconds": 60},
+    }
+
+
+def test_the_times_are_the_caller_s() -> None:
+    given = waits(start_minutes=90, recovery_minutes=5, max_requeues=0, models=True)
+    assert (given["timeout"], given["recoveryTimeout"]) == ("90m", "5m")
+    assert given["requeuingStrategy"]["backoffLimitCount"] == 0
+
+
+def test_a_model_may_load_as_long_as_its_startup_probe_lets_it() -> None:
+    minutes = {key: int(str(waits(models=True)[key]).removesuffix("m")) for key in ("timeout", "recoveryTimeout")}
+    (replica,) = [item for item in server_manifests(serving()) if item["kind"] == "LeaderWorkerSet"]
+    template = replica["spec"]["leaderWorkerTemplate"]["workerTemplate"]
+    probe = template["spec"]["containers"][0]["startupProbe"]
+    loading = probe["periodSeconds"] * probe["failureThreshold"]
+    # And as long again for images and weights.
+    assert min(minutes.values()) * 60 >= 2 * loading
+
+
+@pytest.mark.parametrize("name", ["start_minutes", "recovery_minutes", "max_requeues"])
+def test_fails_with_a_time_that_cannot_be(name: str) -> None:
+    with pytest.raises(FleetError, match=f"{name} is -1, expected"):
+        PodsReady.of(**{name: -1})
+
+
+def managed(labels: dict[str, str]) -> bool:
+    """Whether Kueue, and its webhooks, look at a namespace with these labels."""
+    selector = yaml.safe_load(kueue_configuration(counts_channels=False))["managedJobsNamespaceSelector"]
+    (expression,) = selector["matchExpressions"]
+    assert set(selector) == {"matchExpressions"}
+    assert expression["operator"] == "Exists"
+    return expression["key"] in labels
+
+
+def test_kueue_is_asked_about_namespaces_of_queues_alone() -> None:
+    for queue in ("training", "inference"):
+        wanted = queue_of(queue, fleet_flavors([rack(), h200()]))["spec"]["namespaceSelector"]["matchLabels"]
+        assert managed(wanted)  # whom a queue lets in, Kueue looks at
+    for made in (team_manifests("pretraining", "training"), server_manifests(serving())):
+        (namespace,) = [item for item in made if item["kind"] == "Namespace"]
+        assert managed(dict(namespace["metadata"]["labels"]))
+    for name in ("kube-system", "kueue-system", "keda", "dra-driver-nvidia-gpu", "acceptance"):
+        assert not managed({"kubernetes.io/metadata.name": name})
+
+
+def test_an_eviction_leaves_one_of_kueue_s_replicas() -> None:
+    release = kueue_release(VersionTable.of(), counts_channels=True)
+    controller = release.values["controllerManager"]
+    assert controller["replicas"] == 2
+    assert controller["podDisruptionBudget"] == {"enabled": True, "minAvailable": 1}
+    assert [item["topologyKey"] for item in controller["topologySpreadConstraints"]] == ["topology.kubernetes.io/zone"]
+    leader = yaml.safe_load(release.values["managerConfig"]["controllerManagerConfigYaml"])["leaderElection"]
+    assert leader["leaderElect"] is True
+    assert release.wait

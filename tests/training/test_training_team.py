@@ -162,6 +162,21 @@ class TestTrainingTeam:
         assert claim["spec"]["volumeName"] == volume["metadata"]["name"]
         assert volume["spec"]["capacity"] == claim["spec"]["resources"]["requests"] == {"storage": "4800Gi"}
 
+    def test_priorities_are_where_the_admission_policy_looks_for_them(
+        self, stack: cdk.Stack, delivery: KubectlDelivery
+    ) -> None:
+        team(stack, delivery, priorities=["training", "opportunistic"])
+        metadata = objects(Template.from_stack(stack))["Namespace"]["metadata"]
+        assert metadata["annotations"] == {"ultrafleet/priorities": "training,opportunistic"}
+        assert metadata["labels"]["ultrafleet/team"] == "pretraining"
+
+    @pytest.mark.parametrize(("priorities", "got"), [([], "empty"), (["training", "urgent"], "urgent")])
+    def test_fails_on_priorities_that_queues_do_not_have(
+        self, stack: cdk.Stack, delivery: KubectlDelivery, priorities: list[str], got: str
+    ) -> None:
+        with pytest.raises(FleetError, match=f"priorities is {got}, expected one or more of inference, training-urge"):
+            team(stack, delivery, priorities=priorities)
+
     @pytest.mark.parametrize("name", ["Pre Training", "p" * 41, "-a"])
     def test_fails_on_a_name_that_kubernetes_does_not_take(
         self, stack: cdk.Stack, delivery: KubectlDelivery, name: str

@@ -27,7 +27,9 @@ def accelerator_runtime(
     which pods of a part of a node name.
 
     Every DaemonSet tolerates exactly the taints of the pools that need it, startup taints among them, and selects their
-    nodes, so nothing starts on system nodes.
+    nodes, so nothing starts on system nodes. No deployment waits for these charts: Helm 4 waits for every pod of a
+    DaemonSet, so one node that isn't ready would fail the deployment of all others, and its rollback. What jobs need of
+    them, kinds and device classes, is there when Helm returns.
 
     Args:
         pools: the accelerator pools.
@@ -115,7 +117,6 @@ def _dra_driver(pools: Sequence[PoolNodes], versions: VersionTable) -> ChartRele
                 "tolerations": daemon_tolerations(pools),
             },
         },
-        wait=True,  # what is claimed by the first job must be known
     )
 
 

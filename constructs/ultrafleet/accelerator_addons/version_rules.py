@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from ultrafleet.accelerator_addons.versions import NVIDIA_DRIVER, VersionTable
 from ultrafleet.catalog import eks
@@ -10,6 +11,13 @@ from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
 Version = tuple[int, int, int]
+
+_FIRST_DRA_DRIVER: Final[Version] = (0, 4, 0)
+"""First DRA driver of kubernetes-sigs, which counts by semantic version; NVIDIA's were numbered by year until 25.12."""
+
+_DRA_DRIVERS_BY_YEAR: Final[Version] = (24, 0, 0)
+_UNCORRECTED_KUEUES: Final[tuple[tuple[Version, Version], ...]] = (((0, 18, 0), (0, 18, 6)), ((0, 19, 0), (0, 19, 2)))
+"""Versions of Kueue, from the first to before the second, without the corrections of August 2026."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +49,14 @@ class VersionRule:
     Attributes:
         id: name of the rule, for `waived`.
         protects_from: what happens otherwise.
+        remedy: what to change where it is broken.
         source: where that is known from.
-        finding: what is wrong, as "got, expected: what to change"; None where nothing is.
+        finding: what is wrong, as "got, expected"; None where nothing is.
     """
 
     id: str
     protects_from: str
+    remedy: str
     source: Source
     finding: Callable[[RuntimeFacts], str | None]
 
@@ -58,11 +68,12 @@ def _kubernetes(
         if not concerns(facts) or facts.kubernetes_version >= need:
             return None
         got = eks.spelled(facts.kubernetes_version)
-        return f"kubernetes_version is {got}, expected {eks.spelled(need)} or newer: raise it"
+        return f"kubernetes_version is {got}, expected {eks.spelled(need)} or newer"
 
     return VersionRule(
         id=f"kubernetes-{need[0]}-{need[1]}",
         protects_from=why,
+        remedy="raise it",
         source=source,
         finding=finding,
     )
@@ -72,9 +83,9 @@ def _at_least(chart: str, minimum: Version, *, why: str, source: Source) -> Vers
     def finding(facts: RuntimeFacts) -> str | None:
         if chart not in facts.installed or facts.versions.version(chart) >= minimum:
             return None
-        return f"{chart} is {facts.versions.spelling(chart)}, expected {_text(minimum)} or newer: raise it"
+        return f"{chart} is {facts.versions.spelling(chart)}, expected {_text(minimum)} or newer"
 
-    return VersionRule(id=f"{chart}-minimum", protects_from=why, source=source, finding=finding)
+    return VersionRule(id=f"{chart}-minimum", protects_from=why, remedy="raise it", source=source, finding=finding)
 
 
 def _driver(facts: RuntimeFacts) -> str | None:
@@ -83,7 +94,7 @@ def _driver(facts: RuntimeFacts) -> str | None:
         return None
     return (
         f"{NVIDIA_DRIVER} is {facts.versions.spelling(NVIDIA_DRIVER)}, expected {first} or newer, and older than "
-        f"{dropped}: choose an AMI release with the {first} driver"
+        f"{dropped}"
     )
 
 
@@ -93,7 +104,7 @@ def _device_plugin(facts: RuntimeFacts) -> str | None:
         return None
     if not (0, 19, 0) <= facts.versions.version(plugin) <= (0, 19, 2):
         return None
-    return f"{plugin} is {facts.versions.spelling(plugin)}, expected none of 0.19.0 to 0.19.2: use 0.19.3"
+    return f"{plugin} is {facts.versions.spelling(plugin)}, expected none of 0.19.0 to 0.19.2"
 
 
 def _dra_driver(facts: RuntimeFacts) -> str | None:
@@ -101,10 +112,30 @@ def _dra_driver(facts: RuntimeFacts) -> str | None:
     if driver not in facts.installed:
         return None
     version = facts.versions.version(driver)
-    # Numbered by year until 25.12, from 0.4 on since the move to kubernetes-sigs.
-    if (0, 4, 0) <= version < (25, 0, 0) or version >= (25, 8, 0):
+    if _FIRST_DRA_DRIVER <= version < _DRA_DRIVERS_BY_YEAR:
         return None
-    return f"{driver} is {facts.versions.spelling(driver)}, expected 25.8 or newer, or 0.4 or newer: raise it"
+    return (
+        f"{driver} is {facts.versions.spelling(driver)}, expected {_text(_FIRST_DRA_DRIVER)} or newer: versions by "
+        "year, until 25.12, are older"
+    )
+
+
+def _stale_claims(facts: RuntimeFacts) -> str | None:
+    driver = "dra-driver-nvidia-gpu"
+    if driver not in facts.installed or facts.versions.version(driver) != _FIRST_DRA_DRIVER:
+        return None
+    return f"{driver} is {facts.versions.spelling(driver)}, expected 0.4.1 or newer"
+
+
+def _leader_worker_sets(facts: RuntimeFacts) -> str | None:
+    return _node_replacement(facts) if "lws" in facts.installed else None
+
+
+def _node_replacement(facts: RuntimeFacts) -> str | None:
+    version = facts.versions.version("kueue")
+    if "kueue" not in facts.installed or not any(first <= version < fixed for first, fixed in _UNCORRECTED_KUEUES):
+        return None
+    return f"kueue is {facts.versions.spelling('kueue')}, expected 0.19.2 or newer, or 0.18 from 0.18.6 on"
 
 
 def _efa_types(facts: RuntimeFacts) -> str | None:
@@ -114,8 +145,7 @@ def _efa_types(facts: RuntimeFacts) -> str | None:
     if not unknown:
         return None
     return (
-        f"pool {unknown[0].pool_name} is {unknown[0].instance_type}, expected a type that the EFA device plugin knows: "
-        "its list has no Trn3"
+        f"pool {unknown[0].pool_name} is {unknown[0].instance_type}, expected a type that the EFA device plugin knows"
     )
 
 
@@ -136,6 +166,7 @@ VERSION_RULES: tuple[VersionRule, ...] = (
         id="nvidia-driver-580",
         protects_from=f"older drivers don't know the GPUs; {eks.GRDMA_OVERRIDE_DROPPED_SERIES} dropped the parameter "
         "that EFA's GPUDirect needs here",
+        remedy=f"choose an AMI release with the {eks.P6E_FIRST_DRIVER_SERIES} driver",
         source=replace(
             eks.source("eks/p6e/first-driver-series"),
             also=(eks.source("eks/p6e/first-driver-series-without-grdma-override"),),
@@ -145,6 +176,7 @@ VERSION_RULES: tuple[VersionRule, ...] = (
     VersionRule(
         id="nvidia-device-plugin-0-19",
         protects_from="the device plugin hands every EFA device to every GPU pod, past the EFA plugin",
+        remedy="use 0.19.3",
         source=Source(
             "NVIDIA/k8s-device-plugin #1692", address="https://github.com/NVIDIA/k8s-device-plugin/issues/1692"
         ),
@@ -152,12 +184,24 @@ VERSION_RULES: tuple[VersionRule, ...] = (
     ),
     VersionRule(
         id="dra-driver-nvidia-gpu-minimum",
-        protects_from="older drivers hold pods back until numNodes of them have joined, and know no replacement nodes",
+        protects_from="older drivers don't prepare devices again after a reboot, which node repair does; and a cluster "
+        "that ran 0.4 can't go back to them, which don't know its checkpoints and ComputeDomains",
+        remedy="use 0.4.1",
         source=Source(
-            "published CustomResourceDefinition of ComputeDomain, numNodes",
-            also=(Source("25.8 as the version", Confidence.MEDIUM),),
+            "kubernetes-sigs/dra-driver-nvidia-gpu, upgrade from v25.12.0 to v0.4.0; of reboots: #951",
+            address="https://github.com/kubernetes-sigs/dra-driver-nvidia-gpu/blob/main/site/content/docs/upgrade.md",
         ),
         finding=_dra_driver,
+    ),
+    VersionRule(
+        id="dra-driver-nvidia-gpu-stale-claims",
+        protects_from="a channel that stays allocated on a node after its job: the next ComputeDomain there waits",
+        remedy="use 0.4.1",
+        source=Source(
+            "kubernetes-sigs/dra-driver-nvidia-gpu #1162, fixed by #1188 in 0.4.1",
+            address="https://github.com/kubernetes-sigs/dra-driver-nvidia-gpu/releases/tag/v0.4.1",
+        ),
+        finding=_stale_claims,
     ),
     _at_least(
         "aws-efa-k8s-device-plugin",
@@ -197,8 +241,30 @@ VERSION_RULES: tuple[VersionRule, ...] = (
         ),
     ),
     VersionRule(
+        id="kueue-leader-worker-sets",
+        protects_from="pods of models that were served before an update of Kueue stay gated when they are made again",
+        remedy="use 0.19.2",
+        source=Source(
+            "kubernetes-sigs/kueue #13968, since 0.18.0 (#4932), fixed in 0.18.6 (#14603) and 0.19.2 (#14602)",
+            address="https://github.com/kubernetes-sigs/kueue/issues/13968",
+        ),
+        finding=_leader_worker_sets,
+    ),
+    VersionRule(
+        id="kueue-node-replacement",
+        protects_from="a job whose failed node is replaced by one that another job got in the same cycle: its pod is "
+        "pinned to a full node",
+        remedy="use 0.19.2",
+        source=Source(
+            "kubernetes-sigs/kueue #14572, in 0.18.6 (#14646) and 0.19.2 (#14647)",
+            address="https://github.com/kubernetes-sigs/kueue/pull/14572",
+        ),
+        finding=_node_replacement,
+    ),
+    VersionRule(
         id="efa-plugin-types",
         protects_from="nodes without EFA devices in Kubernetes: jobs never start",
+        remedy="choose another type: the plugin's list has no Trn3",
         source=Source("published values.yaml of aws-efa-k8s-device-plugin, supportedInstanceLabels"),
         finding=_efa_types,
     ),
@@ -231,9 +297,10 @@ def check_versions(facts: RuntimeFacts, waived: Mapping[str, str] | None = None)
         finding = rule.finding(facts)
         if finding is not None:
             raise FleetError(
-                f"{finding}. otherwise: {rule.protects_from} (rule {rule.id}; {rule.source})",
+                f"{finding}: {rule.remedy}. otherwise: {rule.protects_from} (rule {rule.id}; {rule.source})",
                 path=f"version rule {rule.id}",
                 got=finding,
+                remedy=rule.remedy,
             )
 
 

@@ -60,6 +60,9 @@ def train(
     lustre_path: Annotated[
         str | None, typer.Option(help="path at which the team's Lustre file system is mounted")
     ] = None,
+    termination_grace_period_seconds: Annotated[
+        int | None, typer.Option(help="seconds between SIGTERM and SIGKILL of an evicted pod; default: 30")
+    ] = None,
     env: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of an environment variable; repeatable")] = None,
     environments: Folder = _FOLDER,
 ) -> None:
@@ -98,6 +101,7 @@ def train(
         env=_variables(env or []),
         priority=priority,
         lustre_path=lustre_path,
+        termination_grace_period_seconds=termination_grace_period_seconds,
         accelerators=accelerators,
     )
     if kind == "trainjob":

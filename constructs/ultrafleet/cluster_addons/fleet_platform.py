@@ -27,7 +27,9 @@ from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.queueing.flavors import Flavor, fleet_flavors
-from ultrafleet.queueing.queues import kueue_release, queue_manifests
+from ultrafleet.queueing.kueue import PodsReady, kueue_release
+from ultrafleet.queueing.queues import queue_manifests
+from ultrafleet.queueing.team_admission import team_admission_manifests
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 
 
@@ -47,7 +49,8 @@ class FleetPlatform(Construct):
     """Accelerator runtime, queues, and the controllers of jobs and models, all derived from the pools.
 
     Installs only what some pool needs: NVIDIA's device plugin and DRA driver, the EFA device plugin, Neuron's; Kueue
-    with topologies, flavors and a queue for each kind of workload; JobSet and Kubeflow Trainer; LeaderWorkerSet, KEDA
+    with topologies, flavors and a queue for each kind of workload; JobSet and Kubeflow Trainer, with an admission
+    policy of teams' namespaces; LeaderWorkerSet, KEDA
     and the AWS Load Balancer Controller. Versions come from one table, and the rules between them are checked here. At
     synthesis, everything that the same delivery was given is checked against the pools and against each other.
 
@@ -67,6 +70,8 @@ class FleetPlatform(Construct):
         spare_nodes_per_ultraserver: nodes of each UltraServer that jobs leave free. 2 is the 16-of-18 mode. Default: 0.
         ultraserver_network_layers: network layers above UltraServers in their topology. Default: 2; 0 where nodes have
             no labels of them.
+        pods_ready: when Kueue takes the nodes back of a job whose pods aren't all ready. Default: after 30 minutes, or
+            15 when one was lost; with `inference` after 60.
         versions: versions by chart name, or of "nvidia-driver", instead of the table's. Default: the table's.
         waived_version_rules: rules between versions that don't apply, by id, each with a reason. Default: none.
 
@@ -95,6 +100,7 @@ class FleetPlatform(Construct):
         scaled_models: bool = False,
         spare_nodes_per_ultraserver: int = 0,
         ultraserver_network_layers: int | None = None,
+        pods_ready: PodsReady | None = None,
         versions: Mapping[str, str] | None = None,
         waived_version_rules: Mapping[str, str] | None = None,
     ) -> None:
@@ -108,7 +114,8 @@ class FleetPlatform(Construct):
         kubernetes = parse_kubernetes_version(kubernetes_version)
         releases = accelerator_runtime(pools, table, kubernetes_version=kubernetes)
         channels = any(pool.has_multi_node_nvlink for pool in pools)
-        releases.append(kueue_release(table, counts_channels=channels))
+        ready = pods_ready or PodsReady.of(models=inference)
+        releases.append(kueue_release(table, counts_channels=channels, pods_ready=ready))
         if training:
             releases += training_controllers(table)
         if inference:
@@ -134,6 +141,8 @@ class FleetPlatform(Construct):
             needs = identity if release.chart.name == "aws-load-balancer-controller" else []
             delivery.add_chart(self, release, after=needs)
         manifests = queue_manifests(self.flavors)
+        if training:
+            manifests += team_admission_manifests()
         if inference and scaled_models:
             manifests += keda_endpoint_rights()
         for manifest in manifests:

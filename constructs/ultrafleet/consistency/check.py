@@ -4,8 +4,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ultrafleet.catalog.source import Source
-from ultrafleet.consistency import placement_rules, queue_rules, reference_rules, training_rules
+from ultrafleet.catalog.source import Confidence, Source
+from ultrafleet.consistency import (
+    claim_rules,
+    node_rules,
+    placement_rules,
+    queue_rules,
+    reference_rules,
+    scaling_rules,
+    together_rules,
+    topology_rules,
+    training_rules,
+)
 from ultrafleet.consistency.acceptance_runs import acceptance_runs
 from ultrafleet.consistency.content import Content
 from ultrafleet.errors import FleetError
@@ -24,12 +34,14 @@ class ConsistencyRule:
     Attributes:
         id: its name.
         protects_from: what happens otherwise.
+        remedy: what to change where it is broken.
         source: where that is known from.
         check: finds what disagrees, a message each: got, expected.
     """
 
     id: str
     protects_from: str
+    remedy: str
     source: Source
     check: Callable[[Content], Iterator[str]]
 
@@ -38,6 +50,7 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
     ConsistencyRule(
         id="selectors",
         protects_from="pods that stay pending: no node has the labels that they select by",
+        remedy="select by labels that the pools put on their nodes, or add a pool that has them",
         source=Source(
             "Kubernetes documentation, assigning pods to nodes",
             address=f"{_KUBERNETES}/scheduling-eviction/assign-pod-node/",
@@ -47,6 +60,7 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
     ConsistencyRule(
         id="taints",
         protects_from="pods that stay pending: they don't tolerate the taints of the nodes that they select",
+        remedy="add the pool's taints to the pod's tolerations, or send it through a queue whose flavor has them",
         source=Source(
             "Kubernetes documentation, taints and tolerations; Kueue documentation, resource flavors",
             address=f"{_KUBERNETES}/scheduling-eviction/taint-and-toleration/",
@@ -56,6 +70,7 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
     ConsistencyRule(
         id="sizes",
         protects_from="pods that fit on no node, and jobs that the pools or UltraServers that they select can't hold",
+        remedy="ask for what a node has, and for no more nodes than the pools have",
         source=Source(
             "Kubernetes documentation, device plugins; Kueue documentation, topology aware scheduling; what nodes "
             "have: the catalog",
@@ -67,6 +82,7 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
         id="parts-of-nodes",
         protects_from="pods whose Trainium chips aren't connected, on which the Neuron runtime fails, and pods that no "
         "scheduler looks at",
+        remedy="use schedulerName my-scheduler, and a number of chips that can be connected",
         source=Source(
             "AWS Neuron documentation, scheduler extension; aws/containers-roadmap #1735",
             address="https://awsdocs-neuron.readthedocs-hosted.com/en/latest/deploy/infrastructure/scheduler.html",
@@ -76,6 +92,7 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
     ConsistencyRule(
         id="launchers",
         protects_from="as many mpiruns as nodes, at once on the same accelerators, or one before its workers are there",
+        remedy="state one launcher in mlPolicy.numNodes that depends on its workers, and the workers in the TrainJob",
         source=Source(
             "Kubeflow Trainer 2.3.0, trainingruntime.go, and its deepspeed runtime; seen on the real controller",
             address="https://github.com/kubeflow/trainer/blob/v2.3.0/pkg/runtime/core/trainingruntime.go",
@@ -85,21 +102,101 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
     ConsistencyRule(
         id="claims",
         protects_from="pods that wait for a ResourceClaimTemplate that nothing makes, and jobs that share a channel",
+        remedy="give each job a ComputeDomain of its own in its namespace, and name its template in the claim",
         source=Source(
             "Kubernetes documentation, dynamic resource allocation; NVIDIA DRA driver, ComputeDomains",
             address=f"{_KUBERNETES}/scheduling-eviction/dynamic-resource-allocation/",
         ),
-        check=placement_rules.claims,
+        check=claim_rules.claims,
+    ),
+    ConsistencyRule(
+        id="used-claims",
+        protects_from="containers without the device that their pod waits for, and pods that Kubernetes refuses",
+        remedy="name each claim in the pod's resourceClaims and in the resources.claims of the container that needs it",
+        source=Source(
+            "Kubernetes documentation, dynamic resource allocation: claims of pods and of containers",
+            address="https://kubernetes.io/docs/tasks/configure-pod-container/assign-resources/allocate-devices-dra/",
+            also=(
+                Source(
+                    "that network devices need no container: aws-dranet, which moves interfaces into the pod",
+                    Confidence.MEDIUM,
+                ),
+            ),
+        ),
+        check=claim_rules.used_claims,
+    ),
+    ConsistencyRule(
+        id="compute-domains",
+        protects_from="jobs on UltraServers whose nodes can't reach each other's memory over NVLink: NCCL fails, or "
+        "falls back to EFA",
+        remedy="add a ComputeDomain and a claim by its channel's template, or state NCCL_MNNVL_ENABLE=0",
+        source=Source(
+            "NVIDIA GPU Operator documentation, ComputeDomains; NCCL documentation, NCCL_MNNVL_ENABLE",
+            address="https://docs.nvidia.com/datacenter/cloud-native/gpu-operator/latest/dra-cds.html",
+        ),
+        check=claim_rules.compute_domains,
+    ),
+    ConsistencyRule(
+        id="whole-nodes",
+        protects_from="a second pod on a node, which waits for its channel for ever, and accelerators that no job gets",
+        remedy="ask for all accelerators of a node, and for fewer pods",
+        source=Source(
+            "kubernetes-sigs/dra-driver-nvidia-gpu, compute-domain-kubelet-plugin: a node's channel is one claim's",
+            address="https://github.com/kubernetes-sigs/dra-driver-nvidia-gpu/tree/main/cmd/compute-domain-kubelet-plugin",
+        ),
+        check=together_rules.whole_nodes,
+    ),
+    ConsistencyRule(
+        id="network",
+        protects_from="jobs of several nodes over TCP, at a small part of the bandwidth, or that libfabric ends",
+        remedy="ask for the EFA devices of a node beside its accelerators",
+        source=Source(
+            "EKS user guide, EFA devices",
+            address="https://docs.aws.amazon.com/eks/latest/userguide/device-management-efa.html",
+        ),
+        check=together_rules.network,
+    ),
+    ConsistencyRule(
+        id="counts",
+        protects_from="programs that wait for nodes that aren't there, leave pods out, or start processes without a "
+        "device",
+        remedy="pass the number of pods as nodes, and at most the accelerators of a pod as processes",
+        source=Source(
+            "PyTorch documentation, torchrun", address="https://docs.pytorch.org/docs/stable/elastic/run.html"
+        ),
+        check=together_rules.counts,
+    ),
+    ConsistencyRule(
+        id="levels",
+        protects_from="workloads that no flavor takes: Kueue reports no requested topology level",
+        remedy="place the pods by a level of their flavor's topology",
+        source=Source(
+            "kubernetes-sigs/kueue, tas_flavor_snapshot.go; what its user sees: #5039",
+            address="https://github.com/kubernetes-sigs/kueue/issues/5039",
+        ),
+        check=topology_rules.levels,
+    ),
+    ConsistencyRule(
+        id="nodes",
+        protects_from="pods that stay pending: nodes of another architecture or type, or with less CPU or memory",
+        remedy="select what the nodes are, and request less than a node has",
+        source=Source(
+            "Kubernetes documentation, well-known labels; sizes of nodes: the catalog",
+            address="https://kubernetes.io/docs/reference/labels-annotations-taints/",
+        ),
+        check=node_rules.nodes,
     ),
     ConsistencyRule(
         id="flavors",
         protects_from="workloads that a queue admits and that no node takes",
+        remedy="make the flavor from the pools, by fleet_flavors, or correct its labels, tolerations and topology",
         source=Source("Kueue documentation, resource flavors", address=f"{_KUEUE}/resource_flavor/"),
         check=queue_rules.flavors,
     ),
     ConsistencyRule(
         id="quotas",
         protects_from="jobs that are admitted beyond what the pools hold, and nodes that no queue gives out",
+        remedy="make the quotas from the pools, by fleet_flavors and queue_manifests",
         source=Source(
             "Kueue documentation, cluster queues; that each pool is counted once: ours",
             address=f"{_KUEUE}/cluster_queue/",
@@ -109,6 +206,7 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
     ConsistencyRule(
         id="ways",
         protects_from="jobs that are never admitted: their queue isn't there, or doesn't let their namespace in",
+        remedy="add a LocalQueue to the namespace, with the label that its ClusterQueue selects by, or name another",
         source=Source(
             "Kueue documentation, local queues, and cluster queues, namespace selector",
             address=f"{_KUEUE}/local_queue/",
@@ -118,6 +216,7 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
     ConsistencyRule(
         id="references",
         protects_from="pods that can't be created or can't start: an account, configuration or claim is missing",
+        remedy="add the object that is named to the namespace, or correct its name",
         source=Source(
             "Kubernetes documentation, volumes, and service accounts", address=f"{_KUBERNETES}/storage/volumes/"
         ),
@@ -126,6 +225,7 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
     ConsistencyRule(
         id="ports",
         protects_from="services without an endpoint, and pods that are restarted because a probe asks a closed port",
+        remedy="name a port of the container, or open it",
         source=Source(
             "Kubernetes documentation, services, and probes", address=f"{_KUBERNETES}/services-networking/service/"
         ),
@@ -134,15 +234,17 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
     ConsistencyRule(
         id="scaling",
         protects_from="autoscaling of nothing, and replicas that stay pending",
+        remedy="name what exists, and lower the maximum of replicas or the replicas: a group of pods is one",
         source=Source(
-            "KEDA documentation, ScaledObject specification",
+            "KEDA documentation, ScaledObject specification; LeaderWorkerSet documentation, HPA: it scales groups",
             address="https://keda.sh/docs/latest/reference/scaledobject-spec/",
         ),
-        check=reference_rules.scaling,
+        check=scaling_rules.scaling,
     ),
     ConsistencyRule(
         id="charts",
         protects_from="nodes without devices in Kubernetes, or with devices that two drivers hand out",
+        remedy="install the charts that the pools need, by accelerator_runtime, with the tolerations of their nodes",
         source=Source("EKS user guide, device management; published values.yaml of the charts"),
         check=reference_rules.charts,
     ),
@@ -160,9 +262,15 @@ def inconsistencies(
         manifests: objects that are delivered to their cluster, with the templates of acceptance runs in them.
         releases: charts that are delivered; without any, charts are not checked.
     """
+    return list(dict.fromkeys(message for _, message in _findings(pools, manifests, releases)))
+
+
+def _findings(
+    pools: Sequence[PoolNodes], manifests: Sequence[Manifest], releases: Sequence[ChartRelease]
+) -> list[tuple[ConsistencyRule, str]]:
     delivered = (*manifests, *acceptance_runs(manifests))
     content = Content(pools=pools, manifests=delivered, releases=releases)
-    return list(dict.fromkeys(message for rule in CONSISTENCY_RULES for message in rule.check(content)))
+    return [(rule, message) for rule in CONSISTENCY_RULES for message in rule.check(content)]
 
 
 def check_consistency(
@@ -173,11 +281,14 @@ def check_consistency(
     Raises:
         FleetError: every finding.
     """
-    found = inconsistencies(pools=pools, manifests=manifests, releases=releases)
+    findings = _findings(pools, manifests, releases)
+    found = list(dict.fromkeys(message for _, message in findings))
     if found:
         count = "1 inconsistency" if len(found) == 1 else f"{len(found)} inconsistencies"
+        remedy = "; ".join(f"{rule.remedy} (rule {rule.id})" for rule in dict.fromkeys(rule for rule, _ in findings))
         raise FleetError(
-            f"{count} between pools, queues and workloads: {'; '.join(found)}",
+            f"{count} between pools, queues and workloads: {'; '.join(found)}. to correct it: {remedy}",
             path="pools, queues and workloads",
             got="; ".join(found),
+            remedy=remedy,
         )

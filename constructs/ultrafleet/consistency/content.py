@@ -8,6 +8,7 @@ from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.manifest import Manifest, object_id
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
+OURS = "ultrafleet/"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 LWS_NAME_LABEL = "leaderworkerset.sigs.k8s.io/name"
 TRAINER_STEP_LABEL = "trainer.kubeflow.org/trainjob-ancestor-step"
@@ -26,6 +27,8 @@ class PodUse:
         spec: their specification.
         count: how many; None where something else decides.
         queue: the queue that admits them, if any.
+        together: pods with accelerators that work on one thing together, these among them: all of a job, those of one
+            group of a LeaderWorkerSet; 1 of pods that work alone.
     """
 
     owner: str
@@ -35,6 +38,7 @@ class PodUse:
     spec: Mapping[str, Any]
     count: int | None
     queue: str | None
+    together: int = 1
 
     def requests(self, resource: str) -> int:
         """Amount of an extended resource that one pod requests."""
@@ -47,6 +51,26 @@ class PodUse:
     def accelerators(self) -> int:
         """Accelerators that one pod asks for."""
         return self.requests("nvidia.com/gpu") + self.requests("aws.amazon.com/neuron")
+
+    @property
+    def containers(self) -> list[Mapping[str, Any]]:
+        """All of its containers, with those that run before the others."""
+        return [*self.spec.get("initContainers", []), *self.spec.get("containers", [])]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables of its containers whose values are stated."""
+        return {
+            item["name"]: str(item["value"])
+            for container in self.spec.get("containers", [])
+            for item in container.get("env", [])
+            if "value" in item
+        }
+
+    @property
+    def claim_templates(self) -> dict[str, str | None]:
+        """Templates of its claims by the names that containers use; None of a claim that exists without one."""
+        return {claim["name"]: claim.get("resourceClaimTemplateName") for claim in self.spec.get("resourceClaims", [])}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +105,24 @@ class Content:
         found: list[PodUse] = self._cache["pods"]
         return found
 
+    def pools_of(self, pod: PodUse) -> list[PoolNodes]:
+        """Pools that a pod may run on: by the labels that node groups set; others are Kubernetes' own."""
+        wanted = pod.spec.get("nodeSelector", {})
+        known = {label for pool in self.pools for label in pool.label_keys}
+        return self.pools_with({key: value for key, value in wanted.items() if key in known or key.startswith(OURS)})
+
+    def compute_domain(self, namespace: str, template: str | None) -> Manifest | None:
+        """The ComputeDomain whose channel makes a claim template."""
+        return next(
+            (
+                domain
+                for domain in self.of_kind("ComputeDomain")
+                if domain["metadata"].get("namespace") == namespace
+                and domain["spec"]["channel"]["resourceClaimTemplate"]["name"] == template
+            ),
+            None,
+        )
+
     def pools_with(self, labels: Mapping[str, str]) -> list[PoolNodes]:
         """Pools whose nodes may have all of these labels."""
         return [pool for pool in self.pools if pool.may_have(labels)]
@@ -94,7 +136,10 @@ def _pods(manifest: Manifest, content: Content) -> Iterator[PodUse]:
         case "DaemonSet":
             yield _use(manifest, spec["template"], None)
         case "Job":
-            yield _use(manifest, spec["template"], spec.get("parallelism", 1))
+            count = spec.get("parallelism", 1)
+            # Pods of other Jobs have no names that they could find each other by.
+            together = count if spec.get("completionMode") == "Indexed" else 1
+            yield replace(_use(manifest, spec["template"], count), together=together)
         case "JobSet":
             yield from _of_jobs(manifest, spec, manifest["metadata"].get("labels", {}).get(QUEUE_LABEL))
         case "TrainingRuntime" | "ClusterTrainingRuntime":
@@ -121,7 +166,22 @@ def _of_runtime(manifest: Manifest, content: Content) -> Iterator[PodUse]:
             count = policy.get("numNodes", 1) if counted else nodes or pod.count
         else:
             count = (nodes or policy.get("numNodes", 1)) if counted else pod.count
-        yield replace(pod, count=count)
+        spec = _trained(pod.spec, jobs, counted=counted)
+        yield replace(pod, count=count, spec=spec, together=(count or 1) if pod.accelerators else 1)
+
+
+def _trained(spec: Mapping[str, Any], jobs: list[Manifest], *, counted: bool) -> Mapping[str, Any]:
+    """A step's pod as a TrainJob changes it: command, arguments and variables are of the step with Trainer's label."""
+    for trainer in (job["spec"].get("trainer", {}) for job in jobs):
+        container = dict(spec["containers"][0])
+        if counted:
+            container.update({key: trainer[key] for key in ("command", "args") if key in trainer})
+            container["env"] = [*container.get("env", []), *trainer.get("env", [])]
+        if isinstance(trainer.get("numProcPerNode"), int):
+            processes = {"name": "PET_NPROC_PER_NODE", "value": str(trainer["numProcPerNode"])}
+            container["env"] = [*container.get("env", []), processes]
+        spec = {**spec, "containers": [container, *spec["containers"][1:]]}
+    return spec
 
 
 def _runs(job: Manifest, runtime: Manifest) -> bool:
@@ -130,10 +190,13 @@ def _runs(job: Manifest, runtime: Manifest) -> bool:
 
 
 def _of_jobs(manifest: Manifest, spec: Mapping[str, Any], queue: str | None) -> Iterator[PodUse]:
+    found: list[PodUse] = []
     for job in spec["replicatedJobs"]:
         inner = job["template"]["spec"]
         count = inner.get("parallelism", 1) * job.get("replicas", 1)
-        yield _use(manifest, inner["template"], count, queue=queue)
+        found.append(_use(manifest, inner["template"], count, queue=queue))
+    together = sum(pod.count or 0 for pod in found if pod.accelerators)
+    yield from (replace(pod, together=together if pod.accelerators else 1) for pod in found)
 
 
 def _of_groups(manifest: Manifest) -> Iterator[PodUse]:
@@ -143,10 +206,13 @@ def _of_groups(manifest: Manifest) -> Iterator[PodUse]:
     queue = manifest["metadata"].get("labels", {}).get(QUEUE_LABEL)
     labels = {LWS_NAME_LABEL: manifest["metadata"]["name"]}
     leader = template.get("leaderTemplate", template["workerTemplate"])
-    yield _use(manifest, leader, replicas, queue=queue, labels={**labels, _LWS_INDEX_LABEL: "0"})
+    found = [_use(manifest, leader, replicas, queue=queue, labels={**labels, _LWS_INDEX_LABEL: "0"})]
     if size > 1:
         workers = replicas * (size - 1) if replicas is not None else None
-        yield _use(manifest, template["workerTemplate"], workers, queue=queue, labels=labels)
+        found.append(_use(manifest, template["workerTemplate"], workers, queue=queue, labels=labels))
+    counts = (1, size - 1)
+    together = sum(count for pod, count in zip(found, counts, strict=False) if pod.accelerators)
+    yield from (replace(pod, together=together if pod.accelerators else 1) for pod in found)
 
 
 def _use(

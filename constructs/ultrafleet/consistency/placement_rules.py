@@ -1,29 +1,28 @@
-"""Pods and the nodes that they are for: selectors, taints, sizes, claims."""
+"""Pods and the nodes that they are for: selectors, taints, sizes."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ultrafleet.consistency.content import Content, PodUse
+from ultrafleet.consistency.content import LWS_NAME_LABEL, OURS, Content, PodUse
 from ultrafleet.jobs.neuron import SCHEDULER as NEURON_SCHEDULER
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.kubernetes.taint import ACCELERATOR_RESOURCES, Taint
 
-_OURS = "ultrafleet/"
 EFA_RESOURCE = "vpc.amazonaws.com/efa"
 NEURON_RESOURCE = ACCELERATOR_RESOURCES["neuron"]
-_REQUIRED = "kueue.x-k8s.io/podset-required-topology"
-_SLICE = "kueue.x-k8s.io/podset-slice-required-topology"
-_SLICE_SIZE = "kueue.x-k8s.io/podset-slice-size"
+REQUIRED = "kueue.x-k8s.io/podset-required-topology"
+SLICE = "kueue.x-k8s.io/podset-slice-required-topology"
+SLICE_SIZE = "kueue.x-k8s.io/podset-slice-size"
 
 
 def selectors(content: Content) -> Iterator[str]:
     """Labels that pods select by exist on some pool; pods with accelerators select nodes that have them."""
     for pod in content.pods:
         wanted = pod.spec.get("nodeSelector", {})
-        if not pod.accelerators and not any(label.startswith(_OURS) for label in wanted):
+        if not pod.accelerators and not any(label.startswith(OURS) for label in wanted):
             continue
-        if not _nodes(content, pod):
+        if not content.pools_of(pod):
             yield (
                 f"{pod.owner} selects nodes by {_text(wanted)}, expected labels that some pool has: "
                 f"{'; '.join(_text(pool.labels) for pool in content.pools) or '(no pools)'}"
@@ -33,7 +32,7 @@ def selectors(content: Content) -> Iterator[str]:
 def taints(content: Content) -> Iterator[str]:
     """Pods tolerate the taints of the nodes that they select, or their queue's flavor does it for them."""
     for pod in content.pods:
-        for pool in _nodes(content, pod) if pod.accelerators else ():
+        for pool in content.pools_of(pod) if pod.accelerators else ():
             tolerated = [*pod.spec.get("tolerations", []), *_of_flavors(content, pod, pool)]
             for taint in missing_tolerations(pool.taints, tolerated):
                 yield (
@@ -45,7 +44,7 @@ def taints(content: Content) -> Iterator[str]:
 def sizes(content: Content) -> Iterator[str]:
     """A pod's accelerators and EFA devices are on one node, and its owner's pods on all of them."""
     for pod in content.pods:
-        pools = _nodes(content, pod)
+        pools = content.pools_of(pod)
         if not pod.accelerators or not pools:
             continue
         for pool in pools:
@@ -71,13 +70,15 @@ def _fits_ultraservers(pod: PodUse, pools: list[PoolNodes]) -> Iterator[str]:
     racks = [pool for pool in pools if pool.ultraserver_type is not None]
     largest = max((pool.nodes_at_hand for pool in racks), default=0)
     most = sum(pool.ultraservers for pool in racks)
-    if pod.annotations.get(_REQUIRED) == ULTRASERVER_LABEL and (pod.count or 0) > largest:
+    # Groups of a LeaderWorkerSet are placed one by one.
+    in_one = pod.together if LWS_NAME_LABEL in pod.labels else pod.count or 0
+    if pod.annotations.get(REQUIRED) == ULTRASERVER_LABEL and in_one > largest:
         yield (
-            f"{pod.owner} has {pod.count} pods in one UltraServer, expected at most {largest}: spread it over several "
+            f"{pod.owner} has {in_one} pods in one UltraServer, expected at most {largest}: spread it over several "
             "with podset-slice-size"
         )
-    if pod.annotations.get(_SLICE) == ULTRASERVER_LABEL:
-        size = int(pod.annotations.get(_SLICE_SIZE, "0"))
+    if pod.annotations.get(SLICE) == ULTRASERVER_LABEL:
+        size = int(pod.annotations.get(SLICE_SIZE, "0"))
         if not 1 <= size <= largest or (pod.count or 0) % size or (pod.count or 0) // size > most:
             yield (
                 f"{pod.owner} has {pod.count} pods in slices of {size}, expected whole slices of at most {largest}, "
@@ -94,7 +95,7 @@ def parts_of_nodes(content: Content) -> Iterator[str]:
                 f"{pod.owner} has the scheduler {scheduler}, expected neuron-helm-chart with scheduler.enabled among "
                 "the charts"
             )
-        for pool in _nodes(content, pod) if chips else ():
+        for pool in content.pools_of(pod) if chips else ():
             if pool.instance_type.accelerator_kind != "neuron" or chips >= pool.accelerators_per_node:
                 continue
             counts = pool.instance_type.schedulable_accelerator_counts
@@ -117,34 +118,6 @@ def _has_neuron_scheduler(content: Content) -> bool:
     return values.get("scheduler", {}).get("enabled") is True
 
 
-def claims(content: Content) -> Iterator[str]:
-    """Claims of ComputeDomains: made by one in the namespace, by no other job's, on nodes that NVLink joins."""
-    users: dict[tuple[str, str], set[str]] = {}
-    for pod in content.pods:
-        for claim in pod.spec.get("resourceClaims", []):
-            template = claim.get("resourceClaimTemplateName")
-            domain = _domain(content, pod.namespace, template)
-            if domain is None and content.named("ResourceClaimTemplate", template, pod.namespace) is None:
-                yield (
-                    f"{pod.owner} claims by {template}, expected a ComputeDomain in {pod.namespace} whose channel "
-                    "makes that template"
-                )
-                continue
-            users.setdefault((pod.namespace, template), set()).add(pod.owner)
-            for pool in _nodes(content, pod):
-                if domain is not None and not pool.has_multi_node_nvlink:
-                    yield (
-                        f"{pod.owner} claims a ComputeDomain on pool {pool.pool_name}, expected an UltraServer whose "
-                        "nodes NVLink joins"
-                    )
-    for (namespace, template), owners in users.items():
-        if len(owners) > 1:
-            yield (
-                f"{', '.join(sorted(owners))} claim by {template} in {namespace}, expected a ComputeDomain for each: "
-                "jobs that share one can reach each other's memory"
-            )
-
-
 def missing_tolerations(needed: Iterable[Taint], tolerated: Iterable[Mapping[str, Any]]) -> list[Taint]:
     """Taints that keep pods off which nothing tolerates."""
     given = list(tolerated)
@@ -161,14 +134,6 @@ def _covers(tolerated: list[Mapping[str, Any]], taint: Taint) -> bool:
     )
 
 
-def _nodes(content: Content, pod: PodUse) -> list[PoolNodes]:
-    """Pools that a pod may run on: by the labels that node groups set; others are Kubernetes' own."""
-    wanted = pod.spec.get("nodeSelector", {})
-    known = {label for pool in content.pools for label in pool.label_keys}
-    ours = {label: value for label, value in wanted.items() if label in known or label.startswith(_OURS)}
-    return content.pools_with(ours)
-
-
 def _of_flavors(content: Content, pod: PodUse, pool: PoolNodes) -> list[Mapping[str, Any]]:
     if pod.queue is None:
         return []
@@ -178,18 +143,6 @@ def _of_flavors(content: Content, pod: PodUse, pool: PoolNodes) -> list[Mapping[
         if flavor["spec"].get("nodeLabels", {}).items() <= pool.labels.items()
         for toleration in flavor["spec"].get("tolerations", [])
     ]
-
-
-def _domain(content: Content, namespace: str, template: str | None) -> Mapping[str, Any] | None:
-    return next(
-        (
-            domain
-            for domain in content.of_kind("ComputeDomain")
-            if domain["metadata"].get("namespace") == namespace
-            and domain["spec"]["channel"]["resourceClaimTemplate"]["name"] == template
-        ),
-        None,
-    )
 
 
 def _text(labels: Mapping[str, str]) -> str:

@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ultrafleet.consistency.content import Content
+from ultrafleet.consistency.content import OURS, Content
 from ultrafleet.consistency.placement_rules import EFA_RESOURCE, missing_tolerations
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.queueing.flavors import CHANNEL_RESOURCE
 
-_OURS = "ultrafleet/"
 _PRIORITY_LABEL = "kueue.x-k8s.io/priority-class"
 
 
@@ -30,7 +29,7 @@ def flavors(content: Content) -> Iterator[str]:
                     f"pool {pool.pool_name}"
                 )
             for label in levels:
-                if label.startswith(_OURS) and label not in pool.label_keys:
+                if label.startswith(OURS) and label not in pool.label_keys:
                     yield (
                         f"the topology of flavor {name} has the level {label}, expected labels of pool "
                         f"{pool.pool_name}: without one of them no job is placed there"

@@ -60,23 +60,6 @@ def _ports(pod: PodUse) -> set[Any]:
     }
 
 
-def scaling(content: Content) -> Iterator[str]:
-    """Targets of autoscaling exist, and their maximum of replicas has room."""
-    for scaled in content.of_kind("ScaledObject"):
-        target, namespace = scaled["spec"]["scaleTargetRef"], scaled["metadata"].get("namespace")
-        found = content.named(target["kind"], target["name"], namespace)
-        if found is None:
-            yield f"{scaled['metadata']['name']} scales {target['kind']} {target['name']}, expected one that exists"
-            continue
-        most = scaled["spec"]["maxReplicaCount"]
-        for pod in content.pods:
-            if pod.owner.endswith(f"-{namespace}-{target['name']}") and pod.accelerators:
-                pools = content.pools_with(pod.spec.get("nodeSelector", {}))
-                room = sum(pool.nodes * (pool.accelerators_per_node // pod.accelerators) for pool in pools)
-                if most > room:
-                    yield f"{target['name']} may have {most} replicas, expected at most {room}: its pools hold no more"
-
-
 def charts(content: Content) -> Iterator[str]:
     """Every node gets what it needs, once: the charts that its accelerator and network need, past its taints."""
     if not content.releases:

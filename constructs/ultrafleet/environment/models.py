@@ -24,6 +24,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.rules.node_settings import validate_metadata_hop_limit
 from ultrafleet.rules.notification import notification_protocol
 from ultrafleet.rules.places import validate_place
+from ultrafleet.rules.priorities import check_priorities
 from ultrafleet.rules.reservation_end import validate_reservation_end
 from ultrafleet.rules.zones import region_of_zone
 
@@ -231,6 +232,7 @@ class Environment(Settings):
         workloads = sorted({pool.workload for pool in self.pools})
         subnets = {subnet.name: subnet for subnet in self.network.subnets}
         for team in self.teams:
+            check_priorities(team.priorities, path=f"priorities of team {team.name}")
             if team.workload not in workloads:
                 raise FleetError(
                     path=f"team {team.name}",

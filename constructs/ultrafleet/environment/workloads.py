@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from ultrafleet.environment.fields import Name, Settings
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.acceptance_images import AcceptanceImages
+from ultrafleet.rules.priorities import TEAM_PRIORITIES
 
 
 class ArgoCdSettings(Settings):
@@ -73,6 +74,12 @@ class KubernetesSettings(Settings):
     """Nodes of each UltraServer that jobs leave free; 2 is the 16-of-18 mode."""
     ultraserver_network_layers: int | None = Field(default=None, ge=0, le=4)
     """Network layers above UltraServers in queues' topologies. Default: 2."""
+    pods_ready_minutes: int | None = Field(default=None, ge=1, le=1440)
+    """Minutes until all pods of a job are ready, or Kueue takes its nodes back. Default: 30, with models 60."""
+    pods_recovery_minutes: int | None = Field(default=None, ge=1, le=1440)
+    """Minutes until they are again after one was lost. Default: 15, with models 60."""
+    max_requeues: int | None = Field(default=None, ge=0, le=100)
+    """Times that such a job goes back into the queue before it is set inactive. Default: 3."""
     acceptance: AcceptanceSettings | None = None
     """Tests each pool when its nodes are first there. Default: nothing is tested."""
     dashboard: bool = True
@@ -123,6 +130,8 @@ class TeamSettings(Settings):
     name: Name
     workload: str = "training"
     """Queue of the team: the workload of some pool."""
+    priorities: list[str] = list(TEAM_PRIORITIES)
+    """Kueue priority classes that its jobs may have."""
     member_role_arns: list[str] = []
     data_buckets: list[str] = []
     """Buckets that its jobs may read."""

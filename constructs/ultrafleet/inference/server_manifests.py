@@ -8,6 +8,8 @@ from ultrafleet.inference.serving import Serving
 from ultrafleet.jobs.pod import COMPUTE_DOMAIN_API, communication_environment
 from ultrafleet.kubernetes.labels import CAPACITY_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
+from ultrafleet.kubernetes.node_share import node_share
+from ultrafleet.kubernetes.pod_security import POD_SECURITY_LABEL
 from ultrafleet.queueing.flavors import EFA_RESOURCE
 from ultrafleet.queueing.queues import local_queue
 
@@ -27,7 +29,9 @@ def server_manifests(serving: Serving) -> list[Manifest]:
     """Kubernetes objects that serve the model, without the gateway in front of them."""
     name = serving.name
     objects: list[Manifest] = [
-        kubernetes_object("v1", "Namespace", name, labels={WORKLOAD_LABEL: serving.flavor.workload}),
+        kubernetes_object(
+            "v1", "Namespace", name, labels={WORKLOAD_LABEL: serving.flavor.workload, POD_SECURITY_LABEL: "baseline"}
+        ),
         kubernetes_object("v1", "ServiceAccount", SERVER_ACCOUNT, namespace=name),
         local_queue(name, serving.flavor.workload),
     ]
@@ -98,7 +102,10 @@ def _pod(serving: Serving, *, leader: bool) -> dict[str, Any]:
     counts = {node.accelerator_resource: str(serving.recipe.gpus)}
     if _spans_nodes(serving) and node.efa_interfaces:
         counts[EFA_RESOURCE] = str(node.efa_interfaces)
-    resources: dict[str, Any] = {"limits": counts, "requests": dict(counts)}
+    resources: dict[str, Any] = {
+        "limits": counts,
+        "requests": {**counts, **node_share(node, serving.recipe.gpus)},
+    }
     mounts = [{"name": "weights", "mountPath": "/models"}]
     volumes: list[dict[str, Any]] = [
         # On the instance store, like everything of the kubelet's.

@@ -8,6 +8,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.jobs.neuron import check_part_of_node, joins_nodes, neuron_environment, processes_per_node, scheduler_of
 from ultrafleet.jobs.placement import JobPlacement
 from ultrafleet.kubernetes.manifest import kubernetes_object, object_name
+from ultrafleet.kubernetes.node_share import node_share
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.queueing.flavors import EFA_RESOURCE
 
@@ -37,9 +38,14 @@ class TrainingJob:
         args: arguments.
         env: environment beside the library's.
         priority: Kueue priority class.
-        max_restarts: how often JobSet starts the job again when a pod fails.
+        max_restarts: how often JobSet starts the job again when a pod fails. Pods that were evicted, or lost their
+            node, don't count: see `failure_policy`.
+        termination_grace_period_seconds: seconds between SIGTERM and SIGKILL when a pod is evicted, for a last
+            checkpoint. Default: Kubernetes' 30.
         lustre_path: where the team's file system is mounted. Default: it isn't.
         service_account: service account of the pods.
+        resources: more resources of each pod, as requests and limits, such as {"hugepages-2Mi": "5120Mi"}; or "cpu" and
+            "memory" instead of half of what falls to the pod's accelerators. Default: none.
         accelerators: accelerators that a job on one node has of it. Default: all, which every job on several nodes has.
     """
 
@@ -52,8 +58,10 @@ class TrainingJob:
     env: Mapping[str, str] = field(default_factory=dict)
     priority: str = "training"
     max_restarts: int = 3
+    termination_grace_period_seconds: int | None = None
     lustre_path: str | None = None
     service_account: str = SERVICE_ACCOUNT
+    resources: Mapping[str, str] = field(default_factory=dict)
     accelerators: int | None = None
 
     def __post_init__(self) -> None:
@@ -69,6 +77,13 @@ class TrainingJob:
             raise FleetError(
                 path="max_restarts",
                 got=self.max_restarts,
+                expected="0 or more",
+                remedy="pass another",
+            )
+        if self.termination_grace_period_seconds is not None and self.termination_grace_period_seconds < 0:
+            raise FleetError(
+                path="termination_grace_period_seconds",
+                got=self.termination_grace_period_seconds,
                 expected="0 or more",
                 remedy="pass another",
             )
@@ -168,7 +183,10 @@ def pod_spec(job: TrainingJob, *, container: str, env: Mapping[str, str] | None 
     counts = {node.accelerator_resource: str(job.accelerators_per_node)}
     if node.efa_interfaces and job.has_whole_nodes:
         counts[EFA_RESOURCE] = str(node.efa_interfaces)
-    resources: dict[str, Any] = {"limits": counts, "requests": dict(counts)}
+    resources: dict[str, Any] = {
+        "limits": {**job.resources, **counts},
+        "requests": {**node_share(node, job.accelerators_per_node), **job.resources, **counts},
+    }
     environment = {**communication_environment(node, whole=job.has_whole_nodes), **(env or {}), **job.env}
     volumes: list[dict[str, Any]] = [{"name": "shared-memory", "emptyDir": {"medium": "Memory"}}]
     mounts = [{"name": "shared-memory", "mountPath": _SHARED_MEMORY_PATH}]
@@ -176,9 +194,11 @@ def pod_spec(job: TrainingJob, *, container: str, env: Mapping[str, str] | None 
         volumes.append({"name": "lustre", "persistentVolumeClaim": {"claimName": LUSTRE_CLAIM}})
         mounts.append({"name": "lustre", "mountPath": job.lustre_path})
     scheduler = scheduler_of(node, job.accelerators_per_node)
+    grace = job.termination_grace_period_seconds
     spec: dict[str, Any] = {
         "restartPolicy": "Never",
         **({"schedulerName": scheduler} if scheduler else {}),
+        **({} if grace is None else {"terminationGracePeriodSeconds": grace}),
         "serviceAccountName": job.service_account,
         "nodeSelector": job.placement.node_selector,
         # Kueue adds them, too; here they make a job that doesn't go through a queue land as well.
@@ -191,8 +211,9 @@ def pod_spec(job: TrainingJob, *, container: str, env: Mapping[str, str] | None 
                 **({"args": list(job.args)} if job.args else {}),
                 "env": [_variable(name, value) for name, value in environment.items()],
                 "resources": resources,
-                # EFA registers memory, which it locks (aws-samples, EFA on EKS, high).
-                "securityContext": {"capabilities": {"add": ["IPC_LOCK"]}},
+                # EFA registers memory, which it locks. AWS's samples disagree on whether that needs the capability
+                # (awslabs/awsome-distributed-ai: nvrx has it, nccl-tests on GB200 doesn't, high).
+                **({"securityContext": {"capabilities": {"add": ["IPC_LOCK"]}}} if EFA_RESOURCE in counts else {}),
                 "volumeMounts": mounts,
             }
         ],

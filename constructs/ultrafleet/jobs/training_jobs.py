@@ -54,7 +54,7 @@ def jobset(job: TrainingJob) -> list[Manifest]:
     job = _placed(job, _WORKER)
     spec = {
         "network": {"enableDNSHostnames": True},
-        "failurePolicy": {"maxRestarts": job.max_restarts},
+        "failurePolicy": failure_policy(job),
         "replicatedJobs": [
             {
                 "name": _WORKER,
@@ -91,7 +91,7 @@ def train_job(job: TrainingJob) -> list[Manifest]:
             "mlPolicy": {"numNodes": job.placement.nodes, "torch": {}},
             "template": {
                 "spec": {
-                    "failurePolicy": {"maxRestarts": job.max_restarts},
+                    "failurePolicy": failure_policy(job),
                     "replicatedJobs": [
                         {
                             "name": _TRAINER_STEP,
@@ -100,6 +100,7 @@ def train_job(job: TrainingJob) -> list[Manifest]:
                                 # As in a JobSet: one pod that fails starts the whole job again, and no pod alone.
                                 "spec": {
                                     "backoffLimit": 0,
+                                    "podFailurePolicy": pod_failure_policy(),
                                     "template": {
                                         "metadata": {"annotations": job.placement.annotations},
                                         "spec": pod,
@@ -134,6 +135,32 @@ def train_job(job: TrainingJob) -> list[Manifest]:
     ]
 
 
+def pod_failure_policy() -> dict[str, Any]:
+    """The Job's mark of a disruption: it fails with the reason `PodFailurePolicy`, not `BackoffLimitExceeded`.
+
+    Kubernetes sets the condition `DisruptionTarget` on pods that the eviction API, a taint, preemption or the kubelet
+    ends, or whose node is gone (Kubernetes documentation, disruptions, high).
+    """
+    return {"rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]}
+
+
+def failure_policy(job: TrainingJob) -> dict[str, Any]:
+    """JobSet's answer to a failed Job: all pods start again, `max_restarts` times; after a disruption without counting.
+
+    Source: JobSet documentation, failure policy, example of host maintenance (high).
+    """
+    return {
+        "maxRestarts": job.max_restarts,
+        "rules": [
+            {
+                "name": "disruption",
+                "action": "RestartJobSetAndIgnoreMaxRestarts",
+                "onJobFailureReasons": ["PodFailurePolicy"],
+            }
+        ],
+    }
+
+
 def _placed(job: TrainingJob, step: str) -> TrainingJob:
     """The job with the start that its nodes need: on UltraServers of Trainium its pods find their order first."""
     if not job.finds_its_order:
@@ -160,5 +187,6 @@ def _job_spec(job: TrainingJob, pod: dict[str, Any]) -> dict[str, Any]:
         "completions": job.placement.nodes,
         "parallelism": job.placement.nodes,
         "backoffLimit": 0,
+        "podFailurePolicy": pod_failure_policy(),
         "template": {"metadata": {"annotations": job.placement.annotations}, "spec": pod},
     }

@@ -8,6 +8,8 @@ CAPACITY_LABEL = "ultrafleet/capacity"
 """Says what the node is part of: the type of its UltraServer, or its own. Queues count capacity by it."""
 ULTRASERVER_LABEL = "ultrafleet/ultraserver"
 """Names the UltraServer on plain EKS, where no label of AWS does: the node group of its block."""
+TEAM_LABEL = "ultrafleet/team"
+"""On a team's namespace: its name. The admission policy looks at the namespaces that have it."""
 NODE_GROUP_LABEL = "eks.amazonaws.com/nodegroup"
 """EKS's own, on every node of a managed node group: its name (EKS user guide, managed node groups, high)."""
 

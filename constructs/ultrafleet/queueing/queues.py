@@ -3,23 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
-
-from ultrafleet.accelerator_addons.versions import VersionTable
-from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.labels import WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
-from ultrafleet.queueing.flavors import CHANNEL_RESOURCE, Flavor
+from ultrafleet.queueing.flavors import Flavor
 from ultrafleet.queueing.topology import KUEUE_API, topology
-
-PRIORITIES = {"inference": 10_000, "training-urgent": 2_000, "training": 1_000, "opportunistic": 0}
-"""Priority classes of workloads. The numbers are ours: what serves people goes before what can be resumed."""
-
-_COMPUTE_DOMAIN_CHANNEL_CLASS = "compute-domain-default-channel.nvidia.com"
-"""Device class of the claims that a ComputeDomain makes for its pods (NVIDIA DRA driver, chart templates, high)."""
-
-_NOT_COUNTED = ("cpu", "memory", "ephemeral-storage", "hugepages-")
-"""Queues are about accelerators; whether the rest fits a node is looked at when pods are placed."""
+from ultrafleet.rules.priorities import PRIORITIES
 
 
 def queue_manifests(flavors: Sequence[Flavor]) -> list[Manifest]:
@@ -78,59 +66,3 @@ def priority_classes() -> list[dict[str, Any]]:
         )
         for name, value in PRIORITIES.items()
     ]
-
-
-def kueue_release(versions: VersionTable, *, counts_channels: bool) -> ChartRelease:
-    """Kueue with a configuration for fleets.
-
-    Args:
-        versions: version of the chart.
-        counts_channels: whether jobs will have ComputeDomains.
-    """
-    return ChartRelease(
-        chart=versions.charts["kueue"],
-        release="kueue",
-        namespace="kueue-system",
-        values={"managerConfig": {"controllerManagerConfigYaml": kueue_configuration(counts_channels=counts_channels)}},
-        wait=True,  # its webhooks look at every job from now on
-    )
-
-
-def kueue_configuration(*, counts_channels: bool) -> str:
-    """Kueue's own configuration: the chart's (values.yaml, high), and what it counts."""
-    resources: dict[str, Any] = {"excludeResourcePrefixes": list(_NOT_COUNTED)}
-    if counts_channels:
-        resources["deviceClassMappings"] = [
-            {"name": CHANNEL_RESOURCE, "deviceClassNames": [_COMPUTE_DOMAIN_CHANNEL_CLASS]}
-        ]
-    configuration = {
-        "apiVersion": "config.kueue.x-k8s.io/v1beta2",
-        "kind": "Configuration",
-        "health": {"healthProbeBindAddress": ":8081"},
-        "metrics": {"bindAddress": ":8443"},
-        "webhook": {"port": 9443},
-        "leaderElection": {"leaderElect": True, "resourceName": "c1f6bfd2.kueue.x-k8s.io"},
-        "controller": {
-            "groupKindConcurrency": {
-                "Job.batch": 5,
-                "Pod": 5,
-                "Workload.kueue.x-k8s.io": 10,
-                "LocalQueue.kueue.x-k8s.io": 5,
-                "ClusterQueue.kueue.x-k8s.io": 5,
-                "ResourceFlavor.kueue.x-k8s.io": 1,
-            }
-        },
-        "clientConnection": {"qps": 300, "burst": 500},
-        "integrations": {
-            "frameworks": [
-                "batch/job",
-                "jobset.x-k8s.io/jobset",
-                "trainer.kubeflow.org/trainjob",
-                "leaderworkerset.x-k8s.io/leaderworkerset",
-                # LeaderWorkerSet's own integration builds on this one (kueue, tasks/run/leaderworkerset, medium).
-                "pod",
-            ]
-        },
-        "resources": resources,
-    }
-    return yaml.safe_dump(configuration, sort_keys=False)

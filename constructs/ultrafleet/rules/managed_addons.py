@@ -44,7 +44,12 @@ ADDONS: Mapping[str, AddonFacts] = {
         before_nodes=True,
         service_account="aws-node",
         managed_policies=("AmazonEKS_CNI_Policy",),
-        configuration={"env": {"ENABLE_PREFIX_DELEGATION": "true", "WARM_PREFIX_TARGET": "1"}},
+        # Without enableNetworkPolicy, network policies are accepted and do nothing; its value is a text (EKS user
+        # guide, restrict pod network traffic, high).
+        configuration={
+            "enableNetworkPolicy": "true",
+            "env": {"ENABLE_PREFIX_DELEGATION": "true", "WARM_PREFIX_TARGET": "1"},
+        },
     ),
     AddonName.KUBE_PROXY: AddonFacts(before_nodes=True),
     # hostNetwork, so it runs before there is pod networking; tolerates all taints from 1.2.0 on

@@ -1,13 +1,15 @@
 """A team's namespace and what is in it, as Kubernetes objects."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ultrafleet.jobs.pod import LUSTRE_CLAIM, SERVICE_ACCOUNT
-from ultrafleet.kubernetes.labels import WORKLOAD_LABEL
+from ultrafleet.kubernetes.labels import TEAM_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object, object_name
 from ultrafleet.queueing.queues import local_queue
-
-TEAM_LABEL = "ultrafleet/team"
+from ultrafleet.queueing.team_admission import PRIORITIES_ANNOTATION
+from ultrafleet.rules.priorities import TEAM_PRIORITIES, check_priorities
+from ultrafleet.training.team_network import team_network_policies
 
 _TEAM_NAME_LENGTH = 40
 _READ = ["get", "list", "watch"]
@@ -33,19 +35,28 @@ def team_group(team_name: str) -> str:
     return f"ultrafleet:team:{team_name}"
 
 
-def team_manifests(team_name: str, workload: str) -> list[Manifest]:
-    """Namespace, service account, queue and rights of a team.
+def team_manifests(team_name: str, workload: str, *, priorities: Sequence[str] = TEAM_PRIORITIES) -> list[Manifest]:
+    """Namespace, service account, queue, rights and network policies of a team.
 
     Args:
         team_name: name of the team and of its namespace.
         workload: which queue it uses.
+        priorities: priority classes that its jobs may have. Default: all but that of served models.
 
     Raises:
-        FleetError: a name that Kubernetes doesn't take.
+        FleetError: a name that Kubernetes doesn't take, or a priority that isn't one.
     """
     object_name("team name", team_name, most=_TEAM_NAME_LENGTH)
+    check_priorities(priorities)
     return [
-        kubernetes_object("v1", "Namespace", team_name, labels={WORKLOAD_LABEL: workload, TEAM_LABEL: team_name}),
+        kubernetes_object(
+            "v1",
+            "Namespace",
+            team_name,
+            labels={WORKLOAD_LABEL: workload, TEAM_LABEL: team_name},
+            annotations={PRIORITIES_ANNOTATION: ",".join(priorities)},
+        ),
+        *team_network_policies(team_name),
         kubernetes_object("v1", "ServiceAccount", SERVICE_ACCOUNT, namespace=team_name),
         local_queue(team_name, workload),
         kubernetes_object(

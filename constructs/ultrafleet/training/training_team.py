@@ -12,6 +12,7 @@ from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.delivery.delivery import Delivery
 from ultrafleet.delivery.pod_identity import pod_identity
 from ultrafleet.jobs.pod import SERVICE_ACCOUNT
+from ultrafleet.rules.priorities import TEAM_PRIORITIES
 from ultrafleet.training.lustre import LustreFileSystem
 from ultrafleet.training.team_manifests import lustre_volume, team_group, team_manifests
 
@@ -19,7 +20,8 @@ from ultrafleet.training.team_manifests import lustre_volume, team_group, team_m
 class TrainingTeam(Construct):
     """Namespace, queue, service account with its role, bucket for checkpoints, rights of the members.
 
-    With a file system, its volume, too. Jobs are the team's own affair: `ultrafleet job` writes them.
+    With a file system, its volume, too. Jobs are the team's own affair: `ultrafleet job` writes them. What they may ask
+    for is checked by the admission policy of `FleetPlatform`, and whom their pods may reach by network policies.
 
     Args:
         scope: parent.
@@ -29,6 +31,7 @@ class TrainingTeam(Construct):
             name is plain, since roles are limited to it.
         team_name: name of the team and its namespace, up to 40 characters.
         workload: which queue it uses, one of the pools' workloads. Default: "training".
+        priorities: Kueue priority classes that its jobs may have. Default: all but that of served models.
         member_role_arns: IAM roles of its people, who may run jobs in the namespace and nothing else. Plain values.
             Default: none.
         data_buckets: buckets that its jobs may read. Default: none.
@@ -37,7 +40,7 @@ class TrainingTeam(Construct):
         removal_policy: of the new bucket. Default: it outlives the stack, but not a creation that failed.
 
     Raises:
-        FleetError: a name that Kubernetes doesn't take.
+        FleetError: a name that Kubernetes doesn't take, or a priority that isn't one.
     """
 
     namespace: str
@@ -56,6 +59,7 @@ class TrainingTeam(Construct):
         cluster: ClusterReference,
         team_name: str,
         workload: str = "training",
+        priorities: Sequence[str] = TEAM_PRIORITIES,
         member_role_arns: Sequence[str] = (),
         data_buckets: Sequence[s3.IBucket] = (),
         file_system: LustreFileSystem | None = None,
@@ -63,7 +67,7 @@ class TrainingTeam(Construct):
         removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
-        manifests = team_manifests(team_name, workload)
+        manifests = team_manifests(team_name, workload, priorities=priorities)
         self.namespace = team_name
         self.checkpoint_bucket = checkpoint_bucket or private_bucket(self, "Checkpoints", removal_policy)
         self.role, _ = pod_identity(

@@ -1,0 +1,98 @@
+"""Claims of devices: made, used, each job's own, and there where nodes share memory over NVLink."""
+
+from collections.abc import Iterator, Sequence
+
+from ultrafleet.consistency.content import Content, PodUse
+from ultrafleet.kubernetes.pool_nodes import PoolNodes
+
+_NETWORK_CLASSES = ".networking.k8s.aws"
+"""End of the names of the device classes of AWS' network driver (aws-dranet, values.yaml, high)."""
+
+
+def claims(content: Content) -> Iterator[str]:
+    """Claims of ComputeDomains: made by one in the namespace, by no other job's, on nodes that NVLink joins."""
+    users: dict[tuple[str, str], set[str]] = {}
+    for pod in content.pods:
+        for template in pod.claim_templates.values():
+            if template is None:
+                continue
+            domain = content.compute_domain(pod.namespace, template)
+            if domain is None and content.named("ResourceClaimTemplate", template, pod.namespace) is None:
+                yield (
+                    f"{pod.owner} claims by {template}, expected a ComputeDomain in {pod.namespace} whose channel "
+                    "makes that template"
+                )
+                continue
+            if domain is None:
+                continue
+            users.setdefault((pod.namespace, template), set()).add(pod.owner)
+            for pool in content.pools_of(pod):
+                if not pool.has_multi_node_nvlink:
+                    yield (
+                        f"{pod.owner} claims a ComputeDomain on pool {pool.pool_name}, expected an UltraServer whose "
+                        "nodes NVLink joins"
+                    )
+    for (namespace, template), owners in users.items():
+        if len(owners) > 1:
+            yield (
+                f"{', '.join(sorted(owners))} claim by {template} in {namespace}, expected a ComputeDomain for each: "
+                "jobs that share one can reach each other's memory"
+            )
+
+
+def used_claims(content: Content) -> Iterator[str]:
+    """Claims of a pod are used by a container of it, and claims that a container uses are the pod's.
+
+    Claims of network devices need no container: the driver moves the interface into the pod.
+    """
+    for pod in content.pods:
+        used = {claim["name"] for part in pod.containers for claim in part.get("resources", {}).get("claims", [])}
+        for name, template in pod.claim_templates.items():
+            if name not in used and not is_network_claim(content, pod, template):
+                yield (
+                    f"the claim {name} of {pod.owner} is used by no container, expected {name} in the "
+                    "resources.claims of one"
+                )
+        for name in sorted(used - set(pod.claim_templates)):
+            yield (
+                f"a container of {pod.owner} uses the claim {name}, expected one of its pod's resourceClaims: "
+                f"{', '.join(sorted(pod.claim_templates)) or '(none)'}"
+            )
+
+
+def compute_domains(content: Content) -> Iterator[str]:
+    """Pods that work together on nodes that NVLink joins claim a ComputeDomain, or say that they do without NVLink."""
+    for pod in content.pods:
+        pools = content.pools_of(pod)
+        if pod.together <= 1 or not pools or not all(pool.has_multi_node_nvlink for pool in pools):
+            continue
+        if pod.environment.get("NCCL_MNNVL_ENABLE") == "0" or claims_channel(content, pod):
+            continue
+        yield (
+            f"{pod.owner} has {pod.together} pods that work together on {_names(pools)} and claims no ComputeDomain, "
+            f"expected one in {pod.namespace}: without its channel NVLink joins no two nodes"
+        )
+
+
+def claims_channel(content: Content, pod: PodUse) -> bool:
+    """True if a pod claims a ComputeDomain's channel, or by a template that nothing here makes."""
+    return any(
+        template is None
+        or content.compute_domain(pod.namespace, template) is not None
+        or content.named("ResourceClaimTemplate", template, pod.namespace) is None
+        for template in pod.claim_templates.values()
+    )
+
+
+def is_network_claim(content: Content, pod: PodUse, template: str | None) -> bool:
+    """True if a claim is of AWS' network driver: of EFA devices, or of RoCE's."""
+    found = content.named("ResourceClaimTemplate", template, pod.namespace) if template else None
+    requests = found["spec"]["spec"]["devices"].get("requests", []) if found else []
+    return any(
+        str(request.get("exactly", request).get("deviceClassName", "")).endswith(_NETWORK_CLASSES)
+        for request in requests
+    )
+
+
+def _names(pools: Sequence[PoolNodes]) -> str:
+    return ", ".join(pool.pool_name for pool in pools)

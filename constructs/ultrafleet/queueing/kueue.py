@@ -1,0 +1,176 @@
+"""Kueue itself: its chart, how many of it run, and its configuration."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from ultrafleet.accelerator_addons.versions import VersionTable
+from ultrafleet.errors import FleetError
+from ultrafleet.kubernetes.chart import ChartRelease
+from ultrafleet.kubernetes.labels import WORKLOAD_LABEL
+from ultrafleet.queueing.flavors import CHANNEL_RESOURCE
+
+_COMPUTE_DOMAIN_CHANNEL_CLASS = "compute-domain-default-channel.nvidia.com"
+"""Device class of the claims that a ComputeDomain makes for its pods (NVIDIA DRA driver, chart templates, high)."""
+
+_NOT_COUNTED = ("cpu", "memory", "ephemeral-storage", "hugepages-")
+"""Queues are about accelerators; whether the rest fits a node is looked at when pods are placed."""
+
+_REPLICAS = 2
+_PODS = {"app.kubernetes.io/name": "kueue", "control-plane": "controller-manager"}
+"""Labels of Kueue's pods (chart 0.19.2, templates/manager, high)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodsReady:
+    """Times after which Kueue takes nodes back from a job whose pods aren't all ready.
+
+    One pod that doesn't start would keep all nodes of its job. Kueue measures from admission, so pulling images, claims
+    and, with a readiness probe, loading a model count. It states no times per job or queue (kubernetes-sigs/kueue,
+    apis/config/v1beta2 of 0.19.2, `WaitForPodsReady`, high). The numbers are ours but for `start_minutes`, which is
+    Kueue's own default.
+
+    Attributes:
+        start_minutes: minutes until all pods of an admitted job are ready for the first time. Default: 30, in which
+            20 GB of image arrive at 90 Mbit/s, and slow claims of NVLink channels are granted.
+        recovery_minutes: minutes until they are again after one was lost: its image is on most nodes, but a replaced
+            node has to boot and pull it. Default: 15.
+        max_requeues: times that a job is put back into the queue for it, a minute, two, four, ... later; then it is set
+            inactive until an administrator activates its Workload. Default: 3, so that a job that can't start is tried
+            on other nodes and ends.
+    """
+
+    start_minutes: int = 30
+    recovery_minutes: int = 15
+    max_requeues: int = 3
+
+    def __post_init__(self) -> None:
+        for name, least in (("start_minutes", 1), ("recovery_minutes", 1), ("max_requeues", 0)):
+            if getattr(self, name) < least:
+                raise FleetError(path=name, got=getattr(self, name), expected=f"{least} or more", remedy="pass another")
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        start_minutes: int | None = None,
+        recovery_minutes: int | None = None,
+        max_requeues: int | None = None,
+        models: bool = False,
+    ) -> "PodsReady":
+        """Times of a cluster.
+
+        Args:
+            start_minutes: instead of the default.
+            recovery_minutes: instead of the default.
+            max_requeues: instead of the default.
+            models: whether served models are in the queues, too. A replica may take 30 minutes to load its weights
+                (`startupProbe`), also when it is started again: the defaults are 60 minutes then.
+        """
+        least = cls(start_minutes=60, recovery_minutes=60) if models else cls()
+        return cls(
+            start_minutes=least.start_minutes if start_minutes is None else start_minutes,
+            recovery_minutes=least.recovery_minutes if recovery_minutes is None else recovery_minutes,
+            max_requeues=least.max_requeues if max_requeues is None else max_requeues,
+        )
+
+    def configuration(self) -> dict[str, Any]:
+        """Kueue's `waitForPodsReady`."""
+        return {
+            "timeout": f"{self.start_minutes}m",
+            "recoveryTimeout": f"{self.recovery_minutes}m",
+            "blockAdmission": False,
+            "requeuingStrategy": {
+                "timestamp": "Eviction",
+                "backoffLimitCount": self.max_requeues,
+                "backoffBaseSeconds": 60,
+            },
+        }
+
+
+def kueue_release(
+    versions: VersionTable, *, counts_channels: bool, pods_ready: PodsReady | None = None
+) -> ChartRelease:
+    """Kueue with a configuration for fleets.
+
+    Two replicas, one of which leads; both answer its webhooks, and an eviction leaves one of them.
+
+    Args:
+        versions: version of the chart.
+        counts_channels: whether jobs will have ComputeDomains.
+        pods_ready: when nodes are taken back. Default: `PodsReady()`.
+    """
+    configuration = kueue_configuration(counts_channels=counts_channels, pods_ready=pods_ready)
+    return ChartRelease(
+        chart=versions.charts["kueue"],
+        release="kueue",
+        namespace="kueue-system",
+        values={
+            "controllerManager": {
+                "replicas": _REPLICAS,
+                "podDisruptionBudget": {"enabled": True, "minAvailable": 1},
+                "topologySpreadConstraints": [
+                    {
+                        "maxSkew": 1,
+                        "topologyKey": "topology.kubernetes.io/zone",
+                        "whenUnsatisfiable": "ScheduleAnyway",
+                        "labelSelector": {"matchLabels": _PODS},
+                    }
+                ],
+            },
+            "managerConfig": {"controllerManagerConfigYaml": configuration},
+        },
+        wait=True,  # its webhooks look at every job from now on
+    )
+
+
+def kueue_configuration(*, counts_channels: bool, pods_ready: PodsReady | None = None) -> str:
+    """Kueue's own configuration: the chart's (values.yaml, high), and what it counts, where, and how long it waits.
+
+    `managedJobsNamespaceSelector` becomes the selector of its webhooks for pods and jobs, too (chart 0.19.2,
+    templates/webhook, high): nothing is asked of Kueue outside namespaces with `ultrafleet/workload`, which every
+    queue's own selector wants.
+
+    Args:
+        counts_channels: whether jobs will have ComputeDomains.
+        pods_ready: when nodes are taken back. Default: `PodsReady()`.
+    """
+    resources: dict[str, Any] = {"excludeResourcePrefixes": list(_NOT_COUNTED)}
+    if counts_channels:
+        resources["deviceClassMappings"] = [
+            {"name": CHANNEL_RESOURCE, "deviceClassNames": [_COMPUTE_DOMAIN_CHANNEL_CLASS]}
+        ]
+    configuration = {
+        "apiVersion": "config.kueue.x-k8s.io/v1beta2",
+        "kind": "Configuration",
+        "health": {"healthProbeBindAddress": ":8081"},
+        "metrics": {"bindAddress": ":8443"},
+        "webhook": {"port": 9443},
+        "leaderElection": {"leaderElect": True, "resourceName": "c1f6bfd2.kueue.x-k8s.io"},
+        "controller": {
+            "groupKindConcurrency": {
+                "Job.batch": 5,
+                "Pod": 5,
+                "Workload.kueue.x-k8s.io": 10,
+                "LocalQueue.kueue.x-k8s.io": 5,
+                "ClusterQueue.kueue.x-k8s.io": 5,
+                "ResourceFlavor.kueue.x-k8s.io": 1,
+            }
+        },
+        "clientConnection": {"qps": 300, "burst": 500},
+        "waitForPodsReady": (pods_ready or PodsReady()).configuration(),
+        "managedJobsNamespaceSelector": {"matchExpressions": [{"key": WORKLOAD_LABEL, "operator": "Exists"}]},
+        "integrations": {
+            "frameworks": [
+                "batch/job",
+                "jobset.x-k8s.io/jobset",
+                "trainer.kubeflow.org/trainjob",
+                "leaderworkerset.x-k8s.io/leaderworkerset",
+                # LeaderWorkerSet's own integration builds on this one (kueue, tasks/run/leaderworkerset, medium).
+                "pod",
+            ]
+        },
+        "resources": resources,
+    }
+    return yaml.safe_dump(configuration, sort_keys=False)
