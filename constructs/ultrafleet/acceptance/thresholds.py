@@ -59,7 +59,7 @@ _LARGEST = 1 << 30
 _TOLERANCE = 1.02
 """Figures have three digits; a limit is exceeded from 2 % on (our choice)."""
 _NVLINK_GBS = 900.0
-"""What the fastest NVLink of all types carries from an accelerator in one direction, GB/s: the fifth generation's
+"""Bandwidth of an accelerator over the fastest NVLink of all types, in one direction, GB/s: the fifth generation's
 130 TB/s of 72 GPUs are 1.8 TB/s for each in both (https://www.nvidia.com/en-us/data-center/gb200-nvl72/)."""
 
 
