@@ -36,7 +36,8 @@ def synth(today: date) -> list[str]:
     from ultrafleet.environment import Environment, load_environments  # noqa: PLC0415
     from ultrafleet.environment.digest import write_digest  # noqa: PLC0415
 
-    app = cdk.App(analytics_reporting=False, builtin_cloud_formation_validation=False)
+    # A trace of jsii's kernel says nothing to a reader, and its temporary folders make two equal syntheses differ.
+    app = cdk.App(analytics_reporting=False, builtin_cloud_formation_validation=False, stack_traces=False)
     only = app.node.try_get_context("environment")
     # Relative, so that an error names the file as its reader does.
     folder = Path(os.path.relpath(ENVIRONMENTS))
