@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ultrafleet.acceptance import image, neuron_run
+from ultrafleet.acceptance import image, neuron_run, run
 from ultrafleet.acceptance.mpi import Cluster
 from ultrafleet.acceptance.neuron_run import NeuronLauncher, NeuronPlan, place_of
 
@@ -211,3 +211,21 @@ def test_the_command_says_what_it_needs(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit):
         neuron_run.main(["--run", "x"])
     assert "--logical-core-size" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 1)])
+def test_an_earlier_result_changes_nothing_about_how_the_command_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, passed: bool, code: int
+) -> None:
+    def there(*arguments: object, **options: object) -> None:
+        del arguments, options
+        raise FileExistsError("ConfigMap result-trn2-1 of an earlier run is there: delete it")
+
+    found = {"run": "trn2-1", "nodes": {"a": {"passed": passed}}, "rack": {"passed": True}}
+    monkeypatch.setattr(neuron_run.NeuronLauncher, "result", lambda _: found)
+    monkeypatch.setattr(run, "write_result", there)
+    given = ["--run", "trn2-1", "--nodes", "a", "--instance-type", "trn2.48xlarge", "--gpus", "64", "--paths", "efa"]
+    assert neuron_run.main([*given, "--floor=efa=50", "--logical-core-size", "2"]) == code
+    said = capsys.readouterr()
+    assert "delete it; this run's result is the line above" in said.err
+    assert '"run": "trn2-1"' in said.out

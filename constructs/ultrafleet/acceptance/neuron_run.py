@@ -6,17 +6,14 @@ gets it from a file. How it is called is AWS's own test of EKS (aws/aws-k8s-test
 test/cases/neuron/manifests/multi-node-test-neuron.yaml, high).
 """
 
-import argparse
-import json
 import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from ultrafleet.acceptance.launcher import Launcher
-from ultrafleet.acceptance.mpi import Cluster, Outcome
+from ultrafleet.acceptance.mpi import Outcome
 from ultrafleet.acceptance.nccom_log import judge_nccom, nccom_threshold
 from ultrafleet.acceptance.neuron_ultraserver import (
     FILES,
@@ -28,7 +25,7 @@ from ultrafleet.acceptance.neuron_ultraserver import (
     variables,
 )
 from ultrafleet.acceptance.plan import Part, Plan
-from ultrafleet.acceptance.report import write_result
+from ultrafleet.acceptance.run import finished, plan_fields, run_parser, say
 
 NCCOM: Final = "/opt/aws/neuron/bin/nccom-test"
 """nccom-test of the package aws-neuronx-tools; the folder is on the image's PATH, where it finds neuron-bench."""
@@ -201,36 +198,12 @@ def _stated(environment: Mapping[str, str]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m ultrafleet.acceptance.neuron_run ...`; 0 all passed, 1 something failed, 2 nothing was tested."""
-    parser = argparse.ArgumentParser(prog="ultrafleet.acceptance.neuron_run", description="test the nodes of a run")
-    parser.add_argument("--run", required=True)
-    parser.add_argument("--nodes", default="", help="names of the nodes, with commas")
-    parser.add_argument("--instance-type", required=True)
-    parser.add_argument("--gpus", type=int, required=True, help="logical NeuronCores of a node")
-    parser.add_argument("--paths", required=True, help="neuronlink, efa, or both, with a comma")
-    parser.add_argument("--floor", action="append", default=[], help="PATH=GB/s")
+    parser = run_parser("neuron_run", accelerators="logical NeuronCores", paths="neuronlink, efa")
     parser.add_argument("--logical-core-size", type=int, required=True)
     parser.add_argument("--joined", type=int, default=1, help="nodes that NeuronLink joins")
     given = parser.parse_args(arguments)
-    floors = {path: float(floor) for path, floor in (item.split("=", maxsplit=1) for item in given.floor)}
-    plan = NeuronPlan(
-        run=given.run,
-        nodes=[name for name in given.nodes.split(",") if name],
-        instance_type=given.instance_type,
-        paths=given.paths.split(","),
-        floors=floors,
-        cluster=Cluster(gpus=given.gpus, folder=Path("/tmp/acceptance")),  # noqa: S108 - the pod's own
-        logical_core_size=given.logical_core_size,
-        joined=given.joined,
-    )
-    try:
-        result = NeuronLauncher(plan, say=lambda line: print(line, flush=True)).result()  # noqa: T201 - a command prints
-        print(json.dumps(result), flush=True)  # noqa: T201
-        write_result(result, run=plan.run)
-    except OSError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return 2
-    good = result["rack"]["passed"] and all(part["passed"] for part in result["nodes"].values())
-    return 0 if good else 1
+    plan = NeuronPlan(**plan_fields(given), logical_core_size=given.logical_core_size, joined=given.joined)
+    return finished(NeuronLauncher(plan, say=say).result, run=given.run)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +13,64 @@ from ultrafleet.acceptance.plan import Plan
 from ultrafleet.acceptance.report import write_result
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m ultrafleet.acceptance.run --run NAME ...`; 0 all passed, 1 something failed, 2 nothing was tested."""
-    parser = argparse.ArgumentParser(prog="ultrafleet.acceptance.run", description="test the nodes of a run")
+def run_parser(module: str, *, accelerators: str, paths: str) -> argparse.ArgumentParser:
+    """Arguments that every launcher's command has.
+
+    Args:
+        module: name of the command's module in `ultrafleet.acceptance`.
+        accelerators: what `--gpus` counts on a node.
+        paths: the two paths that `--paths` may name.
+    """
+    parser = argparse.ArgumentParser(prog=f"ultrafleet.acceptance.{module}", description="test the nodes of a run")
     parser.add_argument("--run", required=True)
     parser.add_argument("--nodes", default="", help="names of the nodes, with commas")
     parser.add_argument("--instance-type", required=True)
-    parser.add_argument("--gpus", type=int, required=True, help="accelerators of a node")
-    parser.add_argument("--paths", required=True, help="nvlink, efa, or both, with a comma")
+    parser.add_argument("--gpus", type=int, required=True, help=f"{accelerators} of a node")
+    parser.add_argument("--paths", required=True, help=f"{paths}, or both, with a comma")
     parser.add_argument("--floor", action="append", default=[], help="PATH=GB/s")
-    given = parser.parse_args(arguments)
-    floors = {path: float(floor) for path, floor in (item.split("=", maxsplit=1) for item in given.floor)}
-    plan = Plan(
-        run=given.run,
-        nodes=[name for name in given.nodes.split(",") if name],
-        instance_type=given.instance_type,
-        paths=given.paths.split(","),
-        floors=floors,
-        cluster=Cluster(gpus=given.gpus, folder=Path("/tmp/acceptance")),  # noqa: S108 - the pod's own
-    )
+    return parser
+
+
+def plan_fields(given: argparse.Namespace) -> dict[str, Any]:
+    """Fields of a plan that those arguments state."""
+    return {
+        "run": given.run,
+        "nodes": [name for name in given.nodes.split(",") if name],
+        "instance_type": given.instance_type,
+        "paths": given.paths.split(","),
+        "floors": {path: float(floor) for path, floor in (item.split("=", maxsplit=1) for item in given.floor)},
+        "cluster": Cluster(gpus=given.gpus, folder=Path("/tmp/acceptance")),  # noqa: S108 - the pod's own
+    }
+
+
+def finished(result: Callable[[], dict[str, Any]], *, run: str) -> int:
+    """Exit code of a run, whose result is printed and written: 0 all passed, 1 something failed, 2 nothing was tested.
+
+    Args:
+        result: makes the tests and returns their result.
+        run: name of the run.
+    """
     try:
-        result = Launcher(plan, say=lambda line: print(line, flush=True)).result()  # noqa: T201 - a command prints
-        print(json.dumps(result), flush=True)  # noqa: T201
-        _write(result, plan.run)
+        found = result()
+        print(json.dumps(found), flush=True)  # noqa: T201 - a command prints
+        _write(found, run)
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2
-    good = result["rack"]["passed"] and all(part["passed"] for part in result["nodes"].values())
+    good = found["rack"]["passed"] and all(part["passed"] for part in found["nodes"].values())
     return 0 if good else 1
+
+
+def say(line: str) -> None:
+    """Line of progress, which the pod's log has at once."""
+    print(line, flush=True)  # noqa: T201 - a command prints
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`python -m ultrafleet.acceptance.run --run NAME ...`; 0 all passed, 1 something failed, 2 nothing was tested."""
+    given = run_parser("run", accelerators="accelerators", paths="nvlink, efa").parse_args(arguments)
+    launcher = Launcher(Plan(**plan_fields(given)), say=say)
+    return finished(launcher.result, run=given.run)
 
 
 def _write(result: Mapping[str, Any], run: str) -> None:
