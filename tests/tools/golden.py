@@ -1,7 +1,7 @@
 """Writes tests/golden: the templates of the shipped environments, as a reviewer wants to read them.
 
 `make golden`. YAML with short intrinsics, small collections on one line, pieces of text joined to one, JSON inside of
-text laid out: the same templates, in half of the lines. `ultrafleet review` and `check` read them like any other.
+text laid out alike: the same templates, in half of the lines. `ultrafleet review` and `check` read them like any other.
 """
 
 import json
@@ -71,8 +71,23 @@ def _joined(argument: list[Any]) -> tuple[str, str] | None:
 def _scalar(dumper: yaml.SafeDumper, tag: str, text: str) -> yaml.Node:
     if text[:1] in ("{", "["):
         with suppress(ValueError):  # it may only look like JSON
-            text = json.dumps(json.loads(text), indent=1, ensure_ascii=False)
+            text = _laid_out(json.loads(text))
     return dumper.represent_scalar(tag, text, style="|" if "\n" in text else None)
+
+
+def _laid_out(value: Any, indent: int = 0, key: str = "") -> str:
+    """JSON with every collection on one line that fits on it."""
+    line = key + json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or not value or indent + len(line) <= _ONE_LINE:
+        return line
+    items = (
+        [_laid_out(item, indent + 1, f"{json.dumps(name, ensure_ascii=False)}: ") for name, item in value.items()]
+        if isinstance(value, dict)
+        else [_laid_out(item, indent + 1) for item in value]
+    )
+    opened, closed = "{}" if isinstance(value, dict) else "[]"
+    lines = ",\n".join(f"{' ' * (indent + 1)}{item}" for item in items)
+    return f"{key}{opened}\n{lines}\n{' ' * indent}{closed}"
 
 
 _Dumper.add_representer(dict, _mapping)
