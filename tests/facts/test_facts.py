@@ -20,7 +20,7 @@ KEYS = {"id", "value", "source", "confidence", "address", "as_of", "note"}
 ROOMS = {
     "acceptance-floor", "assumption", "capacity-block", "chart", "consistency", "eks", "engine",
     "engine-recipe", "fault", "instance-type", "layout", "limit", "metric", "model", "policy", "price", "price-record",
-    "refusal", "review", "ultraserver-type", "update-effect", "version-rule",
+    "refusal", "review", "serving-throughput", "ultraserver-type", "update-effect", "version-rule",
 }  # fmt: skip
 
 

@@ -62,7 +62,7 @@ class FactEntry(_Strict):
     """One fact of a file, as written."""
 
     id: str
-    value: str | int | bool | None
+    value: str | int | float | bool | None
     source: str | None = None
     confidence: Confidence | None = None
     as_of: str | None = None
