@@ -15,7 +15,7 @@ from ultrafleet.cluster_addons import FleetPlatform
 from ultrafleet.delivery import ArgoCdDelivery, Delivery, GitSource, KubectlAccess
 from ultrafleet.environment import Environment
 from ultrafleet.environment.facts import node_prices
-from ultrafleet.environment.pool_nodes import environment_pool_nodes
+from ultrafleet.environment.pool_nodes import efa_driver, environment_pool_nodes
 from ultrafleet.environment.workloads import AcceptanceSettings, ArgoCdSettings
 from ultrafleet.kubernetes.manifest import Manifest
 from ultrafleet.queueing import PodsReady
@@ -69,6 +69,7 @@ class KubernetesStack(EnvironmentStack):
                 max_requeues=settings.max_requeues,
                 models=bool(environment.models),
             ),
+            efa_driver=efa_driver(environment),
             versions=settings.chart_versions,
             waived_version_rules=settings.waived_version_rules,
         )
@@ -77,7 +78,7 @@ class KubernetesStack(EnvironmentStack):
                 self,
                 "Acceptance",
                 delivery=self.delivery,
-                pools=environment_pool_nodes(environment),
+                pools=self.platform.pools,
                 image=settings.acceptance.image,
                 images=settings.acceptance.images,
                 floors_gbs=settings.acceptance.floors_gbs,

@@ -44,6 +44,7 @@ class TeamStack(EnvironmentStack):
             team_name=team.name,
             workload=team.workload,
             priorities=team.priorities,
+            flavors=kubernetes.platform.flavors,
             member_role_arns=team.member_role_arns,
             data_buckets=[s3.Bucket.from_bucket_name(self, f"Data-{name}", name) for name in team.data_buckets],
             file_system=self._file_system(environment, team.file_system) if team.file_system else None,

@@ -55,9 +55,10 @@ JOBS = {
 @pytest.mark.parametrize("command", JOBS.values(), ids=JOBS)
 def test_a_job_fits_the_fleet_that_it_is_for(command: str) -> None:
     pools = environment_pool_nodes(load_environment(ENVIRONMENTS / "training.yaml"))
+    flavors = fleet_flavors(pools, spare_nodes_per_ultraserver=2)
     around = [
-        *queue_manifests(fleet_flavors(pools, spare_nodes_per_ultraserver=2)),
-        *team_manifests("pretraining", "training"),
+        *queue_manifests(flavors),
+        *team_manifests("pretraining", "training", flavors=flavors),
         *lustre_volume("pretraining", file_system_id="fs-1", dns_name="fs-1", mount_name="a", capacity_gib=4800),
     ]
     assert inconsistencies(pools=pools, manifests=[*around, *printed(command)]) == []

@@ -76,7 +76,8 @@ def test_the_environment_synthesises() -> None:
 @pytest.mark.parametrize("options", JOBS.values(), ids=JOBS)
 def test_a_job_fits_the_fleet_that_it_is_for(environments: Path, options: list[str]) -> None:
     pools = environment_pool_nodes(load_environment(environments / "trainium.yaml"))
-    around = [*queue_manifests(fleet_flavors(pools)), *team_manifests("pretraining", "training")]
+    flavors = fleet_flavors(pools)
+    around = [*queue_manifests(flavors), *team_manifests("pretraining", "training", flavors=flavors)]
     assert inconsistencies(pools=pools, manifests=[*around, *printed(environments, options)]) == []
 
 
@@ -100,7 +101,8 @@ def test_a_job_on_an_ultraserver_has_64_ranks_a_node_in_its_order(environments: 
     program = container["command"][container["command"].index("--") + 1 :]
     assert program == ["torchrun", "--nnodes=4", "--nproc-per-node=64", "--master-port=29500", "train.py"]
     assert "--joined=4" in container["command"]
-    assert container["resources"]["limits"] == {"aws.amazon.com/neuron": "16", "vpc.amazonaws.com/efa": "16"}
+    assert container["resources"]["limits"] == {"aws.amazon.com/neuron": "16"}
+    assert container["resources"]["claims"] == [{"name": "network"}]
     assert {"name": "NEURON_LOGICAL_NC_CONFIG", "value": "2"} in container["env"]
 
 

@@ -17,6 +17,7 @@ from ultrafleet.delivery import KubectlDelivery
 from ultrafleet.errors import FleetError
 from ultrafleet.inference.server_manifests import server_manifests
 from ultrafleet.kubernetes.manifest import kubernetes_object
+from ultrafleet.kubernetes.network_devices import EfaDriver
 from ultrafleet.queueing import PodsReady
 from ultrafleet.training import TrainingTeam
 
@@ -59,10 +60,34 @@ def test_installs_what_is_needed(
     platform(stack, delivery, pools=[h200()], **options)
     assert charts(Template.from_stack(stack)) == {
         "nvidia-device-plugin",
-        "aws-efa-k8s-device-plugin",
+        "aws-dranet",
         "kueue",
         *expected,
     }
+
+
+@pytest.mark.parametrize(
+    ("version", "options", "chart"),
+    [
+        ("1.34", {}, "aws-dranet"),
+        ("1.33", {}, "aws-efa-k8s-device-plugin"),
+        ("1.35", {"efa_driver": EfaDriver.DEVICE_PLUGIN}, "aws-efa-k8s-device-plugin"),
+    ],
+)
+def test_efa_has_the_driver_that_eks_recommends_or_the_other(
+    stack: cdk.Stack, delivery: KubectlDelivery, version: str, options: dict[str, Any], chart: str
+) -> None:
+    """Never both; queues count what pods will ask for, and acceptance gets pools that say which."""
+    made = platform(stack, delivery, kubernetes_version=version, pools=[h200(workload="training")], **options)
+    assert charts(Template.from_stack(stack)) & {"aws-dranet", "aws-efa-k8s-device-plugin"} == {chart}
+    claimed = chart == "aws-dranet"
+    assert made.flavors[0].quotas["networking.k8s.aws/efa" if claimed else "vpc.amazonaws.com/efa"] == 64
+    assert [pool.efa_driver is EfaDriver.DRA for pool in made.pools] == [claimed]
+
+
+def test_fails_where_efa_is_to_be_claimed_on_an_old_cluster(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    with pytest.raises(FleetError, match=r"kubernetes_version is 1\.33, expected 1\.34 or newer: raise it"):
+        platform(stack, delivery, kubernetes_version="1.33", pools=[h200()], efa_driver=EfaDriver.DRA)
 
 
 def test_queues_are_of_the_pools(stack: cdk.Stack, delivery: KubectlDelivery) -> None:

@@ -94,7 +94,7 @@ def placed(owner: str, **annotations: str) -> Change:
 
 def network_claim(owner: str, device_class: str) -> Change:
     """Change that claims network devices for a job's pods, by a template of their namespace."""
-    request = {"name": "efa", "exactly": {"deviceClassName": device_class, "allocationMode": "All"}}
+    request = {"name": "efa", "exactly": {"deviceClassName": device_class, "count": 1}}
 
     def change(objects: Objects) -> None:
         objects["ResourceClaimTemplate net"] = kubernetes_object(
@@ -191,12 +191,10 @@ FAULTS: dict[str, tuple[str, Change]] = {
 
 TWINS: dict[str, Change] = {
     "a claim that a container uses which runs first": in_init_container,
-    "network devices that no container uses": network_claim(SMALL, "efa.networking.k8s.aws"),
     "a job that does without NVLink": both(without_domain(BOTH), variable(BOTH, "NCCL_MNNVL_ENABLE", "0")),
     "two GPUs of one node": both(without_domain(BOTH), some_of_one_node),
     "half of the GPUs of instances": limit(SMALL, "nvidia.com/gpu", 4),
     "no EFA in a rack that NVLink joins": both(limit(ONE, EFA, None), without_variable(ONE, "FI_PROVIDER")),
-    "EFA by a claim": both(limit(SMALL, EFA, None), network_claim(SMALL, "efa.networking.k8s.aws")),
     "as many nodes as pods": command(BOTH, "torchrun", "--nnodes=32", "--nproc-per-node=4", "train.py"),
     "as many nodes by a variable": both(
         variable(BOTH, "N", "32"), command(BOTH, "bash", "-c", "torchrun --nnodes=${N} --nproc_per_node gpu train.py")

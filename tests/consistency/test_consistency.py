@@ -3,14 +3,14 @@
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from helpers.agreeing_fleet import Fleet, agreeing_fleet, container, found, pod, pools
-from helpers.workloads import job, nodes, rack
+from helpers.workloads import h200, job, nodes, rack
 from ultrafleet.accelerator_addons import VersionTable, accelerator_runtime
-from ultrafleet.catalog.source import Source
 from ultrafleet.consistency import CONSISTENCY_RULES, check_consistency, inconsistencies
 from ultrafleet.consistency.content import Content
 from ultrafleet.errors import FleetError
@@ -20,9 +20,12 @@ from ultrafleet.jobs.acceptance_jobs import acceptance_template, shared_acceptan
 from ultrafleet.kubernetes import Taint
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL, WORKLOAD_LABEL
+from ultrafleet.kubernetes.network_devices import EFA_CLASS, EfaDriver, NetworkDevices
 from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
 from ultrafleet.queueing import fleet_flavors, queue_manifests
 from ultrafleet.training.team_manifests import team_manifests
+
+CLAIMED = NetworkDevices(count=16, device_class=EFA_CLASS)
 
 
 @pytest.fixture
@@ -200,6 +203,15 @@ PLANTED: dict[str, tuple[Plant, str]] = {
         lambda o: pod(o["JobSet both"])["spec"]["nodeSelector"].update({"kubernetes.io/arch": "amd64"}),
         "JobSet-pretraining-both selects nodes by .*arch=amd64.*expected what nodes of pool rack-a .*arch=arm64",
     ),
+    "a claim of EFA devices where the plugin gives them": (
+        lambda o: (
+            o.update({"ResourceClaimTemplate efa-16": dict(CLAIMED.template("pretraining"))}),
+            container(o["JobSet small"])["resources"]["limits"].pop("vpc.amazonaws.com/efa"),
+            CLAIMED.add_to(pod(o["JobSet small"])["spec"], container(o["JobSet small"])),
+        ),
+        "JobSet-pretraining-small claims efa.networking.k8s.aws, expected the resource vpc.amazonaws.com/efa: a node of "
+        "pool b300 gives 16",
+    ),
     "two jobs in one ComputeDomain": (
         lambda o: pod(o["TrainingRuntime one"])["spec"]["resourceClaims"][0].update(
             {"resourceClaimTemplateName": "both-channel"}
@@ -367,14 +379,21 @@ def test_fails_when_both_drivers_hand_out_gpus() -> None:
 
 def test_fails_when_both_efa_drivers_are_installed() -> None:
     releases = accelerator_runtime(pools(), VersionTable.of())
-    efa = next(release for release in releases if release.chart.name == "aws-efa-k8s-device-plugin")
-    other = ChartRelease(
-        chart=type(efa.chart)(name="aws-dranet", repository="oci://x", version="1.0.0", source=Source("test")),
-        release="aws-dranet",
-        namespace="kube-system",
-    )
-    (message,) = inconsistencies(pools=pools(), manifests=[], releases=[*releases, other])
-    assert "aws-dranet are both installed, expected one" in message
+    claimed = [replace(pool, efa_driver=EfaDriver.DRA) for pool in pools()]
+    other = [
+        release for release in accelerator_runtime(claimed, VersionTable.of()) if release.chart.name == "aws-dranet"
+    ]
+    (message,) = inconsistencies(pools=pools(), manifests=[], releases=[*releases, *other])
+    assert "aws-dranet are both installed on p5en.48xlarge, p6-b300.48xlarge, p6e-gb200.36xlarge, trn2u" in message
+    everywhere = replace(other[0], values={})
+    assert inconsistencies(pools=pools(), manifests=[], releases=[*releases, everywhere]) == [message]
+
+
+def test_each_efa_driver_may_have_nodes_of_its_own() -> None:
+    members = [rack("rack-a"), h200(efa_driver=EfaDriver.DRA)]
+    releases = accelerator_runtime(members, VersionTable.of())
+    assert {"aws-dranet", "aws-efa-k8s-device-plugin"} <= {release.chart.name for release in releases}
+    assert inconsistencies(pools=members, manifests=[], releases=releases) == []
 
 
 def test_a_pool_with_a_taint_of_its_own_is_covered_everywhere() -> None:

@@ -26,6 +26,7 @@ KUBERNETES_FIELDS: Content = {
     "pods_ready_minutes": 45,
     "pods_recovery_minutes": 20,
     "max_requeues": 5,
+    "efa": "device_plugin",
     "dashboard": False,
 }
 ACCEPTANCE: Content = {"image": "registry.example/nccl-tests:1", "floors_gbs": {"b300": {"efa": 300.0}}}

@@ -8,6 +8,7 @@ from ultrafleet.catalog import eks
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
+from ultrafleet.kubernetes.network_devices import EfaDriver
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.kubernetes.taint import Taint
 
@@ -23,8 +24,9 @@ def accelerator_runtime(
     NVIDIA: the device plugin with GPU feature discovery, which sets `nvidia.com/gpu.clique`; the DRA driver for
     ComputeDomains where NVLink spans nodes. It claims no GPUs: the device plugin counts them, and both on one node
     would give each GPU twice. The AMI brings driver and container toolkit, so there is no GPU operator.
-    EFA: the device plugin. Neuron: device plugin and scheduler extension, with a scheduler of its own beside EKS's,
-    which pods of a part of a node name.
+    EFA: the DRA driver or the device plugin, as the pools say; both on one node would give devices twice. RoCE:
+    nothing, AWS publishes no chart of its driver. Neuron: device plugin and scheduler extension, with a scheduler of
+    its own beside EKS's, which pods of a part of a node name.
 
     Every DaemonSet tolerates exactly the taints of the pools that need it, startup taints among them, and selects their
     nodes, so nothing starts on system nodes. No deployment waits for these charts: Helm 4 waits for every pod of a
@@ -40,6 +42,8 @@ def accelerator_runtime(
     neuron = [pool for pool in pools if pool.instance_type.accelerator_kind == "neuron"]
     nvlink = [pool for pool in pools if pool.has_multi_node_nvlink]
     efa = [pool for pool in pools if pool.efa_interfaces]
+    claimed = [pool for pool in efa if pool.efa_driver is EfaDriver.DRA]
+    counted = [pool for pool in efa if pool.efa_driver is EfaDriver.DEVICE_PLUGIN]
     releases = []
     if nvidia:
         releases.append(_nvidia_device_plugin(nvidia, versions))
@@ -47,8 +51,10 @@ def accelerator_runtime(
         releases.append(_dra_driver(nvlink, versions))
     if neuron:
         releases.append(_neuron(neuron, versions, kubernetes_version))
-    if efa:
-        releases.append(_efa_device_plugin(efa, versions))
+    if claimed:
+        releases.append(_on_efa_nodes("aws-dranet", claimed, versions))
+    if counted:
+        releases.append(_on_efa_nodes("aws-efa-k8s-device-plugin", counted, versions))
     return releases
 
 
@@ -120,13 +126,14 @@ def _dra_driver(pools: Sequence[PoolNodes], versions: VersionTable) -> ChartRele
     )
 
 
-def _efa_device_plugin(pools: Sequence[PoolNodes], versions: VersionTable) -> ChartRelease:
+def _on_efa_nodes(chart: str, pools: Sequence[PoolNodes], versions: VersionTable) -> ChartRelease:
+    """Driver of EFA devices, by either chart: they take the same values."""
     return ChartRelease(
-        chart=versions.charts["aws-efa-k8s-device-plugin"],
-        release="aws-efa-k8s-device-plugin",
+        chart=versions.charts[chart],
+        release=chart,
         namespace="kube-system",
         values={
-            # The chart has no tolerations of its own.
+            # Neither chart tolerates accelerators' taints by itself, and p6e-gb300r is in neither list of types.
             "tolerations": daemon_tolerations(pools),
             "supportedInstanceLabels": {
                 "keys": ["node.kubernetes.io/instance-type"],

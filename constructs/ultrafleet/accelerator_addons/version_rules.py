@@ -16,6 +16,8 @@ _FIRST_DRA_DRIVER: Final[Version] = (0, 4, 0)
 """First DRA driver of kubernetes-sigs, which counts by semantic version; NVIDIA's were numbered by year until 25.12."""
 
 _DRA_DRIVERS_BY_YEAR: Final[Version] = (24, 0, 0)
+_EFA_DRIVERS: Final = frozenset({"aws-efa-k8s-device-plugin", "aws-dranet"})
+_CLAIM_DRIVERS: Final = frozenset({"dra-driver-nvidia-gpu", "aws-dranet"})
 _UNCORRECTED_KUEUES: Final[tuple[tuple[Version, Version], ...]] = (((0, 18, 0), (0, 18, 6)), ((0, 19, 0), (0, 19, 2)))
 """Versions of Kueue, from the first to before the second, without the corrections of August 2026."""
 
@@ -100,7 +102,7 @@ def _driver(facts: RuntimeFacts) -> str | None:
 
 def _device_plugin(facts: RuntimeFacts) -> str | None:
     plugin = "nvidia-device-plugin"
-    if not {plugin, "aws-efa-k8s-device-plugin"} <= facts.installed:
+    if plugin not in facts.installed or not _EFA_DRIVERS & facts.installed:
         return None
     if not (0, 19, 0) <= facts.versions.version(plugin) <= (0, 19, 2):
         return None
@@ -158,9 +160,12 @@ VERSION_RULES: tuple[VersionRule, ...] = (
     ),
     _kubernetes(
         eks.RESOURCE_CLAIMS_MINIMUM_VERSION,
-        lambda facts: "dra-driver-nvidia-gpu" in facts.installed,
-        why="older clusters have no resource.k8s.io/v1, which ComputeDomains are claimed with",
-        source=eks.source("eks/resource-claims/minimum-kubernetes-version"),
+        lambda facts: bool(_CLAIM_DRIVERS & facts.installed),
+        why="older clusters have no resource.k8s.io/v1, which ComputeDomains and EFA devices are claimed with",
+        source=replace(
+            eks.source("eks/resource-claims/minimum-kubernetes-version"),
+            also=(eks.source("eks/efa-dra-driver/minimum-kubernetes-version"),),
+        ),
     ),
     VersionRule(
         id="nvidia-driver-580",
@@ -175,7 +180,7 @@ VERSION_RULES: tuple[VersionRule, ...] = (
     ),
     VersionRule(
         id="nvidia-device-plugin-0-19",
-        protects_from="the device plugin hands every EFA device to every GPU pod, past the EFA plugin",
+        protects_from="the device plugin hands every EFA device to every GPU pod, past EFA's own driver",
         remedy="use 0.19.3",
         source=Source(
             "NVIDIA/k8s-device-plugin #1692", address="https://github.com/NVIDIA/k8s-device-plugin/issues/1692"
@@ -264,7 +269,7 @@ VERSION_RULES: tuple[VersionRule, ...] = (
     VersionRule(
         id="efa-plugin-types",
         protects_from="nodes without EFA devices in Kubernetes: jobs never start",
-        remedy="choose another type: the plugin's list has no Trn3",
+        remedy="choose EFA's DRA driver (kubernetes.efa: dra), or another type: the plugin's list has no Trn3",
         source=Source("published values.yaml of aws-efa-k8s-device-plugin, supportedInstanceLabels"),
         finding=_efa_types,
     ),

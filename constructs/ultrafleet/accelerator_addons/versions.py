@@ -29,6 +29,15 @@ _CHARTS = (
         source=Source("chart repository, 2026-11; published values.yaml"),
     ),
     Chart(
+        name="aws-dranet",
+        repository="https://aws.github.io/eks-charts",
+        version="1.0.0",
+        source=Source(
+            "aws/eks-charts, stable/aws-dranet @5239609 (2026-08-03), with dranet v1.2.0-eksbuild.2",
+            address="https://github.com/aws/eks-charts/tree/master/stable/aws-dranet",
+        ),
+    ),
+    Chart(
         name="neuron-helm-chart",
         repository="oci://public.ecr.aws/neuron/neuron-helm-chart",
         version="1.1.2",

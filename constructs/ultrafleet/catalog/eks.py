@@ -114,6 +114,8 @@ P6E_MINIMUM_VERSION: Final = _minor(_FACTS.text("eks/p6e/minimum-kubernetes-vers
 """Oldest version that P6e nodes join."""
 RESOURCE_CLAIMS_MINIMUM_VERSION: Final = _minor(_FACTS.text("eks/resource-claims/minimum-kubernetes-version").value)
 """Oldest version with `resource.k8s.io/v1`, which ComputeDomains are claimed with."""
+EFA_DRA_DRIVER_MINIMUM_VERSION: Final = _minor(_FACTS.text("eks/efa-dra-driver/minimum-kubernetes-version").value)
+"""Oldest version with EFA's DRA driver, which EKS recommends for new clusters from there on."""
 AMAZON_LINUX_2_LAST_VERSION: Final = _minor(_FACTS.text("eks/amazon-linux-2/last-kubernetes-version").value)
 """Newest version that EKS makes Amazon Linux 2 images for."""
 P6E_FIRST_AMI_RELEASE: Final = _FACTS.integer("eks/p6e/first-ami-release").value

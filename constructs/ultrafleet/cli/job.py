@@ -139,10 +139,10 @@ def accept(
 
     It uses what `kubernetes.acceptance` of the file puts into the cluster, or `--prerequisites`.
     """
-    if prerequisites:
-        _print(shared_acceptance_manifests())
-        return
     fleet = load_environment(environments / f"{environment}.yaml")
+    if prerequisites:
+        _print(shared_acceptance_manifests(environment_pool_nodes(fleet)))
+        return
     settings = fleet.kubernetes.acceptance
     if image is None and settings is None:
         raise FleetError(

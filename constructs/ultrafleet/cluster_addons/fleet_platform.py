@@ -1,6 +1,7 @@
 """Add-ons of a cluster with pools: charts, queues and policies that jobs and models need."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import aws_cdk as cdk
@@ -25,6 +26,7 @@ from ultrafleet.delivery.delivery import Delivery
 from ultrafleet.delivery.pod_identity import pod_identity
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.chart import ChartRelease
+from ultrafleet.kubernetes.network_devices import EfaDriver
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.queueing.flavors import Flavor, fleet_flavors
 from ultrafleet.queueing.kueue import PodsReady, kueue_release
@@ -72,6 +74,8 @@ class FleetPlatform(Construct):
             no labels of them.
         pods_ready: when Kueue takes the nodes back of a job whose pods aren't all ready. Default: after 30 minutes, or
             15 when one was lost; with `inference` after 60.
+        efa_driver: what gives EFA devices to pods, for all pools. Default: what EKS recommends for the version: the
+            DRA driver from 1.34 on. State the device plugin where it runs already, until the pools are empty.
         versions: versions by chart name, or of "nvidia-driver", instead of the table's. Default: the table's.
         waived_version_rules: rules between versions that don't apply, by id, each with a reason. Default: none.
 
@@ -83,6 +87,8 @@ class FleetPlatform(Construct):
     """The capacity, by workload and kind: what jobs and models are placed on."""
     releases: Sequence[ChartRelease]
     """Charts that were installed."""
+    pools: Sequence[PoolNodes]
+    """The pools, with what gives EFA devices to pods: for `PoolAcceptance`."""
 
     def __init__(
         self,
@@ -101,21 +107,25 @@ class FleetPlatform(Construct):
         spare_nodes_per_ultraserver: int = 0,
         ultraserver_network_layers: int | None = None,
         pods_ready: PodsReady | None = None,
+        efa_driver: EfaDriver | None = None,
         versions: Mapping[str, str] | None = None,
         waived_version_rules: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, id)
         table = VersionTable.of(versions)
+        kubernetes = parse_kubernetes_version(kubernetes_version)
+        driver = efa_driver or EfaDriver.recommended(kubernetes)
+        self.pools = pools = [replace(pool, efa_driver=driver) for pool in pools]
         self.flavors = fleet_flavors(
             pools,
             spare_nodes_per_ultraserver=spare_nodes_per_ultraserver,
             ultraserver_network_layers=ultraserver_network_layers,
         )
-        kubernetes = parse_kubernetes_version(kubernetes_version)
         releases = accelerator_runtime(pools, table, kubernetes_version=kubernetes)
         channels = any(pool.has_multi_node_nvlink for pool in pools)
+        claimed = {pool.network.device_class for pool in pools if pool.network and pool.network.device_class}
         ready = pods_ready or PodsReady.of(models=inference)
-        releases.append(kueue_release(table, counts_channels=channels, pods_ready=ready))
+        releases.append(kueue_release(table, counts_channels=channels, network_classes=claimed, pods_ready=ready))
         if training:
             releases += training_controllers(table)
         if inference:

@@ -7,6 +7,7 @@ from typing import Final
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.consistency import (
     claim_rules,
+    network_rules,
     node_rules,
     placement_rules,
     queue_rules,
@@ -101,8 +102,9 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
     ),
     ConsistencyRule(
         id="claims",
-        protects_from="pods that wait for a ResourceClaimTemplate that nothing makes, and jobs that share a channel",
-        remedy="give each job a ComputeDomain of its own in its namespace, and name its template in the claim",
+        protects_from="pods that wait for a claim or a template that nothing makes, and jobs that share a channel",
+        remedy="give each job a ComputeDomain of its own in its namespace, and name its template in the claim; pass "
+        "FleetPlatform.flavors to the team, which makes the templates of network devices",
         source=Source(
             "Kubernetes documentation, dynamic resource allocation; NVIDIA DRA driver, ComputeDomains",
             address=f"{_KUBERNETES}/scheduling-eviction/dynamic-resource-allocation/",
@@ -154,7 +156,28 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
             "EKS user guide, EFA devices",
             address="https://docs.aws.amazon.com/eks/latest/userguide/device-management-efa.html",
         ),
-        check=together_rules.network,
+        check=network_rules.network,
+    ),
+    ConsistencyRule(
+        id="network-drivers",
+        protects_from="pods that no node or queue takes, or EFA devices that two drivers give to several pods",
+        remedy="ask for network devices in the way that the pool's nodes give them: the pool's fabric says which, and "
+        "kubernetes.efa of the environment or PoolNodes.efa_driver",
+        source=Source(
+            "EKS user guide, EFA devices: DRA driver or device plugin, never both on a node",
+            address="https://docs.aws.amazon.com/eks/latest/userguide/device-management-efa.html",
+            also=(
+                Source(
+                    "kubernetes-sigs/kueue, pkg/dra/claims.go: allocationMode All is refused; seen on Kueue 0.19.2",
+                    address="https://github.com/kubernetes-sigs/kueue/blob/main/pkg/dra/claims.go",
+                ),
+                Source(
+                    "RoCE: NVIDIA/aicr #1326 and #1410, a cluster that runs",
+                    address="https://github.com/NVIDIA/aicr/issues/1410",
+                ),
+            ),
+        ),
+        check=network_rules.network_drivers,
     ),
     ConsistencyRule(
         id="counts",

@@ -1,18 +1,20 @@
 """Claims of devices: made, used, each job's own, and there where nodes share memory over NVLink."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ultrafleet.consistency.content import Content, PodUse
+from ultrafleet.kubernetes.network_devices import COUNTED_CLASSES
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
-
-_NETWORK_CLASSES = ".networking.k8s.aws"
-"""End of the names of the device classes of AWS' network driver (aws-dranet, values.yaml, high)."""
 
 
 def claims(content: Content) -> Iterator[str]:
     """Claims of ComputeDomains: made by one in the namespace, by no other job's, on nodes that NVLink joins."""
     users: dict[tuple[str, str], set[str]] = {}
     for pod in content.pods:
+        for name in (claim.get("resourceClaimName") for claim in pod.claims):
+            if name and content.named("ResourceClaim", name, pod.namespace) is None:
+                yield f"{pod.owner} has the claim {name}, expected a ResourceClaim of {pod.namespace}"
         for template in pod.claim_templates.values():
             if template is None:
                 continue
@@ -20,7 +22,7 @@ def claims(content: Content) -> Iterator[str]:
             if domain is None and content.named("ResourceClaimTemplate", template, pod.namespace) is None:
                 yield (
                     f"{pod.owner} claims by {template}, expected a ComputeDomain in {pod.namespace} whose channel "
-                    "makes that template"
+                    "makes that template, or a ResourceClaimTemplate of that name there"
                 )
                 continue
             if domain is None:
@@ -47,8 +49,9 @@ def used_claims(content: Content) -> Iterator[str]:
     """
     for pod in content.pods:
         used = {claim["name"] for part in pod.containers for claim in part.get("resources", {}).get("claims", [])}
-        for name, template in pod.claim_templates.items():
-            if name not in used and not is_network_claim(content, pod, template):
+        for claim in pod.claims:
+            name = claim["name"]
+            if name not in used and not is_network_claim(content, pod, claim):
                 yield (
                     f"the claim {name} of {pod.owner} is used by no container, expected {name} in the "
                     "resources.claims of one"
@@ -84,14 +87,37 @@ def claims_channel(content: Content, pod: PodUse) -> bool:
     )
 
 
-def is_network_claim(content: Content, pod: PodUse, template: str | None) -> bool:
-    """True if a claim is of AWS' network driver: of EFA devices, or of RoCE's."""
-    found = content.named("ResourceClaimTemplate", template, pod.namespace) if template else None
-    requests = found["spec"]["spec"]["devices"].get("requests", []) if found else []
-    return any(
-        str(request.get("exactly", request).get("deviceClassName", "")).endswith(_NETWORK_CLASSES)
-        for request in requests
-    )
+def device_requests(content: Content, pod: PodUse, claim: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Requests of a pod's claim, of each alternative; none where the claim or its template isn't here.
+
+    Args:
+        content: what is there.
+        pod: the pod.
+        claim: an entry of its resourceClaims.
+    """
+    template, name = claim.get("resourceClaimTemplateName"), claim.get("resourceClaimName")
+    if template:
+        found = content.named("ResourceClaimTemplate", template, pod.namespace)
+        spec = found["spec"]["spec"] if found else {}
+    else:
+        found = content.named("ResourceClaim", name, pod.namespace) if name else None
+        spec = found["spec"] if found else {}
+    requests: list[Mapping[str, Any]] = []
+    for request in spec.get("devices", {}).get("requests", []):
+        # Before resource.k8s.io/v1 the fields of an exact request were the request's own.
+        requests += request.get("firstAvailable") or [request.get("exactly", request)]
+    return requests
+
+
+def is_network_claim(content: Content, pod: PodUse, claim: Mapping[str, Any]) -> bool:
+    """True if a claim is of network devices: of EFA's, or of RoCE's.
+
+    Args:
+        content: what is there.
+        pod: the pod.
+        claim: an entry of its resourceClaims.
+    """
+    return any(request.get("deviceClassName") in COUNTED_CLASSES for request in device_requests(content, pod, claim))
 
 
 def _names(pools: Sequence[PoolNodes]) -> str:

@@ -68,9 +68,15 @@ class PodUse:
         }
 
     @property
+    def claims(self) -> list[Mapping[str, Any]]:
+        """Entries of its resourceClaims."""
+        found: list[Mapping[str, Any]] = self.spec.get("resourceClaims", [])
+        return found
+
+    @property
     def claim_templates(self) -> dict[str, str | None]:
         """Templates of its claims by the names that containers use; None of a claim that exists without one."""
-        return {claim["name"]: claim.get("resourceClaimTemplateName") for claim in self.spec.get("resourceClaims", [])}
+        return {claim["name"]: claim.get("resourceClaimTemplateName") for claim in self.claims}
 
 
 @dataclass(frozen=True, kw_only=True)

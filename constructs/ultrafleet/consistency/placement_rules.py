@@ -6,10 +6,10 @@ from typing import Any
 from ultrafleet.consistency.content import LWS_NAME_LABEL, OURS, Content, PodUse
 from ultrafleet.jobs.neuron import SCHEDULER as NEURON_SCHEDULER
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
+from ultrafleet.kubernetes.network_devices import EFA_RESOURCE
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.kubernetes.taint import ACCELERATOR_RESOURCES, Taint
 
-EFA_RESOURCE = "vpc.amazonaws.com/efa"
 NEURON_RESOURCE = ACCELERATOR_RESOURCES["neuron"]
 REQUIRED = "kueue.x-k8s.io/podset-required-topology"
 SLICE = "kueue.x-k8s.io/podset-slice-required-topology"

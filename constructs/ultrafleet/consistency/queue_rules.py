@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ultrafleet.consistency.content import OURS, Content
-from ultrafleet.consistency.placement_rules import EFA_RESOURCE, missing_tolerations
+from ultrafleet.consistency.placement_rules import missing_tolerations
+from ultrafleet.kubernetes.network_devices import COUNTED_CLASSES, EFA_RESOURCE
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.queueing.flavors import CHANNEL_RESOURCE
 
@@ -70,10 +71,12 @@ def _quota(queue: str, flavor: str, given: Mapping[str, int], pools: list[PoolNo
             f"its pools have {nodes} nodes of {per_node}"
         )
         return
-    expected = {
-        EFA_RESOURCE: sum(pool.efa_interfaces * (pool.nodes - spare * pool.ultraservers) for pool in pools),
-        CHANNEL_RESOURCE: sum(pool.nodes - spare * pool.ultraservers for pool in pools if pool.has_multi_node_nvlink),
-    }
+    expected = dict.fromkeys((EFA_RESOURCE, *COUNTED_CLASSES.values(), CHANNEL_RESOURCE), 0)
+    for pool in pools:
+        usable = pool.nodes - spare * pool.ultraservers
+        if pool.network is not None:
+            expected[pool.network.counted_as] += pool.network.count * usable
+        expected[CHANNEL_RESOURCE] += usable if pool.has_multi_node_nvlink else 0
     for name, count in expected.items():
         if given.get(name, 0) != count:
             yield f"queue {queue} has {given.get(name, 0)} {name} of flavor {flavor}, expected {count}"

@@ -5,6 +5,7 @@ from typing import Any
 
 from ultrafleet.consistency.content import Content, PodUse
 from ultrafleet.consistency.placement_rules import missing_tolerations
+from ultrafleet.kubernetes.network_devices import EfaDriver
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
 _VOLUMES = {"configMap": ("ConfigMap", "name"), "persistentVolumeClaim": ("PersistentVolumeClaim", "claimName")}
@@ -66,7 +67,13 @@ def charts(content: Content) -> Iterator[str]:
         return
     values = {release.chart.name: release.values for release in content.releases}
     if {"aws-efa-k8s-device-plugin", "aws-dranet"} <= set(values):
-        yield "aws-efa-k8s-device-plugin and aws-dranet are both installed, expected one: their devices are the same"
+        types = {str(pool.instance_type) for pool in content.pools if pool.efa_interfaces}
+        both = types & _types(values["aws-efa-k8s-device-plugin"], types) & _types(values["aws-dranet"], types)
+        if both:
+            yield (
+                f"aws-efa-k8s-device-plugin and aws-dranet are both installed on {', '.join(sorted(both))}, expected "
+                "one on a node: their devices are the same"
+            )
     gpus = values.get("dra-driver-nvidia-gpu", {}).get("resources", {}).get("gpus", {}).get("enabled", True)
     if {"nvidia-device-plugin", "dra-driver-nvidia-gpu"} <= set(values) and gpus is not False:
         yield "the DRA driver hands out GPUs beside the device plugin, expected resources.gpus.enabled false"
@@ -85,6 +92,12 @@ def charts(content: Content) -> Iterator[str]:
                 )
 
 
+def _types(values: Mapping[str, Any], default: set[str]) -> set[str]:
+    """Types of nodes that a driver of EFA devices runs on: its chart's own list has nearly all of them."""
+    stated = values.get("supportedInstanceLabels", {}).get("values")
+    return default if stated is None else set(stated)
+
+
 def _needed(pool: PoolNodes) -> list[tuple[str, tuple[str, ...]]]:
     """Charts of a pool's nodes, and where their tolerations are."""
     found: list[tuple[str, tuple[str, ...]]] = []
@@ -98,5 +111,6 @@ def _needed(pool: PoolNodes) -> list[tuple[str, tuple[str, ...]]]:
     if pool.has_multi_node_nvlink:
         found.append(("dra-driver-nvidia-gpu", ("kubeletPlugin", "tolerations")))
     if pool.efa_interfaces:
-        found.append(("aws-efa-k8s-device-plugin", ("tolerations",)))
+        by_claims = pool.efa_driver is EfaDriver.DRA
+        found.append(("aws-dranet" if by_claims else "aws-efa-k8s-device-plugin", ("tolerations",)))
     return found

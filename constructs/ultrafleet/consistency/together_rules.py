@@ -1,14 +1,11 @@
-"""Pods that work together on several nodes: whole nodes, a network, and programs that count them as they are."""
+"""Pods that work together on several nodes: whole nodes, and programs that count them as they are."""
 
 import re
 from collections.abc import Iterator, Mapping
 
-from ultrafleet.consistency.claim_rules import claims_channel, is_network_claim
 from ultrafleet.consistency.content import LWS_NAME_LABEL, Content, PodUse
-from ultrafleet.consistency.placement_rules import EFA_RESOURCE, REQUIRED
 from ultrafleet.errors import FleetError
 from ultrafleet.jobs.neuron import processes_per_node
-from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
 _NODES = re.compile(r"--nnodes[= ]([0-9]{1,6})(?::([0-9]{1,6}))?(?![\w:.$])")
@@ -34,26 +31,6 @@ def whole_nodes(content: Content) -> Iterator[str]:
                     f"{pool.accelerator_resource} beside {pod.together - 1} others, expected all of a node of pool "
                     f"{pool.pool_name}: its network and its way to the other nodes are one pod's"
                 )
-
-
-def network(content: Content) -> Iterator[str]:
-    """Pods that work together on nodes with EFA ask for it, unless NVLink alone joins them."""
-    for pod in content.pods:
-        pools = content.pools_of(pod)
-        if pod.together <= 1 or not pools or not all(pool.efa_interfaces for pool in pools):
-            continue
-        if pod.requests(EFA_RESOURCE) or any(
-            is_network_claim(content, pod, template) for template in pod.claim_templates.values()
-        ):
-            continue
-        wants_efa = pod.environment.get("FI_PROVIDER") == "efa"
-        in_one_rack = pod.annotations.get(REQUIRED) == ULTRASERVER_LABEL and claims_channel(content, pod)
-        if wants_efa or not in_one_rack:
-            why = "its FI_PROVIDER is efa" if wants_efa else "without them its traffic goes over TCP"
-            yield (
-                f"{pod.owner} has {pod.together} pods that work together and ask for no {EFA_RESOURCE}, expected the "
-                f"{pools[0].efa_interfaces} of a node of pool {pools[0].pool_name}: {why}"
-            )
 
 
 def counts(content: Content) -> Iterator[str]:

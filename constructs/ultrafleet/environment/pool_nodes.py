@@ -5,8 +5,10 @@ from dataclasses import replace
 from ultrafleet.environment.models import Environment
 from ultrafleet.environment.pool_settings import AcceleratorPoolSettings, UltraServerPoolSettings
 from ultrafleet.environment.workloads import AcceptanceSettings
+from ultrafleet.kubernetes.network_devices import EfaDriver
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.kubernetes.taint import UNPROVEN_TAINT, Taint
+from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 
 
 def environment_pool_nodes(environment: Environment) -> list[PoolNodes]:
@@ -15,7 +17,23 @@ def environment_pool_nodes(environment: Environment) -> list[PoolNodes]:
     Raises:
         UnknownFactError: a layout is needed that AWS doesn't publish, and the file states none.
     """
-    return [_nodes(pool, acceptance=environment.kubernetes.acceptance) for pool in environment.pools]
+    driver = efa_driver(environment)
+    return [
+        replace(_nodes(pool, acceptance=environment.kubernetes.acceptance), efa_driver=driver)
+        for pool in environment.pools
+    ]
+
+
+def efa_driver(environment: Environment) -> EfaDriver:
+    """What gives EFA devices to pods: what the file states, or what EKS recommends for its Kubernetes version.
+
+    Args:
+        environment: the environment.
+    """
+    stated = environment.kubernetes.efa
+    if stated is not None:
+        return EfaDriver(stated)
+    return EfaDriver.recommended(parse_kubernetes_version(environment.cluster.kubernetes_version))
 
 
 def startup_taints(environment: Environment, pool_name: str) -> tuple[Taint, ...]:

@@ -8,9 +8,9 @@ from ultrafleet.inference.serving import Serving
 from ultrafleet.jobs.pod import COMPUTE_DOMAIN_API, communication_environment
 from ultrafleet.kubernetes.labels import CAPACITY_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
+from ultrafleet.kubernetes.network_devices import network_claim_templates
 from ultrafleet.kubernetes.node_share import node_share
 from ultrafleet.kubernetes.pod_security import POD_SECURITY_LABEL
-from ultrafleet.queueing.flavors import EFA_RESOURCE
 from ultrafleet.queueing.queues import local_queue
 
 AWS_CLI_IMAGE = "public.ecr.aws/aws-cli/aws-cli:2.36.42"
@@ -40,6 +40,8 @@ def server_manifests(serving: Serving) -> list[Manifest]:
         objects.append(kubernetes_object("v1", "ConfigMap", "engine", namespace=name, data={"options.yaml": options}))
     if _spans_nodes(serving) and serving.flavor.is_ultraserver:
         objects.append(_compute_domain(serving))
+    if _spans_nodes(serving):
+        objects += network_claim_templates([serving.flavor.pools[0].network], name)
     objects += [_leader_worker_set(serving), _service(serving)]
     if serving.is_scaled:
         objects.append(_scaled_object(serving))
@@ -100,8 +102,6 @@ def _pod(serving: Serving, *, leader: bool) -> dict[str, Any]:
     node, engine = serving.flavor.pools[0], serving.recipe.engine
     directory = serving.directory
     counts = {node.accelerator_resource: str(serving.recipe.gpus)}
-    if _spans_nodes(serving) and node.efa_interfaces:
-        counts[EFA_RESOURCE] = str(node.efa_interfaces)
     resources: dict[str, Any] = {
         "limits": counts,
         "requests": {**counts, **node_share(node, serving.recipe.gpus)},
@@ -156,6 +156,8 @@ def _pod(serving: Serving, *, leader: bool) -> dict[str, Any]:
         spec["resourceClaims"] = [
             {"name": "compute-domain-channel", "resourceClaimTemplateName": f"{serving.name}-channel"}
         ]
+    if _spans_nodes(serving) and node.network is not None:
+        node.network.add_to(spec, container)
     return spec
 
 

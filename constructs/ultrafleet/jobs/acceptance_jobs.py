@@ -1,6 +1,6 @@
 """The tests that a pool's nodes have to pass before other jobs: the objects of a run, and a template of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from ultrafleet.jobs.pod import TrainingJob, compute_domain, pod_spec
 from ultrafleet.jobs.training_jobs import TRAINER_API
 from ultrafleet.kubernetes.labels import NODE_GROUP_LABEL, POOL_LABEL, ULTRASERVER_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
+from ultrafleet.kubernetes.network_devices import network_claim_templates
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
 from ultrafleet.queueing.flavors import fleet_flavors
@@ -57,8 +58,12 @@ def acceptance_floor(pool: PoolNodes, path: str, floors: Mapping[Any, float]) ->
         ) from error
 
 
-def shared_acceptance_manifests() -> list[Manifest]:
-    """Namespace, account and rights of the launchers, priority and package of all acceptance runs."""
+def shared_acceptance_manifests(pools: Sequence[PoolNodes] = ()) -> list[Manifest]:
+    """Namespace, account and rights of the launchers, priority, package and claim templates of all acceptance runs.
+
+    Args:
+        pools: the tested pools, whose network devices runs claim. Default: none that claim them.
+    """
     return [
         kubernetes_object("v1", "Namespace", ACCEPTANCE_NAMESPACE),
         kubernetes_object("v1", "ServiceAccount", _ACCOUNT, namespace=ACCEPTANCE_NAMESPACE),
@@ -87,6 +92,7 @@ def shared_acceptance_manifests() -> list[Manifest]:
             preemptionPolicy="Never",
             description="tests of nodes that have just come up; it takes no node away from a job that runs",
         ),
+        *network_claim_templates((pool.network for pool in pools), ACCEPTANCE_NAMESPACE),
         *package_config_maps(ACCEPTANCE_NAMESPACE),
     ]
 

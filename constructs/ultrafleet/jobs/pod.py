@@ -10,7 +10,6 @@ from ultrafleet.jobs.placement import JobPlacement
 from ultrafleet.kubernetes.manifest import kubernetes_object, object_name
 from ultrafleet.kubernetes.node_share import node_share
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
-from ultrafleet.queueing.flavors import EFA_RESOURCE
 
 COMPUTE_DOMAIN_API = "resource.nvidia.com/v1beta1"
 SERVICE_ACCOUNT = "training"
@@ -20,6 +19,9 @@ LUSTRE_CLAIM = "lustre"
 """Claim of a team's file system."""
 
 _CLAIM = "compute-domain-channel"
+_ROCE_ENVIRONMENT = {"NCCL_NET_PLUGIN": "none", "NCCL_IB_HCA": "rocep", "NCCL_SOCKET_IFNAME": "eth0"}
+"""NCCL's own verbs over the RoCE devices, past aws-ofi-nccl (NVIDIA/aicr #1413: all-reduce on p6e-gb300r, high)."""
+
 _SHARED_MEMORY_PATH = "/dev/shm"  # noqa: S108 - a mount of the pod's own memory, which NCCL and data loaders use
 _NAME_LENGTH = 40  # JobSet adds "-worker-0-17-abcde" to make names of pods
 
@@ -167,8 +169,9 @@ def communication_environment(node: PoolNodes, *, whole: bool = True) -> dict[st
         return neuron_environment(node, network=whole)
     if node.instance_type.accelerator_kind != "nvidia" or not whole:
         return {}
-    found = {"FI_PROVIDER": "efa"} if node.efa_interfaces else {}
-    return {**found, "NCCL_MNNVL_ENABLE": "1", "NCCL_NVLS_ENABLE": "1"} if node.has_multi_node_nvlink else found
+    found = _ROCE_ENVIRONMENT if node.roce_interfaces else {"FI_PROVIDER": "efa"} if node.efa_interfaces else {}
+    nvlink = {"NCCL_MNNVL_ENABLE": "1", "NCCL_NVLS_ENABLE": "1"} if node.has_multi_node_nvlink else {}
+    return {**found, **nvlink}
 
 
 def pod_spec(job: TrainingJob, *, container: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -181,8 +184,7 @@ def pod_spec(job: TrainingJob, *, container: str, env: Mapping[str, str] | None 
     """
     node = job.node
     counts = {node.accelerator_resource: str(job.accelerators_per_node)}
-    if node.efa_interfaces and job.has_whole_nodes:
-        counts[EFA_RESOURCE] = str(node.efa_interfaces)
+    network = node.network if job.has_whole_nodes else None
     resources: dict[str, Any] = {
         "limits": {**job.resources, **counts},
         "requests": {**node_share(node, job.accelerators_per_node), **job.resources, **counts},
@@ -211,9 +213,9 @@ def pod_spec(job: TrainingJob, *, container: str, env: Mapping[str, str] | None 
                 **({"args": list(job.args)} if job.args else {}),
                 "env": [_variable(name, value) for name, value in environment.items()],
                 "resources": resources,
-                # EFA registers memory, which it locks. AWS's samples disagree on whether that needs the capability
+                # RDMA registers memory, which it locks. AWS's samples disagree on whether that needs the capability
                 # (awslabs/awsome-distributed-ai: nvrx has it, nccl-tests on GB200 doesn't, high).
-                **({"securityContext": {"capabilities": {"add": ["IPC_LOCK"]}}} if EFA_RESOURCE in counts else {}),
+                **({"securityContext": {"capabilities": {"add": ["IPC_LOCK"]}}} if network is not None else {}),
                 "volumeMounts": mounts,
             }
         ],
@@ -222,6 +224,8 @@ def pod_spec(job: TrainingJob, *, container: str, env: Mapping[str, str] | None 
     if job.wants_compute_domain:
         resources["claims"] = [{"name": _CLAIM}]
         spec["resourceClaims"] = [{"name": _CLAIM, "resourceClaimTemplateName": job.channel_template}]
+    if network is not None:
+        network.add_to(spec, spec["containers"][0])
     return spec
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL, pool_labels
+from ultrafleet.kubernetes.network_devices import EFA_CLASS, ROCE_CLASS, EfaDriver, NetworkDevices
 from ultrafleet.kubernetes.taint import Taint, accelerator_resource, accelerator_taint
 from ultrafleet.layout import Interface
 from ultrafleet.rules.names import node_group_name
@@ -24,10 +25,12 @@ class PoolNodes:
         labels: labels that every node group puts on them; of UltraServers each has its own `ultrafleet/ultraserver`.
         taints: taints that the node group puts on them for good.
         startup_taints: taints that the node group puts on them, and something takes away when a node may be used.
-        efa_interfaces: EFA devices of a node, which is what `vpc.amazonaws.com/efa` counts.
+        efa_interfaces: EFA devices of a node.
         ultraserver_type: the UltraServer that they are, or None for single instances.
         nodes_per_group: nodes of its largest node group: of one UltraServer, or of one block. Default: all of them.
         node_group_sizes: nodes at full size by name of the node group, where the names are known.
+        roce_interfaces: RoCE devices of a node; a node has these or EFA's.
+        efa_driver: what gives its EFA devices to pods. `FleetPlatform` sets it for its cluster. Default: the plugin.
     """
 
     pool_name: str
@@ -41,6 +44,8 @@ class PoolNodes:
     nodes_per_group: int | None = None
     startup_taints: Sequence[Taint] = ()
     node_group_sizes: Mapping[str, int] = field(default_factory=dict)
+    roce_interfaces: int = 0
+    efa_driver: EfaDriver = EfaDriver.DEVICE_PLUGIN
 
     @classmethod
     def of(
@@ -57,6 +62,7 @@ class PoolNodes:
         nodes_per_group: int | None = None,
         startup_taints: Sequence[Taint] = (),
         node_group_sizes: Mapping[str, int] | None = None,
+        efa_driver: EfaDriver = EfaDriver.DEVICE_PLUGIN,
     ) -> "PoolNodes":
         """Nodes with the labels that every pool puts on them.
 
@@ -72,6 +78,7 @@ class PoolNodes:
             nodes_per_group: nodes of its largest node group. Default: all of them.
             startup_taints: taints that something takes away when a node may be used. Default: none.
             node_group_sizes: nodes at full size by name of the node group. Default: not known.
+            efa_driver: what gives its EFA devices to pods. Default: the device plugin.
         """
         derived = pool_labels(pool_name, instance_type, workload=workload, ultraserver_type=ultraserver_type)
         return cls(
@@ -86,7 +93,19 @@ class PoolNodes:
             nodes_per_group=nodes_per_group,
             startup_taints=tuple(startup_taints),
             node_group_sizes=dict(node_group_sizes or {}),
+            roce_interfaces=sum(interface.is_secondary for interface in interfaces),
+            efa_driver=efa_driver,
         )
+
+    @property
+    def network(self) -> NetworkDevices | None:
+        """Devices of the network between its nodes, as pods ask for them; None where there is only ENA."""
+        if self.roce_interfaces:
+            return NetworkDevices(count=self.roce_interfaces, device_class=ROCE_CLASS)
+        if not self.efa_interfaces:
+            return None
+        claimed = self.efa_driver is EfaDriver.DRA
+        return NetworkDevices(count=self.efa_interfaces, device_class=EFA_CLASS if claimed else None)
 
     @property
     def registered_taints(self) -> tuple[Taint, ...]:

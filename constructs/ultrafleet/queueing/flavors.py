@@ -11,9 +11,6 @@ from ultrafleet.kubernetes.manifest import kubernetes_object, object_name
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.queueing.topology import KUEUE_API, topology_levels
 
-EFA_RESOURCE = "vpc.amazonaws.com/efa"
-"""Extended resource of the EFA device plugin (its chart, high)."""
-
 CHANNEL_RESOURCE = "nvidia.com/compute-domain-channel"
 """Our name for what Kueue counts of ComputeDomain claims: one for each node. Kueue 0.19 refuses a workload whose claims
 are of a device class that it doesn't map to a resource (kueue, pkg/dra/claims.go, high)."""
@@ -80,7 +77,7 @@ class Flavor:
         found: dict[str, int] = {}
         for pool in self.pools:
             nodes = self._nodes_of(pool)
-            per_node = {pool.accelerator_resource: pool.accelerators_per_node, EFA_RESOURCE: pool.efa_interfaces}
+            per_node = {pool.accelerator_resource: pool.accelerators_per_node, **_network(pool)}
             if pool.has_multi_node_nvlink:
                 per_node[CHANNEL_RESOURCE] = 1
             for resource, count in per_node.items():
@@ -100,6 +97,11 @@ class Flavor:
                 "topologyName": self.topology_name,
             },
         )
+
+
+def _network(pool: PoolNodes) -> dict[str, int]:
+    """Network devices of a node, by the name that they are counted by."""
+    return {} if pool.network is None else {pool.network.counted_as: pool.network.count}
 
 
 def fleet_flavors(

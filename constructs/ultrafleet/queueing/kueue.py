@@ -1,5 +1,6 @@
 """Kueue itself: its chart, how many of it run, and its configuration."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from ultrafleet.accelerator_addons.versions import VersionTable
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.labels import WORKLOAD_LABEL
+from ultrafleet.kubernetes.network_devices import COUNTED_CLASSES
 from ultrafleet.queueing.flavors import CHANNEL_RESOURCE
 
 _COMPUTE_DOMAIN_CHANNEL_CLASS = "compute-domain-default-channel.nvidia.com"
@@ -90,7 +92,11 @@ class PodsReady:
 
 
 def kueue_release(
-    versions: VersionTable, *, counts_channels: bool, pods_ready: PodsReady | None = None
+    versions: VersionTable,
+    *,
+    counts_channels: bool,
+    network_classes: Collection[str] = (),
+    pods_ready: PodsReady | None = None,
 ) -> ChartRelease:
     """Kueue with a configuration for fleets.
 
@@ -99,9 +105,12 @@ def kueue_release(
     Args:
         versions: version of the chart.
         counts_channels: whether jobs will have ComputeDomains.
+        network_classes: device classes of network devices that jobs will claim. Default: none.
         pods_ready: when nodes are taken back. Default: `PodsReady()`.
     """
-    configuration = kueue_configuration(counts_channels=counts_channels, pods_ready=pods_ready)
+    configuration = kueue_configuration(
+        counts_channels=counts_channels, network_classes=network_classes, pods_ready=pods_ready
+    )
     return ChartRelease(
         chart=versions.charts["kueue"],
         release="kueue",
@@ -125,7 +134,9 @@ def kueue_release(
     )
 
 
-def kueue_configuration(*, counts_channels: bool, pods_ready: PodsReady | None = None) -> str:
+def kueue_configuration(
+    *, counts_channels: bool, network_classes: Collection[str] = (), pods_ready: PodsReady | None = None
+) -> str:
     """Kueue's own configuration: the chart's (values.yaml, high), and what it counts, where, and how long it waits.
 
     `managedJobsNamespaceSelector` becomes the selector of its webhooks for pods and jobs, too (chart 0.19.2,
@@ -134,12 +145,15 @@ def kueue_configuration(*, counts_channels: bool, pods_ready: PodsReady | None =
 
     Args:
         counts_channels: whether jobs will have ComputeDomains.
+        network_classes: device classes of network devices that jobs will claim. Default: none.
         pods_ready: when nodes are taken back. Default: `PodsReady()`.
     """
     resources: dict[str, Any] = {"excludeResourcePrefixes": list(_NOT_COUNTED)}
-    if counts_channels:
+    classes = {CHANNEL_RESOURCE: _COMPUTE_DOMAIN_CHANNEL_CLASS} if counts_channels else {}
+    classes |= {COUNTED_CLASSES[name]: name for name in sorted(network_classes)}
+    if classes:
         resources["deviceClassMappings"] = [
-            {"name": CHANNEL_RESOURCE, "deviceClassNames": [_COMPUTE_DOMAIN_CHANNEL_CLASS]}
+            {"name": name, "deviceClassNames": [device_class]} for name, device_class in classes.items()
         ]
     configuration = {
         "apiVersion": "config.kueue.x-k8s.io/v1beta2",

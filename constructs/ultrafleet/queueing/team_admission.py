@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from ultrafleet.kubernetes.labels import TEAM_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
+from ultrafleet.kubernetes.network_devices import EFA_RESOURCE
 from ultrafleet.kubernetes.pod_security import PodRule, baseline_rules
-from ultrafleet.queueing.flavors import EFA_RESOURCE
 from ultrafleet.rules.unproven import UNPROVEN_TAINT_KEY
 
 PRIORITIES_ANNOTATION: Final = "ultrafleet/priorities"

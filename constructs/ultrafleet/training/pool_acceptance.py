@@ -73,5 +73,5 @@ class PoolAcceptance(Construct):
             for pool in tested
         }
         manifests = gate_manifests(tested, templates, settings=gate, usd_per_node_hour=usd_per_node_hour)
-        for manifest in (*shared_acceptance_manifests(), *manifests):
+        for manifest in (*shared_acceptance_manifests(tested), *manifests):
             delivery.add_manifest(self, manifest)

@@ -6,6 +6,8 @@ from typing import Any
 from ultrafleet.jobs.pod import LUSTRE_CLAIM, SERVICE_ACCOUNT
 from ultrafleet.kubernetes.labels import TEAM_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object, object_name
+from ultrafleet.kubernetes.network_devices import network_claim_templates
+from ultrafleet.queueing.flavors import Flavor
 from ultrafleet.queueing.queues import local_queue
 from ultrafleet.queueing.team_admission import PRIORITIES_ANNOTATION
 from ultrafleet.rules.priorities import TEAM_PRIORITIES, check_priorities
@@ -35,13 +37,20 @@ def team_group(team_name: str) -> str:
     return f"ultrafleet:team:{team_name}"
 
 
-def team_manifests(team_name: str, workload: str, *, priorities: Sequence[str] = TEAM_PRIORITIES) -> list[Manifest]:
-    """Namespace, service account, queue, rights and network policies of a team.
+def team_manifests(
+    team_name: str,
+    workload: str,
+    *,
+    priorities: Sequence[str] = TEAM_PRIORITIES,
+    flavors: Sequence[Flavor] = (),
+) -> list[Manifest]:
+    """Namespace, service account, queue, rights, network policies and network claim templates of a team.
 
     Args:
         team_name: name of the team and of its namespace.
         workload: which queue it uses.
         priorities: priority classes that its jobs may have. Default: all but that of served models.
+        flavors: the cluster's capacity, whose network devices its jobs claim. Default: none that they claim.
 
     Raises:
         FleetError: a name that Kubernetes doesn't take, or a priority that isn't one.
@@ -59,6 +68,9 @@ def team_manifests(team_name: str, workload: str, *, priorities: Sequence[str] =
         *team_network_policies(team_name),
         kubernetes_object("v1", "ServiceAccount", SERVICE_ACCOUNT, namespace=team_name),
         local_queue(team_name, workload),
+        *network_claim_templates(
+            (pool.network for flavor in flavors if flavor.workload == workload for pool in flavor.pools), team_name
+        ),
         kubernetes_object(
             "rbac.authorization.k8s.io/v1", "Role", "team-member", namespace=team_name, rules=_TEAM_RULES
         ),

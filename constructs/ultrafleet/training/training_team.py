@@ -12,6 +12,7 @@ from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.delivery.delivery import Delivery
 from ultrafleet.delivery.pod_identity import pod_identity
 from ultrafleet.jobs.pod import SERVICE_ACCOUNT
+from ultrafleet.queueing.flavors import Flavor
 from ultrafleet.rules.priorities import TEAM_PRIORITIES
 from ultrafleet.training.lustre import LustreFileSystem
 from ultrafleet.training.team_manifests import lustre_volume, team_group, team_manifests
@@ -32,6 +33,8 @@ class TrainingTeam(Construct):
         team_name: name of the team and its namespace, up to 40 characters.
         workload: which queue it uses, one of the pools' workloads. Default: "training".
         priorities: Kueue priority classes that its jobs may have. Default: all but that of served models.
+        flavors: capacity of the cluster, `FleetPlatform.flavors`: its jobs claim the network devices of their nodes.
+            Default: none that they claim.
         member_role_arns: IAM roles of its people, who may run jobs in the namespace and nothing else. Plain values.
             Default: none.
         data_buckets: buckets that its jobs may read. Default: none.
@@ -60,6 +63,7 @@ class TrainingTeam(Construct):
         team_name: str,
         workload: str = "training",
         priorities: Sequence[str] = TEAM_PRIORITIES,
+        flavors: Sequence[Flavor] = (),
         member_role_arns: Sequence[str] = (),
         data_buckets: Sequence[s3.IBucket] = (),
         file_system: LustreFileSystem | None = None,
@@ -67,7 +71,7 @@ class TrainingTeam(Construct):
         removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
-        manifests = team_manifests(team_name, workload, priorities=priorities)
+        manifests = team_manifests(team_name, workload, priorities=priorities, flavors=flavors)
         self.namespace = team_name
         self.checkpoint_bucket = checkpoint_bucket or private_bucket(self, "Checkpoints", removal_policy)
         self.role, _ = pod_identity(
