@@ -209,8 +209,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
             container(o["JobSet small"])["resources"]["limits"].pop("vpc.amazonaws.com/efa"),
             CLAIMED.add_to(pod(o["JobSet small"])["spec"], container(o["JobSet small"])),
         ),
-        "JobSet-pretraining-small claims efa.networking.k8s.aws, expected the resource vpc.amazonaws.com/efa: a node of "
-        "pool b300 gives 16",
+        "JobSet-pretraining-small claims efa.networking.k8s.aws, expected the resource vpc.amazonaws.com/efa: a node",
     ),
     "two jobs in one ComputeDomain": (
         lambda o: pod(o["TrainingRuntime one"])["spec"]["resourceClaims"][0].update(

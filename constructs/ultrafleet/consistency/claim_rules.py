@@ -9,23 +9,12 @@ from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
 
 def claims(content: Content) -> Iterator[str]:
-    """Claims of ComputeDomains: made by one in the namespace, by no other job's, on nodes that NVLink joins."""
+    """Claims and their templates are there; a ComputeDomain is one job's, on nodes that NVLink joins."""
     users: dict[tuple[str, str], set[str]] = {}
     for pod in content.pods:
-        for name in (claim.get("resourceClaimName") for claim in pod.claims):
-            if name and content.named("ResourceClaim", name, pod.namespace) is None:
-                yield f"{pod.owner} has the claim {name}, expected a ResourceClaim of {pod.namespace}"
+        yield from _missing(content, pod)
         for template in pod.claim_templates.values():
-            if template is None:
-                continue
-            domain = content.compute_domain(pod.namespace, template)
-            if domain is None and content.named("ResourceClaimTemplate", template, pod.namespace) is None:
-                yield (
-                    f"{pod.owner} claims by {template}, expected a ComputeDomain in {pod.namespace} whose channel "
-                    "makes that template, or a ResourceClaimTemplate of that name there"
-                )
-                continue
-            if domain is None:
+            if template is None or content.compute_domain(pod.namespace, template) is None:
                 continue
             users.setdefault((pod.namespace, template), set()).add(pod.owner)
             for pool in content.pools_of(pod):
@@ -39,6 +28,19 @@ def claims(content: Content) -> Iterator[str]:
             yield (
                 f"{', '.join(sorted(owners))} claim by {template} in {namespace}, expected a ComputeDomain for each: "
                 "jobs that share one can reach each other's memory"
+            )
+
+
+def _missing(content: Content, pod: PodUse) -> Iterator[str]:
+    for claim in pod.claims:
+        name, template = claim.get("resourceClaimName"), claim.get("resourceClaimTemplateName")
+        if name and content.named("ResourceClaim", name, pod.namespace) is None:
+            yield f"{pod.owner} has the claim {name}, expected a ResourceClaim of {pod.namespace}"
+        domain = content.compute_domain(pod.namespace, template)
+        if template and domain is None and content.named("ResourceClaimTemplate", template, pod.namespace) is None:
+            yield (
+                f"{pod.owner} claims by {template}, expected a ComputeDomain in {pod.namespace} whose channel makes "
+                "that template, or a ResourceClaimTemplate of that name there"
             )
 
 

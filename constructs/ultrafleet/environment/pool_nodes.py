@@ -25,7 +25,7 @@ def environment_pool_nodes(environment: Environment) -> list[PoolNodes]:
 
 
 def efa_driver(environment: Environment) -> EfaDriver:
-    """What gives EFA devices to pods: what the file states, or what EKS recommends for its Kubernetes version.
+    """Driver of EFA devices: what the file states, or what EKS recommends for its Kubernetes version.
 
     Args:
         environment: the environment.

@@ -18,15 +18,15 @@ ROCE_CLASS: Final = "roce.networking.k8s.aws"
 """Device class of AWS' networking driver on RoCE (NVIDIA/aicr #1326 and #1410, a cluster that runs, high)."""
 
 COUNTED_CLASSES: Final = {EFA_CLASS: "networking.k8s.aws/efa", ROCE_CLASS: "networking.k8s.aws/roce"}
-"""Our names for what Kueue counts of claims, by device class. None is the plugin's resource: a job that asks for that
-where devices are claimed is told so by its queue, and doesn't wait for a scheduler."""
+"""Our names for what Kueue counts of claims, by device class. None is the plugin's resource: where devices are
+claimed, the queue of a job that asks for that one says so, and nothing waits for a scheduler."""
 
 CLAIM: Final = "network"
 """Name of the claim in a pod and in its container."""
 
 
 class EfaDriver(StrEnum):
-    """What gives EFA devices to pods: one of two, never both on a node.
+    """Driver that gives EFA devices to pods: one of two, never both on a node.
 
     EKS user guide, device-management-efa (high): both on a node give the same device to several pods, silently.
     """
