@@ -16,12 +16,18 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 ENV ?=
+# The shell reads the name as a variable, never as a part of a command.
+export FLEET_ENVIRONMENT = $(ENV)
 AS_OF ?=
-AWS ?= embedded
+# Set here, so that a variable of the shell's doesn't choose the account: only a word of the command does.
+AWS = embedded
 FAULT ?=
 ACCEPT ?=
 PURGE ?=
 PYTEST_ARGS ?=
+
+# Equal texts, one word or none: `filter` would find a word among several.
+is = $(if $(subst x$(1),,x$(2))$(subst x$(2),,x$(1)),,yes)
 
 .PHONY: help setup synth deploy destroy stop rehearse test test-fast docs golden lint check scan bench lock clean
 
@@ -41,32 +47,33 @@ $(READY): requirements.lock package-lock.json
 
 synth: $(READY) ## every environment, or ENV=name -> cdk.out/, and a summary (AS_OF=date warns about blocks, reservations and support that are over)
 	@# Three lines of the CLI's say nothing about the fleet; its exit code is the pipe's.
-	@cdk synth --quiet '**' $(if $(ENV),--context environment=$(ENV)) 2>&1 \
+	@cdk synth --quiet '**' $(if $(ENV),--context "environment=$$FLEET_ENVIRONMENT") 2>&1 \
 	  | { grep -vE '^(Supply a stack id|[0-9]+ feature flags are not configured|/.*/program\.js:[0-9:]+$$)' || true; }
-	@ultrafleet summary $(ENV) $(if $(AS_OF),--as-of $(AS_OF))
+	@ultrafleet summary $(if $(ENV),"$$FLEET_ENVIRONMENT") $(if $(AS_OF),--as-of $(AS_OF))
 
 # The embedded AWS is the default, so that nobody deploys to an account by accident.
-deploy: $(READY) env $(if $(filter real,$(AWS)),synth) ## ENV=name to an embedded AWS (FAULT=name injects one), or AWS=real: synth, preflight (ACCEPT="key …"), your account
-	@$(if $(filter real,$(AWS)),ultrafleet preflight $(ENV) $(foreach key,$(ACCEPT),--accept '$(key)') \
-	  && for stacks in $$(ultrafleet stacks $(ENV)); do cdk deploy --exclusively --app cdk.out "$$stacks"; done,\
-	  ultrafleet local deploy $(ENV) $(if $(FAULT),--fault $(FAULT)))
+deploy: $(READY) env $(if $(call is,$(AWS),real),synth) ## ENV=name to an embedded AWS (FAULT=name injects one), or AWS=real: synth, preflight (ACCEPT="key …"), your account
+	@$(if $(call is,$(AWS),real),ultrafleet preflight "$$FLEET_ENVIRONMENT" $(foreach key,$(ACCEPT),--accept '$(key)') \
+	  && for stacks in $$(ultrafleet stacks "$$FLEET_ENVIRONMENT"); do cdk deploy --exclusively --app cdk.out "$$stacks"; done,\
+	  ultrafleet local deploy "$$FLEET_ENVIRONMENT" $(if $(FAULT),--fault $(FAULT)))
 
 destroy: $(READY) env ## what `make deploy` deployed: ENV=name (PURGE=1: what is retained, too), AWS=real for your account
 	@# Before: once the stacks are deleted, CloudFormation no longer knows what it left.
-	@$(if $(filter real,$(AWS)),left=$$(ultrafleet retained $(ENV)) \
-	  && cdk destroy '$(ENV)/**' --context environment=$(ENV) --context answers=ignore && echo "$$left",\
-	  ultrafleet local destroy $(ENV) $(if $(PURGE),--purge))
+	@$(if $(call is,$(AWS),real),left=$$(ultrafleet retained "$$FLEET_ENVIRONMENT") \
+	  && cdk destroy "$$FLEET_ENVIRONMENT/**" --context "environment=$$FLEET_ENVIRONMENT" --context answers=ignore && echo "$$left",\
+	  ultrafleet local destroy "$$FLEET_ENVIRONMENT" $(if $(PURGE),--purge))
 
 stop: $(READY) env ## the embedded AWS of ENV=name, which then forgets everything
-	@ultrafleet local stop $(ENV)
+	@ultrafleet local stop "$$FLEET_ENVIRONMENT"
 
 .PHONY: env
 env:
 	@$(if $(ENV),,echo "ENV is not set, expected the name of an environment: make $(firstword $(MAKECMDGOALS)) ENV=dev" >&2; exit 2)
-	@$(if $(filter real embedded,$(AWS)),,echo "AWS is $(AWS), expected embedded or real" >&2; exit 2)
+	@$(if $(call is,$(AWS),real)$(call is,$(AWS),embedded),,echo "AWS is neither embedded nor real" >&2; exit 2)
+	@$(if $(filter file command,$(firstword $(origin AWS))),,echo "AWS is set by the environment: say it in the command, make $(firstword $(MAKECMDGOALS)) AWS=embedded" >&2; exit 2)
 
 rehearse: $(READY) env ## scenarios of ENV=name on a simulated clock
-	@ultrafleet rehearse $(ENV)
+	@ultrafleet rehearse "$$FLEET_ENVIRONMENT"
 
 test: $(READY) ## every test (PYTEST_ARGS="-k name")
 	@python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)

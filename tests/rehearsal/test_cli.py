@@ -59,7 +59,7 @@ class Local:
         region = {"dev": "us-east-2"}.get(self.environment, "us-east-1")
         return boto3.client(
             service,
-            endpoint_url=f"http://localhost:{port}",
+            endpoint_url=f"http://127.0.0.1:{port}",
             region_name=region,
             aws_access_key_id="any",
             aws_secret_access_key="any",  # noqa: S106  # nothing checks it
@@ -85,7 +85,7 @@ def local(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Local]:
 def test_an_environment_from_bootstrap_to_destruction(local: Local, pools: dict[str, int]) -> None:
     deployed = local("deploy")
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
-    assert deployed.stdout.startswith("embedded AWS on http://localhost:")
+    assert deployed.stdout.startswith("embedded AWS on http://127.0.0.1:")
     assert "no call leaves this machine" in deployed.stdout.splitlines()[0]
 
     status = local.status()

@@ -262,7 +262,8 @@ def _start_time(environment: Environment, at: datetime | None) -> datetime:
 def _cdk(arguments: list[str], variables: dict[str, str]) -> bool:
     """Run the CDK CLI against the embedded AWS; True where it failed."""
     progress = ["--progress", "events"] if arguments[0] in {"deploy", "destroy"} else []
-    return run_cdk([*arguments, "--no-notices", "--ci", *progress], variables)
+    # A profile in ~/.cdk.json would be asked for credentials, which an embedded AWS has none of.
+    return run_cdk([*arguments, "--no-notices", "--ci", "--profile", "", *progress], variables)
 
 
 def _roll_back(aws: "EmbeddedAws", environment: Environment, given: list[str], variables: dict[str, str]) -> bool:

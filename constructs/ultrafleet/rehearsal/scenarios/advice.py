@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from ultrafleet.environment import Environment
@@ -32,6 +33,7 @@ def failure_reasons(environment: Environment, *, endpoint: str, variables: Mappi
         region_name=environment.region,
         aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+        config=Config(proxies={}),  # it is on this machine, whatever proxy the others go through
     )
     found = []
     for stack in client.describe_stacks()["Stacks"]:

@@ -14,8 +14,16 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 
 def _mock() -> MockAWS:
-    # The bootstrap stack's roles have AWS's own policies attached.
-    return mock_aws(config={"core": {"reset_boto3_session": False}, "iam": {"load_aws_managed_policies": True}})
+    return mock_aws(
+        config={
+            "core": {"reset_boto3_session": False},
+            # The bootstrap stack's roles have AWS's own policies attached.
+            "iam": {"load_aws_managed_policies": True},
+            # Functions and jobs that somebody makes by the API are never run.
+            "lambda": {"use_docker": False},
+            "batch": {"use_docker": False},
+        }
+    )
 
 
 def start(environment: Environment, *, now: datetime) -> None:

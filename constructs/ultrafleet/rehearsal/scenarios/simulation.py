@@ -40,7 +40,6 @@ class Simulation:
             FleetError: there is no such command, or it can't be done.
         """
         commands: dict[str, Callable[..., Any]] = {
-            "ping": lambda: self.environment.name,
             "prepare": self.prepare,
             "status": self.status,
             "advance": self.advance,
