@@ -1,8 +1,8 @@
 """Server of the embedded AWS on this machine: AWS's APIs by moto, and `/_rehearsal` for commands to the simulation.
 
 Other programs of this machine can reach it, a browser that shows a stranger's page among them. So requests that a
-browser made and host names that a stranger's DNS resolves to this machine are refused, commands need the token of the file that
-only its user reads, and nothing that the API is given is run.
+browser made and host names that a stranger's DNS resolves to this machine are refused, commands need the token of the
+file that only its user reads, and nothing that the API is given is run.
 """
 
 import argparse
