@@ -13,11 +13,16 @@ from ultrafleet.cli._refusal import refuse
 from ultrafleet.errors import FleetError
 from ultrafleet.policy import (
     RULES,
+    BaselineEntry,
     Finding,
+    HeldToBaseline,
     Severity,
     acknowledge,
+    baseline_of,
     check_templates,
+    held_to_baseline,
     read_acknowledgements,
+    read_baseline,
     read_templates,
 )
 from ultrafleet.policy.sarif import sarif
@@ -32,6 +37,12 @@ def check(
     as_of: Annotated[
         datetime | None, typer.Option(help="date at which acknowledgements are judged; default: today, UTC")
     ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="JSON file of findings that are known: new ones alone count")
+    ] = None,
+    write_baseline: Annotated[
+        Path | None, typer.Option(help="write every finding to this file, for --baseline; exit code 0")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     as_sarif: Annotated[bool, typer.Option("--sarif", help="print SARIF 2.1.0")] = False,
 ) -> None:
@@ -39,6 +50,14 @@ def check(
 
     Exit code 0: no errors, 1: errors found, 2: unusable input.
     """
+    if baseline and write_baseline:
+        raise FleetError(
+            path="--baseline and --write-baseline",
+            verb="are",
+            got="both stated",
+            expected="one of them",
+            remedy="take one out",
+        )
     if as_json and as_sarif:
         raise FleetError(
             path="--json and --sarif", verb="are", got="both stated", expected="one of them", remedy="take one out"
@@ -50,15 +69,20 @@ def check(
     accepted = read_acknowledgements(acknowledgements) if acknowledgements else []
     day = (as_of or datetime.now(UTC)).date()
     findings = acknowledge(check_templates(templates), accepted, as_of=day, source=str(acknowledgements or ""))
+    if write_baseline is not None and not broken:
+        _write(write_baseline, baseline_of(findings, templates, write_baseline))
+        return
+    held = held_to_baseline(findings, templates, read_baseline(baseline), baseline) if baseline else None
+    shown = findings if held is None else held.new
     if as_sarif:
-        print(json.dumps(sarif(findings, RULES), indent=2))
+        print(json.dumps(sarif(findings, RULES, known=held and held.known), indent=2))
     elif as_json:
-        print(json.dumps([_as_json(finding) for finding in findings], indent=2))
+        print(json.dumps([_as_json(finding) for finding in shown], indent=2))
     else:
-        _print(findings, len(templates))
+        _print(shown, len(templates), held)
     if broken:
         refuse(*broken)
-    if any(finding.severity is Severity.ERROR for finding in findings):
+    if any(finding.severity is Severity.ERROR for finding in shown):
         raise typer.Exit(1)
 
 
@@ -106,7 +130,18 @@ def _as_json(finding: Finding) -> dict[str, str]:
     }
 
 
-def _print(findings: Sequence[Finding], templates: int) -> None:
+def _write(path: Path, entries: Sequence[BaselineEntry]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps([entry.model_dump() for entry in entries], indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise FleetError(
+            path=path, got=error.strerror, expected="a file that can be written", remedy="pass another"
+        ) from error
+    print(f"{path}: {len(entries)} finding{'' if len(entries) == 1 else 's'}")
+
+
+def _print(findings: Sequence[Finding], templates: int, held: HeldToBaseline | None) -> None:
     # Undecided findings are mostly alike for many resources: one line for all of them.
     together: dict[tuple[str, ...], list[Finding]] = {}
     for number, finding in enumerate(findings):
@@ -123,4 +158,7 @@ def _print(findings: Sequence[Finding], templates: int) -> None:
         for severity in Severity
         if severity is not Severity.ACKNOWLEDGED or counts[severity]
     )
-    print(f"{templates} template{'' if templates == 1 else 's'}: {summary}")
+    known = f", {len(held.known)} in the baseline" if held else ""
+    print(f"{templates} template{'' if templates == 1 else 's'}: {summary}{known}")
+    if held and held.gone:
+        print(f"{len(held.gone)} of the baseline are no longer found: write it again with `--write-baseline`")

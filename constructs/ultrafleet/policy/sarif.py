@@ -15,8 +15,17 @@ _LEVELS: Final = {
 }
 
 
-def sarif(findings: Iterable[Finding], rules: Sequence[PolicyRule]) -> dict[str, Any]:
-    """A SARIF log."""
+def sarif(
+    findings: Iterable[Finding], rules: Sequence[PolicyRule], *, known: Sequence[Finding] | None = None
+) -> dict[str, Any]:
+    """A SARIF log.
+
+    Args:
+        findings: what the rules found.
+        rules: the rules.
+        known: those of the findings that a baseline has. Default: there is no baseline.
+    """
+    unchanged = None if known is None else {id(finding) for finding in known}
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -29,7 +38,7 @@ def sarif(findings: Iterable[Finding], rules: Sequence[PolicyRule]) -> dict[str,
                         "rules": [_rule(rule) for rule in rules],
                     }
                 },
-                "results": [_result(finding) for finding in findings],
+                "results": [_result(finding, unchanged) for finding in findings],
             }
         ],
     }
@@ -48,7 +57,7 @@ def _rule(rule: PolicyRule) -> dict[str, Any]:
     return shown
 
 
-def _result(finding: Finding) -> dict[str, Any]:
+def _result(finding: Finding, unchanged: set[int] | None) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": finding.rule,
         "level": _LEVELS[finding.severity],
@@ -65,4 +74,6 @@ def _result(finding: Finding) -> dict[str, Any]:
     }
     if finding.severity is Severity.ACKNOWLEDGED:
         result["suppressions"] = [{"kind": "external", "status": "accepted"}]
+    if unchanged is not None:
+        result["baselineState"] = "unchanged" if id(finding) in unchanged else "new"
     return result
