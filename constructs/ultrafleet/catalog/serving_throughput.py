@@ -18,7 +18,7 @@ def facts() -> Iterator[tuple[str, Fact[Any]]]:
 
 
 def published_throughput(model_name: str, family: str, what: str) -> Fact[Any] | None:
-    """The published figure, or None where nobody published one.
+    """The published figure, or None where none is published.
 
     Args:
         model_name: name of the model.

@@ -75,7 +75,7 @@ def check(
     held = held_to_baseline(findings, templates, read_baseline(baseline), baseline) if baseline else None
     shown = findings if held is None else held.new
     if as_sarif:
-        print(json.dumps(sarif(findings, RULES, known=held and held.known), indent=2))
+        print(json.dumps(sarif(findings, RULES, known=held.known if held else None), indent=2))
     elif as_json:
         print(json.dumps([_as_json(finding) for finding in shown], indent=2))
     else:
