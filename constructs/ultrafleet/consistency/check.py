@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ultrafleet.catalog import image_architectures
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.consistency import (
     claim_rules,
+    image_rules,
     network_rules,
     node_rules,
     placement_rules,
@@ -208,6 +210,13 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
             address="https://kubernetes.io/docs/reference/labels-annotations-taints/",
         ),
         check=node_rules.nodes,
+    ),
+    ConsistencyRule(
+        id="images",
+        protects_from="containers that end at once, exec format error, or whose image has no layer for the node",
+        remedy="use an image for the nodes' architecture, or one for both",
+        source=image_architectures.SOURCE,
+        check=image_rules.images,
     ),
     ConsistencyRule(
         id="flavors",

@@ -139,6 +139,13 @@ def _pods(manifest: Manifest, content: Content) -> Iterator[PodUse]:
     match manifest["kind"]:
         case "Deployment" | "StatefulSet":
             yield _use(manifest, spec["template"], spec.get("replicas", 1))
+        case "Pod":
+            yield _use(manifest, manifest, 1)
+        case "CronJob":
+            made = _pods({**manifest, "spec": spec["jobTemplate"]["spec"], "kind": "Job"}, content)
+            yield from (replace(pod, owner=object_id(manifest)) for pod in made)
+        case "MPIJob":
+            yield from _of_mpi(manifest)
         case "DaemonSet":
             yield _use(manifest, spec["template"], None)
         case "Job":
@@ -152,6 +159,16 @@ def _pods(manifest: Manifest, content: Content) -> Iterator[PodUse]:
             yield from _of_runtime(manifest, content)
         case "LeaderWorkerSet":
             yield from _of_groups(manifest)
+
+
+def _of_mpi(manifest: Manifest) -> Iterator[PodUse]:
+    """Pods of an MPIJob of Kubeflow's MPI operator: its launcher and its workers."""
+    found = [
+        _use(manifest, part["template"], part.get("replicas", 1))
+        for part in manifest["spec"]["mpiReplicaSpecs"].values()
+    ]
+    together = sum(pod.count or 0 for pod in found if pod.accelerators)
+    yield from (replace(pod, together=together if pod.accelerators else 1) for pod in found)
 
 
 def _of_runtime(manifest: Manifest, content: Content) -> Iterator[PodUse]:
@@ -181,7 +198,7 @@ def _trained(spec: Mapping[str, Any], jobs: list[Manifest], *, counted: bool) ->
     for trainer in (job["spec"].get("trainer", {}) for job in jobs):
         container = dict(spec["containers"][0])
         if counted:
-            container.update({key: trainer[key] for key in ("command", "args") if key in trainer})
+            container.update({key: trainer[key] for key in ("command", "args", "image") if key in trainer})
             container["env"] = [*container.get("env", []), *trainer.get("env", [])]
         if isinstance(trainer.get("numProcPerNode"), int):
             processes = {"name": "PET_NPROC_PER_NODE", "value": str(trainer["numProcPerNode"])}

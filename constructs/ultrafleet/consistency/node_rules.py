@@ -22,7 +22,7 @@ def nodes(content: Content) -> Iterator[str]:
         pools = content.pools_of(pod)
         if not pod.accelerators or not pools:
             continue
-        fitting = [pool for pool in pools if _fits(pod, _labels(pool))]
+        fitting = fitting_pools(content, pod)
         if not fitting:
             yield (
                 f"{pod.owner} selects nodes by {_wanted(pod)}, expected what nodes of pool {pools[0].pool_name} are: "
@@ -33,6 +33,16 @@ def nodes(content: Content) -> Iterator[str]:
                 f"a pod of {pod.owner} requests {asked:g} {unit} of {resource}, expected less than {most:g}: a node of "
                 "the pools that it selects has no more"
             )
+
+
+def fitting_pools(content: Content, pod: PodUse) -> list[PoolNodes]:
+    """Pools whose nodes may take a pod, by all that is known of their labels.
+
+    Args:
+        content: what is there.
+        pod: the pod.
+    """
+    return [pool for pool in content.pools_of(pod) if _fits(pod, _labels(pool))]
 
 
 def _own_labels(pool: PoolNodes) -> dict[str, str]:

@@ -6,6 +6,7 @@ from ultrafleet.catalog.models import Model
 from ultrafleet.catalog.serving_recipes import ServingRecipe, serving_recipe
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.kubernetes.manifest import object_name
+from ultrafleet.kubernetes.node_images import check_image
 from ultrafleet.queueing.flavors import Flavor
 
 _NAME_LENGTH = 40  # LeaderWorkerSet and its StatefulSets add to it
@@ -47,6 +48,8 @@ class Serving:
                 remedy="say where the model's files are",
             )
         self._check_recipe()
+        if self.image is not None:
+            check_image("image", self.image, self.flavor.pools[0], instead="another, or none: the engine's is for both")
         most = self.replicas_that_fit
         if not 1 <= self.min_replicas <= self.max_replicas <= most:
             raise FleetError(

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from ultrafleet.acceptance import Threshold, UnknownThresholdError, threshold
-from ultrafleet.acceptance.image import AWS_ARM64_IMAGE, AWS_IMAGE, KEYS, PYTHON, SSH_PORT, worker_script
+from ultrafleet.acceptance.image import AWS_IMAGE, KEYS, PYTHON, SSH_PORT, worker_script
 from ultrafleet.acceptance.run_template import NODE_GROUP, NODE_LIST, NODE_NAMES, NODES, RUN, fill
-from ultrafleet.errors import FleetError, UnknownFactError
+from ultrafleet.errors import UnknownFactError
 from ultrafleet.jobs import neuron_acceptance as neuron
 from ultrafleet.jobs.acceptance_package import package_config_maps, package_volume
 from ultrafleet.jobs.placement import JobPlacement
@@ -16,6 +16,7 @@ from ultrafleet.jobs.training_jobs import TRAINER_API
 from ultrafleet.kubernetes.labels import NODE_GROUP_LABEL, POOL_LABEL, ULTRASERVER_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 from ultrafleet.kubernetes.network_devices import network_claim_templates
+from ultrafleet.kubernetes.node_images import check_image
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
 from ultrafleet.queueing.flavors import fleet_flavors
@@ -121,7 +122,12 @@ def acceptance_template(pool: PoolNodes, *, image: str, floors: Mapping[Any, flo
         return {"manifests": []}
     if "node" in (floors or {}):
         floor["node"] = acceptance_floor(pool, "node", floors or {})
-    _check_architecture(pool, image)
+    check_image(
+        f"image of pool {pool.pool_name}",
+        image,
+        pool,
+        instead=f"one, such as {AWS_IMAGE}, which is of both architectures",
+    )
     (flavor,) = fleet_flavors([pool])
     job = TrainingJob(
         name=RUN,
@@ -155,16 +161,6 @@ def acceptance_job(pool: PoolNodes, *, image: str, floors: Mapping[Any, float] |
     # A TrainJob can't be changed: another number of nodes is another test.
     run = f"{pool.pool_name}-{pool.nodes_at_hand}"
     return list(fill(template, run=run, node_group=None, node_names=(), nodes=pool.nodes_at_hand))
-
-
-def _check_architecture(pool: PoolNodes, image: str) -> None:
-    if image.startswith(AWS_ARM64_IMAGE) and pool.instance_type.architecture not in ("arm64", None):
-        raise FleetError(
-            path=f"image of pool {pool.pool_name}",
-            got=image,
-            expected=f"one for {pool.instance_type.architecture}, which {pool.instance_type} is",
-            remedy=f"pass one, such as {AWS_IMAGE}, which is of both architectures",
-        )
 
 
 def _train_job(job: TrainingJob) -> Manifest:

@@ -8,6 +8,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.jobs.neuron import check_part_of_node, joins_nodes, neuron_environment, processes_per_node, scheduler_of
 from ultrafleet.jobs.placement import JobPlacement
 from ultrafleet.kubernetes.manifest import kubernetes_object, object_name
+from ultrafleet.kubernetes.node_images import check_image
 from ultrafleet.kubernetes.node_share import node_share
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
@@ -75,6 +76,7 @@ class TrainingJob:
                 expected="a container image for the nodes' architecture",
                 remedy="pass one",
             )
+        check_image("image", self.image, self.node, instead="an image for the nodes' architecture, or for both")
         if self.max_restarts < 0:
             raise FleetError(
                 path="max_restarts",
