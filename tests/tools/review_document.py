@@ -37,10 +37,13 @@ wording; [as Markdown](review/example.md), with its picture ([light](review/exam
 | `--acknowledgements FILE` | findings of the policy that are accepted: see [policy](policy.md#acknowledgements) |
 | `--parameter NAME=VALUE` | value of a template parameter, in both |
 | `--pictures URL` | address of the pictures. Default: beside the comment |
+| `--json` | the review as JSON, instead of the comment |
+| `--fail-on NAME` | exit 1 where a hazard of a level (`blocking`, `security`, `notice`) or a worse one was found, or of a kind, such as `refused`; repeatable |
+| `--approval FILE` | exit 1 where the change needs a reviewer: see [below](#what-may-merge-by-itself) |
 
 The same input gives the same bytes on the same day, so a review can be kept under test. A comment has at most 65,535
 bytes (GitHub accepts 65,536 characters); lines that are cut are counted, and the other file has them all. Exit 0 after
-a review, whatever it found, 2 for input that can't be used. To fail a build, use [`ultrafleet check`](policy.md).
+a review, whatever it found, unless `--fail-on` or `--approval` say otherwise; 2 for input that can't be used.
 
 ## Sections
 
@@ -120,6 +123,23 @@ token may not write.
 
 The scripts of both are run by `make test`, with stand-ins for `gh` and `curl`. What the hosts do with them (events,
 permissions, artifacts, how they show a picture) was not tried on either.
+
+## What may merge by itself
+
+`--approval FILE` reads a policy, such as [`ci/approval.yaml`](ci/approval.yaml), and ends with a line that approves or gives the
+reasons why not. Take the file from the base, as acknowledgements: a change that approves itself is none.
+
+| key | what a change may have and still merge without a reviewer | default |
+|---|---|---|
+| `hazards` | ids of hazards | none |
+| `findings` | ids of the policy's rules, newly broken or undecided | none |
+| `usd_per_hour`, `usd_remaining` | how much dearer the fleet becomes, in USD an hour and until its blocks end | 0 |
+| `effects` | [effects](update-effects.md) of changed properties | `no_interruption`, `new_version` |
+| `added`, `removed` | patterns of resource types | none |
+
+Always a person's: what couldn't be read, a side without templates, refused updates, changed policies of deletion, exceeded limits, pools
+without a known price or size that grow. Over the scenarios that the reviews are tested with, no change with a hazard is
+approved, by the empty policy or the shipped one, and the shipped one approves at least four of five of the others.
 
 ## Golden templates
 
