@@ -39,7 +39,7 @@ wording; [as Markdown](review/example.md), with its picture ([light](review/exam
 | `--pictures URL` | address of the pictures. Default: beside the comment |
 | `--json` | the review as JSON, instead of the comment |
 | `--fail-on NAME` | exit 1 where a hazard of a level (`blocking`, `security`, `notice`) or a worse one was found, or of a kind, such as `refused`; repeatable |
-| `--approval FILE` | exit 1 where the change needs a reviewer: see [below](#what-may-merge-by-itself) |
+| `--approval FILE` | exit 1 where the change needs a reviewer: see [below](#approval-without-a-reviewer) |
 
 The same input gives the same bytes on the same day, so a review can be kept under test. A comment has at most 65,535
 bytes (GitHub accepts 65,536 characters); lines that are cut are counted, and the other file has them all. Exit 0 after
@@ -124,7 +124,7 @@ token may not write.
 The scripts of both are run by `make test`, with stand-ins for `gh` and `curl`. What the hosts do with them (events,
 permissions, artifacts, how they show a picture) was not tried on either.
 
-## What may merge by itself
+## Approval without a reviewer
 
 `--approval FILE` reads a policy, such as [`ci/approval.yaml`](ci/approval.yaml), and ends with a line that approves or gives the
 reasons why not. Take the file from the base, as acknowledgements: a change that approves itself is none.

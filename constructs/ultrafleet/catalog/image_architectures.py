@@ -16,7 +16,7 @@ SOURCE: Final = Source(
         Source("a word for an architecture in a repository's name or in a tag: custom", Confidence.MEDIUM),
     ),
 )
-"""Where the architectures are known from. Of all other images a registry has to be asked."""
+"""Sources of the architectures; of all other images a registry has to be asked."""
 
 _WORDS: Final = {
     "amd64": "x86_64", "x86": "x86_64", "x86_64": "x86_64", "x64": "x86_64",
