@@ -19,6 +19,7 @@ from ultrafleet.kubernetes.manifest import kubernetes_object
 from ultrafleet.kubernetes.network_devices import EFA_CLASS, ROCE_CLASS, EfaDriver, NetworkDevices
 from ultrafleet.layout import fabric_layout
 from ultrafleet.queueing import fleet_flavors, queue_manifests
+from ultrafleet.queueing.kueue import kueue_release
 from ultrafleet.training.team_manifests import team_manifests
 
 Objects = dict[str, dict[str, Any]]
@@ -194,10 +195,44 @@ def test_its_correct_twin_is_silent(name: str, twin: Change) -> None:
     assert found(POOLS[name], twin) == []
 
 
-def test_a_claim_by_name_is_there() -> None:
-    assert found(POOLS[CLAIMS], by_a_claim_of_its_own) == []
-    (message,) = found(POOLS[CLAIMS], both(by_a_claim_of_its_own, lambda o: o.pop("ResourceClaim own")))[:1]
-    assert message == "JobSet-pretraining-job has the claim own, expected a ResourceClaim of pretraining"
+def alone(objects: Objects) -> None:
+    objects[JOB]["spec"]["replicatedJobs"][0]["template"]["spec"].update({"parallelism": 1, "completions": 1})
+
+
+def test_a_claim_by_name_is_there_and_of_one_node() -> None:
+    assert found(POOLS[CLAIMS], both(by_a_claim_of_its_own, alone)) == []
+    missing = found(POOLS[CLAIMS], both(by_a_claim_of_its_own, alone, lambda o: o.pop("ResourceClaim own")))
+    assert missing == ["JobSet-pretraining-job has the claim own, expected a ResourceClaim of pretraining"]
+    (message,) = found(POOLS[CLAIMS], by_a_claim_of_its_own)
+    assert message.startswith(
+        "2 pods of JobSet-pretraining-job share the claim own, expected a resourceClaimTemplateName"
+    )
+
+
+@pytest.mark.parametrize(("device_class", "silent"), [("gpu.nvidia.com", False), (EFA_CLASS, True)])
+def test_a_queue_refuses_claims_that_it_does_not_count(device_class: str, silent: bool) -> None:
+    """As seen on Kueue 0.19.2: the class is not mapped in its configuration."""
+    pool = POOLS[CLAIMS]
+    objects = fleet(pool)
+    request(deviceClassName=device_class)(objects)
+    kueue = kueue_release(VersionTable.of(), counts_channels=False, network_classes=[EFA_CLASS])
+    releases = [*accelerator_runtime([pool], VersionTable.of()), kueue]
+    messages = inconsistencies(pools=[pool], manifests=list(objects.values()), releases=releases)
+    assert any(f"claims {device_class}, expected one of {EFA_CLASS}" in text for text in messages) is not silent
+
+
+def test_nodes_are_told_apart_by_their_type() -> None:
+    """A pod that selects by type alone, as in AWS's samples, is looked at on the nodes of that type."""
+    members = [rack(), b300()]
+    flavors = fleet_flavors(members)
+    made = [dict(item) for item in jobset(job("job", flavor=flavors[0], racks=None, some=2))]
+    selector = {"node.kubernetes.io/instance-type": "p6-b300.48xlarge"}
+    pod(made[-1])["spec"]["nodeSelector"] = selector
+    around = [*queue_manifests(flavors), *team_manifests("pretraining", "training")]
+    assert inconsistencies(pools=members, manifests=[*around, *made]) == []
+    selector["node.kubernetes.io/instance-type"] = "p6e-gb200.36xlarge"
+    messages = inconsistencies(pools=members, manifests=[*around, *made])
+    assert any("asks for 8 accelerators, expected 1 to 4 nvidia.com/gpu: rack-a" in text for text in messages)
 
 
 def test_queues_count_what_pods_claim() -> None:

@@ -13,6 +13,7 @@ def claims(content: Content) -> Iterator[str]:
     users: dict[tuple[str, str], set[str]] = {}
     for pod in content.pods:
         yield from _missing(content, pod)
+        yield from _uncounted(content, pod)
         for template in pod.claim_templates.values():
             if template is None or content.compute_domain(pod.namespace, template) is None:
                 continue
@@ -29,6 +30,19 @@ def claims(content: Content) -> Iterator[str]:
                 f"{', '.join(sorted(owners))} claim by {template} in {namespace}, expected a ComputeDomain for each: "
                 "jobs that share one can reach each other's memory"
             )
+
+
+def _uncounted(content: Content, pod: PodUse) -> Iterator[str]:
+    """Claims of a pod in a queue whose device class Kueue's configuration counts as nothing."""
+    known = content.counted_classes
+    for claim in pod.claims if pod.queue is not None and known is not None else []:
+        for request in device_requests(content, pod, claim):
+            device_class = request.get("deviceClassName")
+            if device_class and device_class not in (known or ()):
+                yield (
+                    f"{pod.owner} goes through a queue and claims {device_class}, expected one of "
+                    f"{', '.join(sorted(known or ())) or '(none)'}: Kueue refuses classes that it doesn't count"
+                )
 
 
 def _missing(content: Content, pod: PodUse) -> Iterator[str]:

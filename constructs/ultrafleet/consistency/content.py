@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import yaml
+
+from ultrafleet.consistency.node_labels import fits
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.manifest import Manifest, object_id
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
@@ -112,7 +115,17 @@ class Content:
         return found
 
     def pools_of(self, pod: PodUse) -> list[PoolNodes]:
-        """Pools that a pod may run on: by the labels that node groups set; others are Kubernetes' own."""
+        """Pools that a pod may run on, by all that is known of their nodes; if none, those that it selects.
+
+        The scheduler leaves out nodes of another type or architecture, and those without the accelerators.
+        """
+        selected = self.pools_selected(pod)
+        fitting = [pool for pool in selected if fits(pod.spec, pool)]
+        able = [pool for pool in fitting if not pod.accelerators or pod.requests(pool.accelerator_resource)]
+        return able or fitting or selected
+
+    def pools_selected(self, pod: PodUse) -> list[PoolNodes]:
+        """Pools that a pod selects by the labels that node groups set; others are Kubernetes' own."""
         wanted = pod.spec.get("nodeSelector", {})
         known = {label for pool in self.pools for label in pool.label_keys}
         return self.pools_with({key: value for key, value in wanted.items() if key in known or key.startswith(OURS)})
@@ -128,6 +141,16 @@ class Content:
             ),
             None,
         )
+
+    @property
+    def counted_classes(self) -> frozenset[str] | None:
+        """Device classes that Kueue's configuration counts; None where Kueue isn't delivered."""
+        values = next((release.values for release in self.releases if release.chart.name == "kueue"), None)
+        text = (values or {}).get("managerConfig", {}).get("controllerManagerConfigYaml")
+        if text is None:
+            return None
+        mappings = yaml.safe_load(text).get("resources", {}).get("deviceClassMappings", [])
+        return frozenset(name for mapping in mappings for name in mapping["deviceClassNames"])
 
     def pools_with(self, labels: Mapping[str, str]) -> list[PoolNodes]:
         """Pools whose nodes may have all of these labels."""

@@ -5,7 +5,6 @@ from typing import Final
 
 from ultrafleet.catalog.image_architectures import image_architecture
 from ultrafleet.consistency.content import OURS, Content, PodUse
-from ultrafleet.consistency.node_rules import fitting_pools
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
 _SELECTOR: Final = "kubernetes.io/arch"
@@ -43,5 +42,4 @@ def _pools(content: Content, pod: PodUse) -> list[PoolNodes]:
     """Pools on whose nodes a pod may land: of pods without accelerators those that it selects."""
     if not pod.accelerators and not any(label.startswith(OURS) for label in pod.spec.get("nodeSelector", {})):
         return []
-    pools = fitting_pools(content, pod)
-    return [pool for pool in pools if not pod.accelerators or pod.requests(pool.accelerator_resource)]
+    return content.pools_of(pod)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from ultrafleet.consistency.claim_rules import claims_channel, device_requests
+from ultrafleet.consistency.claim_rules import claims_channel, device_requests, is_network_claim
 from ultrafleet.consistency.content import Content, PodUse
 from ultrafleet.consistency.placement_rules import REQUIRED
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
@@ -43,9 +43,14 @@ def network_drivers(content: Content) -> Iterator[str]:
                 f"{pod.owner} asks for {counted} {EFA_RESOURCE} and claims {claimed[0][0]}, expected one of them: on "
                 "one node two drivers give the same devices"
             )
-        for pool in content.pools_of(pod):
-            if pool.network is not None:
+        pools = [pool for pool in content.pools_of(pod) if pool.network is not None]
+        if not any(_gives(pool, counted, claimed) for pool in pools):
+            for pool in pools:
                 yield from _by_its_driver(pod, pool, pool.network, counted, claimed)
+        for pool in pools if pod.accelerators and pod.environment.get(_PROVIDER) == "efa" else ():
+            if pool.roce_interfaces:
+                yield f"{_PROVIDER} of {pod.owner} is efa, expected none: pool {pool.pool_name} has RoCE alone"
+        yield from _shared(content, pod)
         if pod.queue is not None and any(mode == _ALL for _, mode in claimed):
             yield (
                 f"{pod.owner} goes through a queue and claims all devices (allocationMode All), expected a count: "
@@ -54,8 +59,10 @@ def network_drivers(content: Content) -> Iterator[str]:
 
 
 def _by_its_driver(
-    pod: PodUse, pool: PoolNodes, has: NetworkDevices, counted: int, claimed: list[tuple[str, int | str]]
+    pod: PodUse, pool: PoolNodes, has: NetworkDevices | None, counted: int, claimed: list[tuple[str, int | str]]
 ) -> Iterator[str]:
+    if has is None:
+        return
     where = f"a node of pool {pool.pool_name} gives {has.count} by {_way(has)}"
     if counted and has.device_class is not None:
         yield f"{pod.owner} asks for {counted} {EFA_RESOURCE}, expected {_way(has)}: {where}"
@@ -64,8 +71,27 @@ def _by_its_driver(
             yield f"{pod.owner} claims {device_class}, expected {_way(has)}: {where}"
         elif isinstance(count, int) and count > has.count:
             yield f"a pod of {pod.owner} claims {count} {device_class}, expected at most {has.count}: {where}"
-    if pool.roce_interfaces and pod.accelerators and pod.environment.get(_PROVIDER) == "efa":
-        yield f"{_PROVIDER} of {pod.owner} is efa, expected none: nodes of pool {pool.pool_name} have RoCE and no EFA"
+
+
+def _gives(pool: PoolNodes, counted: int, claimed: list[tuple[str, int | str]]) -> bool:
+    """True if a pool's nodes give what a pod asks for, in that way."""
+    has = pool.network
+    return (
+        has is not None
+        and not (counted and has.device_class is not None)
+        and all(name == has.device_class and (number == _ALL or int(number) <= has.count) for name, number in claimed)
+    )
+
+
+def _shared(content: Content, pod: PodUse) -> Iterator[str]:
+    """A claim by name is one claim: pods that share it are on one node, where its devices are."""
+    for claim in pod.claims if pod.together > 1 else []:
+        name = claim.get("resourceClaimName")
+        if name and is_network_claim(content, pod, claim):
+            yield (
+                f"{pod.together} pods of {pod.owner} share the claim {name}, expected a resourceClaimTemplateName: "
+                "the devices of one claim are on one node"
+            )
 
 
 def _claimed(content: Content, pod: PodUse) -> list[tuple[str, int | str]]:

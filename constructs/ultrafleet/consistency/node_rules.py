@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ultrafleet.consistency.content import Content, PodUse
+from ultrafleet.consistency.node_labels import fits, kubelet_labels, required_terms
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
-_ARCHITECTURES: Final = {"x86_64": "amd64", "arm64": "arm64"}
 _GIB: Final = 2**30
 _UNITS: Final = {
     "": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
@@ -19,14 +19,14 @@ _QUANTITY: Final = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)(m|k|M|G|T|Ki|Mi|G
 def nodes(content: Content) -> Iterator[str]:
     """Pods with accelerators fit the architecture, the type, the CPUs and the memory of some node that they select."""
     for pod in content.pods:
-        pools = content.pools_of(pod)
+        pools = content.pools_selected(pod)
         if not pod.accelerators or not pools:
             continue
-        fitting = fitting_pools(content, pod)
+        fitting = [pool for pool in pools if fits(pod.spec, pool)]
         if not fitting:
             yield (
                 f"{pod.owner} selects nodes by {_wanted(pod)}, expected what nodes of pool {pools[0].pool_name} are: "
-                f"{', '.join(f'{key}={value}' for key, value in sorted(_own_labels(pools[0]).items()))}"
+                f"{', '.join(f'{key}={value}' for key, value in sorted(kubelet_labels(pools[0]).items()))}"
             )
         for resource, unit, asked, most in _too_much(pod, fitting):
             yield (
@@ -35,59 +35,11 @@ def nodes(content: Content) -> Iterator[str]:
             )
 
 
-def fitting_pools(content: Content, pod: PodUse) -> list[PoolNodes]:
-    """Pools whose nodes may take a pod, by all that is known of their labels.
-
-    Args:
-        content: what is there.
-        pod: the pod.
-    """
-    return [pool for pool in content.pools_of(pod) if _fits(pod, _labels(pool))]
-
-
-def _own_labels(pool: PoolNodes) -> dict[str, str]:
-    """Labels that the kubelet puts on a pool's nodes."""
-    found = {"kubernetes.io/os": "linux", "node.kubernetes.io/instance-type": str(pool.instance_type)}
-    architecture = _ARCHITECTURES.get(pool.instance_type.architecture or "")
-    return {**found, "kubernetes.io/arch": architecture} if architecture else found
-
-
-def _labels(pool: PoolNodes) -> dict[str, str]:
-    return {**_own_labels(pool), **pool.labels}
-
-
-def _terms(pod: PodUse) -> list[Mapping[str, Any]]:
-    affinity = pod.spec.get("affinity", {}).get("nodeAffinity", {})
-    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution", {})
-    found: list[Mapping[str, Any]] = required.get("nodeSelectorTerms", [])
-    return found
-
-
-def _fits(pod: PodUse, labels: Mapping[str, str]) -> bool:
-    """True if nothing that is known of nodes with these labels keeps a pod off; other labels may be on them."""
-    selector = pod.spec.get("nodeSelector", {})
-    if any(labels.get(key, value) != value for key, value in selector.items()):
-        return False
-    terms = _terms(pod)
-    return not terms or any(
-        all(_matches(expression, labels) for expression in term.get("matchExpressions", [])) for term in terms
-    )
-
-
-def _matches(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    value = labels.get(expression["key"])
-    if value is None:
-        return True
-    operator, values = expression["operator"], expression.get("values", [])
-    known = {"In": value in values, "NotIn": value not in values, "DoesNotExist": False}
-    return known.get(operator, True)
-
-
 def _wanted(pod: PodUse) -> str:
     selector = [f"{key}={value}" for key, value in sorted(pod.spec.get("nodeSelector", {}).items())]
     terms = [
         f"{item['key']} {item['operator']} {', '.join(item.get('values', []))}".strip()
-        for term in _terms(pod)
+        for term in required_terms(pod.spec)
         for item in term.get("matchExpressions", [])
     ]
     return "; ".join([*selector, *terms])

@@ -47,7 +47,8 @@ def sizes(content: Content) -> Iterator[str]:
         pools = content.pools_of(pod)
         if not pod.accelerators or not pools:
             continue
-        for pool in pools:
+        holding = [pool for pool in pools if _holds(pool, pod)]
+        for pool in [] if holding else pools:
             if pod.requests(pool.accelerator_resource) > pool.accelerators_per_node or not pod.requests(
                 pool.accelerator_resource
             ):
@@ -60,10 +61,19 @@ def sizes(content: Content) -> Iterator[str]:
                     f"a pod of {pod.owner} asks for {pod.requests(EFA_RESOURCE)} EFA devices, expected at most "
                     f"{pool.efa_interfaces}: a node of pool {pool.pool_name} has that many"
                 )
+        pools = holding or pools
         room = sum(pool.nodes * (pool.accelerators_per_node // pod.accelerators) for pool in pools)
         if pod.count is not None and pod.count > room:
             yield f"{pod.owner} has {pod.count} pods, expected at most {room}: the pools it selects hold no more"
         yield from _fits_ultraservers(pod, pools)
+
+
+def _holds(pool: PoolNodes, pod: PodUse) -> bool:
+    """True if a node of a pool has the accelerators and EFA devices of a pod."""
+    return (
+        0 < pod.requests(pool.accelerator_resource) <= pool.accelerators_per_node
+        and pod.requests(EFA_RESOURCE) <= pool.efa_interfaces
+    )
 
 
 def _fits_ultraservers(pod: PodUse, pools: list[PoolNodes]) -> Iterator[str]:
