@@ -1,5 +1,7 @@
 """Changes of access, data, networks and clusters, and what each has to be told as."""
 
+from typing import Any
+
 from helpers.review_fleet import (
     A_DATA,
     BUCKET,
@@ -15,6 +17,11 @@ from helpers.review_fleet import (
     of,
     put,
 )
+
+
+def _chart(name: str) -> dict[str, Any]:
+    properties = {"ClusterName": "fleet", "Release": name, "Chart": name}
+    return {"Type": "Custom::AWSCDK-EKS-HelmChart", "Properties": properties}
 
 
 def tightened(content: Stacks) -> None:
@@ -222,6 +229,19 @@ ACCESS_SCENARIOS: dict[str, Scenario] = {
         edit=put("cluster", "Resources", "Chart", value=None),
         hazards=frozenset({("notice", "uninstalled", "cluster/Chart (Custom::AWSCDK-EKS-HelmChart)")}),
     ),
+    "efa has another driver": Scenario(
+        edit=both(
+            put("cluster", "Resources", "Efa", value=None),
+            put("cluster", "Resources", "Dranet", value=_chart("aws-dranet")),
+        ),
+        hazards=frozenset(
+            {
+                ("notice", "uninstalled", "cluster/Efa (Custom::AWSCDK-EKS-HelmChart)"),
+                ("blocking", "efa-driver", "cluster/Dranet (Custom::AWSCDK-EKS-HelmChart)"),
+            }
+        ),
+        says=("EFA's driver aws-dranet is installed before aws-efa-k8s-device-plugin is removed",),
+    ),
     "a schedule goes": Scenario(
         edit=put("cluster", "Resources", "Emptied", value=None),
         hazards=frozenset({("notice", "schedule-changed", "cluster/Emptied (AWS::Scheduler::Schedule)")}),
@@ -299,6 +319,7 @@ ACCESS_BEFORE: dict[str, Edit] = {
             "Properties": {"ClusterName": "fleet", "Release": "kueue", "Chart": "kueue"},
         },
     ),
+    "efa has another driver": put("cluster", "Resources", "Efa", value=_chart("aws-efa-k8s-device-plugin")),
     "a schedule goes": put(
         "cluster",
         "Resources",

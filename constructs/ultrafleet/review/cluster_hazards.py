@@ -14,6 +14,7 @@ from ultrafleet.templates.template_changes import ChangeAction
 
 CLUSTER: Final = "AWS::EKS::Cluster"
 CHART: Final = "Custom::AWSCDK-EKS-HelmChart"
+_EFA_DRIVERS: Final = ("aws-efa-k8s-device-plugin", "aws-dranet")
 _HOLDS_OBJECTS: Final = ("CustomResourceDefinition", "Namespace")
 
 
@@ -63,6 +64,22 @@ def _uninstalled(compared: Comparison) -> Iterator[Occurrence]:
         elif change.type in MANIFESTS and not kinds_with_content(change):
             kinds = sorted({str(one.get("kind")) for one in items_of(change.before)})
             yield of_change(change, f"{', '.join(kinds)} is deleted")
+
+
+def _efa_driver(compared: Comparison) -> Iterator[Occurrence]:
+    """The charts of EFA's two drivers, one for the other in one stack."""
+    drivers = [item.change for item in compared.changed_resources if item.change.type == CHART]
+    for gone in drivers:
+        if gone.of.action is not ChangeAction.REMOVED or gone.get("Chart")[0] not in _EFA_DRIVERS:
+            continue
+        for new in drivers:
+            chart = new.get("Chart")[1]
+            if new.of.action is ChangeAction.ADDED and new.key[0] == gone.key[0] and chart in _EFA_DRIVERS:
+                yield of_change(
+                    new,
+                    f"EFA's driver {chart} is installed before {gone.get('Chart')[0]} is removed: on nodes that run, "
+                    "both give the same devices to pods, and jobs of the old kind stay in their queue",
+                )
 
 
 def kinds_with_content(change: Change) -> list[str]:
@@ -129,6 +146,17 @@ RULES: Final = (
         ),
         remedy="check that no workload needs it",
         check=_uninstalled,
+    ),
+    HazardRule(
+        id="efa-driver",
+        level=Level.BLOCKING,
+        protects_from="EFA devices that two drivers give to several pods, and jobs that no queue admits any more",
+        source=Source(
+            "EKS user guide, EFA devices: both on one node can cause silent oversubscription",
+            address="https://docs.aws.amazon.com/eks/latest/userguide/device-management-efa.html",
+        ),
+        remedy="keep the driver (kubernetes.efa) until the pools with EFA are empty; then change it and submit jobs again",
+        check=_efa_driver,
     ),
     HazardRule(
         id="queue-lost",
