@@ -6,6 +6,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.preflight.addons import addon_findings
 from ultrafleet.preflight.blocks import block_findings
 from ultrafleet.preflight.deployment import Deployment
+from ultrafleet.preflight.efa_driver import efa_driver_findings
 from ultrafleet.preflight.finding import Finding, Level
 from ultrafleet.preflight.leaving import leaving_findings
 from ultrafleet.preflight.node_group_changes import node_group_findings
@@ -21,6 +22,7 @@ def preflight_findings(deployment: Deployment) -> list[Finding]:
         *leaving_findings(deployment),
         *reservation_findings(deployment),
         *block_findings(deployment),
+        *efa_driver_findings(deployment),
         *addon_findings(deployment),
     ]
     order = list(Level)

@@ -155,7 +155,7 @@ RULES: Final = (
             "EKS user guide, EFA devices: both on one node can cause silent oversubscription",
             address="https://docs.aws.amazon.com/eks/latest/userguide/device-management-efa.html",
         ),
-        remedy="keep the driver (kubernetes.efa) until the pools with EFA are empty; then change it and submit jobs again",
+        remedy="keep it (kubernetes.efa) until the pools with EFA are empty; then change it, and submit jobs anew",
         check=_efa_driver,
     ),
     HazardRule(
