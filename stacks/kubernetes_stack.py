@@ -18,7 +18,7 @@ from ultrafleet.environment.facts import node_prices
 from ultrafleet.environment.pool_nodes import efa_driver, environment_pool_nodes
 from ultrafleet.environment.workloads import AcceptanceSettings, ArgoCdSettings
 from ultrafleet.kubernetes.manifest import Manifest
-from ultrafleet.queueing import PodsReady
+from ultrafleet.queueing import PodsReady, TeamShare
 from ultrafleet.training import GateSettings, PoolAcceptance
 
 _CAPABILITIES_PRINCIPAL = "capabilities.eks.amazonaws.com"  # EKS user guide, capabilities (high)
@@ -61,6 +61,7 @@ class KubernetesStack(EnvironmentStack):
             training=bool(environment.teams) or settings.acceptance is not None,
             inference=bool(environment.models),
             scaled_models=any((model.max_replicas or 1) > model.min_replicas for model in environment.models),
+            teams=_shares(environment),
             spare_nodes_per_ultraserver=settings.spare_nodes_per_ultraserver,
             ultraserver_network_layers=settings.ultraserver_network_layers,
             pods_ready=PodsReady.of(
@@ -174,6 +175,18 @@ class KubernetesStack(EnvironmentStack):
             cluster_name=environment.name,
             cluster_arn=_cluster_arn(environment),
         )
+
+
+def _shares(environment: Environment) -> list[TeamShare]:
+    return [
+        TeamShare(
+            team_name=team.name,
+            workload=team.workload,
+            guaranteed_nodes=team.guaranteed_nodes,
+            fair_sharing_weight=team.fair_sharing_weight,
+        )
+        for team in environment.teams
+    ]
 
 
 def _gate_settings(settings: AcceptanceSettings) -> GateSettings:

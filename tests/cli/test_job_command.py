@@ -14,7 +14,7 @@ from ultrafleet.cli import app
 from ultrafleet.consistency import inconsistencies
 from ultrafleet.environment import load_environment
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
-from ultrafleet.queueing import fleet_flavors, queue_manifests
+from ultrafleet.queueing import TeamShare, fleet_flavors, queue_manifests
 from ultrafleet.training.team_manifests import lustre_volume, team_manifests
 
 ROOT = Path(__file__).parent.parent.parent
@@ -57,7 +57,7 @@ def test_a_job_fits_the_fleet_that_it_is_for(command: str) -> None:
     pools = environment_pool_nodes(load_environment(ENVIRONMENTS / "training.yaml"))
     flavors = fleet_flavors(pools, spare_nodes_per_ultraserver=2)
     around = [
-        *queue_manifests(flavors),
+        *queue_manifests(flavors, [TeamShare(team_name="pretraining")]),
         *team_manifests("pretraining", "training", flavors=flavors),
         *lustre_volume("pretraining", file_system_id="fs-1", dns_name="fs-1", mount_name="a", capacity_gib=4800),
     ]
@@ -130,3 +130,23 @@ def test_the_example_is_what_the_guide_says() -> None:
     ]
     command = command.split(" > ")[0]
     assert list(yaml.safe_load_all(EXAMPLE.read_text())) == printed(command), "run the guide's command again"
+
+
+@pytest.mark.parametrize(
+    ("guaranteed", "others", "note"),
+    [
+        (32, True, ""),
+        (16, True, "note: 32 nodes, pretraining is guaranteed 16 u-p6e-gb200x72: .* while evals"),
+        (0, False, ""),
+    ],
+)
+def test_a_job_beyond_its_team_s_guarantee_says_so(tmp_path: Path, guaranteed: int, others: bool, note: str) -> None:
+    content = yaml.safe_load((ENVIRONMENTS / "training.yaml").read_text(encoding="utf-8"))
+    content["teams"][0]["guaranteed_nodes"] = {"u-p6e-gb200x72": guaranteed}
+    if others:
+        content["teams"].append({"name": "evals"})
+    (tmp_path / "training.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    arguments = ["job", *shlex.split(f"{TRAIN} {RACK} --ultraservers 2"), "--environments", str(tmp_path), "--", "a.py"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0
+    assert re.search(note, result.stderr) if note else not result.stderr

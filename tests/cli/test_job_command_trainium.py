@@ -14,7 +14,7 @@ from ultrafleet.cli import app
 from ultrafleet.consistency import inconsistencies
 from ultrafleet.environment import load_environment
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
-from ultrafleet.queueing import fleet_flavors, queue_manifests
+from ultrafleet.queueing import TeamShare, fleet_flavors, queue_manifests
 from ultrafleet.training.team_manifests import team_manifests
 
 ULTRA, SINGLE = ["--capacity", "u-trn2x64"], ["--capacity", "trn2.48xlarge"]
@@ -77,7 +77,10 @@ def test_the_environment_synthesises() -> None:
 def test_a_job_fits_the_fleet_that_it_is_for(environments: Path, options: list[str]) -> None:
     pools = environment_pool_nodes(load_environment(environments / "trainium.yaml"))
     flavors = fleet_flavors(pools)
-    around = [*queue_manifests(flavors), *team_manifests("pretraining", "training", flavors=flavors)]
+    around = [
+        *queue_manifests(flavors, [TeamShare(team_name="pretraining")]),
+        *team_manifests("pretraining", "training", flavors=flavors),
+    ]
     assert inconsistencies(pools=pools, manifests=[*around, *printed(environments, options)]) == []
 
 

@@ -18,7 +18,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.inference.server_manifests import server_manifests
 from ultrafleet.kubernetes.manifest import kubernetes_object
 from ultrafleet.kubernetes.network_devices import EfaDriver
-from ultrafleet.queueing import PodsReady
+from ultrafleet.queueing import PodsReady, TeamShare
 from ultrafleet.training import TrainingTeam
 
 MANIFEST = "Custom::AWSCDK-EKS-KubernetesResource"
@@ -233,7 +233,7 @@ class TestFailures:
 
 
 def test_a_team_and_the_platform_agree(app: cdk.App, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
-    platform(stack, delivery)
+    platform(stack, delivery, teams=[TeamShare(team_name="pretraining", guaranteed_nodes={"u-p6e-gb200x72": 16})])
     TrainingTeam(
         stack, "Team", delivery=delivery, cluster=ImportedCluster(cluster_name="prod"), team_name="pretraining"
     )

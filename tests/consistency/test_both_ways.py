@@ -17,7 +17,7 @@ from ultrafleet.jobs.acceptance_jobs import acceptance_job, shared_acceptance_ma
 from ultrafleet.kubernetes import PoolNodes
 from ultrafleet.kubernetes.labels import CAPACITY_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import kubernetes_object
-from ultrafleet.queueing import fleet_flavors, queue_manifests
+from ultrafleet.queueing import TeamShare, fleet_flavors, queue_manifests
 from ultrafleet.training.team_manifests import team_manifests
 
 Objects = dict[str, dict[str, Any]]
@@ -239,7 +239,10 @@ def test_every_rule_states_what_to_change_and_where_it_is_known_from() -> None:
 
 
 def alone(pool: PoolNodes, made: list[dict[str, Any]]) -> list[str]:
-    around = [*queue_manifests(fleet_flavors([pool])), *team_manifests("pretraining", "training")]
+    around = [
+        *queue_manifests(fleet_flavors([pool]), [TeamShare(team_name="pretraining")]),
+        *team_manifests("pretraining", "training"),
+    ]
     return inconsistencies(pools=[pool], manifests=[*around, *made])
 
 
@@ -296,7 +299,7 @@ def groups(size: int, replicas: int | None = None) -> list[dict[str, Any]]:
     if replicas is not None:
         spec["replicas"] = replicas
     where: dict[str, Any] = {"namespace": "pretraining"}
-    queue = {"kueue.x-k8s.io/queue-name": "training"}
+    queue = {"kueue.x-k8s.io/queue-name": "pretraining"}
     return [
         kubernetes_object("resource.nvidia.com/v1beta1", "ComputeDomain", "served", spec=domain, **where),
         kubernetes_object("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "served", labels=queue, spec=spec, **where),

@@ -21,7 +21,7 @@ from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.network_devices import EFA_CLASS, EfaDriver, NetworkDevices
 from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
-from ultrafleet.queueing import fleet_flavors, queue_manifests
+from ultrafleet.queueing import TeamShare, fleet_flavors, queue_manifests
 from ultrafleet.training.team_manifests import team_manifests
 
 CLAIMED = NetworkDevices(count=16, device_class=EFA_CLASS)
@@ -41,7 +41,9 @@ def test_what_the_library_makes_agrees(fleet: Fleet) -> None:
 def overlapping(spare: int = 2) -> Fleet:
     """A pool two of whose blocks run at the same time, with its queue."""
     members = [rack("rack-a", nodes=36, nodes_per_group=18)]
-    manifests = queue_manifests(fleet_flavors(members, spare_nodes_per_ultraserver=spare))
+    manifests = queue_manifests(
+        fleet_flavors(members, spare_nodes_per_ultraserver=spare), [TeamShare(team_name="pretraining")]
+    )
     by_name = {f"{item['kind']} {item['metadata']['name']}": copy.deepcopy(dict(item)) for item in manifests}
     return members, by_name, accelerator_runtime(members, VersionTable.of())
 
@@ -260,6 +262,12 @@ PLANTED: dict[str, tuple[Plant, str]] = {
         lambda o: quota(o, RACKS, "nvidia.com/compute-domain-channel").update({"nominalQuota": "36"}),
         "queue training has 36 nvidia.com/compute-domain-channel .*expected 32",
     ),
+    "more guaranteed to a team than the cohort has": (
+        lambda o: o["ClusterQueue training.pretraining"]["spec"]["resourceGroups"][0]["flavors"][1]["resources"][
+            2
+        ].update({"nominalQuota": "200"}),
+        "queue training has 328 nvidia.com/gpu of flavor .*, expected",
+    ),
     "a pool that is counted twice": (
         lambda o: o["ClusterQueue inference"]["spec"]["resourceGroups"][0]["flavors"].extend(
             copy.deepcopy(o["ClusterQueue training"]["spec"]["resourceGroups"][0]["flavors"])
@@ -271,12 +279,12 @@ PLANTED: dict[str, tuple[Plant, str]] = {
         r"pool h200 is counted by the queues \[\], expected one",
     ),
     "a way to a queue that doesn't exist": (
-        lambda o: o["LocalQueue training"]["spec"].update({"clusterQueue": "trainings"}),
-        "the queue training of pretraining leads to trainings, expected a ClusterQueue",
+        lambda o: o["LocalQueue pretraining"]["spec"].update({"clusterQueue": "trainings"}),
+        "the queue pretraining of pretraining leads to trainings, expected a ClusterQueue",
     ),
     "a namespace that the queue doesn't let in": (
         lambda o: o["Namespace pretraining"]["metadata"]["labels"].update({WORKLOAD_LABEL: "inference"}),
-        "namespace pretraining has the labels .*expected .*'training'.* for queue training",
+        "namespace pretraining has the labels .*expected .*'training'.* for queue training.pretraining",
     ),
     "a job that names no queue of its namespace": (
         lambda o: o["JobSet both"]["metadata"]["labels"].update({"kueue.x-k8s.io/queue-name": "urgent"}),
@@ -410,7 +418,10 @@ def test_chips_of_one_pod_are_connected(chips: int, right: bool) -> None:
     objects = jobset(job("chips", flavor=fleet_flavors(members)[0], racks=None, some=1, accelerators=1))
     made = copy.deepcopy(dict(objects[-1]))
     container(made)["resources"]["limits"]["aws.amazon.com/neuron"] = str(chips)
-    home = [*team_manifests("pretraining", "training"), *queue_manifests(fleet_flavors(members))]
+    home = [
+        *team_manifests("pretraining", "training"),
+        *queue_manifests(fleet_flavors(members), [TeamShare(team_name="pretraining")]),
+    ]
     messages = inconsistencies(pools=members, manifests=[*home, made])
     expected = [] if right else [f"asks for {chips} aws.amazon.com/neuron, expected one of 1, 4, 8, 16: those can be"]
     assert len(messages) == len(expected)

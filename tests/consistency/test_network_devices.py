@@ -18,7 +18,7 @@ from ultrafleet.kubernetes import PoolNodes
 from ultrafleet.kubernetes.manifest import kubernetes_object
 from ultrafleet.kubernetes.network_devices import EFA_CLASS, ROCE_CLASS, EfaDriver, NetworkDevices
 from ultrafleet.layout import fabric_layout
-from ultrafleet.queueing import fleet_flavors, queue_manifests
+from ultrafleet.queueing import TeamShare, fleet_flavors, queue_manifests
 from ultrafleet.queueing.kueue import kueue_release
 from ultrafleet.training.team_manifests import team_manifests
 
@@ -58,7 +58,7 @@ def fleet(pool: PoolNodes) -> Objects:
     """Queues, a team and a job on two nodes of a pool."""
     flavors = fleet_flavors([pool])
     objects = [
-        *queue_manifests(flavors),
+        *queue_manifests(flavors, [TeamShare(team_name="pretraining")]),
         *team_manifests("pretraining", "training", flavors=flavors),
         *jobset(job("job", flavor=flavors[0], racks=None, some=2)),
     ]
@@ -173,7 +173,7 @@ def test_what_the_library_makes_agrees(pool: PoolNodes) -> None:
     flavors = fleet_flavors([pool])
     tests = acceptance_job(pool, image="registry.example/tests:1", floors={"nvlink": 1.0, "efa": 1.0})
     made = [
-        *queue_manifests(flavors),
+        *queue_manifests(flavors, [TeamShare(team_name="pretraining")]),
         *team_manifests("pretraining", "training", flavors=flavors),
         *jobset(job("one", flavor=flavors[0], racks=None, some=1)),
         *train_job(job("two", flavor=flavors[0], racks=None, some=2)),

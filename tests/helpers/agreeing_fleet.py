@@ -13,7 +13,7 @@ from ultrafleet.kubernetes import PoolNodes
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.labels import WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import kubernetes_object
-from ultrafleet.queueing import fleet_flavors, local_queue, queue_manifests
+from ultrafleet.queueing import TeamShare, fleet_flavors, local_queue, queue_manifests
 from ultrafleet.training.team_manifests import lustre_volume, team_manifests
 
 Fleet = tuple[list[PoolNodes], dict[str, dict[str, Any]], list[ChartRelease]]
@@ -30,7 +30,7 @@ def agreeing_fleet() -> Fleet:
     flavors = {flavor.name: flavor for flavor in fleet_flavors(members, spare_nodes_per_ultraserver=2)}
     racks = flavors["training-u-p6e-gb200x72"]
     objects = [
-        *queue_manifests(list(flavors.values())),
+        *queue_manifests(list(flavors.values()), [TeamShare(team_name="pretraining")]),
         *team_manifests("pretraining", "training"),
         *lustre_volume("pretraining", file_system_id="fs-1", dns_name="fs-1", mount_name="a", capacity_gib=4800),
         *jobset(job("both", flavor=racks, racks=2, lustre_path="/lustre")),

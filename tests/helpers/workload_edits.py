@@ -48,6 +48,8 @@ ARGO_CD_FIELDS: Content = {
 }
 TEAM_FIELDS: Content = {
     "priorities": ["training", "opportunistic"],
+    "guaranteed_nodes": {"u-p6e-gb200x72": 16, "p6-b300.48xlarge": 1},
+    "fair_sharing_weight": 2,
     "name": "renamed",
     "workload": "training",
     "member_role_arns": [],

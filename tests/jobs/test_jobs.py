@@ -204,9 +204,9 @@ def test_a_train_job_runs_on_a_runtime_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("make", [jobset, train_job])
-def test_a_job_goes_through_the_queue_of_its_workload(make: Any) -> None:
+def test_a_job_goes_through_the_queue_of_its_team(make: Any) -> None:
     labels = make(job(priority="training-urgent"))[-1]["metadata"]["labels"]
-    assert labels["kueue.x-k8s.io/queue-name"] == "training"
+    assert labels["kueue.x-k8s.io/queue-name"] == "pretraining"
     assert labels["kueue.x-k8s.io/priority-class"] == "training-urgent"
 
 

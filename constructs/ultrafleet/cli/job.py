@@ -11,6 +11,7 @@ import yaml
 from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import Environment, load_environment
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
+from ultrafleet.environment.workloads import TeamSettings
 from ultrafleet.errors import FleetError
 from ultrafleet.jobs.acceptance_jobs import acceptance_job, shared_acceptance_manifests
 from ultrafleet.jobs.placement import some_nodes, whole_ultraservers
@@ -92,6 +93,8 @@ def train(
             remedy="pass --ultraservers or --nodes",
         )
     placement = some_nodes(flavor, nodes) if nodes is not None else whole_ultraservers(flavor, ultraservers or 0)
+    if note := _borrowed(fleet, found, flavor, placement.nodes):
+        typer.echo(note, err=True)
     training_job = TrainingJob(
         name=name,
         namespace=team,
@@ -195,6 +198,19 @@ def _flavor(fleet: Environment, workload: str, capacity: str | None) -> Flavor:
             remedy="pass --capacity",
         )
     return flavors[0]
+
+
+def _borrowed(fleet: Environment, team: TeamSettings, flavor: Flavor, nodes: int) -> str | None:
+    """Note on a job with more nodes than its team is guaranteed, where there are other teams."""
+    guaranteed = team.guaranteed_nodes.get(flavor.capacity, 0)
+    others = [other.name for other in fleet.teams if other.workload == team.workload and other.name != team.name]
+    if nodes <= guaranteed or not others:
+        return None
+    return (
+        f"note: {nodes} nodes, {team.name} is guaranteed {guaranteed} {flavor.capacity}: the job runs while "
+        f"{', '.join(others)} leave it the others and can be evicted for them, see guaranteed_nodes in "
+        "docs/environments.md"
+    )
 
 
 def _variables(given: Sequence[str]) -> dict[str, str]:

@@ -32,6 +32,7 @@ from ultrafleet.queueing.flavors import Flavor, fleet_flavors
 from ultrafleet.queueing.kueue import PodsReady, kueue_release
 from ultrafleet.queueing.queues import queue_manifests
 from ultrafleet.queueing.team_admission import team_admission_manifests
+from ultrafleet.queueing.team_queues import TeamShare
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 
 
@@ -69,6 +70,8 @@ class FleetPlatform(Construct):
         training: install what training jobs need. Default: True.
         inference: install what served models need. Default: False.
         scaled_models: whether models follow their queues, which KEDA does. Default: False.
+        teams: teams with a queue of their own, and what each is guaranteed; every `TrainingTeam` needs one. Default:
+            none.
         spare_nodes_per_ultraserver: nodes of each UltraServer that jobs leave free. 2 is the 16-of-18 mode. Default: 0.
         ultraserver_network_layers: network layers above UltraServers in their topology. Default: 2; 0 where nodes have
             no labels of them.
@@ -80,7 +83,8 @@ class FleetPlatform(Construct):
         waived_version_rules: rules between versions that don't apply, by id, each with a reason. Default: none.
 
     Raises:
-        FleetError: a rule between versions is broken, pools that queues can't count, or inference without a VPC.
+        FleetError: a rule between versions is broken, pools that queues can't count, teams are guaranteed more than
+            there is, or inference without a VPC.
     """
 
     flavors: Sequence[Flavor]
@@ -104,6 +108,7 @@ class FleetPlatform(Construct):
         training: bool = True,
         inference: bool = False,
         scaled_models: bool = False,
+        teams: Sequence[TeamShare] = (),
         spare_nodes_per_ultraserver: int = 0,
         ultraserver_network_layers: int | None = None,
         pods_ready: PodsReady | None = None,
@@ -150,7 +155,7 @@ class FleetPlatform(Construct):
         for release in releases:
             needs = identity if release.chart.name == "aws-load-balancer-controller" else []
             delivery.add_chart(self, release, after=needs)
-        manifests = queue_manifests(self.flavors)
+        manifests = queue_manifests(self.flavors, teams)
         if training:
             manifests += team_admission_manifests()
         if inference and scaled_models:

@@ -1,5 +1,6 @@
 """Queues and the nodes that they count."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -38,21 +39,24 @@ def flavors(content: Content) -> Iterator[str]:
 
 
 def quotas(content: Content) -> Iterator[str]:
-    """A queue's quotas are what its flavors' pools hold, and every pool is counted once."""
-    counted: dict[str, list[str]] = {pool.pool_name: [] for pool in content.pools}
+    """Quotas of a queue, or of a cohort together, are what their flavors' pools hold, and each pool counts once."""
+    given: dict[tuple[str, str], Counter[str]] = {}
     for queue in content.of_kind("ClusterQueue"):
-        for group in queue["spec"].get("resourceGroups", []):
-            for entry in group["flavors"]:
-                flavor = content.named("ResourceFlavor", entry["name"])
-                if flavor is None:
-                    yield f"queue {queue['metadata']['name']} has the flavor {entry['name']}, expected one that exists"
-                    continue
-                pools = content.pools_with(flavor["spec"].get("nodeLabels", {}))
-                for pool in pools:
-                    counted[pool.pool_name].append(queue["metadata"]["name"])
-                given = {item["name"]: int(item["nominalQuota"]) for item in entry["resources"]}
-                if pools:
-                    yield from _quota(queue["metadata"]["name"], entry["name"], given, pools)
+        spec, name = queue["spec"], queue["metadata"]["name"]
+        for entry in (entry for group in spec.get("resourceGroups", []) for entry in group["flavors"]):
+            if content.named("ResourceFlavor", entry["name"]) is None:
+                yield f"queue {name} has the flavor {entry['name']}, expected one that exists"
+                continue
+            quota = given.setdefault((spec.get("cohortName", name), entry["name"]), Counter())
+            quota.update({item["name"]: int(item["nominalQuota"]) for item in entry["resources"]})
+    counted: dict[str, list[str]] = {pool.pool_name: [] for pool in content.pools}
+    for (queues_name, flavor_name), quota in given.items():
+        flavor = content.named("ResourceFlavor", flavor_name)
+        pools = content.pools_with(flavor["spec"].get("nodeLabels", {})) if flavor else []
+        for pool in pools:
+            counted[pool.pool_name].append(queues_name)
+        if pools:
+            yield from _quota(queues_name, flavor_name, quota, pools)
     for pool_name, queues in counted.items():
         if content.of_kind("ClusterQueue") and len(queues) != 1:
             yield f"pool {pool_name} is counted by the queues {queues}, expected one"

@@ -1,6 +1,6 @@
 """Kubernetes settings, training teams and served models of an environment file."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -135,6 +135,10 @@ class TeamSettings(Settings):
     """Queue of the team: the workload of some pool."""
     priorities: list[str] = list(TEAM_PRIORITIES)
     """Kueue priority classes that its jobs may have."""
+    guaranteed_nodes: dict[str, Annotated[int, Field(ge=0)]] = {}
+    """Nodes that its jobs get in any case, by UltraServer or instance type; see `TeamShare`."""
+    fair_sharing_weight: float = Field(default=1, ge=0)
+    """Weight of the team in idle nodes beside other teams; with 0 it has only what other teams leave."""
     member_role_arns: list[str] = []
     data_buckets: list[str] = []
     """Buckets that its jobs may read."""

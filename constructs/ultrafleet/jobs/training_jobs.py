@@ -178,7 +178,7 @@ def _domain(job: TrainingJob) -> list[Manifest]:
 
 
 def _queue(job: TrainingJob) -> dict[str, str]:
-    return {_QUEUE_LABEL: job.placement.flavor.workload, _PRIORITY_LABEL: job.priority}
+    return {_QUEUE_LABEL: job.namespace, _PRIORITY_LABEL: job.priority}
 
 
 def _job_spec(job: TrainingJob, pod: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from ultrafleet.queueing.flavors import Flavor, fleet_flavors
 from ultrafleet.queueing.kueue import PodsReady
 from ultrafleet.queueing.queues import local_queue, queue_manifests
+from ultrafleet.queueing.team_queues import TeamShare
 from ultrafleet.rules.priorities import PRIORITIES
 
-__all__ = ["PRIORITIES", "Flavor", "PodsReady", "fleet_flavors", "local_queue", "queue_manifests"]
+__all__ = ["PRIORITIES", "Flavor", "PodsReady", "TeamShare", "fleet_flavors", "local_queue", "queue_manifests"]

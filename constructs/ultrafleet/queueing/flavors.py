@@ -71,18 +71,28 @@ class Flavor:
         """Nodes of a pool that jobs may have at once, at most."""
         return pool.nodes - self.spare_nodes * pool.ultraservers
 
+    @staticmethod
+    def _per_node(pool: PoolNodes) -> dict[str, int]:
+        per_node = {pool.accelerator_resource: pool.accelerators_per_node, **_network(pool)}
+        return {**per_node, CHANNEL_RESOURCE: 1} if pool.has_multi_node_nvlink else per_node
+
     @property
     def quotas(self) -> dict[str, int]:
         """Quota by resource: the pools' capacity without the spare nodes."""
         found: dict[str, int] = {}
         for pool in self.pools:
             nodes = self._nodes_of(pool)
-            per_node = {pool.accelerator_resource: pool.accelerators_per_node, **_network(pool)}
-            if pool.has_multi_node_nvlink:
-                per_node[CHANNEL_RESOURCE] = 1
-            for resource, count in per_node.items():
+            for resource, count in self._per_node(pool).items():
                 found[resource] = found.get(resource, 0) + count * nodes
         return found
+
+    def quotas_of(self, nodes: int) -> dict[str, int]:
+        """Quota by resource of some nodes; pools of a flavor have nodes of one type.
+
+        Args:
+            nodes: how many.
+        """
+        return {resource: count * nodes for resource, count in self._per_node(self.pools[0]).items()}
 
     def manifest(self) -> dict[str, Any]:
         """The Kueue `ResourceFlavor`."""

@@ -173,6 +173,8 @@ def kueue_configuration(
             }
         },
         "clientConnection": {"qps": 300, "burst": 500},
+        # First whether the one that gives would keep as much as the one that takes; then whether it has more before.
+        "fairSharing": {"preemptionStrategies": ["LessThanOrEqualToFinalShare", "LessThanInitialShare"]},
         "waitForPodsReady": (pods_ready or PodsReady()).configuration(),
         "managedJobsNamespaceSelector": {"matchExpressions": [{"key": WORKLOAD_LABEL, "operator": "Exists"}]},
         "integrations": {

@@ -61,6 +61,8 @@ def _users(pool: Pool, objects: list[tuple[str, Mapping[str, Any]]]) -> Users:
 def quotas(revision: Revision, fleet: Fleet) -> dict[tuple[str, str], tuple[int, int]]:
     """Accelerators that each cluster queue may give out, and those that its pools have at once, by cluster and queue.
 
+    Queues of a cohort lend each other what is idle: they count together, under the cohort's name.
+
     Queues for whose pools either isn't known are left out: a node group made elsewhere, in a stack that makes none, may
     be of any cluster of its place.
 
@@ -71,16 +73,23 @@ def quotas(revision: Revision, fleet: Fleet) -> dict[tuple[str, str], tuple[int,
     users = users_of_pools(revision, fleet)
     hidden = {pool.place for pool in fleet.pools if pool.is_elsewhere and pool.instance_type is None}
     unclear = {pool.cluster for pool in fleet.pools if pool.place in hidden}
-    found = {}
+    together: dict[tuple[str, str], dict[str, int | None]] = {}
     for cluster, item in _objects(revision):
-        if item.get("kind") != "ClusterQueue" or cluster in unclear:
-            continue
-        name = _name(item)
-        of_queue = {pool.identity for pool in fleet.pools if pool.cluster == cluster and name in users[pool.key].queues}
-        have = [fleet.totals[identity].accelerators for identity in of_queue]
-        quota = _accelerator_quota(item.get("spec", {}))
-        if quota is not None and have and None not in have:
-            found[cluster, name] = (quota, sum(count or 0 for count in have))
+        if item.get("kind") == "ClusterQueue" and cluster not in unclear:
+            spec = item.get("spec", {})
+            group = together.setdefault((cluster, str(spec.get("cohortName") or _name(item))), {})
+            group[_name(item)] = _accelerator_quota(spec)
+    found = {}
+    for (cluster, name), queues in together.items():
+        of_queues = {
+            pool.identity
+            for pool in fleet.pools
+            if pool.cluster == cluster and not users[pool.key].queues.isdisjoint(queues)
+        }
+        have = [fleet.totals[identity].accelerators for identity in of_queues]
+        counts = list(queues.values())
+        if have and None not in counts and None not in have:
+            found[cluster, name] = (sum(count or 0 for count in counts), sum(count or 0 for count in have))
     return found
 
 

@@ -8,8 +8,8 @@ from ultrafleet.kubernetes.labels import TEAM_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object, object_name
 from ultrafleet.kubernetes.network_devices import network_claim_templates
 from ultrafleet.queueing.flavors import Flavor
-from ultrafleet.queueing.queues import local_queue
 from ultrafleet.queueing.team_admission import PRIORITIES_ANNOTATION
+from ultrafleet.queueing.team_queues import team_local_queue
 from ultrafleet.rules.priorities import TEAM_PRIORITIES, check_priorities
 from ultrafleet.training.team_network import team_network_policies
 
@@ -48,7 +48,7 @@ def team_manifests(
 
     Args:
         team_name: name of the team and of its namespace.
-        workload: which queue it uses.
+        workload: the pools' workload that it uses.
         priorities: priority classes that its jobs may have. Default: all but that of served models.
         flavors: the cluster's capacity, whose network devices its jobs claim. Default: none that they claim.
 
@@ -67,7 +67,7 @@ def team_manifests(
         ),
         *team_network_policies(team_name),
         kubernetes_object("v1", "ServiceAccount", SERVICE_ACCOUNT, namespace=team_name),
-        local_queue(team_name, workload),
+        team_local_queue(team_name, workload),
         *network_claim_templates(
             (pool.network for flavor in flavors if flavor.workload == workload for pool in flavor.pools), team_name
         ),
