@@ -71,8 +71,8 @@ def shared(namespace: str) -> Change:
 
 def quota(flavor: str, resource: str, count: int) -> Change:
     def change(objects: Objects) -> None:
-        for manifest in objects.values():
-            for group in manifest["spec"].get("resourceGroups", []) if manifest["kind"] == "ClusterQueue" else []:
+        for workload in ("training", "inference"):
+            for group in objects[f"ClusterQueue {workload}"]["spec"]["resourceGroups"]:
                 for entry in group["flavors"]:
                     for item in entry["resources"] if entry["name"] == flavor else []:
                         item.update({"nominalQuota": str(count)} if item["name"] == resource else {})

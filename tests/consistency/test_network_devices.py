@@ -228,7 +228,10 @@ def test_nodes_are_told_apart_by_their_type() -> None:
     made = [dict(item) for item in jobset(job("job", flavor=flavors[0], racks=None, some=2))]
     selector = {"node.kubernetes.io/instance-type": "p6-b300.48xlarge"}
     pod(made[-1])["spec"]["nodeSelector"] = selector
-    around = [*queue_manifests(flavors), *team_manifests("pretraining", "training")]
+    around = [
+        *queue_manifests(flavors, [TeamShare(team_name="pretraining")]),
+        *team_manifests("pretraining", "training"),
+    ]
     assert inconsistencies(pools=members, manifests=[*around, *made]) == []
     selector["node.kubernetes.io/instance-type"] = "p6e-gb200.36xlarge"
     messages = inconsistencies(pools=members, manifests=[*around, *made])
