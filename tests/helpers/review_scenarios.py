@@ -22,6 +22,7 @@ from helpers.review_fleet import (
     pool,
     put,
 )
+from helpers.review_name_scenarios import NAME_BEFORE, NAME_SCENARIOS
 from helpers.review_rule_scenarios import RULE_BEFORE, RULE_SCENARIOS
 
 
@@ -44,6 +45,7 @@ NAMED_VERSION = of("racks", "RackA", "LaunchTemplate", "Version", value="7")
 SCENARIOS: dict[str, Scenario] = {
     **ACCESS_SCENARIOS,
     **BLOCK_SCENARIOS,
+    **NAME_SCENARIOS,
     **RULE_SCENARIOS,
     "nothing": Scenario(edit=lambda _: None, says=("None found.", "0 of 3 pools change")),
     "a rack is added": Scenario(
@@ -255,6 +257,7 @@ SCENARIOS: dict[str, Scenario] = {
 BEFORE: dict[str, Edit] = {
     **ACCESS_BEFORE,
     **BLOCK_BEFORE,
+    **NAME_BEFORE,
     **RULE_BEFORE,
     "a reservation is swapped in a version that the pool doesn't name": NAMED_VERSION,
     "a pool names another version": NAMED_VERSION,

@@ -6,15 +6,34 @@ from typing import Any, Final
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.review.changes import Change
 from ultrafleet.review.comparison import ChangedResource, Comparison
+from ultrafleet.review.fleet import Key
 from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_change, of_pool, used_by
+from ultrafleet.review.iam import text
+from ultrafleet.review.physical_names import taken_names
 from ultrafleet.review.pool_change import PoolChange, of_pools
 from ultrafleet.review.workloads import MANIFESTS, items_of, quotas
-from ultrafleet.templates.launch import as_int
+from ultrafleet.templates.launch import as_int, is_true
 from ultrafleet.templates.template_changes import ChangeAction
 
 CLUSTER: Final = "AWS::EKS::Cluster"
+ADDON: Final = "AWS::EKS::Addon"
 CHART: Final = "Custom::AWSCDK-EKS-HelmChart"
 _EFA_DRIVERS: Final = ("aws-efa-k8s-device-plugin", "aws-dranet")
+_WITHOUT_ADDON: Final = {
+    "aws-ebs-csi-driver": "volumes are no longer attached or made",
+    "aws-fsx-csi-driver": "file systems are no longer mounted in new pods",
+    "coredns": "names in the cluster no longer resolve",
+    "eks-pod-identity-agent": "pods with a pod identity get no credentials",
+    "kube-proxy": "new and changed Services are not reached on new nodes",
+    "vpc-cni": "new pods get no addresses, and new nodes never become ready",
+}
+"""Loss with the software of an add-on (EKS user guide, the add-ons that AWS offers, medium)."""
+_ADDON_DELETED: Final = Source(
+    "CloudFormation, AWS::EKS::Addon, PreserveOnDelete: without it the add-on's software is deleted from the cluster; "
+    "cdk-eks-blueprints #366",
+    Confidence.HIGH,
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-eks-addon.html",
+)
 _HOLDS_OBJECTS: Final = ("CustomResourceDefinition", "Namespace")
 
 
@@ -53,17 +72,36 @@ def _upgraded(compared: Comparison) -> Iterator[Occurrence]:
             yield of_change(item.change, message)
 
 
+def _addon_removed(item: ChangedResource, renamed: set[Key]) -> Iterator[Occurrence]:
+    """An add-on's software goes with it, unless it is preserved or the update is refused."""
+    change = item.change
+    if change.key in renamed:
+        return
+    name = text(change.get("AddonName")[0])
+    if is_true(change.get("PreserveOnDelete")[0]):
+        message = f"add-on {name} is deleted and its software stays (PreserveOnDelete): EKS no longer updates it"
+    else:
+        lost = _WITHOUT_ADDON.get(name, "its software is deleted from the cluster")
+        message = f"add-on {name} is deleted with its software: {lost}; to keep that, deploy PreserveOnDelete: true "
+        message += "first"
+    blocking = name in _WITHOUT_ADDON and not is_true(change.get("PreserveOnDelete")[0])
+    yield of_change(change, f"{message}{used_by(item.pools)}", level=None if blocking else Level.NOTICE)
+
+
 def _uninstalled(compared: Comparison) -> Iterator[Occurrence]:
+    renamed = {taken.old.key for taken in taken_names(compared) if taken.in_one_stack}
     for item in compared.changed_resources:
         change = item.change
         if change.of.action is not ChangeAction.REMOVED:
             continue
-        if change.type == CHART:
+        if change.type == ADDON:
+            yield from _addon_removed(item, renamed)
+        elif change.type == CHART:
             release = change.get("Release")[0] or change.get("Chart")[0]
-            yield of_change(change, f"Helm release {release} is uninstalled")
+            yield of_change(change, f"Helm release {release} is uninstalled", level=Level.NOTICE)
         elif change.type in MANIFESTS and not kinds_with_content(change):
             kinds = sorted({str(one.get("kind")) for one in items_of(change.before)})
-            yield of_change(change, f"{', '.join(kinds)} is deleted")
+            yield of_change(change, f"{', '.join(kinds)} is deleted", level=Level.NOTICE)
 
 
 def _efa_driver(compared: Comparison) -> Iterator[Occurrence]:
@@ -138,13 +176,14 @@ RULES: Final = (
     ),
     HazardRule(
         id="uninstalled",
-        level=Level.NOTICE,
+        level=Level.BLOCKING,
         protects_from="controllers and objects that workloads need and that leave the cluster",
         source=Source(
             "AWS CDK, aws-eks: deleting a HelmChart or KubernetesManifest removes it from the cluster",
             Confidence.MEDIUM,
+            also=(_ADDON_DELETED,),
         ),
-        remedy="check that no workload needs it",
+        remedy="check that no workload needs it; keep an add-on's software by `PreserveOnDelete: true`, deployed first",
         check=_uninstalled,
     ),
     HazardRule(

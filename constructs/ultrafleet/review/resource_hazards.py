@@ -6,10 +6,11 @@ from typing import Final
 
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.review.changes import Change
-from ultrafleet.review.cluster_hazards import CHART, CLUSTER, kinds_with_content
+from ultrafleet.review.cluster_hazards import ADDON, CHART, CLUSTER, kinds_with_content
 from ultrafleet.review.comparison import ChangedResource, Comparison
 from ultrafleet.review.hazard import REFUSED, HazardRule, Level, Occurrence, of_change, of_pool, used_by
 from ultrafleet.review.network_hazards import changes_range
+from ultrafleet.review.physical_names import taken_names
 from ultrafleet.review.workloads import MANIFESTS
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import GROUPS
@@ -45,8 +46,14 @@ _DATA: Final = {
     "AWS::S3::Bucket": " if it is empty; CloudFormation deletes no other bucket and leaves it",
 }
 """Content that isn't simply deleted (CloudFormation user guide, DeletionPolicy attribute, high)."""
-_OTHER_RULES: Final = frozenset({_RESERVATION, CLUSTER, _SCHEDULE, CHART, *MANIFESTS, *_HOLDS_DATA})
+_OTHER_RULES: Final = frozenset({_RESERVATION, CLUSTER, _SCHEDULE, ADDON, CHART, *MANIFESTS, *_HOLDS_DATA})
 """Types whose removal has a rule of its own."""
+_CREATED_FIRST: Final = Source(
+    "CloudFormation user guide, custom-named resources: a second resource of the same name is refused; eksctl #7502: "
+    "'Addon already exists' for one under another logical id",
+    Confidence.HIGH,
+    "https://github.com/eksctl-io/eksctl/issues/7502",
+)
 
 
 def _with(compared: Comparison, action: ChangeAction) -> Iterator[ChangedResource]:
@@ -98,8 +105,10 @@ def _data_removed(compared: Comparison) -> Iterator[Occurrence]:
 
 
 def _removed(compared: Comparison) -> Iterator[Occurrence]:
+    # One that comes back under another logical id goes only if the update isn't refused before.
+    renamed = {taken.old.key for taken in taken_names(compared) if taken.in_one_stack}
     for item in _with(compared, ChangeAction.REMOVED):
-        if item.pools and item.change.type not in _OTHER_RULES:
+        if item.pools and item.change.type not in _OTHER_RULES and item.change.key not in renamed:
             # EC2 keeps some resources while instances use them.
             blocking = item.change.of.touches and item.change.type not in _SECURITY_GROUP_RULES
             level = Level.BLOCKING if blocking else Level.NOTICE
@@ -158,6 +167,25 @@ def _refused_together(compared: Comparison) -> Iterator[Occurrence]:
                 yield of_pool(pool, message) if pool is not None else of_change(change, message)
 
 
+def _refused_names(compared: Comparison) -> Iterator[Occurrence]:
+    """Names that are taken when the new resource is created."""
+    for taken in taken_names(compared):
+        old = "/".join(taken.old.key) if not taken.in_one_stack else taken.old.key[1]
+        named = f"{' '.join(taken.name)} is the name of {old}"
+        if taken.is_kept:
+            message = f"{named}, which its DeletionPolicy keeps: the creation is refused, it already exists; import it "
+            message += "under the new logical id (`cdk import`), or keep the old one"
+        elif taken.in_one_stack:
+            message = f"{named}: CloudFormation creates before it deletes, so the creation is refused, it already "
+            message += "exists, and the stack rolls back; keep the logical id, move it by `cdk refactor`, or delete in "
+            message += "one deployment and create in the next"
+        else:
+            message = f"{named}, which another deployment deletes: deploy stack {taken.old.key[0]} first, or the "
+            message += "creation is refused, it already exists"
+        level = None if taken.in_one_stack or taken.is_kept else Level.NOTICE
+        yield of_change(taken.new, message, level=level)
+
+
 def _refused_sizes(compared: Comparison) -> Iterator[Occurrence]:
     for item in _with(compared, ChangeAction.CHANGED):
         change = item.change
@@ -201,12 +229,15 @@ RULES: Final = (
         source=Source(
             "CloudFormation user guide, custom-named resources and replacement; FSx for Lustre user guide, managing "
             "storage capacity: increase only",
-            also=(COMBINED, MODE_STEPS, VERSION_STEPS),
+            also=(COMBINED, MODE_STEPS, VERSION_STEPS, _CREATED_FIRST),
         ),
         remedy="make two deployments of what may not change together, or a step at a time; create a resource that "
         "can't be changed under another name or logical id",
         check=lambda compared: chain(
-            _refused_together(compared), _refused_sizes(compared), _refused_replacements(compared)
+            _refused_together(compared),
+            _refused_names(compared),
+            _refused_sizes(compared),
+            _refused_replacements(compared),
         ),
     ),
     HazardRule(
