@@ -13,7 +13,8 @@ from ultrafleet.catalog import InstanceType, InstanceTypeFacts
 from ultrafleet.catalog.eks import KUBE_SCHEDULER_IMAGE_TAGS
 from ultrafleet.catalog.source import CALLER
 from ultrafleet.errors import FleetError
-from ultrafleet.kubernetes import ULTRASERVER_LABEL, PoolNodes, Taint
+from ultrafleet.kubernetes import ULTRASERVER_LABEL, UNPROVEN_TAINT, PoolNodes, Taint
+from ultrafleet.kubernetes.network_devices import EfaDriver
 
 TRN3 = InstanceType.of("trn3.48xlarge", facts=InstanceTypeFacts(accelerator_kind="neuron", accelerator_count=4))
 """A type of the caller's."""
@@ -116,9 +117,32 @@ def test_neurons_scheduler_is_that_of_the_clusters_version() -> None:
         assert f"-eks-{version[0]}-{version[1]}-" in tag
 
 
-def test_the_efa_plugin_runs_on_the_types_that_have_efa() -> None:
-    values = charts(rack(), b300(), nodes("small", "p5.4xlarge", 1, efa=0))["aws-efa-k8s-device-plugin"]
+@pytest.mark.parametrize(
+    ("driver", "chart"),
+    [(EfaDriver.DRA, "aws-dranet"), (EfaDriver.DEVICE_PLUGIN, "aws-efa-k8s-device-plugin")],
+    ids=["claims", "plugin"],
+)
+def test_a_driver_of_efa_runs_on_the_types_that_have_efa_past_their_taints(driver: EfaDriver, chart: str) -> None:
+    unproven = b300(startup_taints=(UNPROVEN_TAINT,))
+    members = [replace(it, efa_driver=driver) for it in (rack(), unproven, nodes("small", "p5.4xlarge", 1, efa=0))]
+    found = charts(*members)
+    assert {"aws-dranet", "aws-efa-k8s-device-plugin"} & found.keys() == {chart}
+    values = found[chart]
     assert values["supportedInstanceLabels"]["values"] == ["p6-b300.48xlarge", "p6e-gb200.36xlarge"]
+    assert {item["key"] for item in values["tolerations"]} == {"nvidia.com/gpu", UNPROVEN_TAINT.key}
+
+
+def test_the_device_plugin_leaves_claimed_efa_devices_alone() -> None:
+    claimed = facts([h200(efa_driver=EfaDriver.DRA)], versions={"nvidia-device-plugin": "0.19.2"})
+    with pytest.raises(FleetError, match=r"nvidia-device-plugin is 0\.19\.2, expected none of 0\.19\.0 to 0\.19\.2"):
+        check_versions(claimed)
+
+
+def test_trainium3_has_efa_by_claims_alone() -> None:
+    of_trn3 = replace(nodes("trn3", "trn2u.48xlarge", 1, efa=1), instance_type=TRN3)
+    check_versions(facts([replace(of_trn3, efa_driver=EfaDriver.DRA)]))
+    with pytest.raises(FleetError, match=r"choose EFA's DRA driver \(kubernetes.efa: dra\), or another type"):
+        check_versions(facts([of_trn3]))
 
 
 def test_taints_of_a_caller_are_tolerated_by_every_daemon() -> None:

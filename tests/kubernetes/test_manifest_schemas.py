@@ -21,7 +21,7 @@ from helpers.manifests import (
     needs_chart_values,
     needs_crds,
 )
-from helpers.workloads import b300, flavor_of, gateway, h200, job, rack, serving, trainium
+from helpers.workloads import b300, flavor_of, gateway, h200, job, nodes, rack, serving, trainium
 from ultrafleet.accelerator_addons import VersionTable, accelerator_runtime
 from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION, KUBERNETES_VERSIONS, P6E_MINIMUM_VERSION
 from ultrafleet.cluster_addons.controllers import inference_controllers, keda_endpoint_rights, training_controllers
@@ -31,13 +31,25 @@ from ultrafleet.inference.server_manifests import server_manifests
 from ultrafleet.jobs import jobset, train_job
 from ultrafleet.jobs.acceptance_jobs import acceptance_job, shared_acceptance_manifests
 from ultrafleet.kubernetes.chart import ChartRelease
+from ultrafleet.kubernetes.network_devices import (
+    EFA_CLASS,
+    ROCE_CLASS,
+    EfaDriver,
+    NetworkDevices,
+    network_claim_templates,
+)
 from ultrafleet.queueing import fleet_flavors, queue_manifests
 from ultrafleet.queueing.kueue import kueue_configuration, kueue_release
 from ultrafleet.queueing.team_admission import team_admission_manifests
+from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 from ultrafleet.training.team_manifests import lustre_volume, team_manifests
 
 VERSIONS = tuple(version.name for version in KUBERNETES_VERSIONS if version.parsed >= P6E_MINIMUM_VERSION)
 """Every version that a fleet's cluster can have: kubernetes-validate has the schemas of them all."""
+
+
+CLAIMED = nodes("claimed", "p5.48xlarge", 2, efa=32, efa_driver=EfaDriver.DRA)
+"""A pool whose EFA devices are claimed."""
 
 
 def every_object() -> list[Mapping[str, Any]]:
@@ -53,6 +65,8 @@ def every_object() -> list[Mapping[str, Any]]:
         ),
         *jobset(job(racks=2, lustre_path="/lustre")),
         *train_job(job("trained")),
+        *jobset(job("claims", flavor=flavor_of([CLAIMED]), racks=None, some=2)),
+        *network_claim_templates([CLAIMED.network, NetworkDevices(count=8, device_class=ROCE_CLASS)], "pretraining"),
         *jobset(job("small", flavor=flavor_of([b300()]), racks=None, some=2)),
         *server_manifests(serving(max_replicas=4)),
         *server_manifests(serving("rack-served", pool=rack(workload="inference"))),
@@ -67,8 +81,8 @@ def every_object() -> list[Mapping[str, Any]]:
 def every_release() -> list[ChartRelease]:
     table = VersionTable.of()
     return [
-        *accelerator_runtime([rack(), b300(), h200(), trainium()], table),
-        kueue_release(table, counts_channels=True),
+        *accelerator_runtime([rack(), b300(), h200(), trainium(), CLAIMED], table),
+        kueue_release(table, counts_channels=True, network_classes=[EFA_CLASS, ROCE_CLASS]),
         *training_controllers(table),
         *inference_controllers(table, cluster_name="c", region="us-east-1", vpc={"vpcId": "vpc-1"}, scaled=True),
     ]
@@ -78,7 +92,8 @@ def every_release() -> list[ChartRelease]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_is_what_its_schema_says(version: str) -> None:
     for manifest in every_object():
-        check_object(manifest, version)
+        if manifest["kind"] != "ResourceClaimTemplate" or parse_kubernetes_version(version) >= (1, 34):
+            check_object(manifest, version)
 
 
 @needs_crds
@@ -160,9 +175,7 @@ def test_every_chart_value_is_a_key_of_its_chart() -> None:
             assert release.unchecked_values_source is None
             check_values(as_delivered(release))
             checked.add(release.chart.name)
-    published = {path.stem for path in CHART_VALUES.glob("*.yaml")}
-    # The EFA DRA driver is the alternative to the device plugin, and not installed.
-    assert checked == published - {"aws-dranet"}
+    assert checked == {path.stem for path in CHART_VALUES.glob("*.yaml")}
 
 
 @needs_chart_values

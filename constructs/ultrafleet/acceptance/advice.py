@@ -15,8 +15,8 @@ _ADVICE: Final = (
     (
         re.compile(r"NET/OFI|aws-ofi-nccl|[Ll]ibfabric|NET/Plugin|eligible providers", re.IGNORECASE),
         (
-            "see whether the pods ask for vpc.amazonaws.com/efa and the image has aws-ofi-nccl, libfabric's provider "
-            "efa and LD_LIBRARY_PATH for both"
+            "see whether the pods ask for vpc.amazonaws.com/efa or claim efa.networking.k8s.aws, and the image has "
+            "aws-ofi-nccl, libfabric's provider efa and LD_LIBRARY_PATH for both"
         ),
     ),
     (

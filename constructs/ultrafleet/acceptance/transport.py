@@ -12,8 +12,8 @@ _GRACE_ADVICE = (
     "must say 1"
 )
 _EFA_ADVICE = (
-    "see whether the image has aws-ofi-nccl and pods ask for vpc.amazonaws.com/efa and export LD_LIBRARY_PATH; "
-    + _GRACE_ADVICE
+    "see whether the image has aws-ofi-nccl and pods ask for vpc.amazonaws.com/efa, or claim efa.networking.k8s.aws, "
+    "and export LD_LIBRARY_PATH; " + _GRACE_ADVICE
 )
 _NVLINK_ADVICE = "see whether the job has a ComputeDomain, its IMEX daemons are ready and NCCL_MNNVL_ENABLE isn't 0"
 _MNNVL_ADVICE = "set NCCL_MNNVL_ENABLE=0 and NCCL_NVLS_ENABLE=0 in the test of EFA"

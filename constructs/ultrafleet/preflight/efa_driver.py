@@ -27,8 +27,8 @@ def efa_driver_findings(deployment: Deployment) -> Iterator[Finding]:
                 f"efa-driver:{other}",
                 f"{other} is installed before {chart} is removed, and {count} of "
                 f"{', '.join(group.name for group in running)} run: both on a node give the same EFA devices to pods, "
-                f"and jobs of the old kind stay in their queue; keep `kubernetes.efa: {_VALUES[chart]}` until the pools "
-                "are empty, as docs/migration.md says",
+                f"and jobs of the old kind stay in their queue; keep `kubernetes.efa: {_VALUES[chart]}` until the "
+                "pools are empty, as docs/migration.md says",
             )
 
 
