@@ -165,7 +165,7 @@ def test_a_deployment_waits_for_webhooks_and_for_no_daemon_of_nodes(
     assert waiting == {"kueue", "jobset", "kubeflow-trainer", "lws", "aws-load-balancer-controller", "keda"}
 
 
-def test_kueue_s_times_are_those_of_jobs_or_of_models(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+def test_kueue_s_times_are_the_caller_s(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
     def waits(made: FleetPlatform) -> tuple[str, str, int]:
         (kueue,) = [release for release in made.releases if release.release == "kueue"]
         text = kueue.values["managerConfig"]["controllerManagerConfigYaml"]
@@ -173,15 +173,32 @@ def test_kueue_s_times_are_those_of_jobs_or_of_models(stack: cdk.Stack, delivery
         return found["timeout"], found["recoveryTimeout"], found["requeuingStrategy"]["backoffLimitCount"]
 
     assert waits(platform(stack, delivery)) == ("30m", "15m", 3)
-    for name, given, expected in (
-        ("Models", None, ("60m", "60m", 3)),
-        ("Given", PodsReady(recovery_minutes=20, max_requeues=9), ("30m", "20m", 9)),
-    ):
-        made = FleetPlatform(
-            stack, name, delivery=delivery, cluster=ImportedCluster(cluster_name="prod"), kubernetes_version="1.35",
-            pools=[h200()], training=False, inference=True, vpc_id="vpc-1", pods_ready=given,
-        )  # fmt: skip
-        assert waits(made) == expected
+    made = FleetPlatform(
+        stack, "Given", delivery=delivery, cluster=ImportedCluster(cluster_name="prod"), kubernetes_version="1.35",
+        pools=[h200()], pods_ready=PodsReady(recovery_minutes=20, max_requeues=9),
+    )  # fmt: skip
+    assert waits(made) == ("30m", "20m", 9)
+
+
+@pytest.mark.parametrize(
+    ("pools", "served", "queues"),
+    [
+        ([rack(), h200()], ["inference"], {"training"}),
+        ([rack(), h200()], [], {"training", "inference"}),
+        ([h200()], ["inference"], set()),
+    ],
+)
+def test_served_pools_have_no_queue_and_no_kueue(
+    stack: cdk.Stack, delivery: KubectlDelivery, pools: list[Any], served: list[str], queues: set[str]
+) -> None:
+    platform(
+        stack, delivery, pools=pools, training=False, inference=True, vpc_id="vpc-1", served_workloads=served
+    )  # fmt: skip
+    template = Template.from_stack(stack)
+    made = [item for item in objects(template) if "kueue" in item["apiVersion"]]
+    assert {item["metadata"]["name"] for item in made if item["kind"] == "ClusterQueue"} == queues
+    assert ("kueue" in charts(template)) is bool(queues)
+    assert bool(made) is bool(queues)
 
 
 class TestFailures:
@@ -206,7 +223,8 @@ class TestFailures:
     def test_fails_at_synthesis_when_another_object_does_not_fit_the_pools(
         self, app: cdk.App, stack: cdk.Stack, delivery: KubectlDelivery
     ) -> None:
-        platform(stack, delivery, pools=[h200(count=1)], training=False, inference=True, vpc_id="vpc-1")
+        served = {"training": False, "inference": True, "vpc_id": "vpc-1", "served_workloads": ["inference"]}
+        platform(stack, delivery, pools=[h200(count=1)], **served)
         for manifest in server_manifests(serving(max_replicas=8)):  # of four nodes
             delivery.add_manifest(stack, {**manifest})
         (scaled,) = [item for item in delivery.manifests if item["kind"] == "ScaledObject"]

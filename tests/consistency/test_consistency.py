@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from helpers.agreeing_fleet import Fleet, agreeing_fleet, container, found, pod, pools
+from helpers.agreeing_fleet import Fleet, agreeing_fleet, container, found, pod, pools, served_model
 from helpers.workloads import h200, job, nodes, rack
 from ultrafleet.accelerator_addons import VersionTable, accelerator_runtime
 from ultrafleet.consistency import CONSISTENCY_RULES, check_consistency, inconsistencies
@@ -18,7 +18,7 @@ from ultrafleet.jobs.acceptance_gate import gate_manifests
 from ultrafleet.jobs.acceptance_jobs import acceptance_template, shared_acceptance_manifests
 from ultrafleet.kubernetes import Taint
 from ultrafleet.kubernetes.chart import ChartRelease
-from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL, WORKLOAD_LABEL
+from ultrafleet.kubernetes.labels import CAPACITY_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.network_devices import EFA_CLASS, EfaDriver, NetworkDevices
 from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
 from ultrafleet.queueing import TeamShare, fleet_flavors, queue_manifests
@@ -89,13 +89,20 @@ def test_a_pod_may_choose_one_ultraserver(fleet: Fleet, ultraserver: str, fits: 
 
 
 def quota(objects: dict[str, dict[str, Any]], flavor: str, resource: str) -> dict[str, Any]:
-    for queue in ("ClusterQueue training", "ClusterQueue inference"):
+    for queue in ("ClusterQueue training",):
         for entry in objects[queue]["spec"]["resourceGroups"][0]["flavors"]:
             for item in entry["resources"]:
                 if (entry["name"], item["name"]) == (flavor, resource):
                     found: dict[str, Any] = item
                     return found
     raise KeyError(flavor)
+
+
+def apart(queue: dict[str, Any], name: str) -> dict[str, Any]:
+    """The same queue under another name and without a cohort."""
+    found = {**copy.deepcopy(queue), "metadata": {"name": name}}
+    del found["spec"]["cohortName"]
+    return found
 
 
 RULES = {rule.id: rule for rule in CONSISTENCY_RULES}
@@ -247,12 +254,12 @@ PLANTED: dict[str, tuple[Plant, str]] = {
         f"queue training has 148 nvidia.com/gpu of flavor {RACKS}, expected 144: its pools have 36 nodes of 4",
     ),
     "a quota that is no number of nodes": (
-        lambda o: quota(o, "inference-p5en-48xlarge", "nvidia.com/gpu").update({"nominalQuota": "31"}),
-        "queue inference has 31 nvidia.com/gpu .*expected 32: its pools have 4 nodes of 8",
+        lambda o: quota(o, "training-p6-b300-48xlarge", "nvidia.com/gpu").update({"nominalQuota": "15"}),
+        "queue training has 15 nvidia.com/gpu .*expected 16: its pools have 2 nodes of 8",
     ),
     "fewer accelerators than single instances hold": (
-        lambda o: quota(o, "inference-p5en-48xlarge", "nvidia.com/gpu").update({"nominalQuota": "24"}),
-        "queue inference has 24 nvidia.com/gpu .*expected 32",
+        lambda o: quota(o, "training-p6-b300-48xlarge", "nvidia.com/gpu").update({"nominalQuota": "8"}),
+        "queue training has 8 nvidia.com/gpu .*expected 16",
     ),
     "a quota of EFA devices that isn't the nodes'": (
         lambda o: quota(o, RACKS, "vpc.amazonaws.com/efa").update({"nominalQuota": "144"}),
@@ -269,14 +276,28 @@ PLANTED: dict[str, tuple[Plant, str]] = {
         "queue training has 328 nvidia.com/gpu of flavor .*, expected",
     ),
     "a pool that is counted twice": (
-        lambda o: o["ClusterQueue inference"]["spec"]["resourceGroups"][0]["flavors"].extend(
-            copy.deepcopy(o["ClusterQueue training"]["spec"]["resourceGroups"][0]["flavors"])
-        ),
-        r"is counted by the queues \['inference', 'training'\], expected one",
+        lambda o: o.update({"ClusterQueue another": apart(o["ClusterQueue training"], "another")}),
+        r"pool b300 is counted by the queues \['training', 'another'\], expected one",
     ),
     "a pool that no queue counts": (
-        lambda o: o.pop("ClusterQueue inference"),
-        r"pool h200 is counted by the queues \[\], expected one",
+        lambda o: [
+            o[f"ClusterQueue {name}"]["spec"]["resourceGroups"][0]["flavors"].pop(0)
+            for name in ("training", "training.pretraining")
+        ],
+        r"pool b300 is counted by the queues \[\], expected one",
+    ),
+    "a pool that a queue counts and a model is served from": (
+        lambda o: o["ResourceFlavor training-p6-b300-48xlarge"]["spec"]["nodeLabels"].update(
+            {CAPACITY_LABEL: "p5en.48xlarge", WORKLOAD_LABEL: "inference"}
+        ),
+        r"pool h200 is counted by the queues \['training'\], expected none: LeaderWorkerSet-gpt-oss-120b-",
+    ),
+    "groups of two models on one rack": (
+        lambda o: [
+            o.update({f"LeaderWorkerSet {name}": served_model(name, nodes=4)["LeaderWorkerSet"]})
+            for name in ("wide-a", "wide-b")
+        ],
+        "LeaderWorkerSet-wide-b-wide-b may run on pool rack-a, rack-b, expected another: LeaderWorkerSet-wide-a-wide-a",
     ),
     "a way to a queue that doesn't exist": (
         lambda o: o["LocalQueue pretraining"]["spec"].update({"clusterQueue": "trainings"}),

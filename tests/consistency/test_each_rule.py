@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from helpers.agreeing_fleet import Fleet, agreeing_fleet, container, pod
+from helpers.agreeing_fleet import Fleet, agreeing_fleet, container, pod, served_model
 from ultrafleet.consistency import CONSISTENCY_RULES, inconsistencies
 from ultrafleet.consistency.content import Content
 from ultrafleet.kubernetes.labels import CAPACITY_LABEL, POOL_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
@@ -55,6 +55,14 @@ def claimed(objects: Objects) -> None:
     devices.add_to(pod(objects[SMALL])["spec"], container(objects[SMALL]))
 
 
+def models(nodes: int, *names: str) -> Change:
+    """More models, with replicas of so many nodes."""
+    return lambda o: [
+        o.update({f"{kind} of {name}": made for kind, made in served_model(name, nodes=nodes).items()})
+        for name in names
+    ]
+
+
 def shared(namespace: str) -> Change:
     """Two jobs on one template, each in its namespace."""
 
@@ -71,11 +79,10 @@ def shared(namespace: str) -> Change:
 
 def quota(flavor: str, resource: str, count: int) -> Change:
     def change(objects: Objects) -> None:
-        for workload in ("training", "inference"):
-            for group in objects[f"ClusterQueue {workload}"]["spec"]["resourceGroups"]:
-                for entry in group["flavors"]:
-                    for item in entry["resources"] if entry["name"] == flavor else []:
-                        item.update({"nominalQuota": str(count)} if item["name"] == resource else {})
+        for group in objects["ClusterQueue training"]["spec"]["resourceGroups"]:
+            for entry in group["flavors"]:
+                for item in entry["resources"] if entry["name"] == flavor else []:
+                    item.update({"nominalQuota": str(count)} if item["name"] == resource else {})
 
     return change
 
@@ -173,6 +180,7 @@ EACH: dict[str, tuple[Change, Change]] = {
         lambda o: o["Service gpt-oss-120b-server"]["spec"]["ports"][0].update({"targetPort": 9999}),
         lambda o: o["Service gpt-oss-120b-server"]["spec"]["ports"][0].update({"targetPort": 8000}),
     ),
+    "shared-ultraservers": (models(4, "wide-a", "wide-b"), models(1, "second", "third")),
     "scaling": (replicas(500), replicas(4)),
 }
 

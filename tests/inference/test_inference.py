@@ -207,7 +207,6 @@ class TestServers:
         for kind in ("leaderTemplate", "workerTemplate"):
             pod = shape[kind]
             assert pod["spec"]["resourceClaims"][0]["resourceClaimTemplateName"] == claim
-            assert pod["metadata"]["annotations"]["kueue.x-k8s.io/podset-required-topology"] == "ultrafleet/ultraserver"
         assert "readinessProbe" in shape["leaderTemplate"]["spec"]["containers"][0]
         assert "readinessProbe" not in shape["workerTemplate"]["spec"]["containers"][0]
 

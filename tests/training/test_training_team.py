@@ -174,7 +174,7 @@ class TestTrainingTeam:
     def test_fails_on_priorities_that_queues_do_not_have(
         self, stack: cdk.Stack, delivery: KubectlDelivery, priorities: list[str], got: str
     ) -> None:
-        with pytest.raises(FleetError, match=f"priorities is {got}, expected one or more of inference, training-urge"):
+        with pytest.raises(FleetError, match=f"priorities is {got}, expected one or more of training-urge"):
             team(stack, delivery, priorities=priorities)
 
     @pytest.mark.parametrize("name", ["Pre Training", "p" * 41, "-a"])

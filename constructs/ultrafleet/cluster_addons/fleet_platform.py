@@ -52,8 +52,8 @@ class FleetPlatform(Construct):
     """Accelerator runtime, queues, and the controllers of jobs and models, all derived from the pools.
 
     Installs only what some pool needs: NVIDIA's device plugin and DRA driver, the EFA device plugin, Neuron's; Kueue
-    with topologies, flavors and a queue for each kind of workload; JobSet and Kubeflow Trainer, with an admission
-    policy of teams' namespaces; LeaderWorkerSet, KEDA
+    with topologies, flavors and a queue for each kind of workload but that of served models; JobSet and Kubeflow
+    Trainer, with an admission policy of teams' namespaces; LeaderWorkerSet, KEDA
     and the AWS Load Balancer Controller. Versions come from one table, and the rules between them are checked here. At
     synthesis, everything that the same delivery was given is checked against the pools and against each other.
 
@@ -69,6 +69,8 @@ class FleetPlatform(Construct):
             Default: none.
         training: install what training jobs need. Default: True.
         inference: install what served models need. Default: False.
+        served_workloads: workloads of the pools that serve models. They have no queue, so that models start while Kueue
+            is down; without other pools it isn't installed. Default: none.
         scaled_models: whether models follow their queues, which KEDA does. Default: False.
         teams: teams with a queue of their own, and what each is guaranteed; every `TrainingTeam` needs one. Default:
             none.
@@ -76,7 +78,7 @@ class FleetPlatform(Construct):
         ultraserver_network_layers: network layers above UltraServers in their topology. Default: 2; 0 where nodes have
             no labels of them.
         pods_ready: when Kueue takes the nodes back of a job whose pods aren't all ready. Default: after 30 minutes, or
-            15 when one was lost; with `inference` after 60.
+            15 when one was lost.
         efa_driver: what gives EFA devices to pods, for all pools. Default: what EKS recommends for the version: the
             DRA driver from 1.34 on. State the device plugin where it runs already, until the pools are empty.
         versions: versions by chart name, or of "nvidia-driver", instead of the table's. Default: the table's.
@@ -107,6 +109,7 @@ class FleetPlatform(Construct):
         vpc_tags: Mapping[str, str] | None = None,
         training: bool = True,
         inference: bool = False,
+        served_workloads: Sequence[str] = (),
         scaled_models: bool = False,
         teams: Sequence[TeamShare] = (),
         spare_nodes_per_ultraserver: int = 0,
@@ -127,10 +130,14 @@ class FleetPlatform(Construct):
             ultraserver_network_layers=ultraserver_network_layers,
         )
         releases = accelerator_runtime(pools, table, kubernetes_version=kubernetes)
-        channels = any(pool.has_multi_node_nvlink for pool in pools)
-        claimed = {pool.network.device_class for pool in pools if pool.network and pool.network.device_class}
-        ready = pods_ready or PodsReady.of(models=inference)
-        releases.append(kueue_release(table, counts_channels=channels, network_classes=claimed, pods_ready=ready))
+        queued = [flavor for flavor in self.flavors if flavor.workload not in served_workloads]
+        if queued:
+            of_jobs = [pool for flavor in queued for pool in flavor.pools]
+            channels = any(pool.has_multi_node_nvlink for pool in of_jobs)
+            claimed = {pool.network.device_class for pool in of_jobs if pool.network and pool.network.device_class}
+            releases.append(
+                kueue_release(table, counts_channels=channels, network_classes=claimed, pods_ready=pods_ready)
+            )
         if training:
             releases += training_controllers(table)
         if inference:
@@ -155,7 +162,7 @@ class FleetPlatform(Construct):
         for release in releases:
             needs = identity if release.chart.name == "aws-load-balancer-controller" else []
             delivery.add_chart(self, release, after=needs)
-        manifests = queue_manifests(self.flavors, teams)
+        manifests = queue_manifests(queued, teams) if queued else []
         if training:
             manifests += team_admission_manifests()
         if inference and scaled_models:

@@ -15,6 +15,7 @@ from ultrafleet.consistency import (
     queue_rules,
     reference_rules,
     scaling_rules,
+    serving_rules,
     together_rules,
     topology_rules,
     training_rules,
@@ -272,6 +273,17 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
             address="https://keda.sh/docs/latest/reference/scaledobject-spec/",
         ),
         check=scaling_rules.scaling,
+    ),
+    ConsistencyRule(
+        id="shared-ultraservers",
+        protects_from="groups of which some pods run and the rest wait for ever, each on accelerators of the other's",
+        remedy="serve models with groups on several nodes from UltraServers of their own",
+        source=Source(
+            "Kubernetes documentation, topology spread constraints; leaders without a limit: seen on a real scheduler, "
+            "decision 21",
+            address=f"{_KUBERNETES}/scheduling-eviction/topology-spread-constraints/",
+        ),
+        check=serving_rules.shared_ultraservers,
     ),
     ConsistencyRule(
         id="charts",

@@ -8,12 +8,14 @@ import yaml
 
 from ultrafleet.consistency.node_labels import fits
 from ultrafleet.kubernetes.chart import ChartRelease
+from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, object_id
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
 OURS = "ultrafleet/"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 LWS_NAME_LABEL = "leaderworkerset.sigs.k8s.io/name"
+REQUIRED_TOPOLOGY = "kueue.x-k8s.io/podset-required-topology"
 TRAINER_STEP_LABEL = "trainer.kubeflow.org/trainjob-ancestor-step"
 _LWS_INDEX_LABEL = "leaderworkerset.sigs.k8s.io/worker-index"
 
@@ -54,6 +56,15 @@ class PodUse:
     def accelerators(self) -> int:
         """Accelerators that one pod asks for."""
         return self.requests("nvidia.com/gpu") + self.requests("aws.amazon.com/neuron")
+
+    @property
+    def in_one_ultraserver(self) -> bool:
+        """True if pods that work together have to be in one UltraServer: by Kueue's annotation or by their affinity."""
+        affinity = self.spec.get("affinity", {}).get("podAffinity", {})
+        terms = affinity.get("requiredDuringSchedulingIgnoredDuringExecution", [])
+        return self.annotations.get(REQUIRED_TOPOLOGY) == ULTRASERVER_LABEL or any(
+            term["topologyKey"] == ULTRASERVER_LABEL for term in terms
+        )
 
     @property
     def containers(self) -> list[Mapping[str, Any]]:

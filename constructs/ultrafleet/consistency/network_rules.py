@@ -5,8 +5,6 @@ from typing import Final
 
 from ultrafleet.consistency.claim_rules import claims_channel, device_requests, is_network_claim
 from ultrafleet.consistency.content import Content, PodUse
-from ultrafleet.consistency.placement_rules import REQUIRED
-from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
 from ultrafleet.kubernetes.network_devices import COUNTED_CLASSES, EFA_RESOURCE, NetworkDevices
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
@@ -21,7 +19,7 @@ def network(content: Content) -> Iterator[str]:
         if pod.together <= 1 or not pools or not all(pool.network for pool in pools) or _asks(content, pod):
             continue
         wants_efa = pod.environment.get(_PROVIDER) == "efa"
-        in_one_rack = pod.annotations.get(REQUIRED) == ULTRASERVER_LABEL and claims_channel(content, pod)
+        in_one_rack = pod.in_one_ultraserver and claims_channel(content, pod)
         if wants_efa or not in_one_rack:
             why = f"its {_PROVIDER} is efa" if wants_efa else "without them its traffic goes over TCP"
             yield (

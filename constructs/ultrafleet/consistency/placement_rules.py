@@ -11,7 +11,6 @@ from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.kubernetes.taint import ACCELERATOR_RESOURCES, Taint
 
 NEURON_RESOURCE = ACCELERATOR_RESOURCES["neuron"]
-REQUIRED = "kueue.x-k8s.io/podset-required-topology"
 SLICE = "kueue.x-k8s.io/podset-slice-required-topology"
 SLICE_SIZE = "kueue.x-k8s.io/podset-slice-size"
 
@@ -82,7 +81,7 @@ def _fits_ultraservers(pod: PodUse, pools: list[PoolNodes]) -> Iterator[str]:
     most = sum(pool.ultraservers for pool in racks)
     # Groups of a LeaderWorkerSet are placed one by one.
     in_one = pod.together if LWS_NAME_LABEL in pod.labels else pod.count or 0
-    if pod.annotations.get(REQUIRED) == ULTRASERVER_LABEL and in_one > largest:
+    if pod.in_one_ultraserver and in_one > largest:
         yield (
             f"{pod.owner} has {in_one} pods in one UltraServer, expected at most {largest}: spread it over several "
             "with podset-slice-size"

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ultrafleet.consistency.content import OURS, Content
+from ultrafleet.consistency.content import LWS_NAME_LABEL, OURS, Content
 from ultrafleet.consistency.placement_rules import missing_tolerations
 from ultrafleet.kubernetes.network_devices import COUNTED_CLASSES, EFA_RESOURCE
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
@@ -39,7 +39,10 @@ def flavors(content: Content) -> Iterator[str]:
 
 
 def quotas(content: Content) -> Iterator[str]:
-    """Quotas of a queue, or of a cohort together, are what their flavors' pools hold, and each pool counts once."""
+    """Quotas of a queue, or of a cohort together, are what their flavors' pools hold, and each pool counts once.
+
+    Of workloads without a queue none counts.
+    """
     given: dict[tuple[str, str], Counter[str]] = {}
     for queue in content.of_kind("ClusterQueue"):
         spec, name = queue["spec"], queue["metadata"]["name"]
@@ -57,9 +60,27 @@ def quotas(content: Content) -> Iterator[str]:
             counted[pool.pool_name].append(queues_name)
         if pools:
             yield from _quota(queues_name, flavor_name, quota, pools)
-    for pool_name, queues in counted.items():
-        if content.of_kind("ClusterQueue") and len(queues) != 1:
-            yield f"pool {pool_name} is counted by the queues {queues}, expected one"
+    queued = {pool.workload for pool in content.pools if counted[pool.pool_name]}
+    served = _served(content)
+    for pool in content.pools:
+        queues = counted[pool.pool_name]
+        if pool.pool_name in served and queues:
+            expected = f"none: {served[pool.pool_name]} runs there"
+        elif pool.workload in queued and len(queues) != 1:
+            expected = "one"
+        else:
+            continue
+        yield f"pool {pool.pool_name} is counted by the queues {queues}, expected {expected}"
+
+
+def _served(content: Content) -> dict[str, str]:
+    """Pools whose nodes LeaderWorkerSets take without a queue, with one of these."""
+    return {
+        pool.pool_name: pod.owner
+        for pod in content.pods
+        if pod.accelerators and LWS_NAME_LABEL in pod.labels and pod.queue is None
+        for pool in content.pools_of(pod)
+    }
 
 
 def _quota(queue: str, flavor: str, given: Mapping[str, int], pools: list[PoolNodes]) -> Iterator[str]:

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ultrafleet.consistency.content import Content, PodUse
-from ultrafleet.consistency.placement_rules import REQUIRED
-from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, object_id
 
 _KEDA_MAXIMUM: Final = 100
@@ -51,11 +49,10 @@ def _too_many(content: Content, owner: Manifest, who: str, replicas: int) -> Ite
 
 def _room(content: Content, pod: PodUse) -> int:
     """Replicas of which the pools hold every pod: in one UltraServer, where they have to be."""
-    in_one = pod.annotations.get(REQUIRED) == ULTRASERVER_LABEL
     places = 0
     for pool in content.pools_of(pod):
         of_node = pool.accelerators_per_node // pod.accelerators
-        if in_one and pool.ultraservers:
+        if pod.in_one_ultraserver and pool.ultraservers:
             places += pool.nodes_at_hand * of_node // pod.together * pool.ultraservers * pod.together
         else:
             places += pool.nodes * of_node

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ultrafleet.consistency.content import Content, PodUse
-from ultrafleet.consistency.placement_rules import REQUIRED, SLICE
+from ultrafleet.consistency.content import REQUIRED_TOPOLOGY, Content, PodUse
+from ultrafleet.consistency.placement_rules import SLICE
 
 _PREFERRED: Final = "kueue.x-k8s.io/podset-preferred-topology"
 
@@ -13,7 +13,7 @@ def levels(content: Content) -> Iterator[str]:
     """A level that pods are placed by is one of the topology of a flavor that their queue has for them."""
     for pod in content.pods:
         flavors = _flavors(content, pod)
-        for annotation in (REQUIRED, _PREFERRED, SLICE):
+        for annotation in (REQUIRED_TOPOLOGY, _PREFERRED, SLICE):
             level = pod.annotations.get(annotation)
             known = [_levels(content, flavor) for flavor in flavors]
             if level is None or not known or any(level in found for found in known):

@@ -258,6 +258,27 @@ class Environment(Settings):
                     expected=f"one of {', '.join(pool.name for pool in self.pools) or '(none)'}",
                 )
 
+            if model.pool in self._pools_of_teams:
+                raise FleetError(
+                    path=f"model {model.name}",
+                    verb="uses",
+                    got=f"pool {model.pool}, from which a team's queue gives out nodes",
+                    expected="a pool whose workload is no team's",
+                    remedy="give the pool a workload of its own: models are in no queue, which would count their nodes "
+                    "as free",
+                )
+
+    @property
+    def _pools_of_teams(self) -> set[str]:
+        queued = {team.workload for team in self.teams}
+        return {pool.name for pool in self.pools if pool.workload in queued}
+
+    @property
+    def served_workloads(self) -> list[str]:
+        """Workloads of the pools that serve models; they have no queue."""
+        served = {model.pool for model in self.models}
+        return sorted({pool.workload for pool in self.pools if pool.name in served})
+
     def _check_efa_reaches(self, team: TeamSettings, zone: str) -> None:
         """Refuse EFA of a file system that no node of its team can use: EFA stays in its zone (EC2 guide, high)."""
         if not any(

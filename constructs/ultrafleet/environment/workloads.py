@@ -75,9 +75,9 @@ class KubernetesSettings(Settings):
     ultraserver_network_layers: int | None = Field(default=None, ge=0, le=4)
     """Network layers above UltraServers in queues' topologies. Default: 2."""
     pods_ready_minutes: int | None = Field(default=None, ge=1, le=1440)
-    """Minutes until all pods of a job are ready, or Kueue takes its nodes back. Default: 30, with models 60."""
+    """Minutes until all pods of a job are ready, or Kueue takes its nodes back. Default: 30."""
     pods_recovery_minutes: int | None = Field(default=None, ge=1, le=1440)
-    """Minutes until they are again after one was lost. Default: 15, with models 60."""
+    """Minutes until they are again after one was lost. Default: 15."""
     max_requeues: int | None = Field(default=None, ge=0, le=100)
     """Times that such a job goes back into the queue before it is set inactive. Default: 3."""
     efa: Literal["dra", "device_plugin"] | None = None

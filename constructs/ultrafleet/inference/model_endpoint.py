@@ -31,11 +31,10 @@ from ultrafleet.inference.serving import Serving
 class ModelEndpoint(Construct):
     """An OpenAI API inside the VPC, served from reserved accelerators, and from Amazon Bedrock while they are gone.
 
-    Replicas are LeaderWorkerSets in a queue, so they never take more than what the capacity holds. A gateway on the
-    system nodes sends requests to them, and to the same model in Bedrock when no replica is healthy or an answer
-    failed: a rack's end is not an outage. It is behind an internal Network Load Balancer that the AWS Load Balancer
-    Controller makes, in a security group of this construct. Clients send the key in the secret `gateway_key`, with
-    "sk-" before it.
+    Replicas are LeaderWorkerSets in no queue, at most as many as the capacity holds. A gateway on the system nodes
+    sends requests to them, and to the same model in Bedrock when no replica is healthy or an answer failed: a rack's
+    end is not an outage. It is behind an internal Network Load Balancer that the AWS Load Balancer Controller makes, in
+    a security group of this construct. Clients send the key in the secret `gateway_key`, with "sk-" before it.
 
     Args:
         scope: parent.

@@ -4,14 +4,15 @@ from typing import Any
 
 import yaml
 
+from ultrafleet.accelerator_addons.accelerator_runtime import tolerations
+from ultrafleet.inference.group_placement import leader_spread, worker_affinity
 from ultrafleet.inference.serving import Serving
 from ultrafleet.jobs.pod import COMPUTE_DOMAIN_API, communication_environment
-from ultrafleet.kubernetes.labels import CAPACITY_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
+from ultrafleet.kubernetes.labels import CAPACITY_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 from ultrafleet.kubernetes.network_devices import network_claim_templates
 from ultrafleet.kubernetes.node_share import node_share
 from ultrafleet.kubernetes.pod_security import POD_SECURITY_LABEL
-from ultrafleet.queueing.queues import local_queue
 
 AWS_CLI_IMAGE = "public.ecr.aws/aws-cli/aws-cli:2.36.42"
 """Official image of the AWS CLI, amd64 and arm64 (tag: high, arm64: medium)."""
@@ -29,11 +30,9 @@ def server_manifests(serving: Serving) -> list[Manifest]:
     """Kubernetes objects that serve the model, without the gateway in front of them."""
     name = serving.name
     objects: list[Manifest] = [
-        kubernetes_object(
-            "v1", "Namespace", name, labels={WORKLOAD_LABEL: serving.flavor.workload, POD_SECURITY_LABEL: "baseline"}
-        ),
+        # Without the label `ultrafleet/workload`: Kueue isn't asked about its pods, so they start while it is down.
+        kubernetes_object("v1", "Namespace", name, labels={POD_SECURITY_LABEL: "baseline"}),
         kubernetes_object("v1", "ServiceAccount", SERVER_ACCOUNT, namespace=name),
-        local_queue(name, serving.flavor.workload),
     ]
     if serving.recipe.engine_options:
         options = yaml.safe_dump(dict(serving.recipe.engine_options), sort_keys=True)
@@ -53,26 +52,19 @@ def _spans_nodes(serving: Serving) -> bool:
 
 
 def _leader_worker_set(serving: Serving) -> dict[str, Any]:
-    workers = {"metadata": {"annotations": _topology(serving)}, "spec": _pod(serving, leader=False)}
-    leader = {"metadata": {"annotations": _topology(serving)}, "spec": _pod(serving, leader=True)}
+    workers = {"spec": _pod(serving, leader=False)}
+    leader = {"spec": _pod(serving, leader=True)}
     template: dict[str, Any] = {
         "size": serving.recipe.nodes,
         "restartPolicy": "RecreateGroupOnPodRestart",
         "workerTemplate": workers if _spans_nodes(serving) else leader,
         **({"leaderTemplate": leader} if _spans_nodes(serving) else {}),
     }
-    for kind in ("workerTemplate", "leaderTemplate"):
-        if kind in template and not template[kind]["metadata"]["annotations"]:
-            del template[kind]["metadata"]
     return kubernetes_object(
         "leaderworkerset.x-k8s.io/v1",
         "LeaderWorkerSet",
         serving.name,
         namespace=serving.name,
-        labels={
-            "kueue.x-k8s.io/queue-name": serving.flavor.workload,
-            "kueue.x-k8s.io/priority-class": "inference",
-        },
         spec={
             # Where replicas follow the queue, a number here would set them back at every deployment.
             **({} if serving.is_scaled else {"replicas": serving.min_replicas}),
@@ -85,17 +77,6 @@ def _leader_worker_set(serving: Serving) -> dict[str, Any]:
             "leaderWorkerTemplate": template,
         },
     )
-
-
-def _topology(serving: Serving) -> dict[str, str]:
-    if not _spans_nodes(serving):
-        return {}
-    level = ULTRASERVER_LABEL if serving.flavor.is_ultraserver else serving.flavor.levels[0]
-    return {
-        "kueue.x-k8s.io/podset-required-topology": level,
-        # Leader and workers are placed together.
-        "kueue.x-k8s.io/podset-group-name": serving.name,
-    }
 
 
 def _pod(serving: Serving, *, leader: bool) -> dict[str, Any]:
@@ -137,7 +118,7 @@ def _pod(serving: Serving, *, leader: bool) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "serviceAccountName": SERVER_ACCOUNT,
         "nodeSelector": {CAPACITY_LABEL: serving.flavor.capacity, WORKLOAD_LABEL: serving.flavor.workload},
-        "tolerations": [taint.toleration for taint in node.taints],
+        "tolerations": tolerations(serving.flavor.pools),
         "terminationGracePeriodSeconds": _PRE_STOP_SECONDS + _DRAIN_SECONDS + 15,
         "initContainers": [
             {
@@ -151,6 +132,10 @@ def _pod(serving: Serving, *, leader: bool) -> dict[str, Any]:
         "containers": [container],
         "volumes": volumes,
     }
+    if _spans_nodes(serving) and not leader:
+        spec["affinity"] = worker_affinity(serving.name, serving.flavor)
+    elif _spans_nodes(serving) and serving.flavor.is_ultraserver:
+        spec["topologySpreadConstraints"] = leader_spread(serving.name, serving.flavor, nodes=serving.recipe.nodes)
     if _spans_nodes(serving) and serving.flavor.is_ultraserver:
         resources["claims"] = [{"name": "compute-domain-channel"}]
         spec["resourceClaims"] = [

@@ -59,7 +59,6 @@ class PodsReady:
         start_minutes: int | None = None,
         recovery_minutes: int | None = None,
         max_requeues: int | None = None,
-        models: bool = False,
     ) -> "PodsReady":
         """Times of a cluster.
 
@@ -67,14 +66,12 @@ class PodsReady:
             start_minutes: instead of the default.
             recovery_minutes: instead of the default.
             max_requeues: instead of the default.
-            models: whether served models are in the queues, too. A replica may take 30 minutes to load its weights
-                (`startupProbe`), also when it is started again: the defaults are 60 minutes then.
         """
-        least = cls(start_minutes=60, recovery_minutes=60) if models else cls()
+        default = cls()
         return cls(
-            start_minutes=least.start_minutes if start_minutes is None else start_minutes,
-            recovery_minutes=least.recovery_minutes if recovery_minutes is None else recovery_minutes,
-            max_requeues=least.max_requeues if max_requeues is None else max_requeues,
+            start_minutes=default.start_minutes if start_minutes is None else start_minutes,
+            recovery_minutes=default.recovery_minutes if recovery_minutes is None else recovery_minutes,
+            max_requeues=default.max_requeues if max_requeues is None else max_requeues,
         )
 
     def configuration(self) -> dict[str, Any]:

@@ -6,15 +6,14 @@ from typing import Final
 from ultrafleet.errors import FleetError
 
 PRIORITIES: Final[Mapping[str, int]] = {
-    "inference": 10_000,
     "training-urgent": 2_000,
     "training": 1_000,
     "opportunistic": 0,
 }
-"""Priority classes of workloads. The numbers are ours: what serves people goes before what can be resumed."""
+"""Priority classes of jobs; the numbers are ours. Served models are in no queue."""
 
-TEAM_PRIORITIES: Final = tuple(name for name in PRIORITIES if name != "inference")
-"""Classes of a team's jobs, unless it is given others: all but that of served models, which preempts all jobs."""
+TEAM_PRIORITIES: Final = tuple(PRIORITIES)
+"""Classes of a team's jobs, unless it is given others."""
 
 
 def check_priorities(priorities: Sequence[str], *, path: str = "priorities") -> None:
