@@ -9,7 +9,7 @@ from stacks.environment_stack import EnvironmentStack
 from stacks.kubernetes_stack import KubernetesStack
 from ultrafleet.environment import Environment
 from ultrafleet.environment.workloads import ServedModelSettings
-from ultrafleet.inference import Model, ModelEndpoint, Serving
+from ultrafleet.inference import Model, ModelEndpoint, RackScale, Serving
 
 
 class ModelStack(EnvironmentStack):
@@ -42,6 +42,16 @@ class ModelStack(EnvironmentStack):
         (flavor,) = [
             flavor for flavor in kubernetes.platform.flavors if served.pool in {pool.pool_name for pool in flavor.pools}
         ]
+        rack = (
+            None
+            if served.rack_scale is None
+            else RackScale.published(
+                model,
+                flavor,
+                prefill_nodes=served.rack_scale.prefill_nodes,
+                decode_nodes=served.rack_scale.decode_nodes,
+            )
+        )
         self.endpoint = ModelEndpoint(
             self,
             "Endpoint",
@@ -58,10 +68,11 @@ class ModelStack(EnvironmentStack):
                 model=model,
                 flavor=flavor,
                 weights=served.weights,
-                recipe=Serving.recipe_for(model, flavor),
+                recipe=Serving.recipe_for(model, flavor) if rack is None else rack.recipe.decode,
                 min_replicas=served.min_replicas,
                 max_replicas=served.max_replicas or served.min_replicas,
                 waiting_requests_per_replica=served.waiting_requests_per_replica,
+                rack_scale=rack,
             ),
             subnets=[
                 f"{environment.name}-network-{subnet.name}"

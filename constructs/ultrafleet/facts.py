@@ -14,6 +14,7 @@ from ultrafleet.catalog import acceptance_floors, capacity_blocks, eks, limits, 
 from ultrafleet.catalog import facts as types
 from ultrafleet.catalog.metrics import FLEET_METRICS, METRICS, fleet_namespace
 from ultrafleet.catalog.models import MODELS
+from ultrafleet.catalog.rack_recipes import RACK_RECIPES
 from ultrafleet.catalog.serving_recipes import ENGINES, RECIPES
 from ultrafleet.catalog.source import Confidence, Fact, Source
 from ultrafleet.consistency import CONSISTENCY_RULES
@@ -174,6 +175,12 @@ def _serving() -> Facts:
         yield f"model/{name}", Fact(model.weights_gib, model.source, note="GiB of weights")
     for (name, family), recipe in RECIPES.items():
         yield f"engine-recipe/{name}/{family}", Fact(" ".join((recipe.engine.name, *recipe.args)), recipe.source)
+    for (name, family), found in RACK_RECIPES.items():
+        for rack in found:
+            yield (
+                f"engine-recipe/{name}/{family}/{rack.name}",
+                Fact(rack.layouts, rack.source, note="nodes of prefill + nodes of decode in an UltraServer"),
+            )
 
 
 _ROOMS: Final[tuple[Callable[[], Facts], ...]] = (

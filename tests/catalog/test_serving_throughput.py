@@ -11,8 +11,9 @@ from ultrafleet.catalog.source import Confidence
 def test_every_figure_says_what_it_is_of() -> None:
     for fact_id, fact in facts():
         assert fact.value > 0
-        assert "tokens" in fact.note, fact_id
-        assert fact.source.address.startswith("https://"), fact_id
+        assert "tokens" in (fact.note or ""), fact_id
+        assert fact.source is not None
+        assert (fact.source.address or "").startswith("https://"), fact_id
         # Vendors and authors measured themselves, on racks that aren't in EC2.
         assert fact.source.confidence is not Confidence.HIGH, fact_id
 

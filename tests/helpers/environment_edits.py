@@ -26,6 +26,7 @@ from helpers.workload_edits import (
     FILE_SYSTEM_FIELDS,
     KUBERNETES_FIELDS,
     MODEL_FIELDS,
+    RACK_SCALE_FIELDS,
     TEAM_FIELDS,
     accepted,
     argo_cd,
@@ -33,6 +34,7 @@ from helpers.workload_edits import (
     model_added,
     models_removed,
     nothing_delivered,
+    over_racks,
     plain_http,
     team_added,
     team_removed,
@@ -446,4 +448,14 @@ EDITS = [
         for field, v in MODEL_FIELDS.items()
     ],
     edit("ServedModel.plain_http", "inference", plain_http),
+    edit("ServedModel.rack_scale", "inference", over_racks),
+    *[
+        edit(
+            f"RackScale.{field}",
+            "inference",
+            put("models", "gpt-oss-120b", "rack_scale", **{field: v}),
+            before=over_racks,
+        )
+        for field, v in RACK_SCALE_FIELDS.items()
+    ],
 ]

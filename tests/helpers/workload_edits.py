@@ -76,6 +76,7 @@ MODEL_FIELDS: Content = {
     "certificate_arn": "arn:aws:acm:us-east-1:444455556666:certificate/11111111-1111-1111-1111-111111111111",
     "bedrock_region": None,
 }
+RACK_SCALE_FIELDS: Content = {"prefill_nodes": 4, "decode_nodes": 2}
 
 
 def argo_cd(content: Content) -> None:
@@ -112,6 +113,13 @@ def models_removed(content: Content) -> None:
 
 def model_added(content: Content) -> None:
     content["models"].append(deepcopy(_MODEL))
+
+
+def over_racks(content: Content) -> None:
+    """The model of half a rack served over its nodes together, prefill and decode apart."""
+    served = content["models"][0]
+    served.update(model="deepseek-v4-pro", min_replicas=1, rack_scale={"prefill_nodes": 6, "decode_nodes": 2})
+    del served["bedrock_region"]
 
 
 def bigger_file_system(content: Content) -> None:

@@ -78,7 +78,8 @@ class TestRecipes:
 
     def test_fails_on_an_unknown_model_without_a_size(self) -> None:
         with pytest.raises(
-            FleetError, match="model is 'ours', expected one of gpt-oss-120b, gpt-oss-20b: correct it, or"
+            FleetError,
+            match="model is 'ours', expected one of gpt-oss-120b, gpt-oss-20b, deepseek-v4-pro: correct it, or",
         ):
             Model.of("ours")
 

@@ -77,5 +77,15 @@ MODELS: Mapping[str, Model] = {
                 also=(Source("Bedrock user guide, OpenAI models"),),
             ),
         ),
+        # About 865 GB in 64 files; whether Bedrock has it was not looked up.
+        Model(
+            name="deepseek-v4-pro",
+            weights_gib=850,
+            source=Source(
+                "ai-dynamo/dynamo, recipes/deepseek-v4/deepseek-v4-pro/README.md",
+                Confidence.MEDIUM,
+                "https://github.com/ai-dynamo/dynamo/tree/main/recipes/deepseek-v4/deepseek-v4-pro",
+            ),
+        ),
     )
 }

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ultrafleet.consistency.content import Content, PodUse
+from ultrafleet.kubernetes.labels import RACK_SERVING_LABEL
 from ultrafleet.kubernetes.network_devices import COUNTED_CLASSES
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
@@ -11,13 +12,16 @@ from ultrafleet.kubernetes.pool_nodes import PoolNodes
 def claims(content: Content) -> Iterator[str]:
     """Claims and their templates are there; a ComputeDomain is one job's, on nodes that NVLink joins."""
     users: dict[tuple[str, str], set[str]] = {}
+    yield from _domains_of_shares(content)
     for pod in content.pods:
         yield from _missing(content, pod)
         yield from _uncounted(content, pod)
         for template in pod.claim_templates.values():
             if template is None or content.compute_domain(pod.namespace, template) is None:
                 continue
-            users.setdefault((pod.namespace, template), set()).add(pod.owner)
+            share = pod.labels.get(RACK_SERVING_LABEL)
+            # Prefill and decode of a share work together, and their domain is the share's.
+            users.setdefault((pod.namespace, template), set()).add(share or pod.owner)
             for pool in content.pools_of(pod):
                 if not pool.has_multi_node_nvlink:
                     yield (
@@ -43,6 +47,22 @@ def _uncounted(content: Content, pod: PodUse) -> Iterator[str]:
                     f"{pod.owner} goes through a queue and claims {device_class}, expected one of "
                     f"{', '.join(sorted(known or ())) or '(none)'}: Kueue refuses classes that it doesn't count"
                 )
+
+
+def _domains_of_shares(content: Content) -> Iterator[str]:
+    """A model's share of an UltraServer has one ComputeDomain: two in one NVLink domain disturb each other."""
+    shares: dict[tuple[str, str], set[str]] = {}
+    for pod in content.pods:
+        share = pod.labels.get(RACK_SERVING_LABEL)
+        domains = {name for name in pod.claim_templates.values() if content.compute_domain(pod.namespace, name)}
+        if share is not None:
+            shares.setdefault((pod.namespace, share), set()).update(name for name in domains if name)
+    for (namespace, share), templates in shares.items():
+        if len(templates) > 1:
+            yield (
+                f"pods of {share} in {namespace} claim by {', '.join(sorted(templates))}, expected one ComputeDomain: "
+                "two in one NVLink domain disturb each other"
+            )
 
 
 def _missing(content: Content, pod: PodUse) -> Iterator[str]:

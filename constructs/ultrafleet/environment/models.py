@@ -257,6 +257,28 @@ class Environment(Settings):
                     got=f"pool {model.pool!r}",
                     expected=f"one of {', '.join(pool.name for pool in self.pools) or '(none)'}",
                 )
+        self._check_racks_are_alone()
+
+    def _check_racks_are_alone(self) -> None:
+        """Refuse a model over UltraServers that other models' pods are in.
+
+        They would take the nodes that it needs to start, and a second ComputeDomain in an NVLink domain disturbs the
+        first (dra-driver-nvidia-gpu #892, medium).
+        """
+        capacity = {pool.name: (pool.workload, getattr(pool, "ultraserver_type", None)) for pool in self.pools}
+        for model in self.models:
+            beside = [
+                other.name
+                for other in self.models
+                if other is not model and capacity[other.pool] == capacity[model.pool]
+            ]
+            if model.rack_scale is not None and beside:
+                raise FleetError(
+                    path=f"rack_scale of model {model.name}",
+                    got=f"UltraServers that serve {', '.join(beside)}, too",
+                    expected="UltraServers of its own",
+                    remedy=f"give pool {model.pool} a workload of its own",
+                )
 
             if model.pool in self._pools_of_teams:
                 raise FleetError(

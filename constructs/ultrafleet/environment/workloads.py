@@ -145,6 +145,15 @@ class TeamSettings(Settings):
     file_system: FileSystemSettings | None = None
 
 
+class RackScaleSettings(Settings):
+    """Nodes of each UltraServer that serve a model together; see `RackScale`."""
+
+    prefill_nodes: int = Field(ge=1)
+    """Nodes that read prompts."""
+    decode_nodes: int = Field(ge=1)
+    """Nodes that write answers."""
+
+
 class ServedModelSettings(Settings):
     """A model that is served; see `ModelEndpoint`."""
 
@@ -166,3 +175,5 @@ class ServedModelSettings(Settings):
     """Port 80 without TLS, where there is no certificate."""
     bedrock_region: str | None = None
     """Region whose Amazon Bedrock answers while no replica does. Default: none."""
+    rack_scale: RackScaleSettings | None = None
+    """Prefill and decode on nodes of their own, a replica an UltraServer. Default: replicas stand alone."""

@@ -23,8 +23,9 @@ from ultrafleet.inference.gateway_manifests import (
     Gateway,
     gateway_manifests,
 )
-from ultrafleet.inference.server_manifests import SERVER_ACCOUNT, server_manifests
+from ultrafleet.inference.server_manifests import SERVER_ACCOUNT
 from ultrafleet.inference.serving import Serving
+from ultrafleet.inference.serving_manifests import serving_manifests
 
 
 @jsii.implements(ec2.IConnectable)
@@ -35,6 +36,9 @@ class ModelEndpoint(Construct):
     sends requests to them, and to the same model in Bedrock when no replica is healthy or an answer failed: a rack's
     end is not an outage. It is behind an internal Network Load Balancer that the AWS Load Balancer Controller makes, in
     a security group of this construct. Clients send the key in the secret `gateway_key`, with "sk-" before it.
+
+    With `serving.rack_scale` a replica is a share of an UltraServer, with prefill and decode on nodes of their own and
+    vLLM's router before them. Its recipe is a published one (`RackScale.published`); none of it ran on hardware here.
 
     Args:
         scope: parent.
@@ -129,7 +133,7 @@ class ModelEndpoint(Construct):
         )
         # A pod that starts before its identity is there gets no credentials.
         identities = (self.server_identity, self.gateway_identity, self.gateway_key)
-        for manifest in (*server_manifests(serving), *gateway_manifests(gateway)):
+        for manifest in (*serving_manifests(serving), *gateway_manifests(gateway)):
             has_pods = manifest["kind"] in {"LeaderWorkerSet", "Deployment"}
             delivery.add_manifest(self, manifest, after=identities if has_pods else ())
 

@@ -21,7 +21,7 @@ SERVER_ACCOUNT = "server"
 """Service account of the servers; its role may read the weights."""
 
 _LWS = "leaderworkerset.sigs.k8s.io"
-_DRAIN_SECONDS = 120
+DRAIN_SECONDS = 120
 _PRE_STOP_SECONDS = 15
 """Endpoints take so long to notice that a pod goes (vLLM #43208, medium)."""
 
@@ -52,8 +52,8 @@ def _spans_nodes(serving: Serving) -> bool:
 
 
 def _leader_worker_set(serving: Serving) -> dict[str, Any]:
-    workers = {"spec": _pod(serving, leader=False)}
-    leader = {"spec": _pod(serving, leader=True)}
+    workers = {"spec": engine_pod(serving, leader=False)}
+    leader = {"spec": engine_pod(serving, leader=True)}
     template: dict[str, Any] = {
         "size": serving.recipe.nodes,
         "restartPolicy": "RecreateGroupOnPodRestart",
@@ -79,7 +79,8 @@ def _leader_worker_set(serving: Serving) -> dict[str, Any]:
     )
 
 
-def _pod(serving: Serving, *, leader: bool) -> dict[str, Any]:
+def engine_pod(serving: Serving, *, leader: bool) -> dict[str, Any]:
+    """Spec of an engine's pod: of one that answers requests, or of a worker beside it."""
     node, engine = serving.flavor.pools[0], serving.recipe.engine
     directory = serving.directory
     counts = {node.accelerator_resource: str(serving.recipe.gpus)}
@@ -119,7 +120,7 @@ def _pod(serving: Serving, *, leader: bool) -> dict[str, Any]:
         "serviceAccountName": SERVER_ACCOUNT,
         "nodeSelector": {CAPACITY_LABEL: serving.flavor.capacity, WORKLOAD_LABEL: serving.flavor.workload},
         "tolerations": tolerations(serving.flavor.pools),
-        "terminationGracePeriodSeconds": _PRE_STOP_SECONDS + _DRAIN_SECONDS + 15,
+        "terminationGracePeriodSeconds": _PRE_STOP_SECONDS + DRAIN_SECONDS + 15,
         "initContainers": [
             {
                 "name": "weights",
@@ -177,7 +178,7 @@ def _command(serving: Serving, *, leader: bool) -> list[str]:
         f"--served-model-name={serving.model.name}",
         *where,
         # Requests that run are finished when the pod goes (vLLM #34730, from 0.18 on, high).
-        f"--shutdown-timeout={_DRAIN_SECONDS}",
+        f"--shutdown-timeout={DRAIN_SECONDS}",
         *recipe.args,
         *group,
         *([] if leader else ["--headless"]),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ultrafleet.catalog.models import Model
 from ultrafleet.catalog.serving_recipes import ServingRecipe, serving_recipe
 from ultrafleet.errors import FleetError, UnknownFactError
+from ultrafleet.inference.rack_scale import RackScale
 from ultrafleet.kubernetes.manifest import object_name
 from ultrafleet.kubernetes.node_images import check_image
 from ultrafleet.queueing.flavors import Flavor
@@ -17,7 +18,7 @@ class Serving:
     """A model on a flavor of nodes, checked.
 
     Attributes:
-        name: name of the endpoint, its namespace and its objects, up to 40 characters.
+        name: name of the endpoint, its namespace and its objects, up to 40 characters, with `rack_scale` 36.
         model: the model.
         flavor: capacity that serves it.
         weights: `s3://bucket/prefix` of its files, with `o200k_base.tiktoken` under `encodings/` for gpt-oss.
@@ -26,6 +27,8 @@ class Serving:
         max_replicas: most replicas. Equal to `min_replicas`: it isn't scaled.
         waiting_requests_per_replica: requests that may wait for each replica before one more is started.
         image: the engine's image. Default: the engine's own.
+        rack_scale: nodes of each UltraServer that serve the model together, prefill and decode apart; a replica is an
+            UltraServer then, and `recipe` that of its decode. Not run on hardware. Default: replicas stand alone.
     """
 
     name: str
@@ -37,9 +40,10 @@ class Serving:
     max_replicas: int = 1
     waiting_requests_per_replica: int = 8
     image: str | None = None
+    rack_scale: RackScale | None = None
 
     def __post_init__(self) -> None:
-        object_name("name of the endpoint", self.name, most=_NAME_LENGTH)
+        object_name("name of the endpoint", self.name, most=_NAME_LENGTH - 4 if self.rack_scale else _NAME_LENGTH)
         if not self.weights.startswith("s3://") or len(self.weights.split("/")) < 4 or self.weights.endswith("/"):  # noqa: PLR2004 - s3:, "", bucket, prefix
             raise FleetError(
                 path="weights",
@@ -47,6 +51,8 @@ class Serving:
                 expected="s3://BUCKET/PREFIX without a slash at the end",
                 remedy="say where the model's files are",
             )
+        if self.rack_scale is not None:
+            self._check_rack_scale(self.rack_scale)
         self._check_recipe()
         if self.image is not None:
             check_image("image", self.image, self.flavor.pools[0], instead="another, or none: the engine's is for both")
@@ -56,10 +62,7 @@ class Serving:
                 path="min_replicas",
                 got=f"{self.min_replicas} and max_replicas {self.max_replicas}",
                 expected=f"1 <= min_replicas <= max_replicas <= {most}",
-                remedy=(
-                    f"{self.flavor.capacity} for {self.flavor.workload} holds that many of "
-                    f"{self.recipe.gpus * self.recipe.nodes} GPUs"
-                ),
+                remedy=f"{self.flavor.capacity} for {self.flavor.workload} holds that many of {self._size}",
             )
         if self.is_scaled and self.recipe.engine.queue_metric is None:
             raise UnknownFactError(
@@ -96,6 +99,8 @@ class Serving:
     @property
     def replicas_that_fit(self) -> int:
         """Replicas that the flavor holds when a block of each pool runs; a second, overlapping one isn't counted."""
+        if self.rack_scale is not None:
+            return len(self.flavor.pools) if self.rack_scale.nodes <= self.flavor.nodes_per_ultraserver else 0
         per_node = self.flavor.pools[0].accelerators_per_node // self.recipe.gpus
         if self.recipe.nodes == 1:
             return self.flavor.nodes_at_hand * per_node
@@ -117,6 +122,44 @@ class Serving:
     def address(self) -> str:
         """Address of that service in the cluster."""
         return f"http://{self.service}.{self.name}.svc.cluster.local:{self.recipe.engine.port}"
+
+    @property
+    def _size(self) -> str:
+        if self.rack_scale is not None:
+            return f"{self.rack_scale.nodes} nodes of an UltraServer each"
+        return f"{self.recipe.gpus * self.recipe.nodes} GPUs"
+
+    def _check_rack_scale(self, rack: RackScale) -> None:
+        node = self.flavor.pools[0]
+        if not (self.flavor.is_ultraserver and node.has_multi_node_nvlink):
+            raise FleetError(
+                path="rack_scale",
+                got=f"on {self.flavor.capacity}",
+                expected="UltraServers whose NVLink joins their nodes",
+                remedy="choose a pool of them, or leave rack_scale out",
+            )
+        for role in (rack.recipe.prefill, rack.recipe.decode):
+            if role.gpus != node.accelerators_per_node or role.engine.name != "vllm":
+                raise FleetError(
+                    path="rack_scale.recipe",
+                    got=f"{role.engine.name} on {role.gpus} GPUs of a node",
+                    expected=f"vllm on {node.accelerators_per_node}",
+                    remedy="its router knows no other engine, and nodes aren't shared",
+                )
+        if self.recipe != rack.recipe.decode:
+            raise FleetError(
+                path="recipe",
+                got="another than that of rack_scale's decode",
+                expected="rack_scale.recipe.decode",
+                remedy="pass it: requests go to decode",
+            )
+        if self.is_scaled:
+            raise FleetError(
+                path="max_replicas",
+                got=self.max_replicas,
+                expected=f"min_replicas, {self.min_replicas}: a replica is a whole UltraServer",
+                remedy="make them equal",
+            )
 
     def _check_recipe(self) -> None:
         node = self.flavor.pools[0]

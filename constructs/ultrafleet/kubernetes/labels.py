@@ -10,6 +10,8 @@ ULTRASERVER_LABEL = "ultrafleet/ultraserver"
 """Names the UltraServer on plain EKS, where no label of AWS does: the node group of its block."""
 TEAM_LABEL = "ultrafleet/team"
 """On a team's namespace: its name. The admission policy looks at the namespaces that have it."""
+RACK_SERVING_LABEL = "ultrafleet/rack-serving"
+"""On the pods of a model's share of an UltraServer: the share's name. They work together, by one ComputeDomain."""
 NODE_GROUP_LABEL = "eks.amazonaws.com/nodegroup"
 """EKS's own, on every node of a managed node group: its name (EKS user guide, managed node groups, high)."""
 
