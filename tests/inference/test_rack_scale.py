@@ -1,6 +1,7 @@
 """Models over whole UltraServers: recipes, groups, where they run, and the router between prefill and decode."""
 
 import copy
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.rehearsal_site import synthesised, text_of
 from helpers.workloads import flavor_of, h200, nodes, rack, serving
 from ultrafleet.catalog import InstanceType
 from ultrafleet.catalog.rack_recipes import RACK_RECIPES
@@ -384,3 +386,20 @@ class TestAllObjects:
             FleetError, match="rack_scale is none, expected nodes of each UltraServer: pass it to Serving"
         ):
             rack_manifests(serving())
+
+    @pytest.mark.slow
+    def test_a_whole_rack_from_an_environment_file(self) -> None:
+        environment, stacks = synthesised(text_of("rack-serving"), "rack-serving")
+        assert environment.models[0].rack_scale is not None
+        (stack,) = [stack for stack in stacks if stack.name.endswith("model-deepseek-v4-pro")]
+        kept = [
+            json.loads(item["Properties"]["Manifest"])[0]
+            for item in stack.template["Resources"].values()
+            if "Manifest" in item["Properties"] and isinstance(item["Properties"]["Manifest"], str)
+        ]
+        sizes = {
+            item["metadata"]["name"]: item["spec"]["replicas"] * item["spec"]["leaderWorkerTemplate"]["size"]
+            for item in kept
+            if item["kind"] == "LeaderWorkerSet"
+        }
+        assert sizes == {"deepseek-v4-pro-0-prefill": 12, "deepseek-v4-pro-0-decode": 4}

@@ -257,6 +257,15 @@ class Environment(Settings):
                     got=f"pool {model.pool!r}",
                     expected=f"one of {', '.join(pool.name for pool in self.pools) or '(none)'}",
                 )
+            if model.pool in self._pools_of_teams:
+                raise FleetError(
+                    path=f"model {model.name}",
+                    verb="uses",
+                    got=f"pool {model.pool}, from which a team's queue gives out nodes",
+                    expected="a pool whose workload is no team's",
+                    remedy="give the pool a workload of its own: models are in no queue, which would count their nodes "
+                    "as free",
+                )
         self._check_racks_are_alone()
 
     def _check_racks_are_alone(self) -> None:
@@ -278,16 +287,6 @@ class Environment(Settings):
                     got=f"UltraServers that serve {', '.join(beside)}, too",
                     expected="UltraServers of its own",
                     remedy=f"give pool {model.pool} a workload of its own",
-                )
-
-            if model.pool in self._pools_of_teams:
-                raise FleetError(
-                    path=f"model {model.name}",
-                    verb="uses",
-                    got=f"pool {model.pool}, from which a team's queue gives out nodes",
-                    expected="a pool whose workload is no team's",
-                    remedy="give the pool a workload of its own: models are in no queue, which would count their nodes "
-                    "as free",
                 )
 
     @property
