@@ -394,7 +394,7 @@ class TestAllObjects:
         (stack,) = [stack for stack in stacks if stack.name.endswith("model-deepseek-v4-pro")]
         kept = [
             json.loads(item["Properties"]["Manifest"])[0]
-            for item in stack.template["Resources"].values()
+            for item in stack.content["Resources"].values()
             if "Manifest" in item["Properties"] and isinstance(item["Properties"]["Manifest"], str)
         ]
         sizes = {
