@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from ultrafleet.accelerator_addons.version_rules import VERSION_RULES
 from ultrafleet.accelerator_addons.versions import VersionTable
-from ultrafleet.catalog import acceptance_floors, capacity_blocks, eks, limits, serving_throughput
+from ultrafleet.catalog import acceptance_floors, capacity_blocks, efa_support, eks, limits, serving_throughput
 from ultrafleet.catalog import facts as types
 from ultrafleet.catalog.metrics import FLEET_METRICS, METRICS, fleet_namespace
 from ultrafleet.catalog.models import MODELS
@@ -197,6 +197,7 @@ _ROOMS: Final[tuple[Callable[[], Facts], ...]] = (
     _rules("consistency", CONSISTENCY_RULES),
     _serving,
     serving_throughput.facts,
+    efa_support.facts,
     _metrics,
     acceptance_floors.facts,
     _refusals("ec2", LAUNCH_REFUSALS),

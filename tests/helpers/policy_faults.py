@@ -32,7 +32,13 @@ def single(resources: dict[str, Any], instance_type: str) -> None:
 
 def interfaces(*layout: tuple[int, int, str]) -> list[dict[str, Any]]:
     return [
-        {"NetworkCardIndex": card, "DeviceIndex": device, "InterfaceType": kind, "Groups": [{"Ref": "Efa"}]}
+        {
+            "NetworkCardIndex": card,
+            "DeviceIndex": device,
+            "InterfaceType": kind,
+            "Groups": [{"Ref": "Efa"}, {"Fn::GetAtt": ["Cluster", "ClusterSecurityGroupId"]}],
+            "DeleteOnTermination": True,
+        }
         for card, device, kind in layout
     ]
 
@@ -65,7 +71,7 @@ def add(resources: dict[str, Any], logical_id: str, kind: str, **properties: Any
     resources[""]["Resources"][logical_id] = {"Type": kind, "Properties": properties}
 
 
-LAUNCH = {"LaunchTemplateId": {"Ref": "Template"}, "Version": "1"}
+LAUNCH = {"LaunchTemplateId": {"Ref": "Template"}, "Version": "$Latest"}
 
 FAULTS: dict[str, tuple[Edit, str, str]] = {
     "device 1 on the odd cards of a P6e, which take one interface": (
@@ -128,7 +134,7 @@ FAULTS: dict[str, tuple[Edit, str, str]] = {
     ),
     "IMDSv1": (lambda r: data(r)["MetadataOptions"].update(HttpTokens="optional"), "imdsv2", "error"),
     "IMDS that pods reach": (
-        lambda r: data(r)["MetadataOptions"].update(HttpPutResponseHopLimit=2),
+        lambda r: data(r)["MetadataOptions"].update(HttpPutResponseHopLimit=3),
         "imds-hop-limit",
         "warning",
     ),

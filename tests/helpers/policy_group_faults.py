@@ -272,7 +272,11 @@ GROUP_FAULTS: dict[str, tuple[Edit, str, str]] = {
         "error",
     ),
     "a desired size below the least": (
-        lambda r: (on_demand(r), r["Rack"].update(ScalingConfig={"MinSize": 2, "MaxSize": 2, "DesiredSize": 1})),
+        lambda r: (
+            on_demand(r),
+            r[""]["Resources"].pop("Emptied"),
+            r["Rack"].update(ScalingConfig={"MinSize": 2, "MaxSize": 2, "DesiredSize": 1}),
+        ),
         "group-sizes",
         "error",
     ),
@@ -355,7 +359,7 @@ GROUP_FAULTS: dict[str, tuple[Edit, str, str]] = {
                 r,
                 "Slurm",
                 "AWS::PCS::ComputeNodeGroup",
-                CustomLaunchTemplate={"TemplateId": {"Ref": "Template"}, "Version": "1"},
+                CustomLaunchTemplate={"TemplateId": {"Ref": "Template"}, "Version": "$Latest"},
                 InstanceConfigs=[{"InstanceType": "p6e-gb200.36xlarge"}],
                 PurchaseOption="ONDEMAND",
                 ScalingConfiguration={"MinInstanceCount": 0, "MaxInstanceCount": 18},
@@ -498,7 +502,7 @@ GROUP_FAULTS: dict[str, tuple[Edit, str, str]] = {
     ),
     "Amazon Linux 2 on a version that has none": (
         lambda r: (
-            single(r, "p5.48xlarge"),
+            single(r, "p5.4xlarge"),
             data(r).update(NetworkInterfaces=interfaces((0, 0, "interface"), (0, 1, "efa-only"))),
             r["Rack"].update(AmiType="AL2_x86_64_GPU"),
         ),
@@ -507,7 +511,7 @@ GROUP_FAULTS: dict[str, tuple[Edit, str, str]] = {
     ),
     "Amazon Linux 2 on a version that has some": (
         lambda r: (
-            single(r, "p5.48xlarge"),
+            single(r, "p5.4xlarge"),
             data(r).update(NetworkInterfaces=interfaces((0, 0, "interface"), (0, 1, "efa-only"))),
             r["Rack"].update(AmiType="AL2_x86_64_GPU"),
             r["Cluster"].update(Version="1.32"),

@@ -1,5 +1,6 @@
 """Whole templates, right ones and ones that public generators are known to make, from the documents' facts."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,6 +10,19 @@ from ultrafleet.rules.schedule_tags import schedule_tags
 CR = "cr-0123456789abcdef0"
 Layout = Iterable[tuple[int, int, str]]
 ENA = "interface"
+LATEST = {"Fn::GetAtt": ["Launch", "LatestVersionNumber"]}
+SELF = {"Fn::GetAtt": ["Nodes", "GroupId"]}
+GROUP = {
+    "Nodes": {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "nodes", "VpcId": "vpc-1"}},
+    "In": {
+        "Type": "AWS::EC2::SecurityGroupIngress",
+        "Properties": {"GroupId": SELF, "IpProtocol": "-1", "SourceSecurityGroupId": SELF},
+    },
+    "Out": {
+        "Type": "AWS::EC2::SecurityGroupEgress",
+        "Properties": {"GroupId": SELF, "IpProtocol": "-1", "DestinationSecurityGroupId": SELF},
+    },
+}
 
 
 def launch(
@@ -16,14 +30,20 @@ def launch(
     layout: Layout = (),
     *,
     block: str | None = None,
-    groups: object = ("sg-0123456789abcdef0",),
+    groups: object = (SELF,),
     volume: dict[str, Any] | None = None,
     **data: Any,
 ) -> dict[str, Any]:
     """A launch template that is right in everything that isn't said."""
     stated: dict[str, Any] = {
         "NetworkInterfaces": [
-            {"NetworkCardIndex": card, "DeviceIndex": device, "InterfaceType": kind, "Groups": groups}
+            {
+                "NetworkCardIndex": card,
+                "DeviceIndex": device,
+                "InterfaceType": kind,
+                "Groups": list(groups) if isinstance(groups, tuple) else groups,
+                "DeleteOnTermination": True,
+            }
             for card, device, kind in layout
         ],
         "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
@@ -61,6 +81,23 @@ def node_group(ami: str, size: int, **properties: Any) -> dict[str, Any]:
 BLOCK = {"CapacityType": "CAPACITY_BLOCK"}
 
 
+CLUSTER_FACTS = {
+    "name": "fleet",
+    "apiServerEndpoint": "https://x.gr7.us-east-1.eks.amazonaws.com",
+    "certificateAuthority": "Y2VydA==",
+    "cidr": "10.100.0.0/16",
+}
+
+
+def node_config_document(**spec: Any) -> str:
+    """User data of one part for nodeadm."""
+    config = json.dumps({"apiVersion": "node.eks.aws/v1alpha1", "kind": "NodeConfig", "spec": spec})
+    return (
+        'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="X"\n\n'
+        f"--X\nContent-Type: application/node.eks.aws\n\n{config}\n--X--\n"
+    )
+
+
 def one_efa_a_card(cards: int) -> list[tuple[int, int, str]]:
     """Interfaces as generators write them that know MaximumNetworkCards alone."""
     return [(0, 0, "efa"), *((card, 1, "efa") for card in range(1, cards))]
@@ -74,19 +111,6 @@ GRACE, X86, NEURON = "AL2023_ARM_64_NVIDIA", "AL2023_x86_64_NVIDIA", "AL2023_x86
 P6E = "p6e-gb200.36xlarge"
 # Odd cards take one interface, even ones two.
 SIXTEEN_EFA_ONLY = [(0, 0, ENA), *((card, 0 if card % 2 else 1, "efa-only") for card in range(1, 17))]
-SELF = {"Fn::GetAtt": ["Nodes", "GroupId"]}
-GROUP = {
-    "Nodes": {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "nodes", "VpcId": "vpc-1"}},
-    "In": {
-        "Type": "AWS::EC2::SecurityGroupIngress",
-        "Properties": {"GroupId": SELF, "IpProtocol": "-1", "SourceSecurityGroupId": SELF},
-    },
-    "Out": {
-        "Type": "AWS::EC2::SecurityGroupEgress",
-        "Properties": {"GroupId": SELF, "IpProtocol": "-1", "DestinationSecurityGroupId": SELF},
-    },
-}
-
 GOOD: dict[str, dict[str, Any]] = {
     "P6e by four EFA": {
         "Launch": launch(P6E, efa_only((1, 5, 9, 13), on_first=False), block=CR),
@@ -123,7 +147,7 @@ GOOD: dict[str, dict[str, Any]] = {
                 "MinSize": "0",
                 "MaxSize": "18",
                 "VPCZoneIdentifier": ["subnet-0123456789abcdef0"],
-                "LaunchTemplate": {"LaunchTemplateId": {"Ref": "Launch"}, "Version": "1"},
+                "LaunchTemplate": {"LaunchTemplateId": {"Ref": "Launch"}, "Version": LATEST},
             },
         },
         "Emptied": {
@@ -172,7 +196,7 @@ GOOD: dict[str, dict[str, Any]] = {
             "Type": "AWS::PCS::ComputeNodeGroup",
             "Properties": {
                 "ClusterId": "c",
-                "CustomLaunchTemplate": {"TemplateId": {"Ref": "Launch"}, "Version": "1"},
+                "CustomLaunchTemplate": {"TemplateId": {"Ref": "Launch"}, "Version": LATEST},
                 "IamInstanceProfileArn": "arn:aws:iam::111122223333:instance-profile/AWSPCS-node",
                 "InstanceConfigs": [{"InstanceType": "p5en.48xlarge"}],
                 "PurchaseOption": "CAPACITY_BLOCK",
@@ -203,7 +227,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "an image of one's own": {
         "Launch": launch(
             "p5en.48xlarge", efa_only(range(1, 16)), ImageId="ami-0123456789abcdef0",
-            UserData={"Fn::Base64": "MIME-Version: 1.0\n"},
+            UserData={"Fn::Base64": node_config_document(cluster=CLUSTER_FACTS)},
         ),
         "Pool": node_group("CUSTOM", 4, Labels={"example.com/kubernetes.io": "x", "nvidia.com/gpu.present": "true"}),
     },
@@ -252,7 +276,7 @@ BAD: dict[str, tuple[dict[str, Any], set[str]]] = {
     ),
     "SSH for the world and plain disks (Neuron's Trn2 template)": (
         {
-            "Nodes": {
+            "Bastion": {
                 "Type": "AWS::EC2::SecurityGroup",
                 "Properties": {
                     "GroupDescription": "nodes",
@@ -304,4 +328,11 @@ BAD: dict[str, tuple[dict[str, Any], set[str]]] = {
 
 
 def template(resources: dict[str, Any]) -> Template:
-    return Template(name="template", content={"Resources": resources})
+    """A template of the resources, with the group of EFA that launch templates have unless they state another."""
+    return with_group({"Resources": resources})
+
+
+def with_group(content: dict[str, Any]) -> Template:
+    """A template of a content, with the group of EFA where launch templates name it and it isn't there."""
+    own = {} if "Nodes" in content["Resources"] else GROUP
+    return Template(name="template", content={**content, "Resources": {**own, **content["Resources"]}})

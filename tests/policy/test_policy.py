@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from helpers.policy_faults import DATA, RACK, Edit, data, edited
 from helpers.policy_faults import FAULTS as LAUNCH_FAULTS
 from helpers.policy_group_faults import GROUP_FAULTS
+from helpers.policy_reach_faults import REACH_FAULTS, TWINS
 from helpers.policy_templates import BAD, GOOD, template
 from helpers.rehearsal_site import ENVIRONMENTS, synthesised
 from ultrafleet.cli import app, main
@@ -17,7 +18,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.policy import RULES, Severity, Template, check_templates, parse_template, read_templates
 from ultrafleet.templates.intrinsics import Resolver, Unknown
 
-FAULTS = LAUNCH_FAULTS | GROUP_FAULTS
+FAULTS = LAUNCH_FAULTS | GROUP_FAULTS | REACH_FAULTS
 CONSEQUENCES = {"market-and-reservation": {("capacity-type", "error"), ("node-group-launch-template", "error")}}
 """Findings of another rule for the same fault."""
 
@@ -31,6 +32,11 @@ def test_finds(edit: Edit, rule: str, severity: str) -> None:
     all_found = found(edited(edit))
     assert (rule, severity) in all_found
     assert all_found - CONSEQUENCES.get(rule, set()) == {(rule, severity)}
+
+
+@pytest.mark.parametrize("edit", TWINS.values(), ids=TWINS)
+def test_nothing_is_wrong_with_the_twin_of_a_fault(edit: Edit) -> None:
+    assert check_templates([edited(edit)]) == []
 
 
 @pytest.mark.parametrize("resources", GOOD.values(), ids=GOOD)

@@ -9,7 +9,20 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from helpers.policy_templates import BLOCK, CR, GRACE, GROUP, P6E, SELF, X86, efa_only, launch, node_group, template
+from helpers.policy_templates import (
+    BLOCK,
+    CR,
+    GRACE,
+    GROUP,
+    P6E,
+    SELF,
+    X86,
+    efa_only,
+    launch,
+    node_group,
+    template,
+    with_group,
+)
 from ultrafleet.catalog import InstanceType
 from ultrafleet.cli import app
 from ultrafleet.errors import FleetError
@@ -28,7 +41,7 @@ def maybe(value: Any) -> dict[str, Any]:
 
 
 def found(content: dict[str, Any]) -> set[tuple[str, str, str]]:
-    findings = check_templates([Template(name="template", content=content)])
+    findings = check_templates([with_group(content)])
     return {(item.resource, item.rule, item.severity.value) for item in findings}
 
 
@@ -83,7 +96,7 @@ class TestLoops:
             "Launch${Name}": launch(P6E, GB200, block=CR, MetadataOptions={"HttpTokens": "${Name}"}),
             "Rack${Name}": node_group(GRACE, 18, **BLOCK),
         }
-        body["Rack${Name}"]["Properties"]["LaunchTemplate"] = {"Id": {"Ref": "Launch${Name}"}, "Version": "1"}
+        body["Rack${Name}"]["Properties"]["LaunchTemplate"] = {"Id": {"Ref": "Launch${Name}"}, "Version": "$Latest"}
         return {
             "Transform": "AWS::LanguageExtensions",
             "Parameters": {"Names": {"Type": "CommaDelimitedList", "Default": "required,optional"}},
@@ -146,7 +159,7 @@ class TestNestedStacks:
 
     def test_give_what_their_parent_uses(self) -> None:
         nested = {
-            "Resources": GROUP,
+            "Resources": dict(GROUP),
             "Outputs": {"Group": {"Value": SELF}},
         }
         parent = {

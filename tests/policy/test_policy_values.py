@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from helpers.policy_templates import BLOCK, CR, GRACE, P6E, SELF, X86, efa_only, launch, node_group
+from helpers.policy_templates import BLOCK, CR, GRACE, P6E, SELF, X86, efa_only, launch, node_group, with_group
 from ultrafleet import cli
 from ultrafleet.errors import FleetError
 from ultrafleet.policy import Template, check_templates, parse_template
@@ -19,7 +19,7 @@ DYNAMIC = "{{resolve:ssm:/fleet/x}}"
 
 
 def found(content: dict[str, Any]) -> set[tuple[str, str, str]]:
-    findings = check_templates([Template(name="template", content=content)])
+    findings = check_templates([with_group(content)])
     return {(item.resource, item.rule, item.severity.value) for item in findings}
 
 
@@ -208,7 +208,7 @@ SCALED = {
         "MinSize": "0",
         "MaxSize": "18",
         "VPCZoneIdentifier": ["subnet-1"],
-        "LaunchTemplate": {"LaunchTemplateId": {"Ref": "Launch"}, "Version": "1"},
+        "LaunchTemplate": {"LaunchTemplateId": {"Ref": "Launch"}, "Version": "$Latest"},
     },
 }
 
@@ -224,6 +224,7 @@ class TestClock:
             "Type": "AWS::Scheduler::Schedule",
             "Properties": {
                 "ScheduleExpression": expression,
+                "FlexibleTimeWindow": {"Mode": "OFF"},
                 **({"ScheduleExpressionTimezone": zone} if zone else {}),
                 "Target": {
                     "Arn": "arn:aws:scheduler:::aws-sdk:eks:updateNodegroupConfig",
@@ -243,7 +244,7 @@ class TestClock:
             ("at(2027-03-15T19:50:00)", "Asia/Tokyo", "error"),
             ("cron(50 10 * * ? *)", None, "error"),
             ("cron(50 9 * * ? *)", None, None),
-            ("cron(50 9 * * ? *)", "Europe/Berlin", "unknown"),
+            ("cron(50 9 * * ? *)", "Europe/Berlin", None),
             ("rate(1 day)", None, "unknown"),
             ("at(2027-03-15T10:50:00)", "Middle/Earth", "unknown"),
         ],

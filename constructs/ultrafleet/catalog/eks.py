@@ -136,6 +136,9 @@ SCORING_STRATEGIES: Final = tuple(_FACTS.text("eks/scheduler-scoring-strategies"
 RESERVED_LABEL_PREFIXES: Final = tuple(_FACTS.text("eks/node-group/reserved-label-prefixes").value.split())
 """Parts of a label's key that EKS refuses in node groups."""
 
+VPC_CNI_VARIABLES: Final = frozenset(_FACTS.text("eks/addon/vpc-cni/variables").value.split())
+"""Environment variables of the VPC CNI."""
+
 
 class AmiType(StrEnum):
     """AMI type of a managed node group, as EKS spells it."""

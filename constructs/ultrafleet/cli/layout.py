@@ -4,7 +4,7 @@ import dataclasses
 import json
 import reprlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from ultrafleet.layout import (
     EfaIntent,
     Interface,
     Violation,
+    efa_shortfall,
     fabric_layout,
     fabric_of,
     layout_fact,
@@ -116,9 +117,16 @@ def _show(instance_type: InstanceType, fabric: Fabric, interfaces: Sequence[Inte
 def _check(file: str, *, as_json: bool) -> None:
     instance_type, interfaces = _read(file)
     violations = layout_violations(instance_type, interfaces)
-    _report(instance_type, violations, as_json=as_json)
+    _report(instance_type, [*violations, *_shortfall(instance_type, interfaces)], as_json=as_json)
     if violations:
         raise typer.Exit(1)
+
+
+def _shortfall(instance_type: InstanceType, interfaces: Sequence[Interface]) -> Iterator[Violation]:
+    """The bandwidth that a layout leaves unused: it launches, so that the exit code is 0."""
+    shortfall = efa_shortfall(instance_type, interfaces)
+    if shortfall is not None:
+        yield Violation(rule="efa-bandwidth", card=None, device=None, message=shortfall.message)
 
 
 def _report(instance_type: InstanceType, violations: Sequence[Violation], *, as_json: bool) -> None:

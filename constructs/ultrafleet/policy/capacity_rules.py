@@ -12,11 +12,10 @@ from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, m
 from ultrafleet.rules.capacity_block import validate_reservation_id
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import BLOCK_MARKET, Launch, as_list, known_type, launches
-from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, groups, types_launched
+from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, groups, names_launched, types_launched
+from ultrafleet.templates.reservations import RESERVATION, RESERVATION_GROUP, targeted
 from ultrafleet.templates.template import Resource, Template
 
-_RESERVATION = "AWS::EC2::CapacityReservation"
-_RESERVATION_GROUP = "AWS::ResourceGroups::Group"
 _POOL = "AWS::EC2::CapacityReservationPool"
 _GENERIC = "AWS::ResourceGroups::Generic"
 _MARKETS = ("capacity-block", "spot")
@@ -123,7 +122,7 @@ def _placement_strategy(template: Template) -> Iterator[Problem]:
 
 def _made_here(template: Template) -> Iterator[Problem]:
     """Capacity blocks that a template tries to create, which CloudFormation can't."""
-    for reservation in template.of_type(_RESERVATION):
+    for reservation in template.of_type(RESERVATION):
         kind = known_type(reservation.get("InstanceType"))
         if kind is not None and _only_in_blocks(kind.purchase_options):
             yield Problem(
@@ -143,42 +142,60 @@ def _made_here(template: Template) -> Iterator[Problem]:
 
 def _reservation_of(template: Template, launch: Launch) -> Resource | None:
     made = template.referred(launch.reservation)
-    return made if made is not None and made.type == _RESERVATION else None
+    return made if made is not None and made.type == RESERVATION else None
 
 
 def _agreement(template: Template) -> Iterator[Problem]:
     """A reservation made here holds the type, in the zone, of what targets it."""
+    names = names_launched(template)
     for launch in launches(template):
-        made = _reservation_of(template, launch)
-        reserved, stated = (made.get("InstanceType") if made else None), launch.get("InstanceType")
-        if made is not None and isinstance(reserved, str) and isinstance(stated, str) and reserved != stated:
+        reserved = {str(item.get("InstanceType")): item for item in targeted(template, launch)}
+        stated = [name for name in names.get(launch.resource.logical_id, ()) if isinstance(name, str)]
+        if reserved and stated and not reserved.keys() & set(stated) and all(map(_is_plain, reserved.values())):
+            kept = ", ".join(f"{item.logical_id} reserves {name}" for name, item in reserved.items())
             yield Problem(
                 launch.resource.logical_id,
-                f"InstanceType is {stated} and {made.logical_id} reserves {reserved}, expected one type: change one",
+                f"InstanceType is {' or '.join(stated)} and {kept}, expected one type: {_beside(template, launch)}, "
+                "change one",
             )
     for group in groups(template):
-        made = _reservation_of(template, group.launch) if group.launch else None
-        zone = made.get("AvailabilityZone") if made is not None else None
-        for other in group.zones if made is not None and isinstance(zone, str) else ():
-            if other != zone:
+        made = targeted(template, group.launch)
+        fitting = [item for item in made if not group.type_names or item.get("InstanceType") in group.type_names]
+        zones = {str(item.get("AvailabilityZone")) for item in fitting}
+        known = all(isinstance(item.get("AvailabilityZone"), str) for item in fitting)
+        for other in group.zones if zones and known else ():
+            if other not in zones:
                 yield Problem(
                     group.logical_id,
-                    f"its subnet is in {other} and the reservation in {zone}, expected one zone: move one of them",
+                    f"its subnet is in {other} and the reservation in {' and '.join(sorted(zones))}, expected one: "
+                    "move one of them",
                 )
+
+
+def _is_plain(reservation: Resource) -> bool:
+    return isinstance(reservation.get("InstanceType"), str)
+
+
+def _beside(template: Template, launch: Launch) -> str:
+    """Fate of a launch that doesn't fit what it targets."""
+    made = template.referred(launch.reservation)
+    if made is not None and made.type == RESERVATION_GROUP:
+        return "without a match in the group instances run on demand, and both are paid for"
+    return "no launch matches the reservation"
 
 
 def _reservation_group(template: Template) -> Iterator[Problem]:
     """A resource group of reservations says so, and holds the type of what targets it."""
-    for group in template.of_type(_RESERVATION_GROUP):
+    for group in template.of_type(RESERVATION_GROUP):
         parts = _configuration(group)
         if _POOL not in parts:
             continue
         allowed = parts.get(_GENERIC, {}).get("allowed-resource-types")
-        if allowed != [_RESERVATION]:
+        if allowed != [RESERVATION]:
             yield Problem(
                 group.logical_id,
                 f"a group of reservations has allowed-resource-types {allowed or 'not stated'} in {_GENERIC}, expected "
-                f"{_RESERVATION}: state it",
+                f"{RESERVATION}: state it",
             )
         reserved = parts[_POOL].get("reservation-type")
         if reserved != ["capacity-block"] and _blocks_target(template, group):
@@ -190,7 +207,7 @@ def _reservation_group(template: Template) -> Iterator[Problem]:
             )
     for launch in launches(template):
         target = template.referred(launch.reservation)
-        if target is None or target.type != _RESERVATION_GROUP:
+        if target is None or target.type != RESERVATION_GROUP:
             continue
         parts, stated = _configuration(target), launch.get("InstanceType")
         if _POOL not in parts:
@@ -293,7 +310,7 @@ RULES = (
         severity=Severity.ERROR,
         protects_from="a group that takes no reservations, or launches that find none of their type",
         source=Source(f"{_EC2}, create a Capacity Reservation group; Resource Groups, service configurations"),
-        remedy=f"{_POOL} with the instance type, and {_GENERIC} with allowed-resource-types {_RESERVATION}",
+        remedy=f"{_POOL} with the instance type, and {_GENERIC} with allowed-resource-types {RESERVATION}",
         check=_reservation_group,
     ),
 )

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ultrafleet.catalog.source import Confidence, Source
-from ultrafleet.policy.launch_rules import user_data
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import Launch, as_int
+from ultrafleet.templates.node_config import is_mime, user_data
 from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups
 from ultrafleet.templates.template import Template
 
@@ -18,7 +18,6 @@ _BOTTLEROCKET: Final = "BOTTLEROCKET_"
 _ROOT, _DATA = "/dev/xvda", "/dev/xvdb"
 _SYSTEM_GIB: Final = 100
 """GiB above which the system's volume is meant for images and pods (ours: smaller ones are often left from a copy)."""
-_MIME: Final = re.compile(rb"\s*(MIME-Version:|Content-Type:)", re.IGNORECASE)
 _HOLE: Final = re.compile(rb"\$\{[^}]*\}")
 _GUIDE: Final = "https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html"
 
@@ -72,7 +71,7 @@ def _settings(launch: Launch) -> Iterator[Problem]:
         return
     expected = "expected settings as TOML: Bottlerocket reads nothing else, write [settings.kubernetes]"
     begin = text[:20].decode(errors="replace")
-    if _MIME.match(text) or text.startswith(b"#!"):
+    if is_mime(text) or text.startswith(b"#!"):
         yield Problem(launch.resource.logical_id, f"UserData begins with {begin!r}, {expected}")
         return
     try:
@@ -85,10 +84,15 @@ def _settings(launch: Launch) -> Iterator[Problem]:
 
 
 def _volumes(launch: Launch) -> Iterator[Problem]:
+    devices = [_device(item) for item in launch.items("BlockDeviceMappings")]
     stated = {_device(item): item for item in launch.items("BlockDeviceMappings")}
     holder = launch.resource.logical_id
     if any(isinstance(name, Unknown) for name in stated):
         return
+    for name in (name for name in (_ROOT, _DATA) if devices.count(name) > 1):
+        yield Problem(
+            holder, f"{devices.count(name)} volumes are {name}, expected one: EC2 refuses it, remove the others"
+        )
     for name in stated:
         if name is not None and name not in (_ROOT, _DATA):
             yield Problem(holder, f"a volume is {name}, expected {_ROOT} or {_DATA}: Bottlerocket has no other")

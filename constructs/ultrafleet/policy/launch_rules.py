@@ -1,8 +1,5 @@
 """Rules of launch templates: network interfaces, metadata, keys, user data."""
 
-import base64
-import binascii
-import re
 from collections.abc import Iterator, Mapping
 
 from ultrafleet.catalog import InstanceType, other_type_names
@@ -11,24 +8,25 @@ from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.catalog.source import Source
 from ultrafleet.layout import layout_violations
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, must_not_be_stated
-from ultrafleet.templates.intrinsics import Unknown, text_of
-from ultrafleet.templates.launch import is_true, known_type, launches
-from ultrafleet.templates.node_group import groups, types_launched
+from ultrafleet.templates.intrinsics import Unknown
+from ultrafleet.templates.launch import as_int, is_true, known_type, launches
+from ultrafleet.templates.node_config import user_data
+from ultrafleet.templates.node_group import groups, names_launched, types_launched
 from ultrafleet.templates.template import Template
 
-_DYNAMIC = ("{{resolve:", base64.b64encode(b"{{resolve:").decode()[:12])
-_HOLE = re.compile(rb"\$\{(AWS::\w+|\xe2\x80\xa6)\}")
 _FAMILIES = {item.name.split(".")[0] for item in InstanceType.all() if item.name}
 
 
 def _efa_layout(template: Template) -> Iterator[Problem]:
-    types = types_launched(template)
+    types, names = types_launched(template), names_launched(template)
     for launch in launches(template):
         layout, logical_id = launch.layout, launch.resource.logical_id
+        kinds = names.get(logical_id, [])
         if isinstance(layout, Unknown):
             yield cannot_tell(logical_id, "the network interfaces", layout.reason)
-        elif layout is not None and launch.has_efa and isinstance(kind := launch.get("InstanceType"), Unknown):
-            yield cannot_tell(logical_id, "the instance type, and so the layout", kind.reason)
+        elif layout is not None and launch.has_efa and (not kinds or isinstance(kinds[0], Unknown)):
+            why = kinds[0].reason if kinds else "neither it nor what launches from it in these templates states one"
+            yield cannot_tell(logical_id, "the instance type, and so the layout", why)
         elif layout is not None:
             messages = [
                 violation.message
@@ -104,21 +102,38 @@ def _imds(template: Template) -> Iterator[Problem]:
             yield Problem(resource.logical_id, "HttpTokens is optional, expected required: set it")
 
 
+_POD_HOPS, _EKS_HOPS = 1, 2
+"""Largest hop limit that keeps pods away, and the one that EKS gives managed node groups without a launch template."""
+
+
 def _hop_limit(template: Template) -> Iterator[Problem]:
-    for launch in launches(template):
-        limit = launch.get("MetadataOptions", "HttpPutResponseHopLimit")
+    managed, others = _users(template)
+    holders = [(launch.resource.logical_id, launch.get("MetadataOptions")) for launch in launches(template)]
+    holders += [
+        (item.logical_id, item.get("MetadataOptions"))
+        for item in template.of_type("AWS::EC2::Instance", "AWS::AutoScaling::LaunchConfiguration")
+    ]
+    for logical_id, options in holders:
+        limit = options.get("HttpPutResponseHopLimit") if isinstance(options, Mapping) else None
+        most = _EKS_HOPS if logical_id in managed - others else _POD_HOPS
         if isinstance(limit, Unknown):
-            yield cannot_tell(launch.resource.logical_id, "HttpPutResponseHopLimit", limit.reason)
-        elif (
-            str(limit).isdecimal()
-            and int(str(limit)) > 1
-            and launch.get("MetadataOptions", "HttpEndpoint") != "disabled"
-        ):
+            yield cannot_tell(logical_id, "HttpPutResponseHopLimit", limit.reason)
+        elif (hops := as_int(limit)) is not None and hops > most and options.get("HttpEndpoint") != "disabled":
             yield Problem(
-                launch.resource.logical_id,
-                f"HttpPutResponseHopLimit is {limit}, expected 1: any pod takes the node's role and identity; "
-                "give pods their own",
+                logical_id,
+                f"HttpPutResponseHopLimit is {hops}, expected {_POD_HOPS}: any pod or container takes the node's role "
+                "and identity, give them their own",
             )
+
+
+def _users(template: Template) -> tuple[set[str], set[str]]:
+    """Launch templates of managed node groups, and those of other groups."""
+    managed: set[str] = set()
+    others: set[str] = set()
+    for group in groups(template):
+        if group.launch is not None:
+            (managed if group.is_managed else others).add(group.launch.resource.logical_id)
+    return managed, others
 
 
 def _ssh_key(template: Template) -> Iterator[Problem]:
@@ -138,19 +153,6 @@ def _user_data(template: Template) -> Iterator[Problem]:
                 launch.resource.logical_id,
                 f"UserData has {len(text)} bytes, expected at most {USER_DATA_BYTES.value}: fetch the rest from S3",
             )
-
-
-def user_data(value: object) -> bytes | None:
-    """Text of user data, without what isn't known of it; None where nothing is."""
-    known = text_of(value) if isinstance(value, str | Unknown) else None
-    if known is None:
-        return None
-    if known.startswith(_DYNAMIC):
-        return None
-    try:
-        return _HOLE.sub(b"", base64.b64decode("".join(known.split()), validate=True))
-    except (binascii.Error, ValueError):
-        return known.encode()
 
 
 _EC2 = "EC2 user guide"
@@ -214,7 +216,11 @@ RULES = (
         number=55,
         severity=Severity.WARNING,
         protects_from="pods that take the node's role, and with its identity the tokens of other pods on the node",
-        source=Source("EKS best practices guide, restrict access to the instance profile; the chain was not run"),
+        source=Source(
+            "EKS best practices guide, restrict access to the instance profile; the chain was not run. 2 is what EKS "
+            "gives managed node groups without a launch template, so that it isn't told of those",
+            address="https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html",
+        ),
         remedy="MetadataOptions: HttpPutResponseHopLimit: 1, and EKS Pod Identity for pods",
         check=_hop_limit,
     ),

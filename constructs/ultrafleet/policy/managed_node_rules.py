@@ -1,18 +1,16 @@
 """Rules of launch templates that managed node groups use: what EKS refuses in them."""
 
-import re
 from collections.abc import Iterator, Mapping
 
 from ultrafleet.catalog.source import Source
-from ultrafleet.policy.launch_rules import user_data
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import Launch
+from ultrafleet.templates.node_config import is_mime, user_data
 from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups
 from ultrafleet.templates.template import Template
 
 _REFUSED = ("IamInstanceProfile", "InstanceInitiatedShutdownBehavior", "HibernationOptions")
-_MIME = re.compile(rb"\s*(MIME-Version:|Content-Type:)", re.IGNORECASE)
 
 
 def _refused(template: Template) -> Iterator[Problem]:
@@ -65,7 +63,7 @@ def _mime(template: Template) -> Iterator[Problem]:
         if launch is None or launch.get("ImageId") is not None or "BOTTLEROCKET" in str(group.resource.get("AmiType")):
             continue
         text = user_data(launch.get("UserData"))
-        if text and not _MIME.match(text):
+        if text and not is_mime(text):
             yield Problem(
                 launch.resource.logical_id,
                 f"UserData begins with {text[:20].decode(errors='replace')!r}, expected a MIME multi-part document: "

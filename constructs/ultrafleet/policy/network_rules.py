@@ -11,13 +11,11 @@ from ultrafleet.rules.zones import is_local_zone, is_zone
 from ultrafleet.templates.cluster import clusters
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import as_int, launches
-from ultrafleet.templates.networks import is_everybody
 from ultrafleet.templates.node_group import groups
 from ultrafleet.templates.template import Resource, Template
 
 _GROUP = "AWS::EC2::SecurityGroup"
 _WAYS = {"SecurityGroupIngress": "ingress", "SecurityGroupEgress": "egress"}
-_SSH = 22
 
 
 def _efa_group(template: Template) -> Iterator[Problem]:
@@ -34,7 +32,14 @@ def _efa_group(template: Template) -> Iterator[Problem]:
 
 
 def _of_interface(template: Template, logical_id: str, named: Any) -> Iterator[Problem]:  # noqa: ANN401 - JSON
-    listed = named if isinstance(named, list) else []
+    listed = named if isinstance(named, list) else [] if named is None or isinstance(named, Unknown) else [named]
+    if not listed and not isinstance(named, Unknown):
+        yield Problem(
+            logical_id,
+            "an EFA interface has no security group, expected one that lets all traffic pass within itself: the VPC's "
+            "default group allows 0.0.0.0/0 out, which isn't enough, state Groups",
+        )
+        return
     referred = [template.referred(value) for value in listed]
     own = [group for group in referred if group is not None and group.type == _GROUP]
     others = [value for value, group in zip(listed, referred, strict=True) if group is None or group.type != _GROUP]
@@ -57,6 +62,9 @@ def _of_interface(template: Template, logical_id: str, named: Any) -> Iterator[P
         yield cannot_tell(logical_id, what, unknown.reason)
     elif own:
         yield cannot_tell(logical_id, what, "one of them is in no template, so that its rules aren't known")
+    elif others:
+        names = ", ".join(map(str, others))
+        yield cannot_tell(logical_id, what, f"{names} is in no template, so that its rules aren't known")
 
 
 def _lets_itself(group: Resource, way: str) -> bool:
@@ -78,41 +86,6 @@ def _rules(group: Resource, way: str) -> Iterator[Mapping[str, Any]]:
     for apart in group.template.of_type(f"AWS::EC2::{way}"):
         if _is_group(apart.get("GroupId"), group):
             yield apart.properties
-
-
-def _open_to_everybody(template: Template) -> Iterator[Problem]:
-    apart = [(rule, rule.properties) for rule in template.of_type("AWS::EC2::SecurityGroupIngress")]
-    inline = [
-        (group, rule)
-        for group in template.of_type(_GROUP)
-        for rule in group.items("SecurityGroupIngress")
-        if isinstance(rule, Mapping)
-    ]
-    for resource, rule in (*inline, *apart):
-        sources = [rule.get("CidrIp"), rule.get("CidrIpv6")]
-        open_, unknown = (
-            any(map(is_everybody, sources)),
-            next((source for source in sources if isinstance(source, Unknown)), None),
-        )
-        protocol, low, high = (
-            str(rule.get("IpProtocol")).lower(),
-            as_int(rule.get("FromPort")),
-            as_int(rule.get("ToPort")),
-        )
-        ssh = protocol in ("tcp", "6") and low is not None and high is not None and low <= _SSH <= high
-        if unknown is not None and (ssh or protocol == "-1"):
-            yield cannot_tell(resource.logical_id, "who reaches it by SSH", unknown.reason)
-        elif open_ and protocol == "-1":
-            yield Problem(
-                resource.logical_id, "all traffic is allowed from anywhere, expected your networks: narrow it"
-            )
-        elif open_ and ssh:
-            yield Problem(
-                resource.logical_id,
-                "SSH (port 22) is allowed from anywhere, expected your networks: narrow it, or use Session Manager",
-            )
-        elif open_ and any(isinstance(rule.get(key), Unknown) for key in ("FromPort", "ToPort", "IpProtocol")):
-            yield cannot_tell(resource.logical_id, "ports that are open to any network", "known at deployment")
 
 
 def _addresses(template: Template) -> Iterator[Problem]:
@@ -172,15 +145,6 @@ RULES = (
         source=Source("EC2 user guide, EFA security group"),
         remedy="ingress and egress of protocol -1 with the group itself",
         check=_efa_group,
-    ),
-    PolicyRule(
-        id="open-to-everybody",
-        number=33,
-        severity=Severity.ERROR,
-        protects_from="access from the internet",
-        source=Source("EC2 user guide, security groups; the rule itself is ours"),
-        remedy="name your networks, or use Session Manager",
-        check=_open_to_everybody,
     ),
     PolicyRule(
         id="subnet-addresses",

@@ -1,64 +1,120 @@
 """Rules of user data that nodeadm reads: the MIME document, and the NodeConfig in it."""
 
-import email
 from collections.abc import Iterator, Mapping
 from email.message import Message
 from typing import Any, Final
 
-import yaml
-
-from ultrafleet.catalog.limits import USER_DATA_BYTES
 from ultrafleet.catalog.source import Confidence, Source
-from ultrafleet.policy.launch_rules import user_data
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import Launch, launches
+from ultrafleet.templates.node_config import (
+    NODE_CONFIG_TYPE,
+    is_plain_config,
+    mime_message,
+    parts_of,
+    read_config,
+    user_data,
+)
+from ultrafleet.templates.node_group import types_launched
 from ultrafleet.templates.template import Template
-from ultrafleet.yaml_loader import UniqueKeyLoader
 
-_TYPE: Final = "application/node.eks.aws"
 _API, _KIND = "node.eks.aws/v1alpha1", "NodeConfig"
 _STRATEGIES: Final = ("RAID0", "RAID10", "Mount")
+_RAID10_DISKS: Final = 4
+_MULTIPART: Final = "multipart/"
 
 
 def _node_config(template: Template) -> Iterator[Problem]:
+    types = types_launched(template)
     for launch in launches(template):
         text = user_data(launch.get("UserData"))
-        if text is not None and len(text) <= USER_DATA_BYTES.value and text.lstrip()[:4].lower() in (b"mime", b"cont"):
-            for message in _faults(launch, email.message_from_bytes(text.lstrip()), text.decode(errors="replace")):
-                yield Problem(launch.resource.logical_id, f"UserData: {message}")
+        if not text:
+            continue
+        message = mime_message(text)
+        disks = [kind.nvme_count for kind in types.get(launch.resource.logical_id, ()) if kind.nvme_count is not None]
+        faults = list(_of_document(message, text.lstrip().decode(errors="replace"))) if message is not None else []
+        if not faults:
+            faults = [
+                fault
+                for part in parts_of(launch)
+                if part.kind == NODE_CONFIG_TYPE or is_plain_config(part.text)
+                for fault in _of_config(launch, part.text, disks)
+            ]
+        yield from (Problem(launch.resource.logical_id, f"UserData: {fault}") for fault in dict.fromkeys(faults))
 
 
-def _faults(launch: Launch, message: Message, text: str) -> Iterator[str]:
+def _of_document(message: Message, text: str) -> Iterator[str]:
     boundary = message.get_boundary()
-    if boundary is not None and f"--{boundary}" not in text:
+    lines = text.splitlines()
+    if not message.get_content_type().startswith(_MULTIPART):
+        if any(line[:1] in (" ", "\t") and line.strip().lower().startswith("content-type:") for line in lines):
+            yield "its lines are indented, expected headers and boundaries without: take the spaces out"
+        elif any(line.startswith("--") for line in lines):
+            yield "its header names no boundary, expected Content-Type: multipart/mixed; boundary=...: state it"
+        return
+    if boundary is None:
+        yield "its header names no boundary, expected Content-Type: multipart/mixed; boundary=...: state it"
+        return
+    if not any(line.rstrip() in (f"--{boundary}", f"--{boundary}--") for line in lines):
         yield f"boundary {boundary!r} of its header separates no part, expected it before each: write --{boundary}"
+        return
     for part in message.walk():
         odd = [name for name in part if not name.lower().startswith(("content-", "mime-"))]
         if odd:
             yield (
                 f"{odd[0]} is read as a header of its part, expected an empty line between headers and content: add it"
             )
-        elif part.get_content_type() == _TYPE:
-            yield from _of_config(launch, part.get_payload(decode=True))
+        elif part is not message and _swallowed(part):
+            yield "a part has no empty line between its headers and its content, expected one: add it"
 
 
-def _of_config(launch: Launch, payload: Any) -> Iterator[str]:  # noqa: ANN401 - bytes, or what email makes of a part
-    if not isinstance(payload, bytes) or b"<<" in payload:
-        return  # merged keys take time without bound
-    try:
-        found = yaml.load(payload.decode(), Loader=UniqueKeyLoader)  # noqa: S506 - a safe loader
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+def _swallowed(part: Message) -> bool:
+    """True if the content of a part was read into its headers."""
+    return any("\n" in str(value).strip() and ":" in str(value).strip().splitlines()[-1] for value in part.values())
+
+
+def _of_config(launch: Launch, text: bytes, disks: list[int]) -> Iterator[str]:
+    config = read_config(text)
+    if config is None and b"<<" not in text:
         if not isinstance(launch.get("UserData"), Unknown):
-            yield f"the NodeConfig can't be read as YAML ({type(error).__name__}), expected YAML or JSON: correct it"
+            yield "the NodeConfig can't be read as YAML, expected YAML or JSON: correct it"
         return
-    config = found if isinstance(found, Mapping) else {}
-    stated = (config.get("apiVersion"), config.get("kind"))
+    if config is None:
+        return
+    found = config if isinstance(config, Mapping) else {}
+    stated = (found.get("apiVersion"), found.get("kind"))
     if stated != (_API, _KIND):
         yield f"apiVersion and kind are {stated[0]} and {stated[1]}, expected {_API} and {_KIND}: correct them"
-    strategy = _below(config, "spec", "instance", "localStorage", "strategy")
-    if strategy is not None and strategy not in _STRATEGIES:
+    strategy = _below(found, "spec", "instance", "localStorage", "strategy")
+    if strategy is not None and strategy not in _STRATEGIES and "${" not in str(strategy):
         yield f"localStorage.strategy is {strategy}, expected one of {', '.join(_STRATEGIES)}: nodes don't boot"
+    elif strategy == "RAID10" and disks and min(disks) < _RAID10_DISKS:
+        yield (
+            f"localStorage.strategy is RAID10 on {min(disks)} disks, expected {_RAID10_DISKS} or more: nodes don't "
+            "boot, take RAID0"
+        )
+    yield from _of_kubelet(_below(found, "spec", "kubelet"))
+
+
+def _of_kubelet(kubelet: Any) -> Iterator[str]:  # noqa: ANN401 - YAML
+    if not isinstance(kubelet, Mapping):
+        return
+    config, flags = kubelet.get("config"), kubelet.get("flags")
+    if config is not None and not isinstance(config, Mapping):
+        yield f"kubelet.config is {_kind(config)}, expected a mapping of the kubelet's fields: correct it"
+    elif isinstance(config, Mapping):
+        pods = config.get("maxPods")
+        if isinstance(pods, bool) or (pods is not None and not isinstance(pods, int) and "${" not in str(pods)):
+            yield f"kubelet.config.maxPods is {pods!r}, expected a number without quotes: the kubelet doesn't start"
+    if flags is not None and not (isinstance(flags, list) and all(isinstance(flag, str) for flag in flags)):
+        yield f"kubelet.flags is {_kind(flags)}, expected a list of texts such as --node-labels=a=b: nodeadm refuses it"
+
+
+def _kind(value: Any) -> str:  # noqa: ANN401 - YAML
+    if isinstance(value, list):
+        return "a list of other things"
+    return "a mapping" if isinstance(value, Mapping) else f"the text {str(value)[:40]!r}"
 
 
 def _below(value: Any, *path: str) -> Any:  # noqa: ANN401 - YAML
@@ -74,11 +130,11 @@ RULES: Final = (
         severity=Severity.ERROR,
         protects_from="nodes that never join, because nodeadm can't read their NodeConfig",
         source=Source(
-            "nodeadm documentation, API: NodeConfig, LocalStorageStrategy",
+            "nodeadm documentation, API: NodeConfig, LocalStorageStrategy, KubeletOptions",
             address="https://awslabs.github.io/amazon-eks-ami/nodeadm/doc/api/",
             also=(Source("amazon-eks-ami #2318, PR 1900; terraform-aws-eks #2985", Confidence.MEDIUM),),
         ),
-        remedy=f"a part {_TYPE}, an empty line, then apiVersion {_API} and kind {_KIND}",
+        remedy=f"a part {NODE_CONFIG_TYPE}, an empty line, then apiVersion {_API} and kind {_KIND}",
         check=_node_config,
     ),
 )

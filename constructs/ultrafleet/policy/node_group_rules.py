@@ -153,10 +153,7 @@ def _one_subnet(template: Template) -> Iterator[Problem]:
 
 
 def _ultraserver_size(template: Template) -> Iterator[Problem]:
-    sizes: dict[str, set[int]] = {}
-    for ultraserver in UltraServerType.all():
-        if ultraserver.instance_type and ultraserver.instance_count:
-            sizes.setdefault(str(ultraserver.instance_type), set()).add(ultraserver.instance_count)
+    sizes = whole_ultraservers()
     for group in groups(template):
         most = group.max_size
         for kind in group.types:
@@ -175,6 +172,15 @@ def _ultraserver_size(template: Template) -> Iterator[Problem]:
                     f"whole UltraServer{', so that its nodes are one scale-up domain: make a group of each' * racks}",
                     Severity.WARNING if racks and not group.is_managed else None,
                 )
+
+
+def whole_ultraservers() -> dict[str, set[int]]:
+    """Instances of a whole UltraServer, by its members' type."""
+    sizes: dict[str, set[int]] = {}
+    for ultraserver in UltraServerType.all():
+        if ultraserver.instance_type and ultraserver.instance_count:
+            sizes.setdefault(str(ultraserver.instance_type), set()).add(ultraserver.instance_count)
+    return sizes
 
 
 def _mixed(template: Template) -> Iterator[Problem]:
@@ -200,15 +206,25 @@ def _zone(template: Template) -> Iterator[Problem]:
                     )
 
 
+_SIZES = {
+    NODE_GROUP: (("ScalingConfig",), ("MinSize", "DesiredSize", "MaxSize")),
+    AUTO_SCALING_GROUP: ((), ("MinSize", "DesiredCapacity", "MaxSize")),
+    COMPUTE_NODE_GROUP: (("ScalingConfiguration",), ("MinInstanceCount", "MaxInstanceCount")),
+    "AWS::AutoScaling::ScheduledAction": ((), ("MinSize", "DesiredCapacity", "MaxSize")),
+    "AWS::Batch::ComputeEnvironment": (("ComputeResources",), ("MinvCpus", "DesiredvCpus", "MaxvCpus")),
+}
+"""Paths at which each resource states its least, desired and largest size."""
+
+
 def _sizes(template: Template) -> Iterator[Problem]:
-    for group in groups(template, NODE_GROUP, AUTO_SCALING_GROUP):
-        names = ("MinSize", "DesiredSize" if group.is_managed else "DesiredCapacity", "MaxSize")
-        path = ("ScalingConfig",) if group.is_managed else ()
-        stated = [(name, size) for name in names if (size := as_int(group.resource.get(*path, name))) is not None]
+    for resource in template.of_type(*_SIZES):
+        path, names = _SIZES[resource.type]
+        stated = [(name, size) for name in names if (size := as_int(resource.get(*path, name))) is not None]
         for (small, less), (large, more) in itertools.combinations(stated, 2):
             if less > more:
                 yield Problem(
-                    group.logical_id, f"{small} is {less} and {large} {more}, expected {small} at most that: change one"
+                    resource.logical_id,
+                    f"{small} is {less} and {large} {more}, expected {small} at most that: change one",
                 )
                 break
 

@@ -10,14 +10,11 @@ from ultrafleet.catalog.source import Source
 from ultrafleet.errors import FleetError
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity
 from ultrafleet.rules.zones import is_local_zone
-from ultrafleet.templates.block_metadata import read_block_windows
 from ultrafleet.templates.intrinsics import Unknown
-from ultrafleet.templates.launch import Launch, as_int
+from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, NODE_GROUP, NodeGroup, groups
+from ultrafleet.templates.reservations import TARGET, reserved_instances, target_name
 from ultrafleet.templates.template import Template
-
-_RESERVATION: Final = "AWS::EC2::CapacityReservation"
-_TARGET: Final = ("CapacityReservationSpecification", "CapacityReservationTarget")
 
 
 def _block_target(template: Template) -> Iterator[Problem]:
@@ -26,7 +23,7 @@ def _block_target(template: Template) -> Iterator[Problem]:
         if group.launch is None or not group.is_for_block:
             continue
         holder = group.launch.resource.logical_id
-        target = group.launch.get(*_TARGET, "CapacityReservationResourceGroupArn")
+        target = group.launch.get(*TARGET, "CapacityReservationResourceGroupArn")
         if target is None or group.launch.targets_twice:
             continue
         if isinstance(target, Unknown) and target.may_be_absent:
@@ -59,12 +56,11 @@ def _shared(template: Template) -> Iterator[Problem]:
     """Groups of nodes that together, or alone, want more than a reservation has."""
     users: dict[str, list[NodeGroup]] = defaultdict(list)
     for group in groups(template):
-        target = _reservation(template, group.launch) if group.launch is not None else None
+        target = target_name(template, group.launch)
         if target is not None:
             users[target].append(group)
     for target, own in users.items():
-        made = template.resources.get(target)
-        if own[0].is_for_block and len(own) > 1:
+        if own[0].is_for_block and len(own) > 1 and target not in template.resources:
             others = ", ".join(group.logical_id for group in own[:-1])
             yield Problem(
                 own[-1].logical_id,
@@ -72,34 +68,15 @@ def _shared(template: Template) -> Iterator[Problem]:
                 "other's instances, give each block its own",
             )
             continue
-        reserved = as_int(made.get("InstanceCount")) if made is not None else _in_block(template, target, own)
+        reserved = reserved_instances(template, own)
         sizes = [as_int(group.max_size) for group in own]
         wanted = sum(size for size in sizes if size is not None)
         if reserved is not None and wanted > reserved:
             yield Problem(
                 own[-1].logical_id,
                 f"node groups may have {wanted} nodes on {target}, which has {reserved} instances, expected at most "
-                "that: launches above it fail, lower MaxSize",
+                "that: launches above it fail, or run on demand beside a group of reservations, lower MaxSize",
             )
-
-
-def _reservation(template: Template, launch: Launch) -> str | None:
-    """The reservation: its id, or the logical id of one that is made here."""
-    target = launch.get(*_TARGET, "CapacityReservationId")
-    made = template.referred(target)
-    if made is not None:
-        return made.logical_id if made.type == _RESERVATION and made.template is template else None
-    return target if isinstance(target, str) and target.startswith("cr-") else None
-
-
-def _in_block(template: Template, reservation: str, users: list[NodeGroup]) -> int | None:
-    """Instances of a block, where the metadata of the template says it."""
-    metadata = template.content.get("Metadata")
-    for name in (name for group in users for name in (group.name, group.logical_id)):
-        for window in read_block_windows(metadata, name):
-            if window.capacity_reservation_id == reservation:
-                return window.instances
-    return None
 
 
 RULES: Final = (

@@ -7,9 +7,10 @@ from ultrafleet.catalog import eks
 from ultrafleet.catalog.eks import AddonName
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.templates.cluster import clusters
-from ultrafleet.templates.intrinsics import Unknown
+from ultrafleet.templates.images import AL2, image_family
+from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import launches
-from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, NODE_GROUP, groups
+from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP, groups
 from ultrafleet.templates.template import Template
 
 _CNI = AddonName.VPC_CNI
@@ -70,6 +71,38 @@ def _amazon_linux_2(template: Template) -> Iterator[Problem]:
         )
 
 
+def _amazon_linux_2_images(template: Template) -> Iterator[Problem]:
+    """Images of Amazon Linux 2 by their path or their parameter, wherever one is named."""
+    named = [(launch.resource.logical_id, launch.get("ImageId")) for launch in launches(template)]
+    named += [
+        (resource.logical_id, resource.get("ImageId"))
+        for resource in template.of_type("AWS::EC2::Instance", "AWS::AutoScaling::LaunchConfiguration")
+    ]
+    named += [(resource.logical_id, resource.get("AmiId")) for resource in template.of_type(COMPUTE_NODE_GROUP)]
+    for logical_id, image in named:
+        if image_family(image) == AL2:
+            path = str(text_of(image)).removeprefix("{{resolve:ssm:").removesuffix("}}")
+            yield Problem(
+                logical_id,
+                f"the image is {path}, one of Amazon Linux 2, expected Amazon Linux 2023 or Bottlerocket: Amazon Linux "
+                "2 no longer gets images, change the path",
+                Severity.WARNING,
+            )
+
+
+def _offered(template: Template) -> Iterator[Problem]:
+    oldest = min(version.parsed for version in eks.KUBERNETES_VERSIONS)
+    racks = _grace(template, NODE_GROUP, AUTO_SCALING_GROUP)
+    for cluster in clusters(template) if not racks else ():  # racks need a newer one, which another rule says
+        parsed = _version(cluster.get("Version"))
+        if parsed is not None and parsed < oldest:
+            yield Problem(
+                cluster.logical_id,
+                f"Version is {cluster.get('Version')}, expected {eks.spelled(oldest)} or newer: EKS makes no cluster "
+                "of a version whose extended support is over, raise it",
+            )
+
+
 def _version(value: object) -> tuple[int, int] | None:
     parts = str(value).split(".")
     return (int(parts[0]), int(parts[1])) if len(parts) == 2 and all(map(str.isdecimal, parts)) else None  # noqa: PLR2004
@@ -118,8 +151,10 @@ RULES = (
         severity=Severity.ERROR,
         protects_from="a node group that EKS refuses, or whose images get no more fixes",
         source=eks.source("eks/amazon-linux-2/last-kubernetes-version"),
-        remedy="an AL2023 or Bottlerocket AmiType, in a new node group",
-        check=_amazon_linux_2,
+        remedy="an image of Amazon Linux 2023 or Bottlerocket; an AmiType needs a new node group",
+        check=lambda template: (
+            problem for rule in (_amazon_linux_2, _amazon_linux_2_images) for problem in rule(template)
+        ),
     ),
     PolicyRule(
         id="cni-for-efa-only",
@@ -129,5 +164,14 @@ RULES = (
         source=eks.source("eks/addon/vpc-cni/minimum-version"),
         remedy=f"{_CNI} v{_EFA_ONLY} or newer",
         check=_cni,
+    ),
+    PolicyRule(
+        id="kubernetes-version",
+        number=75,
+        severity=Severity.ERROR,
+        protects_from="a cluster that EKS doesn't make",
+        source=eks.source(f"eks/kubernetes-version/{eks.KUBERNETES_VERSIONS[0].name}"),
+        remedy="a version that EKS offers",
+        check=_offered,
     ),
 )

@@ -163,15 +163,25 @@ def _launch_of(template: Template, resource: Resource, named: Mapping[str, Launc
 
 def types_launched(template: Template) -> dict[str, list[InstanceType]]:
     """Known instance types of each launch template, by logical id: its own, or else those of what launches from it."""
-    found = {
-        launch.resource.logical_id: [launch.instance_type] for launch in launches(template) if launch.instance_type
+    return {
+        logical_id: [kind for kind in map(known_type, names) if kind is not None]
+        for logical_id, names in names_launched(template).items()
     }
-    users = [(group.launch, list(filter(None, map(known_type, group.own_type_names)))) for group in groups(template)]
-    users += [(_launch_in(template, place), _types_in(place)) for place in _other_launchers(template)]
-    for used, kinds in users:
+
+
+def names_launched(template: Template) -> dict[str, list[Any]]:
+    """Instance types of each launch template, by logical id: names, or `Unknown`."""
+    found = {
+        launch.resource.logical_id: [named]
+        for launch in launches(template)
+        if (named := launch.get("InstanceType")) is not None
+    }
+    users = [(group.launch, group.own_type_names) for group in groups(template)]
+    users += [(launch_in(template, place), _names_in(place)) for place in _other_launchers(template)]
+    for used, names in users:
         if used is not None:  # what launches may override what the template states
             of_launch = found.setdefault(used.resource.logical_id, [])
-            of_launch += [kind for kind in kinds if kind not in of_launch]
+            of_launch += [name for name in names if name not in of_launch]
     return found
 
 
@@ -186,7 +196,8 @@ def _other_launchers(template: Template) -> Iterator[Mapping[str, Any]]:
         yield from map(mapping, as_list(data.get("LaunchTemplateConfigs")))
 
 
-def _launch_in(template: Template, place: Mapping[str, Any]) -> Launch | None:
+def launch_in(template: Template, place: Mapping[str, Any]) -> Launch | None:
+    """The launch template that a place names, where it is at hand."""
     specification = mapping(place.get("LaunchTemplate") or place.get("LaunchTemplateSpecification"))
     made = template.referred(specification.get("LaunchTemplateId"))
     if made is not None and made.type == LAUNCH_TEMPLATE:
@@ -197,7 +208,7 @@ def _launch_in(template: Template, place: Mapping[str, Any]) -> Launch | None:
     )
 
 
-def _types_in(place: Mapping[str, Any]) -> list[InstanceType]:
+def _names_in(place: Mapping[str, Any]) -> list[Any]:
     named = [place.get("InstanceType"), *as_list(place.get("InstanceTypes"))]
     named += [mapping(item).get("InstanceType") for item in as_list(place.get("Overrides"))]
-    return [kind for kind in map(known_type, named) if kind is not None]
+    return [name for name in named if name is not None]
