@@ -192,6 +192,16 @@ class TestValidate:
         assert text.returncode == 1
         assert text.stdout.splitlines()[1].startswith("unknown-card: there is no card 99")
 
+    def test_a_layout_that_launches_with_less_bandwidth(self) -> None:
+        layout = {"instance_type": "p5.48xlarge", "interfaces": [[0, 0, "efa"], *([n, 1, "efa"] for n in range(1, 8))]}
+        result = run("layout", "--validate", "-", stdin=json.dumps(layout))
+        assert result.returncode == 0
+        assert (
+            "efa-bandwidth: 8 EFA interfaces on p5.48xlarge, expected 32: 800 of 3,200 Gbit/s are left" in result.stdout
+        )
+        (found,) = json.loads(run("layout", "--validate", "-", "--json", stdin=json.dumps(layout)).stdout)
+        assert found["rule"] == "efa-bandwidth"
+
     def test_a_terminal_that_is_not_utf_8(self) -> None:
         layout = {**GOOD, "interfaces": [[0, 0, "é"]]}
         result = subprocess.run(

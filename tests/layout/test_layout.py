@@ -19,6 +19,7 @@ from ultrafleet.layout import (
     Interface,
     available_intents,
     efa_layout,
+    efa_shortfall,
     fabric_layout,
     fabric_of,
     layout_violations,
@@ -440,3 +441,23 @@ def test_never_raises(instance_type: InstanceType, interfaces: list[Interface]) 
     for found in layout_violations(instance_type, interfaces):
         assert found.rule
         assert found.message
+
+
+@pytest.mark.parametrize(
+    ("name", "efa", "gbps"),
+    [
+        ("p5.48xlarge", 8, 800),
+        ("p5.48xlarge", 32, None),
+        ("p4d.24xlarge", 2, 200),
+        ("trn2.48xlarge", 8, 1600),
+        ("p6e-gb200.36xlarge", 2, 800),
+        ("p6e-gb200.36xlarge", 4, None),
+        ("p6e-gb200.36xlarge", 8, None),
+        ("p6e-gb200.36xlarge", 16, None),
+        ("p5.48xlarge", 0, None),
+    ],
+)
+def test_bandwidth_that_a_layout_leaves_unused(name: str, efa: int, gbps: int | None) -> None:
+    layout = [Interface(0, 0, "interface"), *(Interface(card, 1, "efa-only") for card in range(efa))]
+    shortfall = efa_shortfall(InstanceType.of(name), layout)
+    assert (shortfall.gbps if shortfall else None) == gbps

@@ -117,7 +117,8 @@ def _show(instance_type: InstanceType, fabric: Fabric, interfaces: Sequence[Inte
 def _check(file: str, *, as_json: bool) -> None:
     instance_type, interfaces = _read(file)
     violations = layout_violations(instance_type, interfaces)
-    _report(instance_type, [*violations, *_shortfall(instance_type, interfaces)], as_json=as_json)
+    unused = [] if violations else _shortfall(instance_type, interfaces)
+    _report(instance_type, [*violations, *unused], as_json=as_json)
     if violations:
         raise typer.Exit(1)
 
