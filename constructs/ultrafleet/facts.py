@@ -12,6 +12,7 @@ from ultrafleet.accelerator_addons.version_rules import VERSION_RULES
 from ultrafleet.accelerator_addons.versions import VersionTable
 from ultrafleet.catalog import acceptance_floors, capacity_blocks, efa_support, eks, limits, serving_throughput
 from ultrafleet.catalog import facts as types
+from ultrafleet.catalog.engine_options import engine_options
 from ultrafleet.catalog.metrics import FLEET_METRICS, METRICS, fleet_namespace
 from ultrafleet.catalog.models import MODELS
 from ultrafleet.catalog.rack_recipes import RACK_RECIPES
@@ -171,6 +172,9 @@ def _metrics() -> Facts:
 def _serving() -> Facts:
     for engine in ENGINES:
         yield f"engine/{engine.name}", Fact(engine.image, engine.source)
+    for name, options in engine_options().items():
+        note = f"{len(options.options)} arguments, {len(options.environment)} variables, {len(options.keys)} keys"
+        yield f"engine/{name}/options", Fact(options.version, options.origin, options.as_of, note)
     for name, model in MODELS.items():
         yield f"model/{name}", Fact(model.weights_gib, model.source, note="GiB of weights")
     for (name, family), recipe in RECIPES.items():

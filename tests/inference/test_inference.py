@@ -38,6 +38,7 @@ def container(served: Serving) -> dict[str, Any]:
 
 WIDE = ServingRecipe(engine=VLLM, gpus=4, nodes=2)
 """A replica of two nodes of a rack."""
+WIDE_TENSORRT_LLM = ServingRecipe(engine=TENSORRT_LLM, gpus=4, nodes=2, engine_options={"stream_interval": 20})
 
 
 class TestRecipes:
@@ -73,8 +74,6 @@ class TestRecipes:
         own = Model.of("ours", weights_gib=700, bedrock_model_id=None)
         made = container(serving("ours", model=own, recipe=ServingRecipe(engine=VLLM, gpus=8)))
         assert made["resources"]["limits"] == {"nvidia.com/gpu": "8"}
-        weights = template(serving("ours", model=own, recipe=ServingRecipe(engine=VLLM, gpus=8)))["workerTemplate"]
-        assert weights["spec"]["volumes"][0]["emptyDir"] == {"sizeLimit": "700Gi"}
 
     def test_fails_on_an_unknown_model_without_a_size(self) -> None:
         with pytest.raises(
@@ -184,13 +183,10 @@ class TestServers:
         with pytest.raises(FleetError, match=r"name of the endpoint is .*, expected up to 40"):
             serving(name)
 
-    def test_weights_come_before_the_engine_and_nothing_from_the_internet(self) -> None:
-        spec = template(serving())["workerTemplate"]["spec"]
-        (init,) = spec["initContainers"]
-        assert init["command"][-2:] == ["s3://weights/gpt-oss-120b", "/models/gpt-oss-120b"]
-        environment = {item["name"]: item["value"] for item in spec["containers"][0]["env"]}
+    def test_nothing_comes_from_the_internet(self) -> None:
+        environment = {item["name"]: item["value"] for item in container(serving())["env"]}
         assert environment["HF_HUB_OFFLINE"] == "1"
-        assert spec["containers"][0]["volumeMounts"][0] == init["volumeMounts"][0]
+        assert environment["TIKTOKEN_ENCODINGS_BASE"] == f"{serving().directory}/encodings"
 
     def test_probes_ask_the_engine(self) -> None:
         made = container(serving())
@@ -198,6 +194,43 @@ class TestServers:
             assert made[probe]["httpGet"] == {"path": "/health", "port": made["ports"][0]["containerPort"]}
         startup = made["startupProbe"]
         assert startup["periodSeconds"] * startup["failureThreshold"] >= 1800
+
+    def test_a_busy_replica_stays_and_one_that_is_gone_for_minutes_is_started_again(self) -> None:
+        made = container(serving())
+        ready, alive = made["readinessProbe"], made["livenessProbe"]
+        assert ready["timeoutSeconds"] >= 5
+        assert ready["periodSeconds"] * ready["failureThreshold"] == 30
+        assert alive["timeoutSeconds"] >= 30
+        assert alive["periodSeconds"] * alive["failureThreshold"] == 300
+
+    def test_answers_end_before_a_pod_goes_and_before_eks_takes_the_node(self) -> None:
+        spec = template(serving())["workerTemplate"]["spec"]
+        (engine,) = spec["containers"]
+        (drain,) = [word for word in engine["command"] if word.startswith("--shutdown-timeout=")]
+        stop = engine["lifecycle"]["preStop"]["sleep"]["seconds"]
+        grace = spec["terminationGracePeriodSeconds"]
+        assert stop + int(drain.partition("=")[2]) < grace < 5 * 60
+
+    def test_shared_memory_is_part_of_what_the_pod_asks_for(self) -> None:
+        spec = template(serving())["workerTemplate"]["spec"]
+        (memory,) = [item["emptyDir"] for item in spec["volumes"] if item["name"] == "shared-memory"]
+        assert memory["sizeLimit"] == spec["containers"][0]["resources"]["requests"]["memory"]
+
+    @pytest.mark.parametrize("recipe", [None, WIDE_TENSORRT_LLM], ids=["one node", "two nodes"])
+    def test_changed_options_make_new_pods(self, recipe: ServingRecipe | None) -> None:
+        def hashes(**changed: Any) -> list[str]:
+            made = template(serving(pool=half_rack(), recipe=recipe, **changed))
+            return [
+                made[kind]["metadata"]["annotations"]["ultrafleet/configuration"]
+                for kind in ("leaderTemplate", "workerTemplate")
+                if kind in made
+            ]
+
+        assert hashes() == hashes()
+        assert not set(hashes()) & set(hashes(engine_options={"stream_interval": 1}))
+
+    def test_pods_that_read_no_file_have_no_hash(self) -> None:
+        assert "metadata" not in template(serving())["workerTemplate"]
 
     def test_a_replica_of_several_nodes_has_nvlink_and_one_leader(self) -> None:
         served = serving("wide", pool=half_rack(), recipe=WIDE)
@@ -211,9 +244,44 @@ class TestServers:
         assert "readinessProbe" in shape["leaderTemplate"]["spec"]["containers"][0]
         assert "readinessProbe" not in shape["workerTemplate"]["spec"]["containers"][0]
 
-    def test_a_replica_of_one_node_claims_nothing(self) -> None:
-        assert "ComputeDomain" not in objects(serving(pool=half_rack()))
-        assert "vpc.amazonaws.com/efa" not in container(serving(pool=half_rack()))["resources"]["limits"]
+    def test_a_replica_of_one_grace_node_has_its_channel_too(self) -> None:
+        served = serving(pool=half_rack())
+        domain = objects(served)["ComputeDomain"]["spec"]
+        pod = template(served)["workerTemplate"]["spec"]
+        assert pod["resourceClaims"] == [
+            {
+                "name": "compute-domain-channel",
+                "resourceClaimTemplateName": domain["channel"]["resourceClaimTemplate"]["name"],
+            }
+        ]
+        assert pod["containers"][0]["resources"]["claims"] == [{"name": "compute-domain-channel"}]
+        assert domain["numNodes"] == 0
+        assert domain["channel"]["allocationMode"] == "Single"
+        assert "vpc.amazonaws.com/efa" not in pod["containers"][0]["resources"]["limits"]
+
+    def test_all_replicas_of_a_rack_are_in_one_domain(self) -> None:
+        made = server_manifests(serving(pool=half_rack(), min_replicas=9, max_replicas=9))
+        assert sum(item["kind"] == "ComputeDomain" for item in made) == 1
+
+    @pytest.mark.parametrize(
+        ("pool", "recipe"),
+        [
+            (h200(), None),
+            # One GPU has no other to share memory with.
+            (half_rack(), ServingRecipe(engine=VLLM, gpus=1)),
+            (half_rack(), ServingRecipe(engine=VLLM, gpus=2, imex_channel=False)),
+        ],
+    )
+    def test_others_claim_nothing(self, pool: Any, recipe: ServingRecipe | None) -> None:
+        served = serving(pool=pool, recipe=recipe)
+        assert "ComputeDomain" not in objects(served)
+        assert "resourceClaims" not in template(served)["workerTemplate"]["spec"]
+
+    @pytest.mark.parametrize(("gpus", "stated"), [(2, None), (1, True)])
+    def test_fails_on_two_pods_for_a_nodes_one_channel(self, gpus: int, stated: bool | None) -> None:
+        recipe = ServingRecipe(engine=VLLM, gpus=gpus, imex_channel=stated)
+        with pytest.raises(FleetError, match=f"takes {gpus} of 4 GPUs a node and an IMEX channel, expected 4 GPUs"):
+            serving(pool=half_rack(), recipe=recipe)
 
     def test_engine_options_are_a_file(self) -> None:
         served = serving(pool=half_rack())

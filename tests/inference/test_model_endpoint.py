@@ -44,9 +44,18 @@ def objects(template: Template) -> list[dict[str, Any]]:
     return [json.loads(item["Properties"]["Manifest"])[0] for item in resources_of(template, MANIFEST).values()]
 
 
-def test_servers_read_their_weights_and_nothing_else(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
-    endpoint(stack, delivery)
-    listing, reading = statements(Template.from_stack(stack), "Server")
+def test_the_pods_that_copy_read_the_weights_and_servers_have_no_rights(
+    stack: cdk.Stack, delivery: KubectlDelivery
+) -> None:
+    created = endpoint(stack, delivery)
+    template = Template.from_stack(stack)
+    listing, reading = statements(template, "Weights")
+    associations = [item["Properties"] for item in resources_of(template, "AWS::EKS::PodIdentityAssociation").values()]
+    assert {(item["Namespace"], item["ServiceAccount"]) for item in associations} == {
+        ("gpt-oss-120b-weights", "default"),
+        ("gpt-oss-120b", "gateway"),
+    }
+    assert created.weights_role.role_name
     assert listing["Condition"] == {"StringLike": {"s3:prefix": ["gpt-oss-120b/*", "gpt-oss-120b"]}}
     assert reading["Action"] == "s3:GetObject"
     assert reading["Resource"] == "arn:aws:s3:::weights/gpt-oss-120b/*"
@@ -99,14 +108,19 @@ def test_nobody_reaches_it_unless_it_is_said(stack: cdk.Stack, delivery: Kubectl
 def test_pods_wait_for_their_identities_and_the_key(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
     endpoint(stack, delivery)
     template = Template.from_stack(stack)
-    needed = {
-        *resources_of(template, "AWS::EKS::PodIdentityAssociation"),
-        *resources_of(template, "AWS::SecretsManager::Secret"),
+    identities = {
+        item["Properties"]["ServiceAccount"]: name
+        for name, item in resources_of(template, "AWS::EKS::PodIdentityAssociation").items()
     }
+    (key,) = resources_of(template, "AWS::SecretsManager::Secret")
+    needed = {"Deployment": {identities["gateway"], key}, "DaemonSet": {identities["default"]}}
+    found = {}
     for item in resources_of(template, MANIFEST).values():
         (made,) = json.loads(item["Properties"]["Manifest"])
-        if made["kind"] in {"LeaderWorkerSet", "Deployment"}:
-            assert needed <= set(item["DependsOn"])
+        if made["kind"] in needed:
+            assert needed[made["kind"]] <= set(item["DependsOn"])
+            found[made["kind"]] = made
+    assert set(found) == set(needed)
 
 
 def test_the_gateway_reads_the_secret_that_the_template_makes(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
@@ -124,7 +138,7 @@ def test_the_gateway_reads_the_secret_that_the_template_makes(stack: cdk.Stack, 
 def test_a_weights_bucket_of_the_callers(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
     own = s3.Bucket.from_bucket_arn(stack, "Own", "arn:aws-us-gov:s3:::weights")
     endpoint(stack, delivery, weights_bucket=own)
-    assert "arn:aws-us-gov:s3:::weights/gpt-oss-120b/*" in json.dumps(statements(Template.from_stack(stack), "Server"))
+    assert "arn:aws-us-gov:s3:::weights/gpt-oss-120b/*" in json.dumps(statements(Template.from_stack(stack), "Weights"))
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def test_what_is_not_known_is_not_asked_for() -> None:
 
 
 def containers(objects: list[Any]) -> list[dict[str, Any]]:
+    """Containers of pods with accelerators."""
     found: list[dict[str, Any]] = []
 
     def walk(value: Any) -> None:
@@ -58,7 +59,7 @@ def containers(objects: list[Any]) -> list[dict[str, Any]]:
             for inner in value:
                 walk(inner)
 
-    walk(objects)
+    walk([item for item in objects if item["kind"] != "DaemonSet"])
     return found
 
 

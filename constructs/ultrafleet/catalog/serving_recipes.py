@@ -83,6 +83,7 @@ class ServingRecipe:
         env: environment.
         engine_options: TensorRT-LLM's YAML options, given as a file.
         nodes: nodes of one replica; more than one is a LeaderWorkerSet group.
+        imex_channel: whether its pods claim an IMEX channel where NVLink spans nodes. Default: those of several GPUs.
         source: where this is known from.
     """
 
@@ -92,6 +93,7 @@ class ServingRecipe:
     env: Mapping[str, str] = field(default_factory=dict)
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     nodes: int = 1
+    imex_channel: bool | None = None
     source: Source = CALLER
 
 

@@ -62,6 +62,7 @@ def _nodes(
         labels=pool.node.labels,
         ultraserver_type=ultraserver,
         node_group_sizes=blocks or {pool.name: pool.max_nodes},
+        joins_instance_store=pool.node.raid0_instance_store is not False,
     )
     tested = acceptance is not None and acceptance.images_of_pools().cover(nodes)
     return replace(nodes, startup_taints=(UNPROVEN_TAINT,)) if tested else nodes

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 from ultrafleet.errors import FleetError
-from ultrafleet.inference.server_manifests import AWS_CLI_IMAGE
 from ultrafleet.inference.serving import Serving
+from ultrafleet.inference.weights import AWS_CLI_IMAGE
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 
 GATEWAY_ACCOUNT = "gateway"

@@ -10,7 +10,7 @@ from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from ultrafleet.cluster_reference import ClusterReference, cluster_security_group_id
 from ultrafleet.delivery.delivery import Delivery
@@ -23,9 +23,9 @@ from ultrafleet.inference.gateway_manifests import (
     Gateway,
     gateway_manifests,
 )
-from ultrafleet.inference.server_manifests import SERVER_ACCOUNT
 from ultrafleet.inference.serving import Serving
 from ultrafleet.inference.serving_manifests import serving_manifests
+from ultrafleet.inference.weights import WEIGHTS_ACCOUNT, weights_namespace
 
 
 @jsii.implements(ec2.IConnectable)
@@ -64,12 +64,12 @@ class ModelEndpoint(Construct):
     """Key of the gateway, without "sk-"."""
     security_group: ec2.CfnSecurityGroup
     """Group of the load balancer."""
-    server_role: iam.Role
-    """Role of the servers: reads the weights."""
+    weights_role: iam.Role
+    """Role of the pods that copy the weights to nodes: reads them. The servers have none."""
     gateway_role: iam.Role
     """Role of the gateway: invokes the model in Bedrock."""
-    server_identity: eks.CfnPodIdentityAssociation
-    """Gives the servers their role."""
+    weights_identity: eks.CfnPodIdentityAssociation
+    """Gives those pods their role."""
     gateway_identity: eks.CfnPodIdentityAssociation
     """Gives the gateway its role."""
 
@@ -125,17 +125,23 @@ class ModelEndpoint(Construct):
             gateway, vpc=vpc, client_cidrs=client_cidrs, nodes_group_id=cluster_security_group_id(cluster)
         )
         self._listener_port = gateway.listener_port
-        self.server_role, self.server_identity = self._identity(
-            "Server", cluster_name, serving.name, SERVER_ACCOUNT, self._may_read_weights(serving, weights_bucket)
+        self.weights_role, self.weights_identity = self._identity(
+            "Weights",
+            cluster_name,
+            weights_namespace(serving),
+            WEIGHTS_ACCOUNT,
+            self._may_read_weights(serving, weights_bucket),
         )
         self.gateway_role, self.gateway_identity = self._identity(
             "Gateway", cluster_name, serving.name, GATEWAY_ACCOUNT, self._may_answer(gateway)
         )
         # A pod that starts before its identity is there gets no credentials.
-        identities = (self.server_identity, self.gateway_identity, self.gateway_key)
+        after: dict[str, Sequence[IDependable]] = {
+            "Deployment": (self.gateway_identity, self.gateway_key),
+            "DaemonSet": (self.weights_identity,),
+        }
         for manifest in (*serving_manifests(serving), *gateway_manifests(gateway)):
-            has_pods = manifest["kind"] in {"LeaderWorkerSet", "Deployment"}
-            delivery.add_manifest(self, manifest, after=identities if has_pods else ())
+            delivery.add_manifest(self, manifest, after=after.get(manifest["kind"], ()))
 
     @property
     def connections(self) -> ec2.Connections:
@@ -170,7 +176,7 @@ class ModelEndpoint(Construct):
 
     def _may_read_weights(self, serving: Serving, bucket: s3.IBucket | None) -> list[iam.PolicyStatement]:
         name, _, prefix = serving.weights.removeprefix("s3://").partition("/")
-        bucket = bucket or s3.Bucket.from_bucket_name(self, "Weights", name)
+        bucket = bucket or s3.Bucket.from_bucket_name(self, "WeightsBucket", name)
         return [
             iam.PolicyStatement(
                 actions=["s3:ListBucket"],

@@ -203,6 +203,7 @@ def _command(unit: RackUnit, role: Role) -> list[str]:
         f"--port={recipe.engine.port}",
         f"--shutdown-timeout={DRAIN_SECONDS}",
         *recipe.args,
+        *serving.args,
         f"--data-parallel-size={recipe.nodes * recipe.gpus}",
         f"--data-parallel-size-local={recipe.gpus}",
         "--data-parallel-hybrid-lb",

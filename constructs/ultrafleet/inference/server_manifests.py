@@ -7,23 +7,22 @@ import yaml
 from ultrafleet.accelerator_addons.accelerator_runtime import tolerations
 from ultrafleet.inference.group_placement import leader_spread, worker_affinity
 from ultrafleet.inference.serving import Serving
+from ultrafleet.inference.weights import weights_manifests, weights_mount, weights_volume, weights_wait
 from ultrafleet.jobs.pod import COMPUTE_DOMAIN_API, communication_environment
+from ultrafleet.kubernetes.content_hash import configuration_annotation
 from ultrafleet.kubernetes.labels import CAPACITY_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 from ultrafleet.kubernetes.network_devices import network_claim_templates
 from ultrafleet.kubernetes.node_share import node_share
 from ultrafleet.kubernetes.pod_security import POD_SECURITY_LABEL
 
-AWS_CLI_IMAGE = "public.ecr.aws/aws-cli/aws-cli:2.36.42"
-"""Official image of the AWS CLI, amd64 and arm64 (tag: high, arm64: medium)."""
-
-SERVER_ACCOUNT = "server"
-"""Service account of the servers; its role may read the weights."""
-
 _LWS = "leaderworkerset.sigs.k8s.io"
-DRAIN_SECONDS = 120
 _PRE_STOP_SECONDS = 15
 """Endpoints take so long to notice that a pod goes (vLLM #43208, medium)."""
+DRAIN_SECONDS = 240
+"""Time for the answers that run. With all else it is less than the five minutes after which EKS goes on to terminate a
+node that isn't empty (EKS user guide, delete-managed-node-group, high)."""
+_GRACE_SECONDS = _PRE_STOP_SECONDS + DRAIN_SECONDS + 15
 
 
 def server_manifests(serving: Serving) -> list[Manifest]:
@@ -32,13 +31,10 @@ def server_manifests(serving: Serving) -> list[Manifest]:
     objects: list[Manifest] = [
         # Without the label `ultrafleet/workload`: Kueue isn't asked about its pods, so they start while it is down.
         kubernetes_object("v1", "Namespace", name, labels={POD_SECURITY_LABEL: "baseline"}),
-        kubernetes_object("v1", "ServiceAccount", SERVER_ACCOUNT, namespace=name),
     ]
-    if serving.recipe.engine_options:
-        options = yaml.safe_dump(dict(serving.recipe.engine_options), sort_keys=True)
-        objects.append(kubernetes_object("v1", "ConfigMap", "engine", namespace=name, data={"options.yaml": options}))
-    if _spans_nodes(serving) and serving.flavor.is_ultraserver:
-        objects.append(_compute_domain(serving))
+    objects += [*weights_manifests(serving), *_configuration(serving)]
+    if serving.claims_channel:
+        objects.append(compute_domain(serving))
     if _spans_nodes(serving):
         objects += network_claim_templates([serving.flavor.pools[0].network], name)
     objects += [_leader_worker_set(serving), _service(serving)]
@@ -47,13 +43,23 @@ def server_manifests(serving: Serving) -> list[Manifest]:
     return objects
 
 
+def _configuration(serving: Serving) -> list[Manifest]:
+    """TensorRT-LLM's file of options, where there are any."""
+    if not serving.all_engine_options:
+        return []
+    options = yaml.safe_dump(serving.all_engine_options, sort_keys=True)
+    return [kubernetes_object("v1", "ConfigMap", "engine", namespace=serving.name, data={"options.yaml": options})]
+
+
 def _spans_nodes(serving: Serving) -> bool:
     return serving.recipe.nodes > 1
 
 
 def _leader_worker_set(serving: Serving) -> dict[str, Any]:
-    workers = {"spec": engine_pod(serving, leader=False)}
-    leader = {"spec": engine_pod(serving, leader=True)}
+    annotations = configuration_annotation(_configuration(serving))
+    metadata = {"metadata": {"annotations": annotations}} if annotations else {}
+    workers = {**metadata, "spec": engine_pod(serving, leader=False)}
+    leader = {**metadata, "spec": engine_pod(serving, leader=True)}
     template: dict[str, Any] = {
         "size": serving.recipe.nodes,
         "restartPolicy": "RecreateGroupOnPodRestart",
@@ -82,54 +88,47 @@ def _leader_worker_set(serving: Serving) -> dict[str, Any]:
 def engine_pod(serving: Serving, *, leader: bool) -> dict[str, Any]:
     """Spec of an engine's pod: of one that answers requests, or of a worker beside it."""
     node, engine = serving.flavor.pools[0], serving.recipe.engine
-    directory = serving.directory
+    share = node_share(node, serving.recipe.gpus)
     counts = {node.accelerator_resource: str(serving.recipe.gpus)}
     resources: dict[str, Any] = {
         "limits": counts,
-        "requests": {**counts, **node_share(node, serving.recipe.gpus)},
+        "requests": {**counts, **share},
     }
-    mounts = [{"name": "weights", "mountPath": "/models"}]
+    memory = {"sizeLimit": share["memory"]} if "memory" in share else {}
     volumes: list[dict[str, Any]] = [
-        # On the instance store, like everything of the kubelet's.
-        {"name": "weights", "emptyDir": {"sizeLimit": f"{serving.model.weights_gib}Gi"}},
-        {"name": "shared-memory", "emptyDir": {"medium": "Memory"}},
+        weights_volume(),
+        # No more than the pod has asked for: it would count as the node's, and have others killed.
+        {"name": "shared-memory", "emptyDir": {"medium": "Memory", **memory}},
     ]
     environment = {
         # Nothing is fetched at start: nodes may have no way to the internet (vLLM and openai/harmony #95, high).
         "HF_HUB_OFFLINE": "1",
-        "TIKTOKEN_ENCODINGS_BASE": f"{directory}/encodings",
+        "TIKTOKEN_ENCODINGS_BASE": f"{serving.directory}/encodings",
         "DO_NOT_TRACK": "1",
         **serving.recipe.env,
         **(communication_environment(node) if _spans_nodes(serving) else {}),
     }
     container: dict[str, Any] = {
         "name": engine.name,
-        "image": serving.image or engine.image,
+        "image": serving.engine_image,
         "command": _command(serving, leader=leader),
         "env": [{"name": key, "value": value} for key, value in environment.items()],
         "resources": resources,
         "securityContext": {"allowPrivilegeEscalation": False},
-        "volumeMounts": [*mounts, {"name": "shared-memory", "mountPath": "/dev/shm"}],  # noqa: S108 - of the pod
+        "volumeMounts": [weights_mount(), {"name": "shared-memory", "mountPath": "/dev/shm"}],  # noqa: S108 - of the pod
     }
     if leader:
         container |= _leader_parts(serving)
-    if serving.recipe.engine_options:
+    if serving.all_engine_options:
         volumes.append({"name": "engine", "configMap": {"name": "engine"}})
         container["volumeMounts"].append({"name": "engine", "mountPath": "/etc/engine"})
     spec: dict[str, Any] = {
-        "serviceAccountName": SERVER_ACCOUNT,
+        # No rights in AWS and none in Kubernetes: the node's copy of the weights is all that it reads.
+        "automountServiceAccountToken": False,
         "nodeSelector": {CAPACITY_LABEL: serving.flavor.capacity, WORKLOAD_LABEL: serving.flavor.workload},
         "tolerations": tolerations(serving.flavor.pools),
-        "terminationGracePeriodSeconds": _PRE_STOP_SECONDS + DRAIN_SECONDS + 15,
-        "initContainers": [
-            {
-                "name": "weights",
-                "image": AWS_CLI_IMAGE,
-                "command": ["aws", "s3", "sync", "--no-progress", serving.weights, directory],
-                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-                "volumeMounts": mounts,
-            }
-        ],
+        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "initContainers": [weights_wait(serving)],
         "containers": [container],
         "volumes": volumes,
     }
@@ -137,7 +136,7 @@ def engine_pod(serving: Serving, *, leader: bool) -> dict[str, Any]:
         spec["affinity"] = worker_affinity(serving.name, serving.flavor)
     elif _spans_nodes(serving) and serving.flavor.is_ultraserver:
         spec["topologySpreadConstraints"] = leader_spread(serving.name, serving.flavor, nodes=serving.recipe.nodes)
-    if _spans_nodes(serving) and serving.flavor.is_ultraserver:
+    if serving.claims_channel:
         resources["claims"] = [{"name": "compute-domain-channel"}]
         spec["resourceClaims"] = [
             {"name": "compute-domain-channel", "resourceClaimTemplateName": f"{serving.name}-channel"}
@@ -153,19 +152,21 @@ def _leader_parts(serving: Serving) -> dict[str, Any]:
     return {
         "ports": [{"name": "http", "containerPort": engine.port}],
         # Half an hour to load weights and capture graphs.
-        "startupProbe": {**probe, "periodSeconds": 10, "failureThreshold": 180},
-        "readinessProbe": {**probe, "periodSeconds": 5, "failureThreshold": 2},
-        "livenessProbe": {**probe, "periodSeconds": 20, "timeoutSeconds": 10, "failureThreshold": 6},
+        "startupProbe": {**probe, "periodSeconds": 10, "timeoutSeconds": 10, "failureThreshold": 180},
+        # A busy server answers late: out of the service after half a minute, started again after five. The gateway
+        # asks for its own, sooner.
+        "readinessProbe": {**probe, "periodSeconds": 10, "timeoutSeconds": 10, "failureThreshold": 3},
+        "livenessProbe": {**probe, "periodSeconds": 30, "timeoutSeconds": 30, "failureThreshold": 10},
         "lifecycle": {"preStop": {"sleep": {"seconds": _PRE_STOP_SECONDS}}},
     }
 
 
 def _command(serving: Serving, *, leader: bool) -> list[str]:
-    engine, recipe = serving.recipe.engine, serving.recipe
+    engine = serving.recipe.engine
     where = ["--host=0.0.0.0", f"--port={engine.port}"]
     if engine.name == "tensorrt-llm":
-        options = ["--extra_llm_api_options=/etc/engine/options.yaml"] if recipe.engine_options else []
-        return ["trtllm-serve", serving.directory, *where, *options, *recipe.args]
+        options = ["--extra_llm_api_options=/etc/engine/options.yaml"] if serving.all_engine_options else []
+        return ["trtllm-serve", serving.directory, *where, *options, *serving.all_args]
     group = (
         ["--nnodes=$(LWS_GROUP_SIZE)", "--node-rank=$(LWS_WORKER_INDEX)", "--master-addr=$(LWS_LEADER_ADDRESS)"]
         if _spans_nodes(serving)
@@ -179,7 +180,7 @@ def _command(serving: Serving, *, leader: bool) -> list[str]:
         *where,
         # Requests that run are finished when the pod goes (vLLM #34730, from 0.18 on, high).
         f"--shutdown-timeout={DRAIN_SECONDS}",
-        *recipe.args,
+        *serving.all_args,
         *group,
         *([] if leader else ["--headless"]),
     ]
@@ -244,7 +245,12 @@ def _scaled_object(serving: Serving) -> dict[str, Any]:
     )
 
 
-def _compute_domain(serving: Serving) -> dict[str, Any]:
+def compute_domain(serving: Serving) -> dict[str, Any]:
+    """The endpoint's one ComputeDomain, in which all of its pods are, so that none of a rack's replicas has another.
+
+    Two in one NVLink clique hurt each other (kubernetes-sigs/dra-driver-nvidia-gpu #892, medium). Each pod gets the
+    channel of its node, by a claim of its own. `numNodes` is 0: replicas come and go (the CRD's text in 0.4.1, high).
+    """
     return kubernetes_object(
         COMPUTE_DOMAIN_API,
         "ComputeDomain",

@@ -1,7 +1,11 @@
 """Served model: its recipe, its capacity, and as many replicas as the capacity holds."""
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
+from ultrafleet.catalog.engine_options import engine_options, unknown_options
 from ultrafleet.catalog.models import Model
 from ultrafleet.catalog.serving_recipes import ServingRecipe, serving_recipe
 from ultrafleet.errors import FleetError, UnknownFactError
@@ -11,6 +15,11 @@ from ultrafleet.kubernetes.node_images import check_image
 from ultrafleet.queueing.flavors import Flavor
 
 _NAME_LENGTH = 40  # LeaderWorkerSet and its StatefulSets add to it
+_GIB = 1024**3
+_GB = 1000**3
+
+WEIGHTS_MOUNT: Final = "/models"
+"""Path in an engine's pod where the copies of its node are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +36,8 @@ class Serving:
         max_replicas: most replicas. Equal to `min_replicas`: it isn't scaled.
         waiting_requests_per_replica: requests that may wait for each replica before one more is started.
         image: the engine's image. Default: the engine's own.
+        args: arguments of the engine after the recipe's, which they override.
+        engine_options: keys of TensorRT-LLM's file of options over the recipe's. Default: the recipe's.
         rack_scale: nodes of each UltraServer that serve the model together, prefill and decode apart; a replica is an
             UltraServer then, and `recipe` that of its decode. Not run on hardware. Default: replicas stand alone.
     """
@@ -40,6 +51,8 @@ class Serving:
     max_replicas: int = 1
     waiting_requests_per_replica: int = 8
     image: str | None = None
+    args: tuple[str, ...] = ()
+    engine_options: Mapping[str, Any] = field(default_factory=dict)
     rack_scale: RackScale | None = None
 
     def __post_init__(self) -> None:
@@ -56,6 +69,9 @@ class Serving:
         self._check_recipe()
         if self.image is not None:
             check_image("image", self.image, self.flavor.pools[0], instead="another, or none: the engine's is for both")
+        self._check_channel()
+        self._check_options()
+        self._check_store()
         most = self.replicas_that_fit
         if not 1 <= self.min_replicas <= self.max_replicas <= most:
             raise FleetError(
@@ -92,6 +108,16 @@ class Serving:
         return serving_recipe(model.name, flavor.pools[0].instance_type)
 
     @property
+    def all_args(self) -> tuple[str, ...]:
+        """Arguments of the engine: the recipe's, then those of the endpoint."""
+        return (*self.recipe.args, *self.args)
+
+    @property
+    def all_engine_options(self) -> dict[str, Any]:
+        """TensorRT-LLM's file of options: the recipe's, and those of the endpoint over them."""
+        return {**self.recipe.engine_options, **self.engine_options}
+
+    @property
     def is_scaled(self) -> bool:
         """True if the number of replicas follows the queue."""
         return self.max_replicas > self.min_replicas
@@ -109,9 +135,31 @@ class Serving:
         return len(self.flavor.pools) * (self.flavor.nodes_per_ultraserver // self.recipe.nodes)
 
     @property
+    def engine_image(self) -> str:
+        """The engine's image."""
+        return self.image or self.recipe.engine.image
+
+    @property
+    def weights_copy(self) -> str:
+        """Name of the copy on a node: another for each address, so that none is changed under an engine."""
+        return hashlib.sha256(self.weights.encode()).hexdigest()[:12]
+
+    @property
     def directory(self) -> str:
         """Path of the weights in a pod. Its last part is the model's name for engines that have no option for one."""
-        return f"/models/{self.model.name}"
+        return f"{WEIGHTS_MOUNT}/{self.weights_copy}/{self.model.name}"
+
+    @property
+    def claims_channel(self) -> bool:
+        """True if each pod claims the channel of its node: several GPUs where NVLink spans nodes, or the recipe says.
+
+        On Grace, engines export memory to their own GPUs by handles that need a channel, also on one node (CUDA driver
+        API: handles of type FABRIC; NVIDIA/TensorRT-LLM 1.2, attention data parallelism, medium).
+        """
+        if not self.flavor.pools[0].has_multi_node_nvlink:
+            return False
+        stated = self.recipe.imex_channel
+        return self.recipe.gpus * self.recipe.nodes > 1 if stated is None else stated
 
     @property
     def service(self) -> str:
@@ -179,4 +227,58 @@ class Serving:
                 got=f"{self.recipe.gpus} GPUs of each of {self.recipe.nodes} nodes",
                 expected=f"at most {per_node}, and all of them on several nodes",
                 remedy=f"{self.flavor.capacity} has {per_node}",
+            )
+
+    def _check_channel(self) -> None:
+        per_node = self.flavor.pools[0].accelerators_per_node
+        if self.claims_channel and self.recipe.gpus != per_node:
+            raise FleetError(
+                path="the recipe",
+                verb="takes",
+                got=f"{self.recipe.gpus} of {per_node} GPUs a node and an IMEX channel",
+                expected=f"{per_node} GPUs: the DRA driver gives a node's one channel to one pod",
+                remedy="take all GPUs of the node, or pass imex_channel=False for an engine that exports no memory",
+            )
+
+    def _check_store(self) -> None:
+        for pool in self.flavor.pools:
+            count, size = pool.instance_type.nvme_count, pool.instance_type.nvme_size_gb
+            if count == 0 or not pool.joins_instance_store:
+                raise FleetError(
+                    path=f"pool {pool.pool_name}",
+                    verb="has",
+                    got="no NVMe disks" if count == 0 else "raid0_instance_store false",
+                    expected="an instance store, joined to one volume, for the weights",
+                    remedy="choose another pool" if count == 0 else "leave raid0_instance_store out",
+                )
+            if count and size and count * size * _GB < self.model.weights_gib * _GIB:
+                raise FleetError(
+                    path=f"the instance store of pool {pool.pool_name}",
+                    verb="has",
+                    got=f"{count} x {size} GB",
+                    expected=f"room for {self.model.weights_gib} GiB of weights",
+                    remedy="choose a pool with more, or correct weights_gib",
+                )
+
+    def _check_options(self) -> None:
+        """Refuse what the engine's pinned version doesn't know: it would exit at once, or not read it."""
+        engine = self.recipe.engine
+        if self.all_engine_options and engine.name == "vllm":
+            raise FleetError(
+                path="engine_options",
+                got=f"{', '.join(self.all_engine_options)} for {engine.name}",
+                expected="none: it takes arguments alone",
+                remedy="pass them as args",
+            )
+        if self.image is not None:
+            return
+        for name, near in unknown_options(
+            engine, args=self.all_args, env=self.recipe.env, options=self.all_engine_options
+        ):
+            raise FleetError(
+                path=f"an option of {engine.name}",
+                got=name,
+                expected=f"one that {engine.name} {engine_options()[engine.name].version} knows"
+                + (f", such as {near}" if near else ""),
+                remedy="correct it, leave it out, or pass an image of your own, whose options aren't checked",
             )

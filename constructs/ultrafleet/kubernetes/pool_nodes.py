@@ -31,6 +31,7 @@ class PoolNodes:
         node_group_sizes: nodes at full size by name of the node group, where the names are known.
         roce_interfaces: RoCE devices of a node; a node has these or EFA's.
         efa_driver: what gives its EFA devices to pods. `FleetPlatform` sets it for its cluster. Default: the plugin.
+        joins_instance_store: whether nodeadm joins the NVMe disks of a node, which weights of models are copied to.
     """
 
     pool_name: str
@@ -46,6 +47,7 @@ class PoolNodes:
     node_group_sizes: Mapping[str, int] = field(default_factory=dict)
     roce_interfaces: int = 0
     efa_driver: EfaDriver = EfaDriver.DEVICE_PLUGIN
+    joins_instance_store: bool = True
 
     @classmethod
     def of(
@@ -63,6 +65,7 @@ class PoolNodes:
         startup_taints: Sequence[Taint] = (),
         node_group_sizes: Mapping[str, int] | None = None,
         efa_driver: EfaDriver = EfaDriver.DEVICE_PLUGIN,
+        joins_instance_store: bool = True,
     ) -> "PoolNodes":
         """Nodes with the labels that every pool puts on them.
 
@@ -79,6 +82,7 @@ class PoolNodes:
             startup_taints: taints that something takes away when a node may be used. Default: none.
             node_group_sizes: nodes at full size by name of the node group. Default: not known.
             efa_driver: what gives its EFA devices to pods. Default: the device plugin.
+            joins_instance_store: whether nodeadm joins the NVMe disks of a node. Default: True.
         """
         derived = pool_labels(pool_name, instance_type, workload=workload, ultraserver_type=ultraserver_type)
         return cls(
@@ -95,6 +99,7 @@ class PoolNodes:
             node_group_sizes=dict(node_group_sizes or {}),
             roce_interfaces=sum(interface.is_secondary for interface in interfaces),
             efa_driver=efa_driver,
+            joins_instance_store=joins_instance_store,
         )
 
     @property

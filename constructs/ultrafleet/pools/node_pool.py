@@ -127,6 +127,7 @@ class NodePool(Construct):
             startup_taints=options.startup_taints,
             node_group_sizes=shape.node_group_sizes,
             ultraserver_type=shape.ultraserver_type,
+            joins_instance_store=options.wants_raid0(shape.instance_type),
         )
         self.node_role = node_role if node_role is not None else _new_node_role(self)
         self._shared, self._shape, self._options, self._interfaces = shared, shape, options, interfaces
