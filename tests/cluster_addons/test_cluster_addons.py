@@ -6,7 +6,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 import yaml
-from aws_cdk.assertions import Match, Template
+from aws_cdk.assertions import Annotations, Match, Template
 from syrupy.assertion import SnapshotAssertion
 
 from helpers.common import resources_of
@@ -16,6 +16,7 @@ from ultrafleet.cluster_addons import FleetPlatform
 from ultrafleet.delivery import KubectlDelivery
 from ultrafleet.errors import FleetError
 from ultrafleet.inference.server_manifests import server_manifests
+from ultrafleet.kubernetes import PoolNodes
 from ultrafleet.kubernetes.manifest import kubernetes_object
 from ultrafleet.kubernetes.network_devices import EfaDriver
 from ultrafleet.queueing import PodsReady, TeamShare
@@ -83,6 +84,17 @@ def test_efa_has_the_driver_that_eks_recommends_or_the_other(
     claimed = chart == "aws-dranet"
     assert made.flavors[0].quotas["networking.k8s.aws/efa" if claimed else "vpc.amazonaws.com/efa"] == 64
     assert [pool.efa_driver is EfaDriver.DRA for pool in made.pools] == [claimed]
+
+
+@pytest.mark.parametrize(
+    ("pool", "driver", "told"), [(rack(), None, True), (rack(), EfaDriver.DEVICE_PLUGIN, False), (h200(), None, False)]
+)
+def test_what_is_not_verified_of_efas_driver_is_said(
+    stack: cdk.Stack, delivery: KubectlDelivery, pool: PoolNodes, driver: EfaDriver | None, told: bool
+) -> None:
+    platform(stack, delivery, pools=[pool], efa_driver=driver)
+    found = Annotations.from_stack(stack).find_info("*", Match.string_like_regexp("on nodes of .* is not verified"))
+    assert bool(found) is told
 
 
 def test_fails_where_efa_is_to_be_claimed_on_an_old_cluster(stack: cdk.Stack, delivery: KubectlDelivery) -> None:

@@ -12,6 +12,7 @@ from constructs import Construct, IValidation
 from ultrafleet.accelerator_addons.accelerator_runtime import accelerator_runtime
 from ultrafleet.accelerator_addons.version_rules import RuntimeFacts, check_versions
 from ultrafleet.accelerator_addons.versions import VersionTable
+from ultrafleet.catalog import eks
 from ultrafleet.cluster_addons.controllers import (
     LOAD_BALANCER_ACCOUNT,
     LOAD_BALANCER_NAMESPACE,
@@ -79,8 +80,8 @@ class FleetPlatform(Construct):
             no labels of them.
         pods_ready: when Kueue takes the nodes back of a job whose pods aren't all ready. Default: after 30 minutes, or
             15 when one was lost.
-        efa_driver: what gives EFA devices to pods, for all pools. Default: what EKS recommends for the version: the
-            DRA driver from 1.34 on. State the device plugin where it runs already, until the pools are empty.
+        efa_driver: what gives EFA devices to pods, for all pools. Default: what EKS recommends for new clusters of
+            the version. State the device plugin where it runs already, until the pools are empty.
         versions: versions by chart name, or of "nvidia-driver", instead of the table's. Default: the table's.
         waived_version_rules: rules between versions that don't apply, by id, each with a reason. Default: none.
 
@@ -169,6 +170,9 @@ class FleetPlatform(Construct):
             manifests += keda_endpoint_rights()
         for manifest in manifests:
             delivery.add_manifest(self, manifest)
+        on_p6e = [it.pool_name for it in pools if it.instance_type.is_grace and it.network and it.efa_interfaces]
+        if driver is EfaDriver.DRA and on_p6e:
+            cdk.Annotations.of(self).add_info_v2("ultrafleet:efa-driver", _not_verified(on_p6e))
         self.node.add_validation(_Consistency(pools, delivery))
 
     def _load_balancer_identity(self, cluster_name: str) -> Construct:
@@ -186,6 +190,14 @@ class FleetPlatform(Construct):
             statements=[iam.PolicyStatement.from_json(statement) for statement in statements],
         )
         return association
+
+
+def _not_verified(pool_names: Sequence[str]) -> str:
+    fact = eks.fact("eks/efa-dra-driver/on-p6e")
+    return (
+        f"EFA's DRA driver on nodes of {', '.join(pool_names)} is not verified: {fact.note}. `ultrafleet job accept` "
+        "shows whether traffic goes over EFA; the device plugin (kubernetes.efa, efa_driver) is the other way"
+    )
 
 
 def _vpc_values(vpc_id: str | None, vpc_tags: Mapping[str, str] | None) -> dict[str, Any]:

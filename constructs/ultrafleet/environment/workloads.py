@@ -82,7 +82,7 @@ class KubernetesSettings(Settings):
     """Times that such a job goes back into the queue before it is set inactive. Default: 3."""
     efa: Literal["dra", "device_plugin"] | None = None
     """Driver that gives EFA devices to pods: for DRA, or a device plugin. Default: what EKS recommends for new
-    clusters of the version, the DRA driver from 1.34 on."""
+    clusters of the Kubernetes version."""
     acceptance: AcceptanceSettings | None = None
     """Tests each pool when its nodes are first there. Default: nothing is tested."""
     dashboard: bool = True

@@ -32,7 +32,7 @@ class EfaDriver(StrEnum):
     """
 
     DRA = "dra"
-    """The DRA driver (aws-dranet), which EKS recommends for new clusters from Kubernetes 1.34 on."""
+    """The DRA driver (aws-dranet), which EKS recommends for new clusters whose Kubernetes has claims."""
     DEVICE_PLUGIN = "device_plugin"
     """The device plugin, which counts devices as a resource."""
 
