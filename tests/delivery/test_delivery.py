@@ -85,6 +85,15 @@ class TestKubectlDelivery:
             # Pruning is by label, of a whole list: an object of its own is deleted with its resource.
             assert "PruneLabel" not in resource["Properties"]
 
+    @pytest.mark.parametrize(("chart", "stays"), [("kueue", True), ("lws", True), ("nvidia-device-plugin", False)])
+    def test_a_chart_that_brings_kinds_is_never_uninstalled(
+        self, stack: cdk.Stack, delivery: KubectlDelivery, chart: str, stays: bool
+    ) -> None:
+        delivery.add_chart(stack, release(chart))
+        (made,) = resources_of(Template.from_stack(stack), CHART).values()
+        policy = "Retain" if stays else "Delete"
+        assert (made["DeletionPolicy"], made["UpdateReplacePolicy"]) == (policy, policy)
+
     def test_an_object_comes_after_its_namespace_and_the_chart_of_its_kind(
         self, stack: cdk.Stack, delivery: KubectlDelivery
     ) -> None:
@@ -229,6 +238,8 @@ class TestArgoCdDelivery:
         delivery.add_chart(stack, release())
         delivery.add_chart(stack, release("aws-efa-k8s-device-plugin"))
         (kueue,) = read(tmp_path / "applications" / "kueue.yaml")
+        # With Argo CD's finalizer, a removed Application would take its chart's kinds and their objects with it.
+        assert "finalizers" not in kueue["metadata"]
         # An OCI chart is named without its scheme, its last part apart.
         assert kueue["spec"]["source"]["repoURL"] == "registry.k8s.io/kueue/charts"
         assert kueue["spec"]["source"]["chart"] == "kueue"

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from helpers.crd_rules import broken_rules
 from helpers.rehearsal_site import ENVIRONMENTS, synthesised
 from ultrafleet.kubernetes.chart import ChartRelease
 
@@ -42,7 +43,10 @@ class SchemaError(AssertionError):
 
 
 def check_object(manifest: Mapping[str, Any], kubernetes_version: str) -> None:
-    """Hold an object against Kubernetes' own schema or its CustomResourceDefinition. Unknown fields fail."""
+    """Hold an object against Kubernetes' own schema, or its CustomResourceDefinition with its CEL rules.
+
+    Unknown fields fail.
+    """
     group = manifest["apiVersion"].partition("/")[0]
     core = "." not in group or group.endswith(".k8s.io")
     schemas = _definitions() if CRDS.is_dir() else {}
@@ -53,6 +57,8 @@ def check_object(manifest: Mapping[str, Any], kubernetes_version: str) -> None:
         if version not in versions:
             raise SchemaError(f"{kind} has versions {sorted(versions)}, not {version}")
         _raise_first(versions[version], {**manifest, "kind": kind})
+        for text in broken_rules(versions[version], manifest):
+            raise SchemaError(f"{manifest['kind']} {text}")
         return
     if manifest["kind"] in UNCHECKED_KINDS:
         return
@@ -97,6 +103,19 @@ def _raise_first(schema: Mapping[str, Any], manifest: Mapping[str, Any]) -> None
     if errors:
         where = "/".join(map(str, errors[0].absolute_path))
         raise SchemaError(f"{manifest['kind']} {where}: {errors[0].message}")
+
+
+def definition(kind: str, version: str) -> Mapping[str, Any]:
+    """Schema of a kind in a version, as published."""
+    kind = _SAME_SPEC.get(kind, kind)
+    (found,) = [versions for (_, name), versions in _definitions().items() if name == kind]
+    return found[version]
+
+
+def published_schemas() -> Iterator[Mapping[str, Any]]:
+    """Schemas of all published definitions, in every version."""
+    for versions in _definitions().values():
+        yield from versions.values()
 
 
 @cache

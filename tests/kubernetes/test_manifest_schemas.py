@@ -214,7 +214,11 @@ def test_kueue_s_configuration_has_the_words_of_the_chart_s_own(counts_channels:
     text = yaml.safe_load((CHART_VALUES / "kueue.yaml").read_text())["managerConfig"]["controllerManagerConfigYaml"]
     published = yaml.safe_load(text)
     ours = yaml.safe_load(kueue_configuration(counts_channels=counts_channels))
-    examples = _commented(text, "waitForPodsReady") | _commented(text, "managedJobsNamespaceSelector")
+    examples = {
+        key: example
+        for name in ("waitForPodsReady", "managedJobsNamespaceSelector", "fairSharing")
+        for key, example in _commented(text, name).items()
+    }
     assert set(ours) - set(published) - set(examples) == {"resources"}  # Kueue's configuration reference, v1beta2
     assert set(ours["waitForPodsReady"]) <= set(examples["waitForPodsReady"])
     strategy = examples["waitForPodsReady"]["requeuingStrategy"]

@@ -10,7 +10,7 @@ from aws_cdk import aws_eks_v2 as eks
 from constructs import Construct, IDependable
 
 from ultrafleet.kubernetes.chart import ChartRelease
-from ultrafleet.kubernetes.kinds import chart_of_kind
+from ultrafleet.kubernetes.kinds import brings_kinds, chart_of_kind
 from ultrafleet.kubernetes.manifest import Manifest, object_id
 
 _CHART_TIMEOUT = cdk.Duration.minutes(14)  # the handler's Lambda function has 15 (aws_eks_v2, high)
@@ -45,7 +45,10 @@ class KubectlDelivery:
         self.releases: list[ChartRelease] = []
 
     def add_chart(self, scope: Construct, release: ChartRelease, *, after: Sequence[IDependable] = ()) -> None:
-        """Install a chart in a namespace that is created with it."""
+        """Install a chart in a namespace that is created with it.
+
+        A chart that brings kinds stays in the cluster when it is no longer asked for, and so do their objects.
+        """
         self.releases.append(release)
         delivered = self._of_stack(scope)
         chart = self._module.HelmChart(
@@ -61,6 +64,8 @@ class KubectlDelivery:
             values=dict(release.values),
             wait=release.wait or None,
             timeout=_CHART_TIMEOUT if release.wait else None,
+            # Uninstalling it would delete its kinds, and with them every object of theirs.
+            removal_policy=cdk.RemovalPolicy.RETAIN if brings_kinds(release.chart.name) else None,
         )
         self._order(chart, *after, self._after, delivered.namespaces.get(release.namespace))
         delivered.charts[release.chart.name] = chart

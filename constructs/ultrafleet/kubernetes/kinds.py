@@ -13,6 +13,11 @@ API_GROUPS_OF_CHARTS = {
 """API groups that charts bring (their CustomResourceDefinitions, high)."""
 
 
+def brings_kinds(chart: str) -> bool:
+    """True if objects in use are of kinds that a chart brings: they go when it is uninstalled."""
+    return chart in API_GROUPS_OF_CHARTS
+
+
 def chart_of_kind(manifest: Manifest) -> str | None:
     """Chart that brings the kind of an object; None for Kubernetes' own."""
     group = str(manifest["apiVersion"]).split("/", maxsplit=1)[0]
