@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ultrafleet.catalog import InstanceType, UltraServerType
-from ultrafleet.inference import Model, Serving
+from ultrafleet.inference import Model, RackScale, Serving
 from ultrafleet.inference.gateway_manifests import Gateway
 from ultrafleet.jobs import TrainingJob, some_nodes, whole_ultraservers
 from ultrafleet.kubernetes import PoolNodes, Taint, pool_labels
@@ -83,6 +83,30 @@ def serving(name: str = "gpt-oss-120b", *, pool: PoolNodes | None = None, **chan
         "recipe": changed.pop("recipe", None) or Serving.recipe_for(model, flavor),
     }
     return Serving(**{**given, **changed})
+
+
+RACK_MODEL = Model.of("deepseek-v4-pro")
+"""A model with a published recipe over a rack."""
+
+
+def racks(count: int = 1, **changed: Any) -> Any:
+    pools = [rack(f"rack-{number}", workload="inference") for number in range(count)]
+    return flavor_of(pools, spare_nodes_per_ultraserver=2, **changed)
+
+
+def over_racks(prefill_nodes: int = 6, decode_nodes: int = 2, *, count: int = 1, **changed: Any) -> Serving:
+    flavor = changed.pop("flavor", None) or racks(count)
+    scale = changed.pop("rack_scale", None) or RackScale.published(
+        RACK_MODEL, flavor, prefill_nodes=prefill_nodes, decode_nodes=decode_nodes
+    )
+    values: dict[str, Any] = {
+        "model": RACK_MODEL,
+        "recipe": scale.recipe.decode,
+        "rack_scale": scale,
+        "min_replicas": count,
+        "max_replicas": count,
+    }
+    return serving("deepseek", flavor=flavor, **{**values, **changed})
 
 
 def gateway(served: Serving | None = None, **changed: Any) -> Gateway:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.rehearsal_site import synthesised, text_of
-from helpers.workloads import flavor_of, h200, nodes, rack, serving
+from helpers.workloads import RACK_MODEL as MODEL
+from helpers.workloads import flavor_of, h200, nodes, over_racks, racks, serving
 from ultrafleet.catalog import InstanceType
 from ultrafleet.catalog.rack_recipes import RACK_RECIPES
 from ultrafleet.catalog.source import Confidence
@@ -24,32 +25,11 @@ from ultrafleet.inference.serving_manifests import serving_manifests
 from ultrafleet.kubernetes.labels import RACK_SERVING_LABEL, ULTRASERVER_LABEL
 
 GB200 = InstanceType.of("p6e-gb200.36xlarge")
-MODEL = Model.of("deepseek-v4-pro")
 OWN = RackRecipe(
     name="own",
     prefill=ServingRecipe(engine=VLLM, gpus=4, nodes=1),
     decode=ServingRecipe(engine=VLLM, gpus=4, nodes=4),
 )
-
-
-def racks(count: int = 1, **changed: Any) -> Any:
-    pools = [rack(f"rack-{number}", workload="inference") for number in range(count)]
-    return flavor_of(pools, spare_nodes_per_ultraserver=2, **changed)
-
-
-def over_racks(prefill_nodes: int = 6, decode_nodes: int = 2, *, count: int = 1, **changed: Any) -> Serving:
-    flavor = changed.pop("flavor", None) or racks(count)
-    scale = changed.pop("rack_scale", None) or RackScale.published(
-        MODEL, flavor, prefill_nodes=prefill_nodes, decode_nodes=decode_nodes
-    )
-    given_: dict[str, Any] = {
-        "model": MODEL,
-        "recipe": scale.recipe.decode,
-        "rack_scale": scale,
-        "min_replicas": count,
-        "max_replicas": count,
-    }
-    return serving("deepseek", flavor=flavor, **{**given_, **changed})
 
 
 def sets(served: Serving) -> dict[str, dict[str, Any]]:

@@ -21,13 +21,14 @@ from helpers.manifests import (
     needs_chart_values,
     needs_crds,
 )
-from helpers.workloads import b300, flavor_of, gateway, h200, job, nodes, rack, serving, trainium
+from helpers.workloads import b300, flavor_of, gateway, h200, job, nodes, over_racks, rack, serving, trainium
 from ultrafleet.accelerator_addons import VersionTable, accelerator_runtime
 from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION, KUBERNETES_VERSIONS, P6E_MINIMUM_VERSION
 from ultrafleet.cluster_addons.controllers import inference_controllers, keda_endpoint_rights, training_controllers
 from ultrafleet.inference import VLLM, ServingRecipe
 from ultrafleet.inference.gateway_manifests import gateway_manifests
 from ultrafleet.inference.server_manifests import server_manifests
+from ultrafleet.inference.serving_manifests import serving_manifests
 from ultrafleet.jobs import jobset, train_job
 from ultrafleet.jobs.acceptance_jobs import acceptance_job, shared_acceptance_manifests
 from ultrafleet.kubernetes.chart import ChartRelease
@@ -71,6 +72,7 @@ def every_object() -> list[Mapping[str, Any]]:
         *server_manifests(serving(max_replicas=4)),
         *server_manifests(serving("rack-served", pool=rack(workload="inference"))),
         *server_manifests(serving("wide", pool=rack(workload="inference"), recipe=two_nodes)),
+        *serving_manifests(over_racks(12, 4)),
         *gateway_manifests(gateway(certificate_arn="arn:aws:acm:us-east-1:1:certificate/1", plain_http=False)),
         *keda_endpoint_rights(),
         *shared_acceptance_manifests(),
