@@ -346,6 +346,17 @@ PLANTED: dict[str, tuple[Plant, str]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("owner", "path"),
+    [("JobSet both", ("spec", "replicatedJobs")), ("LeaderWorkerSet gpt-oss-120b", ("spec", "leaderWorkerTemplate"))],
+)
+def test_fails_on_an_object_without_what_its_kind_requires(fleet: Fleet, owner: str, path: tuple[str, ...]) -> None:
+    members, objects, _ = fleet
+    objects[owner][path[0]].pop(path[1])
+    with pytest.raises(FleetError, match=f"{owner.split(maxsplit=1)[0]}-.* has no {path[1]}, expected the fields that a"):
+        inconsistencies(pools=members, manifests=list(objects.values()))
+
+
 @pytest.mark.parametrize(("plant", "message"), PLANTED.values(), ids=PLANTED)
 def test_fails_on(fleet: Fleet, plant: Plant, message: str) -> None:
     members, objects, releases = fleet

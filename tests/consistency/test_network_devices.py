@@ -221,6 +221,11 @@ def test_a_queue_refuses_claims_that_it_does_not_count(device_class: str, silent
     assert any(f"claims {device_class}, expected one of {EFA_CLASS}" in text for text in messages) is not silent
 
 
+def test_accelerators_are_asked_of_their_plugins() -> None:
+    messages = found(POOLS[CLAIMS], request(deviceClassName="gpu.nvidia.com"))
+    assert any("claims gpu.nvidia.com, expected the resource nvidia.com/gpu" in text for text in messages)
+
+
 def test_nodes_are_told_apart_by_their_type() -> None:
     """A pod that selects by type alone, as in AWS's samples, is looked at on the nodes of that type."""
     members = [rack(), b300()]

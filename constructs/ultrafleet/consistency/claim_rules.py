@@ -1,12 +1,19 @@
 """Claims of devices: made, used, each job's own, and there where nodes share memory over NVLink."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ultrafleet.consistency.content import Content, PodUse
 from ultrafleet.kubernetes.labels import RACK_SERVING_LABEL
 from ultrafleet.kubernetes.network_devices import COUNTED_CLASSES
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
+
+_ACCELERATOR_CLASSES: Final = {
+    "gpu.nvidia.com": "nvidia.com/gpu",
+    "mig.nvidia.com": "nvidia.com/gpu",
+    "neuron.aws.com": "aws.amazon.com/neuron",
+}
+"""Device classes of accelerators (EKS user guide, device management, high), and what their plugins call them."""
 
 
 def claims(content: Content) -> Iterator[str]:
@@ -16,6 +23,7 @@ def claims(content: Content) -> Iterator[str]:
     for pod in content.pods:
         yield from _missing(content, pod)
         yield from _uncounted(content, pod)
+        yield from _by_plugins(content, pod)
         for template in pod.claim_templates.values():
             if template is None or content.compute_domain(pod.namespace, template) is None:
                 continue
@@ -46,6 +54,21 @@ def _uncounted(content: Content, pod: PodUse) -> Iterator[str]:
                 yield (
                     f"{pod.owner} goes through a queue and claims {device_class}, expected one of "
                     f"{', '.join(sorted(known or ())) or '(none)'}: Kueue refuses classes that it doesn't count"
+                )
+
+
+def _by_plugins(content: Content, pod: PodUse) -> Iterator[str]:
+    """Claims of accelerators, which device plugins give here: the DRA drivers publish none."""
+    values = next((it.values for it in content.releases if it.chart.name == "dra-driver-nvidia-gpu"), {})
+    if not content.releases or values.get("resources", {}).get("gpus", {}).get("enabled", False):
+        return
+    for claim in pod.claims:
+        for request in device_requests(content, pod, claim):
+            device_class = str(request.get("deviceClassName"))
+            if device_class in _ACCELERATOR_CLASSES:
+                yield (
+                    f"{pod.owner} claims {device_class}, expected the resource {_ACCELERATOR_CLASSES[device_class]}: "
+                    "device plugins give accelerators here"
                 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from ultrafleet.consistency.node_labels import fits
+from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, object_id
@@ -119,9 +120,13 @@ class Content:
 
     @property
     def pods(self) -> list[PodUse]:
-        """Pods of all objects."""
+        """Pods of all objects.
+
+        Raises:
+            FleetError: an object lacks a field that its kind requires.
+        """
         if "pods" not in self._cache:
-            self._cache["pods"] = [pod for manifest in self.manifests for pod in _pods(manifest, self)]
+            self._cache["pods"] = [pod for manifest in self.manifests for pod in _read(manifest, self)]
         found: list[PodUse] = self._cache["pods"]
         return found
 
@@ -148,7 +153,7 @@ class Content:
                 domain
                 for domain in self.of_kind("ComputeDomain")
                 if domain["metadata"].get("namespace") == namespace
-                and domain["spec"]["channel"]["resourceClaimTemplate"]["name"] == template
+                and domain.get("spec", {}).get("channel", {}).get("resourceClaimTemplate", {}).get("name") == template
             ),
             None,
         )
@@ -166,6 +171,19 @@ class Content:
     def pools_with(self, labels: Mapping[str, str]) -> list[PoolNodes]:
         """Pools whose nodes may have all of these labels."""
         return [pool for pool in self.pools if pool.may_have(labels)]
+
+
+def _read(manifest: Manifest, content: Content) -> list[PodUse]:
+    try:
+        return list(_pods(manifest, content))
+    except KeyError as missing:
+        raise FleetError(
+            path=object_id(manifest),
+            verb="has",
+            got=f"no {missing.args[0]}",
+            expected=f"the fields that a {manifest['kind']} requires",
+            remedy="add it: the API server refuses the object without",
+        ) from missing
 
 
 def _pods(manifest: Manifest, content: Content) -> Iterator[PodUse]:

@@ -62,7 +62,7 @@ def sizes(content: Content) -> Iterator[str]:
                 )
         pools = holding or pools
         room = sum(pool.nodes * (pool.accelerators_per_node // pod.accelerators) for pool in pools)
-        if pod.count is not None and pod.count > room:
+        if holding and pod.count is not None and pod.count > room:
             yield f"{pod.owner} has {pod.count} pods, expected at most {room}: the pools it selects hold no more"
         yield from _fits_ultraservers(pod, pools)
 
