@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from ultrafleet.consistency.content import Content, PodUse
+from ultrafleet.consistency.content import Content
+from ultrafleet.consistency.pods import PodUse
 from ultrafleet.kubernetes.labels import RACK_SERVING_LABEL
 from ultrafleet.kubernetes.network_devices import COUNTED_CLASSES
 from ultrafleet.kubernetes.pool_nodes import PoolNodes

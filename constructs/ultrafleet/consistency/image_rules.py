@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from ultrafleet.catalog.image_architectures import image_architecture
-from ultrafleet.consistency.content import OURS, Content, PodUse
+from ultrafleet.consistency.content import Content
+from ultrafleet.consistency.pods import OURS, PodUse
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
 _SELECTOR: Final = "kubernetes.io/arch"

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from ultrafleet.consistency.claim_rules import claims_channel, device_requests, is_network_claim
-from ultrafleet.consistency.content import Content, PodUse
+from ultrafleet.consistency.content import Content
+from ultrafleet.consistency.pods import PodUse
 from ultrafleet.kubernetes.network_devices import COUNTED_CLASSES, EFA_RESOURCE, NetworkDevices
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 

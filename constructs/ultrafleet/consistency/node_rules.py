@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ultrafleet.consistency.content import Content, PodUse
+from ultrafleet.consistency.content import Content
 from ultrafleet.consistency.node_labels import fits, kubelet_labels, required_terms
+from ultrafleet.consistency.pods import PodUse
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
 _GIB: Final = 2**30

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ultrafleet.consistency.content import LWS_NAME_LABEL, OURS, Content, PodUse
+from ultrafleet.consistency.content import Content
+from ultrafleet.consistency.pods import LWS_NAME_LABEL, OURS, PodUse
 from ultrafleet.jobs.neuron import SCHEDULER as NEURON_SCHEDULER
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
 from ultrafleet.kubernetes.network_devices import EFA_RESOURCE

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ultrafleet.consistency.content import LWS_NAME_LABEL, OURS, Content
+from ultrafleet.consistency.content import Content
 from ultrafleet.consistency.placement_rules import missing_tolerations
+from ultrafleet.consistency.pods import LWS_NAME_LABEL, OURS
 from ultrafleet.kubernetes.network_devices import COUNTED_CLASSES, EFA_RESOURCE
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.queueing.flavors import CHANNEL_RESOURCE

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ultrafleet.consistency.content import Content, PodUse
+from ultrafleet.consistency.content import Content
 from ultrafleet.consistency.placement_rules import missing_tolerations
+from ultrafleet.consistency.pods import PodUse
 from ultrafleet.kubernetes.network_devices import EfaDriver
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 

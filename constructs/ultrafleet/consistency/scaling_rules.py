@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ultrafleet.consistency.content import Content, PodUse
+from ultrafleet.consistency.content import Content
+from ultrafleet.consistency.pods import PodUse
 from ultrafleet.kubernetes.manifest import Manifest, object_id
 
 _KEDA_MAXIMUM: Final = 100

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from ultrafleet.consistency.content import LWS_NAME_LABEL, Content, PodUse
+from ultrafleet.consistency.content import Content
+from ultrafleet.consistency.pods import LWS_NAME_LABEL, PodUse
 
 
 def shared_ultraservers(content: Content) -> Iterator[str]:

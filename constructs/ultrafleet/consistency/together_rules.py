@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from ultrafleet.consistency.content import LWS_NAME_LABEL, Content, PodUse
+from ultrafleet.consistency.content import Content
+from ultrafleet.consistency.pods import LWS_NAME_LABEL, PodUse
 from ultrafleet.errors import FleetError
 from ultrafleet.jobs.neuron import processes_per_node
 from ultrafleet.kubernetes.pool_nodes import PoolNodes

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ultrafleet.consistency.content import REQUIRED_TOPOLOGY, Content, PodUse
+from ultrafleet.consistency.content import Content
 from ultrafleet.consistency.placement_rules import SLICE
+from ultrafleet.consistency.pods import REQUIRED_TOPOLOGY, PodUse
 
 _PREFERRED: Final = "kueue.x-k8s.io/podset-preferred-topology"
 

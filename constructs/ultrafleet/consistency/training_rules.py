@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from ultrafleet.consistency.content import TRAINER_STEP_LABEL, Content
+from ultrafleet.consistency.content import Content
+from ultrafleet.consistency.pods import TRAINER_STEP_LABEL
 from ultrafleet.kubernetes.manifest import object_id
 
 
