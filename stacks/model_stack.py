@@ -72,6 +72,9 @@ class ModelStack(EnvironmentStack):
                 min_replicas=served.min_replicas,
                 max_replicas=served.max_replicas or served.min_replicas,
                 waiting_requests_per_replica=served.waiting_requests_per_replica,
+                image=served.engine_image,
+                args=tuple(served.engine_args),
+                engine_options=served.engine_options,
                 rack_scale=rack,
             ),
             subnets=[

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from helpers.rehearsal_site import synthesised, text_of
 from helpers.workloads import h200, nodes, serving
 from tools import engine_options as tool
 from ultrafleet.catalog.engine_options import engine_options, unknown_options
+from ultrafleet.catalog.rack_recipes import RACK_RECIPES, RackRecipe
 from ultrafleet.catalog.serving_recipes import ENGINES, RECIPES, TENSORRT_LLM, VLLM, Engine, ServingRecipe
 from ultrafleet.catalog.source import CALLER
 from ultrafleet.errors import FleetError
@@ -41,6 +43,14 @@ def test_recipes_pass_what_their_engine_knows(model: str, family: str) -> None:
     recipe = RECIPES[model, family]
     assert unknown(recipe.engine, *recipe.args, env=recipe.env, options=recipe.engine_options) == []
     assert set(recipe.env) <= engine_options()[recipe.engine.name].environment
+
+
+@pytest.mark.parametrize(
+    "recipe", [recipe for recipes in RACK_RECIPES.values() for recipe in recipes], ids=lambda item: item.name
+)
+def test_recipes_of_racks_pass_what_their_engine_knows(recipe: RackRecipe) -> None:
+    for group in (recipe.prefill, recipe.decode):
+        assert unknown(group.engine, *group.args, env=group.env, options=group.engine_options) == []
 
 
 @pytest.mark.parametrize(
@@ -151,6 +161,14 @@ def test_another_image_has_options_that_nobody_knows() -> None:
 def test_fails_on_options_of_the_callers(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(FleetError, match=message.replace("(", r"\(")):
         serving(**changed)
+
+
+def test_fails_on_an_option_of_an_environments_file() -> None:
+    text = text_of("inference").replace(
+        "    pool: h200\n", "    pool: h200\n    engine_args: [--max-model-length=65536]\n"
+    )
+    with pytest.raises(FleetError, match=r"an option of vllm is --max-model-length, .* such as --max-model-len"):
+        synthesised(text, "inference")
 
 
 def test_an_image_of_the_callers_may_know_others() -> None:

@@ -447,6 +447,7 @@ EDITS = [
         edit(f"ServedModel.{field}", "inference", put("models", "gpt-oss-20b", **{field: v}))
         for field, v in MODEL_FIELDS.items()
     ],
+    edit("ServedModel.engine_options", "inference", put("models", "gpt-oss-120b", engine_options={"dtype": "auto"})),
     edit("ServedModel.plain_http", "inference", plain_http),
     edit("ServedModel.rack_scale", "inference", over_racks),
     *[

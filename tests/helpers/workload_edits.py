@@ -72,6 +72,8 @@ MODEL_FIELDS: Content = {
     "min_replicas": 8,
     "max_replicas": 16,
     "waiting_requests_per_replica": 4,
+    "engine_image": "registry.example/vllm:1",
+    "engine_args": ["--max-model-len=65536"],
     "client_cidrs": [],
     "certificate_arn": "arn:aws:acm:us-east-1:444455556666:certificate/11111111-1111-1111-1111-111111111111",
     "bedrock_region": None,

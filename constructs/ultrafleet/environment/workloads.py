@@ -1,6 +1,6 @@
 """Kubernetes settings, training teams and served models of an environment file."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -168,6 +168,12 @@ class ServedModelSettings(Settings):
     max_replicas: int | None = Field(default=None, ge=1)
     """Default: as many as `min_replicas`."""
     waiting_requests_per_replica: int = Field(default=8, ge=1)
+    engine_image: str | None = None
+    """Image of the engine. Default: the one that the recipe was checked against."""
+    engine_args: list[str] = []
+    """Arguments of the engine after the recipe's."""
+    engine_options: dict[str, Any] = {}
+    """Keys of TensorRT-LLM's file of options over the recipe's."""
     client_cidrs: list[str] = []
     """Networks that may use it. Default: none."""
     certificate_arn: str | None = None
