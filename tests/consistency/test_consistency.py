@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from helpers.agreeing_fleet import Fleet, agreeing_fleet, container, found, pod, pools, served_model
+from helpers.agreeing_fleet import Fleet, agreeing_fleet, container, found, grace_model, pod, pools, served_model
 from helpers.workloads import h200, job, nodes, rack
 from ultrafleet.accelerator_addons import VersionTable, accelerator_runtime
 from ultrafleet.consistency import CONSISTENCY_RULES, check_consistency, inconsistencies
+from ultrafleet.consistency.content import Content
+from ultrafleet.consistency.serving_rules import domains_of_models
 from ultrafleet.errors import FleetError
 from ultrafleet.jobs import jobset
 from ultrafleet.jobs.acceptance_gate import gate_manifests
@@ -353,7 +355,9 @@ PLANTED: dict[str, tuple[Plant, str]] = {
 def test_fails_on_an_object_without_what_its_kind_requires(fleet: Fleet, owner: str, path: tuple[str, ...]) -> None:
     members, objects, _ = fleet
     objects[owner][path[0]].pop(path[1])
-    with pytest.raises(FleetError, match=f"{owner.split(maxsplit=1)[0]}-.* has no {path[1]}, expected the fields that a"):
+    with pytest.raises(
+        FleetError, match=f"{owner.split(maxsplit=1)[0]}-.* has no {path[1]}, expected the fields that a"
+    ):
         inconsistencies(pools=members, manifests=list(objects.values()))
 
 
@@ -489,3 +493,10 @@ def test_the_error_says_what_to_change(fleet: Fleet) -> None:
     ) as error:
         check_consistency(pools=members, manifests=list(objects.values()), releases=releases)
     assert error.value.remedy == f"{RULES['used-claims'].remedy} (rule used-claims)"
+
+
+@pytest.mark.parametrize(("second", "count"), [(None, 1), (False, 0)])
+def test_two_models_have_two_domains_in_a_rack_only_where_both_claim_channels(second: bool | None, count: int) -> None:
+    made = [*grace_model("first").values(), *grace_model("second", imex_channel=second).values()]
+    content = Content(pools=[rack("rack-a")], manifests=made)
+    assert len(list(domains_of_models(content))) == count

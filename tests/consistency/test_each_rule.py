@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
-from helpers.agreeing_fleet import Fleet, agreeing_fleet, container, pod, served_model
+from helpers.agreeing_fleet import Fleet, agreeing_fleet, container, grace_model, pod, served_model
 from ultrafleet.consistency import CONSISTENCY_RULES, inconsistencies
 from ultrafleet.consistency.content import Content
 from ultrafleet.kubernetes.labels import CAPACITY_LABEL, POOL_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
@@ -55,12 +56,10 @@ def claimed(objects: Objects) -> None:
     devices.add_to(pod(objects[SMALL])["spec"], container(objects[SMALL]))
 
 
-def models(nodes: int, *names: str) -> Change:
+def models(nodes: int, *names: str, racks: bool = False) -> Change:
     """More models, with replicas of so many nodes."""
-    return lambda o: [
-        o.update({f"{kind} of {name}": made for kind, made in served_model(name, nodes=nodes).items()})
-        for name in names
-    ]
+    made_by = grace_model if racks else partial(served_model, nodes=nodes)
+    return lambda o: [o.update({f"{kind} of {name}": made for kind, made in made_by(name).items()}) for name in names]
 
 
 def shared(namespace: str) -> Change:
@@ -181,6 +180,7 @@ EACH: dict[str, tuple[Change, Change]] = {
         lambda o: o["Service gpt-oss-120b-server"]["spec"]["ports"][0].update({"targetPort": 8000}),
     ),
     "shared-ultraservers": (models(4, "wide-a", "wide-b"), models(1, "second", "third")),
+    "domains-of-models": (models(1, "first", "second", racks=True), models(1, "first", "second")),
     "scaling": (replicas(500), replicas(4)),
 }
 

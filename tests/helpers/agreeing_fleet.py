@@ -56,6 +56,13 @@ def served_model(name: str, *, nodes: int = 1) -> dict[str, dict[str, Any]]:
     return {item["kind"]: copy.deepcopy(dict(item)) for item in made}
 
 
+def grace_model(name: str, *, imex_channel: bool | None = None) -> dict[str, dict[str, Any]]:
+    """Objects of a model by kind, with replicas of one node of a rack."""
+    recipe = ServingRecipe(engine=VLLM, gpus=4, imex_channel=imex_channel)
+    made = server_manifests(serving(name, flavor=flavor_of([rack("rack-a")]), recipe=recipe))
+    return {item["kind"]: copy.deepcopy(dict(item)) for item in made}
+
+
 def found(fleet: Fleet) -> list[str]:
     members, objects, releases = fleet
     return inconsistencies(pools=members, manifests=list(objects.values()), releases=releases)

@@ -286,6 +286,18 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
         check=serving_rules.shared_ultraservers,
     ),
     ConsistencyRule(
+        id="domains-of-models",
+        protects_from="two ComputeDomains in one NVLink clique: cuMemSetAccess fails now and then, with not supported",
+        remedy="serve each from UltraServers of its own, or pass imex_channel=False in the recipe of an engine that "
+        "exports no memory",
+        source=Source(
+            "kubernetes-sigs/dra-driver-nvidia-gpu #892, open",
+            Confidence.MEDIUM,
+            "https://github.com/kubernetes-sigs/dra-driver-nvidia-gpu/issues/892",
+        ),
+        check=serving_rules.domains_of_models,
+    ),
+    ConsistencyRule(
         id="charts",
         protects_from="nodes without devices in Kubernetes, or with devices that two drivers hand out",
         remedy="install the charts that the pools need, by accelerator_runtime, with the tolerations of their nodes",
