@@ -16,6 +16,8 @@ from helpers.workloads import h200, rack
 from ultrafleet.cluster import ImportedCluster
 from ultrafleet.delivery import KubectlAccess
 from ultrafleet.kubernetes import UNPROVEN_TAINT
+from ultrafleet.kubernetes.network_devices import EfaDriver
+from ultrafleet.queueing import fleet_flavors
 from ultrafleet.schedule import BlockSchedule
 
 PAGES = Path(__file__).parent.parent.parent / "docs" / "constructs"
@@ -40,6 +42,7 @@ def test_examples_run(page: str, stack: cdk.Stack, site: Site) -> None:
         "data": s3.Bucket.from_bucket_name(stack, "Data", "data"),
         "access": SimpleNamespace(delivery=delivery),
         "rack": SimpleNamespace(kubernetes_nodes=rack(startup_taints=(UNPROVEN_TAINT,))),
+        "platform": SimpleNamespace(flavors=fleet_flavors([rack(efa_driver=EfaDriver.DRA)])),
         "h200": SimpleNamespace(kubernetes_nodes=h200()),
         "schedule": BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="research")),
     }
