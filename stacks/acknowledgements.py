@@ -187,7 +187,7 @@ def _acknowledge_team(team: TeamStack) -> None:
 
 def _acknowledge_model(model: ModelStack) -> None:
     weights = model.settings.weights.removeprefix("s3://")
-    rotation = "clients hold the key: a rotation is a change of theirs"
+    rotation = "clients hold their keys: a rotation is a change of theirs"
     _on(
         model,
         {

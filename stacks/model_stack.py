@@ -1,6 +1,5 @@
 """Served model in its own stack."""
 
-import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
@@ -9,7 +8,7 @@ from stacks.environment_stack import EnvironmentStack
 from stacks.kubernetes_stack import KubernetesStack
 from ultrafleet.environment import Environment
 from ultrafleet.environment.workloads import ServedModelSettings
-from ultrafleet.inference import Model, ModelEndpoint, RackScale, Serving
+from ultrafleet.inference import DEFAULT_CLIENTS, GatewayClient, Model, ModelEndpoint, RackScale, Serving
 
 
 class ModelStack(EnvironmentStack):
@@ -86,10 +85,17 @@ class ModelStack(EnvironmentStack):
             certificate_arn=served.certificate_arn,
             plain_http=served.plain_http,
             bedrock_region=served.bedrock_region,
-        )
-        cdk.CfnOutput(
-            self,
-            "GatewayKey",
-            value=self.endpoint.gateway_key.secret_name,
-            description=f"secret with the key of {served.name}; clients put 'sk-' before it",
+            clients=[
+                GatewayClient(
+                    name=client.name,
+                    requests_per_minute=client.requests_per_minute,
+                    fallback_requests_per_day=client.fallback_requests_per_day,
+                )
+                for client in served.clients
+            ]
+            or DEFAULT_CLIENTS,
+            first_token_seconds=served.first_token_seconds,
+            idle_seconds=served.idle_seconds,
+            total_seconds=served.total_seconds,
+            tokens_per_second=served.tokens_per_second,
         )

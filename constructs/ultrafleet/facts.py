@@ -10,7 +10,15 @@ from typing import Any, Final, Protocol
 
 from ultrafleet.accelerator_addons.version_rules import VERSION_RULES
 from ultrafleet.accelerator_addons.versions import VersionTable
-from ultrafleet.catalog import acceptance_floors, capacity_blocks, efa_support, eks, limits, serving_throughput
+from ultrafleet.catalog import (
+    acceptance_floors,
+    capacity_blocks,
+    efa_support,
+    eks,
+    gateway_throughput,
+    limits,
+    serving_throughput,
+)
 from ultrafleet.catalog import facts as types
 from ultrafleet.catalog.engine_options import engine_options
 from ultrafleet.catalog.metrics import FLEET_METRICS, METRICS, fleet_namespace
@@ -202,6 +210,7 @@ _ROOMS: Final[tuple[Callable[[], Facts], ...]] = (
     _serving,
     serving_throughput.facts,
     efa_support.facts,
+    gateway_throughput.facts,
     _metrics,
     acceptance_floors.facts,
     _refusals("ec2", LAUNCH_REFUSALS),

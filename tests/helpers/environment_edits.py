@@ -23,6 +23,7 @@ from helpers.environment_changes import (
 from helpers.workload_edits import (
     ACCEPTANCE_FIELDS,
     ARGO_CD_FIELDS,
+    CLIENT_FIELDS,
     FILE_SYSTEM_FIELDS,
     KUBERNETES_FIELDS,
     MODEL_FIELDS,
@@ -458,5 +459,9 @@ EDITS = [
             before=over_racks,
         )
         for field, v in RACK_SCALE_FIELDS.items()
+    ],
+    *[
+        edit(f"Client.{field}", "inference", put("models", "gpt-oss-120b", "clients", "chat", **{field: v}))
+        for field, v in CLIENT_FIELDS.items()
     ],
 ]

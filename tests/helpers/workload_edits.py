@@ -77,8 +77,15 @@ MODEL_FIELDS: Content = {
     "client_cidrs": [],
     "certificate_arn": "arn:aws:acm:us-east-1:444455556666:certificate/11111111-1111-1111-1111-111111111111",
     "bedrock_region": None,
+    "clients": [{"name": "chat", "requests_per_minute": 600, "fallback_requests_per_day": 1000}],
+    "first_token_seconds": 20,
+    "idle_seconds": 90,
+    "total_seconds": 600,
+    "tokens_per_second": 400000,
 }
 RACK_SCALE_FIELDS: Content = {"prefill_nodes": 4, "decode_nodes": 2}
+
+CLIENT_FIELDS: Content = {"name": "renamed", "requests_per_minute": 60000, "fallback_requests_per_day": 100}
 
 
 def argo_cd(content: Content) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.inference import Model, RackScale, Serving
-from ultrafleet.inference.gateway_manifests import Gateway
+from ultrafleet.inference.gateway import Gateway
 from ultrafleet.jobs import TrainingJob, some_nodes, whole_ultraservers
 from ultrafleet.kubernetes import PoolNodes, Taint, pool_labels
 from ultrafleet.queueing import Flavor, fleet_flavors
@@ -112,7 +112,7 @@ def over_racks(prefill_nodes: int = 6, decode_nodes: int = 2, *, count: int = 1,
 def gateway(served: Serving | None = None, **changed: Any) -> Gateway:
     given: dict[str, Any] = {
         "serving": served or serving(),
-        "key_secret_name": "prod-gpt-oss-120b-gateway-key",
+        "key_secret_prefix": "prod-gpt-oss-120b-client",
         "region": "us-east-1",
         "subnets": ["prod-network-system-a"],
         "security_group": "prod-gpt-oss-120b-gateway",

@@ -7,12 +7,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.workloads import b300, flavor_of, gateway, h200, nodes, serving, trainium
+from helpers.workloads import b300, flavor_of, h200, nodes, serving, trainium
 from ultrafleet.catalog import InstanceType
 from ultrafleet.catalog.serving_recipes import serving_recipe
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.inference import TENSORRT_LLM, VLLM, Model, Serving, ServingRecipe
-from ultrafleet.inference.gateway_manifests import gateway_manifests, routing
 from ultrafleet.inference.server_manifests import server_manifests
 
 
@@ -294,54 +293,5 @@ class TestServers:
         assert selector["leaderworkerset.sigs.k8s.io/worker-index"] == "0"
 
 
-class TestGateway:
-    def test_bedrock_answers_when_no_server_does(self) -> None:
-        configuration = yaml.safe_load(routing(gateway()))
-        servers, bedrock = configuration["model_list"]
-        assert servers["model_name"] == bedrock["model_name"] == "gpt-oss-120b"
-        assert servers["litellm_params"]["order"] < bedrock["litellm_params"]["order"]
-        assert servers["litellm_params"]["api_base"].startswith("http://gpt-oss-120b-server.gpt-oss-120b.svc")
-        assert bedrock["litellm_params"]["model"] == "bedrock/converse/openai.gpt-oss-120b-1:0"
-        assert bedrock["litellm_params"]["aws_region_name"] == "us-west-2"
-
-    def test_no_region_no_fallback(self) -> None:
-        (servers,) = yaml.safe_load(routing(gateway(bedrock_region=None)))["model_list"]
-        assert servers["litellm_params"]["order"] == 1
-
-    def test_the_load_balancer_is_internal_and_terminates_tls(self) -> None:
-        (service,) = [
-            item
-            for item in gateway_manifests(gateway(certificate_arn="arn:aws:acm:1", plain_http=False))
-            if item["kind"] == "Service"
-        ]
-        annotations = {
-            key.split("aws-load-balancer-")[-1]: value for key, value in service["metadata"]["annotations"].items()
-        }
-        assert annotations["scheme"] == "internal"
-        assert annotations["ssl-cert"] == "arn:aws:acm:1"
-        assert service["spec"]["ports"][0]["port"] == 443
-
-    def test_runs_on_nodes_that_outlive_racks(self) -> None:
-        (deployment,) = [item for item in gateway_manifests(gateway()) if item["kind"] == "Deployment"]
-        pod = deployment["spec"]["template"]["spec"]
-        assert "tolerations" not in pod
-        assert deployment["spec"]["replicas"] >= 2
-
-    @pytest.mark.parametrize(
-        ("changed", "message"),
-        [
-            (
-                {"plain_http": False},
-                "certificate_arn is None and plain_http False, expected a certificate or plain_http",
-            ),
-            ({"certificate_arn": "arn"}, "certificate_arn is arn and plain_http True, expected a certificate or"),
-            ({"subnets": []}, "subnets is empty, expected the load balancer's subnets"),
-            (
-                {"bedrock_model_id": None},
-                "bedrock_region is us-west-2 and bedrock_model_id None, expected the model that",
-            ),
-        ],
-    )
-    def test_fails_on(self, changed: dict[str, Any], message: str) -> None:
-        with pytest.raises(FleetError, match=message):
-            gateway(**changed)
+def test_the_service_tells_every_server() -> None:
+    assert objects(serving())["Service"]["spec"]["clusterIP"] == "None"

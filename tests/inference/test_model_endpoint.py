@@ -16,7 +16,7 @@ from helpers.workloads import serving
 from ultrafleet.cluster import ImportedCluster
 from ultrafleet.delivery import KubectlDelivery
 from ultrafleet.errors import FleetError
-from ultrafleet.inference import ModelEndpoint
+from ultrafleet.inference import GatewayClient, ModelEndpoint
 
 MANIFEST = "Custom::AWSCDK-EKS-KubernetesResource"
 CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-0000-0000-000000000000"
@@ -128,11 +128,30 @@ def test_the_gateway_reads_the_secret_that_the_template_makes(stack: cdk.Stack, 
     template = Template.from_stack(stack)
     template.has_resource_properties(
         "AWS::SecretsManager::Secret",
-        {"Name": "prod-gpt-oss-120b-gateway-key", "GenerateSecretString": Match.any_value()},
+        {"Name": "prod-gpt-oss-120b-client-default", "GenerateSecretString": Match.any_value()},
     )
     (deployment,) = [item for item in objects(template) if item["kind"] == "Deployment"]
     (init,) = deployment["spec"]["template"]["spec"]["initContainers"]
-    assert "--secret-id prod-gpt-oss-120b-gateway-key" in init["command"][-1]
+    assert "for client in default;" in init["command"][-1]
+    assert '--secret-id "prod-gpt-oss-120b-client-$client"' in init["command"][-1]
+
+
+def test_each_client_has_a_key_and_the_gateway_reads_them_all(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    endpoint(stack, delivery, clients=[GatewayClient(name="chat"), GatewayClient(name="batch")])
+    template = Template.from_stack(stack)
+    secrets = resources_of(template, "AWS::SecretsManager::Secret")
+    assert {item["Properties"]["Name"] for item in secrets.values()} == {
+        "prod-gpt-oss-120b-client-chat",
+        "prod-gpt-oss-120b-client-batch",
+    }
+    (keys,) = statements(template, "Gateway")
+    assert sorted(item["Ref"] for item in keys["Resource"]) == sorted(secrets)
+
+
+def test_fails_to_grant_the_key_of_nobody(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    created = endpoint(stack, delivery)
+    with pytest.raises(FleetError, match="client is 'chat', expected one of default: pass it in clients"):
+        created.grant_read_client_key("chat", iam.AccountRootPrincipal())
 
 
 def test_a_weights_bucket_of_the_callers(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
@@ -144,7 +163,7 @@ def test_a_weights_bucket_of_the_callers(stack: cdk.Stack, delivery: KubectlDeli
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"certificate_arn": None}, "expected a certificate or plain_http=True: clients send the gateway's key"),
+        ({"certificate_arn": None}, "expected a certificate or plain_http=True: clients send their key"),
         ({"subnets": []}, "subnets is empty"),
         (
             {"cluster": ImportedCluster(cluster_name=cdk.Aws.STACK_NAME)},
@@ -173,7 +192,13 @@ def test_maximal_snapshot(stack: cdk.Stack, delivery: KubectlDelivery, snapshot_
         certificate_arn=None,
         plain_http=True,
         bedrock_region="us-west-2",
-        gateway_image="registry.example/litellm:1",
+        gateway_image="registry.example/envoy:1",
+        translator_image="registry.example/litellm:1",
+        clients=[GatewayClient(name="chat", requests_per_minute=600, fallback_requests_per_day=1000)],
+        first_token_seconds=20,
+        idle_seconds=90,
+        total_seconds=600,
+        tokens_per_second=400_000,
     )
     assert Template.from_stack(stack).to_json() == snapshot_json
 
@@ -181,7 +206,7 @@ def test_maximal_snapshot(stack: cdk.Stack, delivery: KubectlDelivery, snapshot_
 def test_clients_connect_and_read_the_key(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
     created = endpoint(stack, delivery)
     client = iam.Role(stack, "Client", assumed_by=iam.AccountRootPrincipal())
-    created.grant_read_gateway_key(client)
+    created.grant_read_client_key("default", client)
     for network in ("10.7.0.0/16", "10.8.0.0/16"):
         created.connections.allow_default_port_from(ec2.Peer.ipv4(network))
     template = Template.from_stack(stack)

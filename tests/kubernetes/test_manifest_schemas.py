@@ -26,6 +26,7 @@ from ultrafleet.accelerator_addons import VersionTable, accelerator_runtime
 from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION, KUBERNETES_VERSIONS, P6E_MINIMUM_VERSION
 from ultrafleet.cluster_addons.controllers import inference_controllers, keda_endpoint_rights, training_controllers
 from ultrafleet.inference import VLLM, ServingRecipe
+from ultrafleet.inference.engine_network import engine_network_policy
 from ultrafleet.inference.gateway_manifests import gateway_manifests
 from ultrafleet.inference.server_manifests import server_manifests
 from ultrafleet.inference.serving_manifests import serving_manifests
@@ -73,6 +74,7 @@ def every_object() -> list[Mapping[str, Any]]:
         *server_manifests(serving("rack-served", pool=rack(workload="inference"))),
         *server_manifests(serving("wide", pool=rack(workload="inference"), recipe=two_nodes)),
         *serving_manifests(over_racks(12, 4)),
+        engine_network_policy(serving(max_replicas=4)),
         *gateway_manifests(gateway(certificate_arn="arn:aws:acm:us-east-1:1:certificate/1", plain_http=False)),
         *keda_endpoint_rights(),
         *shared_acceptance_manifests(),

@@ -14,7 +14,7 @@ import ultrafleet
 
 APPS = {"cli", "rehearsal"}
 UNITS = ("_bytes", "_cidr", "_count", "_gb", "_gbps", "_gbs", "_gib", "_hours", "_layers", "_limit", "_minutes")
-UNITS += ("_mbps_per_tib", "_per_replica", "_per_ultraserver", "_size", "_version", "nodes")
+UNITS += ("_mbps_per_tib", "_per_replica", "_per_ultraserver", "_size", "_version", "nodes", "_seconds", "_per_second")
 OTHER_NAMES = {
     "cluster_name": "cluster",
     "cluster_security_group_id": "cluster",

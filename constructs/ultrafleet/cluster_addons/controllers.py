@@ -7,12 +7,11 @@ from ultrafleet.accelerator_addons.versions import VersionTable
 from ultrafleet.catalog.source import Source
 from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
+from ultrafleet.kubernetes.namespaces import KEDA_NAMESPACE
 
 LOAD_BALANCER_NAMESPACE = "kube-system"
 LOAD_BALANCER_ACCOUNT = "aws-load-balancer-controller"
 """Service account of the AWS Load Balancer Controller, in `LOAD_BALANCER_NAMESPACE`."""
-
-KEDA_NAMESPACE = "keda"
 
 
 def training_controllers(versions: VersionTable) -> list[ChartRelease]:

@@ -8,7 +8,7 @@ from ultrafleet.catalog.eks import AddonName, application_log_group, host_log_gr
 from ultrafleet.environment.addons import managed_addons
 from ultrafleet.environment.models import Environment
 from ultrafleet.errors import FleetError
-from ultrafleet.rules.names import launch_template_name
+from ultrafleet.rules.names import DEFAULT_CLIENT, launch_template_name
 
 _EXPORTS: Final = (
     "alarm-topic-arn",
@@ -43,7 +43,8 @@ def taken_names(environment: Environment) -> Iterator[tuple[str, str]]:
         for group in groups if pool.blocks else [pool.name]:
             yield "launch template", launch_template_name(name, group)
     for model in environment.models:
-        yield "secret", f"{name}-{model.name}-gateway-key"
+        for client in [client.name for client in model.clients] or [DEFAULT_CLIENT]:
+            yield "secret", f"{name}-{model.name}-client-{client}"
     for export in _exports(environment):
         yield "export", f"{name}-{export}"
 

@@ -154,6 +154,17 @@ class RackScaleSettings(Settings):
     """Nodes that write answers."""
 
 
+class ClientSettings(Settings):
+    """A client of a model; see `GatewayClient`."""
+
+    name: Name
+    """Name of its key, and of its limits."""
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """Most requests. Default: no limit."""
+    fallback_requests_per_day: int | None = Field(default=None, ge=0)
+    """Most requests that Bedrock may answer for it. Default: no limit."""
+
+
 class ServedModelSettings(Settings):
     """A model that is served; see `ModelEndpoint`."""
 
@@ -183,3 +194,13 @@ class ServedModelSettings(Settings):
     """Region whose Amazon Bedrock answers while no replica does. Default: none."""
     rack_scale: RackScaleSettings | None = None
     """Prefill and decode on nodes of their own, a replica an UltraServer. Default: replicas stand alone."""
+    clients: list[ClientSettings] = []
+    """Clients with a key each. Default: one, `default`, without limits."""
+    first_token_seconds: int = Field(default=30, ge=2)
+    """Longest that a client waits for replicas' first token, before Bedrock is asked."""
+    idle_seconds: int = Field(default=60, ge=2)
+    """Longest between two chunks of a stream, before it is cut."""
+    total_seconds: int = Field(default=3600, ge=1)
+    """Longest that a stream takes."""
+    tokens_per_second: int | None = Field(default=None, ge=1)
+    """Tokens that all replicas make at most, for the gateway's size. Default: as published; else two pods."""

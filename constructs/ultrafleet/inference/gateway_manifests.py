@@ -1,97 +1,47 @@
-"""The gateway before a model's servers: an OpenAI API that answers from Amazon Bedrock when no server does."""
+"""Kubernetes objects of the gateway before a model's servers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+import base64
+import json
+from importlib.resources import files
+from typing import Any, Final
 
 import yaml
 
-from ultrafleet.errors import FleetError
-from ultrafleet.inference.serving import Serving
+from ultrafleet.inference.engine_network import GATEWAY_LABELS
+from ultrafleet.inference.envoy_configuration import (
+    CONFIGURATION_DIRECTORY,
+    GATEWAY_PORT,
+    READY_PATH,
+    TRANSLATOR_PORT,
+    envoy_configuration,
+)
+from ultrafleet.inference.first_token_filter import first_token_filter
+from ultrafleet.inference.gateway import Gateway
 from ultrafleet.inference.weights import AWS_CLI_IMAGE
+from ultrafleet.kubernetes.content_hash import configuration_annotation
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 
-GATEWAY_ACCOUNT = "gateway"
-"""Service account of the gateway; its role may invoke the model in Bedrock and read the key."""
+GATEWAY_ACCOUNT: Final = "gateway"
+"""Service account of the gateway; its role may invoke the model in Bedrock and read the clients' keys."""
 
-GATEWAY_PORT = 4000  # LiteLLM's (its documentation, high)
-GATEWAY_IMAGE = "ghcr.io/berriai/litellm:v1.93.0"
-"""LiteLLM, amd64 and arm64; the configuration's keys were read in 1.109.1 (tag: medium)."""
-
-_NAME = "gateway"
-_HEALTH_PATH = "/health/readiness"
-_HEALTH_INTERVAL_SECONDS = 30
-_NLB = "service.beta.kubernetes.io/aws-load-balancer"
-_RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gateway:
-    """The gateway of an endpoint.
-
-    Attributes:
-        serving: the model servers behind the gateway.
-        key_secret_name: name of the Secrets Manager secret with its key; plain, so that any manifest can have it.
-        region: the cluster's region.
-        subnets: ids or `Name` tags of the load balancer's subnets, in availability zones.
-        security_group: id or `Name` tag of the load balancer's security group.
-        certificate_arn: certificate of the load balancer, for TLS on port 443. Default: none, see `plain_http`.
-        plain_http: port 80 without TLS. Has to be said.
-        bedrock_region: region of the fallback. Default: there is none.
-        bedrock_model_id: model of the fallback.
-        replicas: gateway pods.
-        image: the gateway's image.
-    """
-
-    serving: Serving
-    key_secret_name: str
-    region: str
-    subnets: Sequence[str]
-    security_group: str
-    certificate_arn: str | None = None
-    plain_http: bool = False
-    bedrock_region: str | None = None
-    bedrock_model_id: str | None = None
-    replicas: int = 2
-    image: str = GATEWAY_IMAGE
-
-    def __post_init__(self) -> None:
-        if (self.certificate_arn is None) is not self.plain_http:
-            raise FleetError(
-                path="certificate_arn",
-                got=f"{self.certificate_arn} and plain_http {self.plain_http}",
-                expected="a certificate or plain_http=True",
-                remedy="clients send the gateway's key with each request",
-            )
-        if not self.subnets:
-            raise FleetError(
-                path="subnets",
-                got="empty",
-                expected="the load balancer's subnets",
-                remedy="pass those of the system nodes",
-            )
-        if self.bedrock_region is not None and self.bedrock_model_id is None:
-            raise FleetError(
-                path="bedrock_region",
-                got=f"{self.bedrock_region} and bedrock_model_id None",
-                expected=f"the model that answers for {self.serving.model.name}",
-                remedy="pass it, or leave the region out",
-            )
-
-    @property
-    def listener_port(self) -> int:
-        """Port of the load balancer."""
-        return 80 if self.plain_http else 443
+_NAME: Final = "gateway"
+_NLB: Final = "service.beta.kubernetes.io/aws-load-balancer"
+_RESTRICTED: Final = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+_NOBODY: Final = 65532
+_WORKERS: Final = 2
+_DRAIN_SECONDS: Final = 120
+"""A pod that goes ends its streams in this time: the load balancer sends it no new ones, and Envoy stops at once."""
 
 
 def gateway_manifests(gateway: Gateway) -> list[Manifest]:
     """Kubernetes objects of the gateway, in the endpoint's namespace."""
     namespace = gateway.serving.name
-    labels = {"app.kubernetes.io/name": _NAME, "app.kubernetes.io/instance": namespace}
+    labels = {**GATEWAY_LABELS, "app.kubernetes.io/instance": namespace}
+    configuration = _configuration(gateway)
     return [
         kubernetes_object("v1", "ServiceAccount", GATEWAY_ACCOUNT, namespace=namespace),
-        kubernetes_object("v1", "ConfigMap", _NAME, namespace=namespace, data={"config.yaml": routing(gateway)}),
-        _deployment(gateway, labels),
+        configuration,
+        _deployment(gateway, labels, configuration),
         kubernetes_object(
             "policy/v1",
             "PodDisruptionBudget",
@@ -103,61 +53,64 @@ def gateway_manifests(gateway: Gateway) -> list[Manifest]:
     ]
 
 
-def routing(gateway: Gateway) -> str:
-    """LiteLLM's configuration: the servers first, Bedrock when they don't answer.
+def translation(gateway: Gateway) -> str:
+    """LiteLLM's configuration: OpenAI's API in front, Bedrock's Converse behind.
 
-    `order` prefers the lower one among those that are healthy, and moves on when retries fail. Health is looked at in
-    the background, so requests don't wait for servers that are gone; Bedrock isn't asked for its health, which costs
-    (LiteLLM 1.109.1, router and proxy sources, high).
+    Converse keeps reasoning apart from the answer and enforces response formats. It is reached from its own pod alone,
+    by way of Envoy, which knows the clients; so it has no key.
     """
-    serving = gateway.serving
-    models: list[dict[str, Any]] = [
-        {
-            "model_name": serving.model.name,
-            "litellm_params": {
-                "model": f"hosted_vllm/{serving.model.name}",  # any server with OpenAI's API
-                "api_base": f"{serving.address}/v1",
-                "order": 1,
-            },
-        }
-    ]
-    if gateway.bedrock_region is not None:
-        models.append(
-            {
-                "model_name": serving.model.name,
-                "litellm_params": {
-                    # Converse keeps reasoning apart from the answer and enforces response formats.
-                    "model": f"bedrock/converse/{gateway.bedrock_model_id}",
-                    "aws_region_name": gateway.bedrock_region,
-                    "order": 2,
-                },
-                "model_info": {"disable_background_health_check": True},
-            }
-        )
-    configuration = {
-        "model_list": models,
-        "router_settings": {"num_retries": 1, "timeout": 600},
-        "general_settings": {
-            "master_key": "os.environ/LITELLM_MASTER_KEY",
-            "background_health_checks": True,
-            "health_check_interval": _HEALTH_INTERVAL_SECONDS,
-            "enable_health_check_routing": True,
-            "health_check_staleness_threshold": 4 * _HEALTH_INTERVAL_SECONDS,
+    model = {
+        "model_name": gateway.serving.model.name,
+        "litellm_params": {
+            "model": f"bedrock/converse/{gateway.bedrock_model_id}",
+            "aws_region_name": gateway.bedrock_region,
         },
     }
-    return yaml.safe_dump(configuration, sort_keys=False)
+    settings = {"num_retries": 0, "timeout": gateway.answer_seconds, "stream_timeout": gateway.idle_seconds}
+    return yaml.safe_dump({"model_list": [model], "router_settings": settings}, sort_keys=False)
 
 
-def _deployment(gateway: Gateway, labels: dict[str, str]) -> dict[str, Any]:
-    read_key = (
-        f"aws secretsmanager get-secret-value --region {gateway.region} --secret-id {gateway.key_secret_name} "
-        "--query SecretString --output text > /keys/key"
+def gateway_files(gateway: Gateway) -> dict[str, str | bytes]:
+    """Files that a gateway's pod reads, by their names."""
+    script = (files("ultrafleet.inference") / "data" / "request.lua").read_text(encoding="utf-8")
+    made: dict[str, str | bytes] = {
+        "envoy.json": json.dumps(envoy_configuration(gateway)),
+        "request.lua": script,
+        "first-token.wasm": first_token_filter(),
+    }
+    if gateway.has_fallback:
+        made["translation.yaml"] = translation(gateway)
+    return made
+
+
+def _configuration(gateway: Gateway) -> Manifest:
+    made = gateway_files(gateway)
+    return kubernetes_object(
+        "v1",
+        "ConfigMap",
+        _NAME,
+        namespace=gateway.serving.name,
+        data={name: content for name, content in made.items() if isinstance(content, str)},
+        binaryData={
+            name: base64.b64encode(content).decode() for name, content in made.items() if isinstance(content, bytes)
+        },
     )
-    # LiteLLM wants keys to begin so.
-    start = (
-        'export LITELLM_MASTER_KEY="sk-$(cat /keys/key)"; '
-        f"exec litellm --config /etc/litellm/config.yaml --port {GATEWAY_PORT}"
+
+
+def _read_keys(gateway: Gateway) -> str:
+    """Program that writes the clients' keys, one a line: the current one, and the one before while it is rotated."""
+    read = (
+        f"aws secretsmanager get-secret-value --region {gateway.region} --query SecretString --output text "
+        f'--secret-id "{gateway.key_secret_prefix}-$client" --version-stage'
     )
+    names = " ".join(client.name for client in gateway.clients)
+    return (
+        f'set -eu; for client in {names}; do key=$({read} AWSCURRENT); echo "$client $key"; '
+        f'if key=$({read} AWSPREVIOUS 2>/dev/null); then echo "$client $key"; fi; done > /keys/clients'
+    )
+
+
+def _deployment(gateway: Gateway, labels: dict[str, str], configuration: Manifest) -> dict[str, Any]:
     keys = {"name": "keys", "mountPath": "/keys"}
     spread = {"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {"matchLabels": labels}}
     return kubernetes_object(
@@ -169,54 +122,84 @@ def _deployment(gateway: Gateway, labels: dict[str, str]) -> dict[str, Any]:
             "replicas": gateway.replicas,
             "selector": {"matchLabels": labels},
             "template": {
-                "metadata": {"labels": labels},
+                "metadata": {"labels": labels, "annotations": configuration_annotation([configuration])},
                 # No toleration: it runs on system nodes, and outlives every rack.
                 "spec": {
                     "serviceAccountName": GATEWAY_ACCOUNT,
-                    "terminationGracePeriodSeconds": 60,
+                    "terminationGracePeriodSeconds": _DRAIN_SECONDS + 15,
                     "topologySpreadConstraints": [
                         {**spread, "topologyKey": key}
                         for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
                     ],
                     "initContainers": [
                         {
-                            "name": "key",
+                            "name": "keys",
                             "image": AWS_CLI_IMAGE,
-                            "command": ["sh", "-c", read_key],
+                            "command": ["sh", "-c", _read_keys(gateway)],
                             "securityContext": _RESTRICTED,
                             "volumeMounts": [keys],
                         }
                     ],
-                    "containers": [
-                        {
-                            "name": "litellm",
-                            "image": gateway.image,
-                            "command": ["sh", "-c", start],
-                            # Costs of models would be fetched from the internet.
-                            "env": [{"name": "LITELLM_LOCAL_MODEL_COST_MAP", "value": "True"}],
-                            "ports": [{"name": "http", "containerPort": GATEWAY_PORT}],
-                            "readinessProbe": {"httpGet": {"path": _HEALTH_PATH, "port": "http"}, "periodSeconds": 5},
-                            "livenessProbe": {
-                                "httpGet": {"path": "/health/liveliness", "port": "http"},
-                                "initialDelaySeconds": 30,
-                                "periodSeconds": 15,
-                            },
-                            "resources": {
-                                "requests": {"cpu": "500m", "memory": "1Gi"},
-                                "limits": {"memory": "4Gi"},
-                            },
-                            "securityContext": _RESTRICTED,
-                            "volumeMounts": [{"name": "config", "mountPath": "/etc/litellm"}, keys],
-                        }
-                    ],
+                    "containers": [_envoy(gateway, keys), *([_translator(gateway)] if gateway.has_fallback else [])],
                     "volumes": [
-                        {"name": "config", "configMap": {"name": _NAME}},
+                        {"name": "configuration", "configMap": {"name": _NAME}},
                         {"name": "keys", "emptyDir": {"medium": "Memory"}},
                     ],
                 },
             },
         },
     )
+
+
+_CONFIGURATION: Final = {"name": "configuration", "mountPath": CONFIGURATION_DIRECTORY}
+_DRAIN: Final = {"preStop": {"sleep": {"seconds": _DRAIN_SECONDS}}}
+
+
+def _envoy(gateway: Gateway, keys: dict[str, str]) -> dict[str, Any]:
+    ready = {"httpGet": {"path": READY_PATH, "port": "http"}}
+    return {
+        "name": "envoy",
+        "image": gateway.image,
+        "command": [
+            "envoy",
+            f"--config-path={CONFIGURATION_DIRECTORY}/envoy.json",
+            f"--concurrency={_WORKERS}",
+            "--disable-hot-restart",
+            "--log-level=warning",
+        ],
+        "ports": [{"name": "http", "containerPort": GATEWAY_PORT}],
+        "readinessProbe": {**ready, "periodSeconds": 5, "timeoutSeconds": 3},
+        "livenessProbe": {**ready, "periodSeconds": 15, "timeoutSeconds": 10, "failureThreshold": 4},
+        # What a pod is meant to be busy with; more is taken where the node has it.
+        "resources": {"requests": {"cpu": "500m", "memory": "256Mi"}, "limits": {"memory": "2Gi"}},
+        "lifecycle": _DRAIN,
+        "securityContext": {
+            **_RESTRICTED,
+            "runAsNonRoot": True,
+            "runAsUser": _NOBODY,
+            "readOnlyRootFilesystem": True,
+        },
+        "volumeMounts": [_CONFIGURATION, keys],
+    }
+
+
+def _translator(gateway: Gateway) -> dict[str, Any]:
+    return {
+        "name": "litellm",
+        "image": gateway.translator_image,
+        "command": [
+            "litellm",
+            f"--config={CONFIGURATION_DIRECTORY}/translation.yaml",
+            "--host=127.0.0.1",
+            f"--port={TRANSLATOR_PORT}",
+        ],
+        # Costs of models would be fetched from the internet.
+        "env": [{"name": "LITELLM_LOCAL_MODEL_COST_MAP", "value": "True"}],
+        "resources": {"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"memory": "4Gi"}},
+        "lifecycle": _DRAIN,
+        "securityContext": _RESTRICTED,
+        "volumeMounts": [_CONFIGURATION],
+    }
 
 
 def _service(gateway: Gateway, labels: dict[str, str]) -> dict[str, Any]:
@@ -229,7 +212,7 @@ def _service(gateway: Gateway, labels: dict[str, str]) -> dict[str, Any]:
         f"{_NLB}-security-groups": gateway.security_group,
         f"{_NLB}-manage-backend-security-group-rules": "false",
         f"{_NLB}-healthcheck-protocol": "http",
-        f"{_NLB}-healthcheck-path": _HEALTH_PATH,
+        f"{_NLB}-healthcheck-path": READY_PATH,
     }
     if gateway.certificate_arn is not None:
         annotations[f"{_NLB}-ssl-cert"] = gateway.certificate_arn

@@ -1,6 +1,6 @@
 """A model that is served, with everything of AWS that it needs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import aws_cdk as cdk
@@ -16,13 +16,10 @@ from ultrafleet.cluster_reference import ClusterReference, cluster_security_grou
 from ultrafleet.delivery.delivery import Delivery
 from ultrafleet.delivery.pod_identity import pod_identity
 from ultrafleet.errors import FleetError
-from ultrafleet.inference.gateway_manifests import (
-    GATEWAY_ACCOUNT,
-    GATEWAY_IMAGE,
-    GATEWAY_PORT,
-    Gateway,
-    gateway_manifests,
-)
+from ultrafleet.inference.engine_network import engine_network_policy
+from ultrafleet.inference.envoy_configuration import GATEWAY_PORT
+from ultrafleet.inference.gateway import DEFAULT_CLIENTS, GATEWAY_IMAGE, TRANSLATOR_IMAGE, Gateway, GatewayClient
+from ultrafleet.inference.gateway_manifests import GATEWAY_ACCOUNT, gateway_manifests
 from ultrafleet.inference.serving import Serving
 from ultrafleet.inference.serving_manifests import serving_manifests
 from ultrafleet.inference.weights import WEIGHTS_ACCOUNT, weights_namespace
@@ -33,9 +30,10 @@ class ModelEndpoint(Construct):
     """An OpenAI API inside the VPC, served from reserved accelerators, and from Amazon Bedrock while they are gone.
 
     Replicas are LeaderWorkerSets in no queue, at most as many as the capacity holds. A gateway on the system nodes
-    sends requests to them, and to the same model in Bedrock when no replica is healthy or an answer failed: a rack's
-    end is not an outage. It is behind an internal Network Load Balancer that the AWS Load Balancer Controller makes, in
-    a security group of this construct. Clients send the key in the secret `gateway_key`, with "sk-" before it.
+    sends requests to them, and to the same model in Bedrock when no replica is healthy, or none sends a token in time:
+    a rack's end is not an outage. It is behind an internal Network Load Balancer that the AWS Load Balancer Controller
+    makes, in a security group of this construct. Each client sends the key in its own secret. By a network policy the
+    gateway alone reaches the replicas.
 
     With `serving.rack_scale` a replica is a share of an UltraServer, with prefill and decode on nodes of their own and
     vLLM's router before them. Its recipe is a published one (`RackScale.published`); none of it ran on hardware here.
@@ -53,15 +51,25 @@ class ModelEndpoint(Construct):
         certificate_arn: certificate for TLS on port 443. Default: none; then `plain_http` has to be said.
         plain_http: port 80 without TLS. Default: False.
         bedrock_region: region where Bedrock has the model. Default: no fallback.
+        clients: who may ask, each with a key and limits of its own. Default: one, `default`, without limits.
+        first_token_seconds: longest that a client waits for the first token of replicas, before Bedrock is asked: half
+            of it at one, half at another. Default: 30, twice what a prompt of 131,072 tokens takes at 10,000 a second.
+        idle_seconds: longest between two chunks of a stream, before it is cut. Default: 60.
+        total_seconds: longest that a stream takes. Default: 3600.
+        tokens_per_second: tokens that all replicas make at most, which decides the number of gateway pods. Default: as
+            published for the model on its nodes; without a figure, two pods.
         weights_bucket: bucket of `serving.weights`. Default: imported by its name.
-        gateway_image: LiteLLM's image. Default: the version that this library was tested with.
+        gateway_image: Envoy's image. Default: the version that this library was tested with.
+        translator_image: LiteLLM's image, which speaks to Bedrock. Default: the version that this library was tested
+            with.
 
     Raises:
-        FleetError: neither a certificate nor `plain_http`, a fallback for a model that Bedrock isn't known to have.
+        FleetError: neither a certificate nor `plain_http`, a fallback for a model that Bedrock isn't known to have,
+            times out of order, clients without a name or with a limit below the number of gateway pods.
     """
 
-    gateway_key: secretsmanager.Secret
-    """Key of the gateway, without "sk-"."""
+    client_keys: Mapping[str, secretsmanager.Secret]
+    """Key of each client, by its name."""
     security_group: ec2.CfnSecurityGroup
     """Group of the load balancer."""
     weights_role: iam.Role
@@ -87,8 +95,14 @@ class ModelEndpoint(Construct):
         certificate_arn: str | None = None,
         plain_http: bool = False,
         bedrock_region: str | None = None,
+        clients: Sequence[GatewayClient] = DEFAULT_CLIENTS,
+        first_token_seconds: int = 30,
+        idle_seconds: int = 60,
+        total_seconds: int = 3600,
+        tokens_per_second: int | None = None,
         weights_bucket: s3.IBucket | None = None,
         gateway_image: str = GATEWAY_IMAGE,
+        translator_image: str = TRANSLATOR_IMAGE,
     ) -> None:
         super().__init__(scope, id)
         cluster_name = cluster.cluster_name
@@ -103,7 +117,7 @@ class ModelEndpoint(Construct):
         name = f"{cluster_name}-{serving.name}"
         gateway = Gateway(
             serving=serving,
-            key_secret_name=f"{name}-gateway-key",
+            key_secret_prefix=f"{name}-client",
             region=cdk.Stack.of(self).region,
             subnets=subnets,
             security_group=f"{name}-gateway",
@@ -111,16 +125,27 @@ class ModelEndpoint(Construct):
             plain_http=plain_http,
             bedrock_region=bedrock_region,
             bedrock_model_id=serving.model.bedrock_model_id,
+            clients=clients,
+            first_token_seconds=first_token_seconds,
+            idle_seconds=idle_seconds,
+            total_seconds=total_seconds,
+            tokens_per_second=tokens_per_second,
             image=gateway_image,
+            translator_image=translator_image,
         )
         # The AWS-managed key: one role of this account reads it; see docs/decisions/0005-cluster.md, keys.
-        self.gateway_key = secretsmanager.Secret(
-            self,
-            "GatewayKey",
-            secret_name=gateway.key_secret_name,
-            description=f"key of the gateway before {serving.name} in {cluster_name}",
-            generate_secret_string=secretsmanager.SecretStringGenerator(password_length=48, exclude_punctuation=True),
-        )
+        self.client_keys = {
+            client.name: secretsmanager.Secret(
+                self,
+                f"Key-{client.name}",
+                secret_name=gateway.key_secret_name(client),
+                description=f"key of {client.name} for {serving.name} in {cluster_name}",
+                generate_secret_string=secretsmanager.SecretStringGenerator(
+                    password_length=48, exclude_punctuation=True
+                ),
+            )
+            for client in clients
+        }
         self.security_group = self._load_balancer_group(
             gateway, vpc=vpc, client_cidrs=client_cidrs, nodes_group_id=cluster_security_group_id(cluster)
         )
@@ -137,10 +162,10 @@ class ModelEndpoint(Construct):
         )
         # A pod that starts before its identity is there gets no credentials.
         after: dict[str, Sequence[IDependable]] = {
-            "Deployment": (self.gateway_identity, self.gateway_key),
+            "Deployment": (self.gateway_identity, *self.client_keys.values()),
             "DaemonSet": (self.weights_identity,),
         }
-        for manifest in (*serving_manifests(serving), *gateway_manifests(gateway)):
+        for manifest in (*serving_manifests(serving), engine_network_policy(serving), *gateway_manifests(gateway)):
             delivery.add_manifest(self, manifest, after=after.get(manifest["kind"], ()))
 
     @property
@@ -153,13 +178,24 @@ class ModelEndpoint(Construct):
             security_groups=[cast("ec2.ISecurityGroup", group)], default_port=ec2.Port.tcp(self._listener_port)
         )
 
-    def grant_read_gateway_key(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Grant the right to read the gateway's key, which clients send.
+    def grant_read_client_key(self, client: str, grantee: iam.IGrantable) -> iam.Grant:
+        """Grant the right to read the key that a client sends.
 
         Args:
+            client: its name.
             grantee: a role, a user or a service.
+
+        Raises:
+            FleetError: there is no client of that name.
         """
-        return self.gateway_key.grant_read(grantee)
+        if client not in self.client_keys:
+            raise FleetError(
+                path="client",
+                got=repr(client),
+                expected=f"one of {', '.join(self.client_keys)}",
+                remedy="pass it in clients",
+            )
+        return self.client_keys[client].grant_read(grantee)
 
     def _identity(
         self, who: str, cluster_name: str, namespace: str, account: str, statements: Sequence[iam.PolicyStatement]
@@ -187,11 +223,10 @@ class ModelEndpoint(Construct):
         ]
 
     def _may_answer(self, gateway: Gateway) -> list[iam.PolicyStatement]:
-        """Read the key; invoke one model in one region: Converse and streaming are these two (Bedrock guide, high)."""
-        statements = [
-            iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[self.gateway_key.secret_arn])
-        ]
-        if gateway.bedrock_region is not None:
+        """Read the keys; invoke one model in one region: Converse and streaming are these two (Bedrock guide, high)."""
+        keys = [key.secret_arn for key in self.client_keys.values()]
+        statements = [iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=keys)]
+        if gateway.has_fallback:
             model = f"{gateway.bedrock_region}::foundation-model/{gateway.bedrock_model_id}"
             statements.append(
                 iam.PolicyStatement(

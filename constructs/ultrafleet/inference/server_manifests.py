@@ -193,6 +193,8 @@ def _service(serving: Serving) -> dict[str, Any]:
         serving.service,
         namespace=serving.name,
         spec={
+            # The gateway sees every server and chooses: an address before them would balance connections.
+            "clusterIP": "None",
             "selector": {f"{_LWS}/name": serving.name, f"{_LWS}/worker-index": "0"},
             "ports": [{"name": "http", "port": serving.recipe.engine.port, "targetPort": "http"}],
         },

@@ -70,3 +70,7 @@ def validate_cluster_name(cluster_name: str) -> None:
             expected=f"1 to {_CLUSTER_NAME_MAX} letters, digits, '-' or '_' that start with a letter or a digit",
             remedy="pass another name",
         )
+
+
+DEFAULT_CLIENT: Final = "default"
+"""Client of a model that names none."""
