@@ -216,7 +216,7 @@ def _limits(name: str, interval: str, shares: dict[str, int]) -> list[dict[str, 
 def _clusters(gateway: Gateway) -> list[dict[str, Any]]:
     serving = gateway.serving
     members = [_SERVERS, *([_FALLBACK] if gateway.has_fallback else [])]
-    clusters = [
+    clusters: list[dict[str, Any]] = [
         {
             "name": _ALL,
             "connect_timeout": "2s",

@@ -144,7 +144,7 @@ class Gateway:
         if rack is None:
             return None
         gpus = serving.max_replicas * serving.recipe.gpus * serving.recipe.nodes
-        return math.ceil(rack.value * gpus / _GPUS_OF_A_RACK)
+        return math.ceil(float(rack.value) * gpus / _GPUS_OF_A_RACK)
 
     @property
     def tokens_a_chunk(self) -> int:
