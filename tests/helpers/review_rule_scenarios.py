@@ -3,7 +3,38 @@
 import json
 from typing import Any
 
-from helpers.review_fleet import H200, RACK_A, A, Edit, Scenario, Stacks, both, of, put
+from helpers.review_fleet import H200, RACK_A, A, Edit, Scenario, Stacks, both, of, put, stacks
+
+
+def fewer_efa(content: Stacks) -> None:
+    """A quarter of the EFA interfaces of the H200 pool."""
+    data = content["h200"]["Resources"]["H200Launch"]["Properties"]["LaunchTemplateData"]
+    data["NetworkInterfaces"] = data["NetworkInterfaces"][:4]
+
+
+def all_efa(content: Stacks) -> None:
+    data = content["h200"]["Resources"]["H200Launch"]["Properties"]["LaunchTemplateData"]
+    data["NetworkInterfaces"] = stacks()["h200"]["Resources"]["H200Launch"]["Properties"]["LaunchTemplateData"][
+        "NetworkInterfaces"
+    ]
+
+
+def compute_environment(most: int) -> dict[str, Any]:
+    """Compute environment of AWS Batch, which is no pool."""
+    resources = {
+        "Type": "EC2",
+        "MinvCpus": 0,
+        "MaxvCpus": 192 * most,
+        "InstanceTypes": ["p5.48xlarge"],
+        "Subnets": ["subnet-1"],
+        "InstanceRole": "nodes",
+        "SecurityGroupIds": ["sg-1"],
+    }
+    return {
+        "Type": "AWS::Batch::ComputeEnvironment",
+        "Properties": {"Type": "MANAGED", "ComputeResources": resources},
+    }
+
 
 BLOCK_A = "cr-0aaaaaaaaaaaaaaa1"
 FOLLOWS = {"ultrafleet:schedule": "capacity-blocks", "ultrafleet:drain-lead-minutes": "90"}
@@ -90,6 +121,26 @@ CLUSTER_OF_ITS_OWN: dict[str, Any] = {
 }
 
 RULE_SCENARIOS: dict[str, Scenario] = {
+    "a pool loses EFA interfaces": Scenario(
+        edit=fewer_efa,
+        hazards=frozenset(
+            {("blocking", "efa-lost", H200), ("blocking", "pool-rolled", H200)},
+        ),
+        changed=frozenset({H200}),
+        says=("EFA interfaces of a node 16 → 3, 3,200 → 600 Gbit/s",),
+    ),
+    "a pool's nodes get their other EFA interfaces": Scenario(
+        edit=all_efa,
+        hazards=frozenset({("notice", "efa-changed", H200), ("blocking", "pool-rolled", H200)}),
+        changed=frozenset({H200}),
+        says=("EFA interfaces of a node 3 → 16, 600 → 3,200 Gbit/s",),
+    ),
+    "another service's fleet is larger": Scenario(
+        edit=put("h200", "Resources", "Compute", value=compute_environment(32)),
+        hazards=frozenset({("notice", "fleet-not-counted", "h200/Compute (AWS::Batch::ComputeEnvironment)")}),
+        changed=frozenset({H200}),
+        says=("AWS::Batch::ComputeEnvironment, p5.48xlarge",),
+    ),
     "a pool's sizes change while more nodes may run": Scenario(
         edit=of("h200", "H200", "ScalingConfig", "MinSize", value=1),
         hazards=frozenset({("blocking", "pool-resized", H200)}),
@@ -181,6 +232,8 @@ RULE_SCENARIOS: dict[str, Scenario] = {
 }
 
 RULE_BEFORE: dict[str, Edit] = {
+    "another service's fleet is larger": put("h200", "Resources", "Compute", value=compute_environment(16)),
+    "a pool's nodes get their other EFA interfaces": fewer_efa,
     "a pool's sizes change while more nodes may run": of("h200", "H200", "ScalingConfig", "DesiredSize", value=2),
     "a pool is put on hold": of("racks", "RackA", "Tags", value=FOLLOWS),
     "a pool's nodes are drained earlier": of("racks", "RackA", "Tags", value=FOLLOWS),

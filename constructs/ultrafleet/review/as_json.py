@@ -4,6 +4,7 @@ from typing import Any
 
 from ultrafleet.policy import Finding
 from ultrafleet.review.money import BlockCost
+from ultrafleet.review.other_fleets import other_fleets
 from ultrafleet.review.review import Review
 
 
@@ -13,6 +14,7 @@ def as_json(review: Review) -> dict[str, Any]:
     return {
         "as_of": compared.day.isoformat(),
         "not_reviewed": [*compared.base.unread.values(), *compared.head.unread.values()],
+        "not_counted": [one.title for one in other_fleets(compared.head)],
         "hazards": [
             {
                 "kind": hazard.kind,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ultrafleet.catalog.eks import AddonName
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.review.changes import Change
 from ultrafleet.review.comparison import ChangedResource, Comparison
@@ -19,13 +20,13 @@ CLUSTER: Final = "AWS::EKS::Cluster"
 ADDON: Final = "AWS::EKS::Addon"
 CHART: Final = "Custom::AWSCDK-EKS-HelmChart"
 _EFA_DRIVERS: Final = ("aws-efa-k8s-device-plugin", "aws-dranet")
-_WITHOUT_ADDON: Final = {
-    "aws-ebs-csi-driver": "volumes are no longer attached or made",
-    "aws-fsx-csi-driver": "file systems are no longer mounted in new pods",
-    "coredns": "names in the cluster no longer resolve",
-    "eks-pod-identity-agent": "pods with a pod identity get no credentials",
-    "kube-proxy": "new and changed Services are not reached on new nodes",
-    "vpc-cni": "new pods get no addresses, and new nodes never become ready",
+_WITHOUT_ADDON: Final[dict[str, str]] = {
+    AddonName.EBS_CSI_DRIVER: "volumes are no longer attached or made",
+    AddonName.FSX_CSI_DRIVER: "file systems are no longer mounted in new pods",
+    AddonName.COREDNS: "names in the cluster no longer resolve",
+    AddonName.POD_IDENTITY_AGENT: "pods with a pod identity get no credentials",
+    AddonName.KUBE_PROXY: "new and changed Services are not reached on new nodes",
+    AddonName.VPC_CNI: "new pods get no addresses, and new nodes never become ready",
 }
 """Loss with the software of an add-on (EKS user guide, the add-ons that AWS offers, medium)."""
 _ADDON_DELETED: Final = Source(

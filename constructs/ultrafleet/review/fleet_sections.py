@@ -6,6 +6,7 @@ from typing import Final
 from ultrafleet.review.fleet import Pool
 from ultrafleet.review.markdown import Section, code, table
 from ultrafleet.review.money import block_usd_remaining
+from ultrafleet.review.other_fleets import other_fleets
 from ultrafleet.review.pool_states import MarkedPool, State
 from ultrafleet.review.review import Review
 from ultrafleet.templates.block_metadata import BlockWindow
@@ -35,17 +36,23 @@ def fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
         ("accelerators", before.accelerators, after.accelerators),
         ("nodes at full size", before.nodes, after.nodes),
     ]
-    sure = not any(pool.nodes is None for pool in (*before.pools, *after.pools))
+    others = [tuple(one.title for one in other_fleets(side)) for side in (compared.base, compared.head)]
+    sure = not any(others) and not any(pool.nodes is None for pool in (*before.pools, *after.pools))
+    priced = any(pool.on_blocks for pool in (*before.pools, *after.pools))
     counted = [(name, *_counted(old, new, 0, sure=sure)) for name, old, new in rows]
     months = ", ".join(sorted({*was.price_dates, *now.price_dates}))
     per_hour = f"USD per hour for capacity blocks{f' (prices of {months})' if months else ''}"
     until_end = f"USD from {compared.day} to the end of the blocks"
     unpriced = (was.unpriced_blocks, now.unpriced_blocks)
     unended = (*was.without_end, *now.without_end)
-    counted += [
-        (per_hour, *_money(was.usd_per_hour, now.usd_per_hour, 2, unpriced, sure=sure)),
-        (until_end, *_money(was.usd_remaining, now.usd_remaining, 0, unpriced, sure=sure and not unended)),
-    ]
+    counted += (
+        [(name, "-", "-", "-") for name in (per_hour, until_end)]
+        if not priced
+        else [
+            (per_hour, *_money(was.usd_per_hour, now.usd_per_hour, 2, unpriced, sure=sure)),
+            (until_end, *_money(was.usd_remaining, now.usd_remaining, 0, unpriced, sure=sure and not unended)),
+        ]
+    )
     yield from table(("", "before", "after", ""), counted, right=(1, 2, 3))
     notes = (
         ("not on a capacity block, no published price, or not a whole UltraServer", now.without_price),
@@ -53,6 +60,8 @@ def fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
         ("unknown number of accelerators", after.uncounted),
     )
     stated = [f"{_titles(titles)} ({what})" for what, titles in notes if titles]
+    uncounted = others[1]
+    stated += [f"{_titles(uncounted)} (no pool of EKS, Auto Scaling or PCS)"] if uncounted else []
     if stated:
         yield f"\nNot counted: {'; '.join(stated)}."
     if after.elsewhere:
@@ -81,8 +90,8 @@ def _money(
     if not sure or not any(unpriced):
         return cells
     was, now = (f"{cell} + ?" if titles else cell for cell, titles in zip(cells[:2], unpriced, strict=True))
-    same = unpriced[0] == unpriced[1]
-    return was, now, cells[2] if same else "+ ?" if cells[2] == "=" else f"{cells[2]} + ?"
+    unknown = "?" if unpriced[0] == unpriced[1] else "+ ?"  # what isn't known may have changed, too
+    return was, now, unknown if cells[2] == "=" else f"{cells[2]} + ?"
 
 
 def _titles(titles: tuple[str, ...]) -> str:

@@ -6,9 +6,11 @@ from ultrafleet.review import (
     access_hazards,
     block_hazards,
     cluster_hazards,
+    efa_hazards,
     exposure,
     launch_hazards,
     network_hazards,
+    other_fleets,
     pool_hazards,
     removal_hazards,
     reservation_hazards,
@@ -21,6 +23,7 @@ HAZARD_RULES: Final[tuple[HazardRule, ...]] = (
     *removal_hazards.RULES,
     *pool_hazards.RULES,
     *launch_hazards.RULES,
+    *efa_hazards.RULES,
     *reservation_hazards.RULES,
     *resource_hazards.RULES,
     *network_hazards.RULES,
@@ -28,6 +31,7 @@ HAZARD_RULES: Final[tuple[HazardRule, ...]] = (
     *access_hazards.RULES,
     *cluster_hazards.RULES,
     *block_hazards.RULES,
+    *other_fleets.RULES,
 )
 """Every rule, in the order in which they are documented and reported."""
 
