@@ -86,8 +86,8 @@ def routing(folder: Path) -> None:
     same = sum(max(counts.values()) for counts in seen.values()) / (CONVERSATIONS * TURNS)
     most = max(engine.at_once[1] for engine in engines)
     print(
-        f"{CONVERSATIONS} conversations of {TURNS} turns on {ENGINES} servers: {same:.0%} of the turns at one server each; "
-        f"at most {most} requests at one server, {CONVERSATIONS / ENGINES:.0f} on average; "
+        f"{CONVERSATIONS} conversations of {TURNS} turns on {ENGINES} servers: {same:.0%} of the turns at one "
+        f"server each; at most {most} requests at one server, {CONVERSATIONS / ENGINES:.0f} on average; "
         f"requests by server {sorted(len(engine.requests) for engine in engines)}"
     )
 
