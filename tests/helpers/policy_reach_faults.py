@@ -298,6 +298,27 @@ REACH_FAULTS: dict[str, tuple[Edit, str, str]] = {
         "privilege-escalation",
         "error",
     ),
+    "a policy apart that it may put on any role of the account": (
+        lambda r: (
+            role(r),
+            add(
+                r,
+                "Apart",
+                "AWS::IAM::Policy",
+                PolicyName="apart",
+                Roles=[{"Ref": "Workers"}],
+                PolicyDocument={
+                    "Statement": {
+                        "Effect": "Allow",
+                        "Action": "iam:PutRolePolicy",
+                        "Resource": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"},
+                    }
+                },
+            ),
+        ),
+        "privilege-escalation",
+        "error",
+    ),
     "any role for an instance of its own": (
         lambda r: role(r, statement={"Action": ["iam:PassRole", "ec2:Run*"], "Resource": "*"}),
         "privilege-escalation",
@@ -467,6 +488,16 @@ REACH_FAULTS: dict[str, tuple[Edit, str, str]] = {
         "node-config",
         "error",
     ),
+    "a script without an empty line before it": (
+        lambda r: data(r).update(
+            UserData={
+                "Fn::Base64": 'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="X"\n\n'
+                "--X\nContent-Type: text/x-shellscript\n#!/bin/bash\necho\n--X--\n"
+            }
+        ),
+        "node-config",
+        "error",
+    ),
     "RAID10 of three disks": (
         lambda r: node_config(r, spec={"instance": {"localStorage": {"strategy": "RAID10"}}}),
         "node-config",
@@ -536,6 +567,11 @@ REACH_FAULTS: dict[str, tuple[Edit, str, str]] = {
             ),
         ),
         "ec2-fleet",
+        "error",
+    ),
+    "a node group of none at most": (
+        lambda r: (on_demand(r), r["Rack"].update(ScalingConfig={"MinSize": 0, "MaxSize": 0, "DesiredSize": 0})),
+        "group-sizes",
         "error",
     ),
     "a target that names nothing": (lambda r: (on_demand(r), target(r)), "reservation-unused", "warning"),

@@ -78,7 +78,7 @@ def _only_in_blocks(options: tuple[str, ...] | None) -> bool:
 def _reservation_id(template: Template) -> Iterator[Problem]:
     for launch in launches(template):
         named = launch.get("CapacityReservationSpecification", "CapacityReservationTarget", "CapacityReservationId")
-        if isinstance(named, str):
+        if isinstance(named, str) and named:
             try:
                 validate_reservation_id(named)
             except FleetError as error:

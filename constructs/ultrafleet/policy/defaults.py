@@ -12,6 +12,9 @@ from ultrafleet.templates.template import Template, mapping
 _MOST: Final = 40
 """Parameters that are tried, at most (ours): each is a run of the rules that found something."""
 
+_LONGEST: Final = 80
+"""Characters of a default that are shown, at most."""
+
 Found = tuple[PolicyRule, Problem]
 
 
@@ -46,7 +49,7 @@ def _told(template: Template, problem: Problem, names: Sequence[str]) -> Problem
     if not names:
         return problem
     stated = mapping(template.content.get("Parameters"))
-    shown = " and ".join(f"{name} ({mapping(stated.get(name)).get('Default')})" for name in names)
+    shown = " and ".join(f"{name} ({_shown(mapping(stated.get(name)).get('Default'))})" for name in names)
     passed = " ".join(f"--parameter {name}=..." for name in names)
     many = len(names) > 1
     return replace(
@@ -54,6 +57,10 @@ def _told(template: Template, problem: Problem, names: Sequence[str]) -> Problem
         message=f"{problem.message} [by the default{'s' * many} of parameter{'s' * many} {shown}: pass {passed} for "
         f"the value{'s' * many} of a deployment]",
     )
+
+
+def _shown(default: Any) -> str:  # noqa: ANN401 - JSON
+    return str(default)[:_LONGEST] or "empty"
 
 
 def _candidates(template: Template, resources: set[str]) -> Mapping[str, frozenset[str]]:

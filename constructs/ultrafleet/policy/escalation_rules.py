@@ -52,6 +52,7 @@ _RUNS: Final = (
     "sagemaker:CreateTrainingJob",
 )
 """Actions that start something with a role that is passed on."""
+_HOLE: Final = re.compile(r"\$\{[^{}]{0,255}\}")
 _WIDE: Final = re.compile(
     r"\*|arn:[^:]{1,40}:iam::[^:]{0,60}:(\*|(role|user|group|policy)/\*|(role|user|group|policy)\*)"
 )
@@ -165,7 +166,7 @@ def _add(rights: _Rights, statement: Statement) -> None:
             rights.denied += actions
         return
     wide = statement.get("NotResource") is not None or any(
-        _WIDE.fullmatch(text_of(resource) or "") for resource in _listed(statement.get("Resource"))
+        _WIDE.fullmatch(_HOLE.sub("x", text_of(resource) or "")) for resource in _listed(statement.get("Resource"))
     )
     if wide and not statement.get("Condition"):
         rights.allowed += actions

@@ -1,6 +1,7 @@
 """Rules of user data that nodeadm reads: the MIME document, and the NodeConfig in it."""
 
 from collections.abc import Iterator, Mapping
+from email.errors import MissingHeaderBodySeparatorDefect
 from email.message import Message
 from typing import Any, Final
 
@@ -71,7 +72,8 @@ def _of_document(message: Message, text: str) -> Iterator[str]:
 
 def _swallowed(part: Message) -> bool:
     """True if the content of a part was read into its headers."""
-    return any("\n" in str(value).strip() and ":" in str(value).strip().splitlines()[-1] for value in part.values())
+    folded = any("\n" in str(value).strip() and ":" in str(value).strip().splitlines()[-1] for value in part.values())
+    return folded or any(isinstance(defect, MissingHeaderBodySeparatorDefect) for defect in part.defects)
 
 
 def _of_config(launch: Launch, text: bytes, disks: list[int]) -> Iterator[str]:

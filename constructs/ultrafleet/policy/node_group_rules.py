@@ -217,6 +217,11 @@ _SIZES = {
 
 
 def _sizes(template: Template) -> Iterator[Problem]:
+    for group in groups(template, NODE_GROUP):
+        if as_int(group.max_size) == 0:
+            yield Problem(
+                group.logical_id, "MaxSize is 0, expected 1 or more: EKS refuses it, state DesiredSize 0 instead"
+            )
     for resource in template.of_type(*_SIZES):
         path, names = _SIZES[resource.type]
         stated = [(name, size) for name in names if (size := as_int(resource.get(*path, name))) is not None]

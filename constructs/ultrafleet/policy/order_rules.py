@@ -11,6 +11,7 @@ from ultrafleet.policy.rule import PolicyRule, Problem, Severity
 from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import NODE_GROUP, groups
+from ultrafleet.templates.once import once_per_template
 from ultrafleet.templates.scale_orders import ACTION, SCHEDULE, Order, input_of, operation_of, orders
 from ultrafleet.templates.template import Resource, Template, mapping
 
@@ -146,17 +147,23 @@ def _of_sizes(template: Template, order: Order) -> Iterator[str]:
         return
     if not order.is_for_eks or "DesiredSize" not in sizes or "MinSize" in sizes:
         return
-    for group in groups(template, NODE_GROUP):
-        least = as_int(group.resource.get("ScalingConfig", "MinSize"))
-        if (
-            order.group in (group.name, f"${{{group.logical_id}}}")
-            and least is not None
-            and least > sizes["DesiredSize"]
-        ):
-            yield (
-                f"DesiredSize is {sizes['DesiredSize']} and {group.logical_id}'s MinSize {least}, expected MinSize in "
-                "the order, too: EKS refuses a desired size below the least, add it"
-            )
+    found = _least_sizes(template).get(order.group)
+    if found is not None and found[1] > sizes["DesiredSize"]:
+        yield (
+            f"DesiredSize is {sizes['DesiredSize']} and {found[0]}'s MinSize {found[1]}, expected MinSize in the "
+            "order, too: EKS refuses a desired size below the least, add it"
+        )
+
+
+@once_per_template
+def _least_sizes(template: Template) -> Mapping[str, tuple[str, int]]:
+    """Least sizes of node groups, with their logical ids, by the names that orders give them."""
+    return {
+        name: (group.logical_id, least)
+        for group in groups(template, NODE_GROUP)
+        if (least := as_int(group.resource.get("ScalingConfig", "MinSize"))) is not None
+        for name in (group.name, f"${{{group.logical_id}}}")
+    }
 
 
 RULES: Final = (

@@ -8,7 +8,7 @@ from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.node_group_rules import whole_ultraservers
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.templates.images import AL2, image_family
-from ultrafleet.templates.intrinsics import Unknown
+from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import architecture_of, as_int, as_list
 from ultrafleet.templates.node_group import launch_in
 from ultrafleet.templates.other_fleets import BatchEnvironment, batch_environments, hyperpod_groups
@@ -96,10 +96,10 @@ def _batch_images(environment: BatchEnvironment) -> Iterator[Problem]:
 
 
 def _old_image(environment: BatchEnvironment, image: Any) -> Problem:  # noqa: ANN401 - JSON
-    del image
+    path = str(text_of(image)).removeprefix("{{resolve:ssm:").removesuffix("}}")
     return Problem(
         environment.logical_id,
-        "its image is one of Amazon Linux 2, expected Amazon Linux 2023: Amazon Linux 2 no longer gets images",
+        f"its image is {path}, one of Amazon Linux 2, expected Amazon Linux 2023: Amazon Linux 2 no longer gets images",
         Severity.WARNING,
     )
 

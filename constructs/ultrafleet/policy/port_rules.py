@@ -56,7 +56,12 @@ def _open_to_everybody(template: Template) -> Iterator[Problem]:
             of_group[resource.logical_id].update(dict.fromkeys(reached))
         elif unknown is not None and reached:
             yield cannot_tell(resource.logical_id, f"who reaches {', '.join(reached)}", unknown.reason)
+    told: set[tuple[str, tuple[str, ...]]] = set()
     for logical_id, ports in of_group.items():
+        key = (_opened(template, logical_id), tuple(ports))
+        if key in told:
+            continue  # IPv4 and IPv6 by a rule each
+        told.add(key)
         if _EVERYTHING in ports:
             yield Problem(logical_id, "all traffic is allowed from anywhere, expected your networks: narrow it")
         elif ports:
@@ -65,6 +70,13 @@ def _open_to_everybody(template: Template) -> Iterator[Problem]:
                 f"{', '.join(ports)} {'is' if len(ports) == 1 else 'are'} allowed from anywhere, expected your "
                 "networks: narrow it, or use Session Manager or port forwarding",
             )
+
+
+def _opened(template: Template, logical_id: str) -> str:
+    """Name of the group that a resource opens: its own, or the one that a rule apart names."""
+    resource = template.resources[logical_id]
+    made = template.referred(resource.get("GroupId"))
+    return made.logical_id if made is not None else str(resource.get("GroupId") or logical_id)
 
 
 _EVERYTHING: Final = "all traffic"
@@ -95,25 +107,23 @@ def _rules(template: Template) -> Iterator[tuple[Resource, Mapping[str, Any]]]:
 def _lustre(template: Template) -> Iterator[Problem]:
     """Groups that open Lustre's first port and not the second range."""
     rules: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    holders: dict[str, str] = {}
     for resource, rule in _rules(template):
-        holder = resource if resource.type == _GROUP else template.referred(rule.get("GroupId"))
-        if holder is not None:
-            rules[holder.logical_id].append(rule)
-        elif isinstance(rule.get("GroupId"), str):
-            rules[f"{resource.logical_id}={rule['GroupId']}"].append(rule)
-    for name, of_group in rules.items():
+        group = _opened(template, resource.logical_id)
+        rules[group].append(rule)
+        holders.setdefault(group, group if group in template.resources else resource.logical_id)
+    for group, of_group in rules.items():
         if any(isinstance(rule.get(key), Unknown) for rule in of_group for key in ("IpProtocol", "FromPort", "ToPort")):
             continue
         named = [rule for rule in of_group if str(rule.get("IpProtocol")).lower() in ("tcp", "6")]
         opened = [_source(rule) for rule in named if _covers(rule, _LUSTRE)]
         whole = {_source(rule) for rule in of_group if str(rule.get("IpProtocol")) == "-1"}
-        ports = range(_LUSTRE_LOW, _LUSTRE_HIGH + 1)
-        second = all(any(_covers(rule, port) for rule in named) for port in ports) or whole.issuperset(opened)
-        if opened and not second:
+        shut = [port for port in range(_LUSTRE_LOW, _LUSTRE_HIGH + 1) if not any(_covers(rule, port) for rule in named)]
+        if opened and shut and not whole.issuperset(opened):
             yield Problem(
-                name.partition("=")[0],
-                f"port {_LUSTRE} is open and {_LUSTRE_LOW} to {_LUSTRE_HIGH} are not, expected both: servers and "
-                "clients of Lustre connect by the second range, too, open it",
+                holders[group],
+                f"port {_LUSTRE} is open and {shut[0]} to {shut[-1]} are not, expected {_LUSTRE} and {_LUSTRE_LOW} to "
+                f"{_LUSTRE_HIGH}: servers and clients of Lustre connect by all of them, open them",
             )
 
 

@@ -32,8 +32,8 @@ def _empty_targets(template: Template) -> Iterator[Problem]:
         ):
             yield Problem(
                 launch.resource.logical_id,
-                "CapacityReservationTarget names no reservation, expected CapacityReservationId or a group: the "
-                "reservation is paid for and instances run on demand beside it, state it",
+                "CapacityReservationTarget names no reservation, expected CapacityReservationId or a group: instances "
+                "run on demand, beside a reservation that is paid for, state it or take the target out",
             )
 
 

@@ -16,6 +16,7 @@ from ultrafleet.templates.block_metadata import BlockWindow, read_block_windows
 from ultrafleet.templates.intrinsics import text_of
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, NODE_GROUP, NodeGroup, groups
+from ultrafleet.templates.once import once_per_template
 from ultrafleet.templates.scale_orders import Order, moments, orders
 from ultrafleet.templates.template import Template
 
@@ -159,7 +160,13 @@ def fills(template: Template, group: NodeGroup) -> bool:
     """True if something gives the group nodes: this library's block schedule, or an order of the template."""
     if group.resource.get("Tags", SCHEDULE_TAG) is not None:
         return True
-    return any(order.fills and not order.is_disabled and order.group in names_of(group) for order in orders(template))
+    return bool(_filled(template) & set(names_of(group)))
+
+
+@once_per_template
+def _filled(template: Template) -> frozenset[str]:
+    """Names of groups that an order gives nodes."""
+    return frozenset(order.group for order in orders(template) if order.fills and not order.is_disabled)
 
 
 def names_of(group: NodeGroup) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity
-from ultrafleet.templates.images import AL2, AL2023, BOTTLEROCKET, family_of
+from ultrafleet.templates.images import AL2023, BOTTLEROCKET, family_of
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import Launch
 from ultrafleet.templates.node_config import (
@@ -51,12 +51,6 @@ def _wrong_format(group: NodeGroup, launch: Launch, text: bytes) -> str | None:
         )
     if family == AL2023 and is_toml(text) and not group.is_managed:
         return "UserData is TOML on Amazon Linux 2023, expected a NodeConfig: Bottlerocket alone reads TOML, rewrite it"
-    configs = [part for part in parts_of(launch) if part.kind == NODE_CONFIG_TYPE]
-    if family == AL2 and configs and not scripts:
-        return (
-            "UserData is a NodeConfig on Amazon Linux 2, expected a script: that image has no nodeadm, take an image "
-            "of Amazon Linux 2023"
-        )
     if family == BOTTLEROCKET and not _is_bottlerocket_type(group) and (is_mime(text) or is_script(text)):
         begin = text[:20].decode(errors="replace")
         return f"UserData begins with {begin!r}, expected settings as TOML: Bottlerocket reads nothing else, rewrite it"

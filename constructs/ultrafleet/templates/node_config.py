@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
@@ -16,6 +17,8 @@ from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import Launch
 from ultrafleet.yaml_loader import UniqueKeyLoader
 
+_REMEMBERED: Final = 64
+"""Texts that are kept in memory: the same one is in many launch templates."""
 NODE_CONFIG_TYPE: Final = "application/node.eks.aws"
 _DYNAMIC: Final = ("{{resolve:", base64.b64encode(b"{{resolve:").decode()[:12])
 _HOLE: Final = re.compile(rb"\$\{(AWS::\w+|\xe2\x80\xa6)\}")
@@ -70,26 +73,30 @@ def is_plain_config(text: bytes) -> bool:
     return _PLAIN_CONFIG.match(text) is not None
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def mime_message(text: bytes) -> Message | None:
-    """User data as a MIME document; None where it is none, or larger than EC2 takes."""
+    """User data as a MIME document; None where it is none, or larger than EC2 takes. It must not be changed."""
     return email.message_from_bytes(text.lstrip()) if len(text) <= USER_DATA_BYTES.value and is_mime(text) else None
 
 
 def parts_of(launch: Launch) -> list[Part]:
     """Parts of a launch template's user data: those of a MIME document, or the whole as one."""
     text = user_data(launch.get("UserData"))
-    if not text or len(text) > USER_DATA_BYTES.value:
-        return []
+    return list(_parts(text)) if text and len(text) <= USER_DATA_BYTES.value else []
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _parts(text: bytes) -> tuple[Part, ...]:
     message = mime_message(text)
     if message is None:
         kind = "text/x-shellscript" if is_script(text) else NODE_CONFIG_TYPE if is_plain_config(text) else "text/plain"
-        return [Part(kind, text)]
+        return (Part(kind, text),)
     found = []
     for part in message.walk():
         payload = part.get_payload(decode=True)
         if isinstance(payload, bytes):
             found.append(Part(part.get_content_type(), payload))
-    return found
+    return tuple(found)
 
 
 def node_configs(launch: Launch) -> Iterator[Mapping[str, Any]]:
@@ -101,8 +108,9 @@ def node_configs(launch: Launch) -> Iterator[Mapping[str, Any]]:
                 yield config
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def read_config(text: bytes) -> Any:  # noqa: ANN401 - YAML
-    """A NodeConfig from its text; None where it can't be read."""
+    """A NodeConfig from its text; None where it can't be read. It must not be changed."""
     if b"<<" in text:
         return None  # merged keys take time without bound
     try:

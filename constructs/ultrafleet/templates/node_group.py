@@ -8,6 +8,7 @@ from typing import Any, Final
 from ultrafleet.catalog import InstanceType
 from ultrafleet.templates.intrinsics import text_of
 from ultrafleet.templates.launch import LAUNCH_TEMPLATE, Launch, as_list, known_type, launches
+from ultrafleet.templates.once import once_per_template
 from ultrafleet.templates.template import Resource, Template, mapping
 
 NODE_GROUP: Final = "AWS::EKS::Nodegroup"
@@ -133,15 +134,20 @@ class NodeGroup:
 
 def groups(template: Template, *types: str) -> Iterator[NodeGroup]:
     """Groups of nodes; of some types only, if they are named."""
-    named: dict[str, Launch] | None = None
-    for resource in template.of_type(*(types or (NODE_GROUP, AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP))):
-        if named is None:
-            named = {
-                name: launch
-                for launch in launches(template)
-                if isinstance(name := launch.resource.get("LaunchTemplateName"), str)
-            }
-        yield NodeGroup(template, resource, _launch_of(template, resource, named))
+    wanted = types or GROUPS
+    return (group for group in _groups(template) if group.resource.type in wanted)
+
+
+@once_per_template
+def _groups(template: Template) -> tuple[NodeGroup, ...]:
+    named = {
+        name: launch
+        for launch in launches(template)
+        if isinstance(name := launch.resource.get("LaunchTemplateName"), str)
+    }
+    return tuple(
+        NodeGroup(template, resource, _launch_of(template, resource, named)) for resource in template.of_type(*GROUPS)
+    )
 
 
 def _launch_of(template: Template, resource: Resource, named: Mapping[str, Launch]) -> Launch | None:
@@ -161,6 +167,7 @@ def _launch_of(template: Template, resource: Resource, named: Mapping[str, Launc
     return None
 
 
+@once_per_template
 def types_launched(template: Template) -> dict[str, list[InstanceType]]:
     """Known instance types of each launch template, by logical id: its own, or else those of what launches from it."""
     return {
@@ -169,6 +176,7 @@ def types_launched(template: Template) -> dict[str, list[InstanceType]]:
     }
 
 
+@once_per_template
 def names_launched(template: Template) -> dict[str, list[Any]]:
     """Instance types of each launch template, by logical id: names, or `Unknown`."""
     found = {

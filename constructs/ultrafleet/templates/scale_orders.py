@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import as_int
+from ultrafleet.templates.once import once_per_template
 from ultrafleet.templates.template import Resource, Template, mapping
 
 SCHEDULE: Final = "AWS::Scheduler::Schedule"
@@ -35,6 +36,7 @@ _OTHERS: Final = frozenset(
     ]
 )
 """Keys of UpdateNodegroupConfig besides sizes (EKS API reference, high)."""
+_SIZES: Final = frozenset({"MinSize", "DesiredSize", "MaxSize"})
 _UTC: Final = "UTC"
 
 
@@ -79,7 +81,7 @@ class Order:
     @property
     def fills(self) -> bool:
         """True if it gives the group instances."""
-        return bool(self.desired) or bool(as_int(self.sizes.get("MinSize")))
+        return bool(self.desired) or (self.desired is None and bool(as_int(self.sizes.get("MinSize"))))
 
     @property
     def is_disabled(self) -> bool:
@@ -104,11 +106,12 @@ class Order:
             return f"{name} gives it nodes"
         if any(isinstance(value, str) and "${" in value for value in self.sizes.values()):
             return None
-        if self.is_for_eks and "ScalingConfig" not in self.body and set(self.body) - _OTHERS:
+        if self.is_for_eks and (set(self.body) - _OTHERS - {"ScalingConfig"} or set(self.sizes) - _SIZES):
             return None  # it says something that EKS doesn't take, which another rule tells
         return f"{name} changes no size"
 
 
+@once_per_template
 def orders(template: Template) -> list[Order]:
     """Orders of a template's schedules, in its order."""
     found = [order for schedule in template.of_type(SCHEDULE) if (order := _of_schedule(schedule)) is not None]
