@@ -8,7 +8,9 @@ from stacks.environment_stack import EnvironmentStack
 from stacks.kubernetes_stack import KubernetesStack
 from ultrafleet.environment import Environment
 from ultrafleet.environment.workloads import ServedModelSettings
+from ultrafleet.errors import FleetError
 from ultrafleet.inference import DEFAULT_CLIENTS, GatewayClient, Model, ModelEndpoint, RackScale, Serving
+from ultrafleet.queueing import Flavor
 
 
 class ModelStack(EnvironmentStack):
@@ -37,20 +39,13 @@ class ModelStack(EnvironmentStack):
             description=f"{served.name}: {served.model}, served from {served.pool}",
         )
         self.settings = served
-        model = Model.of(served.model)
         (flavor,) = [
             flavor for flavor in kubernetes.platform.flavors if served.pool in {pool.pool_name for pool in flavor.pools}
         ]
-        rack = (
-            None
-            if served.rack_scale is None
-            else RackScale.published(
-                model,
-                flavor,
-                prefill_nodes=served.rack_scale.prefill_nodes,
-                decode_nodes=served.rack_scale.decode_nodes,
-            )
-        )
+        try:
+            serving = _serving(served, flavor)
+        except FleetError as error:
+            raise error.within(f"{environment.name}: model {served.name}") from error
         self.endpoint = ModelEndpoint(
             self,
             "Endpoint",
@@ -62,20 +57,7 @@ class ModelStack(EnvironmentStack):
                 vpc_id=self.exports.read(exports.VPC_ID),
                 availability_zones=sorted({s.availability_zone for s in environment.network.subnets}),
             ),
-            serving=Serving(
-                name=served.name,
-                model=model,
-                flavor=flavor,
-                weights=served.weights,
-                recipe=Serving.recipe_for(model, flavor) if rack is None else rack.recipe.decode,
-                min_replicas=served.min_replicas,
-                max_replicas=served.max_replicas or served.min_replicas,
-                waiting_requests_per_replica=served.waiting_requests_per_replica,
-                image=served.engine_image,
-                args=tuple(served.engine_args),
-                engine_options=served.engine_options,
-                rack_scale=rack,
-            ),
+            serving=serving,
             subnets=[
                 f"{environment.name}-network-{subnet.name}"
                 for subnet in sorted(environment.network.subnets, key=lambda item: item.name)
@@ -99,3 +81,31 @@ class ModelStack(EnvironmentStack):
             total_seconds=served.total_seconds,
             tokens_per_second=served.tokens_per_second,
         )
+
+
+def _serving(served: ServedModelSettings, flavor: Flavor) -> Serving:
+    model = Model.of(served.model)
+    rack = (
+        None
+        if served.rack_scale is None
+        else RackScale.published(
+            model,
+            flavor,
+            prefill_nodes=served.rack_scale.prefill_nodes,
+            decode_nodes=served.rack_scale.decode_nodes,
+        )
+    )
+    return Serving(
+        name=served.name,
+        model=model,
+        flavor=flavor,
+        weights=served.weights,
+        recipe=Serving.recipe_for(model, flavor) if rack is None else rack.recipe.decode,
+        min_replicas=served.min_replicas,
+        max_replicas=served.max_replicas or served.min_replicas,
+        waiting_requests_per_replica=served.waiting_requests_per_replica,
+        image=served.engine_image,
+        args=tuple(served.engine_args),
+        engine_options=served.engine_options,
+        rack_scale=rack,
+    )
