@@ -14,6 +14,7 @@ from helpers.rehearsal_site import synthesised, text_of
 from helpers.workloads import RACK_MODEL as MODEL
 from helpers.workloads import flavor_of, h200, nodes, over_racks, racks, serving
 from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog.engine_options import unknown_options
 from ultrafleet.catalog.rack_recipes import RACK_RECIPES
 from ultrafleet.catalog.source import Confidence
 from ultrafleet.consistency import inconsistencies
@@ -47,6 +48,12 @@ def pods(served: Serving) -> dict[str, dict[str, Any]]:
 def options(pod: dict[str, Any]) -> dict[str, str]:
     command = pod["spec"]["containers"][0]["command"]
     return {name: value for name, _, value in (word.partition("=") for word in command)}
+
+
+def options_of_layout() -> set[str]:
+    """Options that the library adds to a recipe's, and to every engine's."""
+    own = RackScale(prefill_nodes=1, decode_nodes=4, recipe=OWN)
+    return {name for pod in pods(over_racks(rack_scale=own)).values() for name in options(pod) if name.startswith("--")}
 
 
 class TestRecipes:
@@ -117,6 +124,10 @@ class TestRecipes:
 
 
 class TestServing:
+    def test_fails_by_node_where_the_recipe_is_over_racks(self) -> None:
+        with pytest.raises(UnknownFactError, match="rack_scale is none, expected nodes of prefill and"):
+            Serving.recipe_for(MODEL, racks())
+
     def test_a_replica_is_an_ultraserver(self) -> None:
         assert over_racks(count=2).replicas_that_fit == 2
         with pytest.raises(FleetError, match=r"<= 1: .* holds that many of 8 nodes of an UltraServer each"):
@@ -206,6 +217,25 @@ class TestGroups:
             assert "--data-parallel-hybrid-lb" in found
             # `$$` is a dollar sign to Kubernetes, which then leaves the sum to the shell.
             assert pod["spec"]["containers"][0]["command"][2].endswith("start-rank=$$((LWS_WORKER_INDEX * 4))")
+
+    def test_options_of_the_endpoint_go_to_both_once(self) -> None:
+        for pod in pods(over_racks(args=("--max-model-len=9280",))).values():
+            command = pod["spec"]["containers"][0]["command"]
+            assert command.count("--max-model-len=9280") == 1
+
+    def test_every_option_is_one_that_the_engine_knows(self) -> None:
+        (recipes,) = RACK_RECIPES.values()
+        for recipe in recipes:
+            for role in (recipe.prefill, recipe.decode):
+                words = {"--data-parallel-start-rank", *options_of_layout()}
+                found = unknown_options(role.engine, args=(*role.args, *sorted(words)), env=role.env, options={})
+                assert list(found) == []
+
+    def test_fails_on_an_option_that_it_does_not_know(self) -> None:
+        wrong = replace(OWN, prefill=replace(OWN.prefill, args=("--enable-expert-paralel",)))
+        scale = RackScale(prefill_nodes=1, decode_nodes=4, recipe=wrong)
+        with pytest.raises(FleetError, match="--enable-expert-paralel"):
+            rack_manifests(over_racks(rack_scale=scale))
 
     def test_prefill_hands_on_and_decode_takes(self) -> None:
         prefill, decode = (options(pod) for pod in pods(over_racks()).values())
@@ -319,8 +349,7 @@ class TestConsistency:
         served = over_racks(12, 4, count=2)
         made = [copy.deepcopy(dict(item)) for item in serving_manifests(served)]
         change(made)
-        agreed = inconsistencies(pools=list(served.flavor.pools), manifests=made, releases=[])
-        return [text for text in agreed if "queue" not in text]  # queues are the platform's
+        return inconsistencies(pools=list(served.flavor.pools), manifests=made, releases=[])
 
     @staticmethod
     def claim(made: list[dict[str, Any]], name: str, template: str) -> None:

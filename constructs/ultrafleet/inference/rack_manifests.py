@@ -189,7 +189,8 @@ def _placement(unit: RackUnit) -> dict[str, Any]:
 
 
 def _command(unit: RackUnit, role: Role) -> list[str]:
-    serving, recipe = unit.serving, unit.recipe(role)
+    group = _group(unit, role)
+    serving, recipe = unit.serving, group.recipe
     # `$$(` is `$(` to Kubernetes, and the shell's sum.
     start = f'exec vllm serve "$@" --data-parallel-start-rank=$$((LWS_WORKER_INDEX * {recipe.gpus}))'
     return [
@@ -202,8 +203,7 @@ def _command(unit: RackUnit, role: Role) -> list[str]:
         "--host=0.0.0.0",
         f"--port={recipe.engine.port}",
         f"--shutdown-timeout={DRAIN_SECONDS}",
-        *recipe.args,
-        *serving.args,
+        *group.all_args,
         f"--data-parallel-size={recipe.nodes * recipe.gpus}",
         f"--data-parallel-size-local={recipe.gpus}",
         "--data-parallel-hybrid-lb",

@@ -26,21 +26,26 @@ _GRACE_SECONDS = _PRE_STOP_SECONDS + DRAIN_SECONDS + 15
 
 
 def server_manifests(serving: Serving) -> list[Manifest]:
-    """Kubernetes objects that serve the model, without the gateway in front of them."""
-    name = serving.name
-    objects: list[Manifest] = [
-        # Without the label `ultrafleet/workload`: Kueue isn't asked about its pods, so they start while it is down.
-        kubernetes_object("v1", "Namespace", name, labels={POD_SECURITY_LABEL: "baseline"}),
-    ]
-    objects += [*weights_manifests(serving), *_configuration(serving)]
+    """Kubernetes objects that serve the model by node, without the gateway in front of them."""
+    objects = shared_manifests(serving)
     if serving.claims_channel:
         objects.append(compute_domain(serving))
     if _spans_nodes(serving):
-        objects += network_claim_templates([serving.flavor.pools[0].network], name)
+        objects += network_claim_templates([serving.flavor.pools[0].network], serving.name)
     objects += [_leader_worker_set(serving), _service(serving)]
     if serving.is_scaled:
         objects.append(_scaled_object(serving))
     return objects
+
+
+def shared_manifests(serving: Serving) -> list[Manifest]:
+    """Objects of a model that its pods share: namespace, weights, the engine's file of options."""
+    return [
+        # Without the label `ultrafleet/workload`: Kueue isn't asked about its pods, so they start while it is down.
+        kubernetes_object("v1", "Namespace", serving.name, labels={POD_SECURITY_LABEL: "baseline"}),
+        *weights_manifests(serving),
+        *_configuration(serving),
+    ]
 
 
 def _configuration(serving: Serving) -> list[Manifest]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ultrafleet.catalog.engine_options import engine_options, unknown_options
 from ultrafleet.catalog.models import Model
+from ultrafleet.catalog.rack_recipes import RACK_RECIPES
 from ultrafleet.catalog.serving_recipes import ServingRecipe, serving_recipe
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.inference.rack_scale import RackScale
@@ -105,7 +106,15 @@ class Serving:
         Raises:
             UnknownFactError: none is published.
         """
-        return serving_recipe(model.name, flavor.pools[0].instance_type)
+        instance_type = flavor.pools[0].instance_type
+        if (model.name, instance_type.family) in RACK_RECIPES:
+            raise UnknownFactError(
+                path="rack_scale",
+                got="none",
+                expected=f"nodes of prefill and of decode: {model.name} is published over UltraServers alone",
+                remedy="state rack_scale, or pass recipe=ServingRecipe(engine=..., gpus=..., args=...)",
+            )
+        return serving_recipe(model.name, instance_type)
 
     @property
     def all_args(self) -> tuple[str, ...]:
