@@ -177,6 +177,7 @@ BROKEN: dict[str, tuple[list[PoolNodes], tuple[int, int], dict[str, str], str]] 
         {"dra-driver-nvidia-gpu": "0.4.0"},
         "dra-driver-nvidia-gpu is 0.4.0, expected 0.4.1 or newer: use 0.4.1",
     ),
+    "lws-minimum": ([h200()], (1, 35), {"lws": "0.7.0"}, "lws is 0.7.0, expected 0.8.0 or newer: raise it"),
     "kueue-leader-worker-sets": (
         [h200()],
         (1, 35),

@@ -76,10 +76,12 @@ def _scalar(dumper: yaml.SafeDumper, tag: str, text: str) -> yaml.Node:
 
 
 def _laid_out(value: Any, indent: int = 0, key: str = "") -> str:
-    """JSON with every collection on one line that fits on it."""
+    """JSON with every collection on one line that fits on it, and an only item in the brackets of its list."""
     line = key + json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict | list) or not value or indent + len(line) <= _ONE_LINE:
         return line
+    if isinstance(value, list) and len(value) == 1:
+        return f"{key}[{_laid_out(value[0], indent)}]"
     items = (
         [_laid_out(item, indent + 1, f"{json.dumps(name, ensure_ascii=False)}: ") for name, item in value.items()]
         if isinstance(value, dict)

@@ -245,6 +245,12 @@ VERSION_RULES: tuple[VersionRule, ...] = (
             "kubernetes-sigs/kueue, release notes 0.18", address="https://github.com/kubernetes-sigs/kueue/releases"
         ),
     ),
+    _at_least(
+        "lws",
+        (0, 8, 0),
+        why="an update from older charts deletes the kind LeaderWorkerSet and with it every served model",
+        source=Source("kubernetes-sigs/lws #880", address="https://github.com/kubernetes-sigs/lws/issues/880"),
+    ),
     VersionRule(
         id="kueue-leader-worker-sets",
         protects_from="pods of models that were served before an update of Kueue stay gated when they are made again",

@@ -13,6 +13,7 @@ from ultrafleet.accelerator_addons.accelerator_runtime import accelerator_runtim
 from ultrafleet.accelerator_addons.version_rules import RuntimeFacts, check_versions
 from ultrafleet.accelerator_addons.versions import VersionTable
 from ultrafleet.catalog import eks
+from ultrafleet.cluster_addons.chart_kinds import chart_kinds_manifests
 from ultrafleet.cluster_addons.controllers import (
     LOAD_BALANCER_ACCOUNT,
     LOAD_BALANCER_NAMESPACE,
@@ -168,6 +169,8 @@ class FleetPlatform(Construct):
             manifests += team_admission_manifests()
         if inference and scaled_models:
             manifests += keda_endpoint_rights()
+        if not delivery.updates_kinds:
+            manifests += chart_kinds_manifests(releases)
         for manifest in manifests:
             delivery.add_manifest(self, manifest)
         on_p6e = [it.pool_name for it in pools if it.instance_type.is_grace and it.network and it.efa_interfaces]

@@ -10,6 +10,8 @@ from ultrafleet.kubernetes.network_devices import EfaDriver
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 
 _VOLUMES = {"configMap": ("ConfigMap", "name"), "persistentVolumeClaim": ("PersistentVolumeClaim", "claimName")}
+_OF_KUBERNETES = {("ConfigMap", "kube-root-ca.crt")}
+"""Objects that Kubernetes makes in every namespace (its documentation, service accounts, high)."""
 
 
 def references(content: Content) -> Iterator[str]:
@@ -22,7 +24,9 @@ def references(content: Content) -> Iterator[str]:
         projected = [source for volume in volumes for source in volume.get("projected", {}).get("sources", [])]
         for volume in (*volumes, *projected):
             for key, (kind, field) in _VOLUMES.items():
-                if key in volume and content.named(kind, volume[key][field], pod.namespace) is None:
+                if key not in volume or (kind, volume[key][field]) in _OF_KUBERNETES:
+                    continue
+                if content.named(kind, volume[key][field], pod.namespace) is None:
                     yield f"{pod.owner} mounts {volume[key][field]}, expected a {kind} of {pod.namespace}"
 
 

@@ -58,6 +58,7 @@ class ArgoCdDelivery:
     cluster_arn: str
     manifests: list[Manifest] = field(default_factory=list, init=False)
     releases: list[ChartRelease] = field(default_factory=list, init=False)
+    updates_kinds: bool = field(default=True, init=False)
     _waves: dict[str, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:

@@ -35,6 +35,8 @@ class KubectlDelivery:
         after: what everything waits for, such as the access entry of the provider's role. Default: nothing.
     """
 
+    updates_kinds = False
+
     def __init__(self, *, cluster: eks.ICluster | eks_v1.ICluster, after: IDependable | None = None) -> None:
         self._cluster: Any = cluster
         # The two modules' interfaces differ in this property alone, for our purpose.
