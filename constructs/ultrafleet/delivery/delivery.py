@@ -18,7 +18,7 @@ class Delivery(Protocol):
     """Charts that were given to it."""
 
     updates_kinds: bool
-    """Whether it brings the definitions in a chart's folder `crds` to the chart's version; Helm doesn't."""
+    """True if it brings definitions in charts' folders `crds` to the charts' version; Helm doesn't."""
 
     def add_chart(self, scope: Construct, release: ChartRelease, *, after: Sequence[IDependable] = ()) -> None:
         """Install a chart; objects of the kinds that it brings wait for it, in the same stack."""
