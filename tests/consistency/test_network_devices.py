@@ -195,6 +195,38 @@ def test_its_correct_twin_is_silent(name: str, twin: Change) -> None:
     assert found(POOLS[name], twin) == []
 
 
+def twice(objects: Objects) -> None:
+    """Two claims of a pod by one template."""
+    claims = pod(objects[JOB])["spec"]["resourceClaims"]
+    claims.append({**claims[0], "name": "more"})
+
+
+def alternatives(*counts: int) -> Change:
+    def change(objects: Objects) -> None:
+        (only,) = objects["ResourceClaimTemplate efa-16"]["spec"]["spec"]["devices"]["requests"]
+        only.pop("exactly")
+        only["firstAvailable"] = [{"name": f"a{it}", "deviceClassName": EFA_CLASS, "count": it} for it in counts]
+
+    return change
+
+
+def test_claims_of_a_pod_are_added_up() -> None:
+    (message,) = found(POOLS[CLAIMS], twice)
+    assert message.startswith("a pod of JobSet-pretraining-job claims 32 efa.networking.k8s.aws, expected at most 16")
+    assert found(POOLS[CLAIMS], both(twice, request(count=8))) == []
+
+
+def past_the_queue(objects: Objects) -> None:
+    objects[JOB]["metadata"]["labels"].pop("kueue.x-k8s.io/queue-name")
+
+
+def test_of_alternatives_one_has_to_fit_and_a_queue_takes_none() -> None:
+    assert found(POOLS[CLAIMS], both(alternatives(32, 16), past_the_queue)) == []
+    assert any("claims 20 efa" in text for text in found(POOLS[CLAIMS], both(alternatives(32, 20), past_the_queue)))
+    (message,) = found(POOLS[CLAIMS], alternatives(16, 8))
+    assert "its claim network has alternatives (firstAvailable), expected one exact request" in message
+
+
 def alone(objects: Objects) -> None:
     objects[JOB]["spec"]["replicatedJobs"][0]["template"]["spec"].update({"parallelism": 1, "completions": 1})
 

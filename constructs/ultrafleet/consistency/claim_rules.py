@@ -148,7 +148,18 @@ def claims_channel(content: Content, pod: PodUse) -> bool:
 
 
 def device_requests(content: Content, pod: PodUse, claim: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Requests of a pod's claim, of each alternative; none where the claim or its template isn't here.
+    """Requests of a pod's claim, each alternative of them; none where the claim or its template isn't here.
+
+    Args:
+        content: what is there.
+        pod: the pod.
+        claim: an entry of its resourceClaims.
+    """
+    return [request for alternatives in device_alternatives(content, pod, claim) for request in alternatives]
+
+
+def device_alternatives(content: Content, pod: PodUse, claim: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
+    """Requests of a pod's claim as their alternatives: one where a request is exact.
 
     Args:
         content: what is there.
@@ -162,11 +173,11 @@ def device_requests(content: Content, pod: PodUse, claim: Mapping[str, Any]) -> 
     else:
         found = content.named("ResourceClaim", name, pod.namespace) if name else None
         spec = found["spec"] if found else {}
-    requests: list[Mapping[str, Any]] = []
-    for request in spec.get("devices", {}).get("requests", []):
-        # Before resource.k8s.io/v1 the fields of an exact request were the request's own.
-        requests += request.get("firstAvailable") or [request.get("exactly", request)]
-    return requests
+    # Before resource.k8s.io/v1 the fields of an exact request were the request's own.
+    return [
+        request.get("firstAvailable") or [request.get("exactly", request)]
+        for request in spec.get("devices", {}).get("requests", [])
+    ]
 
 
 def is_network_claim(content: Content, pod: PodUse, claim: Mapping[str, Any]) -> bool:

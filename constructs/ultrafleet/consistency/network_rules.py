@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from ultrafleet.consistency.claim_rules import claims_channel, device_requests, is_network_claim
+from ultrafleet.consistency.claim_rules import claims_channel, device_alternatives, is_network_claim
 from ultrafleet.consistency.content import Content
 from ultrafleet.consistency.pods import PodUse
 from ultrafleet.kubernetes.network_devices import COUNTED_CLASSES, EFA_RESOURCE, NetworkDevices
@@ -50,10 +50,22 @@ def network_drivers(content: Content) -> Iterator[str]:
             if pool.roce_interfaces:
                 yield f"{_PROVIDER} of {pod.owner} is efa, expected none: pool {pool.pool_name} has RoCE alone"
         yield from _shared(content, pod)
-        if pod.queue is not None and any(mode == _ALL for _, mode in claimed):
+        if pod.queue is not None:
+            yield from _uncountable(content, pod, claimed)
+
+
+def _uncountable(content: Content, pod: PodUse, claimed: list[tuple[str, int | str]]) -> Iterator[str]:
+    """Claims of a pod in a queue that state no number."""
+    if any(mode == _ALL for _, mode in claimed):
+        yield (
+            f"{pod.owner} goes through a queue and claims all devices (allocationMode All), expected a count: "
+            "Kueue refuses it"
+        )
+    for claim in pod.claims:
+        if any(len(found) > 1 for found in device_alternatives(content, pod, claim)):
             yield (
-                f"{pod.owner} goes through a queue and claims all devices (allocationMode All), expected a count: "
-                "Kueue refuses it"
+                f"{pod.owner} goes through a queue and its claim {claim['name']} has alternatives (firstAvailable), "
+                "expected one exact request: Kueue refuses it"
             )
 
 
@@ -94,14 +106,20 @@ def _shared(content: Content, pod: PodUse) -> Iterator[str]:
 
 
 def _claimed(content: Content, pod: PodUse) -> list[tuple[str, int | str]]:
-    """Claimed network devices: device class, and how many or `All`."""
-    found: list[tuple[str, int | str]] = []
+    """Claimed network devices: device class, and how many of all its claims, or `All`; of alternatives the fewest."""
+    counts: dict[str, int] = {}
+    everything: list[tuple[str, int | str]] = []
     for claim in pod.claims:
-        for request in device_requests(content, pod, claim):
-            if request.get("deviceClassName") in COUNTED_CLASSES:
-                mode = request.get("allocationMode", "ExactCount")
-                found.append((str(request["deviceClassName"]), _ALL if mode == _ALL else int(request.get("count", 1))))
-    return found
+        for alternatives in device_alternatives(content, pod, claim):
+            known = [request for request in alternatives if request.get("deviceClassName") in COUNTED_CLASSES]
+            stated = [request for request in known if request.get("allocationMode") != _ALL]
+            if stated:
+                fewest = min(stated, key=lambda request: int(request.get("count", 1)))
+                name = str(fewest["deviceClassName"])
+                counts[name] = counts.get(name, 0) + int(fewest.get("count", 1))
+            elif known:
+                everything.append((str(known[0]["deviceClassName"]), _ALL))
+    return [*everything, *counts.items()]
 
 
 def _asks(content: Content, pod: PodUse) -> bool:
