@@ -24,6 +24,23 @@ def _chart(name: str) -> dict[str, Any]:
     return {"Type": "Custom::AWSCDK-EKS-HelmChart", "Properties": properties}
 
 
+_ADMIN_POLICY = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+
+def _role(action: str, resource: str, *managed: str) -> dict[str, Any]:
+    """Role of an instance with one statement."""
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}
+    allowed = {"Effect": "Allow", "Action": action, "Resource": resource}
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": {"Statement": [trust]},
+            "ManagedPolicyArns": list(managed),
+            "Policies": [{"PolicyName": "a", "PolicyDocument": {"Statement": [allowed]}}],
+        },
+    }
+
+
 def tightened(content: Stacks) -> None:
     statements = content["cluster"]["Resources"]["Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     statements[0] |= {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::data/shards/*"}
@@ -72,6 +89,23 @@ ACCESS_SCENARIOS: dict[str, Scenario] = {
         hazards=frozenset({("security", "iam-widened", "cluster/Role")}),
         changed=frozenset(),
         says=("s3:Put",),
+    ),
+    "a new role that may change any role": Scenario(
+        edit=put("cluster", "Resources", "Admin", value=_role("iam:PutRolePolicy", "*")),
+        hazards=frozenset({("security", "new-rights", "cluster/Admin")}),
+        says=("it is new, and it has iam:PutRolePolicy on any role or policy",),
+    ),
+    "a new role that decrypts everything": Scenario(
+        edit=put("cluster", "Resources", "Reader", value=_role("kms:Decrypt", "*")),
+        hazards=frozenset({("security", "new-rights", "cluster/Reader")}),
+        says=("kms:Decrypt on everything",),
+    ),
+    "a new administrator": Scenario(
+        edit=put("cluster", "Resources", "Admin", value=_role("s3:GetObject", "arn:aws:s3:::a/*", _ADMIN_POLICY)),
+        hazards=frozenset({("security", "new-rights", "cluster/Admin")}),
+    ),
+    "a new role that decrypts with one key": Scenario(
+        edit=put("cluster", "Resources", "Reader", value=_role("kms:Decrypt", "arn:aws:kms:us-east-1:1:key/a"))
     ),
     "a role may do less": Scenario(edit=tightened, changed=frozenset()),
     "somebody else may take a role": Scenario(

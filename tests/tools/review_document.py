@@ -139,7 +139,8 @@ reasons why not. Take the file from the base, as acknowledgements: a change that
 
 Always a person's: what couldn't be read, a side without templates, refused updates, changed policies of deletion, exceeded limits, pools
 without a known price or size that grow. Over the scenarios that the reviews are tested with, no change with a hazard is
-approved, by the empty policy or the shipped one, and the shipped one approves at least four of five of the others.
+approved, by the empty policy or the shipped one, and the shipped one approves at least four of five of the others, new
+principals apart.
 
 ## Golden templates
 

@@ -86,7 +86,7 @@ def covers(wide: Statement, narrow: Statement) -> bool:
 def _side_covers(wide: Statement, narrow: Statement, key: str, *, fold: bool = False) -> bool:
     if wide.get(f"Not{key}") is not None or narrow.get(f"Not{key}") is not None:
         return bool(wide.get(key) == narrow.get(key) and wide.get(f"Not{key}") == narrow.get(f"Not{key}"))
-    patterns, values = _texts(wide.get(key)), _texts(narrow.get(key))
+    patterns, values = texts(wide.get(key)), texts(narrow.get(key))
     if fold:
         patterns, values = [item.lower() for item in patterns], [item.lower() for item in values]
     return all(any(_matches(pattern, value) for pattern in patterns) for value in values)
@@ -110,7 +110,7 @@ def _conditions_cover(wide: Any, narrow: Any) -> bool:  # noqa: ANN401 - JSON
         for key, values in stated.items():
             if key not in own:
                 return False
-            fewer, more = set(_texts(own[key])), set(_texts(values))
+            fewer, more = set(texts(own[key])), set(texts(values))
             if "Not" in str(operator):  # more exceptions are narrower
                 fewer, more = more, fewer
             if not fewer <= more:
@@ -118,12 +118,12 @@ def _conditions_cover(wide: Any, narrow: Any) -> bool:  # noqa: ANN401 - JSON
     return True
 
 
-def _texts(value: Any) -> list[str]:  # noqa: ANN401 - JSON
+def texts(value: Any) -> list[str]:  # noqa: ANN401 - JSON
     """Values of an element, the kinds of principals with them."""
     if value is None:
         return []
     if isinstance(value, Mapping):
-        return [f"{kind}:{item}" for kind, items in value.items() for item in _texts(items)]
+        return [f"{kind}:{item}" for kind, items in value.items() for item in texts(items)]
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [text(item) for item in value]
     return [text(value)]
@@ -148,12 +148,12 @@ def _holders(template: Template, attached: Resource) -> Iterator[str]:
 
 
 def _statement_text(statement: Statement) -> str:
-    actions = _texts(statement.get("Action")) or [f"all but {', '.join(_texts(statement.get('NotAction')))}"]
+    actions = texts(statement.get("Action")) or [f"all but {', '.join(texts(statement.get('NotAction')))}"]
     parts = [_few(actions)]
     if statement.get("Resource") is not None:
-        parts.append(f"on {_few(_texts(statement['Resource']))}")
+        parts.append(f"on {_few(texts(statement['Resource']))}")
     if statement.get("Principal") is not None:
-        parts.append(f"by {_few(_texts(statement['Principal']))}")
+        parts.append(f"by {_few(texts(statement['Principal']))}")
     if statement.get("Condition"):
         parts.append("under a condition")
     return " ".join(parts)
