@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from helpers.review_fleet import H200, RACK_A, A, Edit, Scenario, Stacks, both, of, put, stacks
+from helpers.review_fleet import H200, RACK_A, RESERVED, A, Edit, Scenario, Stacks, both, of, put, stacks
 
 
 def fewer_efa(content: Stacks) -> None:
@@ -121,6 +121,15 @@ CLUSTER_OF_ITS_OWN: dict[str, Any] = {
 }
 
 RULE_SCENARIOS: dict[str, Scenario] = {
+    "a pool shrinks together with its reservation": Scenario(
+        edit=both(
+            of("h200", "H200", "ScalingConfig", "MaxSize", value=2), of("h200", "Reserved", "InstanceCount", value=2)
+        ),
+        hazards=frozenset({("blocking", "reservation-lowered", RESERVED), ("blocking", "pool-scaled-down", H200)}),
+        more=(0, -16, -2, 0.0),
+        changed=frozenset({H200}),
+        says=("the reservation is updated first", "`cdk deploy --exclusively h200`"),
+    ),
     "a pool loses EFA interfaces": Scenario(
         edit=fewer_efa,
         hazards=frozenset(

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Final
 
 from ultrafleet.catalog.source import Source
-from ultrafleet.review.comparison import Comparison
+from ultrafleet.review.comparison import ChangedResource, Comparison
 from ultrafleet.review.fleet import Fleet, Pool, names
 from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_change, of_pool, used_by
 from ultrafleet.review.pool_change import PoolChange, of_pools
@@ -84,11 +84,38 @@ def _lowered(compared: Comparison) -> Iterator[Occurrence]:
         if item.change.type == _RESERVATION and item.change.of.action is ChangeAction.CHANGED:
             before, after = (as_int(value) for value in item.change.get("InstanceCount"))
             if before is not None and after is not None and after < before:
+                shrinking = _shrinking(compared, item, after)
+                first = (
+                    f"; {names(shrinking)} shrinks in the same change, but the reservation is updated first, while all "
+                    "its instances run, and whether EC2 takes a count below those in use isn't documented: deploy "
+                    f"{_deployed(shrinking)} without this, wait until the nodes are gone, and deploy this then"
+                    if shrinking
+                    else ""
+                )
                 yield of_change(
                     item.change,
                     f"InstanceCount goes from {before} to {after}: the capacity above that returns to "
-                    f"EC2{used_by(item.pools)}",
+                    f"EC2{used_by(item.pools)}{first}",
                 )
+
+
+def _shrinking(compared: Comparison, item: ChangedResource, count: int) -> list[Pool]:
+    """Pools on a reservation that had more nodes than it will hold, and that get smaller with it."""
+    after = compared.head_fleet.by_key()
+    return [
+        after[pool.key]
+        for pool in compared.base_fleet.pools
+        if pool.nodes is not None
+        and pool.nodes > count
+        and pool.key in after
+        and after[pool.key] in item.pools
+        and (after[pool.key].nodes or 0) < pool.nodes
+    ]
+
+
+def _deployed(pools: list[Pool]) -> str:
+    """Command that deploys pools."""
+    return ", ".join(f"`cdk deploy --exclusively {stack}`" for stack in sorted({pool.key[0] for pool in pools}))
 
 
 def _end(compared: Comparison) -> Iterator[Occurrence]:
