@@ -516,11 +516,23 @@ REACH_FAULTS: dict[str, tuple[Edit, str, str]] = {
         "error",
     ),
     "two volumes of one name": (
-        lambda r: (
-            bottlerocket(r, "[settings]\n"),
-            data(r)["BlockDeviceMappings"].append({**data(r)["BlockDeviceMappings"][0]}),
-        ),
+        lambda r: data(r)["BlockDeviceMappings"].append({**data(r)["BlockDeviceMappings"][0]}),
+        "volume-names",
+        "error",
+    ),
+    "a bare name of a volume of Bottlerocket": (
+        lambda r: (bottlerocket(r, "[settings]\n"), data(r)["BlockDeviceMappings"][0].update(DeviceName="xvda")),
         "bottlerocket",
+        "error",
+    ),
+    "containerd's settings as a mapping": (
+        lambda r: node_config(r, spec={"containerd": {"config": {"version": 2}}}),
+        "node-config",
+        "error",
+    ),
+    "a label that the kubelet doesn't take": (
+        lambda r: node_config(r, spec={"kubelet": {"flags": ["--node-labels=a=b,node-role.kubernetes.io/gpu=true"]}}),
+        "reserved-labels",
         "error",
     ),
     "Batch over two subnets": (lambda r: batch(r, Subnets=[{"Ref": "Subnet"}, "subnet-2"]), "batch", "error"),
@@ -729,6 +741,9 @@ TWINS: dict[str, Edit] = {
         },
     ),
     "a pod's role": lambda r: pod_role(r, "pods.eks.amazonaws.com", "sts:AssumeRole", "sts:TagSession"),
+    "labels that the kubelet takes": lambda r: node_config(
+        r, spec={"kubelet": {"flags": ["--node-labels=a=b,node.kubernetes.io/kind=gpu,kubernetes.io/os=linux"]}}
+    ),
     "a configuration of texts": lambda r: cni(r, '{"env": {"ENABLE_PREFIX_DELEGATION": "true"}}'),
     "an entry of another role": lambda r: entry(r, OTHER_ROLE, KubernetesGroups=["viewers"]),
     "a custom image that names its cluster": lambda r: custom(

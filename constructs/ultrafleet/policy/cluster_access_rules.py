@@ -95,8 +95,8 @@ def _first_groups(launch: Launch) -> list[Any] | None:
 
 
 def _without_cluster_group(template: Template, group: NodeGroup, first: list[Any]) -> str | None:
-    cluster = template.referred(group.resource.get("ClusterName"))
-    if cluster is None or cluster.type not in CLUSTERS or cluster.template is not template:
+    cluster = _cluster_of(template, group)
+    if cluster is None or cluster.template is not template:
         return None
     made = [template.referred(value) for value in first]
     if any(item is None or item.type != _GROUP for item in made):
@@ -111,6 +111,18 @@ def _without_cluster_group(template: Template, group: NodeGroup, first: list[Any
         f"to templates without groups, and nodes don't reach the cluster, add !GetAtt {cluster.logical_id}."
         f"{_CLUSTER_GROUP}"
     )
+
+
+def _cluster_of(template: Template, group: NodeGroup) -> Resource | None:
+    """The cluster of a node group, by reference or by its name."""
+    named = group.resource.get("ClusterName")
+    made = template.referred(named)
+    if made is not None:
+        return made if made.type in CLUSTERS else None
+    own = (
+        cluster for cluster in template.of_type(*CLUSTERS) if isinstance(named, str) and cluster.get("Name") == named
+    )
+    return next(own, None)
 
 
 def _reaches_cluster(template: Template, group: Resource, cluster: Resource) -> bool:

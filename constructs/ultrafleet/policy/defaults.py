@@ -72,12 +72,26 @@ def _candidates(template: Template, resources: set[str]) -> Mapping[str, frozens
     }
     if not defaults or not resources:
         return {}
-    reached = {logical_id: defaults & _reached(template, logical_id) for logical_id in resources}
+    users = _users(template, resources)
+    reached = {
+        logical_id: defaults & set().union(*(_reached(template, name) for name in (logical_id, *users[logical_id])))
+        for logical_id in resources
+    }
     found: dict[str, set[str]] = {}
     for logical_id, names in reached.items():
         for name in sorted(names):
             found.setdefault(name, set()).add(logical_id)
     return {name: frozenset(of) for name, of in found.items()}
+
+
+def _users(template: Template, resources: set[str]) -> Mapping[str, list[str]]:
+    """Resources that refer to those with problems: a group states the type of its launch template's instances, too."""
+    found: dict[str, list[str]] = {logical_id: [] for logical_id in resources}
+    for name, resource in template.resources.items():
+        for reference in references(resource.raw):
+            if reference.name in found and reference.name != name:
+                found[reference.name].append(name)
+    return found
 
 
 def _reached(template: Template, logical_id: str) -> set[str]:

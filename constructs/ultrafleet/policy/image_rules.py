@@ -8,7 +8,7 @@ from typing import Any, Final
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.templates.intrinsics import Unknown
-from ultrafleet.templates.launch import Launch, as_int
+from ultrafleet.templates.launch import Launch, as_int, launches
 from ultrafleet.templates.node_config import is_mime, user_data
 from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups
 from ultrafleet.templates.template import Template
@@ -84,15 +84,10 @@ def _settings(launch: Launch) -> Iterator[Problem]:
 
 
 def _volumes(launch: Launch) -> Iterator[Problem]:
-    devices = [_device(item) for item in launch.items("BlockDeviceMappings")]
     stated = {_device(item): item for item in launch.items("BlockDeviceMappings")}
     holder = launch.resource.logical_id
     if any(isinstance(name, Unknown) for name in stated):
         return
-    for name in (name for name in (_ROOT, _DATA) if devices.count(name) > 1):
-        yield Problem(
-            holder, f"{devices.count(name)} volumes are {name}, expected one: EC2 refuses it, remove the others"
-        )
     for name in stated:
         if name is not None and name not in (_ROOT, _DATA):
             yield Problem(holder, f"a volume is {name}, expected {_ROOT} or {_DATA}: Bottlerocket has no other")
@@ -104,6 +99,17 @@ def _volumes(launch: Launch) -> Iterator[Problem]:
             f"{_ROOT} has {size} GiB and {_DATA} isn't stated, expected the size there: images and pods of "
             f"Bottlerocket are on {_DATA}, which keeps its small default",
         )
+
+
+def _twice(template: Template) -> Iterator[Problem]:
+    for launch in launches(template):
+        devices = [_device(item) for item in launch.items("BlockDeviceMappings")]
+        for name in dict.fromkeys(name for name in devices if isinstance(name, str)):
+            if devices.count(name) > 1:
+                yield Problem(
+                    launch.resource.logical_id,
+                    f"{devices.count(name)} volumes are {name}, expected one: EC2 refuses it, remove the others",
+                )
 
 
 def _device(item: Any) -> Any:  # noqa: ANN401 - JSON
@@ -142,5 +148,17 @@ RULES: Final = (
         ),
         remedy=f"settings as TOML, and the size of {_DATA}",
         check=_bottlerocket,
+    ),
+    PolicyRule(
+        id="volume-names",
+        number=79,
+        severity=Severity.ERROR,
+        protects_from="launches that EC2 refuses",
+        source=Source(
+            "EC2 user guide, block device mappings: a device name is used once",
+            address="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/block-device-mapping-concepts.html",
+        ),
+        remedy="one volume for each DeviceName",
+        check=_twice,
     ),
 )

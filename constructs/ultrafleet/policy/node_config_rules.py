@@ -96,6 +96,9 @@ def _of_config(launch: Launch, text: bytes, disks: list[int]) -> Iterator[str]:
             f"localStorage.strategy is RAID10 on {min(disks)} disks, expected {_RAID10_DISKS} or more: nodes don't "
             "boot, take RAID0"
         )
+    containerd = _below(found, "spec", "containerd", "config")
+    if containerd is not None and not isinstance(containerd, str):
+        yield f"containerd.config is {_kind(containerd)}, expected a text in TOML: nodeadm refuses it"
     yield from _of_kubelet(_below(found, "spec", "kubelet"))
 
 

@@ -8,9 +8,10 @@ from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.policy.schedule_rules import fills
 from ultrafleet.templates.intrinsics import Unknown
-from ultrafleet.templates.launch import as_int
+from ultrafleet.templates.launch import Launch, as_int, launches
+from ultrafleet.templates.node_config import node_configs
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, NODE_GROUP, groups
-from ultrafleet.templates.template import Template
+from ultrafleet.templates.template import Template, mapping
 
 MINIMAL: Final = "MINIMAL"
 UPDATE_STRATEGY: Final = Source(
@@ -23,6 +24,21 @@ UPDATE_STRATEGY: Final = Source(
 
 _KUBELET_TAKES: Final = ("kubelet.kubernetes.io", "node.kubernetes.io")
 """Domains below `kubernetes.io` of which the kubelet sets labels (Kubernetes documentation, NodeRestriction, high)."""
+
+_KUBELET_REFUSES: Final = ("kubernetes.io", "k8s.io")
+_KUBELET_LABELS: Final = (
+    "kubernetes.io/arch",
+    "kubernetes.io/hostname",
+    "kubernetes.io/os",
+    "beta.kubernetes.io/arch",
+    "beta.kubernetes.io/instance-type",
+    "beta.kubernetes.io/os",
+    "failure-domain.beta.kubernetes.io/region",
+    "failure-domain.beta.kubernetes.io/zone",
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
+)
+"""Labels of Kubernetes' own that the kubelet takes from its flags (Kubernetes documentation, kubelet, high)."""
 
 
 def _desired_size(template: Template) -> Iterator[Problem]:
@@ -84,6 +100,29 @@ def _labels(template: Template) -> Iterator[Problem]:
                 )
 
 
+def _kubelet_labels(template: Template) -> Iterator[Problem]:
+    """Labels that user data gives the kubelet, which starts with some of Kubernetes' own alone."""
+    for launch in launches(template):
+        for key in dict.fromkeys(_labels_of_flags(launch)):
+            domain = key.partition("/")[0] if "/" in key else ""
+            reserved = any(domain == own or domain.endswith(f".{own}") for own in _KUBELET_REFUSES)
+            if reserved and key not in _KUBELET_LABELS and not _may_pass(key):
+                yield Problem(
+                    launch.resource.logical_id,
+                    f"UserData gives the kubelet label {key}, which Kubernetes reserves, expected another prefix: the "
+                    "kubelet doesn't start with it, rename the label",
+                )
+
+
+def _labels_of_flags(launch: Launch) -> Iterator[str]:
+    for config in node_configs(launch):
+        flags = mapping(mapping(config.get("spec")).get("kubelet")).get("flags")
+        for flag in flags if isinstance(flags, list) else ():
+            name, _, stated = str(flag).partition("=")
+            if name.strip() == "--node-labels":
+                yield from (pair.partition("=")[0].strip() for pair in stated.split(","))
+
+
 def _may_pass(key: str) -> bool:
     """True if the kubelet takes the label, so that only an EKS that looks for the prefix anywhere refuses it."""
     domain = key.partition("/")[0]
@@ -127,6 +166,6 @@ RULES: Final = (
         protects_from="a node group that EKS refuses, with a rollback that fails too, or nodes that never join",
         source=eks.source("eks/node-group/reserved-label-prefixes"),
         remedy="a prefix of your own, such as example.com/",
-        check=_labels,
+        check=lambda template: (problem for rule in (_labels, _kubelet_labels) for problem in rule(template)),
     ),
 )
