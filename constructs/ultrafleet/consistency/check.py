@@ -171,7 +171,7 @@ CONSISTENCY_RULES: tuple[ConsistencyRule, ...] = (
             address="https://docs.aws.amazon.com/eks/latest/userguide/device-management-efa.html",
             also=(
                 Source(
-                    "kubernetes-sigs/kueue, pkg/dra/claims.go: All and firstAvailable are refused; seen on Kueue 0.19.2",
+                    "kubernetes-sigs/kueue, pkg/dra/claims.go: it refuses All and firstAvailable; seen on 0.19.2",
                     address="https://github.com/kubernetes-sigs/kueue/blob/main/pkg/dra/claims.go",
                 ),
                 Source(
