@@ -19,6 +19,7 @@ from ultrafleet.cluster import ImportedCluster
 from ultrafleet.delivery import KubectlDelivery
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.kubernetes import UNPROVEN_TAINT, PoolNodes
+from ultrafleet.kubernetes.network_devices import EfaDriver
 from ultrafleet.rules.lustre import EFA_STORAGE_STEP_GIB, validate_lustre_capacity
 from ultrafleet.training import GateSettings, LustreFileSystem, PoolAcceptance, TrainingTeam
 
@@ -326,6 +327,16 @@ class TestPoolAcceptance:
         assert "--floor=efa=300" in json.dumps(found["pool.b300"]["template"])
         kinds = [item["kind"] for item in found["pool.rack-a"]["template"]["manifests"]]
         assert kinds == ["ComputeDomain", "TrainingRuntime", "TrainJob"]
+
+    @pytest.mark.parametrize("driver", EfaDriver)
+    def test_runs_find_the_template_of_their_claims(
+        self, stack: cdk.Stack, delivery: KubectlDelivery, driver: EfaDriver
+    ) -> None:
+        pools = [accepting(rack(efa_driver=driver)), trainium(efa_driver=driver)]
+        found = self.accept(stack, delivery, pools=pools)
+        claimed = {"ResourceClaimTemplate/efa-4"} if driver is EfaDriver.DRA else set()
+        assert {key for key in found if key.startswith("ResourceClaimTemplate")} == claimed
+        assert ("efa-4" in json.dumps(self.pools(found)["pool.rack-a"])) is bool(claimed)
 
     def test_nothing_is_tested_until_the_gate_says_so(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
         assert not any(key.startswith(("TrainJob", "TrainingRuntime")) for key in self.accept(stack, delivery))
