@@ -433,3 +433,28 @@ def test_odd_templates_are_reviewed_all_the_same(seed: int) -> None:
     review = review_of(revision("base"), revision("head", damage), day=DAY)
     assert whole(sections(review))
     assert picture(review.pools, "dark").startswith("<?xml")
+
+
+def test_a_size_that_only_a_deployment_knows_names_its_parameter() -> None:
+    def edit(content: Stacks) -> None:
+        content["h200"].setdefault("Parameters", {})["NodeCount"] = {"Type": "Number"}
+        content["h200"]["Resources"]["H200"]["Properties"]["ScalingConfig"]["MaxSize"] = {"Ref": "NodeCount"}
+
+    review = review_of(revision("base", edit), revision("head", edit), day=DAY)
+    assert "Sizes that only a deployment knows: pass `--parameter NodeCount=…`." in whole(sections(review))
+
+
+def test_a_group_behind_a_parameter_is_told_by_its_name_and_once() -> None:
+    def edit(content: Stacks) -> None:
+        content["network"].setdefault("Parameters", {})["Group"] = {"Type": "AWS::EC2::SecurityGroup::Id"}
+        everybody = {"IpProtocol": "tcp", "CidrIp": "0.0.0.0/0"}
+        for port in (22, 80, 443):
+            content["network"]["Resources"][f"Open{port}"] = {
+                "Type": "AWS::EC2::SecurityGroupIngress",
+                "Properties": {"GroupId": {"Ref": "Group"}, **everybody, "FromPort": port, "ToPort": port},
+            }
+
+    review = review_of(revision("base"), revision("head", edit), day=DAY)
+    (found,) = [hazard for hazard in review.hazards if hazard.kind == "security-group-widened"]
+    assert found.subject == "network/${Group}"
+    assert all(f"tcp {port} from 0.0.0.0/0" in found.message for port in (22, 80, 443))

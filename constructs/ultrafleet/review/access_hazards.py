@@ -1,5 +1,6 @@
 """Hazards of access: IAM, security groups and access entries of clusters that allow more than before."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any, Final
@@ -51,10 +52,18 @@ def _access_entries(compared: Comparison) -> Iterator[Occurrence]:
 def _security_groups(compared: Comparison) -> Iterator[Occurrence]:
     for stack, template, later in _stacks(compared):
         was, is_now = security_groups.passages(template), security_groups.passages(later)
-        for group, rule in security_groups.widened(was, is_now):
-            yield _occurrence(stack, group, f"the security group allows more: {rule}")
-        for group, rule in security_groups.opened(was, is_now):
-            yield _occurrence(stack, group, f"a new security group allows access from anywhere: {rule}")
+        for group, rules in _by_group(security_groups.widened(was, is_now)).items():
+            yield _occurrence(stack, group, f"the security group allows more: {'; '.join(rules)}")
+        for group, rules in _by_group(security_groups.opened(was, is_now)).items():
+            yield _occurrence(stack, group, f"a new security group allows access from anywhere: {'; '.join(rules)}")
+
+
+def _by_group(found: Iterator[tuple[str, security_groups.SecurityGroupRule]]) -> dict[str, list[str]]:
+    """Rules by their group, in their order."""
+    rules: dict[str, list[str]] = defaultdict(list)
+    for group, rule in found:
+        rules[group].append(str(rule))
+    return rules
 
 
 def _rights(entry: Resource) -> set[tuple[str, str]]:

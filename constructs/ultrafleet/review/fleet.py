@@ -34,6 +34,7 @@ class Pool:
         instance_type_name: type of its nodes, or "unknown".
         instance_type: the same from the catalog, where that knows it.
         nodes: its largest size; None where only a deployment knows it.
+        size_parameter: the parameter without a default that its size comes from, where that is why it isn't known.
         ultraservers: whole UltraServers in it.
         ultraserver_type: their type.
         on_blocks: whether capacity blocks are what it launches into.
@@ -69,6 +70,7 @@ class Pool:
     subnets: tuple[Key, ...]
     launch_template: Key | None
     launch_version: Any = field(hash=False)
+    size_parameter: str | None = None
 
     @property
     def title(self) -> str:

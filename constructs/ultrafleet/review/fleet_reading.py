@@ -156,6 +156,7 @@ def _pool(group: NodeGroup, kind: InstanceType | None, stacks: Mapping[int, str]
         subnets=tuple((stacks[id(made.template)], made.logical_id) for made in subnets),
         launch_template=_launch_key(group, stacks),
         launch_version=group.launch_version,
+        size_parameter=group.max_size.parameter if isinstance(group.max_size, Unknown) else None,
     )
 
 

@@ -66,6 +66,10 @@ def fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
         yield f"\nNot counted: {'; '.join(stated)}."
     if after.elsewhere:
         yield f"\nCounted by their block metadata, made by no template: {_titles(after.elsewhere)}."
+    asked = tuple(dict.fromkeys(pool.size_parameter for pool in (*before.pools, *after.pools) if pool.size_parameter))
+    if asked:
+        passed = ", ".join(code(f"--parameter {name}=…") for name in asked)
+        yield f"\nSizes that only a deployment knows: pass {passed}."
     strays = tuple(dict.fromkeys((*before.strays, *after.strays)))
     if strays:
         yield f"\n⚠ Block metadata that can't be read, or matches no node group: {_titles(strays)}."

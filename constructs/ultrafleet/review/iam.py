@@ -134,6 +134,8 @@ def text(value: Any) -> str:  # noqa: ANN401 - JSON
     if isinstance(value, Unknown):
         if value.logical_id is not None:
             return f"${{{value.logical_id}{f'.{value.attribute}' if value.attribute else ''}}}"
+        if value.parameter is not None:
+            return f"${{{value.parameter}}}"
         return value.text or f"${{{value.reason}}}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 

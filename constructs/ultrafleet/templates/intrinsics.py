@@ -43,6 +43,13 @@ class Unknown:
     may_be_absent: bool = False
     options: tuple[Any, ...] = field(default=(), compare=False)
 
+    @property
+    def parameter(self) -> str | None:
+        """Name of the parameter without a default that it comes from, if it does."""
+        before, _, after = self.reason.partition("parameter ")
+        name, end, rest = after.partition(" has no default")
+        return name if end and not before and not rest else None
+
 
 class Resolver:
     """Resolver of the values of one template.
