@@ -293,6 +293,12 @@ class TestObjects:
             containers = objects(served)["DaemonSet"]["spec"]["template"]["spec"]["containers"]
             assert containers[1]["image"] == engine_pod(served)["containers"][0]["image"]
 
+    def test_containers_of_its_image_that_only_wait_get_no_gpu(self) -> None:
+        image = objects(serving())["DaemonSet"]["spec"]["template"]["spec"]["containers"][1]
+        (waits,) = engine_pod(serving())["initContainers"]
+        for container in (image, waits):
+            assert {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"} in container["env"]
+
     def test_only_the_pods_that_copy_may_mount_a_directory_of_the_node(self) -> None:
         made = server_manifests(serving())
         labels = {item["metadata"]["name"]: item["metadata"]["labels"] for item in made if item["kind"] == "Namespace"}

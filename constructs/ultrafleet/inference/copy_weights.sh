@@ -54,7 +54,7 @@ LIST
       return 1
     }
   fi
-  printf '%s\n' "$now" > "$partial/objects" && sync -f "$partial" || return 1
+  printf '%s\n' "$now" > "$partial/objects" && sync || return 1
   # A rename is whole or isn't: nobody sees half a copy. Where another was faster, that one stays.
   [ -d "$copy" ] || mv -T "$partial" "$copy"
 }

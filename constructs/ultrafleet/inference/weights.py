@@ -20,6 +20,9 @@ INSTANCE_STORE: Final = "/mnt/k8s-disks/0"
 
 _CLAIM: Final = "weights"
 _STORE: Final = "/store"
+# Images of engines ask for all GPUs, and a node's runtime gives them to who asks for none (NVIDIA Container Toolkit
+# documentation, NVIDIA_VISIBLE_DEVICES, high).
+_NO_GPU: Final = {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}
 
 
 def weights_namespace(serving: Serving) -> str:
@@ -87,6 +90,7 @@ def weights_wait(serving: Serving) -> dict[str, Any]:
         "name": "weights",
         "image": serving.engine_image,
         "command": ["sh", "-c", script],
+        "env": [_NO_GPU],
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         "volumeMounts": [weights_mount()],
     }
@@ -139,6 +143,7 @@ def _daemon_set(serving: Serving) -> dict[str, Any]:
                             "name": "image",
                             "image": serving.engine_image,
                             "command": ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"],
+                            "env": [_NO_GPU],
                             "resources": small,
                             "securityContext": {"allowPrivilegeEscalation": False},
                         },
