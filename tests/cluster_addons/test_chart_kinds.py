@@ -102,6 +102,13 @@ def test_only_what_applies_has_a_token_and_it_may_not_delete() -> None:
         assert item["securityContext"]["capabilities"] == {"drop": ["ALL"]}
 
 
+def test_a_drained_node_leaves_the_webhook_of_model_replicas() -> None:
+    (lws,) = [release for release in releases() if release.release == "lws"]
+    assert lws.values["replicaCount"] == 2
+    (term,) = lws.values["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert term["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
+
+
 def test_there_is_none_without_such_a_chart() -> None:
     assert chart_kinds_manifests([kueue_release(VersionTable.of(), counts_channels=False)]) == []
 

@@ -192,6 +192,15 @@ def test_kueue_s_times_are_the_caller_s(stack: cdk.Stack, delivery: KubectlDeliv
     assert waits(made) == ("30m", "20m", 9)
 
 
+@pytest.mark.parametrize("options", [{"training": False}, {}])
+def test_synthesis_says_what_nobody_saw_of_network_policies(
+    stack: cdk.Stack, delivery: KubectlDelivery, options: dict[str, Any]
+) -> None:
+    platform(stack, delivery, **options)
+    found = Annotations.from_stack(stack).find_info("*", Match.string_like_regexp("network policies .* not verified"))
+    assert bool(found) is (options == {})
+
+
 @pytest.mark.parametrize(
     ("pools", "served", "queues"),
     [

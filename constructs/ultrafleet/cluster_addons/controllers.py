@@ -46,8 +46,25 @@ def inference_controllers(
             chart=versions.charts["lws"],
             release="lws",
             namespace="lws-system",
-            # The chart asks for a whole core.
-            values={"resources": {"requests": {"cpu": "100m", "memory": "256Mi"}}},
+            values={
+                # Its webhook sees every pod of a replica that is made: one that is drained leaves another.
+                "replicaCount": 2,
+                "affinity": {
+                    "podAntiAffinity": {
+                        "preferredDuringSchedulingIgnoredDuringExecution": [
+                            {
+                                "weight": 100,
+                                "podAffinityTerm": {
+                                    "topologyKey": "kubernetes.io/hostname",
+                                    "labelSelector": {"matchLabels": {"control-plane": "controller-manager"}},
+                                },
+                            }
+                        ]
+                    }
+                },
+                # The chart asks for a whole core.
+                "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
+            },
             wait=True,
         ),
         ChartRelease(

@@ -37,6 +37,12 @@ from ultrafleet.queueing.team_admission import team_admission_manifests
 from ultrafleet.queueing.team_queues import TeamShare
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 
+_NETWORK_POLICIES = (
+    "that network policies hold for pods of jobs and of model servers is not verified: the EKS user guide names pods "
+    "of a Deployment, and none without an owner (high). From a pod of another namespace, `curl -m 5 http://POD_IP:PORT` "
+    "shows it: it must time out"
+)
+
 
 @jsii.implements(IValidation)
 class _Consistency:
@@ -173,10 +179,15 @@ class FleetPlatform(Construct):
             manifests += chart_kinds_manifests(releases)
         for manifest in manifests:
             delivery.add_manifest(self, manifest)
-        on_p6e = [it.pool_name for it in pools if it.instance_type.is_grace and it.network and it.efa_interfaces]
+        self._annotate_unverified(driver, network_policies=training or inference)
+        self.node.add_validation(_Consistency(pools, delivery))
+
+    def _annotate_unverified(self, driver: EfaDriver, *, network_policies: bool) -> None:
+        on_p6e = [it.pool_name for it in self.pools if it.instance_type.is_grace and it.network and it.efa_interfaces]
         if driver is EfaDriver.DRA and on_p6e:
             cdk.Annotations.of(self).add_info_v2("ultrafleet:efa-driver", _not_verified(on_p6e))
-        self.node.add_validation(_Consistency(pools, delivery))
+        if network_policies:
+            cdk.Annotations.of(self).add_info_v2("ultrafleet:network-policies", _NETWORK_POLICIES)
 
     def _load_balancer_identity(self, cluster_name: str) -> Construct:
         stack = cdk.Stack.of(self)
