@@ -586,6 +586,36 @@ REACH_FAULTS: dict[str, tuple[Edit, str, str]] = {
         "group-sizes",
         "error",
     ),
+    "a tier that EKS doesn't have": (
+        lambda r: r["Cluster"].update(ControlPlaneScalingConfig={"Tier": "xxl"}),
+        "service-values",
+        "error",
+    ),
+    "a log that EKS doesn't write": (
+        lambda r: r["Cluster"].update(Logging={"ClusterLogging": {"EnabledTypes": [{"Type": "kubelet"}]}}),
+        "service-values",
+        "error",
+    ),
+    "an effect as Kubernetes spells it": (
+        lambda r: r["Rack"].update(Taints=[{"Key": "nvidia.com/gpu", "Effect": "NoSchedule"}]),
+        "service-values",
+        "error",
+    ),
+    "a label with a value that isn't one": (
+        lambda r: r["Rack"].update(Labels={"example.com/team": "a b"}),
+        "service-values",
+        "error",
+    ),
+    "a volume larger than gp3": (
+        lambda r: data(r)["BlockDeviceMappings"][0]["Ebs"].update(VolumeType="gp3", VolumeSize=100_000),
+        "service-values",
+        "error",
+    ),
+    "partitions of a cluster": (
+        lambda r: add(r, "Near", "AWS::EC2::PlacementGroup", Strategy="cluster", PartitionCount=3),
+        "service-values",
+        "error",
+    ),
     "a target that names nothing": (lambda r: (on_demand(r), target(r)), "reservation-unused", "warning"),
     "a reservation in another placement group": (
         lambda r: (
@@ -743,6 +773,12 @@ TWINS: dict[str, Edit] = {
     "a pod's role": lambda r: pod_role(r, "pods.eks.amazonaws.com", "sts:AssumeRole", "sts:TagSession"),
     "labels that the kubelet takes": lambda r: node_config(
         r, spec={"kubelet": {"flags": ["--node-labels=a=b,node.kubernetes.io/kind=gpu,kubernetes.io/os=linux"]}}
+    ),
+    "a script for cloud-init alone without an empty line before it": lambda r: self_managed(
+        r,
+        "1.34/amazon-linux-2023/arm64/nvidia",
+        'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="X"\n\n'
+        "--X\nContent-Type: text/x-shellscript\n#!/bin/bash\necho\n--X--\n",
     ),
     "a configuration of texts": lambda r: cni(r, '{"env": {"ENABLE_PREFIX_DELEGATION": "true"}}'),
     "an entry of another role": lambda r: entry(r, OTHER_ROLE, KubernetesGroups=["viewers"]),

@@ -28,6 +28,7 @@ from ultrafleet.policy import (
     reservation_use_rules,
     rolling_rules,
     schedule_rules,
+    service_value_rules,
     storage_rules,
     subnet_rules,
     user_data_rules,
@@ -65,6 +66,7 @@ RULES: tuple[PolicyRule, ...] = (
     *escalation_rules.RULES,
     *pod_identity_rules.RULES,
     *addon_rules.RULES,
+    *service_value_rules.RULES,
     *function_rules.RULES,
     *limit_rules.RULES,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from ultrafleet.catalog import InstanceType, other_type_names
-from ultrafleet.catalog.limits import USER_DATA_BYTES, source
+from ultrafleet.catalog.limits import METADATA_HOP_LIMIT, USER_DATA_BYTES, source
 from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.catalog.source import Source
 from ultrafleet.layout import layout_violations
@@ -118,7 +118,11 @@ def _hop_limit(template: Template) -> Iterator[Problem]:
         most = _EKS_HOPS if logical_id in managed - others else _POD_HOPS
         if isinstance(limit, Unknown):
             yield cannot_tell(logical_id, "HttpPutResponseHopLimit", limit.reason)
-        elif (hops := as_int(limit)) is not None and hops > most and options.get("HttpEndpoint") != "disabled":
+        elif (
+            (hops := as_int(limit)) is not None
+            and most < hops <= METADATA_HOP_LIMIT.value
+            and options.get("HttpEndpoint") != "disabled"
+        ):
             yield Problem(
                 logical_id,
                 f"HttpPutResponseHopLimit is {hops}, expected {_POD_HOPS}: any pod or container takes the node's role "

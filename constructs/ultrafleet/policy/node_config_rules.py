@@ -17,7 +17,7 @@ from ultrafleet.templates.node_config import (
     read_config,
     user_data,
 )
-from ultrafleet.templates.node_group import types_launched
+from ultrafleet.templates.node_group import NODE_GROUP, groups, types_launched
 from ultrafleet.templates.template import Template
 
 _API, _KIND = "node.eks.aws/v1alpha1", "NodeConfig"
@@ -27,14 +27,17 @@ _MULTIPART: Final = "multipart/"
 
 
 def _node_config(template: Template) -> Iterator[Problem]:
-    types = types_launched(template)
+    types, managed = types_launched(template), _read_by_nodeadm(template)
     for launch in launches(template):
         text = user_data(launch.get("UserData"))
         if not text:
             continue
         message = mime_message(text)
         disks = [kind.nvme_count for kind in types.get(launch.resource.logical_id, ()) if kind.nvme_count is not None]
-        faults = list(_of_document(message, text.lstrip().decode(errors="replace"))) if message is not None else []
+        faults = []
+        if message is not None:
+            by_nodeadm = launch.resource.logical_id in managed or NODE_CONFIG_TYPE.encode() in text
+            faults = list(_of_document(message, text.lstrip().decode(errors="replace"), by_nodeadm=by_nodeadm))
         if not faults:
             faults = [
                 fault
@@ -45,7 +48,16 @@ def _node_config(template: Template) -> Iterator[Problem]:
         yield from (Problem(launch.resource.logical_id, f"UserData: {fault}") for fault in dict.fromkeys(faults))
 
 
-def _of_document(message: Message, text: str) -> Iterator[str]:
+def _read_by_nodeadm(template: Template) -> set[str]:
+    """Launch templates of managed node groups whose image isn't Amazon Linux 2: nodeadm reads every part."""
+    return {
+        group.launch.resource.logical_id
+        for group in groups(template, NODE_GROUP)
+        if group.launch is not None and not str(group.resource.get("AmiType")).startswith("AL2_")
+    }
+
+
+def _of_document(message: Message, text: str, *, by_nodeadm: bool) -> Iterator[str]:
     boundary = message.get_boundary()
     lines = text.splitlines()
     if not message.get_content_type().startswith(_MULTIPART):
@@ -60,7 +72,7 @@ def _of_document(message: Message, text: str) -> Iterator[str]:
     if not any(line.rstrip() in (f"--{boundary}", f"--{boundary}--") for line in lines):
         yield f"boundary {boundary!r} of its header separates no part, expected it before each: write --{boundary}"
         return
-    for part in message.walk():
+    for part in message.walk() if by_nodeadm else ():  # cloud-init takes a part without an empty line
         odd = [name for name in part if not name.lower().startswith(("content-", "mime-"))]
         if odd:
             yield (
