@@ -52,11 +52,12 @@ the plugin. In `--json` an accepted finding has the severity `acknowledged`.
 
 ## Baseline
 
-Templates that came before the policy have findings. `ultrafleet check cdk.out --write-baseline policy-baseline.json` writes them all to a
-file to be committed; from then on `ultrafleet check cdk.out --baseline policy-baseline.json` tells and counts new ones alone.
-An entry covers one finding: of that file (its path from the baseline's folder), resource and rule, as long as the resource is
-written as it was and the message is the same. So a resource that is edited shows its findings again. Entries that are
-no longer found are counted: write the file again. In `--sarif` each finding has its `baselineState`.
+Templates that came before the policy have findings. `ultrafleet check cdk.out --write-baseline policy-baseline.json`
+writes them all to a file to be committed; from then on `ultrafleet check cdk.out --baseline policy-baseline.json` tells
+and counts new ones alone. An entry covers one finding: of that file (its path from the baseline's folder), resource and
+rule, as long as the resource is written as it was and the message is the same. So a resource that is edited shows its
+findings again. Entries that are no longer found are counted: write the file again. In `--sarif` each finding has its
+`baselineState`.
 
 ## Unknown values
 

@@ -38,7 +38,7 @@ wording; [as Markdown](review/example.md), with its picture ([light](review/exam
 | `--parameter NAME=VALUE` | value of a template parameter, in both |
 | `--pictures URL` | address of the pictures. Default: beside the comment |
 | `--json` | the review as JSON, instead of the comment |
-| `--fail-on NAME` | exit 1 where a hazard of a level (`blocking`, `security`, `notice`) or a worse one was found, or of a kind, such as `refused`; repeatable |
+| `--fail-on NAME` | exit 1 on a hazard of a level or a worse one, or of a kind, such as `refused`; repeatable |
 | `--approval FILE` | exit 1 where the change needs a reviewer: see [below](#approval-without-a-reviewer) |
 
 The same input gives the same bytes on the same day, so a review can be kept under test. A comment has at most 65,535
@@ -126,8 +126,8 @@ permissions, artifacts, how they show a picture) was not tried on either.
 
 ## Approval without a reviewer
 
-`--approval FILE` reads a policy, such as [`ci/approval.yaml`](ci/approval.yaml), and ends with a line that approves or gives the
-reasons why not. Take the file from the base, as acknowledgements: a change that approves itself is none.
+`--approval FILE` reads a policy, such as [`ci/approval.yaml`](ci/approval.yaml), and ends with a line that approves or
+gives the reasons why not. Take the file from the base, as acknowledgements: a change that approves itself is none.
 
 | key | what a change may have and still merge without a reviewer | default |
 |---|---|---|
@@ -137,10 +137,10 @@ reasons why not. Take the file from the base, as acknowledgements: a change that
 | `effects` | [effects](update-effects.md) of changed properties | `no_interruption`, `new_version` |
 | `added`, `removed` | patterns of resource types | none |
 
-Always a person's: what couldn't be read, a side without templates, refused updates, changed policies of deletion, exceeded limits, pools
-without a known price or size that grow. Over the scenarios that the reviews are tested with, no change with a hazard is
-approved, by the empty policy or the shipped one, and the shipped one approves at least four of five of the others, new
-principals apart.
+Always a person's: what couldn't be read, a side without templates, refused updates, changed policies of deletion,
+exceeded limits, pools without a known price or size that grow. Over the scenarios that the reviews are tested with, no
+change with a hazard is approved, by the empty policy or the shipped one, and the shipped one approves at least four of
+five of the others, new principals apart.
 
 ## Golden templates
 
