@@ -70,6 +70,15 @@ def test_stacks_that_go_take_their_objects_with_them() -> None:
         assert not [key for key in content(made).objects if "pretraining" in key[2:]]
 
 
+def test_a_chart_with_kinds_stays_when_the_last_team_leaves() -> None:
+    with deployed("training") as made:
+        before = {release.name for release in content(made).releases.values()}
+        assert {"jobset", "kubeflow-trainer"} <= before
+        made.deploy(lambda written: written.update(teams=[]))
+        assert not [stack for stack in made.stacks if '"jobset"' in stack.template]
+        assert {release.name for release in content(made).releases.values()} == before
+
+
 def test_with_argo_cd_a_deployment_brings_nothing_into_the_cluster() -> None:
     with site("training", lambda content: (argo_cd(content), content.update(teams=[]))) as made:
         assert set(made.deploy().values()) == {"created"}

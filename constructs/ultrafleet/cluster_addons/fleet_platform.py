@@ -39,7 +39,7 @@ from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 
 _NETWORK_POLICIES = (
     "that network policies hold for pods of jobs and of model servers is not verified: the EKS user guide names pods "
-    "of a Deployment, and none without an owner (high). From a pod of another namespace, `curl -m 5 http://POD_IP:PORT` "
+    "of a Deployment, and none without an owner (high). From a pod of another namespace `curl -m 5 http://POD_IP:PORT` "
     "shows it: it must time out"
 )
 
