@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from stacks.capacity_stack import CapacityStack
+from stacks.care_stack import CareStack
 from stacks.cluster_stack import ClusterStack
 from stacks.kubernetes_stack import KubernetesStack
 from stacks.model_stack import ModelStack
@@ -20,7 +21,7 @@ from ultrafleet.doctor import Answers
 from ultrafleet.doctor.synthesis import notes
 from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.environment.facts import ip_budgets, node_group_count
-from ultrafleet.environment.pool_nodes import environment_pool_nodes
+from ultrafleet.environment.pool_nodes import environment_pool_nodes, needs_care
 from ultrafleet.rules.node_group_quota import node_group_quota_request
 
 
@@ -29,8 +30,9 @@ class FleetStage(cdk.Stage):
 
     A pool's stack depends on the first four and they on no pool, so adding, changing or removing a pool leaves every
     other of them as it is. Beside the pools, after the system nodes: the Kubernetes layer, which names what the pools
-    hold, and after it a stack for each team and each model. Last come the on-demand reservations, each in a stack on
-    which its pool's depends and no other: where EC2 hasn't got one, everything else is there already.
+    hold, and after it a stack that cares for spare nodes, and one for each team and each model. Last come the on-demand
+    reservations, each in a stack on which its pool's depends and no other: where EC2 hasn't got one, everything else is
+    there already.
 
     Args:
         scope: the app.
@@ -100,7 +102,8 @@ class FleetStage(cdk.Stage):
             ModelStack(self, environment=environment, served=model, kubernetes=kubernetes)
             for model in environment.models
         ]
-        for stack in (*self.teams, *self.models):
+        care = [CareStack(self, environment=environment, kubernetes=kubernetes)] if needs_care(environment) else []
+        for stack in (*care, *self.teams, *self.models):
             stack.add_stack_dependency(kubernetes)
         check_consistency(
             pools=environment_pool_nodes(environment),

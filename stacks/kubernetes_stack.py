@@ -34,6 +34,8 @@ class KubernetesStack(EnvironmentStack):
 
     delivery: Delivery
     """Way into the cluster, for this stack; with Argo CD for all."""
+    training: bool
+    """True if JobSet and Trainer are installed."""
     platform: FleetPlatform
     """Runtime, queues and controllers."""
 
@@ -45,6 +47,7 @@ class KubernetesStack(EnvironmentStack):
             description=f"{environment.name}: accelerator runtime, queues, and controllers of jobs and models",
         )
         settings = environment.kubernetes
+        self.training = bool(environment.teams) or settings.acceptance is not None
         self._others: list[Delivery] = []
         if settings.argo_cd is None:
             self.delivery = self._kubectl(environment)
@@ -58,7 +61,7 @@ class KubernetesStack(EnvironmentStack):
             kubernetes_version=environment.cluster.kubernetes_version,
             pools=environment_pool_nodes(environment),
             vpc_tags={"Name": f"{environment.name}-network-Network"},
-            training=bool(environment.teams) or settings.acceptance is not None,
+            training=self.training,
             inference=bool(environment.models),
             served_workloads=environment.served_workloads,
             scaled_models=any((model.max_replicas or 1) > model.min_replicas for model in environment.models),

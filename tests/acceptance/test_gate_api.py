@@ -12,10 +12,11 @@ import pytest
 
 from helpers.fake_kubernetes import FakeKubernetes, served, service_account
 from helpers.workloads import b300, rack
-from ultrafleet.acceptance.gate_api import Gate, KubernetesApi
+from ultrafleet.acceptance.gate_api import Gate
 from ultrafleet.acceptance.gate_objects import TAINT_KEY, read_node
 from ultrafleet.errors import FleetError
-from ultrafleet.jobs.acceptance_gate import GATE_FILES, GateSettings, gate_manifests
+from ultrafleet.in_cluster.kubernetes_api import KubernetesApi
+from ultrafleet.jobs.acceptance_gate import GATE_MODULES, GateSettings, gate_manifests
 from ultrafleet.jobs.acceptance_jobs import acceptance_template
 from ultrafleet.jobs.acceptance_package import package_files
 from ultrafleet.kubernetes import UNPROVEN_TAINT, PoolNodes
@@ -156,7 +157,7 @@ def test_a_replaced_node_is_tested_alone(site: Site) -> None:
 
 
 def test_a_rack_of_several_pages_is_one_rack(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ultrafleet.acceptance.gate_api._PAGE", 2)
+    monkeypatch.setattr("ultrafleet.in_cluster.kubernetes_api._PAGE", 2)
     for number in range(3):
         site.join(number)
     assert site.look(1) == ["Start"]
@@ -255,7 +256,7 @@ def test_a_node_that_a_person_marks_is_tested_again_or_released(site: Site) -> N
 def test_the_gate_has_its_modules_and_the_launcher_has_others() -> None:
     manifests = gate_manifests([pool()], {"rack-a": {"manifests": []}})
     (code,) = [m for m in manifests if m["metadata"]["name"] == "acceptance-gate-code"]
-    assert set(code["data"]) == {f"{name}.py" for name in GATE_FILES}
+    assert set(code["data"]) == {f"{name}.py" for name in GATE_MODULES}
     assert not any(name.startswith("gate") for name in package_files())
 
 

@@ -12,7 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 from helpers.common import resources_of
 from helpers.workloads import b300, h200, nodes, rack, serving, trainium
 from ultrafleet.cluster import ImportedCluster
-from ultrafleet.cluster_addons import FleetPlatform
+from ultrafleet.cluster_addons import ClusterCare, FleetPlatform
 from ultrafleet.delivery import KubectlDelivery
 from ultrafleet.errors import FleetError
 from ultrafleet.inference.server_manifests import server_manifests
@@ -119,8 +119,8 @@ def test_teams_have_an_admission_policy_where_teams_train(
     stack: cdk.Stack, delivery: KubectlDelivery, training: bool, count: int
 ) -> None:
     platform(stack, delivery, training=training)
-    kinds = [item["kind"] for item in objects(Template.from_stack(stack))]
-    assert kinds.count("ValidatingAdmissionPolicy") == kinds.count("ValidatingAdmissionPolicyBinding") == count
+    made = [item for item in objects(Template.from_stack(stack)) if item["kind"].startswith("ValidatingAdmission")]
+    assert [item["metadata"]["name"] for item in made].count("ultrafleet-teams") == 2 * count
 
 
 def test_network_layers_can_be_left_out(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
@@ -299,3 +299,16 @@ def test_maximal_snapshot(stack: cdk.Stack, delivery: KubectlDelivery, snapshot_
     template = Template.from_stack(stack)
     template.has_resource_properties(CHART, {"Release": "neuron", "Values": Match.any_value()})
     assert template.to_json() == snapshot_json
+
+
+@pytest.mark.parametrize(("spare", "programs"), [(2, {"spare-nodes", "stale-domains"}), (0, {"stale-domains"})])
+def test_spare_nodes_have_a_program_and_kueue_waits_for_it(
+    stack: cdk.Stack, delivery: KubectlDelivery, spare: int, programs: set[str]
+) -> None:
+    made = platform(stack, delivery, spare_nodes_per_ultraserver=spare)
+    ClusterCare(stack, "Care", delivery=delivery, flavors=made.flavors, image="registry.example/python:3")
+    jobs = [item for item in objects(Template.from_stack(stack)) if item["kind"] == "CronJob"]
+    assert {item["metadata"]["name"] for item in jobs} == programs
+    assert all("registry.example/python:3" in str(item) for item in jobs)
+    (kueue,) = [release for release in made.releases if release.chart.name == "kueue"]
+    assert ("FailFast: false" in str(kueue.values)) is bool(spare)

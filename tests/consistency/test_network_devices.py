@@ -60,7 +60,7 @@ def fleet(pool: PoolNodes) -> Objects:
     objects = [
         *queue_manifests(flavors, [TeamShare(team_name="pretraining")]),
         *team_manifests("pretraining", "training", flavors=flavors),
-        *jobset(job("job", flavor=flavors[0], racks=None, some=2)),
+        *jobset(job("job", flavor=flavors[0], racks=None, some=2, nvlink=pool.has_multi_node_nvlink)),
     ]
     return {f"{item['kind']} {item['metadata']['name']}": dict(item) for item in objects}
 

@@ -27,6 +27,7 @@ KUBERNETES_FIELDS: Content = {
     "pods_recovery_minutes": 20,
     "max_requeues": 5,
     "efa": "device_plugin",
+    "program_image": "registry.example/python:3",
     "dashboard": False,
 }
 ACCEPTANCE: Content = {"image": "registry.example/nccl-tests:1", "floors_gbs": {"b300": {"efa": 300.0}}}

@@ -22,7 +22,7 @@ from ultrafleet.jobs.acceptance_jobs import (
     acceptance_template,
     shared_acceptance_manifests,
 )
-from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
+from ultrafleet.kubernetes.taint import SPARE_TAINT, UNPROVEN_TAINT
 
 IMAGE = "registry.example/nccl-tests:1"
 NAMES = tuple(f"ip-10-0-1-{number}.ec2.internal" for number in range(18))
@@ -85,7 +85,8 @@ class TestRun:
             {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [name]}]} for name in NAMES
         ]
         assert UNPROVEN_TAINT.toleration in made["tolerations"]
-        assert len(made["tolerations"]) == 2
+        assert SPARE_TAINT.toleration in made["tolerations"]
+        assert len(made["tolerations"]) == 3
 
     def test_names_are_of_the_run(self) -> None:
         found = run_of(rack())

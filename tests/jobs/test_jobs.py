@@ -237,3 +237,51 @@ def test_flavors_of_two_workloads_are_told_apart_by_the_selector() -> None:
     )
     assert whole_ultraservers(training, 1).node_selector["ultrafleet/workload"] == "training"
     assert whole_ultraservers(inference, 1).node_selector["ultrafleet/workload"] == "inference"
+
+
+@pytest.mark.parametrize("make", [jobset, train_job])
+@pytest.mark.parametrize("nodes", [1, 3, 15])
+def test_a_part_of_an_ultraserver_has_no_second_domain_in_its_clique(make: Any, nodes: int) -> None:
+    flavor = flavor_of([rack("rack-a"), rack("rack-b")], spare_nodes_per_ultraserver=2)
+    made = make(job(flavor=flavor, racks=None, some=nodes))
+    assert not [item for item in made if item["kind"] == "ComputeDomain"]
+    spec = pod_of(made)["spec"]
+    assert "resourceClaims" not in spec
+    variables = {item["name"]: item.get("value") for item in spec["containers"][0]["env"]}
+    assert variables["NCCL_MNNVL_ENABLE"] == "0"
+    assert "NCCL_NVLS_ENABLE" not in variables
+
+
+@pytest.mark.parametrize(("racks", "some"), [(1, None), (2, None), (None, 16)])
+def test_all_nodes_of_ultraservers_have_one(racks: int | None, some: int | None) -> None:
+    flavor = flavor_of([rack("rack-a"), rack("rack-b")], spare_nodes_per_ultraserver=2)
+    made = jobset(job(flavor=flavor, racks=racks, some=some))
+    assert [item["kind"] for item in made] == ["ComputeDomain", "JobSet"]
+
+
+@pytest.mark.parametrize(("nvlink", "count"), [(True, 1), (False, 0)])
+def test_who_is_alone_in_an_ultraserver_can_say_so(nvlink: bool, count: int) -> None:
+    made = jobset(job(racks=None, some=3, nvlink=nvlink))
+    assert [item["kind"] for item in made].count("ComputeDomain") == count
+
+
+def test_a_whole_ultraserver_can_do_without() -> None:
+    assert [item["kind"] for item in jobset(job(racks=1, nvlink=False))] == ["JobSet"]
+
+
+@pytest.mark.parametrize("changed", [{"flavor": flavor_of([b300()])}, {"accelerators": 2}])
+def test_fails_on_nvlink_that_joins_no_nodes(changed: Any) -> None:
+    with pytest.raises(FleetError, match=r"nvlink is True for .*, expected whole nodes that NVLink joins"):
+        job(racks=None, some=1, nvlink=True, **changed)
+
+
+@pytest.mark.parametrize(("seconds", "stated"), [({}, 604_800), ({"ttl_seconds_after_finished": 60}, 60)])
+def test_a_job_set_that_is_over_goes_after_a_while(seconds: Any, stated: int) -> None:
+    assert jobset(job(**seconds))[-1]["spec"]["ttlSecondsAfterFinished"] == stated
+    assert "ttlSecondsAfterFinished" not in jobset(job(ttl_seconds_after_finished=None))[-1]["spec"]
+
+
+@pytest.mark.parametrize("name", ["ttl_seconds_after_finished", "termination_grace_period_seconds"])
+def test_fails_on_a_time_before_now(name: str) -> None:
+    with pytest.raises(FleetError, match=f"{name} is -1, expected 0 or more"):
+        job(**{name: -1})

@@ -219,8 +219,8 @@ def test_kueue_is_asked_about_namespaces_of_queues_alone() -> None:
         wanted = queue_of(queue, fleet_flavors([rack(), h200()]))["spec"]["namespaceSelector"]["matchLabels"]
         assert managed(wanted)  # whom a queue lets in, Kueue looks at
     for made, is_managed in ((team_manifests("pretraining", "training"), True), (server_manifests(serving()), False)):
-        (namespace,) = [item for item in made if item["kind"] == "Namespace"]
-        assert managed(dict(namespace["metadata"]["labels"])) is is_managed
+        for namespace in (item for item in made if item["kind"] == "Namespace"):
+            assert managed(dict(namespace["metadata"]["labels"])) is is_managed
     for name in ("kube-system", "kueue-system", "keda", "dra-driver-nvidia-gpu", "acceptance"):
         assert not managed({"kubernetes.io/metadata.name": name})
 
@@ -234,3 +234,10 @@ def test_an_eviction_leaves_one_of_kueue_s_replicas() -> None:
     leader = yaml.safe_load(release.values["managerConfig"]["controllerManagerConfigYaml"])["leaderElection"]
     assert leader["leaderElect"] is True
     assert release.wait
+
+
+@pytest.mark.parametrize("waits_for_spares", [True, False])
+def test_kueue_waits_for_a_spare_node_where_there_are_any(waits_for_spares: bool) -> None:
+    found = yaml.safe_load(kueue_configuration(counts_channels=True, waits_for_spares=waits_for_spares))
+    gates = {"TASFailedNodeReplacementFailFast": False} if waits_for_spares else None
+    assert found.get("featureGates") == gates

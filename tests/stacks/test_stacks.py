@@ -144,7 +144,7 @@ class TestEveryTemplate:
                 found = {
                     kind for kind in types if kind.startswith(("Custom::", "AWS::Lambda", "AWS::CloudFormation::Cu"))
                 }
-                if not any(part in name for part in ("-kubernetes", "-team-", "-model-")):
+                if not any(part in name for part in ("-kubernetes", "-care", "-team-", "-model-")):
                     assert not found
                 if not name.endswith("-kubernetes"):
                     assert not [kind for kind in found if kind.startswith("AWS::Lambda")]

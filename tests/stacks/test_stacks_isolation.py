@@ -81,6 +81,7 @@ def besides(found: dict[str, set[str]], *expected: str) -> dict[str, set[str]]:
     """Changes but for those that have to be, and on which no node stands.
 
     "queue": quotas, which are what the pools hold. "operate": the dashboard, and alarms on pools and reservations.
+    "care": how many nodes of each pool's UltraServers are open.
     """
     if "queue" in expected:
         (quota,) = found.pop("training-kubernetes")
@@ -91,6 +92,10 @@ def besides(found: dict[str, set[str]], *expected: str) -> dict[str, set[str]]:
             assert path.startswith(("/Resources/Dashboard", "/Resources/AlarmsUnused", "/Resources/AlarmsNotEmpty")), (
                 path
             )
+    if "care" in expected:
+        for path in found.pop("training-care"):
+            assert path.startswith(("/Resources/CareCronJob", "/Resources/CareValidatingAdmissionPolicy")), path
+            assert "sparenodes" in path
     return found
 
 
@@ -154,7 +159,7 @@ def test_an_overlapping_block_is_room_for_two_ultraservers_in_the_queue(synth: C
     overlapping = {**LATER, "start": date("2027-01-20T11:30:00+00:00")}
     before = synth()
     after = synth(lambda content: pool(content, "rack-b")["blocks"].append(overlapping))
-    assert set(besides(changes(before, after), "queue", "operate")) == {"training-pool-rack-b"}
+    assert set(besides(changes(before, after), "queue", "operate", "care")) == {"training-pool-rack-b"}
 
 
 def test_an_extension_changes_nothing_but_the_alarm_on_its_end(synth: Callable[..., Templates]) -> None:
@@ -215,17 +220,21 @@ def test_a_pool_added_changes_no_other_stack(synth: Callable[..., Templates]) ->
         added["blocks"][0]["capacity_reservation_id"] = "cr-0ddddddddddddddd1"
         content["pools"].insert(0, added)
 
-    assert besides(changes(synth(), synth(edit)), "queue", "operate") == {"training-pool-rack-aa": {""}}
+    assert besides(changes(synth(), synth(edit)), "queue", "operate", "care") == {"training-pool-rack-aa": {""}}
 
 
 def test_a_pool_removed_changes_no_other_stack(synth: Callable[..., Templates]) -> None:
-    after = synth(lambda content: content["pools"].remove(pool(content, "rack-a")))
-    assert besides(changes(synth(), after), "queue", "operate") == {"training-pool-rack-a": {""}}
+    def edit(content: dict[str, Any]) -> None:
+        content["pools"].remove(pool(content, "rack-a"))
+        content["teams"][0]["guaranteed_nodes"] = {"u-p6e-gb200x72": 16}  # of two racks, 32 can't be any more
+
+    after = synth(edit)
+    assert besides(changes(synth(), after), "queue", "operate", "care") == {"training-pool-rack-a": {""}}
 
 
 def test_a_pool_renamed_is_one_gone_and_one_new(synth: Callable[..., Templates]) -> None:
     after = synth(lambda content: pool(content, "rack-a").update(name="rack-z"))
-    found = besides(changes(synth(), after), "operate")
+    found = besides(changes(synth(), after), "operate", "care")
     assert found == {"training-pool-rack-a": {""}, "training-pool-rack-z": {""}}
 
 

@@ -4,13 +4,8 @@ Whatever can't be read or written leaves every node as it is until the next look
 """
 
 import json
-import ssl
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from ultrafleet.acceptance.gate import decide, held_cost
@@ -36,17 +31,13 @@ from ultrafleet.acceptance.gate_state import (
     Release,
     Start,
 )
-from ultrafleet.acceptance.report import ACCOUNT, ADDRESS, result_name
+from ultrafleet.acceptance.report import result_name
 from ultrafleet.acceptance.run_template import fill
+from ultrafleet.in_cluster.kubernetes_api import CONFLICT, NOT_FOUND, ApiError, KubernetesApi
 
 CONFIG_MAP: Final = "acceptance-gate"
 """ConfigMap with what the gate knows of each pool."""
 
-_SECONDS = 20
-_PAGE = 200
-_MOST_PAGES = 500
-_MOST_BYTES = 64 * 1024 * 1024
-_CONFLICT, _NOT_FOUND = 409, 404
 _KINDS: Final = {
     "TrainJob": "apis/trainer.kubeflow.org/v1alpha1/namespaces/{namespace}/trainjobs",
     "TrainingRuntime": "apis/trainer.kubeflow.org/v1alpha1/namespaces/{namespace}/trainingruntimes",
@@ -56,77 +47,6 @@ _KINDS: Final = {
 _MAY_BE_MISSING: Final = frozenset({"ComputeDomain"})
 
 Log = Callable[[Mapping[str, Any]], None]
-
-
-class ApiError(OSError):
-    """An answer of the Kubernetes API that isn't a success.
-
-    Attributes:
-        status: its HTTP status.
-    """
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-
-
-class KubernetesApi:
-    """The cluster's API, as a pod's service account may use it.
-
-    Args:
-        account: folder of the service account.
-        address: the cluster's API.
-    """
-
-    def __init__(self, *, account: Path = ACCOUNT, address: str = ADDRESS) -> None:
-        self.namespace = (account / "namespace").read_text(encoding="utf-8").strip()
-        self._token = (account / "token").read_text(encoding="utf-8").strip()
-        self._address = address
-        authority = account / "ca.crt"
-        self._context = ssl.create_default_context(cafile=str(authority)) if authority.exists() else None
-
-    def call(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, content_type: str = "application/json"
-    ) -> dict[str, Any]:
-        """One request.
-
-        Raises:
-            ApiError: the API refuses.
-            OSError: it doesn't answer, or with more than the gate takes.
-        """
-        request = urllib.request.Request(  # noqa: S310 - the cluster's own address
-            f"{self._address}/{path}",
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self._token}", "Content-Type": content_type},
-            method=method,
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=_SECONDS, context=self._context) as answer:  # noqa: S310
-                text = answer.read(_MOST_BYTES + 1)
-        except urllib.error.HTTPError as error:
-            raise ApiError(error.code, f"{method} {path}: {error.code} {error.read(500)!r}") from error
-        if len(text) > _MOST_BYTES:
-            raise OSError(f"{method} {path}: more than {_MOST_BYTES} bytes")
-        found: dict[str, Any] = json.loads(text)
-        return found
-
-    def list(self, path: str, selector: str) -> Iterator[dict[str, Any]]:
-        """Every object with a label, page by page.
-
-        Raises:
-            OSError: the API refuses, doesn't answer, or has more pages than the gate takes.
-        """
-        token = ""
-        for _ in range(_MOST_PAGES):
-            query = {"labelSelector": selector, "limit": str(_PAGE), **({"continue": token} if token else {})}
-            answer = self.call("GET", f"{path}?{urllib.parse.urlencode(query)}")
-            kind = str(answer.get("kind", "")).removesuffix("List")
-            for item in answer.get("items") or []:
-                yield {"kind": kind, **item}
-            token = answer.get("metadata", {}).get("continue") or ""
-            if not token:
-                return
-        raise OSError(f"{path}: more than {_MOST_PAGES} pages")
 
 
 class Gate:
@@ -157,7 +77,7 @@ class Gate:
                 self._do(action)
             except ApiError as error:
                 # Changed or gone since it was read: the next look decides anew.
-                if error.status not in {_CONFLICT, _NOT_FOUND}:
+                if error.status not in {CONFLICT, NOT_FOUND}:
                     raise
                 self._log({"event": "skipped", "action": type(action).__name__, "why": str(error)})
         self._log_held(state)
@@ -195,7 +115,7 @@ class Gate:
         try:
             found = list(self._api.list(_KINDS[kind].format(namespace=self._api.namespace), RUN_LABEL))
         except ApiError as error:
-            if error.status == _NOT_FOUND and kind in _MAY_BE_MISSING:
+            if error.status == NOT_FOUND and kind in _MAY_BE_MISSING:
                 return []
             raise
         return [{**item, "kind": kind} for item in found]
@@ -234,7 +154,7 @@ class Gate:
             try:
                 self._api.call("POST", path, marked(manifest, action))
             except ApiError as error:
-                if error.status != _CONFLICT:
+                if error.status != CONFLICT:
                     raise
         self._log({"event": "run-started", "run": action.run, "nodeGroup": action.node_group, "nodes": len(names)})
 
@@ -250,7 +170,7 @@ class Gate:
         try:
             self._api.call("DELETE", path)
         except ApiError as error:
-            if error.status != _NOT_FOUND:
+            if error.status != NOT_FOUND:
                 raise
 
     def _tell(self, name: str, reason: str, message: str, *, warning: bool = False) -> None:

@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ultrafleet.acceptance.gate_api import Gate, KubernetesApi
+from ultrafleet.acceptance.gate_api import Gate
+from ultrafleet.in_cluster.kubernetes_api import KubernetesApi
 
 
 def main() -> int:

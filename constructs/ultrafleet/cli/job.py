@@ -56,6 +56,13 @@ def train(
     capacity: Annotated[
         str | None, typer.Option(help="UltraServer type or instance type; needed where the queue has several")
     ] = None,
+    nvlink: Annotated[
+        bool | None,
+        typer.Option(
+            help="NVLink between nodes, by a ComputeDomain; default: for all nodes of UltraServers that jobs may have. "
+            "State it for fewer only if no other job of the UltraServer has it"
+        ),
+    ] = None,
     kind: Annotated[Literal["jobset", "trainjob"], typer.Option(help="Kubernetes kind of the job")] = "jobset",
     priority: Annotated[str, typer.Option(help="Kubernetes priority class")] = "training",
     lustre_path: Annotated[
@@ -67,7 +74,7 @@ def train(
     env: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of an environment variable; repeatable")] = None,
     environments: Folder = _FOLDER,
 ) -> None:
-    """Write a team's training job, with its own ComputeDomain where NVLink spans nodes."""
+    """Write a team's training job, with a ComputeDomain of its own where it has whole UltraServers."""
     fleet = load_environment(environments / f"{environment}.yaml")
     found = next((item for item in fleet.teams if item.name == team), None)
     if found is None:
@@ -106,6 +113,7 @@ def train(
         lustre_path=lustre_path,
         termination_grace_period_seconds=termination_grace_period_seconds,
         accelerators=accelerators,
+        nvlink=nvlink,
     )
     if kind == "trainjob":
         _print(train_job(training_job))

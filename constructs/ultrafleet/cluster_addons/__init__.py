@@ -1,5 +1,6 @@
-"""A cluster with pools as a place for jobs and models: runtime, queues and controllers in one construct."""
+"""A cluster with pools as a place for jobs and models: runtime, queues and controllers, and what cares for them."""
 
+from ultrafleet.cluster_addons.cluster_care import ClusterCare
 from ultrafleet.cluster_addons.fleet_platform import FleetPlatform
 
-__all__ = ["FleetPlatform"]
+__all__ = ["ClusterCare", "FleetPlatform"]

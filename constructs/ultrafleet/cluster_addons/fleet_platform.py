@@ -144,7 +144,13 @@ class FleetPlatform(Construct):
             channels = any(pool.has_multi_node_nvlink for pool in of_jobs)
             claimed = {pool.network.device_class for pool in of_jobs if pool.network and pool.network.device_class}
             releases.append(
-                kueue_release(table, counts_channels=channels, network_classes=claimed, pods_ready=pods_ready)
+                kueue_release(
+                    table,
+                    counts_channels=channels,
+                    network_classes=claimed,
+                    pods_ready=pods_ready,
+                    waits_for_spares=any(flavor.is_ultraserver and flavor.spare_nodes for flavor in queued),
+                )
             )
         if training:
             releases += training_controllers(table)

@@ -7,6 +7,7 @@ from typing import Final
 from ultrafleet.catalog.eks import AddonName, application_log_group, host_log_group
 from ultrafleet.environment.addons import managed_addons
 from ultrafleet.environment.models import Environment
+from ultrafleet.environment.pool_nodes import needs_care
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.names import DEFAULT_CLIENT, launch_template_name
 
@@ -53,6 +54,8 @@ def _stacks(environment: Environment) -> Iterator[str]:
     yield from ("network", "cluster", "system", "capacity")
     if environment.kubernetes.delivery != "none":
         yield "kubernetes"
+        if needs_care(environment):
+            yield "care"
         if environment.kubernetes.dashboard:
             yield "operate"
     made_here = (item.name for item in environment.capacity_reservations if item.capacity_reservation_id is None)

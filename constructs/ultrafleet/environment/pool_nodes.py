@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from ultrafleet.environment.models import Environment
 from ultrafleet.environment.pool_settings import AcceleratorPoolSettings, UltraServerPoolSettings
-from ultrafleet.environment.workloads import AcceptanceSettings
+from ultrafleet.environment.workloads import KubernetesSettings
 from ultrafleet.kubernetes.network_devices import EfaDriver
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
-from ultrafleet.kubernetes.taint import UNPROVEN_TAINT, Taint
+from ultrafleet.kubernetes.taint import SPARE_TAINT, UNPROVEN_TAINT, Taint
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 
 
@@ -18,10 +18,7 @@ def environment_pool_nodes(environment: Environment) -> list[PoolNodes]:
         UnknownFactError: a layout is needed that AWS doesn't publish, and the file states none.
     """
     driver = efa_driver(environment)
-    return [
-        replace(_nodes(pool, acceptance=environment.kubernetes.acceptance), efa_driver=driver)
-        for pool in environment.pools
-    ]
+    return [replace(_nodes(pool, environment.kubernetes), efa_driver=driver) for pool in environment.pools]
 
 
 def efa_driver(environment: Environment) -> EfaDriver:
@@ -36,8 +33,21 @@ def efa_driver(environment: Environment) -> EfaDriver:
     return EfaDriver.recommended(parse_kubernetes_version(environment.cluster.kubernetes_version))
 
 
+def needs_care(environment: Environment) -> bool:
+    """True if the cluster has spare nodes to hold, or ComputeDomains of jobs to delete.
+
+    Args:
+        environment: the environment.
+    """
+    settings = environment.kubernetes
+    racks = [pool for pool in environment.pools if isinstance(pool, UltraServerPoolSettings)]
+    joined = any(pool.instance.accelerator_kind == "nvidia" for pool in racks)
+    jobs = bool(environment.teams) or settings.acceptance is not None
+    return settings.delivery != "none" and bool((racks and settings.spare_nodes_per_ultraserver) or (joined and jobs))
+
+
 def startup_taints(environment: Environment, pool_name: str) -> tuple[Taint, ...]:
-    """Taints of a pool's new nodes that acceptance takes away: none where it isn't tested.
+    """Taints of a pool's new nodes that programs in the cluster take away: acceptance, and the one of spare nodes.
 
     Args:
         environment: the environment.
@@ -47,9 +57,7 @@ def startup_taints(environment: Environment, pool_name: str) -> tuple[Taint, ...
     return tuple(pools[pool_name].startup_taints)
 
 
-def _nodes(
-    pool: UltraServerPoolSettings | AcceleratorPoolSettings, *, acceptance: AcceptanceSettings | None
-) -> PoolNodes:
+def _nodes(pool: UltraServerPoolSettings | AcceleratorPoolSettings, kubernetes: KubernetesSettings) -> PoolNodes:
     ultraserver = pool.ultraserver if isinstance(pool, UltraServerPoolSettings) else None
     blocks = {block.node_group(pool.name): block.instance_count for block in pool.capacity_blocks}
     nodes = PoolNodes.of(
@@ -64,5 +72,8 @@ def _nodes(
         node_group_sizes=blocks or {pool.name: pool.max_nodes},
         joins_instance_store=pool.node.raid0_instance_store is not False,
     )
+    acceptance = kubernetes.acceptance
     tested = acceptance is not None and acceptance.images_of_pools().cover(nodes)
-    return replace(nodes, startup_taints=(UNPROVEN_TAINT,)) if tested else nodes
+    spares = ultraserver is not None and kubernetes.spare_nodes_per_ultraserver > 0 and kubernetes.delivery != "none"
+    taints = (*((UNPROVEN_TAINT,) if tested else ()), *((SPARE_TAINT,) if spares else ()))
+    return replace(nodes, startup_taints=taints)

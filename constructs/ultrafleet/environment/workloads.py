@@ -83,6 +83,9 @@ class KubernetesSettings(Settings):
     efa: Literal["dra", "device_plugin"] | None = None
     """Driver that gives EFA devices to pods: for DRA, or a device plugin. Default: what EKS recommends for new
     clusters of the Kubernetes version."""
+    program_image: str | None = None
+    """Image with Python for the programs that hold spare nodes and delete ComputeDomains of jobs that are over.
+    Default: Docker's official one in Amazon ECR Public."""
     acceptance: AcceptanceSettings | None = None
     """Tests each pool when its nodes are first there. Default: nothing is tested."""
     dashboard: bool = True

@@ -3,29 +3,30 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any, Final
 
 from ultrafleet.acceptance.gate_api import CONFIG_MAP
 from ultrafleet.errors import FleetError
 from ultrafleet.jobs.acceptance_jobs import ACCEPTANCE_NAMESPACE
+from ultrafleet.jobs.cluster_program import PROGRAM_IMAGE, ClusterProgram
 from ultrafleet.kubernetes.labels import POOL_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
 
-GATE_IMAGE: Final = "public.ecr.aws/docker/library/python:3.13-slim"
-"""Python for the gate, which needs nothing else; of Docker's official images, in AWS's public registry."""
-
-GATE_FILES: Final = ("gate", "gate_api", "gate_command", "gate_objects", "gate_state", "report", "run_template")
-"""Modules of `ultrafleet.acceptance` that the gate runs."""
+GATE_MODULES: Final = (
+    "acceptance.gate_command",
+    "acceptance.gate",
+    "acceptance.gate_api",
+    "acceptance.gate_objects",
+    "acceptance.gate_state",
+    "acceptance.report",
+    "acceptance.run_template",
+    "in_cluster.kubernetes_api",
+)
+"""Modules that the gate runs."""
 
 _NAME = "acceptance-gate"
-_CODE = "acceptance-gate-code"
-_RBAC = "rbac.authorization.k8s.io/v1"
-_ADMISSION = "admissionregistration.k8s.io/v1"
-_NOBODY = 65534
-_FOLDER = "/opt/ultrafleet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class GateSettings:
     wait_minutes: int = 15
     run_minutes: int = 90
     keep_hours: int = 24
-    image: str = GATE_IMAGE
+    image: str = PROGRAM_IMAGE
 
     def __post_init__(self) -> None:
         for name, value, most in (
@@ -82,11 +83,12 @@ def gate_manifests(
                 "that are tested later",
             )
     chosen = settings or GateSettings()
+    program = _program(chosen.image)
     prices = usd_per_node_hour or {}
     return [
-        kubernetes_object("v1", "ServiceAccount", _NAME, namespace=ACCEPTANCE_NAMESPACE),
-        *_rights(),
-        *_bounds(sorted(pool.pool_name for pool in pools)),
+        program.service_account(),
+        *_rights(program),
+        *_bounds(program, sorted(pool.pool_name for pool in pools)),
         kubernetes_object(
             "v1",
             "ConfigMap",
@@ -113,9 +115,9 @@ def gate_manifests(
                 },
             },
         ),
-        kubernetes_object("v1", "ConfigMap", _CODE, namespace=ACCEPTANCE_NAMESPACE, data=_code()),
-        _network_policy(),
-        _cron_job(chosen.image),
+        program.code(),
+        program.network_policy(),
+        program.cron_job(),
     ]
 
 
@@ -123,57 +125,35 @@ def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-def _code() -> dict[str, str]:
-    package = files("ultrafleet.acceptance")
-    return {f"{name}.py": (package / f"{name}.py").read_text(encoding="utf-8") for name in GATE_FILES}
+def _program(image: str) -> ClusterProgram:
+    return ClusterProgram(
+        name=_NAME,
+        namespace=ACCEPTANCE_NAMESPACE,
+        modules=GATE_MODULES,
+        schedule="* * * * *",
+        image=image,
+        container="gate",
+    )
 
 
-def _rights() -> list[Manifest]:
+def _rights(program: ClusterProgram) -> list[Manifest]:
     """Rights on nodes, on the runs' objects, and to write Events of nodes, which are in `default`."""
     runs = {"verbs": ["list", "create", "delete"]}
     return [
-        kubernetes_object(
-            _RBAC,
-            "ClusterRole",
-            _NAME,
-            rules=[{"apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "patch"]}],
-        ),
-        _binding("ClusterRoleBinding", "ClusterRole", None),
-        kubernetes_object(
-            _RBAC,
-            "Role",
-            _NAME,
-            namespace=ACCEPTANCE_NAMESPACE,
-            rules=[
+        *program.role([{"apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "patch"]}]),
+        *program.role(
+            [
                 {"apiGroups": ["trainer.kubeflow.org"], "resources": ["trainjobs", "trainingruntimes"], **runs},
                 {"apiGroups": ["resource.nvidia.com"], "resources": ["computedomains"], **runs},
                 {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "delete"]},
             ],
+            namespace=ACCEPTANCE_NAMESPACE,
         ),
-        _binding("RoleBinding", "Role", ACCEPTANCE_NAMESPACE),
-        kubernetes_object(
-            _RBAC,
-            "Role",
-            _NAME,
-            namespace="default",
-            rules=[{"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}],
-        ),
-        _binding("RoleBinding", "Role", "default"),
+        *program.role([{"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}], namespace="default"),
     ]
 
 
-def _binding(kind: str, role: str, namespace: str | None) -> Manifest:
-    return kubernetes_object(
-        _RBAC,
-        kind,
-        _NAME,
-        namespace=namespace,
-        roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": _NAME},
-        subjects=[{"kind": "ServiceAccount", "name": _NAME, "namespace": ACCEPTANCE_NAMESPACE}],
-    )
-
-
-def _bounds(pools: Sequence[str]) -> list[Manifest]:
+def _bounds(program: ClusterProgram, pools: Sequence[str]) -> list[Manifest]:
     """Bounds that RBAC can't set: on nodes of tested pools, the one taint and the annotations about acceptance."""
     pool = f"oldObject.metadata.labels['{POOL_LABEL}']"
     policy_rules = {
@@ -185,38 +165,10 @@ def _bounds(pools: Sequence[str]) -> list[Manifest]:
         "oldObject.spec.?unschedulable.orValue(false)",
         "another annotation": f"{_kept('object', 'oldObject')} && {_kept('oldObject', 'object')}",
     }
-    return [
-        kubernetes_object(
-            _ADMISSION,
-            "ValidatingAdmissionPolicy",
-            _NAME,
-            spec={
-                "failurePolicy": "Fail",
-                "matchConstraints": {
-                    "resourceRules": [
-                        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["nodes"]}
-                    ]
-                },
-                "matchConditions": [
-                    {
-                        "name": "gate",
-                        "expression": "request.userInfo.username == "
-                        f"'system:serviceaccount:{ACCEPTANCE_NAMESPACE}:{_NAME}'",
-                    }
-                ],
-                "validations": [
-                    {"expression": expression, "message": f"the gate may not change {what}"}
-                    for what, expression in policy_rules.items()
-                ],
-            },
-        ),
-        kubernetes_object(
-            _ADMISSION,
-            "ValidatingAdmissionPolicyBinding",
-            _NAME,
-            spec={"policyName": _NAME, "validationActions": ["Deny"]},
-        ),
-    ]
+    return program.bounds(
+        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["nodes"]},
+        {f"the gate may not change {what}": expression for what, expression in policy_rules.items()},
+    )
 
 
 def _taints(node: str) -> str:
@@ -228,70 +180,3 @@ def _kept(these: str, those: str) -> str:
     """In CEL: annotations of one that aren't about acceptance are those of the other, too."""
     one, other = (f"(has({node}.metadata.annotations) ? {node}.metadata.annotations : {{}})" for node in (these, those))
     return f"{one}.all(k, k.startsWith('ultrafleet/acceptance') || (k in {other} && {other}[k] == {one}[k]))"
-
-
-def _network_policy() -> Manifest:
-    """The gate calls DNS and the API, and nothing calls it."""
-    ports = [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 53}, {"protocol": "UDP", "port": 53}]
-    return kubernetes_object(
-        "networking.k8s.io/v1",
-        "NetworkPolicy",
-        _NAME,
-        namespace=ACCEPTANCE_NAMESPACE,
-        spec={
-            "podSelector": {"matchLabels": {"app": _NAME}},
-            "policyTypes": ["Ingress", "Egress"],
-            "ingress": [],
-            "egress": [{"ports": ports}],
-        },
-    )
-
-
-def _cron_job(image: str) -> Manifest:
-    package = [{"key": f"{name}.py", "path": f"ultrafleet/acceptance/{name}.py"} for name in GATE_FILES]
-    container = {
-        "name": "gate",
-        "image": image,
-        "command": ["python3", "-m", "ultrafleet.acceptance.gate_command"],
-        "env": [{"name": "PYTHONPATH", "value": _FOLDER}, {"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}],
-        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
-        "volumeMounts": [{"name": "code", "mountPath": _FOLDER, "readOnly": True}],
-    }
-    pod = {
-        "restartPolicy": "Never",
-        "serviceAccountName": _NAME,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _NOBODY,
-            "runAsGroup": _NOBODY,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [container],
-        "volumes": [{"name": "code", "configMap": {"name": _CODE, "items": package}}],
-    }
-    job = {
-        "activeDeadlineSeconds": 300,
-        "backoffLimit": 0,
-        "ttlSecondsAfterFinished": 600,
-        "template": {"metadata": {"labels": {"app": _NAME}}, "spec": pod},
-    }
-    return kubernetes_object(
-        "batch/v1",
-        "CronJob",
-        _NAME,
-        namespace=ACCEPTANCE_NAMESPACE,
-        spec={
-            "schedule": "* * * * *",
-            # Two gates at once would each start a run.
-            "concurrencyPolicy": "Forbid",
-            "startingDeadlineSeconds": 50,
-            "successfulJobsHistoryLimit": 1,
-            "failedJobsHistoryLimit": 3,
-            "jobTemplate": {"spec": job},
-        },
-    )

@@ -18,7 +18,7 @@ from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 from ultrafleet.kubernetes.network_devices import network_claim_templates
 from ultrafleet.kubernetes.node_images import check_image
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
-from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
+from ultrafleet.kubernetes.taint import SPARE_TAINT, UNPROVEN_TAINT
 from ultrafleet.queueing.flavors import fleet_flavors
 
 ACCEPTANCE_NAMESPACE = "acceptance"
@@ -184,7 +184,7 @@ def _on_the_nodes(job: TrainingJob) -> dict[str, Any]:
         "affinity": {
             "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": NODE_NAMES}}
         },
-        "tolerations": [taint.toleration for taint in (*job.node.taints, UNPROVEN_TAINT)],
+        "tolerations": [taint.toleration for taint in (*job.node.taints, UNPROVEN_TAINT, SPARE_TAINT)],
         "priorityClassName": _PRIORITY,
     }
 

@@ -45,11 +45,16 @@ class TrainingJob:
             node, don't count: see `failure_policy`.
         termination_grace_period_seconds: seconds between SIGTERM and SIGKILL when a pod is evicted, for a last
             checkpoint. Default: Kubernetes' 30.
+        ttl_seconds_after_finished: seconds after which a JobSet that is over is deleted with its pods and their logs on
+            the nodes; None keeps it. A TrainJob stays. Default: a week.
         lustre_path: where the team's file system is mounted. Default: it isn't.
         service_account: service account of the pods.
         resources: more resources of each pod, as requests and limits, such as {"hugepages-2Mi": "5120Mi"}; or "cpu" and
             "memory" instead of half of what falls to the pod's accelerators. Default: none.
         accelerators: accelerators that a job on one node has of it. Default: all, which every job on several nodes has.
+        nvlink: whether NVLink spans the job's nodes, by a ComputeDomain of its own; else EFA does. Default: where the
+            job has all nodes of its UltraServers that jobs may have. Two ComputeDomains in one UltraServer fail at
+            times (kubernetes-sigs/dra-driver-nvidia-gpu #892, open): state True only for a job that is alone in it.
     """
 
     name: str
@@ -62,10 +67,12 @@ class TrainingJob:
     priority: str = "training"
     max_restarts: int = 3
     termination_grace_period_seconds: int | None = None
+    ttl_seconds_after_finished: int | None = 7 * 24 * 3600
     lustre_path: str | None = None
     service_account: str = SERVICE_ACCOUNT
     resources: Mapping[str, str] = field(default_factory=dict)
     accelerators: int | None = None
+    nvlink: bool | None = None
 
     def __post_init__(self) -> None:
         object_name("name of the job", self.name, most=_NAME_LENGTH)
@@ -84,15 +91,18 @@ class TrainingJob:
                 expected="0 or more",
                 remedy="pass another",
             )
-        if self.termination_grace_period_seconds is not None and self.termination_grace_period_seconds < 0:
-            raise FleetError(
-                path="termination_grace_period_seconds",
-                got=self.termination_grace_period_seconds,
-                expected="0 or more",
-                remedy="pass another",
-            )
+        for name in ("termination_grace_period_seconds", "ttl_seconds_after_finished"):
+            if (getattr(self, name) or 0) < 0:
+                raise FleetError(path=name, got=getattr(self, name), expected="0 or more", remedy="pass another")
         if self.accelerators is not None:
             self._check_part(self.accelerators)
+        if self.nvlink and not (self.node.has_multi_node_nvlink and self.has_whole_nodes):
+            raise FleetError(
+                path="nvlink",
+                got=f"True for {self.accelerators_per_node} accelerators of each {self.node.instance_type}",
+                expected="whole nodes that NVLink joins",
+                remedy="leave nvlink out",
+            )
 
     def _check_part(self, accelerators: int) -> None:
         check_part_of_node(self.node, accelerators)
@@ -127,7 +137,9 @@ class TrainingJob:
     @property
     def wants_compute_domain(self) -> bool:
         """True if NVLink is to span the job's nodes."""
-        return self.node.has_multi_node_nvlink and self.has_whole_nodes
+        fills = self.placement.nodes % self.placement.flavor.nodes_per_ultraserver == 0
+        wanted = fills if self.nvlink is None else self.nvlink
+        return wanted and self.node.has_multi_node_nvlink and self.has_whole_nodes
 
     @property
     def finds_its_order(self) -> bool:
@@ -140,7 +152,7 @@ class TrainingJob:
         return f"{self.name}-channel"
 
 
-def compute_domain(job: TrainingJob) -> dict[str, Any]:
+def compute_domain(job: TrainingJob, *, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The job's own ComputeDomain: memory that its nodes may export to each other, and to no other job.
 
     `numNodes` is deprecated and 0: which nodes take part follows from the pods (published
@@ -151,6 +163,7 @@ def compute_domain(job: TrainingJob) -> dict[str, Any]:
         "ComputeDomain",
         job.name,
         namespace=job.namespace,
+        labels=labels,
         spec={
             "numNodes": 0,
             "channel": {"allocationMode": "Single", "resourceClaimTemplate": {"name": job.channel_template}},
@@ -158,7 +171,7 @@ def compute_domain(job: TrainingJob) -> dict[str, Any]:
     )
 
 
-def communication_environment(node: PoolNodes, *, whole: bool = True) -> dict[str, str]:
+def communication_environment(node: PoolNodes, *, whole: bool = True, nvlink: bool = True) -> dict[str, str]:
     """Environment variables that NCCL needs; aws-ofi-nccl sets all others, from 1.21 on also for P6e.
 
     Source: AWS samples for P6e on EKS, aws-ofi-nccl release notes (high). Of Neuron's nodes: see `neuron_environment`.
@@ -166,14 +179,17 @@ def communication_environment(node: PoolNodes, *, whole: bool = True) -> dict[st
     Args:
         node: node of the pool.
         whole: whether the pod has the whole node, and with it its network. Default: True.
+        nvlink: whether NVLink spans the pods, where it joins nodes. Default: True.
     """
     if node.instance_type.accelerator_kind == "neuron":
         return neuron_environment(node, network=whole)
     if node.instance_type.accelerator_kind != "nvidia" or not whole:
         return {}
     found = _ROCE_ENVIRONMENT if node.roce_interfaces else {"FI_PROVIDER": "efa"} if node.efa_interfaces else {}
-    nvlink = {"NCCL_MNNVL_ENABLE": "1", "NCCL_NVLS_ENABLE": "1"} if node.has_multi_node_nvlink else {}
-    return {**found, **nvlink}
+    if not node.has_multi_node_nvlink:
+        return found
+    # Without a ComputeDomain NCCL must not try: it finds that NVLink joins the nodes, and fails to export memory.
+    return {**found, **({"NCCL_MNNVL_ENABLE": "1", "NCCL_NVLS_ENABLE": "1"} if nvlink else {"NCCL_MNNVL_ENABLE": "0"})}
 
 
 def pod_spec(job: TrainingJob, *, container: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -191,7 +207,11 @@ def pod_spec(job: TrainingJob, *, container: str, env: Mapping[str, str] | None 
         "limits": {**job.resources, **counts},
         "requests": {**node_share(node, job.accelerators_per_node), **job.resources, **counts},
     }
-    environment = {**communication_environment(node, whole=job.has_whole_nodes), **(env or {}), **job.env}
+    environment = {
+        **communication_environment(node, whole=job.has_whole_nodes, nvlink=job.wants_compute_domain),
+        **(env or {}),
+        **job.env,
+    }
     volumes: list[dict[str, Any]] = [{"name": "shared-memory", "emptyDir": {"medium": "Memory"}}]
     mounts = [{"name": "shared-memory", "mountPath": _SHARED_MEMORY_PATH}]
     if job.lustre_path is not None:

@@ -1,9 +1,10 @@
-"""Training jobs as objects: a JobSet, or a TrainJob of Kubeflow Trainer, each with a ComputeDomain of its own."""
+"""Training jobs as objects: a JobSet, or a TrainJob of Kubeflow Trainer, with a ComputeDomain on whole UltraServers."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ultrafleet.in_cluster.stale_domains import JOB_LABEL
 from ultrafleet.jobs.neuron import ultraserver_command
 from ultrafleet.jobs.pod import TrainingJob, compute_domain, pod_spec
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
@@ -52,9 +53,11 @@ def jobset(job: TrainingJob) -> list[Manifest]:
         FleetError: there, a job without a command.
     """
     job = _placed(job, _WORKER)
+    ttl = job.ttl_seconds_after_finished
     spec = {
         "network": {"enableDNSHostnames": True},
         "failurePolicy": failure_policy(job),
+        **({} if ttl is None else {"ttlSecondsAfterFinished": ttl}),
         "replicatedJobs": [
             {
                 "name": _WORKER,
@@ -174,7 +177,7 @@ def _placed(job: TrainingJob, step: str) -> TrainingJob:
 
 
 def _domain(job: TrainingJob) -> list[Manifest]:
-    return [compute_domain(job)] if job.wants_compute_domain else []
+    return [compute_domain(job, labels={JOB_LABEL: job.name})] if job.wants_compute_domain else []
 
 
 def _queue(job: TrainingJob) -> dict[str, str]:

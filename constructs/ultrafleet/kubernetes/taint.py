@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from ultrafleet.catalog import InstanceType
 from ultrafleet.errors import UnknownFactError
+from ultrafleet.rules.spare import SPARE_TAINT_KEY
 from ultrafleet.rules.unproven import UNPROVEN_TAINT_KEY
 
 
@@ -27,6 +28,10 @@ class Taint:
 UNPROVEN_TAINT: Final = Taint(key=UNPROVEN_TAINT_KEY, value="true")
 """Taint of nodes that acceptance hasn't passed yet. Tests and the nodes' DaemonSets tolerate it, jobs and models don't;
 `PoolAcceptance` takes it away."""
+
+SPARE_TAINT: Final = Taint(key=SPARE_TAINT_KEY, value="true")
+"""Taint of spare nodes of an UltraServer. New nodes start with it, and a program in the cluster opens as many as jobs
+may have, and another for each that fails. Tests and the nodes' DaemonSets tolerate it, jobs and models don't."""
 
 ACCELERATOR_RESOURCES: Final[Mapping[str, str]] = {"nvidia": "nvidia.com/gpu", "neuron": "aws.amazon.com/neuron"}
 """Extended resource of each kind of accelerator: of NVIDIA's and Neuron's device plugins (their documents, high)."""

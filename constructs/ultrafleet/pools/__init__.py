@@ -2,7 +2,7 @@
 
 from ultrafleet.cluster_reference import ClusterReference, ImportedCluster
 from ultrafleet.kubernetes.labels import POOL_LABEL, ULTRASERVER_LABEL, WORKLOAD_LABEL
-from ultrafleet.kubernetes.taint import UNPROVEN_TAINT, Taint
+from ultrafleet.kubernetes.taint import SPARE_TAINT, UNPROVEN_TAINT, Taint
 from ultrafleet.pools.accelerator_pool import AcceleratorPool
 from ultrafleet.pools.node_group import PoolNodeGroup
 from ultrafleet.pools.node_options import NodeOptions
@@ -10,6 +10,7 @@ from ultrafleet.pools.ultraserver_pool import UltraServerPool
 
 __all__ = [
     "POOL_LABEL",
+    "SPARE_TAINT",
     "ULTRASERVER_LABEL",
     "UNPROVEN_TAINT",
     "WORKLOAD_LABEL",

@@ -94,6 +94,7 @@ def kueue_release(
     counts_channels: bool,
     network_classes: Collection[str] = (),
     pods_ready: PodsReady | None = None,
+    waits_for_spares: bool = False,
 ) -> ChartRelease:
     """Kueue with a configuration for fleets.
 
@@ -104,9 +105,14 @@ def kueue_release(
         counts_channels: whether jobs will have ComputeDomains.
         network_classes: device classes of network devices that jobs will claim. Default: none.
         pods_ready: when nodes are taken back. Default: `PodsReady()`.
+        waits_for_spares: keep a job whose failed node has no substitute at once: a spare node is opened a minute later.
+            After `recovery_minutes` it is evicted all the same. Default: it is evicted at the first attempt.
     """
     configuration = kueue_configuration(
-        counts_channels=counts_channels, network_classes=network_classes, pods_ready=pods_ready
+        counts_channels=counts_channels,
+        network_classes=network_classes,
+        pods_ready=pods_ready,
+        waits_for_spares=waits_for_spares,
     )
     return ChartRelease(
         chart=versions.charts["kueue"],
@@ -132,7 +138,11 @@ def kueue_release(
 
 
 def kueue_configuration(
-    *, counts_channels: bool, network_classes: Collection[str] = (), pods_ready: PodsReady | None = None
+    *,
+    counts_channels: bool,
+    network_classes: Collection[str] = (),
+    pods_ready: PodsReady | None = None,
+    waits_for_spares: bool = False,
 ) -> str:
     """Kueue's own configuration: the chart's (values.yaml, high), and what it counts, where, and how long it waits.
 
@@ -144,6 +154,8 @@ def kueue_configuration(
         counts_channels: whether jobs will have ComputeDomains.
         network_classes: device classes of network devices that jobs will claim. Default: none.
         pods_ready: when nodes are taken back. Default: `PodsReady()`.
+        waits_for_spares: keep a job whose failed node has no substitute at once: a spare node is opened a minute later.
+            After `recovery_minutes` it is evicted all the same. Default: it is evicted at the first attempt.
     """
     resources: dict[str, Any] = {"excludeResourcePrefixes": list(_NOT_COUNTED)}
     classes = {CHANNEL_RESOURCE: _COMPUTE_DOMAIN_CHANNEL_CLASS} if counts_channels else {}
@@ -185,5 +197,6 @@ def kueue_configuration(
             ]
         },
         "resources": resources,
+        **({"featureGates": {"TASFailedNodeReplacementFailFast": False}} if waits_for_spares else {}),
     }
     return yaml.safe_dump(configuration, sort_keys=False)

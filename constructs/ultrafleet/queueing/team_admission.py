@@ -6,6 +6,7 @@ from ultrafleet.kubernetes.labels import TEAM_LABEL, WORKLOAD_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 from ultrafleet.kubernetes.network_devices import EFA_RESOURCE
 from ultrafleet.kubernetes.pod_security import PodRule, baseline_rules
+from ultrafleet.rules.spare import SPARE_TAINT_KEY
 from ultrafleet.rules.unproven import UNPROVEN_TAINT_KEY
 
 PRIORITIES_ANNOTATION: Final = "ultrafleet/priorities"
@@ -18,7 +19,7 @@ _PRIORITY = "kueue.x-k8s.io/priority-class"
 _HOSTNAME = "kubernetes.io/hostname"
 _LABELS = "object.metadata.?labels.orValue({})"
 _OF_NAMESPACE = "namespaceObject.metadata"
-_REFUSED_TOLERATIONS = (UNPROVEN_TAINT_KEY, "node.kubernetes.io/unschedulable", "CriticalAddonsOnly")
+_REFUSED_TOLERATIONS = (UNPROVEN_TAINT_KEY, SPARE_TAINT_KEY, "node.kubernetes.io/unschedulable", "CriticalAddonsOnly")
 _REFUSED_LIST = ", ".join(f"'{key}'" for key in _REFUSED_TOLERATIONS)
 
 # An EFA device is an extended resource of the device plugin, or a claim of EFA's DRA driver.

@@ -9,6 +9,7 @@ from typing import Any
 from ultrafleet.catalog.eks import AddonName, addon_version
 from ultrafleet.catalog.source import CALLER, Fact
 from ultrafleet.errors import FleetError
+from ultrafleet.rules.spare import SPARE_TAINT_KEY
 from ultrafleet.rules.unproven import UNPROVEN_TAINT_KEY
 
 
@@ -35,7 +36,9 @@ class AddonFacts:
 
 
 _GPU_TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
-_UNPROVEN_TOLERATION = {"key": UNPROVEN_TAINT_KEY, "operator": "Exists", "effect": "NoSchedule"}
+_STARTUP_TOLERATIONS = [
+    {"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in (UNPROVEN_TAINT_KEY, SPARE_TAINT_KEY)
+]
 
 ADDONS: Mapping[str, AddonFacts] = {
     # Prefixes of 16 addresses instead of single ones: fewer API calls and more pods a node. Tolerates all taints
@@ -60,7 +63,7 @@ ADDONS: Mapping[str, AddonFacts] = {
     AddonName.COREDNS: AddonFacts(),
     # The agent tolerates all taints, its DCGM server none, and runs on amd64 only (chart values at 1.7.0, high).
     AddonName.NODE_MONITORING_AGENT: AddonFacts(
-        configuration={"dcgmAgent": {"tolerations": [_GPU_TOLERATION, _UNPROVEN_TOLERATION]}}
+        configuration={"dcgmAgent": {"tolerations": [_GPU_TOLERATION, *_STARTUP_TOLERATIONS]}}
     ),
     AddonName.CLOUDWATCH_OBSERVABILITY: AddonFacts(
         namespace="amazon-cloudwatch",
