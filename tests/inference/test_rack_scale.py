@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from helpers.rehearsal_site import synthesised, text_of
 from helpers.workloads import RACK_MODEL as MODEL
-from helpers.workloads import flavor_of, h200, nodes, over_racks, racks, serving
+from helpers.workloads import flavor_of, gateway, h200, nodes, over_racks, racks, serving
 from ultrafleet.catalog import InstanceType
 from ultrafleet.catalog.engine_options import unknown_options
 from ultrafleet.catalog.rack_recipes import RACK_RECIPES
@@ -375,6 +375,17 @@ class TestConsistency:
         assert text.startswith(
             "deepseek-0, deepseek-1 claim by deepseek-0-channel in deepseek, expected a ComputeDomain"
         )
+
+
+class TestGateway:
+    @pytest.mark.parametrize(
+        ("layout", "count", "tokens"), [((6, 2), 1, 285_856), ((12, 4), 2, 1_143_424), ((6, 8), 1, None)]
+    )
+    def test_it_is_sized_by_the_published_figure(self, layout: tuple[int, int], count: int, tokens: int | None) -> None:
+        before = gateway(over_racks(*layout, count=count), bedrock_region=None, bedrock_model_id=None)
+        assert before.engine_tokens_per_second == tokens
+        assert before.tokens_a_chunk == 50
+        assert tokens is None or before.carried_tokens_per_second > tokens
 
 
 class TestAllObjects:

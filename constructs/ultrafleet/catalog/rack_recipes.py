@@ -102,7 +102,7 @@ def _transfer(role: str) -> str:
 
 
 _V4_SOURCE = Source(
-    "llm-d, guides/wide-ep-lws/modelserver/gpu/vllm-deepseek-v4: DeepSeek-V4-Pro on GB200 with vLLM 0.24.0, tested by "
+    "llm-d, guides/wide-ep-lws/modelserver/gpu/vllm-deepseek-v4: DeepSeek-V4-Pro on GB200 with vLLM 0.24, tested by "
     "its authors on Oracle's GB200 nodes",
     address="https://github.com/llm-d/llm-d/pull/1737",
     also=(

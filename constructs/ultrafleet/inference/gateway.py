@@ -136,10 +136,17 @@ class Gateway:
 
     @property
     def engine_tokens_per_second(self) -> int | None:
-        """Tokens a second of all servers: stated, or as published for a rack; None without a figure."""
+        """Tokens a second of all servers: stated, or as published for a rack; None without a figure.
+
+        Over racks the published figure counts those that are read, too, so it is more than what is forwarded.
+        """
         if self.tokens_per_second is not None:
             return self.tokens_per_second
         serving, node = self.serving, self.serving.flavor.pools[0]
+        if serving.rack_scale is not None:
+            by_gpu = serving.rack_scale.tokens_per_gpu(serving.model, serving.flavor)
+            gpus = serving.max_replicas * serving.rack_scale.nodes * node.accelerators_per_node
+            return None if by_gpu is None else math.ceil(float(by_gpu.value) * gpus)
         rack = published_throughput(serving.model.name, node.instance_type.family, "rack")
         if rack is None:
             return None
