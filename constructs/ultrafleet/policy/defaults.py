@@ -11,6 +11,8 @@ from ultrafleet.templates.template import Template, mapping
 
 _MOST: Final = 40
 """Parameters that are tried, at most (ours): each is a run of the rules that found something."""
+_RESOURCES: Final = 20_000
+"""Resources that are resolved again for them, at most (ours): large templates have fewer tried."""
 
 _LONGEST: Final = 80
 """Characters of a default that are shown, at most."""
@@ -25,7 +27,8 @@ def told_with_defaults(template: Template, problems: Sequence[Found]) -> list[Fo
     """
     candidates = _candidates(template, {problem.resource for _, problem in problems})
     rests_on: dict[tuple[str, Problem], list[str]] = {}
-    for name, resources in list(candidates.items())[:_MOST]:
+    tries = min(_MOST, _RESOURCES // max(1, len(template.resources)))
+    for name, resources in list(candidates.items())[:tries]:
         asked = [(rule, problem) for rule, problem in problems if _may_rest(problem, resources)]
         if not asked:
             continue
