@@ -648,6 +648,11 @@ REACH_FAULTS: dict[str, tuple[Edit, str, str]] = {
         "reservation-agreement",
         "error",
     ),
+    "another type behind a group, by a variable of Fn::Sub": (
+        lambda r: grouped(r, {"Fn::Sub": [f"{ARN}${{Id}}", {"Id": {"Ref": "Reserved"}}]}),
+        "reservation-agreement",
+        "error",
+    ),
     "another type behind a group, by Fn::GetAtt": (
         lambda r: grouped(r, {"Fn::GetAtt": ["Reserved", "CapacityReservationArn"]}),
         "reservation-agreement",

@@ -218,7 +218,7 @@ class Resolver:
             found = given[name] if name in given else made(name, depth)
             if isinstance(found, Unknown):
                 unknown.append(found)
-                return found.text or f"${{{name}}}"
+                return found.text or _reference_text(found) or f"${{{name}}}"
             return _text(found)
 
         resolved = substituted(text, value_of)
@@ -235,7 +235,7 @@ class Resolver:
         resolved = self.resolve(items, depth)
         if isinstance(resolved, Unknown):
             return Unknown(resolved.reason)
-        joined = str(separator).join(text_of(item) or "${…}" for item in resolved)
+        joined = str(separator).join(text_of(item) or _reference_text(item) or "${…}" for item in resolved)
         unknown = next((item for item in resolved if isinstance(item, Unknown)), None)
         return joined if unknown is None else Unknown(unknown.reason, text=joined)
 
@@ -283,6 +283,13 @@ class Resolver:
         if name in {"Fn::And", "Fn::Or", "Fn::Not"}:
             return _combined(name, [self._holds(item) for item in argument])
         return Unknown(f"{name} is known at deployment")
+
+
+def _reference_text(value: Any) -> str | None:  # noqa: ANN401 - JSON
+    """Text of a reference to a resource, as `Fn::Sub` writes it; None where it is none."""
+    if not isinstance(value, Unknown) or value.logical_id is None or value.template is not None:
+        return None
+    return f"${{{value.logical_id}{f'.{value.attribute}' if value.attribute else ''}}}"
 
 
 def joined_text(argument: Any) -> str | None:  # noqa: ANN401 - JSON
