@@ -77,10 +77,10 @@ def node_config(resources: dict[str, Any], **stated: Any) -> None:
     mime(resources, f"\n\n{json.dumps(config)}")
 
 
-def half_a_block() -> dict[str, Any]:
+def half_a_block(instances: int = 9) -> dict[str, Any]:
     """Metadata of the rack's block with half of its instances."""
     window = {"start": "2026-12-01T11:30:00Z", "end": "2026-12-15T11:30:00Z"}
-    return {"ultrafleet:rack": {"blocks": [{"id": "cr-0aaaaaaaaaaaaaaa1", "instances": 9, **window}]}}
+    return {"ultrafleet:rack": {"blocks": [{"id": "cr-0aaaaaaaaaaaaaaa1", "instances": instances, **window}]}}
 
 
 def placed(resources: dict[str, Any], strategy: str) -> None:
@@ -289,6 +289,11 @@ GROUP_FAULTS: dict[str, tuple[Edit, str, str]] = {
         lambda r: (on_demand(r), r["Rack"]["ScalingConfig"].update(MaxSize=3)),
         "shared-reservation",
         "error",
+    ),
+    "a block of fewer nodes than none": (
+        lambda r: r[""].update(Metadata=half_a_block(-9)),
+        "block-metadata",
+        "warning",
     ),
     "more nodes than the block has": (lambda r: r[""].update(Metadata=half_a_block()), "shared-reservation", "error"),
     "no update strategy on a block": (lambda r: r["Rack"].pop("UpdateConfig"), "update-strategy", "warning"),

@@ -112,7 +112,11 @@ BLOCK_SCENARIOS: dict[str, Scenario] = {
     "a block is appended": Scenario(
         edit=of_blocks("rack-c", FIRST, SECOND),
         changed=C,
-        says=("None found.", "🟢 new", "| `fleet/rack-c` | 🟡 changed | p6e-gb200.36xlarge | 18 | 1 u-p6e-gb200x72 |"),
+        says=(
+            "None found.",
+            "🟢 new",
+            "| `fleet/rack-c` | 🟡 changed | `p6e-gb200.36xlarge` | 18 | 1 u-p6e-gb200x72 |",
+        ),
     ),
     "a block is appended that overlaps": Scenario(
         edit=of_blocks("rack-c", FIRST, OVERLAPPING),

@@ -232,10 +232,19 @@ RULE_SCENARIOS: dict[str, Scenario] = {
     "a pool's last block is taken out": Scenario(
         edit=blocks((BLOCK_A, "2026-12-01", "2027-01-26")),
         hazards=frozenset({("notice", "block-without-successor", RACK_A)}),
+        changed=frozenset({RACK_A}),
+    ),
+    "a block is said to have one instance": Scenario(
+        edit=put("racks", "Metadata", "ultrafleet:rack-a", "blocks", 0, "instances", value=1),
+        hazards=frozenset({("notice", "block-metadata", RACK_A)}),
+        changed=frozenset({RACK_A}),
+        more=(0, 0, 0, -761.904 * 17 / 18),
+        says=("instances not stated → 1, largest size 18",),
     ),
     "a block is said to end earlier": Scenario(
         edit=blocks((BLOCK_A, "2026-12-01", "2027-01-12")),
         hazards=frozenset({("notice", "block-shortened", RACK_A)}),
+        changed=frozenset({RACK_A}),
         says=("2027-01-26 11:30 → 2027-01-12 11:30 UTC",),
     ),
 }

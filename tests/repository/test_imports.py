@@ -19,14 +19,19 @@ BELOW = {
     "layout": {"catalog", "errors"},
     "rules": {"catalog", "errors", "layout"},
     "kubernetes": {"catalog", "errors", "layout", "rules"},
-    "templates": {"catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
+    "bounded_file": {"errors"},
+    "plain_text": set(),
+    "templates": {"bounded_file", "catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
     "environment": {"catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
     "block_machine": {"catalog", "errors", "kubernetes", "layout", "rules"},
     "doctor": {
         "block_machine", "catalog", "environment", "errors", "kubernetes", "layout", "preflight", "rules", "templates",
     },
     "preflight": {"catalog", "environment", "errors", "kubernetes", "layout", "rules", "templates"},
-    "policy": {"accelerator_addons", "catalog", "errors", "kubernetes", "layout", "rules", "templates", "yaml_loader"},
+    "policy": {
+        "accelerator_addons", "bounded_file", "catalog", "errors", "kubernetes", "layout", "rules", "templates",
+        "yaml_loader",
+    },
 }  # fmt: skip
 """What a package may import; a package that isn't here may import whatever isn't above it."""
 

@@ -5,6 +5,7 @@ import sys
 from typing import NoReturn
 
 from ultrafleet.errors import FleetError
+from ultrafleet.plain_text import for_terminal, visible_json
 
 UNUSABLE_INPUT = 2
 """Exit code for input that can't be used; 1 is left for findings."""
@@ -19,7 +20,7 @@ def refuse(*errors: FleetError | str) -> NoReturn:
     for error in errors:
         if "--json" in sys.argv[1:]:
             fault = error if isinstance(error, FleetError) else FleetError(error)
-            print(json.dumps({"error": fault.as_json()}), file=sys.stderr)
+            print(json.dumps({"error": visible_json(fault.as_json())}), file=sys.stderr)
         else:
-            print(f"error: {error}", file=sys.stderr)
+            print(for_terminal(f"error: {error}"), file=sys.stderr)
     sys.exit(UNUSABLE_INPUT)

@@ -1,8 +1,9 @@
 """`ultrafleet check`: policy for any CloudFormation template."""
 
 import json
+import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 
 from ultrafleet.cli._refusal import refuse
 from ultrafleet.errors import FleetError
+from ultrafleet.plain_text import for_terminal, visible_json
 from ultrafleet.policy import (
     RULES,
     BaselineEntry,
@@ -26,6 +28,7 @@ from ultrafleet.policy import (
     read_templates,
 )
 from ultrafleet.policy.sarif import sarif
+from ultrafleet.templates.file_reading import PassedOver, passed_over_text
 from ultrafleet.templates.template import Template, mapping
 
 
@@ -64,26 +67,60 @@ def check(
         )
     given = parameters_of(parameter or [])
     broken: list[FleetError] = []
-    templates = read_templates(paths, parameters=given, unreadable=broken.append)
+    passed_over: list[PassedOver] = []
+    of_others: list[str] = []
+    templates = read_templates(
+        paths,
+        parameters=given,
+        unreadable=broken.append,
+        passed_over=passed_over.append,
+        of_others=of_others.append,
+    )
     refuse_unknown_parameters(given, templates)
     accepted = read_acknowledgements(acknowledgements) if acknowledgements else []
     day = (as_of or datetime.now(UTC)).date()
-    findings = acknowledge(check_templates(templates), accepted, as_of=day, source=str(acknowledgements or ""))
+    found = [*_checked(templates, broken), *map(_unread, filter(lambda item: item.is_template, passed_over))]
+    findings = acknowledge(found, accepted, as_of=day, source=str(acknowledgements or ""))
     if write_baseline is not None and not broken:
         _write(write_baseline, baseline_of(findings, templates, write_baseline))
         return
     held = held_to_baseline(findings, templates, read_baseline(baseline), baseline) if baseline else None
     shown = findings if held is None else held.new
+    told = [_of_others(of_others)] if of_others else []
+    left = passed_over_text(passed_over)
     if as_sarif:
-        print(json.dumps(sarif(findings, RULES, known=held.known if held else None), indent=2))
+        print(json.dumps(visible_json(sarif(findings, RULES, known=held.known if held else None)), indent=2))
     elif as_json:
-        print(json.dumps([_as_json(finding) for finding in shown], indent=2))
+        print(json.dumps([visible_json(_as_json(finding)) for finding in shown], indent=2))
     else:
-        _print(shown, len(templates), held)
+        _print(shown, len(templates), held, left)
+        left = ""
+    for line in (*told, left):
+        if line:
+            print(for_terminal(f"note: {line}"), file=sys.stderr)
     if broken:
         refuse(*broken)
     if any(finding.severity is Severity.ERROR for finding in shown):
         raise typer.Exit(1)
+
+
+def _checked(templates: Iterable[Template], broken: list[FleetError]) -> Iterator[Finding]:
+    """Findings of templates; one that can't be judged is added to the broken ones and hides no other."""
+    for template in templates:
+        try:
+            yield from check_templates([template])
+        except FleetError as error:
+            broken.append(error)
+
+
+def _unread(item: PassedOver) -> Finding:
+    message = f"undecided: what this template makes (it is among the files {item.why}, which aren't read)"
+    return Finding(file=item.path, resource="", rule="unread", severity=Severity.UNKNOWN, message=message)
+
+
+def _of_others(names: Sequence[str]) -> str:
+    are = "template is" if len(names) == 1 else "templates are"
+    return f"{len(names):,} {are} in folders of what others wrote, such as {names[0]}: name the folder that is meant"
 
 
 def parameters_of(stated: Sequence[str]) -> dict[str, str]:
@@ -141,7 +178,7 @@ def _write(path: Path, entries: Sequence[BaselineEntry]) -> None:
     print(f"{path}: {len(entries)} finding{'' if len(entries) == 1 else 's'}")
 
 
-def _print(findings: Sequence[Finding], templates: int, held: HeldToBaseline | None) -> None:
+def _print(findings: Sequence[Finding], templates: int, held: HeldToBaseline | None, left: str) -> None:
     # Undecided findings are mostly alike for many resources: one line for all of them.
     together: dict[tuple[str, ...], list[Finding]] = {}
     for number, finding in enumerate(findings):
@@ -151,7 +188,7 @@ def _print(findings: Sequence[Finding], templates: int, held: HeldToBaseline | N
     for first, *others in together.values():
         where = f"{first.file}:{first.line}: {first.resource or '(template)'}"
         more = f" and {len(others)} more" if others else ""
-        print(f"{where}{more}: {first.severity}: {first.message} [{first.rule}]")
+        print(for_terminal(f"{where}{more}: {first.severity}: {first.message} [{first.rule}]"))
     counts = Counter(finding.severity for finding in findings)
     summary = ", ".join(
         f"{counts[severity]} {severity}"
@@ -159,6 +196,7 @@ def _print(findings: Sequence[Finding], templates: int, held: HeldToBaseline | N
         if severity is not Severity.ACKNOWLEDGED or counts[severity]
     )
     known = f", {len(held.known)} in the baseline" if held else ""
-    print(f"{templates} template{'' if templates == 1 else 's'}: {summary}{known}")
     if held and held.gone:
         print(f"{len(held.gone)} of the baseline are no longer found: write it again with `--write-baseline`")
+    read = f"{templates} template{'' if templates == 1 else 's'}: {summary}{known}"
+    print(f"{read}; {left}" if left else read)

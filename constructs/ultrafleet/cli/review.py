@@ -1,23 +1,28 @@
 """`ultrafleet review`: what a change of templates means for a fleet, for a pull request."""
 
 import json
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from ultrafleet.cli._refusal import refuse
 from ultrafleet.cli.check import parameters_of, refuse_unknown_parameters
 from ultrafleet.errors import FleetError
+from ultrafleet.plain_text import for_terminal, visible_json
 from ultrafleet.policy import read_acknowledgements
-from ultrafleet.review import Review, paired, picture, read_revision, review_of
+from ultrafleet.review import Review, Revision, paired, picture, read_revision, review_of
 from ultrafleet.review.approval import against, read_approval_policy, shown
 from ultrafleet.review.as_json import as_json
 from ultrafleet.review.hazard import Hazard, Level
 from ultrafleet.review.hazards import HAZARD_RULES
 from ultrafleet.review.markdown import fitted, whole
 from ultrafleet.review.sections import sections
+from ultrafleet.templates.slips import stale_templates
 
 MOST_BYTES: Final = 65_535
 """Bytes of a comment: 65,536 characters (GitHub's database column, medium), counted in bytes to be safe."""
@@ -40,6 +45,10 @@ def review(
     as_of: Annotated[
         datetime | None, typer.Option(help="day from which costs are counted; default: today, UTC")
     ] = None,
+    head_acknowledgements: Annotated[
+        Path | None, typer.Option(help="YAML file of the head: new ones are listed, and not applied")
+    ] = None,
+    commit: Annotated[str | None, typer.Option(help="commit of the head, to name in the comment")] = None,
     pictures: Annotated[str, typer.Option(help="URL prefix of the pictures in the comment")] = "",
     fail_on: Annotated[
         list[str] | None,
@@ -51,30 +60,38 @@ def review(
     """Compare two revisions of templates: hazards, cost, limits, affected pools.
 
     Writes a Markdown comment for a pull request. Exit code 1: what `--fail-on` names was found, or `--approval` wants a
-    reviewer. 2: unusable input.
+    reviewer. 2: unusable input, a template that can't be read with it.
     """
     _refuse_unknown(fail_on or [])
     policy = read_approval_policy(approval) if approval else None
     given = parameters_of(parameter or [])
     sides = [read_revision(side, under=path, parameters=given) for side in (base, head)]
     refuse_unknown_parameters(given, [template for side in sides for template in side.stacks.values()])
+    before, after = paired(*sides)
+    after = replace(after, commit=commit or after.commit)
     found = review_of(
-        *paired(sides[0], sides[1]),
+        before,
+        after,
         day=(as_of or datetime.now(UTC)).date(),
         acknowledgements=read_acknowledgements(acknowledgements) if acknowledgements else [],
         acknowledgements_source=str(acknowledgements or ""),
+        proposed=read_acknowledgements(head_acknowledgements) if head_acknowledgements else [],
+        notes=_notes(sides[0], sides[1], after),
     )
     reasons = against(found, policy) if policy else []
     if json_output:
         approved = {"approval": {"approved": not reasons, "reasons": reasons}} if policy else {}
-        print(json.dumps(as_json(found) | approved, indent=2))
+        print(json.dumps(visible_json(as_json(found) | approved), indent=2))
     else:
         for written in write(found, out, pictures) if out else ():
-            print(written)
+            print(for_terminal(str(written)))
         if out is None:
             print(fitted(sections(found), MOST_BYTES, elsewhere="write it to a file with `--out`"))
         if policy:
-            print(f"approval: {shown(reasons)}")
+            print(for_terminal(f"approval: {shown(reasons)}"))
+    dark = {**before.unread, **after.unread}
+    if dark:
+        refuse(*(f"not reviewed: {reason}" for reason in dark.values()))
     if reasons or any(_stops(hazard, fail_on or []) for hazard in found.hazards):
         raise typer.Exit(1)
 
@@ -97,6 +114,27 @@ def _stops(hazard: Hazard, stated: Sequence[str]) -> bool:
     return hazard.kind in stated or any(item in order[order.index(hazard.level) :] for item in stated)
 
 
+def _notes(base: Revision, head: Revision, paired_head: Revision) -> list[str]:
+    """Notes for a reader, before the review is believed."""
+    notes = [f"{item}: were they made again?" for item in stale_templates(base, head)]
+    notes += [
+        f"{old} is called {new} now, and is compared as one stack: deploy it to the same one"
+        for old, new in paired_head.renamed.items()
+    ]
+    if head.has_assembly and not head.stacks:
+        notes.append("the head's cloud assembly has no stack: a synthesis that failed leaves one")
+    for side, revision in (("base", base), ("head", head)):
+        hidden = [item.path for item in revision.passed_over if item.is_template]
+        if hidden:
+            notes.append(f"the {side} has templates that aren't read, such as {hidden[0]} ({len(hidden):,})")
+    others = list(dict.fromkeys((*base.of_others, *head.of_others)))
+    if others:
+        notes.append(
+            f"templates in folders of what others wrote are among these, such as {others[0]} ({len(others):,})"
+        )
+    return notes
+
+
 def write(found: Review, out: Path, pictures: str = "") -> Sequence[Path]:
     """Write the comment, the whole review where the comment is cut, and the pictures; the files that were written."""
     named = {theme: out.with_name(f"{out.stem}-{theme}.svg") for theme in ("light", "dark")}
@@ -114,5 +152,22 @@ def write(found: Review, out: Path, pictures: str = "") -> Sequence[Path]:
         files[named["dark"]] = picture(found.pools, "dark")
     out.parent.mkdir(parents=True, exist_ok=True)
     for file, text in files.items():
-        file.write_text(text, encoding="utf-8")
+        _write(file, text)
     return list(files)
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file of ours; a link that is committed under its name leads elsewhere, and isn't followed.
+
+    Raises:
+        FleetError: it is a link, or can't be written.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        descriptor = os.open(file, flags, 0o666)
+    except OSError as error:
+        raise FleetError(
+            path=file, verb="can't be", got=f"written ({error})", expected="a file, and no link", remedy="name another"
+        ) from error
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as opened:
+        opened.write(text)

@@ -4,7 +4,8 @@ from ultrafleet.policy.acknowledgement import Acknowledgement, acknowledge, read
 from ultrafleet.policy.baseline import BaselineEntry, HeldToBaseline, baseline_of, held_to_baseline, read_baseline
 from ultrafleet.policy.engine import RULES, check_templates
 from ultrafleet.policy.rule import Finding, PolicyRule, Problem, Severity
-from ultrafleet.templates.reading import parse_template, read_templates
+from ultrafleet.templates.parsing import parse_template
+from ultrafleet.templates.reading import read_templates
 from ultrafleet.templates.template import Template
 
 __all__ = [

@@ -5,13 +5,16 @@ from dataclasses import replace
 from datetime import date
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Final
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from ultrafleet.bounded_file import read_bounded
 from ultrafleet.errors import FleetError
 from ultrafleet.policy.rule import Finding, Severity
+from ultrafleet.yaml_loader import UniqueKeyLoader, load_yaml
 
+_MOST_BYTES: Final = 1 << 20
 STALE_RULE = "acknowledgement"
 """Rule id of findings about acknowledgements themselves."""
 
@@ -51,15 +54,18 @@ def read_acknowledgements(path: Path) -> list[Acknowledgement]:
         FleetError: it can't be read, or one lacks its rule, resource, reason, owner or last day.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return TypeAdapter(list[Acknowledgement]).validate_python(content or [])
-    except (OSError, yaml.YAMLError) as error:
+        content = load_yaml(read_bounded(path, _MOST_BYTES), UniqueKeyLoader)
+    except FleetError:
+        raise
+    except (OSError, ValueError) as error:
         raise FleetError(
             f"{path} can't be read: {error}; expected a YAML list of acknowledgements",
             path=path,
             got=error,
             expected="a YAML list of acknowledgements",
         ) from error
+    try:
+        return TypeAdapter(list[Acknowledgement]).validate_python(content or [])
     except ValidationError as error:
         first = error.errors()[0]
         where = f"{path}: {'.'.join(str(part) for part in first['loc']) or 'it'}"

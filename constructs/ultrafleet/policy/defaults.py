@@ -36,7 +36,7 @@ def told_with_defaults(template: Template, problems: Sequence[Found]) -> list[Fo
         again = {
             (rule.id, problem.resource, problem.severity or rule.severity)
             for rule in dict.fromkeys(rule for rule, _ in asked)
-            for problem in rule.check(without)
+            for problem in rule.problems(without)
         }
         for rule, problem in asked:
             if (rule.id, problem.resource, problem.severity or rule.severity) not in again:

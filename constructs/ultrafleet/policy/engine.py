@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from ultrafleet.policy import (
     access_rules,
     addon_rules,
+    block_metadata_rules,
     capacity_rules,
     cluster_access_rules,
     efa_rules,
@@ -31,6 +32,7 @@ from ultrafleet.policy import (
     service_value_rules,
     storage_rules,
     subnet_rules,
+    unread_rules,
     user_data_rules,
     version_rules,
 )
@@ -68,17 +70,23 @@ RULES: tuple[PolicyRule, ...] = (
     *addon_rules.RULES,
     *service_value_rules.RULES,
     *function_rules.RULES,
+    *block_metadata_rules.RULES,
+    *unread_rules.RULES,
     *limit_rules.RULES,
 )
 """Every rule, in the order in which they are documented."""
 
 
 def check_templates(templates: Iterable[Template]) -> list[Finding]:
-    """Findings of all rules, in the order of templates, resources and rules."""
+    """Findings of all rules, in the order of templates, resources and rules.
+
+    Raises:
+        FleetError: a rule can't read a template, or its functions make more than a template holds.
+    """
     found = []
     for template in templates:
         order = {logical_id: number for number, logical_id in enumerate(template.resources)}
-        problems = [(rule, problem) for rule in RULES for problem in dict.fromkeys(rule.check(template))]
+        problems = [(rule, problem) for rule in RULES for problem in dict.fromkeys(rule.problems(template))]
         problems = told_with_defaults(template, _once(problems))
         of_template = [
             Finding(

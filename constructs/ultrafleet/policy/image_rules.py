@@ -18,7 +18,7 @@ _BOTTLEROCKET: Final = "BOTTLEROCKET_"
 _ROOT, _DATA = "/dev/xvda", "/dev/xvdb"
 _SYSTEM_GIB: Final = 100
 """GiB above which the system's volume is meant for images and pods (ours: smaller ones are often left from a copy)."""
-_HOLE: Final = re.compile(rb"\$\{[^}]*\}")
+_HOLE: Final = re.compile(rb"\$\{[^{}]*\}")
 _GUIDE: Final = "https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html"
 
 

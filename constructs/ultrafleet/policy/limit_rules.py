@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import Final
 
 from ultrafleet.catalog import limits
-from ultrafleet.catalog.source import Source
-from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
+from ultrafleet.policy.rule import PolicyRule, Problem, Severity
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import NODE_GROUP, groups
-from ultrafleet.templates.template import Template
+from ultrafleet.templates.template import Template, mapping
 
 MAX_RESOURCES: Final = limits.STACK_RESOURCES.value
 MAX_BYTES: Final = limits.TEMPLATE_BYTES.value
@@ -30,14 +29,9 @@ def _stack(template: Template) -> Iterator[Problem]:
         )
 
     for section, most in (("Outputs", limits.STACK_OUTPUTS), ("Parameters", limits.STACK_PARAMETERS)):
-        stated = len(template.content.get(section) or ())
+        stated = len(mapping(template.content.get(section)))
         if stated > most.value:
             yield Problem("", f"there are {stated} {section}, expected at most {most.value}: split the stack")
-
-
-def _unread(template: Template) -> Iterator[Problem]:
-    for name in template.unread:
-        yield cannot_tell(name, "which resources it makes", "a loop over what isn't known, or a transform")
 
 
 def _node_groups(template: Template) -> Iterator[Problem]:
@@ -81,16 +75,6 @@ def _security_group_rules(template: Template) -> Iterator[Problem]:
 
 
 RULES = (
-    PolicyRule(
-        id="unread",
-        number=42,
-        severity=Severity.UNKNOWN,
-        protects_from="resources that no rule has looked at",
-        source=Source("CloudFormation user guide, Fn::ForEach and transforms"),
-        remedy="give the parameters that a loop is over, or check the processed template (`aws cloudformation "
-        "get-template --template-stage Processed`)",
-        check=_unread,
-    ),
     PolicyRule(
         id="stack-limits",
         number=43,

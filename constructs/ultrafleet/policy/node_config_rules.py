@@ -90,11 +90,9 @@ def _swallowed(part: Message) -> bool:
 
 def _of_config(launch: Launch, text: bytes, disks: list[int]) -> Iterator[str]:
     config = read_config(text)
-    if config is None and b"<<" not in text:
+    if config is None:
         if not isinstance(launch.get("UserData"), Unknown):
             yield "the NodeConfig can't be read as YAML, expected YAML or JSON: correct it"
-        return
-    if config is None:
         return
     found = config if isinstance(config, Mapping) else {}
     stated = (found.get("apiVersion"), found.get("kind"))

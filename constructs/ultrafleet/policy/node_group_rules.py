@@ -15,7 +15,7 @@ from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, COMPUTE_NODE_GRO
 from ultrafleet.templates.template import Template
 
 _BLOCK = "CAPACITY_BLOCK"
-_PLAIN_IMAGE = re.compile(r"/eks/optimized-ami/.*/standard/")
+_PLAIN_IMAGE = ("/eks/optimized-ami/", "/standard/")
 _ARCHITECTURES = {"arm64": ("arm64", "aarch64"), "x86_64": ("x86_64", "amd64")}
 
 
@@ -98,12 +98,18 @@ def _of_image(holder: str, name: str, image: str) -> Iterator[Problem]:
             f"the image is {image} for {name}, which is {architecture}, expected one of that architecture: change it",
         )
 
-    elif kind is not None and kind.accelerator_kind is not None and _PLAIN_IMAGE.search(image):
+    elif kind is not None and kind.accelerator_kind is not None and _is_plain_image(image):
         yield Problem(
             holder,
             f"the image is {image} for {name}, expected one for {kind.accelerator_kind}: without its driver, nodes "
             "report no accelerators, change it",
         )
+
+
+def _is_plain_image(image: str) -> bool:
+    """True for the path of EKS's image without a driver."""
+    _, path, rest = image.partition(_PLAIN_IMAGE[0])
+    return bool(path) and _PLAIN_IMAGE[1] in rest
 
 
 def _of_ami_type(group: NodeGroup, name: str, ami: str) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from ultrafleet.catalog.source import Source
+from ultrafleet.errors import FleetError
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.template import Template
 
@@ -72,6 +73,25 @@ class PolicyRule:
     source: Source
     remedy: str
     check: Callable[[Template], Iterator[Problem]]
+
+    def problems(self, template: Template) -> list[Problem]:
+        """Problems in a template; one that the rule can't read isn't passed, nor does it end in a traceback.
+
+        Raises:
+            FleetError: the rule can't read it.
+        """
+        try:
+            return list(self.check(template))
+        except FleetError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            raise FleetError(
+                path=template.name,
+                verb="can't be judged:",
+                got=f"values that rule {self.id} can't read ({type(error).__name__})",
+                expected="a template that CloudFormation takes",
+                remedy="correct it, or report it if CloudFormation does",
+            ) from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,14 +5,15 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Final
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ultrafleet.bounded_file import read_bounded
 from ultrafleet.errors import FleetError
 from ultrafleet.review.hazards import HAZARD_RULES
 from ultrafleet.review.review import Review
 from ultrafleet.templates.template_changes import ChangeAction
 from ultrafleet.templates.update_effects import Effect
+from ultrafleet.yaml_loader import UniqueKeyLoader, load_yaml
 
 _MOST_BYTES: Final = 1 << 20
 _MOST_SHOWN: Final = 3
@@ -54,14 +55,14 @@ def read_approval_policy(path: Path) -> ApprovalPolicy:
     try:
         if not path.is_file() or path.stat().st_size > _MOST_BYTES:
             raise FleetError(path=path, got="no file, or one over 1 MiB", expected=expected, remedy="pass another")
-        policy = ApprovalPolicy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        policy = ApprovalPolicy.model_validate(load_yaml(read_bounded(path, _MOST_BYTES), UniqueKeyLoader) or {})
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "it"
         raise FleetError(
             path=f"{path}: {place}", got=first["msg"].lower(), expected=expected, remedy="correct it"
         ) from error
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+    except (OSError, ValueError) as error:
         raise FleetError(path=path, got=f"unreadable ({error})", expected=expected, remedy="correct it") from error
     for kind in policy.hazards:
         if kind not in _KINDS:

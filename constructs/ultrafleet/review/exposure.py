@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from typing import Any, Final
 
@@ -47,7 +48,10 @@ class _Guards:
 
     def check(self, compared: Comparison) -> Iterator[Occurrence]:
         """Access that a change opens and protection that it removes, resource by resource."""
+        named = self._named
         for key, before, after in _changed(compared):
+            if named.isdisjoint(before.names) and named.isdisjoint(after.names) and before.type != _CLUSTER:
+                continue
             was, now = dict(_leaves(_defaults(before))), dict(_leaves(_defaults(after)))
             for path in dict.fromkeys((*was, *now)):
                 old, new = was.get(path), now.get(path)
@@ -56,6 +60,12 @@ class _Guards:
                 if message is not None:
                     values = f"{'/'.join(path)}: {_shown(old)} → {_shown(new)}"
                     yield _occurrence(key, after, f"{message} ({values})")
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        """Properties by their names."""
+        by_value = {name for name, _ in (*self.value_protects, *self.value_opens)}
+        return frozenset({*self.true_protects, *self.presence_protects, *self.true_opens, *by_value})
 
     def _lost(self, name: str, before: Any, after: Any) -> str | None:  # noqa: ANN401 - JSON
         if isinstance(after, Unknown):

@@ -240,8 +240,9 @@ def order_of(pool: Pool | None) -> tuple[Any, ...]:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """rack-2 before rack-10."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+    """rack-2 before rack-10: of digits the longer are the more, however many."""
+    parts = ((part, part.lstrip("0")) for part in re.split(r"(\d+)", name))
+    return [(len(digits), digits) if part.isdecimal() else (-1, part) for part, digits in parts]
 
 
 def racks(pool: Pool) -> str:

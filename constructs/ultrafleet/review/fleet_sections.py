@@ -117,7 +117,7 @@ def _pool(one: MarkedPool) -> tuple[str, ...]:
     return (
         code(one.title),
         _STATES[one.state],
-        both(["" if side is None else ", ".join(side.instance_types) for side in sides]),
+        both(["" if side is None else ", ".join(map(code, side.instance_types)) for side in sides]),
         both(["" if side is None else "?" if side.nodes is None else str(side.nodes) for side in sides]),
         both(["" if side is None else side.racks for side in sides]),
         both(["" if side is None else _usd(side.usd_per_hour, 2) for side in sides]),

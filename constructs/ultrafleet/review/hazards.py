@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from ultrafleet.errors import FleetError
 from ultrafleet.review import (
     access_hazards,
     block_hazards,
@@ -9,6 +10,7 @@ from ultrafleet.review import (
     efa_hazards,
     exposure,
     launch_hazards,
+    metadata_hazards,
     network_hazards,
     new_rights,
     other_fleets,
@@ -34,10 +36,26 @@ HAZARD_RULES: Final[tuple[HazardRule, ...]] = (
     *cluster_hazards.RULES,
     *block_hazards.RULES,
     *other_fleets.RULES,
+    *metadata_hazards.RULES,
 )
 """Every rule, in the order in which they are documented and reported."""
 
 _ORDER: Final = list(Level)
+
+
+def _of_rule(rule: HazardRule, compared: Comparison) -> list[Hazard]:
+    try:
+        return list(rule.hazards(compared))
+    except FleetError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise FleetError(
+            path=f"{compared.base.label} or {compared.head.label}",
+            verb="can't be reviewed:",
+            got=f"values that rule {rule.id} can't read ({type(error).__name__})",
+            expected="templates that CloudFormation takes",
+            remedy="correct them, or report it if CloudFormation does",
+        ) from error
 
 
 def hazards(compared: Comparison, rules: tuple[HazardRule, ...] = HAZARD_RULES) -> list[Hazard]:
@@ -46,6 +64,9 @@ def hazards(compared: Comparison, rules: tuple[HazardRule, ...] = HAZARD_RULES) 
     Args:
         compared: both revisions.
         rules: rules that are applied. Default: all.
+
+    Raises:
+        FleetError: a rule can't read a template.
     """
-    found = [hazard for rule in rules for hazard in rule.hazards(compared)]
+    found = [hazard for rule in rules for hazard in _of_rule(rule, compared)]
     return sorted(dict.fromkeys(found), key=lambda hazard: _ORDER.index(hazard.level))

@@ -243,4 +243,4 @@ def _max_pods(user_data: object) -> int | None:
     except (binascii.Error, ValueError):
         text = encoded or ""
     found = _MAX_PODS.search(text)
-    return int(found.group(1) or found.group(2)) if found else None
+    return as_int(found.group(1) or found.group(2)) if found else None

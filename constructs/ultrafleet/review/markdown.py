@@ -5,8 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ultrafleet.plain_text import visible
+
 _CODE: Final = re.compile(r"(`[^`\n]+`)")
 _SPECIAL: Final = re.compile(r"([\\`*_>|\[\]~#])")
+_WWW: Final = re.compile(r"www\.", re.IGNORECASE)
+_NOTHING: Final = "\u200b"
+"""A zero-width space: it keeps an at sign from calling people, and an address from becoming a link."""
 _SHARE: Final = 0.5
 """Most of what is left that one section takes: a long list of hazards still leaves room for the costs."""
 _RESERVED: Final = 160
@@ -14,15 +19,15 @@ _RESERVED: Final = 160
 
 
 def safe(text: str) -> str:
-    """Text of a template in which nothing is Markdown, HTML or a mention; `code` stays code."""
-    parts = _CODE.split(" ".join(text.split()))
+    """Text of a template in which nothing is Markdown, HTML, a mention or a link; `code` stays code."""
+    parts = _CODE.split(visible(" ".join(text.split())))
     return "".join(part if _CODE.fullmatch(part) else _escaped(part) for part in parts)
 
 
 def code(text: str) -> str:
     """A name as code, in a table, too."""
-    plain = " ".join(text.split()).translate({ord("`"): "'", ord("|"): "/"})
-    return f"`{plain}`"
+    plain = visible(" ".join(text.split())).translate({ord("`"): "'", ord("|"): "/"})
+    return f"`{plain or ' '}`"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> list[str]:
@@ -33,8 +38,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterab
 
 
 def _escaped(text: str) -> str:
-    # A zero-width space keeps an at sign from calling people.
-    return _SPECIAL.sub(r"\\\1", text).replace("<", "&lt;").replace("@", "@\u200b")
+    plain = _SPECIAL.sub(r"\\\1", text.replace("&", "&amp;")).replace("<", "&lt;")
+    plain = plain.replace("@", f"@{_NOTHING}").replace("://", f":{_NOTHING}//")
+    return _WWW.sub(lambda match: f"{match.group()[:3]}{_NOTHING}.", plain)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import drawsvg
 
+from ultrafleet.plain_text import visible
 from ultrafleet.review.pool_states import MarkedPool, State
 
 Theme = Literal["light", "dark"]
@@ -179,7 +180,7 @@ def _shared(state: State, kind: str, pools: Sequence[MarkedPool]) -> _Box:
 def _draw(box: _Box, left: float, top: float, palette: _Palette) -> drawsvg.Group:
     ink = palette.inks[box.state]
     group = drawsvg.Group()
-    group.append_title(", ".join(filter(None, (box.title, *box.notes, box.state))))
+    group.append_title(visible(", ".join(filter(None, (box.title, *box.notes, box.state)))))
     dashes = {"stroke_dasharray": "6 4"} if box.state in (State.REMOVED, State.OVER) else {}
     frame = drawsvg.Rectangle(
         left,
@@ -248,7 +249,7 @@ def _legend(drawing: drawsvg.Drawing, top: float, palette: _Palette) -> None:
 
 
 def _text(words: str, size: float, left: float, top: float, colour: str, **style: str) -> drawsvg.Text:
-    return drawsvg.Text(words, size, left, top, fill=colour, **style)
+    return drawsvg.Text(visible(words), size, left, top, fill=colour, **style)
 
 
 def _cut(words: str, most: int) -> str:

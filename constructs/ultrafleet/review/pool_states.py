@@ -107,4 +107,5 @@ def _state(
         return State.HAZARD
     if all(before is None for before, _ in pairs):
         return State.ADDED
-    return State.CHANGED if keys & changed or any(None in pair for pair in pairs) else State.UNCHANGED
+    stays = all(before is not None and after is not None and before.windows == after.windows for before, after in pairs)
+    return State.CHANGED if keys & changed or not stays else State.UNCHANGED

@@ -1,6 +1,5 @@
 """Changes of resources, grouped by pool or stack; equal groups are listed once."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from ultrafleet.review.changes import Change
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.template_changes import ChangeAction
+from ultrafleet.templates.template_text import json_in_text
 from ultrafleet.templates.update_effects import Effect
 
 _LONGEST_VALUE: Final = 48
@@ -117,7 +117,7 @@ def _parsed(value: Any) -> Any:  # noqa: ANN401 - JSON
     """JSON inside of text."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         with suppress(ValueError):  # it may only look like JSON
-            return json.loads(value)
+            return json_in_text(value)
     return value
 
 

@@ -30,6 +30,8 @@ class Review:
         limits: limits whose use changes, or that are near.
         touched: pools, queues and teams by the changed resources.
         changes: every change of a resource, by owner.
+        proposed: acknowledgements that the head adds, which aren't applied.
+        notes: what a reader has to know before the rest is believed.
     """
 
     compared: Comparison
@@ -40,6 +42,8 @@ class Review:
     limits: tuple[Limit, ...]
     touched: tuple[Touched, ...]
     changes: tuple[Owned, ...]
+    proposed: tuple[Acknowledgement, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def review_of(
@@ -49,6 +53,8 @@ def review_of(
     day: date,
     acknowledgements: Sequence[Acknowledgement] = (),
     acknowledgements_source: str = "",
+    proposed: Sequence[Acknowledgement] = (),
+    notes: Sequence[str] = (),
 ) -> Review:
     """Review a change of templates.
 
@@ -58,6 +64,11 @@ def review_of(
         day: from which costs are counted, and on which acknowledgements have to be valid.
         acknowledgements: findings that are accepted. Default: none.
         acknowledgements_source: what they are called in findings about them: their file.
+        proposed: acknowledgements of the head; those that are new are listed, and not applied. Default: none.
+        notes: what a reader has to know before the rest is believed. Default: nothing.
+
+    Raises:
+        FleetError: a rule can't read a template.
     """
     compared = Comparison(base=base, head=head, day=day)
     found = hazards(compared)
@@ -70,4 +81,6 @@ def review_of(
         limits=tuple(limits(base, compared.base_fleet, head, compared.head_fleet)),
         touched=tuple(blast_radius(compared)),
         changes=tuple(plain_changes(compared)),
+        proposed=tuple(item for item in proposed if item not in acknowledgements),
+        notes=tuple(notes),
     )

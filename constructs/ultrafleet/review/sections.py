@@ -12,6 +12,7 @@ from ultrafleet.review.limits import Limit
 from ultrafleet.review.markdown import Section, code, safe, table
 from ultrafleet.review.pool_states import State
 from ultrafleet.review.review import Review
+from ultrafleet.templates.file_reading import passed_over_text
 
 MARKER: Final = "<!-- ultrafleet review -->"
 """First line of every review, by which a comment is found again."""
@@ -40,6 +41,7 @@ def sections(review: Review, pictures: tuple[str, str] | None = None) -> list[Se
         *blocks(review),
         *_policy(review),
         *_acknowledged(review),
+        *_proposed(review),
         *_limits(review),
         *_touched(review),
         *_changes(review),
@@ -49,12 +51,16 @@ def sections(review: Review, pictures: tuple[str, str] | None = None) -> list[Se
 def _head(review: Review) -> Iterator[str]:
     base, head = review.compared.base, review.compared.head
     yield MARKER
-    yield f"## Fleet review: {code(base.label)} → {code(head.label)}"
+    commit = f" at {code(head.commit)}" if head.commit else ""
+    yield f"## Fleet review: {code(base.label)} → {code(head.label)}{commit}"
     yield ""
     counts = {level: sum(hazard.level is level for hazard in review.hazards) for level in Level}
     parts = [f"{_LEVELS[level][0]} **{_count(level, counts[level])}**" for level in Level if counts[level]]
     touched = sum(one.state is not State.UNCHANGED for one in review.pools)
     parts.append(f"{touched:,} of {len(review.pools):,} pools change" if review.pools else "no accelerator pools")
+    dark = len({*base.unread, *head.unread})
+    parts += [f"⚠ **{dark} not reviewed**"] if dark else []
+    parts += [f"⚠ **{len(review.proposed)} new acknowledgements, not applied**"] if review.proposed else []
     errors = sum(finding.severity is Severity.ERROR for finding in review.policy.new)
     parts += [f"{errors} new policy {'error' if errors == 1 else 'errors'}"] if errors else []
     yield f"{' · '.join(parts)} · as of {review.compared.day}"
@@ -63,6 +69,12 @@ def _head(review: Review) -> Iterator[str]:
             yield f"\n⚠ The {side} holds no template: every resource is {'new' if side == 'base' else 'removed'}."
     for line in (*base.unread.values(), *head.unread.values()):
         yield f"\n⚠ Not reviewed: {safe(line)}"
+    left = {side: passed_over_text(revision.passed_over) for side, revision in (("base", base), ("head", head))}
+    for side, line in left.items():
+        if line:
+            yield f"\nIn the {side}, {line}."
+    for line in review.notes:
+        yield f"\n⚠ {safe(line)}."
 
 
 def _count(level: Level, count: int) -> str:
@@ -73,7 +85,9 @@ def _count(level: Level, count: int) -> str:
 def _hazards(review: Review) -> Iterator[str]:
     """Hazards by level; one message for all subjects that have it."""
     if not review.hazards:
-        yield "None found."
+        base, head = review.compared.base, review.compared.head
+        blind = not base.stacks or base.unread or head.unread
+        yield "Can't tell: not everything was compared." if blind else "None found."
     for level, own in groupby(review.hazards, key=lambda hazard: hazard.level):
         sign, title = _LEVELS[level]
         yield from (f"**{sign} {title}**", "")
@@ -113,6 +127,17 @@ def _acknowledged(review: Review) -> Iterator[Section]:
             title=f"Acknowledged ({len(accepted)})",
             lines=tuple(f"- {_finding(finding)}" for finding in accepted),
         )
+
+
+def _proposed(review: Review) -> Iterator[Section]:
+    """Acknowledgements that the head adds, which are for people to decide on."""
+    lines = [
+        f"- **{safe(item.rule)}** {code(item.resource or 'the template')}: {safe(item.reason)} "
+        f"({safe(item.owner)}, until {item.until}, file {code(item.file)})"
+        for item in review.proposed
+    ]
+    if lines:
+        yield Section(title=f"New acknowledgements, not applied ({len(lines)})", lines=tuple(lines))
 
 
 def _limits(review: Review) -> Iterator[Section]:

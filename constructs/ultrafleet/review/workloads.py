@@ -1,6 +1,5 @@
 """Queues and teams of pools, from the Kubernetes manifests in templates."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +10,7 @@ from ultrafleet.templates.intrinsics import text_of
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.revision import Revision
 from ultrafleet.templates.template import Resource
+from ultrafleet.templates.template_text import json_in_text
 
 MANIFESTS: Final = ("Custom::AWSCDK-EKS-KubernetesResource", "Custom::AWSCDK-EKS-KubernetesPatch")
 """Resources by which the CDK brings objects into a cluster."""
@@ -146,7 +146,7 @@ def items_of(resource: Resource | None) -> Iterator[Mapping[str, Any]]:
     if resource is None:
         return
     try:
-        found = json.loads(text_of(resource.get("Manifest")) or "[]")
+        found = json_in_text(text_of(resource.get("Manifest")) or "[]")
     except ValueError:
         return  # known at deployment
     for item in found if isinstance(found, list) else [found]:

@@ -1,14 +1,12 @@
 """Configuration of EKS add-ons: the text of `ConfigurationValues`, read."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-import yaml
-
 from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.template import Resource, mapping
-from ultrafleet.yaml_loader import UniqueKeyLoader
+from ultrafleet.templates.template_text import json_in_text
+from ultrafleet.yaml_loader import UniqueKeyLoader, load_yaml
 
 ADDON: Final = "AWS::EKS::Addon"
 _LONGEST: Final = 20_000
@@ -29,11 +27,11 @@ def configuration_of(addon: Resource) -> Any:  # noqa: ANN401 - JSON
     if stated is None or isinstance(stated, Mapping | list):
         return stated
     text = text_of(stated)
-    if text is None or len(text) > _LONGEST or "<<" in text:  # merged keys take time without bound
+    if text is None or len(text) > _LONGEST:
         return Unknown("it isn't known before deployment")
     try:
-        return json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=UniqueKeyLoader)  # noqa: S506 - safe
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        return json_in_text(text) if text.lstrip().startswith("{") else load_yaml(text, UniqueKeyLoader)
+    except ValueError as error:
         if isinstance(stated, Unknown):
             return Unknown(stated.reason)
         raise UnreadableError(" ".join(str(error).split())[:80]) from error

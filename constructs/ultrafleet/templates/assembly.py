@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from ultrafleet.errors import FleetError
+from ultrafleet.templates.template import mapping
+from ultrafleet.templates.template_text import json_in_text
 
 MANIFEST: Final = "manifest.json"
 _STACK: Final = "aws:cloudformation:stack"
+_NESTED: Final = "cdk:cloud-assembly"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +75,7 @@ def manifest_stacks(text: str) -> list[ManifestStack]:
         FleetError: the text is no cloud assembly's manifest.
     """
     try:
-        artifacts = json.loads(text)["artifacts"]
+        artifacts = json_in_text(text)["artifacts"]
         stacks: dict[str, Any] = {key: item for key, item in artifacts.items() if item["type"] == _STACK}
         names = {key: str(item["properties"].get("stackName", key)) for key, item in stacks.items()}
         graph = {key: [need for need in item.get("dependencies", []) if need in stacks] for key, item in stacks.items()}
@@ -93,6 +96,25 @@ def manifest_stacks(text: str) -> list[ManifestStack]:
             expected="one",
             remedy="run `cdk synth`",
         ) from error
+
+
+def is_assembly(text: str) -> bool:
+    """True if the text of a `manifest.json` is meant as a cloud assembly's: other programs write files of this name."""
+    try:
+        content = json_in_text(text)
+    except ValueError:
+        return _STACK in text or _NESTED in text
+    return isinstance(content, dict) and isinstance(content.get("artifacts"), dict)
+
+
+def nested_assemblies(text: str) -> list[str]:
+    """Folders of the assemblies that a manifest nests, one for each Stage, relative to the manifest."""
+    artifacts = json_in_text(text)["artifacts"]
+    return [
+        str(item["properties"]["directoryName"])
+        for item in artifacts.values()
+        if mapping(item).get("type") == _NESTED and "directoryName" in mapping(mapping(item).get("properties"))
+    ]
 
 
 def read_assembly(folder: Path) -> list[AssemblyStack]:

@@ -17,6 +17,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from ultrafleet.templates.launch import as_int
+
+_MOST_INSTANCES: Final = 100_000
+"""Ours: far beyond the instances of any block."""
 BLOCKS_PREFIX: Final = "ultrafleet:"
 """Begins the keys of metadata about blocks."""
 
@@ -59,14 +63,17 @@ def read_block_windows(metadata: object, node_group_name: str) -> tuple[BlockWin
 
 def _read(block: Any) -> BlockWindow | None:  # noqa: ANN401 - JSON
     try:
-        start, end = (datetime.fromisoformat(str(block[key])) for key in ("start", "end"))
-        instances = block.get("instances")
+        start, end = (datetime.fromisoformat(str(block[key])).astimezone(UTC) for key in ("start", "end"))
+        stated = block.get("instances")
+        instances = as_int(stated)
+        if end <= start or (stated is not None and (instances is None or not 0 < instances <= _MOST_INSTANCES)):
+            return None
         return BlockWindow(
             capacity_reservation_id=str(block["id"]),
-            start=start.astimezone(UTC),
-            end=end.astimezone(UTC),
-            instances=int(instances) if instances is not None else None,
+            start=start,
+            end=end,
+            instances=instances,
             existing_node_group=block.get("existing_node_group") is True,
         )
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return None

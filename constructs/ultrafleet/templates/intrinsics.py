@@ -6,15 +6,19 @@ references in `references`.
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
+from ultrafleet.errors import FleetError
+from ultrafleet.templates.budget import LONGEST_TEXT, MEMBER, Budget
 from ultrafleet.templates.references import attribute_reference, only_variable, substituted
+from ultrafleet.templates.template_text import json_in_text
 
 _NO_VALUE = object()
-_DEPTH = 60
+_DEPTH = 250
+"""Beyond what a template of a hundred levels comes to: each function takes two."""
 _DYNAMIC = "{{resolve:"
 _IF_PARTS = 3
 _PLAIN = ("Ref", "Fn::GetAtt", "Fn::Sub", "Fn::FindInMap")
@@ -58,6 +62,7 @@ class Resolver:
         content: the template.
         parameters: values of parameters. Default: the template's own defaults.
         imported: finds what another stack exports, by name. Default: none is known.
+        name: the template's name, for errors. Default: none.
     """
 
     def __init__(
@@ -65,25 +70,46 @@ class Resolver:
         content: Mapping[str, Any],
         parameters: Mapping[str, Any] | None = None,
         imported: Callable[[str], Any] | None = None,
+        name: str = "",
     ) -> None:
+        self._name = name
         self._imported = imported
+        self.budget = Budget(name)
         self._resources = _section(content, "Resources")
         self._mappings = _section(content, "Mappings")
         self._conditions = _section(content, "Conditions")
         self._parameters: dict[str, Any] = {}
-        for name, parameter in _section(content, "Parameters").items():
-            if name in (parameters or {}):
-                self._parameters[name] = (parameters or {})[name]
+        for key, parameter in _section(content, "Parameters").items():
+            if key in (parameters or {}):
+                self._parameters[key] = (parameters or {})[key]
             elif isinstance(parameter, Mapping) and "Default" in parameter:
-                self._parameters[name] = _typed(parameter["Default"], str(parameter.get("Type", "String")))
+                self._parameters[key] = _typed(parameter["Default"], str(parameter.get("Type", "String")))
             else:
-                self._parameters[name] = Unknown(f"parameter {name} has no default")
+                self._parameters[key] = Unknown(f"parameter {key} has no default")
         self._known_conditions: dict[str, bool | Unknown] = {}
+        # Every function that is resolved here: a template names no other code.
+        self._functions: dict[str, Callable[[Any, int], Any]] = {
+            "Fn::Base64": self._base64,
+            "Fn::FindInMap": self._findinmap,
+            "Fn::GetAtt": self._getatt,
+            "Fn::If": self._if,
+            "Fn::ImportValue": self._importvalue,
+            "Fn::Join": self._join,
+            "Fn::Length": self._length,
+            "Fn::Select": self._select,
+            "Fn::Split": self._split,
+            "Fn::Sub": self._sub,
+            "Fn::ToJsonString": self._tojsonstring,
+        }
 
     def resolve(self, value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON
-        """The value; what isn't there (`AWS::NoValue`) is left out."""
+        """The value; what isn't there (`AWS::NoValue`) is left out.
+
+        Raises:
+            FleetError: functions make more than a template holds, or are nested too deeply.
+        """
         if depth > _DEPTH:
-            return Unknown("it is nested too deeply")
+            raise _too_deep(self._name)
         # Plain dict and list: JSON and YAML make nothing else, and the abstract classes are slow to ask.
         if isinstance(value, dict):
             if len(value) == 1:
@@ -142,10 +168,28 @@ class Resolver:
         """Value of a named condition."""
         if not isinstance(name, str):
             return Unknown("a condition has no name")
-        if name not in self._known_conditions:
-            self._known_conditions[name] = Unknown(f"condition {name} refers to itself")
-            self._known_conditions[name] = self._holds(self._conditions.get(name))
+        # Those that it is made of come first, however long their chain is.
+        pending, opened = [name], set()
+        while pending:
+            first = pending[-1]
+            if first not in self._known_conditions:
+                self._known_conditions[first] = Unknown(f"condition {first} refers to itself")
+                opened.add(first)
+                pending += [item for item in _conditions_in(self._conditions.get(first)) if item not in opened]
+                continue
+            pending.pop()
+            if first in opened:
+                opened.discard(first)
+                self._known_conditions[first] = self._judged(self._conditions.get(first))
         return self._known_conditions[name]
+
+    def _judged(self, condition: Any) -> bool | Unknown:  # noqa: ANN401 - JSON
+        try:
+            return self._holds(condition)
+        except FleetError:
+            raise
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            return Unknown("a condition can't be read")
 
     def _ref(self, name: Any) -> Any:  # noqa: ANN401 - JSON
         if not isinstance(name, str):  # functions in it are AWS::LanguageExtensions'
@@ -162,11 +206,14 @@ class Resolver:
         return Unknown(f"{name} is known at deployment")
 
     def _function(self, name: str, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
-        handler: Callable[[Any, int], Any] | None = getattr(self, f"_{name.removeprefix('Fn::').lower()}", None)
+        handler = self._functions.get(name)
         if handler is None:
-            return Unknown(f"{name} is known at deployment")
+            known = name in _DEPLOYED
+            return Unknown(f"{name} is known at deployment" if known else f"{name} is no function of CloudFormation")
         try:
             return handler(argument, depth)
+        except FleetError:
+            raise
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             return Unknown(f"{name} can't be read")
 
@@ -205,7 +252,10 @@ class Resolver:
         for part in (name, first, second):
             if isinstance(part, Unknown):
                 return part
-        return self.resolve(self._mappings[name][str(first)][str(second)], depth)
+        found = self._mappings[name][str(first)][str(second)]
+        if isinstance(found, dict | list):  # a function may name one list again and again
+            self.budget.take(_members(found) * MEMBER)
+        return self.resolve(found, depth)
 
     def _sub(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
         text, own = (argument, {}) if isinstance(argument, str) else argument
@@ -218,10 +268,25 @@ class Resolver:
             found = given[name] if name in given else made(name, depth)
             if isinstance(found, Unknown):
                 unknown.append(found)
+<<<<<<< HEAD
                 return found.text or _reference_text(found) or f"${{{name}}}"
             return _text(found)
+=======
+                return counted(found.text or f"${{{name}}}")
+            return counted(found if isinstance(found, str) else _text(found))
+
+        length = len(text)
+
+        def counted(value: str) -> str:
+            nonlocal length
+            length += len(value)
+            if length > LONGEST_TEXT:  # before all of it is made
+                self.budget.take_text(length)
+            return value
+>>>>>>> 6a9e625 (Templates of others are read within bounds: parse first, a table of functions, budgets, one place for each escape; what is not read is told)
 
         resolved = substituted(text, value_of)
+        self.budget.take_text(len(resolved))
         if unknown:
             # "${Group}" alone is the group itself; text around it only says that it is made of it.
             return unknown[0] if only_variable(text) else Unknown(unknown[0].reason, text=resolved)
@@ -235,7 +300,13 @@ class Resolver:
         resolved = self.resolve(items, depth)
         if isinstance(resolved, Unknown):
             return Unknown(resolved.reason)
+<<<<<<< HEAD
         joined = str(separator).join(text_of(item) or _reference_text(item) or "${…}" for item in resolved)
+=======
+        parts = [text_of(item) or "${…}" for item in resolved]
+        self.budget.take_text(sum(map(len, parts)) + len(str(separator)) * len(parts))
+        joined = str(separator).join(parts)
+>>>>>>> 6a9e625 (Templates of others are read within bounds: parse first, a table of functions, budgets, one place for each escape; what is not read is told)
         unknown = next((item for item in resolved if isinstance(item, Unknown)), None)
         return joined if unknown is None else Unknown(unknown.reason, text=joined)
 
@@ -248,7 +319,11 @@ class Resolver:
 
     def _split(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
         separator, text = (self.resolve(item, depth) for item in argument)
-        return text if isinstance(text, Unknown) else str(text).split(str(separator))
+        if isinstance(text, Unknown):
+            return text
+        whole, between = str(text), str(separator)
+        self.budget.take(len(whole) + (whole.count(between) if between else 0) * MEMBER)
+        return whole.split(between)
 
     def _tojsonstring(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
         unknown: list[Unknown] = []
@@ -258,6 +333,7 @@ class Resolver:
             return part.text or "${…}"
 
         text = json.dumps(self.resolve(argument, depth), default=known)
+        self.budget.take_text(len(text))
         return Unknown(unknown[0].reason, text=text) if unknown else text
 
     def _length(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
@@ -267,6 +343,7 @@ class Resolver:
     def _base64(self, argument: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
         value = self.resolve(argument, depth)
         known = text_of(value)
+        self.budget.take_text(len(known or "") * 4 // 3)
         encoded = base64.b64encode(known.encode()).decode() if known is not None else None
         return Unknown(value.reason, text=encoded) if isinstance(value, Unknown) else encoded
 
@@ -285,11 +362,54 @@ class Resolver:
         return Unknown(f"{name} is known at deployment")
 
 
+<<<<<<< HEAD
 def _reference_text(value: Any) -> str | None:  # noqa: ANN401 - JSON
     """Text of a reference to a resource, as `Fn::Sub` writes it; None where it is none."""
     if not isinstance(value, Unknown) or value.logical_id is None or value.template is not None:
         return None
     return f"${{{value.logical_id}{f'.{value.attribute}' if value.attribute else ''}}}"
+=======
+_DEPLOYED: Final = frozenset({"Fn::Cidr", "Fn::GetAZs", "Fn::Transform"})
+"""Functions whose value a deployment makes (CloudFormation user guide, intrinsic functions, high)."""
+
+_CONDITIONS: Final = frozenset({"Fn::And", "Fn::Equals", "Fn::Not", "Fn::Or"})
+_RESOLVED: Final = frozenset(
+    f"Fn::{name}"
+    for name in (
+        *("Base64", "FindInMap", "GetAtt", "If", "ImportValue", "Join", "Length", "Select", "Split", "Sub"),
+        "ToJsonString",
+    )
+)
+FUNCTIONS: Final = _RESOLVED | _DEPLOYED | _CONDITIONS
+"""Functions of CloudFormation but for loops; whatever else is named so is a macro's, or an error."""
+
+
+def _too_deep(name: str) -> FleetError:
+    return FleetError(
+        path=name or "the template",
+        verb="can't be resolved:",
+        got="functions that are nested too deeply",
+        expected=f"at most {_DEPTH} levels",
+        remedy="write them flatter",
+    )
+
+
+def _conditions_in(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    """Names of the conditions that one is made of."""
+    match value:
+        case {"Condition": str() as name}:
+            yield name
+        case {"Fn::If": [str() as name, *_]}:
+            yield name
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _conditions_in(item)
+
+
+def _members(value: Any) -> int:  # noqa: ANN401 - JSON
+    if isinstance(value, dict | list):
+        return 1 + sum(map(_members, value.values() if isinstance(value, dict) else value))
+    return 1
+>>>>>>> 6a9e625 (Templates of others are read within bounds: parse first, a table of functions, budgets, one place for each escape; what is not read is told)
 
 
 def joined_text(argument: Any) -> str | None:  # noqa: ANN401 - JSON
@@ -318,7 +438,7 @@ def _one_form(text: str) -> str:
     """JSON without its white space and in one order; other text as it is."""
     if text[:1] in ("{", "["):
         with suppress(ValueError):  # it may only look like JSON
-            return json.dumps(json.loads(text), sort_keys=True)
+            return json.dumps(json_in_text(text), sort_keys=True)
     return text
 
 

@@ -114,15 +114,20 @@ def architecture_of(name: Any) -> str | None:  # noqa: ANN401 - JSON
 _NAME = re.compile(r"(?P<family>[a-z]+)\d+(?P<options>[a-z]*)(-flex)?\.")
 """Names of instance types (EC2 user guide, naming conventions, high)."""
 _TYPES = {item.name: item for item in InstanceType.all() if item.name}
+LARGEST_NUMBER = 10**12
+"""Ours: no size, port, quota or count of CloudFormation's is larger."""
+_LONGEST_NUMBER = 40
 
 
 def as_int(value: Any) -> int | None:  # noqa: ANN401 - JSON
-    """A number, which templates write as one or as text; None where it is neither."""
+    """A number, which templates write as one or as text; None where it is neither, or beyond any that is meant."""
+    if isinstance(value, str) and len(value) > _LONGEST_NUMBER:
+        return None
     try:
         number = int(value)
     except (OverflowError, TypeError, ValueError):
         return None
-    return None if isinstance(value, float) and number != value else number
+    return None if (isinstance(value, float) and number != value) or abs(number) > LARGEST_NUMBER else number
 
 
 def as_list(value: Any) -> list[Any]:  # noqa: ANN401 - JSON

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from ultrafleet.errors import FleetError
 from ultrafleet.templates.template import Template, TemplateSet, mapping
 
-_NESTED: Final = "AWS::CloudFormation::Stack"
+NESTED: Final = "AWS::CloudFormation::Stack"
 
 
 def linked(templates: Sequence[Template]) -> list[Template]:
@@ -16,32 +18,47 @@ def linked(templates: Sequence[Template]) -> list[Template]:
     together = TemplateSet()
     found = [replace(template, together=together) for template in templates]
     for template in found:
-        together.exporters.update(dict.fromkeys(template.exports, template))
+        with suppress(FleetError):  # one that can't be resolved exports nothing; its own reader says so
+            together.exporters.update(dict.fromkeys(template.exports, template))
+    together.files.update(Path(template.name).name for template in found)
     by_file: dict[str, list[Template]] = {}
+    by_parameters: dict[frozenset[str] | None, list[Template]] = {}
     for template in found:
         by_file.setdefault(Path(template.name).name, []).append(template)
+        by_parameters.setdefault(frozenset(mapping(template.content.get("Parameters"))), []).append(template)
     nestings = [
-        (template, logical_id, by_file.get(_nested_file(raw)) or _by_parameters(raw, found))
+        (template, logical_id, by_file.get(nested_file(raw)) or by_parameters.get(_given(raw), []))
         for template in found
         for logical_id, raw in template.content["Resources"].items()
-        if mapping(raw).get("Type") == _NESTED
+        if mapping(raw).get("Type") == NESTED
     ]
-    uses = Counter(nested.name for _, _, files in nestings for nested in files)
+    times = Counter(id(files) for _, _, files in nestings)
+    uses: Counter[str] = Counter()
+    for files in {id(files): files for _, _, files in nestings}.values():
+        uses.update(dict.fromkeys((nested.name for nested in files), times[id(files)]))
     for template, logical_id, files in nestings:
         # One template that makes several stacks has other parameters in each.
-        if len(files) == 1 and uses[files[0].name] == 1 and files[0] is not template:
+        if len(files) == 1 and uses[files[0].name] == 1 and not _is_within(template, files[0], together):
             together.parents[files[0].name] = (template, logical_id)
             together.children[template.name, logical_id] = files[0]
     return found
 
 
-def _by_parameters(raw: Mapping[str, Any], templates: Sequence[Template]) -> list[Template]:
-    """Templates that have just the parameters that a nested stack is given: addresses of assets name no file."""
-    given = set(mapping(mapping(raw.get("Properties")).get("Parameters")))
-    return [item for item in templates if given and given == set(mapping(item.content.get("Parameters")))]
+def _is_within(template: Template, other: Template, together: TemplateSet) -> bool:
+    """True if a template is another one, or is nested in it: a stack can't be nested in itself."""
+    at: Template | None = template
+    while at is not None and at is not other:
+        at = together.parents.get(at.name, (None, ""))[0]
+    return at is other
 
 
-def _nested_file(raw: Mapping[str, Any]) -> str:
+def _given(raw: Mapping[str, Any]) -> frozenset[str] | None:
+    """Parameters that a nested stack is given, which tell its template: addresses of assets name no file."""
+    given = mapping(mapping(raw.get("Properties")).get("Parameters"))
+    return frozenset(given) if given else None
+
+
+def nested_file(raw: Mapping[str, Any]) -> str:
     """Name of the file that makes a nested stack: the CDK's metadata says it, or else the address."""
     asset = mapping(raw.get("Metadata")).get("aws:asset:path")
     url = mapping(raw.get("Properties")).get("TemplateURL")

@@ -10,12 +10,10 @@ from email.message import Message
 from functools import lru_cache
 from typing import Any, Final
 
-import yaml
-
 from ultrafleet.catalog.limits import USER_DATA_BYTES
 from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import Launch
-from ultrafleet.yaml_loader import UniqueKeyLoader
+from ultrafleet.yaml_loader import UniqueKeyLoader, load_yaml
 
 _REMEMBERED: Final = 64
 """Texts that are kept in memory: the same one is in many launch templates."""
@@ -37,7 +35,7 @@ def user_data(value: object) -> bytes | None:
     try:
         return _HOLE.sub(b"", base64.b64decode("".join(known.split()), validate=True))
     except (binascii.Error, ValueError):
-        return known.encode()
+        return known.encode(errors="replace")
 
 
 @dataclass(frozen=True)
@@ -111,9 +109,7 @@ def node_configs(launch: Launch) -> Iterator[Mapping[str, Any]]:
 @lru_cache(maxsize=_REMEMBERED)
 def read_config(text: bytes) -> Any:  # noqa: ANN401 - YAML
     """A NodeConfig from its text; None where it can't be read. It must not be changed."""
-    if b"<<" in text:
-        return None  # merged keys take time without bound
     try:
-        return yaml.load(text.decode(), Loader=UniqueKeyLoader)  # noqa: S506 - a safe loader
-    except (yaml.YAMLError, RecursionError, ValueError):
+        return load_yaml(text.decode(), UniqueKeyLoader)
+    except ValueError:
         return None

@@ -1,95 +1,21 @@
-"""Templates from files: JSON, or YAML with CloudFormation's short intrinsics."""
+"""Templates from files and folders."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from ultrafleet.bounded_file import glimpsed, read_bounded
 from ultrafleet.errors import FleetError
-from ultrafleet.templates.for_each import PREFIX
+from ultrafleet.templates.file_reading import FilesRead, Listed, PassedOver, read_files
 from ultrafleet.templates.linking import linked
-from ultrafleet.templates.template import Template, mapping
-from ultrafleet.templates.template_text import parsed_text
+from ultrafleet.templates.parsing import parse_template
+from ultrafleet.templates.template import Template
 
-_TYPE = re.compile(r"""["']?Type["']?\s*:\s*["']?(AWS|Alexa|Custom)::""")
-_MAX_DEPTH = 100
-_MAX_PARTS = 2_000_000
-"""Ours: far beyond the megabyte that CloudFormation takes."""
-TEMPLATE_SUFFIXES = (".json", ".yaml", ".yml", ".template")
-
-
-def parse_template(text: str, *, name: str, parameters: Mapping[str, Any] | None = None) -> Template:
-    """A template from its text.
-
-    Raises:
-        FleetError: it is neither JSON nor YAML, or no template.
-    """
-    content = _parsed(text, name)
-    if not is_template(content):
-        raise FleetError(
-            path=name,
-            verb="has",
-            got="no Resources",
-            expected="a CloudFormation template",
-            remedy="name another file",
-        )
-    return Template(name=name, content=content, text=text, parameters=parameters or {})
-
-
-def template_among(text: str, *, name: str, parameters: Mapping[str, Any] | None = None) -> Template | None:
-    """A template from a file that may be anything else; None where it is.
-
-    Raises:
-        FleetError: it is meant as a template and can't be read.
-    """
-    # YAML is slow to read, and most of a folder may be none of ours.
-    if "Resources" not in text or _TYPE.search(text) is None:
-        return None
-    content = _parsed(text, name)
-    if not is_template(content):
-        return None
-    return Template(name=name, content=content, text=text, parameters=parameters or {})
-
-
-def _parsed(text: str, name: str) -> Any:  # noqa: ANN401 - JSON
-    try:
-        content = parsed_text(text)
-        _measure(content, {})
-    except (RecursionError, ValueError) as error:
-        first = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
-        raise FleetError(
-            f"{name} can't be read: {first}; expected a CloudFormation template in JSON or YAML",
-            path=name,
-            got=first,
-            expected="a CloudFormation template in JSON or YAML",
-        ) from error
-    return content
-
-
-def _measure(value: Any, known: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:  # noqa: ANN401 - JSON
-    """Height and size of JSON in which aliases of YAML are written out; refused where either is no template's.
-
-    Raises:
-        ValueError: it is nested more than a hundred levels, refers to itself, or is too large.
-    """
-    if not isinstance(value, dict | list):
-        return 0, 1
-    if id(value) not in known:
-        if depth > _MAX_DEPTH:
-            raise ValueError("it is nested too deeply, or refers to itself")
-        parts = [_measure(part, known, depth + 1) for part in (value.values() if isinstance(value, dict) else value)]
-        known[id(value)] = (1 + max((part[0] for part in parts), default=0), 1 + sum(part[1] for part in parts))
-    if known[id(value)][0] + depth > _MAX_DEPTH or known[id(value)][1] > _MAX_PARTS:
-        raise ValueError("it is nested too deeply, or its aliases make it too large")
-    return known[id(value)]
-
-
-def is_template(content: object) -> bool:
-    """True if parsed JSON or YAML is a template."""
-    resources = content.get("Resources") if isinstance(content, Mapping) else None
-    return isinstance(resources, Mapping) and any(
-        str(key).startswith(PREFIX) or isinstance(mapping(item).get("Type"), str) for key, item in resources.items()
-    )
+_GIT: Final = ".git"
+_WORDS: Final = (b"Resources", b"::")
 
 
 def read_templates(
@@ -97,38 +23,39 @@ def read_templates(
     *,
     parameters: Mapping[str, Any] | None = None,
     unreadable: Callable[[FleetError], object] | None = None,
+    passed_over: Callable[[PassedOver], object] | None = None,
+    of_others: Callable[[str], object] | None = None,
 ) -> list[Template]:
-    """Templates of files and folders. In a folder, other files are skipped.
+    """Templates of files and folders. In a folder, files that are none are skipped.
 
     Args:
         paths: files and folders.
         parameters: values of parameters. Default: the templates' own defaults.
         unreadable: called with the error of each template in a folder that can't be read. Default: the first
             one is an error.
+        passed_over: called with each file of a folder that isn't read. Default: they are left out in silence.
+        of_others: called with the name of each template that is in a folder of what others wrote, such as
+            `node_modules`. Default: they are left out in silence.
 
     Raises:
         FleetError: a path that doesn't exist, a file that is no template, or a folder without any.
     """
-    found = []
+    found: list[Template] = []
     for path in paths:
         if path.is_dir():
-            inside, broken = _in_folder(path, parameters)
-            if broken and unreadable is None:
-                raise broken[0]
-            if unreadable is not None:
-                for error in broken:
-                    unreadable(error)
-            if not inside and not broken:
+            inside = folder_read(path, parameters)
+            _tell(inside, path, unreadable, passed_over, of_others)
+            if not inside.templates and not inside.broken:
                 raise FleetError(
                     path=path,
                     verb="holds",
-                    got="no template",
+                    got="a cloud assembly without a stack" if inside.assemblies else "no template",
                     expected="some",
                     remedy="synthesise first, or name another folder",
                 )
-            found += inside
-        elif path.is_file():
-            found.append(parse_template(_text(path), name=str(path), parameters=parameters))
+            found += inside.templates.values()
+        elif path.exists():
+            found.append(parse_template(read_bounded(path), name=str(path), parameters=parameters))
         else:
             raise FleetError(
                 path=path,
@@ -140,25 +67,71 @@ def read_templates(
     return linked(found)
 
 
-def _in_folder(folder: Path, parameters: Mapping[str, Any] | None) -> tuple[list[Template], list[FleetError]]:
-    found, broken = [], []
-    for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.suffix not in TEMPLATE_SUFFIXES or _in_asset(path, folder):
-            continue
-        try:
-            template = template_among(_text(path), name=str(path), parameters=parameters)
-        except FleetError as error:
-            broken.append(error)
-            continue
-        if template is not None:
-            found.append(template)
-    return found, broken
+def _tell(
+    inside: FilesRead,
+    folder: Path,
+    unreadable: Callable[[FleetError], object] | None,
+    passed_over: Callable[[PassedOver], object] | None,
+    of_others: Callable[[str], object] | None,
+) -> None:
+    for error in inside.broken.values():
+        if unreadable is None:
+            raise error
+        unreadable(error)
+    if passed_over is not None:
+        for item in inside.passed_over:
+            passed_over(item)
+    if of_others is not None:
+        for name in inside.of_others:
+            of_others(str(folder / name))
 
 
-def _in_asset(path: Path, folder: Path) -> bool:
-    """True for an asset of the CDK, which a template deploys and which is none."""
-    return any(part.startswith("asset.") for part in path.relative_to(folder).parts)
+def folder_read(
+    folder: Path, parameters: Mapping[str, Any] | None = None, *, name: Callable[[str], str] | None = None
+) -> FilesRead:
+    """Files of a folder, sorted.
+
+    Args:
+        folder: the folder.
+        parameters: values of parameters. Default: the templates' own defaults.
+        name: what the template of a path in the folder is called. Default: the path, the folder's before it.
+    """
+    files, broken = _listed(folder)
+    found = read_files(files, name=name or (lambda path: str(folder / path)), parameters=parameters)
+    found.broken |= broken
+    return found
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8-sig", errors="replace")
+def _listed(folder: Path) -> tuple[dict[str, Listed], dict[str, FleetError]]:
+    """Files of a folder, and the folders in it that can't be listed."""
+    files: dict[str, Listed] = {}
+    broken: dict[str, FleetError] = {}
+
+    def closed(error: OSError) -> None:
+        place = str(error.filename)
+        broken[place] = FleetError(path=place, verb="can't be", got=f"listed ({error})", expected="a folder")
+
+    for place, folders, names in os.walk(folder, onerror=closed):
+        if _GIT in folders:
+            folders.remove(_GIT)  # git's own, which holds no file that is deployed
+        for file in _files_in(Path(place), folders, names):
+            path = file.relative_to(folder).as_posix()
+            is_file = not file.is_dir() and _is_regular(file)
+            files[path] = Listed(
+                read=partial(read_bounded, file) if is_file else None,
+                glimpse=partial(glimpsed, file, _WORDS) if is_file else None,
+            )
+    return files, broken
+
+
+def _files_in(place: Path, folders: list[str], names: list[str]) -> Iterator[Path]:
+    """Files of one folder, and links to folders, which aren't followed."""
+    yield from (place / name for name in names)
+    yield from (place / name for name in folders if (place / name).is_symlink())
+
+
+def _is_regular(file: Path) -> bool:
+    try:
+        return stat.S_ISREG(file.stat().st_mode)
+    except OSError:  # a link to nothing
+        return False

@@ -1,19 +1,27 @@
 """Revision of templates: a folder, a file, or a revision of a git repository."""
 
-import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
-from typing import Final
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
 
+from ultrafleet.bounded_file import MOST_BYTES, TooLargeError, read_bounded
 from ultrafleet.errors import FleetError
-from ultrafleet.templates.assembly import MANIFEST, manifest_stacks
+from ultrafleet.templates.file_reading import FilesRead, Listed, PassedOver, read_files, why_by_name
+from ultrafleet.templates.git_repository import GitRepository, TreeEntry
 from ultrafleet.templates.linking import linked
-from ultrafleet.templates.reading import TEMPLATE_SUFFIXES, template_among
+from ultrafleet.templates.parsing import parse_template
+from ultrafleet.templates.reading import folder_read
 from ultrafleet.templates.template import Template
 
 _ENDINGS: Final = (".template.json", ".template.yaml", ".template.yml", ".json", ".yaml", ".yml", ".template")
+_MOST_OF_COMMIT: Final = 512 << 20
+_ALIKE: Final = 0.6
+"""Share of common resources from which a file under another name is the same stack (ours)."""
+_MOST_RENAMES: Final = 10_000
+"""Pairs of files that are compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +32,29 @@ class Revision:
         label: how the caller named it.
         stacks: templates by the name of their stack: the CDK's, or else the file's.
         places: account and region of stacks, as far as they are known: `111122223333/us-east-1`.
-        unread: files that look like templates and can't be read, with the reason, by the name of their stack.
+        unread: files that are meant as templates and can't be read, with the reason, by the name of their stack.
+        named: stacks whose names a cloud assembly gives.
+        passed_over: files that were not read.
+        of_others: templates in folders in which tools keep what others wrote.
+        is_file: whether it is a single file.
+        has_assembly: whether it holds a cloud assembly.
+        renamed: names that stacks had in the base, and the ones that they have here.
+        commit: the commit; None for a folder or a file.
+        under: folder of the repository in which its templates are.
     """
 
     label: str
     stacks: Mapping[str, Template]
     places: Mapping[str, str] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
+    named: frozenset[str] = frozenset()
+    passed_over: tuple[PassedOver, ...] = ()
+    of_others: tuple[str, ...] = ()
+    is_file: bool = False
+    has_assembly: bool = False
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    commit: str | None = None
+    under: str | None = None
 
 
 def read_revision(
@@ -38,26 +62,122 @@ def read_revision(
 ) -> Revision:
     """Templates of a folder, a file, or a git revision.
 
+    A name that is both is refused: a pull request may add a folder that is named like the base.
+
     Args:
-        named: a path; what is none is a revision, such as `main` or `HEAD~1`.
-        under: folder of the repository in which a revision's templates are. Default: all of it.
+        named: a path, or a revision, such as `main`, `HEAD~1` or `main:cdk.out`.
+        under: folder of the repository in which a revision's templates are; `named` is then a revision. Default: all.
         parameters: values of template parameters.
         repository: where git is asked. Default: the working directory.
 
     Raises:
-        FleetError: there is neither such a path nor such a revision.
+        FleetError: there is neither such a path nor such a revision, or both, or what is there can't be read.
     """
-    path = Path(named)
-    if path.is_file():
-        files = {path.name: _text(path)}
-    elif path.is_dir():
-        inside = ((file.relative_to(path).as_posix(), file) for file in sorted(path.rglob("*")) if file.is_file())
-        files = {name: _text(file) for name, file in inside if _may_be_template(name)}
-    else:
-        files = dict(_files_of_commit(named, under, repository or Path()))
-    stacks, places, unread = _templates(files, parameters or {})
-    together = dict(zip(stacks, linked(list(stacks.values())), strict=True))
-    return Revision(label=named, stacks=together, places=places, unread=unread)
+    path, git = Path(named), GitRepository(repository or Path())
+    if under is None and _exists(path):
+        if not _is_plainly_a_path(named) and _commit_or_none(git, named) is not None:
+            raise FleetError(
+                path=named,
+                got="a path and a git revision",
+                expected="one of them",
+                remedy=f"name the path as ./{named}, or the revision with its folder by --path",
+            )
+        return _of_path(path, named, parameters or {})
+    commit = git.commit_of(named)
+    if commit is None and under is None and ":" in named:
+        revision, _, under = named.partition(":")
+        commit = git.commit_of(revision)
+    if commit is None:
+        raise _no_revision(named, is_path=_exists(path))
+    found = _of_commit(git, commit, under, parameters or {})
+    return replace(_revision(named, found), commit=commit, under=under)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long, or no name of a file
+        return False
+
+
+def _is_plainly_a_path(named: str) -> bool:
+    """True for what is no name of a revision: `./main`, `/tmp/main`, `main/`."""
+    return named.startswith((".", "/")) or named.endswith("/")
+
+
+def _commit_or_none(git: GitRepository, named: str) -> str | None:
+    """The commit of a name; None without git, or where it names none."""
+    return git.commit_of(named) if git.is_there() else None
+
+
+def _no_revision(named: str, *, is_path: bool) -> FleetError:
+    if is_path:
+        return FleetError(
+            path=named,
+            got="a path, and no git revision here",
+            expected="a revision, because --path is a folder of one",
+            remedy="leave --path out, or name the revision",
+        )
+    return FleetError(
+        path=named,
+        got="neither a path nor a git revision here",
+        expected="one of them",
+        remedy="correct it, or fetch the revision (a shallow clone has one only)",
+    )
+
+
+def _of_path(path: Path, named: str, parameters: Mapping[str, Any]) -> Revision:
+    if path.is_dir():
+        return _revision(named, folder_read(path, parameters, name=str))
+    found = FilesRead()
+    text = read_bounded(path)
+    try:
+        found.templates[path.name] = parse_template(text, name=path.name, parameters=parameters)
+    except FleetError as error:
+        found.broken[path.name] = error
+    return replace(_revision(named, found), is_file=True)
+
+
+def _revision(label: str, found: FilesRead) -> Revision:
+    """Revision of what was read, its stacks by their names."""
+    names = _names(found)
+    stacks = dict(zip(names.values(), linked(list(found.templates.values())), strict=True))
+    unread = {_stack_name(path, found): str(error) for path, error in found.broken.items()}
+    for name, template in stacks.items():
+        try:
+            _ = template.simplified
+        except FleetError as error:
+            unread[name] = str(error)
+    kept = {name: template for name, template in stacks.items() if name not in unread}
+    return Revision(
+        label=label,
+        stacks=kept,
+        places={name: found.stacks[path][1] for path, name in names.items() if found.stacks.get(path, ("", ""))[1]},
+        unread=unread,
+        named=frozenset(name for path, name in names.items() if path in found.stacks),
+        passed_over=tuple(found.passed_over),
+        of_others=tuple(found.of_others),
+        has_assembly=bool(found.assemblies),
+    )
+
+
+def _names(found: FilesRead) -> dict[str, str]:
+    """Names of stacks by the path of their template; no two are the same."""
+    times = Counter(name for name, _ in found.stacks.values())
+    names: dict[str, str] = {}
+    used: set[str] = set()
+    for path in found.templates:
+        name = _stack_name(path, found)
+        if times[name] > 1:
+            name = f"{name} ({found.stacks.get(path, ('', ''))[1]})"
+        name = path if name in used else name
+        used.add(name)
+        names[path] = name
+    return names
+
+
+def _stack_name(path: str, found: FilesRead) -> str:
+    return found.stacks[path][0] if path in found.stacks else _without_ending(path)
 
 
 def paired(base: Revision, head: Revision) -> tuple[Revision, Revision]:
@@ -69,14 +189,15 @@ def paired(base: Revision, head: Revision) -> tuple[Revision, Revision]:
         FleetError: neither has a template.
     """
     if not base.stacks and not head.stacks:
+        reasons = [*base.unread.values(), *head.unread.values()]
         raise FleetError(
             path=f"neither {base.label} nor {head.label}",
             verb="holds",
-            got="a template",
+            got=f"a template that can be read ({reasons[0]})" if reasons else "a template",
             expected="some",
             remedy="synthesise first, name other folders, or the folder of the repository that has them (--path)",
         )
-    if Path(base.label).is_file() and Path(head.label).is_file() and base.stacks and head.stacks:
+    if base.is_file and head.is_file and base.stacks and head.stacks:
         (name,) = head.stacks
         (template,) = base.stacks.values()
         return replace(base, stacks={name: template}), head
@@ -86,7 +207,34 @@ def paired(base: Revision, head: Revision) -> tuple[Revision, Revision]:
         base, head = (_without(side, dark) for side in (base, head))
     known = base.places.keys() & head.places.keys()
     moved = frozenset(name for name in known if base.places[name] != head.places[name])
-    return _with_places(base, moved), _with_places(head, moved)
+    base, head = _with_places(base, moved), _with_places(head, moved)
+    return _with_renames(base, head)
+
+
+def _with_renames(base: Revision, head: Revision) -> tuple[Revision, Revision]:
+    """Both revisions, in which a file that has another name is one stack; an assembly names its stacks itself."""
+    gone = [name for name in base.stacks if name not in head.stacks and name not in base.named]
+    new = [name for name in head.stacks if name not in base.stacks and name not in head.named]
+    renames: dict[str, str] = {}
+    for name in new if len(gone) * len(new) <= _MOST_RENAMES else ():
+        alike = sorted(
+            ((_likeness(base.stacks[old], head.stacks[name]), old) for old in gone if old not in renames), reverse=True
+        )
+        if alike and alike[0][0] >= _ALIKE and (len(alike) == 1 or alike[1][0] < alike[0][0]):
+            renames[alike[0][1]] = name
+    if not renames:
+        return base, head
+    stacks = {renames.get(name, name): template for name, template in base.stacks.items()}
+    return replace(base, stacks=stacks), replace(head, renamed=renames)
+
+
+def _likeness(one: Template, other: Template) -> float:
+    """Share of resources that two templates have in common, by logical id and type."""
+    own, others = (
+        {(logical_id, resource.type) for logical_id, resource in template.resources.items()}
+        for template in (one, other)
+    )
+    return len(own & others) / len(own | others) if own | others else 0.0
 
 
 def _without(revision: Revision, names: set[str]) -> Revision:
@@ -101,109 +249,47 @@ def _with_places(revision: Revision, names: frozenset[str]) -> Revision:
     return replace(
         revision,
         stacks={renamed[name]: template for name, template in revision.stacks.items()},
-        places={renamed[name]: place for name, place in revision.places.items()},
+        places={renamed[name]: place for name, place in revision.places.items() if name in renamed},
+        named=frozenset(renamed.get(name, name) for name in revision.named),
     )
-
-
-def _may_be_template(path: str) -> bool:
-    parts = PurePosixPath(path)
-    return parts.suffix in TEMPLATE_SUFFIXES and not any(part.startswith("asset.") for part in parts.parts)
-
-
-def _templates(
-    files: Mapping[str, str], parameters: Mapping[str, str]
-) -> tuple[dict[str, Template], dict[str, str], dict[str, str]]:
-    """Templates, places and what can't be read, by the name of their stack."""
-    of_assembly = _stacks_of_assemblies(files)
-    names = Counter(name for name, _ in of_assembly.values())
-    found: dict[str, Template] = {}
-    places: dict[str, str] = {}
-    unread: dict[str, str] = {}
-    for path, text in files.items():
-        name, place = of_assembly.get(path, (_without_ending(path), ""))
-        if names[name] > 1:
-            name = f"{name} ({place})"
-        name = path if name in found else name
-        try:
-            template = template_among(text, name=path, parameters=parameters)
-        except FleetError as error:
-            unread[name] = str(error)
-            continue
-        if template is None:
-            continue
-        found[name] = template
-        if place:
-            places[name] = place
-    return found, places, unread
-
-
-def _stacks_of_assemblies(files: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Name and place of the stacks of cloud assemblies, by the path of the template."""
-    found: dict[str, tuple[str, str]] = {}
-    for path, text in files.items():
-        if PurePosixPath(path).name == MANIFEST:
-            try:
-                stacks = manifest_stacks(text)
-            except FleetError:
-                continue  # another program's manifest.json
-            folder = PurePosixPath(path).parent
-            found |= {(folder / stack.template_file).as_posix(): (stack.name, stack.place) for stack in stacks}
-    return found
 
 
 def _without_ending(path: str) -> str:
     return next((path.removesuffix(ending) for ending in _ENDINGS if path.endswith(ending)), path)
 
 
-def _files_of_commit(named: str, under: str | None, repository: Path) -> Iterator[tuple[str, str]]:
-    commit = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{named}^{{commit}}")
-    if commit is None:
-        raise FleetError(
-            path=named,
-            got="neither a path nor a git revision here",
-            expected="one of them",
-            remedy="correct it, or fetch the revision (a shallow clone has one only)",
-        )
+def _of_commit(git: GitRepository, commit: str, under: str | None, parameters: Mapping[str, Any]) -> FilesRead:
     folder = f"{under.strip('/')}/" if under and under.strip("/.") else ""
-    tree = _git(repository, "ls-tree", "-r", "-z", "--full-tree", commit.decode().strip()) or b""
-    blobs = []
-    for entry in tree.decode(errors="replace").split("\0"):
-        about, _, path = entry.partition("\t")
-        if about.startswith("100") and path.startswith(folder) and _may_be_template(path):
-            blobs.append((path.removeprefix(folder), about.split(" ")[2]))
-    yield from zip((name for name, _ in blobs), _contents(repository, [blob for _, blob in blobs]), strict=True)
+    entries = [entry for entry in git.entries(commit) if entry.path.startswith(folder)]
+    return read_files(_listed(git, entries, folder), parameters=parameters)
 
 
-def _contents(repository: Path, blobs: list[str]) -> Iterator[str]:
-    """Contents of git's objects, all by one process: `<id> blob <bytes>`, a line, then the content, for each."""
-    answer = _git(repository, "cat-file", "--batch", given="".join(f"{blob}\n" for blob in blobs).encode()) or b""
-    at = 0
-    for _ in blobs:
-        line = answer.index(b"\n", at)
-        end = line + 1 + int(answer[at:line].split(b" ")[2])
-        yield answer[line + 1 : end].decode("utf-8-sig", errors="replace")
-        at = end + 1
+def _is_wanted(entry: TreeEntry) -> bool:
+    return why_by_name(entry.path) is None
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8-sig", errors="replace")
-
-
-def _git(repository: Path, *arguments: str, given: bytes = b"") -> bytes | None:
-    try:
-        done = subprocess.run(  # noqa: S603 - git, with a revision that can't be an option
-            ["git", *arguments],  # noqa: S607 - the caller's git
-            cwd=repository,
-            input=given,
-            capture_output=True,
-            check=False,
-        )
-    except OSError as error:
+def _listed(git: GitRepository, entries: list[TreeEntry], folder: str) -> dict[str, Listed]:
+    """Files of a commit; those whose names say that they are none are named, and not read."""
+    contents: dict[str, bytes] = {}
+    wanted = [entry for entry in entries if entry.size is not None and _is_wanted(entry)]
+    if sum(entry.size or 0 for entry in wanted) > _MOST_OF_COMMIT:
         raise FleetError(
-            path="git",
-            verb="can't be",
-            got=f"run ({error})",
-            expected="it for revisions",
-            remedy="name folders instead",
-        ) from error
-    return done.stdout if done.returncode == 0 else None
+            path="the files of the revision",
+            verb="have",
+            got=f"more than {_MOST_OF_COMMIT:,} bytes together",
+            expected="fewer",
+            remedy="name the folder that holds the templates by --path",
+        )
+
+    def read(entry: TreeEntry) -> str:
+        if (entry.size or 0) > MOST_BYTES:
+            raise TooLargeError(entry.path)
+        if not contents:
+            contents.update(git.contents([item.id for item in wanted if (item.size or 0) <= MOST_BYTES]))
+        found = contents[entry.id] if entry.id in contents else git.contents([entry.id])[entry.id]
+        return found.decode("utf-8-sig", errors="replace")
+
+    return {
+        entry.path.removeprefix(folder): Listed(read=partial(read, entry) if entry.size is not None else None)
+        for entry in entries
+    }

@@ -1,6 +1,5 @@
 """Orders of schedules that give a group of nodes another size: EventBridge Scheduler's, and Auto Scaling's own."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.once import once_per_template
 from ultrafleet.templates.template import Resource, Template, mapping
+from ultrafleet.templates.template_text import json_in_text
 
 SCHEDULE: Final = "AWS::Scheduler::Schedule"
 ACTION: Final = "AWS::AutoScaling::ScheduledAction"
@@ -138,8 +138,8 @@ def input_of(schedule: Resource) -> Any:  # noqa: ANN401 - JSON
     """Input of a schedule; None where it isn't known, or no JSON."""
     stated = schedule.get("Target", "Input")
     try:
-        return json.loads(text_of(stated) or "") if stated is not None else None
-    except (ValueError, RecursionError):
+        return json_in_text(text_of(stated) or "") if stated is not None else None
+    except ValueError:
         return None
 
 
@@ -198,7 +198,7 @@ def _moment(stated: str, zone: str) -> list[datetime] | str:
         moment = datetime.fromisoformat(stated)
         own = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
         return [own.astimezone(UTC)]
-    except (ValueError, ZoneInfoNotFoundError):
+    except (OSError, OverflowError, ValueError, ZoneInfoNotFoundError):
         return f"{stated} in {zone} is no moment, or the zone isn't known here"
 
 
@@ -212,5 +212,5 @@ def _daily(fields: list[str], zone: str) -> list[time] | str:
         return [
             datetime.combine(day, moment, tzinfo=place).astimezone(UTC).time() for moment in own for day in _MOMENTS
         ]
-    except (ValueError, ZoneInfoNotFoundError):
+    except (OSError, OverflowError, ValueError, ZoneInfoNotFoundError):
         return f"cron({' '.join(fields)}) in {zone} is no moment, or the zone isn't known here"

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from ultrafleet.templates.for_each import expanded, has_loops
+from ultrafleet.errors import FleetError
+from ultrafleet.templates.for_each import PREFIX, expanded, has_loops
 from ultrafleet.templates.intrinsics import Resolver, Unknown
 
 _TRANSFORM = "Fn::Transform"
@@ -45,6 +47,22 @@ class Resource:
                 value = value.get(part) if isinstance(value, dict) else None
         return value
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Names of all properties, at any depth, and of attributes that are pairs of `Key` and `Value`."""
+        found: set[str] = set()
+        pending: list[Any] = [self.properties]
+        while pending:
+            value = pending.pop()
+            if isinstance(value, dict):
+                found.update(map(str, value))
+                if isinstance(value.get("Key"), str):
+                    found.add(value["Key"])
+                pending += value.values()
+            elif isinstance(value, list):
+                pending += value
+        return frozenset(found)
+
     def items(self, *path: str | int) -> list[Any]:
         """List below the properties; a single value is its only member."""
         value = self.get(*path)
@@ -61,11 +79,15 @@ class TemplateSet:
         exporters: templates by the name of what they export.
         parents: the template, and the resource in it, that makes a nested stack, by the nested template's name.
         children: nested templates, by the name of the template that nests them and the resource in it.
+        exported: values of exports that were asked for, by name.
+        files: names of their files, without folders.
     """
 
     exporters: dict[str, "Template"] = field(default_factory=dict)
     parents: dict[str, tuple["Template", str]] = field(default_factory=dict)
     children: dict[tuple[str, str], "Template"] = field(default_factory=dict)
+    exported: dict[str, Any] = field(default_factory=dict)
+    files: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,36 +110,45 @@ class Template:
 
     @cached_property
     def resources(self) -> Mapping[str, Resource]:
-        """Resources by logical id, resolved. One whose condition is known to be false isn't there."""
-        resolver = self._resolver
-        found = {}
+        """Resources by logical id, resolved. One whose condition is known to be false isn't there.
+
+        Raises:
+            FleetError: its functions make more than a template holds, or are nested too deeply.
+        """
+        with _bounded(self.name):
+            return {logical_id: self._made(logical_id, raw) for logical_id, raw in self._written_items()}
+
+    def _written_items(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for logical_id, raw in self._written_out["Resources"].items():
-            if not isinstance(raw, Mapping) or "Type" not in raw:
-                continue  # see `unread`
-            if raw.get("Condition") is not None and resolver.condition(raw["Condition"]) is False:
-                continue
-            properties = resolver.resolve(raw.get("Properties") or {})
-            found[logical_id] = Resource(
-                logical_id=logical_id,
-                type=str(raw["Type"]),
-                properties=properties if isinstance(properties, Mapping) else {},
-                raw=raw,
-                template=self,
-            )
-        return found
+            if is_resource(raw) and (
+                raw.get("Condition") is None or self._resolver.condition(raw["Condition"]) is not False
+            ):
+                yield logical_id, raw
+
+    def _made(self, logical_id: str, raw: Mapping[str, Any]) -> Resource:
+        properties = self._resolver.resolve(raw.get("Properties") or {})
+        return Resource(
+            logical_id=logical_id,
+            type=raw["Type"],
+            properties=properties if isinstance(properties, Mapping) else {},
+            raw=raw,
+            template=self,
+        )
 
     @property
     def unread(self) -> list[str]:
         """Entries that only a deployment turns into resources: loops over unknown collections, and transforms."""
-        return [key for key, raw in self._written_out["Resources"].items() if "Type" not in mapping(raw)]
+        return [key for key, raw in self._written_out["Resources"].items() if not is_resource(raw)]
 
     @cached_property
     def _written_out(self) -> Mapping[str, Any]:
         resources = self.content["Resources"]
-        if not has_loops(resources):
+        # The text is quicker to ask than the data, unless it hides its words.
+        plain = bool(self.text) and PREFIX not in self.text and "\\" not in self.text
+        if plain or not has_loops(resources):
             return self.content
-        resolver = Resolver(self.content, self._known_parameters, self._imported)
-        return {**self.content, "Resources": expanded(resources, resolver.resolve)}
+        resolver = Resolver(self.content, self._known_parameters, self._imported, self.name)
+        return {**self.content, "Resources": expanded(resources, resolver.resolve, resolver.budget)}
 
     @cached_property
     def _known_parameters(self) -> Mapping[str, Any]:
@@ -129,7 +160,7 @@ class Template:
 
     @cached_property
     def _resolver(self) -> Resolver:
-        return Resolver(self._written_out, self._known_parameters, self._imported)
+        return Resolver(self._written_out, self._known_parameters, self._imported, self.name)
 
     def resolve(self, value: Any) -> Any:  # noqa: ANN401 - JSON
         """A value of this template, resolved where it can be."""
@@ -137,17 +168,22 @@ class Template:
 
     @cached_property
     def simplified(self) -> Mapping[str, Any]:
-        """The template in which every value is resolved that can be; resources that aren't made are left out."""
-        return {
-            **self.content,
-            "Resources": {
-                logical_id: {
-                    **resource.raw,
-                    "Properties": self._resolver.simplify(resource.raw.get("Properties") or {}),
-                }
-                for logical_id, resource in self.resources.items()
-            },
-        }
+        """The template in which every value is resolved that can be; resources that aren't made are left out.
+
+        Raises:
+            FleetError: its functions make more than a template holds, or are nested too deeply.
+        """
+        with _bounded(self.name):
+            return {
+                **self.content,
+                "Resources": {
+                    logical_id: {
+                        **resource.raw,
+                        "Properties": self._resolver.simplify(resource.raw.get("Properties") or {}),
+                    }
+                    for logical_id, resource in self.resources.items()
+                },
+            }
 
     @cached_property
     def exports(self) -> Mapping[str, Any]:
@@ -165,7 +201,11 @@ class Template:
         exporter = self.together.exporters.get(name)
         if exporter is None:
             return Unknown(f"export {name} is made by another stack")
-        return made_by(exporter, exporter.resolve(exporter.exports[name]))
+        known = self.together.exported
+        if name not in known:
+            known[name] = Unknown(f"export {name} refers to itself")
+            known[name] = made_by(exporter, exporter.resolve(exporter.exports[name]))
+        return known[name]
 
     @property
     def size_bytes(self) -> int:
@@ -207,6 +247,25 @@ class Template:
             output = mapping(nested.content.get("Outputs")).get(value.attribute.removeprefix("Outputs."))
             return nested.referred(made_by(nested, nested.resolve(mapping(output).get("Value"))))
         return maker.resources.get(value.logical_id)
+
+
+@contextmanager
+def _bounded(name: str) -> Iterator[None]:
+    try:
+        yield
+    except RecursionError as error:
+        raise FleetError(
+            path=name,
+            verb="can't be resolved:",
+            got="a chain of templates or functions that is too long",
+            expected="a shorter one",
+            remedy="name fewer templates, or write the functions flatter",
+        ) from error
+
+
+def is_resource(raw: object) -> bool:
+    """True if an entry of `Resources` is one: a type is text."""
+    return isinstance(raw, Mapping) and isinstance(raw.get("Type"), str)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:  # noqa: ANN401 - JSON

@@ -209,11 +209,13 @@ def _taken_out(logical_id: str, resource: Mapping[str, Any]) -> ResourceChange:
 
 
 def _exports(template: Template) -> dict[str, Any]:
-    return {
-        str(output["Export"]["Name"]): output["Value"]
-        for output in template.get("Outputs", {}).values()
-        if "Export" in output
-    }
+    outputs = template.get("Outputs")
+    exported = [
+        (output, output["Export"])
+        for output in (outputs.values() if isinstance(outputs, dict) else ())
+        if isinstance(output, dict) and isinstance(output.get("Export"), dict)
+    ]
+    return {str(export.get("Name")): output.get("Value") for output, export in exported}
 
 
 def _values_of(value: Any, function: str) -> Iterator[Any]:  # noqa: ANN401 - JSON
