@@ -268,11 +268,7 @@ class Resolver:
             found = given[name] if name in given else made(name, depth)
             if isinstance(found, Unknown):
                 unknown.append(found)
-<<<<<<< HEAD
-                return found.text or _reference_text(found) or f"${{{name}}}"
-            return _text(found)
-=======
-                return counted(found.text or f"${{{name}}}")
+                return counted(found.text or _reference_text(found) or f"${{{name}}}")
             return counted(found if isinstance(found, str) else _text(found))
 
         length = len(text)
@@ -283,7 +279,6 @@ class Resolver:
             if length > LONGEST_TEXT:  # before all of it is made
                 self.budget.take_text(length)
             return value
->>>>>>> 6a9e625 (Templates of others are read within bounds: parse first, a table of functions, budgets, one place for each escape; what is not read is told)
 
         resolved = substituted(text, value_of)
         self.budget.take_text(len(resolved))
@@ -300,13 +295,9 @@ class Resolver:
         resolved = self.resolve(items, depth)
         if isinstance(resolved, Unknown):
             return Unknown(resolved.reason)
-<<<<<<< HEAD
-        joined = str(separator).join(text_of(item) or _reference_text(item) or "${…}" for item in resolved)
-=======
-        parts = [text_of(item) or "${…}" for item in resolved]
+        parts = [text_of(item) or _reference_text(item) or "${…}" for item in resolved]
         self.budget.take_text(sum(map(len, parts)) + len(str(separator)) * len(parts))
         joined = str(separator).join(parts)
->>>>>>> 6a9e625 (Templates of others are read within bounds: parse first, a table of functions, budgets, one place for each escape; what is not read is told)
         unknown = next((item for item in resolved if isinstance(item, Unknown)), None)
         return joined if unknown is None else Unknown(unknown.reason, text=joined)
 
@@ -362,13 +353,13 @@ class Resolver:
         return Unknown(f"{name} is known at deployment")
 
 
-<<<<<<< HEAD
 def _reference_text(value: Any) -> str | None:  # noqa: ANN401 - JSON
     """Text of a reference to a resource, as `Fn::Sub` writes it; None where it is none."""
     if not isinstance(value, Unknown) or value.logical_id is None or value.template is not None:
         return None
     return f"${{{value.logical_id}{f'.{value.attribute}' if value.attribute else ''}}}"
-=======
+
+
 _DEPLOYED: Final = frozenset({"Fn::Cidr", "Fn::GetAZs", "Fn::Transform"})
 """Functions whose value a deployment makes (CloudFormation user guide, intrinsic functions, high)."""
 
@@ -409,7 +400,6 @@ def _members(value: Any) -> int:  # noqa: ANN401 - JSON
     if isinstance(value, dict | list):
         return 1 + sum(map(_members, value.values() if isinstance(value, dict) else value))
     return 1
->>>>>>> 6a9e625 (Templates of others are read within bounds: parse first, a table of functions, budgets, one place for each escape; what is not read is told)
 
 
 def joined_text(argument: Any) -> str | None:  # noqa: ANN401 - JSON
