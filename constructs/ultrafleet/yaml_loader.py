@@ -95,7 +95,7 @@ def _number(loader: Any, node: yaml.ScalarNode) -> Any:  # noqa: ANN401 - one of
         value = loader.construct_yaml_int(node) if kind == "int" else loader.construct_yaml_float(node)
     except ValueError:  # such as 0x_
         return node.value
-    return value if math.isfinite(value) else node.value
+    return value if math.isfinite(value) or not isinstance(loader, TemplateLoader) else node.value
 
 
 def _written(loader: Any, node: yaml.Node) -> str:  # noqa: ANN401 - one of two loaders

@@ -17,11 +17,13 @@ _READ: Final = frozenset(
     {
         LAUNCH_TEMPLATE,
         *GROUPS,
+        "AWS::Batch::ComputeEnvironment",
         "AWS::EC2::CapacityReservation",
         "AWS::EC2::EC2Fleet",
         "AWS::EC2::Instance",
         "AWS::EC2::SpotFleet",
         "AWS::ResourceGroups::Group",
+        "AWS::SageMaker::Cluster",
     }
 )
 """Types with instance types of their own that rules look at, or that launch nothing."""
