@@ -173,6 +173,10 @@ class TestServers:
         with pytest.raises(FleetError, match=got):
             serving(recipe=recipe)
 
+    def test_fails_on_tensorrt_llm_over_nodes_that_nothing_joins(self) -> None:
+        with pytest.raises(UnknownFactError, match="takes 2 nodes for tensorrt-llm, expected 1: trtllm-serve reaches"):
+            serving(pool=half_rack(), recipe=WIDE_TENSORRT_LLM)
+
     def test_fails_on_trainium(self) -> None:
         with pytest.raises(UnknownFactError, match="u-trn2x64 has no NVIDIA GPUs, expected a pool that has"):
             serving(pool=trainium(), recipe=ServingRecipe(engine=VLLM, gpus=1))
@@ -218,7 +222,8 @@ class TestServers:
     @pytest.mark.parametrize("recipe", [None, WIDE_TENSORRT_LLM], ids=["one node", "two nodes"])
     def test_changed_options_make_new_pods(self, recipe: ServingRecipe | None) -> None:
         def hashes(**changed: Any) -> list[str]:
-            made = template(serving(pool=half_rack(), recipe=recipe, **changed))
+            image = "registry.example/trtllm:mpi" if recipe else None
+            made = template(serving(pool=half_rack(), recipe=recipe, image=image, **changed))
             return [
                 made[kind]["metadata"]["annotations"]["ultrafleet/configuration"]
                 for kind in ("leaderTemplate", "workerTemplate")
@@ -287,6 +292,13 @@ class TestServers:
         options = yaml.safe_load(objects(served)["ConfigMap"]["data"]["options.yaml"])
         assert options["moe_config"] == {"backend": "TRTLLM"}
         assert any("/etc/engine/options.yaml" in word for word in container(served)["command"])
+
+    @pytest.mark.parametrize(
+        ("pool", "argument"), [(h200(), "--max-model-len=65536"), (half_rack(), "--max_seq_len=65536")]
+    )
+    def test_arguments_of_an_endpoint_come_after_the_recipes(self, pool: Any, argument: str) -> None:
+        command = container(serving(pool=pool, args=(argument,)))["command"]
+        assert command[-1] == argument
 
     def test_the_service_leads_to_leaders(self) -> None:
         selector = objects(serving())["Service"]["spec"]["selector"]

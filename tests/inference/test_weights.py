@@ -267,7 +267,7 @@ class TestObjects:
         assert volume["spec"]["accessModes"] == claim["spec"]["accessModes"] == ["ReadOnlyMany"]
         # Of a node of its own a volume would be one node's alone.
         (term,) = volume["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"]
-        assert [item["key"] for item in term["matchExpressions"]] == ["ultrafleet/capacity"]
+        assert term["matchExpressions"] == [{"key": "ultrafleet/capacity", "operator": "Exists"}]
 
     def test_engines_start_when_the_copy_is_whole(self) -> None:
         served = serving()

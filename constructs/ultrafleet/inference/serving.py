@@ -238,6 +238,16 @@ class Serving:
                 remedy=f"{self.flavor.capacity} has {per_node}",
             )
 
+        if self.recipe.engine.name == "tensorrt-llm" and self.recipe.nodes > 1 and self.image is None:
+            # Its documentation starts one process for each GPU by MPI and trtllm-llmapi-launch (1.2.1, high).
+            raise UnknownFactError(
+                path="the recipe",
+                verb="takes",
+                got=f"{self.recipe.nodes} nodes for tensorrt-llm",
+                expected="1: trtllm-serve reaches other nodes by MPI, which its image isn't started with here",
+                remedy="pass a recipe with vllm, or an image of your own that starts it",
+            )
+
     def _check_channel(self) -> None:
         per_node = self.flavor.pools[0].accelerators_per_node
         if self.claims_channel and self.recipe.gpus != per_node:
