@@ -57,20 +57,35 @@ def test_each_chart_with_a_folder_is_fetched_as_it_is_installed() -> None:
     assert "0.12.1" in words({"jobset": "0.12.1"})
 
 
-def test_the_script_calls_helm_once_for_each_chart(tmp_path: Path) -> None:
-    """Run by the shell, with a `helm` that prints its arguments."""
-    (tmp_path / "helm").write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+def test_the_script_keeps_what_helm_prints_of_each_chart(tmp_path: Path) -> None:
+    """Run by the shell, with a `helm` that prints like Helm: lines of the digest first, then the definitions."""
+    (tmp_path / "helm").write_text('#!/bin/sh\nprintf "Pulled: x\\nDigest: y\\n---\\n"\nprintf "%s|" "$@"\n')
     (tmp_path / "helm").chmod(0o755)
-    script = pod()["initContainers"][0]["command"][2].replace("/kinds/", f"{tmp_path}/")
+    script = pod()["initContainers"][0]["command"][2]
+    for folder in ("kinds", "home"):
+        (tmp_path / folder).mkdir()
+        script = script.replace(f"/{folder}/", f"{tmp_path}/{folder}/")
     given = ["oci://r.example/a", "", "1.0.0", "b", "https://c.example", "2.0.0-$(touch x)"]
     subprocess.run(
         ["/bin/sh", "-ec", script, "fetch", *given], check=True, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, cwd=tmp_path
     )
-    assert sorted(path.read_text() for path in tmp_path.glob("*.yaml")) == [
-        "show|crds|b|--repo=https://c.example|--version=2.0.0-$(touch x)|",
-        "show|crds|oci://r.example/a|--version=1.0.0|",
+    assert sorted(path.read_text() for path in (tmp_path / "kinds").iterdir()) == [
+        "---\nshow|crds|b|--repo=https://c.example|--version=2.0.0-$(touch x)|",
+        "---\nshow|crds|oci://r.example/a|--version=1.0.0|",
     ]
     assert not (tmp_path / "x").exists()
+
+
+def test_the_script_ends_where_a_chart_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "helm").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "helm").chmod(0o755)
+    script = (
+        pod()["initContainers"][0]["command"][2].replace("/home/", f"{tmp_path}/").replace("/kinds/", f"{tmp_path}/")
+    )
+    found = subprocess.run(
+        ["/bin/sh", "-ec", script, "fetch", "a", "", "1.0.0"], check=False, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    )
+    assert found.returncode == 1
 
 
 def test_another_version_is_another_job() -> None:

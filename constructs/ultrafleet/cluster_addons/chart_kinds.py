@@ -64,9 +64,11 @@ def chart_kinds_manifests(releases: Sequence[ChartRelease]) -> list[Manifest]:
 
 
 _SCRIPT: Final = (
-    'while [ "$#" -gt 0 ]; do helm show crds "$1" ${2:+"--repo=$2"} --version="$3" > "/kinds/$#.yaml"; shift 3; done'
+    'while [ "$#" -gt 0 ]; do helm show crds "$1" ${2:+"--repo=$2"} --version="$3" > /home/shown; '
+    "sed -n '/^---/,$p' /home/shown > \"/kinds/$#.yaml\"; shift 3; done"
 )
-"""Fetches a chart for each three arguments, which are never text of the shell: name, repository, version."""
+"""Fetches a chart for each three arguments, which are never text of the shell: name, repository, version. Helm 4.1.4
+prints two lines of an OCI chart's digest before its definitions, which begin with `---` (seen)."""
 
 
 def _pod(charts: Sequence[Chart]) -> dict[str, Any]:

@@ -262,9 +262,9 @@ class Environment(Settings):
                     path=f"model {model.name}",
                     verb="uses",
                     got=f"pool {model.pool}, from which a team's queue gives out nodes",
-                    expected="a pool whose workload is no team's",
-                    remedy="give the pool a workload of its own: models are in no queue, which would count their nodes "
-                    "as free",
+                    expected="a pool of another workload than the team's",
+                    remedy="change `workload` of the pool or of the team: models are in no queue, which would count "
+                    "their nodes as free",
                 )
         self._check_racks_are_alone()
 
