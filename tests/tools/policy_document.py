@@ -63,7 +63,8 @@ findings again. Entries that are no longer found are counted: write the file aga
 
 Values behind `Ref`, `Fn::If`, `Fn::Sub`, `Fn::FindInMap`, `Fn::ForEach` and others are resolved where parameters,
 mappings and conditions decide them. Where only a deployment does, a rule says `undecided` (severity `unknown`), and
-neither passes nor fails.
+neither passes nor fails. A finding that would not be there without the default of a parameter says so, and names the
+`--parameter` to pass for the value of a deployment.
 
 Made from the rules by `tests/tools/policy_document.py`.
 """
