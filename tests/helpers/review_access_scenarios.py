@@ -263,6 +263,11 @@ ACCESS_SCENARIOS: dict[str, Scenario] = {
         edit=put("cluster", "Resources", "Chart", value=None),
         hazards=frozenset({("notice", "uninstalled", "cluster/Chart (Custom::AWSCDK-EKS-HelmChart)")}),
     ),
+    "a chart goes that stays in the cluster": Scenario(
+        edit=put("cluster", "Resources", "Kept", value=None),
+        hazards=frozenset({("notice", "retained", "cluster/Kept (Custom::AWSCDK-EKS-HelmChart)")}),
+        says=("the release stays in the cluster with the kinds that it brought",),
+    ),
     "efa has another driver": Scenario(
         edit=both(
             put("cluster", "Resources", "Efa", value=None),
@@ -352,6 +357,9 @@ ACCESS_BEFORE: dict[str, Edit] = {
             "Type": "Custom::AWSCDK-EKS-HelmChart",
             "Properties": {"ClusterName": "fleet", "Release": "kueue", "Chart": "kueue"},
         },
+    ),
+    "a chart goes that stays in the cluster": put(
+        "cluster", "Resources", "Kept", value={**_chart("jobset"), "DeletionPolicy": "Retain"}
     ),
     "efa has another driver": put("cluster", "Resources", "Efa", value=_chart("aws-efa-k8s-device-plugin")),
     "a schedule goes": put(

@@ -85,13 +85,17 @@ def _stack_left(compared: Comparison) -> Iterator[Occurrence]:
             )
 
 
+_CHART: Final = "Custom::AWSCDK-EKS-HelmChart"
+
+
 def _retained(compared: Comparison) -> Iterator[Occurrence]:
     for item in _with(compared, ChangeAction.LEFT):
-        yield of_change(
-            item.change,
-            "its DeletionPolicy retains it: no template manages it any more; it keeps incurring cost until you delete "
-            "it",
+        stays = (
+            "the release stays in the cluster with the kinds that it brought and their objects"
+            if item.change.type == _CHART
+            else "it keeps incurring cost until you delete it"
         )
+        yield of_change(item.change, f"its DeletionPolicy retains it: no template manages it any more; {stays}")
 
 
 def _data_removed(compared: Comparison) -> Iterator[Occurrence]:
