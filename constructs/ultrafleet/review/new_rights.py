@@ -78,7 +78,7 @@ RULES: Final = (
         id="new-rights",
         level=Level.SECURITY,
         protects_from="a new role that can take over the account or read what it isn't for, told only as added",
-        source=Source("IAM user guide, grant least privilege; which actions are told: ours", Confidence.MEDIUM),
+        source=Source("IAM user guide, grant least privilege; which actions count: ours", Confidence.MEDIUM),
         remedy="name the actions and resources that are needed",
         check=_new_rights,
     ),
