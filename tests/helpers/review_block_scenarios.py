@@ -302,7 +302,10 @@ BLOCK_SCENARIOS: dict[str, Scenario] = {
         edit=of("racks", "RackA", "ScalingConfig", "DesiredSize", value=None), changed=A, says=("None found.",)
     ),
     "a size changes beside no desired size": Scenario(
-        edit=of("racks", "RackA", "ScalingConfig", "MinSize", value=1), changed=A, says=("None found.",)
+        edit=of("racks", "RackA", "ScalingConfig", "MinSize", value=1),
+        hazards=frozenset({("notice", "refused", RACK_A)}),
+        changed=A,
+        says=("EKS refuses the update while the node group has fewer nodes",),
     ),
 }
 

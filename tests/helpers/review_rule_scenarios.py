@@ -19,6 +19,27 @@ def all_efa(content: Stacks) -> None:
     ]
 
 
+INSTANCES = "racks/rack-a"
+
+
+def instances(in_service: str | None = None) -> Edit:
+    """rack-a as an Auto Scaling group, which no update policy rolls unless one is stated."""
+    version = {"Fn::GetAtt": ["RackALaunch", "LatestVersionNumber"]}
+    group = {
+        "Type": "AWS::AutoScaling::AutoScalingGroup",
+        "UpdatePolicy": {"AutoScalingRollingUpdate": {"MinInstancesInService": in_service}} if in_service else {},
+        "Properties": {
+            "AutoScalingGroupName": "rack-a",
+            "MinSize": "0",
+            "MaxSize": "18",
+            "VPCZoneIdentifier": ["subnet-1"],
+            "LaunchTemplate": {"LaunchTemplateId": {"Ref": "RackALaunch"}, "Version": version},
+            "Tags": [{"Key": "eks:cluster-name", "Value": "fleet", "PropagateAtLaunch": True}],
+        },
+    }
+    return put("racks", "Resources", "RackA", value=group)
+
+
 def compute_environment(most: int) -> dict[str, Any]:
     """Compute environment of AWS Batch, which is no pool."""
     resources = {
@@ -121,6 +142,24 @@ CLUSTER_OF_ITS_OWN: dict[str, Any] = {
 }
 
 RULE_SCENARIOS: dict[str, Scenario] = {
+    "a group of instances leaves the zone of its block": Scenario(
+        edit=put("racks", "Resources", "RackA", "Properties", "VPCZoneIdentifier", value=["subnet-9"]),
+        hazards=frozenset({("notice", "zone-moved", INSTANCES)}),
+        changed=frozenset({INSTANCES}),
+        says=("VPCZoneIdentifier moves the group",),
+    ),
+    "a group of instances keeps all of them in service": Scenario(
+        edit=of("racks", "RackALaunch", "LaunchTemplateData", "ImageId", value="ami-0123456789abcdef1"),
+        hazards=frozenset({("blocking", "refused", INSTANCES)}),
+        changed=frozenset({INSTANCES}),
+        says=("MinInstancesInService 18 of its UpdatePolicy isn't less than MaxSize 18",),
+    ),
+    "a pool's smallest size is above the stated one": Scenario(
+        edit=of("racks", "RackA", "ScalingConfig", value={"MinSize": 2, "MaxSize": 18, "DesiredSize": 0}),
+        hazards=frozenset({("blocking", "refused", RACK_A)}),
+        changed=A,
+        says=("MinSize 2 is above DesiredSize 0",),
+    ),
     "a pool shrinks together with its reservation": Scenario(
         edit=both(
             of("h200", "H200", "ScalingConfig", "MaxSize", value=2), of("h200", "Reserved", "InstanceCount", value=2)
@@ -250,6 +289,11 @@ RULE_SCENARIOS: dict[str, Scenario] = {
 }
 
 RULE_BEFORE: dict[str, Edit] = {
+    "a group of instances leaves the zone of its block": instances(),
+    "a group of instances keeps all of them in service": instances("18"),
+    "a pool's smallest size is above the stated one": of(
+        "racks", "RackA", "ScalingConfig", value={"MinSize": 0, "MaxSize": 18, "DesiredSize": 0}
+    ),
     "another service's fleet is larger": put("h200", "Resources", "Compute", value=compute_environment(16)),
     "a pool's nodes get their other EFA interfaces": fewer_efa,
     "a pool's sizes change while more nodes may run": of("h200", "H200", "ScalingConfig", "DesiredSize", value=2),

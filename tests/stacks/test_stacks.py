@@ -169,7 +169,7 @@ class TestEveryTemplate:
             for resource in template["Resources"].values()
             if resource.get("DeletionPolicy", "").startswith("Retain")
         }
-        # A chart with kinds isn't uninstalled, since every object of theirs would go; nothing of it outlives the cluster.
+        # A chart with kinds isn't uninstalled, since every object of theirs would go, and it ends with the cluster.
         assert policies == {("Custom::AWSCDK-EKS-HelmChart", "Retain")}
 
     def test_fits_cloudformation(self, shipped: dict[str, Templates]) -> None:

@@ -18,6 +18,7 @@ from ultrafleet.review import (
     removal_hazards,
     reservation_hazards,
     resource_hazards,
+    size_hazards,
 )
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.hazard import Hazard, HazardRule, Level
@@ -28,6 +29,7 @@ HAZARD_RULES: Final[tuple[HazardRule, ...]] = (
     *launch_hazards.RULES,
     *efa_hazards.RULES,
     *reservation_hazards.RULES,
+    *size_hazards.RULES,
     *resource_hazards.RULES,
     *network_hazards.RULES,
     *exposure.RULES,

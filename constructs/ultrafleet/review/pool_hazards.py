@@ -12,6 +12,7 @@ from ultrafleet.review.changes import Change
 from ultrafleet.review.fleet import racks
 from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_pool
 from ultrafleet.review.pool_change import PoolChange, of_pools, of_running_pools, shown
+from ultrafleet.review.size_hazards import refused_roll, refused_size
 from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP
@@ -61,7 +62,7 @@ def _replaced(pool: PoolChange) -> Iterator[Occurrence]:
 
 def _rolled(pool: PoolChange) -> Iterator[Occurrence]:
     update = pool.update
-    if update.refused or (pool.by_update_policy and pool.will_replace):
+    if update.refused or (pool.by_update_policy and pool.will_replace) or any(refused_roll(pool)):
         return
     paths = (*update.rolled, *(pool.by_update_policy if pool.updated is not None else ()))
     if paths:
@@ -183,7 +184,7 @@ def _scaled_down(pool: PoolChange) -> Iterator[Occurrence]:
 
 def _resized(pool: PoolChange) -> Iterator[Occurrence]:
     change = pool.updated
-    if change is None or _fewer_nodes(pool) or _lowers_desired(pool):
+    if change is None or _fewer_nodes(pool) or _lowers_desired(pool) or any(refused_size(pool)):
         return
     wanted = _desired(pool)[1]
     most = pool.before.nodes

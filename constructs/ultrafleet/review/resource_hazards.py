@@ -11,6 +11,7 @@ from ultrafleet.review.comparison import ChangedResource, Comparison
 from ultrafleet.review.hazard import REFUSED, HazardRule, Level, Occurrence, of_change, of_pool, used_by
 from ultrafleet.review.network_hazards import changes_range
 from ultrafleet.review.physical_names import taken_names
+from ultrafleet.review.size_hazards import IN_SERVICE, SIZES, refused_rolls, refused_sizes
 from ultrafleet.review.workloads import MANIFESTS
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import GROUPS
@@ -233,7 +234,7 @@ RULES: Final = (
         source=Source(
             "CloudFormation user guide, custom-named resources and replacement; FSx for Lustre user guide, managing "
             "storage capacity: increase only",
-            also=(COMBINED, MODE_STEPS, VERSION_STEPS, _CREATED_FIRST),
+            also=(COMBINED, MODE_STEPS, VERSION_STEPS, _CREATED_FIRST, SIZES, IN_SERVICE),
         ),
         remedy="make two deployments of what may not change together, or a step at a time; create a resource that "
         "can't be changed under another name or logical id",
@@ -242,6 +243,8 @@ RULES: Final = (
             _refused_names(compared),
             _refused_sizes(compared),
             _refused_replacements(compared),
+            refused_sizes(compared),
+            refused_rolls(compared),
         ),
     ),
     HazardRule(
