@@ -37,6 +37,7 @@ from helpers.workload_edits import (
     nothing_delivered,
     over_racks,
     plain_http,
+    rack_removed,
     team_added,
     team_removed,
 )
@@ -190,7 +191,12 @@ EDITS = [
     edit("Environment.production", "dev", put(production=True), label="on"),
     edit("Environment.notify", "training", put(notify=["other@example.com", "https://alerts.example.com/sns"])),
     edit("Environment.pools", "training", second_rack, label="added"),
-    edit("Environment.pools", "training", remove("pools", "rack-a"), label="removed"),
+    edit(
+        "Environment.pools",
+        "training",
+        rack_removed,
+        label="removed",
+    ),
     edit("Environment.pools", "training", lambda content: content["pools"].reverse(), label="reordered"),
     edit(
         "Environment.capacity_reservations",

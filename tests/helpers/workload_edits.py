@@ -117,6 +117,12 @@ def team_removed(content: Content) -> None:
     content["teams"] = []
 
 
+def rack_removed(content: Content) -> None:
+    """A rack less, and what is guaranteed of both."""
+    content["pools"] = [pool for pool in content["pools"] if pool["name"] != "rack-a"]
+    content["teams"][0]["guaranteed_nodes"] = {}
+
+
 def models_removed(content: Content) -> None:
     content["models"] = []
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ultrafleet.catalog import eks
 from ultrafleet.catalog.source import Confidence, Source
-from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
+from ultrafleet.kubernetes.taint import SPARE_TAINT, UNPROVEN_TAINT
 from ultrafleet.policy.node_group_update_rules import MINIMAL, UPDATE_STRATEGY
 from ultrafleet.review.changes import Change
 from ultrafleet.review.fleet import racks
@@ -247,6 +247,8 @@ def _taints(pool: PoolChange) -> Iterator[Occurrence]:
     changed = None if before is None or after is None else [taint for taint in after if taint not in before]
     if changed is None or any(taint.get("Effect") == "NO_EXECUTE" for taint in changed):
         what = "NO_EXECUTE evicts pods that don't tolerate it, and new pods may not be scheduled"
+    elif any(taint.get("Key") == SPARE_TAINT.key for taint in changed):
+        what = "none evicts a pod; nodes that run take no new pods until they are opened, within minutes"
     elif any(taint.get("Key") == UNPROVEN_TAINT.key for taint in changed):
         what = "none evicts a pod; nodes that run take no new pods until the acceptance gate has seen them"
     else:
