@@ -76,12 +76,13 @@ class DataPlane:
     port: int
     pid: int
 
-    def ask(self, question: str = "why", *, stream: bool = True, **headers: str) -> "Answer":
+    def ask(self, question: str = "why", *, stream: bool = True, path: str = PATH, **headers: str) -> "Answer":
         """One request, read to its end.
 
         Args:
             question: what is asked.
             stream: asks for a stream.
+            path: where.
             headers: with `_` for `-`; `authorization` is the default client's key.
         """
         body = json.dumps(
@@ -94,7 +95,7 @@ class DataPlane:
         sent = {"authorization": "Bearer key-default", **{key.replace("_", "-"): v for key, v in headers.items()}}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            connection.request("POST", PATH, body, sent)
+            connection.request("POST", path, body, sent)
             answer = connection.getresponse()
             try:
                 text, whole = answer.read().decode(), True

@@ -109,6 +109,9 @@ class TestFaults:
             closed = free_port()
             with data_plane(gateway(**FAST), tmp_path, engines=[closed], bedrock=bedrock) as plane:
                 assert plane.ask().answered_by == "bedrock"
+                other = plane.ask(path="/v1/responses")
+                assert (other.status, other.text) == (503, "no server answers, and Bedrock has no such path")
+                assert plane.ask(path="/metrics").status == 404
 
     def test_without_a_fallback_the_error_is_told(self, tmp_path: Path) -> None:
         with site(tmp_path, Fault.HANGS, Fault.HANGS, bedrock_region=None) as (plane, _, bedrock):

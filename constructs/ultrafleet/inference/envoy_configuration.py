@@ -22,7 +22,7 @@ _CLIENT_HEADER: Final = "x-ultrafleet-client"
 _STREAM_HEADER: Final = "x-ultrafleet-stream"
 _CONVERSATION_HEADER: Final = "x-ultrafleet-conversation"
 _PATHS: Final = ("/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/models")
-_TRANSLATED_PATHS: Final = _PATHS[:2]
+_TRANSLATED_PATHS: Final = tuple(path for path in _PATHS if path != "/v1/responses")
 _BODY_BYTES: Final = 16 * 1024 * 1024
 _CONNECTIONS: Final = 10_000
 _NO_LIMIT: Final = 4_294_967_295
@@ -128,9 +128,15 @@ def _fallback(gateway: Gateway) -> dict[str, Any]:
     refused = [_refusal(client) for client in gateway.clients if client.fallback_requests_per_day == 0]
     times = {"timeout": "0s", "idle_timeout": f"{gateway.answer_seconds}s"}
     routes = [{"match": {"path": path}, "route": {"cluster": _TRANSLATOR, **times}} for path in _TRANSLATED_PATHS]
-    listener = _listener(
-        _LOOPBACK, _FALLBACK_PORT, _FALLBACK, _limits("fallback_requests", _DAY, limits), [*refused, *routes]
-    )
+    other = {
+        "match": {"prefix": "/"},
+        "direct_response": {
+            "status": 503,
+            "body": {"inline_string": "no server answers, and Bedrock has no such path"},
+        },
+    }
+    filters = _limits("fallback_requests", _DAY, limits)
+    listener = _listener(_LOOPBACK, _FALLBACK_PORT, _FALLBACK, filters, [*refused, *routes, other])
     return {**listener, "per_connection_buffer_limit_bytes": _BODY_BYTES}
 
 

@@ -23,6 +23,7 @@ listeners, high)."""
 _BUSY = 0.5
 """Part of a core that a gateway pod is meant to be busy with streams."""
 _FEWEST = 2
+_GPUS_OF_A_RACK = 72
 _CLIENT_LENGTH = 32
 
 
@@ -148,10 +149,8 @@ class Gateway:
             gpus = serving.max_replicas * serving.rack_scale.nodes * node.accelerators_per_node
             return None if by_gpu is None else math.ceil(float(by_gpu.value) * gpus)
         rack = published_throughput(serving.model.name, node.instance_type.family, "rack")
-        if rack is None:
-            return None
         gpus = serving.max_replicas * serving.recipe.gpus * serving.recipe.nodes
-        return math.ceil(float(rack.value) * gpus / _GPUS_OF_A_RACK)
+        return None if rack is None else math.ceil(float(rack.value) * gpus / _GPUS_OF_A_RACK)
 
     @property
     def tokens_a_chunk(self) -> int:
@@ -232,6 +231,3 @@ class Gateway:
                         expected=f"{self.replicas} or more",
                         remedy=f"each of {self.replicas} gateway pods enforces its share, which is 1 at the least",
                     )
-
-
-_GPUS_OF_A_RACK = 72
