@@ -27,15 +27,11 @@ async def _ask(port: int, question: str, *, tokens: int) -> int:
         {"messages": [{"role": "user", "content": question}], "stream": True, "max_tokens": tokens}
     ).encode()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    head = (
-        f"POST {PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer key-default\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
-    writer.write(head.encode() + body)
+    head = f"POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer key-default\r\n"
+    writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
     chunks = 0
     while data := await reader.read(65536):
         chunks += data.count(b'"delta"')
-        if data.endswith(b"\r\n0\r\n\r\n"):
-            break
     writer.close()
     return chunks
 
@@ -66,13 +62,13 @@ def throughput(folder: Path) -> None:
 
 def routing(folder: Path) -> None:
     """Turns of conversations that come to the server of the turn before, and the most requests at one server."""
-    engines = [FakeEngine(f"engine-{number}", seconds_a_token=0.02) for number in range(ENGINES)]
+    engines = [FakeEngine(f"engine-{number}", seconds_a_token=0.2) for number in range(ENGINES)]
     bedrock = FakeEngine("bedrock")
     with running(*engines, bedrock), data_plane(gateway(), folder, engines=engines, bedrock=bedrock) as plane:
 
         async def conversation(number: int) -> None:
             for _ in range(TURNS):
-                await _ask(plane.port, f"{number}: " + "why? " * 100, tokens=20)
+                await _ask(plane.port, f"{number}: " + "why? " * 100, tokens=5)
 
         async def all_of_them() -> None:
             await asyncio.gather(*(conversation(number) for number in range(CONVERSATIONS)))

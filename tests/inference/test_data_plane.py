@@ -79,8 +79,18 @@ class TestFaults:
             answer = plane.ask()
             assert (answer.status, answer.answered_by, answer.tokens, answer.whole) == (200, "bedrock", 10, True)
             assert [len(engine.requests) for engine in (*engines, bedrock)] == [1, 1, 1]
-            engines[1].fault = Fault.NONE
-            assert {plane.ask(str(number)).answered_by for number in range(2)} == {"servers"}
+
+    def test_one_of_three_hung_is_told_by_no_client(self, tmp_path: Path) -> None:
+        with site(tmp_path, *[Fault.NONE] * 3) as (plane, engines, bedrock):
+            hung, *others = engines
+            theirs = [str(number) for number in range(30) if plane.ask(str(number)).engine == hung.name]
+            hung.fault = Fault.HANGS
+            # The third failure in a row is the last that anybody waits for.
+            answers = [plane.ask(question) for question in theirs[:6]]
+            assert {answer.answered_by for answer in answers} == {"servers"}
+            assert {answer.engine for answer in answers} <= {engine.name for engine in others}
+            assert sum(1 for request in hung.requests if request["messages"][1]["content"] in theirs) <= len(theirs) + 3
+            assert not bedrock.requests
 
     def test_what_a_client_says_of_envoys_times_is_not_heard(self, tmp_path: Path) -> None:
         with site(tmp_path, Fault.HANGS, Fault.HANGS) as (plane, engines, _):

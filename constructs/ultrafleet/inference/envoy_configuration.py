@@ -269,6 +269,8 @@ def _clusters(gateway: Gateway) -> list[dict[str, Any]]:
                 {
                     "timeout": "3s",
                     "interval": "5s",
+                    # Otherwise a minute, before the first request.
+                    "no_traffic_interval": "5s",
                     "unhealthy_threshold": 2,
                     "healthy_threshold": 1,
                     "http_health_check": {"path": serving.recipe.engine.health_path},
