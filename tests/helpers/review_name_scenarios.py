@@ -3,6 +3,7 @@
 from typing import Any
 
 from helpers.review_fleet import H200, Edit, Scenario, both, put
+from helpers.review_rule_scenarios import CLUSTER_OF_ITS_OWN
 
 
 def addon(name: str, **more: Any) -> dict[str, Any]:
@@ -87,6 +88,10 @@ NAME_SCENARIOS: dict[str, Scenario] = {
         edit=moved("Identity", "PodIdentity", _OF_TWO_PARTS),
         hazards=frozenset({("blocking", "refused", "cluster/PodIdentity (AWS::EKS::PodIdentityAssociation)")}),
     ),
+    "a cluster of its own is under another logical id": Scenario(
+        edit=moved("Old", "Older", CLUSTER_OF_ITS_OWN),
+        hazards=frozenset({("blocking", "refused", "cluster/Older (AWS::EKS::Cluster)")}),
+    ),
     "a named role moves to another stack": Scenario(
         edit=both(made("Nodes", None), put("h200", "Resources", "Nodes", value=role())),
         hazards=frozenset({("notice", "refused", "h200/Nodes (AWS::IAM::Role)")}),
@@ -106,5 +111,6 @@ NAME_BEFORE: dict[str, Edit] = {
     "an access entry is under another logical id": made("Admin", entry(ADMIN)),
     "an access entry of another principal": made("Admin", entry(ADMIN)),
     "a pod identity is under another logical id": made("Identity", _OF_TWO_PARTS),
+    "a cluster of its own is under another logical id": made("Old", CLUSTER_OF_ITS_OWN),
     "a named role moves to another stack": made("Nodes", role()),
 }

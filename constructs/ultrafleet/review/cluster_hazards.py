@@ -40,8 +40,10 @@ _HOLDS_OBJECTS: Final = ("CustomResourceDefinition", "Namespace")
 
 def _removed(compared: Comparison) -> Iterator[Occurrence]:
     base = compared.base_fleet.by_key()
+    renamed = {taken.old.key for taken in taken_names(compared) if taken.in_one_stack}
     for item in compared.changed_resources:
-        if item.change.type == CLUSTER and item.change.of.action is ChangeAction.REMOVED:
+        removed = item.change.type == CLUSTER and item.change.of.action is ChangeAction.REMOVED
+        if removed and item.change.key not in renamed:
             pools = [pool for pool in compared.pools_on(item.change.key) if pool.key in base]
             yield of_change(item.change, f"the cluster is deleted{used_by(pools)}")
 
