@@ -212,6 +212,12 @@ SCENARIOS: dict[str, Scenario] = {
         changed=A,
         says=("none evicts a pod; nodes that run take no new pods until the acceptance gate has seen them",),
     ),
+    "a pool holds spare nodes from now on": Scenario(
+        edit=of("racks", "RackA", "Taints", value=[{"Key": "ultrafleet/spare", "Effect": "NO_SCHEDULE"}]),
+        hazards=frozenset({("notice", "taints", RACK_A)}),
+        changed=A,
+        says=("none evicts a pod; nodes that run take no new pods until they are opened, within minutes",),
+    ),
     "a volume is larger": Scenario(
         edit=of("racks", *A_DATA, "BlockDeviceMappings", 0, "Ebs", "VolumeSize", value=400),
         hazards=ROLLED_A,
