@@ -231,7 +231,7 @@ class TestCommand:
         ("arguments", "message"),
         [
             (["--parameter", "Stagee=dev"], "parameter Stagee is in no template"),
-            (["--json", "--sarif"], "--json and --sarif are both stated"),
+            (["--json", "--sarif"], "--json, --sarif and --annotations are stated together"),
         ],
     )
     def test_fails_on_what_would_be_ignored(

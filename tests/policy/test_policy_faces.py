@@ -1,6 +1,7 @@
 """One policy, four faces: the command's formats, the CDK's plugin, cfn-lint's rules; and acknowledgements."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -32,6 +33,7 @@ from ultrafleet.policy import (
 from ultrafleet.policy.cdk_plugin import FleetPolicy
 from ultrafleet.policy.sarif import sarif
 
+ROOT = Path(__file__).parent.parent.parent
 DAY = date(2026, 11, 24)
 IMDS = Acknowledgement(
     rule="imdsv2", resource="Template", reason="an old agent", owner="ml-platform", until=date(2026, 12, 31)
@@ -221,6 +223,23 @@ class TestCfnLint:
         assert all(rule.description for rule in made)
         (targets,) = [rule for rule in made if rule.id == "E9711"]
         assert targets.source_url.startswith("https://docs.aws.amazon.com/")
+
+    def test_every_rule_has_a_name_and_an_address_that_is_there(self) -> None:
+        sections = set(re.findall(r"^## `(.+)`$", (ROOT / "docs" / "policy.md").read_text(), re.MULTILINE))
+        for rule in create_rules(cfn_lint):
+            _, _, section = rule.source_url.partition("docs/policy.md#")
+            assert rule.shortdesc == f"ultrafleet {rule.tags[1]}"
+            assert rule.source_url.startswith("https://") or section == rule.tags[1]
+            assert rule.tags[1] in sections
+
+    def test_an_ignored_rule_silences_no_other(self, tmp_path: Path) -> None:
+        bad = edited(FAULTS["IMDSv1"][0]).content
+        bad["Resources"]["Template"]["Properties"]["LaunchTemplateData"]["KeyName"] = "old"
+        path = tmp_path / "bad.json"
+        path.write_text(json.dumps(bad))
+        assert {match.rule.id for match in linted(path)} == {"E9706", "W9707"}
+        assert {match.rule.id for match in linted(path, ignore_checks=["E9706"])} == {"W9707"}
+        assert {match.rule.id for match in linted(path, ignore_checks=["W9707"])} == {"E9706"}
 
     def test_every_finding_has_an_id(self) -> None:
         ids = {(rule.id[0], rule.tags[1]) for rule in create_rules(cfn_lint)}

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from typer.testing import CliRunner
@@ -364,3 +364,34 @@ def test_nothing_is_wrong_with_any_layout_of_the_catalog(kind: InstanceType, lay
     cells = [(card, device, interface) for card, device, interface in layout]
     block = CR if "capacity-block" in (kind.purchase_options or ()) else None
     assert check_templates([template({"Launch": launch(kind.name, cells, block=block)})]) == []
+
+
+class TestRulesOfParameters:
+    """The section Rules: the CDK writes one into every template, about the version of the account's bootstrap."""
+
+    CHECK: ClassVar[dict[str, Any]] = {
+        "CheckBootstrapVersion": {
+            "Assertions": [{"Assert": {"Fn::Not": [{"Fn::Contains": [["1", "2"], {"Ref": "Version"}]}]}}]
+        }
+    }
+
+    def found(self, rules: dict[str, Any]) -> list[str]:
+        template = Template(
+            name="t", content={"Resources": {"B": {"Type": "AWS::S3::Bucket"}}, "Rules": rules, "Parameters": {}}
+        )
+        return [finding.message for finding in check_templates([template])]
+
+    def test_have_functions_of_their_own(self) -> None:
+        assert self.found(self.CHECK) == []
+
+    def test_may_hide_what_a_macro_makes(self) -> None:
+        (message,) = self.found({**self.CHECK, "Fn::Transform": {"Name": "M"}})
+        assert "Fn::Transform adds what a macro makes" in message
+
+    def test_fails_on_their_functions_elsewhere(self) -> None:
+        template = Template(
+            name="t",
+            content={"Resources": {"B": {"Type": "AWS::S3::Bucket", "Properties": {"N": {"Fn::Contains": []}}}}},
+        )
+        (finding,) = check_templates([template])
+        assert "Fn::Contains is no function of CloudFormation" in finding.message

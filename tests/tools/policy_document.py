@@ -13,8 +13,8 @@ _HEAD = """# Policy for any template
 
 checks CloudFormation templates (JSON, or YAML with short intrinsics; of any author) against the rules below.
 Exit 0 clean, 1 errors found, 2 unusable input; `--json` is a list of `file`, `resource`, `rule`, `severity`, `message`,
-`--sarif` is what code hosts show beside the lines of a pull request. `--parameter NAME=VALUE` gives a parameter that
-has no default. Templates that are named together see each other's exports, and nested stacks what their parents give
+`--sarif` and `--annotations` are what [code hosts show](#beside-the-lines-of-a-pull-request) beside the lines of a pull
+request. `--parameter NAME=VALUE` gives a parameter that has no default. Templates that are named together see each other's exports, and nested stacks what their parents give
 them. A template in a folder that can't be read is reported, the others are checked, the exit is 2.
 [Findings in templates of other projects](policy-elsewhere.md).
 
@@ -28,10 +28,22 @@ The same rules, elsewhere:
 
 cfn-lint reports each rule under an id of its own, which is beside it below: E97nn for errors, W97nn for warnings, I97nn
 for values that are only known at deployment. `--ignore-checks E9708` leaves one out, `--ignore-checks E97` all errors.
-`--include-checks I` shows the third kind. E3628 is cfn-lint's own: its list of types lacks p6e-gb200 and trn2u.
+`--include-checks I` shows the third kind. A rule's address is that of its source, or its section of this page. E3628 is
+cfn-lint's own: its list of types lacks p6e-gb200 and trn2u.
 
 A rule may give less than the severity of its heading, such as a warning for what is not stated and an error for what is
 stated wrongly.
+
+## Beside the lines of a pull request
+
+| code host | option | what takes it |
+|---|---|---|
+| any with SARIF, such as GitHub's code scanning | `--sarif` | `github/codeql-action/upload-sarif` |
+| GitHub without code scanning | `--annotations github` | nothing more: workflow commands in a job's log |
+| GitLab | `--annotations gitlab` | `artifacts: reports: codequality:`, see [gitlab-ci.yml](ci/gitlab-ci.yml) |
+
+Run it in the repository's folder: paths are told from there. GitHub shows ten errors, ten warnings and ten notices of a
+step; the last line counts them all. Whatever a template says is escaped: it can't end a command or begin one.
 
 ## Acknowledgements
 

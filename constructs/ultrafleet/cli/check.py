@@ -27,6 +27,7 @@ from ultrafleet.policy import (
     read_baseline,
     read_templates,
 )
+from ultrafleet.policy.annotations import CodeHost, code_quality, workflow_commands
 from ultrafleet.policy.sarif import sarif
 from ultrafleet.templates.file_reading import PassedOver, passed_over_text
 from ultrafleet.templates.template import Template, mapping
@@ -48,23 +49,16 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     as_sarif: Annotated[bool, typer.Option("--sarif", help="print SARIF 2.1.0")] = False,
+    annotations: Annotated[
+        CodeHost | None,
+        typer.Option(help="print annotations of lines: GitHub's workflow commands, or GitLab's code quality report"),
+    ] = None,
 ) -> None:
     """Check CloudFormation templates against the policy for accelerated fleets.
 
     Exit code 0: no errors, 1: errors found, 2: unusable input.
     """
-    if baseline and write_baseline:
-        raise FleetError(
-            path="--baseline and --write-baseline",
-            verb="are",
-            got="both stated",
-            expected="one of them",
-            remedy="take one out",
-        )
-    if as_json and as_sarif:
-        raise FleetError(
-            path="--json and --sarif", verb="are", got="both stated", expected="one of them", remedy="take one out"
-        )
+    _refuse_together(baseline, write_baseline, as_json=as_json, as_sarif=as_sarif, annotations=annotations)
     given = parameters_of(parameter or [])
     broken: list[FleetError] = []
     passed_over: list[PassedOver] = []
@@ -92,8 +86,12 @@ def check(
         print(json.dumps(visible_json(sarif(findings, RULES, known=held.known if held else None)), indent=2))
     elif as_json:
         print(json.dumps([visible_json(_as_json(finding)) for finding in shown], indent=2))
+    elif annotations is CodeHost.GITLAB:
+        print(json.dumps(code_quality(shown), indent=2))
     else:
-        _print(shown, len(templates), held, left)
+        for line in workflow_commands(shown) if annotations else _lines(shown):
+            print(line)
+        _print_counts(shown, len(templates), held, left)
         left = ""
     for line in (*told, left):
         if line:
@@ -102,6 +100,32 @@ def check(
         refuse(*broken)
     if any(finding.severity is Severity.ERROR for finding in shown):
         raise typer.Exit(1)
+
+
+def _refuse_together(
+    baseline: Path | None,
+    write_baseline: Path | None,
+    *,
+    as_json: bool,
+    as_sarif: bool,
+    annotations: CodeHost | None,
+) -> None:
+    if baseline and write_baseline:
+        raise FleetError(
+            path="--baseline and --write-baseline",
+            verb="are",
+            got="both stated",
+            expected="one of them",
+            remedy="take one out",
+        )
+    if sum((as_json, as_sarif, annotations is not None)) > 1:
+        raise FleetError(
+            path="--json, --sarif and --annotations",
+            verb="are",
+            got="stated together",
+            expected="one of them",
+            remedy="take the others out",
+        )
 
 
 def _checked(templates: Iterable[Template], broken: list[FleetError]) -> Iterator[Finding]:
@@ -178,8 +202,8 @@ def _write(path: Path, entries: Sequence[BaselineEntry]) -> None:
     print(f"{path}: {len(entries)} finding{'' if len(entries) == 1 else 's'}")
 
 
-def _print(findings: Sequence[Finding], templates: int, held: HeldToBaseline | None, left: str) -> None:
-    # Undecided findings are mostly alike for many resources: one line for all of them.
+def _lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """A line for each finding; undecided ones are mostly alike for many resources: one line for all of them."""
     together: dict[tuple[str, ...], list[Finding]] = {}
     for number, finding in enumerate(findings):
         alike = finding.severity is Severity.UNKNOWN
@@ -188,7 +212,10 @@ def _print(findings: Sequence[Finding], templates: int, held: HeldToBaseline | N
     for first, *others in together.values():
         where = f"{first.file}:{first.line}: {first.resource or '(template)'}"
         more = f" and {len(others)} more" if others else ""
-        print(for_terminal(f"{where}{more}: {first.severity}: {first.message} [{first.rule}]"))
+        yield for_terminal(f"{where}{more}: {first.severity}: {first.message} [{first.rule}]")
+
+
+def _print_counts(findings: Sequence[Finding], templates: int, held: HeldToBaseline | None, left: str) -> None:
     counts = Counter(finding.severity for finding in findings)
     summary = ", ".join(
         f"{counts[severity]} {severity}"

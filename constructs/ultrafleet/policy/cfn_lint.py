@@ -43,7 +43,7 @@ def _lint_rule(rule: PolicyRule, severity: Severity) -> type[Any]:
         "id": lint_id,
         "shortdesc": f"ultrafleet {rule.id}",
         "description": f"Protects from {rule.protects_from}. Remedy: {rule.remedy}",
-        "source_url": rule.source.address or "",
+        "source_url": rule.address,
         "tags": ["ultrafleet", rule.id],
         "match": match,
     }

@@ -74,6 +74,12 @@ class PolicyRule:
     remedy: str
     check: Callable[[Template], Iterator[Problem]]
 
+    @property
+    def address(self) -> str:
+        """Address of its source, or its section in the policy's page where the source has none."""
+        known = (part.address for part in self.source.parts if part.address)
+        return next(known, f"docs/policy.md#{self.id}")
+
     def problems(self, template: Template) -> list[Problem]:
         """Problems in a template; one that the rule can't read isn't passed, nor does it end in a traceback.
 

@@ -1,10 +1,12 @@
 """Findings as SARIF 2.1.0 (OASIS), which code hosts show beside the lines of a pull request."""
 
+import os
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
-from pathlib import PurePath
 from typing import Any, Final
+from urllib.parse import quote
 
+from ultrafleet.policy.annotations import repository_path
 from ultrafleet.policy.rule import Finding, PolicyRule, Severity
 
 _LEVELS: Final = {
@@ -65,7 +67,7 @@ def _result(finding: Finding, unchanged: set[int] | None) -> dict[str, Any]:
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": PurePath(finding.file).as_posix()},
+                    "artifactLocation": {"uri": quote(os.fsencode(repository_path(finding.file)))},
                     "region": {"startLine": finding.line},
                 },
                 "logicalLocations": [{"name": finding.resource or "(template)", "kind": "resource"}],

@@ -42,6 +42,10 @@ _ELSEWHERE: Final = {
     "AWS::Serverless::Application": "its template is another application's",
 }
 _MODULE: Final = "::MODULE"
+_OF_RULES: Final = frozenset(
+    f"Fn::{name}" for name in ("Contains", "EachMemberEquals", "EachMemberIn", "RefAll", "ValueOf", "ValueOfAll")
+)
+"""Functions of the section Rules, which asserts what parameters are and makes nothing; the CDK writes one."""
 
 
 def _unread(template: Template) -> Iterator[Problem]:
@@ -60,7 +64,8 @@ def _unread(template: Template) -> Iterator[Problem]:
         for function in dict.fromkeys(_foreign_functions(entry)):
             yield cannot_tell(str(name), "what it states", _foreign(function))
     rest = {key: item for key, item in template.content.items() if key not in ("Resources", "Transform", "Metadata")}
-    for function in dict.fromkeys(_foreign_functions(rest)):
+    of_rules = set(_foreign_functions(rest.pop("Rules", None))) - _OF_RULES
+    for function in dict.fromkeys((*_foreign_functions(rest), *sorted(of_rules))):
         yield cannot_tell("", "what the template states", _foreign(function))
 
 
@@ -170,7 +175,9 @@ RULES = (
         number=42,
         severity=Severity.UNKNOWN,
         protects_from="resources that no rule has looked at, which would look clean",
-        source=Source("CloudFormation user guide, Fn::ForEach, transforms and macros, nested stacks, modules"),
+        source=Source(
+            "CloudFormation user guide, Fn::ForEach, transforms and macros, nested stacks, modules, rule functions"
+        ),
         remedy="give the parameters that a loop is over, name the nested template too, or check the processed template "
         "(`aws cloudformation get-template --template-stage Processed`)",
         check=_check,
