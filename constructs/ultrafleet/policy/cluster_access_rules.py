@@ -10,6 +10,7 @@ from ultrafleet.templates.cluster import CLUSTERS
 from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import Launch, launches
 from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups
+from ultrafleet.templates.once import once_per_template
 from ultrafleet.templates.template import Resource, Template
 
 _GROUP: Final = "AWS::EC2::SecurityGroup"
@@ -103,7 +104,7 @@ def _without_cluster_group(template: Template, group: NodeGroup, first: list[Any
         return None  # the cluster's own, or one that isn't at hand
     own = [item for item in made if item is not None]
     of_cluster = [template.referred(value) for value in cluster.items("ResourcesVpcConfig", "SecurityGroupIds")]
-    if any(item in of_cluster for item in own) or any(_reaches_cluster(template, item, cluster) for item in own):
+    if any(item in of_cluster for item in own) or any(_reaches_cluster(template, item) for item in own):
         return None
     names = ", ".join(item.logical_id for item in own)
     return (
@@ -119,24 +120,33 @@ def _cluster_of(template: Template, group: NodeGroup) -> Resource | None:
     made = template.referred(named)
     if made is not None:
         return made if made.type in CLUSTERS else None
-    own = (
-        cluster for cluster in template.of_type(*CLUSTERS) if isinstance(named, str) and cluster.get("Name") == named
-    )
-    return next(own, None)
+    return _clusters_by_name(template).get(named) if isinstance(named, str) else None
 
 
-def _reaches_cluster(template: Template, group: Resource, cluster: Resource) -> bool:
-    """True if a rule joins the group and one of the cluster's."""
+@once_per_template
+def _clusters_by_name(template: Template) -> Mapping[str, Resource]:
+    named = ((cluster.get("Name"), cluster) for cluster in template.of_type(*CLUSTERS))
+    return {name: cluster for name, cluster in named if isinstance(name, str)}
+
+
+def _reaches_cluster(template: Template, group: Resource) -> bool:
+    """True if a rule joins the group and the cluster's, or another group, which may be the cluster's."""
+    return bool(_joined(template).get(group.logical_id, set()) - {group.logical_id})
+
+
+@once_per_template
+def _joined(template: Template) -> Mapping[str, set[str]]:
+    """Resources that rules join with each group."""
+    found: dict[str, set[str]] = defaultdict(set)
     for rule in template.of_type("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"):
-        ends = [
-            template.referred(rule.get(key))
+        ends = {
+            made.logical_id
             for key in ("GroupId", "SourceSecurityGroupId", "DestinationSecurityGroupId")
-        ]
-        if group in ends and cluster in ends:
-            return True
-        if group in ends and any(end is not None and end is not group for end in ends):
-            return True  # another group, which may be the cluster's
-    return False
+            if (made := template.referred(rule.get(key))) is not None
+        }
+        for end in ends:
+            found[end] |= ends
+    return found
 
 
 def _primary_differs(launch: Launch) -> str | None:

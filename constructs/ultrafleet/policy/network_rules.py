@@ -12,6 +12,7 @@ from ultrafleet.templates.cluster import clusters
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import as_int, launches
 from ultrafleet.templates.node_group import groups
+from ultrafleet.templates.once import once_per_template
 from ultrafleet.templates.template import Resource, Template
 
 _GROUP = "AWS::EC2::SecurityGroup"
@@ -83,9 +84,19 @@ def _rules(group: Resource, way: str) -> Iterator[Mapping[str, Any]]:
     for rule in group.items(way):
         if isinstance(rule, Mapping):
             yield rule
-    for apart in group.template.of_type(f"AWS::EC2::{way}"):
-        if _is_group(apart.get("GroupId"), group):
-            yield apart.properties
+    yield from _rules_apart(group.template).get((group.logical_id, way), ())
+
+
+@once_per_template
+def _rules_apart(template: Template) -> Mapping[tuple[str, str], list[Mapping[str, Any]]]:
+    """Rules that are resources of their own, by the group of this template that they are of."""
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for way in _WAYS:
+        for apart in template.of_type(f"AWS::EC2::{way}"):
+            group = template.referred(apart.get("GroupId"))
+            if group is not None and group.template is template:
+                found.setdefault((group.logical_id, way), []).append(apart.properties)
+    return found
 
 
 def _addresses(template: Template) -> Iterator[Problem]:

@@ -13,6 +13,8 @@ from ultrafleet.templates.references import references
 from ultrafleet.templates.reservations import RESERVATION, TARGET, named_in_text, targeted
 from ultrafleet.templates.template import Resource, Template
 
+_MOST_GROUPS: Final = 100
+"""Groups of nodes that are looked at for one reservation, at most (ours)."""
 _PREFERENCE: Final = ("CapacityReservationSpecification", "CapacityReservationPreference")
 
 
@@ -78,10 +80,14 @@ def _left_alone(template: Template) -> Iterator[Problem]:
     used = {item.logical_id for launch in launches(template) for item in targeted(template, launch)}
     mentioned = _mentioned(template) - used
     wanted: dict[str, int] = defaultdict(int)
+    free_of: dict[str, list[NodeGroup]] = defaultdict(list)
+    for group in own:
+        if group.launch is not None and not targeted(template, group.launch):
+            for kind in {name for name in group.type_names if isinstance(name, str)}:
+                free_of[kind].append(group)
     for reservation in reservations:
         name, kind = reservation.logical_id, str(reservation.get("InstanceType"))
-        alike = [group for group in own if kind in group.type_names and group.launch is not None]
-        free = [group for group in alike if not targeted(template, group.launch)]
+        free = free_of[kind][:_MOST_GROUPS]
         if name in used or name in mentioned or not free:
             continue
         if reservation.get("InstanceMatchCriteria") == "targeted":
@@ -128,8 +134,8 @@ def _of_open(reservation: Resource, free: list[NodeGroup], wanted: dict[str, int
 def _only_one(reservation: Resource) -> bool:
     """True if no other reservation of the template is for the type."""
     kind = reservation.get("InstanceType")
-    alike = [item for item in reservation.template.of_type(RESERVATION) if item.get("InstanceType") == kind]
-    return len(alike) == 1
+    alike = (item for item in reservation.template.of_type(RESERVATION) if item.get("InstanceType") == kind)
+    return next(alike, None) is reservation and next(alike, None) is None
 
 
 def _names(found: list[NodeGroup]) -> str:

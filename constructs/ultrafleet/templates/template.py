@@ -235,7 +235,21 @@ class Template:
 
     def of_type(self, *types: str) -> Iterator[Resource]:
         """Resources of some types, in the template's order."""
+        known = self._by_type
+        if len(types) == 1:
+            return iter(known.get(types[0], ()))
+        found = sum(len(known.get(kind, ())) for kind in types)
+        if not found:
+            return iter(())
         return (resource for resource in self.resources.values() if resource.type in types)
+
+    @cached_property
+    def _by_type(self) -> Mapping[str, list[Resource]]:
+        """Resources of each type, in the template's order."""
+        found: dict[str, list[Resource]] = {}
+        for resource in self.resources.values():
+            found.setdefault(resource.type, []).append(resource)
+        return found
 
     def referred(self, value: Any) -> Resource | None:  # noqa: ANN401 - JSON
         """The resource that a value refers to, by Ref or GetAtt, or by what a template read with this one exports."""
