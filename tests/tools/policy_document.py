@@ -34,6 +34,25 @@ cfn-lint's own: its list of types lacks p6e-gb200 and trn2u.
 A rule may give less than the severity of its heading, such as a warning for what is not stated and an error for what is
 stated wrongly.
 
+## Files of other tools
+
+eksctl's ClusterConfig, configurations of AWS ParallelCluster, plans and configurations of Terraform, Kubernetes manifests,
+Helm charts and serverless.yml are no CloudFormation templates. `check` and `review` say what such a file is and what to
+check instead (exit 2); in a folder they are counted in the last line, `passed over: …`. Templates of AWS SAM are read;
+what their transform makes is told as [`unread`](#unread).
+
+## In the CDK
+
+`FleetPolicy` was tried with the pinned CDK CLI (2.1148.1), on an app with a launch template that breaks rules:
+
+| command | what it does with the findings |
+|---|---|
+| `cdk synth` | fails on errors; `validation-report.json` in the assembly has all of them |
+| `cdk validate --unstable=validate --no-online` | lists them with severity, construct path, remedy and the id for an acknowledgement; exit 1 on errors. Runs without an account; without `--no-online` it asks CloudFormation, too |
+| `cdk lsp --unstable=lsp` | an editor's command `cdk.explorer.synthNow` writes the same list to the editor's log. An error is one diagnostic at line 1 of `cdk.json`, `Synthesis finished with errors`: none was shown at a line of a Python file, with `--debug-app` neither |
+
+Both commands are unstable, in the CDK's words. `cdk validate --watch` was not tried.
+
 ## Beside the lines of a pull request
 
 | code host | option | what takes it |

@@ -15,6 +15,7 @@ from typing import Any, Final
 from ultrafleet.bounded_file import TooLargeError
 from ultrafleet.errors import FleetError
 from ultrafleet.templates.assembly import MANIFEST, is_assembly, manifest_stacks, nested_assemblies
+from ultrafleet.templates.other_formats import OTHER_FORMATS, OtherFormat, by_ending, recognised
 from ultrafleet.templates.parsing import is_template, may_be_meant, may_be_template, parsed_content, template_of_stack
 from ultrafleet.templates.template import Template
 
@@ -33,6 +34,7 @@ class Why(StrEnum):
     SIZE = "of more than 16 MB"
     UNPARSED = "that are no JSON or YAML and name no resource type"
     LINK = "that are links, pipes or devices"
+    OTHER = "of other tools"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +45,13 @@ class PassedOver:
         path: its path.
         why: the reason.
         is_template: whether it is a template all the same.
+        other: the format of another tool that it has, where that is known.
     """
 
     path: str
     why: Why
     is_template: bool = False
+    other: OtherFormat | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +205,7 @@ def _read_one(
     why = Why.LINK if file.read is None else why_by_name(path)
     if why is not None:
         is_one = file.glimpse is not None and _is_template(file.glimpse(), path)
-        found.passed_over.append(PassedOver(path=name, why=why, is_template=is_one))
+        found.passed_over.append(PassedOver(path=name, why=why, is_template=is_one, other=by_ending(path)))
         return
     try:
         text = reader.text(path, file)
@@ -209,16 +213,26 @@ def _read_one(
         found.passed_over.append(PassedOver(path=name, why=Why.SIZE))
         return
     if not may_be_template(text):
+        _pass_over(path, text, found, name)
         return
     try:
         content = parsed_content(text, name)
     except FleetError:
         if may_be_meant(text):
             raise
-        found.passed_over.append(PassedOver(path=name, why=Why.UNPARSED))
+        found.passed_over.append(PassedOver(path=name, why=Why.UNPARSED, other=recognised(text, path)))
         return
     if is_template(content):
         found.templates[path] = Template(name=name, content=content, text=text, parameters=parameters)
+    else:
+        _pass_over(path, text, found, name)
+
+
+def _pass_over(path: str, text: str, found: FilesRead, name: str) -> None:
+    """Name a file of another tool; of what nothing is known nothing is said."""
+    other = recognised(text, path)
+    if other is not None:
+        found.passed_over.append(PassedOver(path=name, why=Why.OTHER, other=other))
 
 
 def why_by_name(path: str) -> Why | None:
@@ -240,6 +254,17 @@ def passed_over_text(items: Sequence[PassedOver]) -> str:
     """`passed over: 3 files (2 with other endings, 1 in asset.* folders)`; nothing without any."""
     if not items:
         return ""
-    counts = Counter(item.why for item in items)
-    kinds = ", ".join(f"{counts[why]:,} {why}" for why in Why if counts[why])
+    counts = Counter(f"of {item.other.tool}" if item.other else item.why.value for item in items)
+    order = [*Why, *(f"of {tool}" for tool in dict.fromkeys(other.tool for other in OTHER_FORMATS))]
+    kinds = ", ".join(f"{counts[why]:,} {why}" for why in order if counts[why])
     return f"passed over: {len(items):,} file{'' if len(items) == 1 else 's'} ({kinds})"
+
+
+def what_else(items: Sequence[PassedOver]) -> tuple[str, str]:
+    """What a folder without templates has of other tools, and the remedy; empty where it has nothing of them."""
+    others = [item.other for item in items if item.other]
+    if not others:
+        return "", ""
+    counts = Counter(other.tool for other in others)
+    kinds = ", ".join(f"{count:,} of {tool}" for tool, count in counts.items())
+    return f"files of other tools ({kinds})", Counter(other.remedy for other in others).most_common(1)[0][0]

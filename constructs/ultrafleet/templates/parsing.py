@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ultrafleet.errors import FleetError
+from ultrafleet.templates.other_formats import recognised, refusal
 from ultrafleet.templates.template import Template, is_resource
 from ultrafleet.templates.template_text import parsed_text
 
@@ -20,8 +21,15 @@ def parse_template(text: str, *, name: str, parameters: Mapping[str, Any] | None
     Raises:
         FleetError: it is neither JSON nor YAML, or no template.
     """
-    content = parsed_content(text, name)
+    try:
+        content = parsed_content(text, name)
+    except FleetError as error:
+        other = recognised(text, name)
+        raise (error if other is None else refusal(name, other)) from error
     if not is_template(content):
+        other = recognised(text, name)
+        if other is not None:
+            raise refusal(name, other)
         raise FleetError(
             path=name,
             verb="has",

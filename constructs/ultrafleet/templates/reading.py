@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ultrafleet.bounded_file import glimpsed, read_bounded
 from ultrafleet.errors import FleetError
-from ultrafleet.templates.file_reading import FilesRead, Listed, PassedOver, read_files
+from ultrafleet.templates.file_reading import FilesRead, Listed, PassedOver, read_files, what_else
 from ultrafleet.templates.linking import linked
 from ultrafleet.templates.parsing import parse_template
 from ultrafleet.templates.template import Template
@@ -46,13 +46,7 @@ def read_templates(
             inside = folder_read(path, parameters)
             _tell(inside, path, unreadable, passed_over, of_others)
             if not inside.templates and not inside.broken:
-                raise FleetError(
-                    path=path,
-                    verb="holds",
-                    got="a cloud assembly without a stack" if inside.assemblies else "no template",
-                    expected="some",
-                    remedy="synthesise first, or name another folder",
-                )
+                raise _none_in(path, inside)
             found += inside.templates.values()
         elif path.exists():
             found.append(parse_template(read_bounded(path), name=str(path), parameters=parameters))
@@ -65,6 +59,18 @@ def read_templates(
                 remedy="correct the path",
             )
     return linked(found)
+
+
+def _none_in(folder: Path, inside: FilesRead) -> FleetError:
+    others, remedy = what_else(inside.passed_over)
+    none = f"no template, and {others}" if others else "no template"
+    return FleetError(
+        path=folder,
+        verb="holds",
+        got="a cloud assembly without a stack" if inside.assemblies else none,
+        expected="some",
+        remedy=remedy or "synthesise first, or name another folder",
+    )
 
 
 def _tell(

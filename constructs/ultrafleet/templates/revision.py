@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ultrafleet.bounded_file import MOST_BYTES, TooLargeError, read_bounded
 from ultrafleet.errors import FleetError
-from ultrafleet.templates.file_reading import FilesRead, Listed, PassedOver, read_files, why_by_name
+from ultrafleet.templates.file_reading import FilesRead, Listed, PassedOver, read_files, what_else, why_by_name
 from ultrafleet.templates.git_repository import GitRepository, TreeEntry
 from ultrafleet.templates.linking import linked
 from ultrafleet.templates.parsing import parse_template
@@ -190,6 +190,8 @@ def paired(base: Revision, head: Revision) -> tuple[Revision, Revision]:
     """
     if not base.stacks and not head.stacks:
         reasons = [*base.unread.values(), *head.unread.values()]
+        others, remedy = what_else((*base.passed_over, *head.passed_over))
+        reasons += [f"there are {others}: {remedy}"] if others else []
         raise FleetError(
             path=f"neither {base.label} nor {head.label}",
             verb="holds",
