@@ -126,7 +126,9 @@ def test_an_edit_that_does_not_say_so_touches_no_running_pool(edit: Edit, outcom
     assert [stack for stack in outcome.changes if outcome.refused(stack)] == []
     # What leaves with its whole stack, and what only a team or the system nodes stand on, is told all the same.
     # Logs that the CloudWatch add-on wrote go with the add-on.
-    stopping = [hazard for hazard in _stopping(outcome) if not _are_logs(hazard)]
+    stopping = [hazard for hazard in _stopping(outcome) if not _are_logs(hazard) and not _is_key(hazard)]
+    # A client that is taken out, or called otherwise, loses its key.
+    assert any(map(_is_key, _stopping(outcome))) is (edit.field in {"ServedModel.clients", "Client.name"})
     # Another driver of EFA devices takes no node, and may give a device twice while nodes run.
     assert {hazard.kind for hazard in stopping} <= {"pool-removed", "pool-renamed", "replaced", "efa-driver"}
     hazards = [item for item in _preflight(edit, outcome) if item.level is Level.HAZARD]
@@ -260,6 +262,10 @@ def _stopping(outcome: Outcome) -> list[review_hazard.Hazard]:
         for hazard in review_of(*_revisions(outcome), day=DAY).hazards
         if hazard.level is review_hazard.Level.BLOCKING
     ]
+
+
+def _is_key(hazard: review_hazard.Hazard) -> bool:
+    return hazard.kind == "data-removed" and hazard.subject.endswith("(AWS::SecretsManager::Secret)")
 
 
 def _are_logs(hazard: review_hazard.Hazard) -> bool:
