@@ -78,6 +78,8 @@ class HelmChartProvider(Provider):
         return PhysicalResource(physical_id=context.name())
 
     def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        if properties["ClusterName"] not in call("eks", "list_clusters")["clusters"]:
+            raise Refusal("Helm", f"Error: Kubernetes cluster unreachable: {properties['ClusterName']}")
         found = _api(call).release(properties["ClusterName"], properties["Namespace"], properties["Release"])
         return asdict(found)
 
