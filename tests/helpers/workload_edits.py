@@ -13,7 +13,7 @@ ARGO_CD: Content = {
 _TEAM: Content = {"name": "post-training", "member_role_arns": ["arn:aws:iam::111122223333:role/post"]}
 _MODEL: Content = {
     "name": "another",
-    "pool": "rack-c",
+    "pool": "h200",
     "weights": "s3://example-model-weights/another",
     "plain_http": True,
 }
