@@ -12,7 +12,7 @@ _HEAD = """# Policy for any template
     .venv/bin/ultrafleet check cdk.out/ other-team/template.yaml
 
 checks CloudFormation templates (JSON, or YAML with short intrinsics; of any author) against the rules below.
-Exit 0 clean, 1 errors found, 2 unusable input; `--json` is a list of `file`, `resource`, `rule`, `severity`, `message`,
+Exit 0 clean, 1 errors found (`--fail-on warning`, `unknown` or `never` say otherwise), 2 unusable input; `--json` is a list of `file`, `resource`, `rule`, `severity`, `message`,
 `--sarif` and `--annotations` are what [code hosts show](#beside-the-lines-of-a-pull-request) beside the lines of a pull
 request. `--parameter NAME=VALUE` gives a parameter that has no default. Templates that are named together see each other's exports, and nested stacks what their parents give
 them. A template in a folder that can't be read is reported, the others are checked, the exit is 2.
@@ -39,7 +39,7 @@ stated wrongly.
 eksctl's ClusterConfig, configurations of AWS ParallelCluster, plans and configurations of Terraform, Kubernetes manifests,
 Helm charts and serverless.yml are no CloudFormation templates. `check` and `review` say what such a file is and what to
 check instead (exit 2); in a folder they are counted in the last line, `passed over: …`. Templates of AWS SAM are read;
-what their transform makes is told as [`unread`](#unread).
+what their transform makes is reported as [`unread`](#unread).
 
 ## In the CDK
 
@@ -61,8 +61,26 @@ Both commands are unstable, in the CDK's words. `cdk validate --watch` was not t
 | GitHub without code scanning | `--annotations github` | nothing more: workflow commands in a job's log |
 | GitLab | `--annotations gitlab` | `artifacts: reports: codequality:`, see [gitlab-ci.yml](ci/gitlab-ci.yml) |
 
-Run it in the repository's folder: paths are told from there. GitHub shows ten errors, ten warnings and ten notices of a
+Run it in the repository's folder: paths are relative to it. GitHub shows ten errors, ten warnings and ten notices of a
 step; the last line counts them all. Whatever a template says is escaped: it can't end a command or begin one.
+
+## As an action and a hook
+
+[`action.yml`](../action.yml) is a composite action of this repository: it installs the library at its own commit, and
+checks with annotations. Inputs: `paths` (one a line), `baseline`, `acknowledgements`, `fail-on`, `sarif`.
+
+    - uses: OWNER/ultrafleet@COMMIT
+      with: { paths: templates, baseline: policy-baseline.json }
+
+[`.pre-commit-hooks.yaml`](../.pre-commit-hooks.yaml) has the hook `ultrafleet-check`, for changed files whose name has
+`template`; set `files` for other names. A changed file is checked alone, without the exports of unchanged ones.
+
+    - repo: https://HOST/OWNER/ultrafleet
+      rev: COMMIT
+      hooks: [{ id: ultrafleet-check }]
+
+Their scripts are run by `make test` with a stand-in for the installation; the hook's file passes pre-commit's
+`validate-manifest` (4.x, by hand). Neither was run by a host.
 
 ## Acknowledgements
 

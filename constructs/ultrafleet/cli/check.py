@@ -5,8 +5,9 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -33,6 +34,23 @@ from ultrafleet.templates.file_reading import PassedOver, passed_over_text
 from ultrafleet.templates.template import Template, mapping
 
 
+class FailOn(StrEnum):
+    """Severity from which findings are an exit code of 1."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    UNKNOWN = "unknown"
+    NEVER = "never"
+
+
+_FAILS: Final = {
+    FailOn.ERROR: {Severity.ERROR},
+    FailOn.WARNING: {Severity.ERROR, Severity.WARNING},
+    FailOn.UNKNOWN: {Severity.ERROR, Severity.WARNING, Severity.UNKNOWN},
+    FailOn.NEVER: frozenset[Severity](),
+}
+
+
 def check(
     paths: Annotated[list[Path], typer.Argument(help="templates, or folders of them, such as cdk.out")],
     *,
@@ -53,10 +71,13 @@ def check(
         CodeHost | None,
         typer.Option(help="print annotations of lines: GitHub's workflow commands, or GitLab's code quality report"),
     ] = None,
+    fail_on: Annotated[
+        FailOn, typer.Option(help="severity from which the exit code is 1; never: 0 or 2")
+    ] = FailOn.ERROR,
 ) -> None:
     """Check CloudFormation templates against the policy for accelerated fleets.
 
-    Exit code 0: no errors, 1: errors found, 2: unusable input.
+    Exit code 0: no errors, 1: errors found (or what `--fail-on` says), 2: unusable input.
     """
     _refuse_together(baseline, write_baseline, as_json=as_json, as_sarif=as_sarif, annotations=annotations)
     given = parameters_of(parameter or [])
@@ -98,7 +119,7 @@ def check(
             print(for_terminal(f"note: {line}"), file=sys.stderr)
     if broken:
         refuse(*broken)
-    if any(finding.severity is Severity.ERROR for finding in shown):
+    if any(finding.severity in _FAILS[fail_on] for finding in shown):
         raise typer.Exit(1)
 
 

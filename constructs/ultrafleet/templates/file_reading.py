@@ -261,7 +261,7 @@ def passed_over_text(items: Sequence[PassedOver]) -> str:
 
 
 def what_else(items: Sequence[PassedOver]) -> tuple[str, str]:
-    """What a folder without templates has of other tools, and the remedy; empty where it has nothing of them."""
+    """Files of other tools in a folder, for an error, and their remedy; empty without any."""
     others = [item.other for item in items if item.other]
     if not others:
         return "", ""
