@@ -9,12 +9,13 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "constructs"
 
 PURE = {
-    "acceptance", "accelerator_addons", "catalog", "cli", "consistency", "doctor", "environment", "jobs", "kubernetes",
-    "layout", "policy", "preflight", "queueing", "review", "rules", "templates",
+    "acceptance", "accelerator_addons", "catalog", "cli", "consistency", "doctor", "environment", "in_cluster", "jobs",
+    "kubernetes", "layout", "policy", "preflight", "queueing", "review", "rules", "templates",
 }  # fmt: skip
 MAY_IMPORT_CDK = {"ultrafleet.policy.cdk_plugin"}
 BELOW = {
     "errors": set(),
+    "in_cluster": set(),
     "catalog": {"errors"},
     "layout": {"catalog", "errors"},
     "rules": {"catalog", "errors", "layout"},
