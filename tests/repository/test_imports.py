@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "constructs"
 
 PURE = {
-    "acceptance", "accelerator_addons", "catalog", "cli", "consistency", "doctor", "environment", "in_cluster", "jobs",
+    "acceptance", "accelerator_addons", "catalog", "cli", "consistency", "doctor", "environment", "fix", "in_cluster", "jobs",
     "kubernetes", "layout", "policy", "preflight", "queueing", "review", "rules", "templates",
 }  # fmt: skip
 MAY_IMPORT_CDK = {"ultrafleet.policy.cdk_plugin"}
@@ -33,6 +33,7 @@ BELOW = {
         "accelerator_addons", "bounded_file", "catalog", "errors", "kubernetes", "layout", "rules", "templates",
         "yaml_loader",
     },
+    "fix": {"bounded_file", "catalog", "errors", "layout", "policy", "templates"},
 }  # fmt: skip
 """What a package may import; a package that isn't here may import whatever isn't above it."""
 

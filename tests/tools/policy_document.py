@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from ultrafleet.fix import FIXES
 from ultrafleet.policy import RULES
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "policy.md"
@@ -108,6 +109,28 @@ rule, as long as the resource is written as it was and the message is the same. 
 findings again. Entries that are no longer found are counted: write the file again. In `--sarif` each finding has its
 `baselineState`.
 
+## Mending
+
+`ultrafleet check --fix templates/` mends, in the files themselves, the findings that have one right answer; rules that
+have a fix say below what it does. `--diff` (or `--fix --dry-run`) prints the differences, for `git apply` or `patch`,
+and writes nothing. Whatever is left is told with the reason and the remedy; the exit is 1 while an error is left.
+
+- Comments, order, quotes, indentation and ends of lines stay as they are, byte for byte, outside of what is mended: a
+  comment inside of a rule or resource that is taken out goes with it. A second run changes nothing.
+- A file is written only if it is read again as the same template but for the edits, the findings are gone and no other
+  has come; a finding that becomes `undecided`, because a value is now known only at deployment, may come.
+- What anchors and aliases repeat, what a loop makes, and what a function other than `Fn::If` gives isn't mended. Where
+  the value is a parameter's default, the default is mended.
+- Accepted findings, and those in a `--baseline`, are left alone. So are synthesised templates (change the app), links,
+  hard links, read-only files, files that aren't UTF-8, and files that have changed since they were read.
+- Rights of a role, sizes, subnets, networks and reservations need a choice. Of a port of control (SSH,
+  RDP, the kubelet, Ray) that is open to everybody the rule is taken out: Session Manager and its port forwarding reach
+  instances without one. Where a parameter's default opens it, the default is taken out, and a deployment has to state
+  the network. Port 8000, ranges with other ports, and all traffic need a choice.
+- Read the differences before a deployment: `ultrafleet review` tells what CloudFormation replaces.
+
+[How many errors it mends in templates of other projects](policy-elsewhere.md#mending).
+
 ## Unknown values
 
 Values behind `Ref`, `Fn::If`, `Fn::Sub`, `Fn::FindInMap`, `Fn::ForEach` and others are resolved where parameters,
@@ -124,10 +147,15 @@ def document() -> str:
     rules = (
         f"\n## `{rule.id}`\n\n"
         f"*{rule.severity}* · cfn-lint 97{rule.number:02} · protects from: {rule.protects_from}.\n\n"
-        f"Remedy: {rule.remedy}.\n\nSource: {rule.source}.\n"
+        f"Remedy: {rule.remedy}.\n\n{_fix(rule.id)}Source: {rule.source}.\n"
         for rule in RULES
     )
     return "".join([_HEAD, *rules])
+
+
+def _fix(rule: str) -> str:
+    """What `--fix` does for a rule, if it has one."""
+    return f"Fix: {FIXES[rule].does}.\n\n" if rule in FIXES else ""
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
+from ultrafleet.cli._fixing import fix as mend
 from ultrafleet.cli._refusal import refuse
 from ultrafleet.errors import FleetError
 from ultrafleet.plain_text import for_terminal, visible_json
@@ -32,6 +33,8 @@ from ultrafleet.policy.annotations import CodeHost, code_quality, workflow_comma
 from ultrafleet.policy.sarif import sarif
 from ultrafleet.templates.file_reading import PassedOver, passed_over_text
 from ultrafleet.templates.template import Template, mapping
+
+_MENDED: Final = (Severity.ERROR, Severity.WARNING)
 
 
 class FailOn(StrEnum):
@@ -65,6 +68,9 @@ def check(
     write_baseline: Annotated[
         Path | None, typer.Option(help="write every finding to this file, for --baseline; exit code 0")
     ] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="mend what has one right answer, in the files")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="print what --fix would change; write nothing")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="with --fix: the same as --diff")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     as_sarif: Annotated[bool, typer.Option("--sarif", help="print SARIF 2.1.0")] = False,
     annotations: Annotated[
@@ -80,6 +86,17 @@ def check(
     Exit code 0: no errors, 1: errors found (or what `--fail-on` says), 2: unusable input.
     """
     _refuse_together(baseline, write_baseline, as_json=as_json, as_sarif=as_sarif, annotations=annotations)
+    _refuse_beside_fix(
+        fix or diff or dry_run,
+        as_json=as_json,
+        as_sarif=as_sarif,
+        annotations=annotations,
+        write_baseline=write_baseline,
+    )
+    if dry_run and not fix:
+        raise FleetError(
+            path="--dry-run", verb="is", got="stated alone", expected="--fix --dry-run, or --diff", remedy="add --fix"
+        )
     given = parameters_of(parameter or [])
     broken: list[FleetError] = []
     passed_over: list[PassedOver] = []
@@ -103,6 +120,55 @@ def check(
     shown = findings if held is None else held.new
     told = [_of_others(of_others)] if of_others else []
     left = passed_over_text(passed_over)
+    if fix or diff:
+        severities = _mended(templates, shown, diff=diff or dry_run)
+    else:
+        left = _show(findings, templates, held, left, as_json=as_json, as_sarif=as_sarif, annotations=annotations)
+        severities = {finding.severity for finding in shown}
+    for line in (*told, left):
+        if line:
+            print(for_terminal(f"note: {line}"), file=sys.stderr)
+    if broken:
+        refuse(*broken)
+    if severities & _FAILS[fail_on]:
+        raise typer.Exit(1)
+
+
+def _refuse_beside_fix(
+    is_fix: bool,
+    *,
+    as_json: bool,
+    as_sarif: bool,
+    annotations: CodeHost | None,
+    write_baseline: Path | None,
+) -> None:
+    if is_fix and (as_json or as_sarif or annotations or write_baseline):
+        raise FleetError(
+            path="--fix or --diff, and --json, --sarif, --annotations or --write-baseline",
+            verb="are",
+            got="both stated",
+            expected="one of them",
+            remedy="mend first, then check again",
+        )
+
+
+def _mended(templates: Sequence[Template], shown: Sequence[Finding], *, diff: bool) -> set[Severity]:
+    wanted = {(item.file, item.resource, item.rule) for item in shown if item.severity in _MENDED}
+    return mend(templates, shown, lambda item: (item.file, item.resource, item.rule) in wanted, diff=diff)
+
+
+def _show(
+    findings: Sequence[Finding],
+    templates: Sequence[Template],
+    held: HeldToBaseline | None,
+    left: str,
+    *,
+    as_json: bool,
+    as_sarif: bool,
+    annotations: CodeHost | None,
+) -> str:
+    """Findings printed; what is left to be said of files that weren't read."""
+    shown = findings if held is None else held.new
     if as_sarif:
         print(json.dumps(visible_json(sarif(findings, RULES, known=held.known if held else None)), indent=2))
     elif as_json:
@@ -113,14 +179,8 @@ def check(
         for line in workflow_commands(shown) if annotations else _lines(shown):
             print(line)
         _print_counts(shown, len(templates), held, left)
-        left = ""
-    for line in (*told, left):
-        if line:
-            print(for_terminal(f"note: {line}"), file=sys.stderr)
-    if broken:
-        refuse(*broken)
-    if any(finding.severity in _FAILS[fail_on] for finding in shown):
-        raise typer.Exit(1)
+        return ""
+    return left
 
 
 def _refuse_together(
