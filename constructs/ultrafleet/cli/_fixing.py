@@ -40,7 +40,9 @@ def fix(
         if FIXES[rule].after:
             print(f"note: {rule}: {FIXES[rule].after}", file=out)
     counts = Counter(item.severity for item in left)
-    undecided = sum(item.severity is Severity.UNKNOWN for item in findings)
+    again = {str(file.path): file.result.undecided for file in files if file.result.undecided is not None}
+    undecided = sum(item.severity is Severity.UNKNOWN and item.file not in again for item in findings)
+    undecided += sum(again.values())
     changed = sum(file.is_changed for file in files)
     print(
         f"{len(mended)} mended in {changed} file{'' if changed == 1 else 's'}{', not written' if diff else ''}; left: "

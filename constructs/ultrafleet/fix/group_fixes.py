@@ -8,7 +8,8 @@ from ultrafleet.catalog.eks import AmiType
 from ultrafleet.fix.edits import Edit, Put, Remove
 from ultrafleet.fix.fix_of_rule import Faulty, Fix
 from ultrafleet.fix.places import properties, references_to, stated, written
-from ultrafleet.templates.launch import BLOCK_MARKET, Launch, as_int, as_list
+from ultrafleet.templates.launch import BLOCK_MARKET, as_int, as_list
+from ultrafleet.templates.node_config import is_script, parts_of
 from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups
 
 _LATEST: Final = "LatestVersionNumber"
@@ -104,7 +105,8 @@ def _image_of(kind: InstanceType) -> str | None:
 
 def _image_after_al2(faulty: Faulty) -> Iterator[Edit]:
     group = _group(faulty)
-    if group is not None and (group.launch is None or Launch(group.launch.resource).get("UserData") is None):
+    parts = parts_of(group.launch) if group is not None and group.launch is not None else []
+    if group is not None and not any(is_script(part.text) for part in parts):
         kinds = list(group.types)
         if kinds:
             yield from _image(faulty)
@@ -185,7 +187,7 @@ FIXES: Final = (
     Fix("ami-architecture", "the AMI type of Amazon Linux 2023 for the type", _image, after=_NEW_GROUP),
     Fix(
         "amazon-linux-2",
-        "the AMI type of Amazon Linux 2023, where no user data is stated",
+        "the AMI type of Amazon Linux 2023, where no script is in the user data",
         _image_after_al2,
         after=_NEW_GROUP,
     ),

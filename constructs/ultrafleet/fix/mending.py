@@ -32,11 +32,13 @@ class Mended:
         text: its text.
         mended: findings that are gone.
         left: findings that are left, with the reason.
+        undecided: findings that only a deployment decides, afterwards; None if the text wasn't judged again.
     """
 
     text: str
     mended: list[Finding] = field(default_factory=list)
     left: list[tuple[Finding, str]] = field(default_factory=list)
+    undecided: int | None = None
 
 
 Judge = Callable[[str], tuple[Template, Sequence[Finding]]]
@@ -78,7 +80,7 @@ class _Mender:
             text = made
             template, findings = self._judge(text)
         left = Counter(map(_key, filter(self._counts, findings)))
-        result = Mended(text=text)
+        result = Mended(text=text, undecided=sum(item.severity is Severity.UNKNOWN for item in findings))
         for item in filter(self._counts, reversed(first)):
             key = _key(item)
             if left[key]:
