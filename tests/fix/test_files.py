@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -23,6 +24,7 @@ Resources:
         KeyName: mine
 """
 MENDED = VOLUME.replace("'optional'", "'required'").replace("        KeyName: mine\n", "")
+GIT = shutil.which("git") or "git"
 SSH = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
 
 
@@ -73,7 +75,7 @@ def test_a_difference_is_printed_which_patch_takes(options: tuple[str, ...], tmp
     result = CliRunner().invoke(app, ["check", str(path), *options])
     assert path.read_bytes().decode() == VOLUME.replace("\n", "\r\n")
     done = subprocess.run(
-        ["git", "apply", "--unsafe-paths", f"-p{len(path.parts)}", "-"],
+        [GIT, "apply", "--unsafe-paths", f"-p{len(path.parts)}", "-"],
         input=result.stdout_bytes,
         cwd=tmp_path,
         check=False,

@@ -9,8 +9,8 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "constructs"
 
 PURE = {
-    "acceptance", "accelerator_addons", "catalog", "cli", "consistency", "doctor", "environment", "fix", "in_cluster", "jobs",
-    "kubernetes", "layout", "policy", "preflight", "queueing", "review", "rules", "templates",
+    "acceptance", "accelerator_addons", "catalog", "cli", "consistency", "doctor", "environment", "fix", "in_cluster",
+    "jobs", "kubernetes", "layout", "policy", "preflight", "queueing", "review", "rules", "templates",
 }  # fmt: skip
 MAY_IMPORT_CDK = {"ultrafleet.policy.cdk_plugin"}
 BELOW = {
