@@ -112,3 +112,15 @@ def test_fails_in_one_line(assembly: Path, arguments: list[str], message: str) -
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert message in result.stderr
+
+
+def test_own_prices_precede_the_public_ones(assembly: Path, tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("type,usd_per_hour,date,source\nu-p6e-gb200x72,100,2026-01-01,contract\n")
+    options = ["training", "--assembly", str(assembly), "--as-of", "2026-11-25"]
+    result = run(*options, "--prices", str(tmp_path / "p.csv"))
+    assert result.returncode == 0
+    assert "your prices, or else public ones, in USD an hour" in result.stdout
+    assert "100.000" in result.stdout
+    assert "your price of 2026-01-01" in result.stdout
+    assert "the price of u-p6e-gb200x72 is stale" not in result.stdout
+    assert "your price" not in run(*options).stdout

@@ -30,8 +30,8 @@ BELOW = {
     },
     "preflight": {"catalog", "environment", "errors", "kubernetes", "layout", "rules", "templates"},
     "policy": {
-        "accelerator_addons", "bounded_file", "catalog", "errors", "kubernetes", "layout", "rules", "templates",
-        "yaml_loader",
+        "accelerator_addons", "bounded_file", "catalog", "errors", "kubernetes", "layout", "plain_text", "rules",
+        "templates", "yaml_loader",
     },
     "fix": {"bounded_file", "catalog", "errors", "layout", "policy", "templates"},
 }  # fmt: skip

@@ -36,6 +36,7 @@ wording; [as Markdown](review/example.md), with its picture ([light](review/exam
 | `--as-of DATE` | day from which blocks and costs count, and of acknowledgements. Default: today, UTC |
 | `--acknowledgements FILE` | findings of the policy that are accepted: see [policy](policy.md#acknowledgements) |
 | `--parameter NAME=VALUE` | value of a template parameter, in both |
+| `--prices FILE` | your prices, as CSV or YAML: see [below](#your-own-prices) |
 | `--pictures URL` | address of the pictures. Default: beside the comment |
 | `--json` | the review as JSON, instead of the comment |
 | `--fail-on NAME` | exit 1 on a hazard of a level or a worse one, or of a kind, such as `refused`; repeatable |
@@ -125,6 +126,18 @@ who may change the first workflow may upload other templates ([record 25](decisi
 
 The scripts of both are run by `make test`, with stand-ins for `gh` and `curl`. What the hosts do with them (events,
 permissions, artifacts, how they show a picture) was not tried on either.
+
+## Your own prices
+
+`ultrafleet review … --prices FILE` and `ultrafleet summary --prices FILE` count by a private file before the public prices.
+CSV with a heading, or a YAML list:
+
+    type, region, usd_per_hour, date, source
+    u-p6e-gb200x72, us-east-1, 700.00, 2026-11-01, our contract
+
+`type` is an instance type or a whole UltraServer; `region` and `purchase_option` (`capacity-block`, `on-demand`) may be
+left out for a price that holds in all. A cost by it is shown with `your price of DATE`, never as a published one. The
+file is read on this machine and sent nowhere; its sums are in the comment, for whoever may read that.
 
 ## Approval without a reviewer
 

@@ -10,8 +10,10 @@ from typing import Annotated, Final
 
 import typer
 
+from ultrafleet.catalog.private_prices import PUBLIC
 from ultrafleet.cli._refusal import refuse
 from ultrafleet.cli.check import parameters_of, refuse_unknown_parameters
+from ultrafleet.cli.private_price_file import read_private_prices
 from ultrafleet.errors import FleetError
 from ultrafleet.plain_text import for_terminal, visible_json
 from ultrafleet.policy import read_acknowledgements
@@ -55,6 +57,9 @@ def review(
         typer.Option(help="blocking, security or notice (and worse), or a hazard, such as refused; repeatable"),
     ] = None,
     approval: Annotated[Path | None, typer.Option(help="YAML file of what may merge without a reviewer")] = None,
+    prices: Annotated[
+        Path | None, typer.Option(help="CSV or YAML file of your prices; they precede the public ones")
+    ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Compare two revisions of templates: hazards, cost, limits, affected pools.
@@ -77,6 +82,7 @@ def review(
         acknowledgements_source=str(acknowledgements or ""),
         proposed=read_acknowledgements(head_acknowledgements) if head_acknowledgements else [],
         notes=_notes(sides[0], sides[1], after),
+        prices=read_private_prices(prices) if prices else PUBLIC,
     )
     reasons = against(found, policy) if policy else []
     if json_output:

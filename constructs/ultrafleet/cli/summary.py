@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ultrafleet.catalog.limits import STACK_RESOURCES, TEMPLATE_BYTES
+from ultrafleet.catalog.private_prices import PUBLIC, PriceList
 from ultrafleet.cli._completion import environment_names
+from ultrafleet.cli.private_price_file import read_private_prices
 from ultrafleet.doctor import Answers, Verdict
 from ultrafleet.doctor.synthesis import answers_beside, notes
 from ultrafleet.environment import Environment, load_environments
@@ -54,21 +56,25 @@ def summary(
             "support ends, and prices and answers are too old by it, default: today"
         ),
     ] = None,
+    prices: Annotated[
+        Path | None, typer.Option(help="CSV or YAML file of your prices; they precede the public ones")
+    ] = None,
 ) -> None:
     """Summarise a cloud assembly: stack sizes, fleet, IP addresses, price, and what isn't verified.
 
     What an account answered `ultrafleet doctor` is read beside the environment file.
     """
     loaded = load_environments(environments, only=environment)
+    known = read_private_prices(prices) if prices else PUBLIC
     # A report goes to logs as often as to screens: wide enough for its columns, whoever reads it.
     console = Console(width=max(120, Console().width), highlight=False)
     console.print(_stacks({item.name: read_stacks(assembly, item.name) for item in loaded}))
-    console.print(_fleets(loaded))
-    console.print(_prices(loaded))
+    console.print(_fleets(loaded, known))
+    console.print(_prices(loaded, known))
     console.print(_subnets(loaded))
     day = (as_of or datetime.now(UTC)).date()
     for item in loaded:
-        _print_price_notes(console, item.name, fleet_cost(item), day)
+        _print_price_notes(console, item.name, fleet_cost(item, prices=known), day)
         _print_answers(console, item, answers_beside(environments, item, today=day))
     if as_of is not None:
         _warn_about_blocks(loaded, as_of.replace(tzinfo=UTC))
@@ -95,12 +101,12 @@ def _stacks(templates: Mapping[str, Sequence[AssemblyStack]]) -> Table:
     return table
 
 
-def _fleets(environments: Iterable[Environment]) -> Table:
+def _fleets(environments: Iterable[Environment], prices: PriceList) -> Table:
     table = _table("fleet at full size", "environment")
     for column in ("UltraServers", "accelerators", "nodes", "USD an hour", "price of"):
         table.add_column(column, justify="right", no_wrap=True)
     for environment in environments:
-        facts = fleet_facts(environment)
+        facts = fleet_facts(environment, prices=prices)
         table.add_row(
             environment.name,
             str(facts.ultraservers),
@@ -128,12 +134,13 @@ def _price(cost: FleetCost) -> str:
     return f"{known} + unknown" if cost.usd_per_hour else "unknown"
 
 
-def _prices(environments: Iterable[Environment]) -> Table:
-    table = _table("public prices in USD an hour", "environment", "pool", "region", "type", "bought as")
+def _prices(environments: Iterable[Environment], prices: PriceList) -> Table:
+    kind = "public prices" if prices == PUBLIC else "your prices, or else public ones,"
+    table = _table(f"{kind} in USD an hour", "environment", "pool", "region", "type", "bought as")
     for name in ("each", "number", "in all", "price of"):
         table.add_column(name, justify="right", no_wrap=True)
     for environment in environments:
-        for pool in fleet_cost(environment).pools:
+        for pool in fleet_cost(environment, prices=prices).pools:
             known = pool.price.value is not None
             table.add_row(
                 environment.name,

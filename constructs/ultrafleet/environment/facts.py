@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from ultrafleet.catalog import Fact, PurchaseOption, is_stale, price
+from ultrafleet.catalog import Fact, PurchaseOption, is_stale
+from ultrafleet.catalog.private_prices import PUBLIC, PriceList, is_private
 from ultrafleet.environment.models import Environment
 from ultrafleet.environment.pool_settings import AcceleratorPoolSettings, UltraServerPoolSettings
 from ultrafleet.rules.block_clock import block_is_over
@@ -22,7 +23,7 @@ class PoolPrice:
         sold: instance type or UltraServer type that is paid for.
         purchase_option: how it is bought.
         count: how many of them.
-        price: USD an hour of one; None where no public price is known, with a note that says why.
+        price: USD an hour of one; None where no price is known, with a note that says why.
     """
 
     pool_name: str
@@ -63,8 +64,9 @@ class FleetCost:
         return tuple(pool.pool_name for pool in self.pools if pool.usd_per_hour is None)
 
     def stale(self, day: date) -> tuple[PoolPrice, ...]:
-        """Pools whose price is more than a quarter old on a day."""
-        return tuple(pool for pool in self.pools if pool.price.as_of is not None and is_stale(pool.price.as_of, day))
+        """Pools whose public price is more than a quarter old on a day; a private one holds as long as its contract."""
+        public = (pool for pool in self.pools if not is_private(pool.price))
+        return tuple(pool for pool in public if pool.price.as_of is not None and is_stale(pool.price.as_of, day))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +88,12 @@ class FleetFacts:
     subnets: tuple[SubnetIpBudget, ...]
 
 
-def fleet_facts(environment: Environment) -> FleetFacts:
+def fleet_facts(environment: Environment, *, prices: PriceList = PUBLIC) -> FleetFacts:
     """Count an environment.
+
+    Args:
+        environment: the environment.
+        prices: prices by which its capacity is counted. Default: the public ones.
 
     Raises:
         UnknownFactError: a layout is needed that AWS doesn't publish, and the file states none.
@@ -100,7 +106,7 @@ def fleet_facts(environment: Environment) -> FleetFacts:
         ultraservers=sum(_ultraservers(pool) for pool in environment.pools),
         accelerators=accelerators,
         nodes=sum(pool.max_nodes for pool in environment.pools),
-        cost=fleet_cost(environment),
+        cost=fleet_cost(environment, prices=prices),
         subnets=tuple(ip_budgets(environment)),
     )
 
@@ -139,9 +145,14 @@ def blocks_over(environment: Environment, as_of: datetime) -> list[tuple[PoolSet
     ]
 
 
-def fleet_cost(environment: Environment) -> FleetCost:
-    """Price of each pool in the environment's region, by the way its capacity is bought."""
-    return FleetCost(pools=tuple(_price(pool, environment.region) for pool in environment.pools))
+def fleet_cost(environment: Environment, *, prices: PriceList = PUBLIC) -> FleetCost:
+    """Price of each pool in the environment's region, by the way its capacity is bought.
+
+    Args:
+        environment: the environment.
+        prices: prices by which its capacity is counted. Default: the public ones.
+    """
+    return FleetCost(pools=tuple(_price(pool, environment.region, prices) for pool in environment.pools))
 
 
 def node_prices(environment: Environment) -> dict[str, float | None]:
@@ -158,12 +169,12 @@ def _ultraservers(pool: PoolSettings) -> int:
     return pool.max_nodes // pool.nodes_per_group if isinstance(pool, UltraServerPoolSettings) else 0
 
 
-def _price(pool: PoolSettings, region: str) -> PoolPrice:
+def _price(pool: PoolSettings, region: str, prices: PriceList) -> PoolPrice:
     option = PurchaseOption.CAPACITY_BLOCK if pool.blocks else PurchaseOption.ON_DEMAND
     return PoolPrice(
         pool_name=pool.name,
         sold=str(pool.sold),
         purchase_option=option,
         count=_ultraservers(pool) or pool.max_nodes,
-        price=price(pool.sold, option, region),
+        price=prices.price(pool.sold, option, region),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 
+from ultrafleet.catalog.private_prices import PUBLIC, PriceList
 from ultrafleet.review.changes import Change, StackChange, changes_between
 from ultrafleet.review.fleet import Fleet, Key, Pool, matched
 from ultrafleet.review.fleet_reading import fleet_of
@@ -40,11 +41,13 @@ class Comparison:
         base: as it is.
         head: as it will be.
         day: the day that the review is of.
+        prices: prices by which pools are counted. Default: the public ones.
     """
 
     base: Revision
     head: Revision
     day: date
+    prices: PriceList = PUBLIC
 
     @property
     def as_of(self) -> datetime:
@@ -54,12 +57,12 @@ class Comparison:
     @cached_property
     def base_fleet(self) -> Fleet:
         """Pools as they are."""
-        return fleet_of(self.base, self.as_of)
+        return fleet_of(self.base, self.as_of, prices=self.prices)
 
     @cached_property
     def head_fleet(self) -> Fleet:
         """Pools as they will be."""
-        return fleet_of(self.head, self.as_of, known=self.base_fleet.pools)
+        return fleet_of(self.head, self.as_of, known=self.base_fleet.pools, prices=self.prices)
 
     @cached_property
     def stacks(self) -> list[StackChange]:

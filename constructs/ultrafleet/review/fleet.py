@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
-from ultrafleet.catalog import Fact, InstanceType, PurchaseOption, UltraServerType, price
+from ultrafleet.catalog import Fact, InstanceType, PurchaseOption, UltraServerType
+from ultrafleet.catalog.private_prices import PUBLIC, PriceList, is_private
 from ultrafleet.errors import FleetError
 from ultrafleet.review.totals import Total, total
 from ultrafleet.rules.zones import region_of_zone
@@ -47,6 +48,7 @@ class Pool:
         subnets: its subnets, those that templates make.
         launch_template: its launch template.
         launch_version: the version of it that it names; None where it names none.
+        prices: prices by which it is counted. Default: the public ones.
     """
 
     key: Key
@@ -71,6 +73,7 @@ class Pool:
     launch_template: Key | None
     launch_version: Any = field(hash=False)
     size_parameter: str | None = None
+    prices: PriceList = PUBLIC
 
     @property
     def title(self) -> str:
@@ -105,7 +108,7 @@ class Pool:
 
     @property
     def usd_per_hour(self) -> float | None:
-        """Price of the largest of its blocks, which is billed whatever runs; None without a published price.
+        """Price of the largest of its blocks, which is billed whatever runs; None without a known price.
 
         Where no template says how many instances a block holds, it is as many as the pool is large.
         """
@@ -117,6 +120,8 @@ class Pool:
             return per_node * max(sizes)
         if self._sold is None:
             return None
+        if self._private_node is not None and per_node is not None:
+            return per_node * self.nodes
         each = self._price(self._sold).value
         return each * (self.ultraservers or self.nodes) if each is not None else None
 
@@ -125,11 +130,23 @@ class Pool:
         """Share of one node in the price of an UltraServer, or its own."""
         if self.instance_type is None:
             return None
+        if self._private_node is not None:
+            return self._private_node.value
         for item in UltraServerType.with_members(self.instance_type):
             whole = self._price(item).value
             if whole is not None and item.instance_count:
                 return whole / item.instance_count
         return self._price(self.instance_type).value
+
+    @property
+    def _private_node(self) -> Fact[float | None] | None:
+        """Price of the instance in a private file, where that has none of the UltraServer that it is of."""
+        if self.instance_type is None or any(
+            is_private(self._price(item)) for item in UltraServerType.with_members(self.instance_type)
+        ):
+            return None
+        own = self._price(self.instance_type)
+        return own if is_private(own) else None
 
     @property
     def region(self) -> str | None:
@@ -147,7 +164,7 @@ class Pool:
         return self.ultraserver_type or self.instance_type
 
     def _price(self, sold: UltraServerType | InstanceType) -> Fact[float | None]:
-        return price(sold, PurchaseOption.CAPACITY_BLOCK, self.region)
+        return self.prices.price(sold, PurchaseOption.CAPACITY_BLOCK, self.region)
 
     def remaining_hours(self, window: BlockWindow, as_of: datetime) -> float:
         """Hours that a block has left."""
@@ -155,7 +172,9 @@ class Pool:
 
     @property
     def price_date(self) -> str | None:
-        """Day or month at which the price held."""
+        """Day or month at which the price held; of a private one `your price of DATE`."""
+        if self._private_node is not None and self.usd_per_hour is not None:
+            return self._private_node.as_of
         return self._price(self._sold).as_of if self._sold is not None and self.usd_per_hour is not None else None
 
 

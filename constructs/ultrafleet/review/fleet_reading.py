@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.catalog.private_prices import PUBLIC, PriceList
 from ultrafleet.kubernetes.labels import POOL_LABEL
 from ultrafleet.review.fleet import Fleet, Key, Pool, order_of
 from ultrafleet.rules.schedule_tags import HOLD, SCHEDULE_TAG
@@ -20,13 +21,14 @@ from ultrafleet.templates.template import Resource, Template, mapping
 _RESERVATION: Final = re.compile(r"cr-[0-9a-f]{8,17}")
 
 
-def fleet_of(revision: Revision, as_of: datetime, known: Sequence[Pool] = ()) -> Fleet:
+def fleet_of(revision: Revision, as_of: datetime, known: Sequence[Pool] = (), *, prices: PriceList = PUBLIC) -> Fleet:
     """The pools of a revision's templates, in the order of clusters and names.
 
     Args:
         revision: the templates.
         as_of: the moment from which blocks count.
         known: groups of an earlier revision, which say what a group is that no template makes any more. Default: none.
+        prices: prices by which pools are counted. Default: the public ones.
     """
     stacks = {id(template): stack for stack, template in revision.stacks.items()}
     pools = [
@@ -40,7 +42,7 @@ def fleet_of(revision: Revision, as_of: datetime, known: Sequence[Pool] = ()) ->
         for pool in _elsewhere(stack, template, [*pools, *known], revision.places.get(stack, ""))
     ]
     return Fleet(
-        pools=tuple(sorted(pools, key=order_of)),
+        pools=tuple(sorted((replace(pool, prices=prices) for pool in pools), key=order_of)),
         as_of=as_of,
         strays=tuple(stray for stack, template in revision.stacks.items() for stray in _strays(stack, template, pools)),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from ultrafleet.catalog.private_prices import PRIVATE
 from ultrafleet.review.fleet import Pool
 from ultrafleet.review.markdown import Section, code, table
 from ultrafleet.review.money import block_usd_remaining
@@ -40,8 +41,7 @@ def fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
     sure = not any(others) and not any(pool.nodes is None for pool in (*before.pools, *after.pools))
     priced = any(pool.on_blocks for pool in (*before.pools, *after.pools))
     counted = [(name, *_counted(old, new, 0, sure=sure)) for name, old, new in rows]
-    months = ", ".join(sorted({*was.price_dates, *now.price_dates}))
-    per_hour = f"USD per hour for capacity blocks{f' (prices of {months})' if months else ''}"
+    per_hour = f"USD per hour for capacity blocks{_price_dates({*was.price_dates, *now.price_dates})}"
     until_end = f"USD from {compared.day} to the end of the blocks"
     unpriced = (was.unpriced_blocks, now.unpriced_blocks)
     unended = (*was.without_end, *now.without_end)
@@ -77,6 +77,14 @@ def fleet(review: Review, pictures: tuple[str, str] | None) -> Iterator[str]:
         light, dark = pictures
         yield f'\n<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
         yield f'<img alt="The fleet, with changed pools marked" src="{light}"></picture>'
+
+
+def _price_dates(dates: set[str]) -> str:
+    """` (prices of 2026-10; your price of 2026-11-01)`: private ones apart, which no source publishes."""
+    public = sorted(item for item in dates if not item.startswith(PRIVATE))
+    parts = [f"prices of {', '.join(public)}"] if public else []
+    parts += sorted(dates - set(public))
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _counted(before: float, after: float, digits: int, *, sure: bool) -> tuple[str, str, str]:

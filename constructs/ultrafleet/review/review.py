@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from ultrafleet.catalog.private_prices import PUBLIC, PriceList
 from ultrafleet.policy import Acknowledgement
 from ultrafleet.review.blast_radius import Touched, blast_radius
 from ultrafleet.review.comparison import Comparison
@@ -55,6 +56,7 @@ def review_of(
     acknowledgements_source: str = "",
     proposed: Sequence[Acknowledgement] = (),
     notes: Sequence[str] = (),
+    prices: PriceList = PUBLIC,
 ) -> Review:
     """Review a change of templates.
 
@@ -66,11 +68,12 @@ def review_of(
         acknowledgements_source: what they are called in findings about them: their file.
         proposed: acknowledgements of the head; those that are new are listed, and not applied. Default: none.
         notes: what a reader has to know before the rest is believed. Default: nothing.
+        prices: prices by which pools are counted. Default: the public ones.
 
     Raises:
         FleetError: a rule can't read a template.
     """
-    compared = Comparison(base=base, head=head, day=day)
+    compared = Comparison(base=base, head=head, day=day, prices=prices)
     found = hazards(compared)
     return Review(
         compared=compared,
