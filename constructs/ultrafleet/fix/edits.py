@@ -88,26 +88,37 @@ def edited_text(text: str, edits: Sequence[Edit]) -> str:
     """
     waiting = list(edits)
     while waiting:
-        editor = _Editor(text)
-        splices: list[_Splice] = []
-        while waiting:
-            edit = waiting[0]
-            if splices and not editor.is_replacement(edit):
-                break
-            made = editor.splices(edit)
-            if any(
-                start < known_end and known_start < end
-                for start, end, _ in made
-                for known_start, known_end, _ in splices
-            ):
-                break
-            splices += made
-            waiting.pop(0)
-            if not editor.is_replacement(edit):
-                break
+        splices, waiting = _passed(_Editor(text), waiting)
         for start, end, new in sorted(splices, reverse=True):
             text = text[:start] + new + text[end:]
     return text
+
+
+def _passed(editor: "_Editor", edits: Sequence[Edit]) -> tuple[list[_Splice], list[Edit]]:
+    """Splices of the edits that can be made at once, and the edits that are left.
+
+    Those of one resource are made in their order, each on what the one before it left.
+    """
+    splices: list[_Splice] = []
+    left: list[Edit] = []
+    busy: set[Path] = set()
+    for number, edit in enumerate(edits):
+        of = edit.path[:2]
+        is_replacement = editor.is_replacement(edit)
+        if not is_replacement and len(edit.path) <= len(of):
+            if not splices and not left:
+                return [*editor.splices(edit)], list(edits[1:])
+            return splices, [*left, *edits[number:]]
+        made = [] if of in busy else editor.splices(edit)
+        clashes = any(start < other_end and other < end for start, end, _ in made for other, other_end, _ in splices)
+        if of in busy or clashes:
+            left.append(edit)
+            busy.add(of)
+            continue
+        splices += made
+        if not is_replacement:
+            busy.add(of)
+    return splices, left
 
 
 class _Editor:

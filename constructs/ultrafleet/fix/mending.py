@@ -17,6 +17,8 @@ _ROUNDS: Final = 4
 """Ours: a fix may bring a rule into force that has one, too."""
 _MOST_TRIES: Final = 100
 """Ours: runs of the rules over one template, at most."""
+_MOST_WORK: Final = 200_000_000
+"""Ours: characters times edits, since an edit may read the text again."""
 _MOST_CHARACTERS: Final = 2_000_000
 """Ours: twice what CloudFormation takes."""
 
@@ -149,6 +151,8 @@ class _Mender:
         every = [edit for of_key in edits.values() for edit in of_key]
         if self._tries >= _MOST_TRIES:
             return text, "there are too many findings in the file for one run: run it again"
+        if len(every) * len(text) > _MOST_WORK:
+            return text, "there are too many edits for a file of this size"
         self._tries += 1
         try:
             expected = edited_content(template.content, every)
