@@ -91,6 +91,13 @@ class TestGitHub:
             step for step in steps if "ultrafleet " in step.get("run", "").replace("<!-- ultrafleet review", "")
         ]
 
+    def test_what_uploads_to_code_scanning_has_that_right_alone_and_runs_nothing(self) -> None:
+        job = GITHUB["jobs"]["scanning"]
+        assert job["permissions"] == {"security-events": "write"}
+        assert not [step for step in job["steps"] if "run" in step]
+        names = [step["uses"].split("@")[0] for step in job["steps"]]
+        assert names == ["actions/download-artifact", "github/codeql-action/upload-sarif"]
+
     def test_every_action_is_pinned_by_its_hash(self) -> None:
         for workflow in WORKFLOWS.glob("*.yml"):
             for job in yaml.safe_load(workflow.read_text())["jobs"].values():
@@ -146,6 +153,19 @@ class TestGitHub:
         assert (reviewed / "sum").read_text() == text
         assert (reviewed / "review" / "review-dark.svg").exists()
         assert not list(reviewed.rglob("owned"))
+
+    def test_writes_sarif_with_the_paths_of_the_repository(self, reviewed: Path) -> None:
+        item = {"rule": "ssh-key", "resource": "Nothing", "reason": "r", "owner": "o", "until": "2999-01-01"}
+        (reviewed / "base" / "acknowledgements.yaml").write_text(yaml.safe_dump([item]))
+        self.review(reviewed)
+        log = json.loads((reviewed / "review" / "check.sarif").read_text())
+        places = [
+            location["physicalLocation"]["artifactLocation"]["uri"]
+            for result in log["runs"][0]["results"]
+            for location in result["locations"]
+        ]
+        assert "acknowledgements.yaml" in places
+        assert {str(Path(place).parent) for place in places} == {"cdk.out", "."}
 
     def test_fails_on_errors_of_the_policy_after_it_has_reviewed(self, reviewed: Path) -> None:
         done = shell(self.step("review", "policy"), reviewed)
@@ -273,6 +293,8 @@ case "$*" in *--data-urlencode*) ;; *v4/user) echo '{"id": 5}';; *page=1) cat kn
         assert 'src="https://gitlab.example/o/r/-/jobs/5/artifacts/raw/review/review-light.svg"' in text
         assert "at `abc`" in text
         assert GITLAB["artifacts"]["paths"] == ["review"]
+        report = json.loads((tmp_path / GITLAB["artifacts"]["reports"]["codequality"]).read_text())
+        assert all(issue["location"]["path"].startswith("cdk.out/") for issue in report)
 
     @pytest.mark.parametrize(
         ("known", "ending"),

@@ -124,8 +124,12 @@ who may change the first workflow may upload other templates ([record 25](decisi
 
 [`docs/ci/gitlab-ci.yml`](ci/gitlab-ci.yml) does the same for merge requests in two jobs, with a project access token.
 
+A third job uploads the findings as SARIF to code scanning, with that right alone; `FLEET_CODE_SCANNING: off` (a variable
+of the repository) leaves it out. GitLab gets a code quality report. Hosts show both beside the lines where the templates are
+files of the repository, which those in `cdk.out` mostly aren't.
+
 The scripts of both are run by `make test`, with stand-ins for `gh` and `curl`. What the hosts do with them (events,
-permissions, artifacts, how they show a picture) was not tried on either.
+permissions, artifacts, code scanning, how they show a picture) was not tried on either.
 
 ## Your own prices
 
