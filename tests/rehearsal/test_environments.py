@@ -122,6 +122,7 @@ class TestEdits:
         assert done.pop("training-pool-rack-d") == "created"
         assert done.pop("training-kubernetes") == "updated"  # its queue holds more
         assert done.pop("training-operate") == "updated"  # it watches more
+        assert done.pop("training-care") == "updated"  # it opens as many of its nodes as jobs may have
         assert set(done.values()) == {"unchanged"}
         training.simulation.advance(hours=1)
         after = everyone(training)
@@ -161,12 +162,18 @@ class TestEdits:
     def test_a_pool_is_removed_without_the_others_noticing(self, training: DeployedEnvironment) -> None:
         before = everyone(training)
         gone = training.stacks
-        training.edit(lambda content: content["pools"].remove(pool_of(content, "rack-b")))
+
+        def smaller(content: Content) -> None:
+            content["pools"].remove(pool_of(content, "rack-b"))
+            content["teams"][0]["guaranteed_nodes"] = {"u-p6e-gb200x72": 16}  # of one rack
+
+        training.edit(smaller)
         names = {stack.name for stack in training.stacks}
         destroy_assembly([stack for stack in gone if stack.name not in names], training.call)
         done = training.deploy()
         assert done.pop("training-kubernetes") == "updated"  # its queue holds less
         assert done.pop("training-operate") == "updated"  # it watches less
+        assert done.pop("training-care") == "updated"  # it opens none of its nodes
         assert set(done.values()) == {"unchanged"}
         del before["rack-b"]
         assert everyone(training) == before

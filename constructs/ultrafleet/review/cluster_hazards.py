@@ -22,7 +22,6 @@ CHART: Final = "Custom::AWSCDK-EKS-HelmChart"
 _EFA_DRIVERS: Final = ("aws-efa-k8s-device-plugin", "aws-dranet")
 _WITHOUT_ADDON: Final[dict[str, str]] = {
     AddonName.EBS_CSI_DRIVER: "volumes are no longer attached or made",
-    AddonName.FSX_CSI_DRIVER: "file systems are no longer mounted in new pods",
     AddonName.COREDNS: "names in the cluster no longer resolve",
     AddonName.POD_IDENTITY_AGENT: "pods with a pod identity get no credentials",
     AddonName.KUBE_PROXY: "new and changed Services are not reached on new nodes",

@@ -10,6 +10,7 @@ from ultrafleet.layout.bandwidth import efa_shortfall
 from ultrafleet.review.fleet import Pool
 from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_pool
 from ultrafleet.review.pool_change import PoolChange, of_pools
+from ultrafleet.review.reservation_hazards import when_named
 from ultrafleet.templates.launch import Launch
 from ultrafleet.templates.revision import Revision
 
@@ -74,9 +75,12 @@ def _change(pool: PoolChange) -> _EfaChange | None:
 def _lost(pool: PoolChange) -> Iterator[Occurrence]:
     change = _change(pool)
     if change is not None and change.is_loss:
-        when = "" if pool.replaces_nodes else ", from the next launch on"
+        level, named = when_named(pool)
+        when = named or ("" if pool.replaces_nodes else ", from the next launch on")
         yield of_pool(
-            pool.after, f"{change}: that much less between nodes{when}; `ultrafleet layout TYPE` prints all of them"
+            pool.after,
+            f"{change}: that much less between nodes{when}; `ultrafleet layout TYPE` prints all of them",
+            level=level,
         )
 
 

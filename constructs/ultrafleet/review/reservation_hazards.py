@@ -32,7 +32,7 @@ def _of_the_same_pool(pool: PoolChange, reservation: str) -> bool:
     return any(other.identity == pool.after.identity for other in users)
 
 
-def _when(pool: PoolChange) -> tuple[Level | None, str]:
+def when_named(pool: PoolChange) -> tuple[Level | None, str]:
     """Level and moment: a pool that names its version by number keeps it, whatever its launch template says now."""
     keeps = (
         pool.change is None
@@ -46,7 +46,7 @@ def _when(pool: PoolChange) -> tuple[Level | None, str]:
 def _moved(pool: PoolChange) -> Iterator[Occurrence]:
     dropped, added = _left(pool)
     if dropped and added:
-        level, when = _when(pool)
+        level, when = when_named(pool)
         yield of_pool(
             pool.after,
             f"its reservation changes, {', '.join(dropped)} → {', '.join(added)}{when}: the block schedule follows the "
@@ -58,7 +58,7 @@ def _moved(pool: PoolChange) -> Iterator[Occurrence]:
 def _dropped(pool: PoolChange) -> Iterator[Occurrence]:
     dropped, added = _left(pool)
     if dropped and not added:
-        level, when = _when(pool)
+        level, when = when_named(pool)
         yield of_pool(
             pool.after,
             f"it no longer targets reservation {', '.join(dropped)}{when}: no instance is launched into it, and it is "
