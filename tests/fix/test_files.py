@@ -23,7 +23,7 @@ Resources:
         # the last
         KeyName: mine
 """
-MENDED = VOLUME.replace("'optional'", "'required'").replace("        KeyName: mine\n", "")
+REPAIRED = VOLUME.replace("'optional'", "'required'").replace("        KeyName: mine\n", "")
 GIT = shutil.which("git") or "git"
 SSH = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
 
@@ -38,15 +38,15 @@ def file(folder: Path, text: str = VOLUME, name: str = "t.yaml") -> Path:
     return path
 
 
-def test_a_file_is_mended_with_its_permissions_and_told(tmp_path: Path) -> None:
+def test_a_file_is_repaired_with_its_permissions_and_told(tmp_path: Path) -> None:
     path = file(tmp_path)
     path.chmod(0o640)
     result = run(path, "--fix")
     assert result.exit_code == 0
-    assert path.read_bytes().decode() == MENDED
+    assert path.read_bytes().decode() == REPAIRED
     assert path.stat().st_mode & 0o777 == 0o640
-    assert "Lt: mended: HttpTokens: required [imdsv2]" in result.output
-    assert "2 mended in 1 file; left: 0 error, 0 warning, 0 unknown" in result.output
+    assert "Lt: repaired: HttpTokens: required [imdsv2]" in result.output
+    assert "2 repaired in 1 file; left: 0 error, 0 warning, 0 unknown" in result.output
     assert [item.name for item in tmp_path.iterdir()] == ["t.yaml"]
 
 
@@ -57,7 +57,7 @@ def test_what_only_a_deployment_decides_afterwards_is_counted(tmp_path: Path) ->
         "Resources": {"Sg": {"Type": "AWS::EC2::SecurityGroup", "Properties": group}},
     }
     result = run(file(tmp_path, json.dumps(text), "t.json"), "--fix")
-    assert "1 mended in 1 file; left: 0 error, 0 warning, 1 unknown" in result.output
+    assert "1 repaired in 1 file; left: 0 error, 0 warning, 1 unknown" in result.output
     assert "note: open-to-everybody: reach instances by Session Manager" in result.output
 
 
@@ -65,7 +65,7 @@ def test_a_second_run_writes_nothing(tmp_path: Path) -> None:
     path = file(tmp_path)
     run(path, "--fix")
     before = path.stat().st_mtime_ns, path.stat().st_ino
-    assert "0 mended in 0 files" in run(path, "--fix").output
+    assert "0 repaired in 0 files" in run(path, "--fix").output
     assert (path.stat().st_mtime_ns, path.stat().st_ino) == before
 
 
@@ -75,20 +75,20 @@ def test_a_difference_is_printed_which_patch_takes(options: tuple[str, ...], tmp
     result = CliRunner().invoke(app, ["check", str(path), *options])
     assert path.read_bytes().decode() == VOLUME.replace("\n", "\r\n")
     done = subprocess.run(
-        [GIT, "apply", "--unsafe-paths", f"-p{len(path.parts)}", "-"],
+        [GIT, "apply", "--unsafe-paths", f"-p{len(path.parts) - 1}", "-"],
         input=result.stdout_bytes,
         cwd=tmp_path,
         check=False,
         capture_output=True,
     )
     assert done.returncode == 0, done.stderr
-    assert path.read_bytes().decode() == MENDED.replace("\n", "\r\n")
+    assert path.read_bytes().decode() == REPAIRED.replace("\n", "\r\n")
 
 
 def test_a_byte_order_mark_and_ends_of_lines_stay(tmp_path: Path) -> None:
     path = file(tmp_path, "\ufeff" + VOLUME.replace("\n", "\r\n").rstrip())
     run(path, "--fix")
-    assert path.read_bytes().decode() == "\ufeff" + MENDED.replace("\n", "\r\n").rstrip()
+    assert path.read_bytes().decode() == "\ufeff" + REPAIRED.replace("\n", "\r\n").rstrip()
 
 
 def test_fails_to_mend_what_needs_a_choice_and_says_how(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_fails_to_mend_what_needs_a_choice_and_says_how(tmp_path: Path) -> None:
     result = run(path, "--fix")
     assert result.exit_code == 1
     assert path.read_text() == text
-    assert "not mended: it needs a choice; remedy: name actions and resources" in result.output
+    assert "not repaired: it needs a choice; remedy: name actions and resources" in result.output
 
 
 def test_fails_to_touch_what_is_synthesised(tmp_path: Path) -> None:
@@ -147,14 +147,14 @@ def test_fails_on_a_broken_file_and_mends_the_others(tmp_path: Path) -> None:
     path = file(tmp_path)
     broken = file(tmp_path, 'Resources: {A: {Type: "AWS::EC2::Volume"', "broken.yaml")
     assert run(tmp_path, "--fix").exit_code == 2
-    assert path.read_text() == MENDED
+    assert path.read_text() == REPAIRED
     assert broken.read_text() == 'Resources: {A: {Type: "AWS::EC2::Volume"'
 
 
 def test_fails_to_overwrite_a_file_that_has_changed(tmp_path: Path) -> None:
     path = file(tmp_path)
     with pytest.raises(FleetError, match="has changed since it was read"):
-        written_in_place(path, "another text", MENDED)
+        written_in_place(path, "another text", REPAIRED)
     assert path.read_text() == VOLUME
 
 

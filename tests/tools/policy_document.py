@@ -109,18 +109,18 @@ rule, as long as the resource is written as it was and the message is the same. 
 findings again. Entries that are no longer found are counted: write the file again. In `--sarif` each finding has its
 `baselineState`.
 
-## Mending
+## Repairs
 
-`ultrafleet check --fix templates/` mends, in the files themselves, the findings that have one right answer; rules that
-have a fix say below what it does. `--diff` (or `--fix --dry-run`) prints the differences, for `git apply` or `patch`,
-and writes nothing. Whatever is left is told with the reason and the remedy; the exit is 1 while an error is left.
+`ultrafleet check --fix templates/` repairs, in the files themselves, the findings that have one right answer; rules
+that have a fix say below what it does. `--diff` (or `--fix --dry-run`) prints the differences, for `git apply` or `patch`,
+and writes nothing. Whatever is left is listed with the reason and the remedy; the exit is 1 while an error is left.
 
-- Comments, order, quotes, indentation and ends of lines stay as they are, byte for byte, outside of what is mended: a
+- Comments, order, quotes, indentation and ends of lines stay as they are, byte for byte, outside of what is repaired: a
   comment inside of a rule or resource that is taken out goes with it. A second run changes nothing.
 - A file is written only if it is read again as the same template but for the edits, the findings are gone and no other
   has come; a finding that becomes `undecided`, because a value is now known only at deployment, may come.
-- What anchors and aliases repeat, what a loop makes, and what a function other than `Fn::If` gives isn't mended. Where
-  the value is a parameter's default, the default is mended.
+- What anchors and aliases repeat, what a loop makes, and what a function other than `Fn::If` gives isn't repaired.
+  Where the value is a parameter's default, the default is repaired.
 - Accepted findings, and those in a `--baseline`, are left alone. So are synthesised templates (change the app), links,
   hard links, read-only files, files that aren't UTF-8, and files that have changed since they were read.
 - Rights of a role, sizes, subnets, networks and reservations need a choice. Of a port of control (SSH,
@@ -129,7 +129,7 @@ and writes nothing. Whatever is left is told with the reason and the remedy; the
   the network. Port 8000, ranges with other ports, and all traffic need a choice.
 - Read the differences before a deployment: `ultrafleet review` tells what CloudFormation replaces.
 
-[How many errors it mends in templates of other projects](policy-elsewhere.md#mending).
+[How many errors it repairs in templates of other projects](policy-elsewhere.md#repair).
 
 ## Unknown values
 

@@ -1,4 +1,4 @@
-"""`ultrafleet check --fix` and `--diff`: findings mended in the files that have them, and what is left."""
+"""`ultrafleet check --fix` and `--diff`: findings repaired in the files that have them, and what is left."""
 
 import difflib
 import re
@@ -19,12 +19,12 @@ _NO_NEWLINE: Final = "\\ No newline at end of file\n"
 def fix(
     templates: Sequence[Template], findings: Sequence[Finding], wanted: Callable[[Finding], bool], *, diff: bool
 ) -> set[Severity]:
-    """Mend findings, or show the differences: severities of what is left.
+    """Severities of what is left after findings are repaired, or after their differences are printed.
 
     Args:
         templates: templates, by the paths of their files.
         findings: what is found in them, of any severity.
-        wanted: which findings are to be mended.
+        wanted: which findings are to be repaired.
         diff: whether the differences are printed and nothing is written.
     """
     files = list(fixed_files(templates, findings, wanted, write=not diff))
@@ -33,10 +33,10 @@ def fix(
             sys.stdout.write("".join(map(_shown, _difference(file))))
         else:
             _tell(file)
-    mended = [item for file in files for item in file.result.mended]
+    repaired = [item for file in files for item in file.result.repaired]
     left = [item for file in files for item, _ in file.result.left]
     out = sys.stderr if diff else sys.stdout
-    for rule in dict.fromkeys(item.rule for item in mended):
+    for rule in dict.fromkeys(item.rule for item in repaired):
         if FIXES[rule].after:
             print(f"note: {rule}: {FIXES[rule].after}", file=out)
     counts = Counter(item.severity for item in left)
@@ -45,8 +45,8 @@ def fix(
     undecided += sum(again.values())
     changed = sum(file.is_changed for file in files)
     print(
-        f"{len(mended)} mended in {changed} file{'' if changed == 1 else 's'}{', not written' if diff else ''}; left: "
-        f"{counts[Severity.ERROR]} error, {counts[Severity.WARNING]} warning, {undecided} unknown",
+        f"{len(repaired)} repaired in {changed} file{'' if changed == 1 else 's'}{', not written' if diff else ''}; "
+        f"left: {counts[Severity.ERROR]} error, {counts[Severity.WARNING]} warning, {undecided} unknown",
         file=out,
     )
     return {severity for severity, count in {**counts, Severity.UNKNOWN: undecided}.items() if count}
@@ -55,17 +55,18 @@ def fix(
 def _tell(file: FileFixed) -> None:
     if file.why_not:
         print(for_terminal(f"{file.path}: not touched: {file.why_not}"))
-    for item in file.result.mended:
-        print(for_terminal(f"{file.path}: {item.resource}: mended: {FIXES[item.rule].does} [{item.rule}]"))
+    for item in file.result.repaired:
+        print(for_terminal(f"{file.path}: {item.resource}: repaired: {FIXES[item.rule].does} [{item.rule}]"))
     for item, why in file.result.left:
         where = f"{item.file}:{item.line}: {item.resource or '(template)'}"
         print(for_terminal(f"{where}: {item.severity}: {item.message} [{item.rule}]"))
-        print(for_terminal(f"    not mended: {why}; remedy: {_REMEDIES.get(item.rule, 'see its message')}"))
+        print(for_terminal(f"    not repaired: {why}; remedy: {_REMEDIES.get(item.rule, 'see its message')}"))
 
 
 def _difference(file: FileFixed) -> Iterator[str]:
+    name = str(file.path).lstrip("/")
     old, new = (_lines(text) for text in (file.before, file.result.text))
-    for line in difflib.unified_diff(old, new, f"a/{file.path}", f"b/{file.path}"):
+    for line in difflib.unified_diff(old, new, f"a/{name}", f"b/{name}"):
         yield line if line.endswith("\n") else f"{line}\n"
         if not line.endswith("\n"):
             yield _NO_NEWLINE

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from ultrafleet.cli._fixing import fix as mend
+from ultrafleet.cli._fixing import fix as repair
 from ultrafleet.cli._refusal import refuse
 from ultrafleet.errors import FleetError
 from ultrafleet.plain_text import for_terminal, visible_json
@@ -34,7 +34,7 @@ from ultrafleet.policy.sarif import sarif
 from ultrafleet.templates.file_reading import PassedOver, passed_over_text
 from ultrafleet.templates.template import Template, mapping
 
-_MENDED: Final = (Severity.ERROR, Severity.WARNING)
+_REPAIRED: Final = (Severity.ERROR, Severity.WARNING)
 
 
 class FailOn(StrEnum):
@@ -68,7 +68,7 @@ def check(
     write_baseline: Annotated[
         Path | None, typer.Option(help="write every finding to this file, for --baseline; exit code 0")
     ] = None,
-    fix: Annotated[bool, typer.Option("--fix", help="mend what has one right answer, in the files")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="repair what has one right answer, in the files")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="print what --fix would change; write nothing")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="with --fix: the same as --diff")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
@@ -121,7 +121,7 @@ def check(
     told = [_of_others(of_others)] if of_others else []
     left = passed_over_text(passed_over)
     if fix or diff:
-        severities = _mended(templates, shown, diff=diff or dry_run)
+        severities = _repaired(templates, shown, diff=diff or dry_run)
     else:
         left = _show(findings, templates, held, left, as_json=as_json, as_sarif=as_sarif, annotations=annotations)
         severities = {finding.severity for finding in shown}
@@ -148,13 +148,13 @@ def _refuse_beside_fix(
             verb="are",
             got="both stated",
             expected="one of them",
-            remedy="mend first, then check again",
+            remedy="repair first, then check again",
         )
 
 
-def _mended(templates: Sequence[Template], shown: Sequence[Finding], *, diff: bool) -> set[Severity]:
-    wanted = {(item.file, item.resource, item.rule) for item in shown if item.severity in _MENDED}
-    return mend(templates, shown, lambda item: (item.file, item.resource, item.rule) in wanted, diff=diff)
+def _repaired(templates: Sequence[Template], shown: Sequence[Finding], *, diff: bool) -> set[Severity]:
+    wanted = {(item.file, item.resource, item.rule) for item in shown if item.severity in _REPAIRED}
+    return repair(templates, shown, lambda item: (item.file, item.resource, item.rule) in wanted, diff=diff)
 
 
 def _show(

@@ -1,4 +1,4 @@
-"""Template files in which findings are mended: which ones, and how they are written."""
+"""Template files in which findings are repaired: which ones, and how they are written."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ from typing import Final
 
 from ultrafleet.bounded_file import MOST_BYTES, read_bounded
 from ultrafleet.errors import FleetError
-from ultrafleet.fix.mending import Mended, mended_text
+from ultrafleet.fix.repairing import Repaired, repaired_text
 from ultrafleet.policy.engine import check_templates
 from ultrafleet.policy.rule import Finding
 from ultrafleet.templates.assembly import MANIFEST, is_assembly
@@ -25,18 +25,18 @@ _SYNTHESISED: Final = ('"aws:cdk:path"', "aws:cdk:path:", "AWS::CDK::Metadata")
 
 @dataclass(frozen=True, kw_only=True)
 class FileFixed:
-    """What was made of a file.
+    """A file, before and after its repair.
 
     Attributes:
         path: the file.
         before: its text.
-        result: its text afterwards, what was mended and what is left.
+        result: its text afterwards, what was repaired and what is left.
         why_not: why the file isn't touched; "" if it may be.
     """
 
     path: Path
     before: str
-    result: Mended
+    result: Repaired
     why_not: str = ""
 
     @property
@@ -52,12 +52,12 @@ def fixed_files(
     *,
     write: bool,
 ) -> Iterator[FileFixed]:
-    """Files of templates that have findings, mended one after the other.
+    """Files of templates that have findings, repaired one after the other.
 
     Args:
         templates: templates that are read together; their names are the paths of their files.
         findings: what is found in them.
-        wanted: which findings are to be mended.
+        wanted: which findings are to be repaired.
         write: whether files are written.
     """
     current = list(templates)
@@ -71,11 +71,11 @@ def fixed_files(
             yield FileFixed(
                 path=path,
                 before=template.text,
-                result=Mended(text=template.text, left=[(item, why) for item in own]),
+                result=Repaired(text=template.text, left=[(item, why) for item in own]),
                 why_not=why,
             )
             continue
-        made = _mended(current, place, wanted)
+        made = _repaired(current, place, wanted)
         if made.text != template.text and write:
             try:
                 written_in_place(path, template.text, made.text)
@@ -84,7 +84,7 @@ def fixed_files(
                 yield FileFixed(
                     path=path,
                     before=template.text,
-                    result=Mended(text=template.text, left=[(item, "the file can't be written") for item in own]),
+                    result=Repaired(text=template.text, left=[(item, "the file can't be written") for item in own]),
                     why_not=why,
                 )
                 continue
@@ -94,7 +94,7 @@ def fixed_files(
         yield FileFixed(path=path, before=template.text, result=made)
 
 
-def _mended(templates: Sequence[Template], place: int, wanted: Callable[[Finding], bool]) -> Mended:
+def _repaired(templates: Sequence[Template], place: int, wanted: Callable[[Finding], bool]) -> Repaired:
     template = templates[place]
 
     def judge(text: str) -> tuple[Template, Sequence[Finding]]:
@@ -104,7 +104,7 @@ def _mended(templates: Sequence[Template], place: int, wanted: Callable[[Finding
         mine = together[place] if len(templates) > 1 else replace(changed)
         return mine, check_templates([mine])
 
-    return mended_text(template.text, judge, wanted)
+    return repaired_text(template.text, judge, wanted)
 
 
 def _why_not(path: Path, template: Template) -> str:

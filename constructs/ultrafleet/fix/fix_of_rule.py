@@ -1,4 +1,4 @@
-"""How findings of a rule are mended."""
+"""Fix of a rule: the edits that repair its findings."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,5 +1,6 @@
 """Fixes of node groups and Auto Scaling groups."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -8,10 +9,11 @@ from ultrafleet.catalog.eks import AmiType
 from ultrafleet.fix.edits import Edit, Put, Remove
 from ultrafleet.fix.fix_of_rule import Faulty, Fix
 from ultrafleet.fix.places import properties, references_to, stated, written
-from ultrafleet.templates.launch import BLOCK_MARKET, as_int, as_list
+from ultrafleet.templates.launch import BLOCK_MARKET, LAUNCH_TEMPLATE, as_int, as_list
 from ultrafleet.templates.node_config import is_script, parts_of
-from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups
+from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups, types_launched
 
+_IMAGE_PATH: Final = re.compile(r"(/amazon-linux-2023/)(?:x86_64|arm64)/(?:standard|nvidia|neuron)/")
 _LATEST: Final = "LatestVersionNumber"
 _EFFECTS: Final = {
     "NoSchedule": "NO_SCHEDULE",
@@ -88,12 +90,25 @@ def _in_service(faulty: Faulty) -> Iterator[Edit]:
 
 
 def _image(faulty: Faulty) -> Iterator[Edit]:
+    if faulty.resource.type == LAUNCH_TEMPLATE:
+        yield from _image_path(faulty)
     group = _group(faulty)
     if group is None or faulty.resource.type != NODE_GROUP:
         return
     images = {_image_of(kind) for kind in group.types}
     if len(images) == 1 and (image := images.pop()):
         yield from (Put(path, image) for path in stated(faulty.template, properties(faulty.logical_id, "AmiType")))
+
+
+def _image_path(faulty: Faulty) -> Iterator[Edit]:
+    """The path of EKS's parameter for the type's architecture and driver, where one of Amazon Linux 2023 is stated."""
+    path = properties(faulty.logical_id, "LaunchTemplateData", "ImageId")
+    stated_path = written(faulty.template, path)
+    kinds = types_launched(faulty.template).get(faulty.logical_id, [])
+    wanted = {(kind.architecture, kind.accelerator_kind) for kind in kinds}
+    if isinstance(stated_path, str) and len(wanted) == 1:
+        (architecture, driver), *_ = wanted
+        yield Put(path, _IMAGE_PATH.sub(rf"\g<1>{architecture}/{driver}/", stated_path))
 
 
 def _image_of(kind: InstanceType) -> str | None:
@@ -184,7 +199,12 @@ FIXES: Final = (
     Fix("desired-size-with-block", "the desired size taken out, a least size of 0", _no_desired_size),
     Fix("launch-template-version", "the GetAtt of LatestVersionNumber", _version),
     Fix("rolling-update", "MinInstancesInService one below MaxSize", _in_service),
-    Fix("ami-architecture", "the AMI type of Amazon Linux 2023 for the type", _image, after=_NEW_GROUP),
+    Fix(
+        "ami-architecture",
+        "the AMI type, or the path of EKS's parameter, of Amazon Linux 2023 for the type",
+        _image,
+        after=_NEW_GROUP,
+    ),
     Fix(
         "amazon-linux-2",
         "the AMI type of Amazon Linux 2023, where no script is in the user data",

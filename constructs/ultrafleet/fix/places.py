@@ -1,4 +1,4 @@
-"""Where a value of a resource is written: in branches of `Fn::If`, or as the default of a parameter."""
+"""Places at which a value of a resource is written: in branches of `Fn::If`, or as the default of a parameter."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -61,7 +61,7 @@ def _below(value: Any, done: Path, left: Path) -> Iterator[Path]:  # noqa: ANN40
         else:
             yield from _below(value[part], (*done, part), rest)
     else:
-        raise CannotEditError("a function in the place of what is mended")
+        raise CannotEditError("a function in the place of what is repaired")
 
 
 def is_function(value: Mapping[Any, Any]) -> bool:

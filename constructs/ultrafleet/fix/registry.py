@@ -1,4 +1,4 @@
-"""Every fix, by the rule whose findings it mends."""
+"""Every fix, by the rule whose findings it repairs."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-_PLAIN: Final = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
+_PLAIN: Final = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*(?:::[A-Za-z0-9]+)*")
 _WORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
 
@@ -72,7 +72,7 @@ def key_text(name: str, style: Style, like: str = "") -> str:
         return json.dumps(name)
     if like == "'":
         return f"'{name}'"
-    return name if _PLAIN.fullmatch(name) or "::" in name else json.dumps(name)
+    return name if _PLAIN.fullmatch(name) else json.dumps(name)
 
 
 def block(value: Any, style: Style, *, like: str = "") -> list[str]:  # noqa: ANN401 - JSON

@@ -1,5 +1,6 @@
 """Fixes of networks, storage, clusters and roles."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -64,7 +65,7 @@ def _without(faulty: Faulty, removed: list[Path]) -> Iterator[Edit]:
 
 
 def _of_the_same_group(faulty: Faulty) -> Iterator[str]:
-    """Rules apart of the same group: IPv4 and IPv6 have one each, and are told once."""
+    """Rules apart of the same group: IPv4 and IPv6 have one each, and one finding."""
     group = faulty.template.referred(faulty.resource.get("GroupId"))
     for rule in faulty.template.of_type(_INGRESS):
         of_same = group is not None and faulty.template.referred(rule.get("GroupId")) is group
@@ -182,7 +183,7 @@ def _cell(faulty: Faulty, path: Path, key: str) -> Any:  # noqa: ANN401 - JSON
 
 
 def _opens(faulty: Faulty, rule: Resource) -> bool:
-    """True for a rule apart of the group that is mended."""
+    """True for a rule apart of the group that is repaired."""
     made = faulty.template.referred(rule.get("GroupId"))
     return made is not None and made.logical_id == faulty.logical_id
 
@@ -223,7 +224,26 @@ def _tagged_session(faulty: Faulty) -> Iterator[Edit]:
             yield Put(place, [*actions, "sts:TagSession"])
 
 
+def _configuration(faulty: Faulty) -> Iterator[Edit]:
+    """A configuration as text, its environment as texts."""
+    path = properties(faulty.logical_id, "ConfigurationValues")
+    stated_values = written(faulty.template, path)
+    if isinstance(stated_values, Mapping):
+        if any(sign in json.dumps(stated_values) for sign in ('"Fn::', '"Ref"')):
+            raise CannotEditError("a function in the configuration")
+        yield Put(path, json.dumps(stated_values))
+    elif isinstance(stated_values, str):
+        values = json.loads(stated_values)
+        environment = values["env"]
+        values["env"] = {
+            key: value if isinstance(value, str) else json.dumps(value) for key, value in environment.items()
+        }
+        if values["env"] != environment:
+            yield Put(path, json.dumps(values))
+
+
 FIXES: Final = (
+    Fix("addon-configuration", "a mapping as its text; switches of env as texts, in JSON", _configuration),
     Fix(
         "open-to-everybody",
         "rules for ports of control alone taken out, because Session Manager needs none; where it is the default of a "

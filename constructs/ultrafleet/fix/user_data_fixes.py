@@ -28,9 +28,9 @@ _WRAPPERS: Final = ("Fn::Base64", "Fn::Sub")
 def _node_config(faulty: Faulty) -> Iterator[Edit]:
     too_few_disks = any("RAID10 on" in finding.message for finding in faulty.findings)
     for path, text in _texts(faulty):
-        mended = mended_user_data(text, too_few_disks=too_few_disks)
-        if mended != text:
-            yield Put(path, mended)
+        repaired = repaired_user_data(text, too_few_disks=too_few_disks)
+        if repaired != text:
+            yield Put(path, repaired)
 
 
 def _texts(faulty: Faulty) -> Iterator[tuple[Path, str]]:
@@ -48,7 +48,7 @@ def _texts(faulty: Faulty) -> Iterator[tuple[Path, str]]:
                 waiting += [place for key in value for place in branches(faulty.template, (*path, key))]
 
 
-def mended_user_data(text: str, *, too_few_disks: bool = False) -> str:
+def repaired_user_data(text: str, *, too_few_disks: bool = False) -> str:
     """User data with what has one right spelling: empty lines behind headers, a boundary, names of nodeadm.
 
     Args:

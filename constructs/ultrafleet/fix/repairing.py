@@ -1,4 +1,4 @@
-"""A template's text in which findings are mended; a fix counts only if nothing else has changed."""
+"""A template's text in which findings are repaired; a fix counts only if nothing else has changed."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,18 +27,18 @@ Key = tuple[str, str]
 
 
 @dataclass(kw_only=True)
-class Mended:
-    """What was made of a template.
+class Repaired:
+    """A template after its repair.
 
     Attributes:
         text: its text.
-        mended: findings that are gone.
+        repaired: findings that are gone.
         left: findings that are left, with the reason.
         undecided: findings that only a deployment decides, afterwards; None if the text wasn't judged again.
     """
 
     text: str
-    mended: list[Finding] = field(default_factory=list)
+    repaired: list[Finding] = field(default_factory=list)
     left: list[tuple[Finding, str]] = field(default_factory=list)
     undecided: int | None = None
 
@@ -47,22 +47,22 @@ Judge = Callable[[str], tuple[Template, Sequence[Finding]]]
 """A template of a text, and its findings."""
 
 
-def mended_text(text: str, judge: Judge, wanted: Callable[[Finding], bool] = lambda _: True) -> Mended:
-    """A template's text, mended as far as it has one right answer.
+def repaired_text(text: str, judge: Judge, wanted: Callable[[Finding], bool] = lambda _: True) -> Repaired:
+    """A template's text, repaired as far as it has one right answer.
 
     Args:
         text: the text.
         judge: makes a template of a text and its findings.
-        wanted: which findings are to be mended. Default: every one.
+        wanted: which findings are to be repaired. Default: every one.
 
     Raises:
         FleetError: the text is no template, or can't be judged.
     """
-    return _Mender(judge, wanted).mended(text)
+    return _Repairer(judge, wanted).repaired(text)
 
 
-class _Mender:
-    """Mender of one template."""
+class _Repairer:
+    """Repairer of one template."""
 
     def __init__(self, judge: Judge, wanted: Callable[[Finding], bool]) -> None:
         self._judge = judge
@@ -70,11 +70,11 @@ class _Mender:
         self._tries = 0
         self._why: dict[Key, str] = {}
 
-    def mended(self, text: str) -> Mended:
+    def repaired(self, text: str) -> Repaired:
         template, first = self._judge(text)
         findings = first
         if len(text) > _MOST_CHARACTERS:
-            return Mended(text=text, left=[(item, "the file is too large") for item in first if self._counts(item)])
+            return Repaired(text=text, left=[(item, "the file is too large") for item in first if self._counts(item)])
         for _ in range(_ROUNDS):
             made = self._round(text, template, findings)
             if made == text:
@@ -82,14 +82,14 @@ class _Mender:
             text = made
             template, findings = self._judge(text)
         left = Counter(map(_key, filter(self._counts, findings)))
-        result = Mended(text=text, undecided=sum(item.severity is Severity.UNKNOWN for item in findings))
+        result = Repaired(text=text, undecided=sum(item.severity is Severity.UNKNOWN for item in findings))
         for item in filter(self._counts, reversed(first)):
             key = _key(item)
             if left[key]:
                 left[key] -= 1
                 result.left.insert(0, (item, self._why.get((item.rule, item.resource), _NO_FIX)))
             else:
-                result.mended.insert(0, item)
+                result.repaired.insert(0, item)
         return result
 
     def _counts(self, item: Finding) -> bool:

@@ -1,4 +1,4 @@
-"""Findings mended in a template's text: those with one right answer, and nothing else."""
+"""Findings repaired in a template's text: those with one right answer, and nothing else."""
 
 import json
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from helpers.policy_faults import FAULTS as LAUNCH_FAULTS
 from helpers.policy_faults import edited
 from helpers.policy_group_faults import GROUP_FAULTS
 from helpers.policy_reach_faults import REACH_FAULTS
-from ultrafleet.fix import FIXES, Mended, mended_text
-from ultrafleet.fix.user_data_fixes import mended_user_data
+from ultrafleet.fix import FIXES, Repaired, repaired_text
+from ultrafleet.fix.user_data_fixes import repaired_user_data
 from ultrafleet.policy import RULES, Finding, Template, check_templates, parse_template
 
 FAULTS = LAUNCH_FAULTS | GROUP_FAULTS | REACH_FAULTS
@@ -24,8 +24,8 @@ def judge(text: str) -> tuple[Template, Sequence[Finding]]:
     return template, check_templates([template])
 
 
-def mended(text: str) -> Mended:
-    return mended_text(text, judge)
+def repaired(text: str) -> Repaired:
+    return repaired_text(text, judge)
 
 
 def test_every_fix_is_of_a_rule_and_mends_a_planted_fault_of_it() -> None:
@@ -33,18 +33,18 @@ def test_every_fix_is_of_a_rule_and_mends_a_planted_fault_of_it() -> None:
     left = set(FIXES)
     for edit, rule, _ in FAULTS.values():
         if rule in left:
-            made = mended(json.dumps(edited(edit).content, indent=2))
-            if any(item.rule == rule for item in made.mended):
+            made = repaired(json.dumps(edited(edit).content, indent=2))
+            if any(item.rule == rule for item in made.repaired):
                 left.remove(rule)
-                assert mended(made.text).text == made.text
+                assert repaired(made.text).text == made.text
     assert left == set()
 
 
-ALL_RIGHT = mended(RACK)
+ALL_RIGHT = repaired(RACK)
 
 
 def test_a_template_without_findings_stays_as_it_is() -> None:
-    assert (ALL_RIGHT.text, ALL_RIGHT.mended, ALL_RIGHT.left) == (RACK, [], [])
+    assert (ALL_RIGHT.text, ALL_RIGHT.repaired, ALL_RIGHT.left) == (RACK, [], [])
 
 
 IN_YAML = {
@@ -57,8 +57,8 @@ IN_YAML = {
 
 
 @pytest.mark.parametrize(("right", "wrong"), IN_YAML.values(), ids=IN_YAML)
-def test_a_fault_in_yaml_is_mended_to_the_byte(right: str, wrong: str) -> None:
-    made = mended(RACK.replace(right, wrong, 1))
+def test_a_fault_in_yaml_is_repaired_to_the_byte(right: str, wrong: str) -> None:
+    made = repaired(RACK.replace(right, wrong, 1))
     assert made.text == RACK
     assert not made.left
 
@@ -84,20 +84,20 @@ Resources:
 
 
 def test_a_rule_for_ssh_is_taken_out_and_no_other() -> None:
-    made = mended(SECURITY_GROUP % "0.0.0.0/0")
+    made = repaired(SECURITY_GROUP % "0.0.0.0/0")
     lines = (SECURITY_GROUP % "0.0.0.0/0").splitlines(keepends=True)
     assert made.text == "".join(lines[:11] + lines[15:])
-    assert [item.rule for item in made.mended] == ["open-to-everybody"]
+    assert [item.rule for item in made.repaired] == ["open-to-everybody"]
 
 
 def test_a_default_that_is_open_is_taken_out() -> None:
     text = SECURITY_GROUP % "!Ref Home"
-    assert mended(text).text == text.replace("{Type: String, Default: 0.0.0.0/0}", "{Type: String}")
+    assert repaired(text).text == text.replace("{Type: String, Default: 0.0.0.0/0}", "{Type: String}")
 
 
 def test_fails_to_take_out_all_traffic_which_needs_a_choice() -> None:
     text = (SECURITY_GROUP % "0.0.0.0/0").replace("FromPort: 22", "FromPort: 20")
-    made = mended(text)
+    made = repaired(text)
     assert made.text == text
     assert [(item.rule, why) for item, why in made.left] == [("open-to-everybody", "it needs a choice")]
 
@@ -112,13 +112,13 @@ Resources:
 
 
 def test_fails_to_mend_what_an_alias_repeats() -> None:
-    made = mended(ALIAS)
+    made = repaired(ALIAS)
     assert made.text == ALIAS
     assert {why for _, why in made.left} == {"there is an alias there, which repeats or is repeated elsewhere"}
 
 
 def test_what_holds_data_is_kept_when_a_new_one_takes_its_place() -> None:
-    made = mended(ALIAS.replace("&same", "").replace("  B: *same\n", ""))
+    made = repaired(ALIAS.replace("&same", "").replace("  B: *same\n", ""))
     assert json.loads(json.dumps(parse_template(made.text, name="x").content))["Resources"]["A"] == {
         "Type": "AWS::EC2::Volume",
         "Properties": {"Size": 10, "AvailabilityZone": "us-east-1a", "Encrypted": True},
@@ -128,8 +128,8 @@ def test_what_holds_data_is_kept_when_a_new_one_takes_its_place() -> None:
 
 def test_findings_that_are_not_wanted_are_left_alone() -> None:
     text = RACK.replace("HttpTokens: required", "HttpTokens: optional").replace("Encrypted: true", "Encrypted: false")
-    made = mended_text(text, judge, lambda item: item.rule == "imdsv2")
-    assert [item.rule for item in made.mended] == ["imdsv2"]
+    made = repaired_text(text, judge, lambda item: item.rule == "imdsv2")
+    assert [item.rule for item in made.repaired] == ["imdsv2"]
     assert "Encrypted: false" in made.text
 
 
@@ -143,8 +143,8 @@ def test_fails_to_mend_where_a_fix_would_bring_a_finding(rule: str, monkeypatch:
             yield edit
             yield type(edit)(("Resources", "Template", "Properties", "LaunchTemplateData", "KeyName"), "mine")
 
-    monkeypatch.setattr("ultrafleet.fix.mending.FIXES", {rule: type(whole)(rule=rule, does=whole.does, edits=worse)})
-    made = mended(fault)
+    monkeypatch.setattr("ultrafleet.fix.repairing.FIXES", {rule: type(whole)(rule=rule, does=whole.does, edits=worse)})
+    made = repaired(fault)
     assert made.text == fault
     assert [why for _, why in made.left] == ["it would bring a finding of ssh-key"]
 
@@ -169,5 +169,5 @@ USER_DATA = {
 
 @pytest.mark.parametrize(("text", "right"), USER_DATA.values(), ids=USER_DATA)
 def test_user_data_is_spelled_as_nodeadm_reads_it(text: str, right: str) -> None:
-    assert mended_user_data(text) == right
-    assert mended_user_data(right) == right
+    assert repaired_user_data(text) == right
+    assert repaired_user_data(right) == right
