@@ -12,11 +12,12 @@ _HEAD = """# Policy for any template
 
     .venv/bin/ultrafleet check cdk.out/ other-team/template.yaml
 
-checks CloudFormation templates (JSON, or YAML with short intrinsics; of any author) against the rules below.
-Exit 0 clean, 1 errors found (`--fail-on warning`, `unknown` or `never` say otherwise), 2 unusable input; `--json` is a list of `file`, `resource`, `rule`, `severity`, `message`,
-`--sarif` and `--annotations` are what [code hosts show](#beside-the-lines-of-a-pull-request) beside the lines of a pull
-request. `--parameter NAME=VALUE` gives a parameter that has no default. Templates that are named together see each other's exports, and nested stacks what their parents give
-them. A template in a folder that can't be read is reported, the others are checked, the exit is 2.
+checks CloudFormation templates (JSON, or YAML with short intrinsics; of any author) against the rules below. Exit 0
+clean, 1 errors found (`--fail-on warning`, `unknown` or `never` say otherwise), 2 unusable input; `--json` is a list of
+`file`, `resource`, `rule`, `severity`, `message`, `--sarif` and `--annotations` are what [code hosts
+show](#beside-the-lines-of-a-pull-request) beside the lines of a pull request. `--parameter NAME=VALUE` gives a
+parameter that has no default. Templates that are named together see each other's exports, and nested stacks what their
+parents give them. A template in a folder that can't be read is reported, the others are checked, the exit is 2.
 [Findings in templates of other projects](policy-elsewhere.md).
 
 The same rules, elsewhere:
@@ -37,10 +38,10 @@ stated wrongly.
 
 ## Files of other tools
 
-eksctl's ClusterConfig, configurations of AWS ParallelCluster, plans and configurations of Terraform, Kubernetes manifests,
-Helm charts and serverless.yml are no CloudFormation templates. `check` and `review` say what such a file is and what to
-check instead (exit 2); in a folder they are counted in the last line, `passed over: …`. Templates of AWS SAM are read;
-what their transform makes is reported as [`unread`](#unread).
+eksctl's ClusterConfig, configurations of AWS ParallelCluster, plans and configurations of Terraform, Kubernetes
+manifests, Helm charts and serverless.yml are no CloudFormation templates. `check` and `review` say what such a file is
+and what to check instead (exit 2); in a folder they are counted in the last line, `passed over: …`. Templates of AWS
+SAM are read; what their transform makes is reported as [`unread`](#unread).
 
 ## In the CDK
 
@@ -48,11 +49,14 @@ what their transform makes is reported as [`unread`](#unread).
 
 | command | what it does with the findings |
 |---|---|
-| `cdk synth` | fails on errors; `validation-report.json` in the assembly has all of them |
-| `cdk validate --unstable=validate --no-online` | lists them with severity, construct path, remedy and the id for an acknowledgement; exit 1 on errors. Runs without an account; without `--no-online` it asks CloudFormation, too |
-| `cdk lsp --unstable=lsp` | an editor's command `cdk.explorer.synthNow` writes the same list to the editor's log. An error is one diagnostic at line 1 of `cdk.json`, `Synthesis finished with errors`: none was shown at a line of a Python file, with `--debug-app` neither |
+| `cdk synth` | exit 1 on errors; `validation-report.json` in the assembly has all of them |
+| `cdk validate --unstable=validate --no-online` | lists them; exit 1 on errors |
+| `cdk lsp --unstable=lsp` | an editor's command `cdk.explorer.synthNow` writes the same list to its log |
 
-Both commands are unstable, in the CDK's words. `cdk validate --watch` was not tried.
+The list has severity, construct path, remedy and the id for an acknowledgement. `validate` runs without an account;
+without `--no-online` it asks CloudFormation, too. In the editor an error is one diagnostic, `Synthesis finished with
+errors`, at line 1 of `cdk.json`: none was shown at a line of a Python file, with `--debug-app` neither. Both are
+unstable, in the CDK's words. `cdk validate --watch` was not tried.
 
 ## Beside the lines of a pull request
 

@@ -15,8 +15,9 @@ _HEAD: Final = """# Reviews of pull requests
 
 shows what a change of CloudFormation templates does to the fleet that they describe: nodes that are lost, access that
 is widened, costs, limits, and the pools, queues and teams that are affected. BASE and HEAD are two folders of templates
-(such as `cdk.out`), two files, or two git revisions (one may be `REVISION:FOLDER`; a name that is both is refused); templates of any author work. A stack is identified by the name
-that the cloud assembly gives it, else by its file name; two single files are compared whatever their names are.
+(such as `cdk.out`), two files, or two git revisions (one may be `REVISION:FOLDER`; a name that is both is refused);
+templates of any author work. A stack is identified by the name that the cloud assembly gives it, else by its file name;
+two single files are compared whatever their names are.
 
 | | dark |
 |---|---|
@@ -113,28 +114,29 @@ by statement: one that several older ones allow only together is reported, altho
 
 ## In a pull request
 
-[`.github/workflows/fleet-synthesis.yml`](../.github/workflows/fleet-synthesis.yml) synthesises the pull request in a job
-that may only read. [`fleet-review.yml`](../.github/workflows/fleet-review.yml) runs after it, from the default branch: it
-takes the templates as data, judges them by the tool and the `acknowledgements.yaml` of the base, and keeps one comment up to
-date, which names the commit; where synthesis or review fail, the comment says so. Acknowledgements that are new in the head
-are listed, and not applied. Copy both, and set their commands. The job that writes runs neither side; it puts the pictures
-on a branch of their own, `fleet-review-pictures`, because a comment can't carry one; an empty `PICTURES` leaves them out. A
-pull request from a fork gets the review in its run's summary and as an artifact. Protect `.github/workflows` by a ruleset:
-who may change the first workflow may upload other templates ([record 25](decisions/0025-templates-of-an-enemy.md)).
+[`.github/workflows/fleet-synthesis.yml`](../.github/workflows/fleet-synthesis.yml) synthesises the pull request in a
+job that may only read. [`fleet-review.yml`](../.github/workflows/fleet-review.yml) runs after it, from the default
+branch: it takes the templates as data, judges them by the tool and the `acknowledgements.yaml` of the base, and keeps
+one comment up to date, which names the commit; where synthesis or review fail, the comment says so. Acknowledgements
+that are new in the head are listed, and not applied. Copy both, and set their commands. The job that writes runs
+neither side; it puts the pictures on a branch of their own, `fleet-review-pictures`, because a comment can't carry one;
+an empty `PICTURES` leaves them out. A pull request from a fork gets the review in its run's summary and as an artifact.
+Protect `.github/workflows` by a ruleset: who may change the first workflow may upload other templates ([record
+25](decisions/0025-templates-of-an-enemy.md)).
 
 [`docs/ci/gitlab-ci.yml`](ci/gitlab-ci.yml) does the same for merge requests in two jobs, with a project access token.
 
-A third job uploads the findings as SARIF to code scanning, with that right alone; `FLEET_CODE_SCANNING: off` (a variable
-of the repository) leaves it out. GitLab gets a code quality report. Hosts show both beside the lines where the templates are
-files of the repository, which those in `cdk.out` mostly aren't.
+A third job uploads the findings as SARIF to code scanning, with that right alone; `FLEET_CODE_SCANNING: off` (a
+variable of the repository) leaves it out. GitLab gets a code quality report. Hosts show both beside the lines where the
+templates are files of the repository, which those in `cdk.out` mostly aren't.
 
 The scripts of both are run by `make test`, with stand-ins for `gh` and `curl`. What the hosts do with them (events,
 permissions, artifacts, code scanning, how they show a picture) was not tried on either.
 
 ## Your own prices
 
-`ultrafleet review … --prices FILE` and `ultrafleet summary --prices FILE` count by a private file before the public prices.
-CSV with a heading, or a YAML list:
+`ultrafleet review … --prices FILE` and `ultrafleet summary --prices FILE` count by a private file before the public
+prices. CSV with a heading, or a YAML list:
 
     type, region, usd_per_hour, date, source
     u-p6e-gb200x72, us-east-1, 700.00, 2026-11-01, our contract
