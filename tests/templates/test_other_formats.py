@@ -89,6 +89,11 @@ class TestFolders:
         done = run("review", str(tmp_path), str(tmp_path), cwd=tmp_path)
         assert done.returncode == 2
         assert "2 of eksctl, 4 of Kubernetes" in done.stderr
+        assert "name one alone: its error says more" in done.stderr
+        (tmp_path / "cluster.yaml").unlink()
+        with pytest.raises(FleetError) as caught:
+            read_templates([tmp_path])
+        assert caught.value.remedy == KUBERNETES.remedy
 
 
 class TestTemplates:

@@ -267,4 +267,7 @@ def what_else(items: Sequence[PassedOver]) -> tuple[str, str]:
         return "", ""
     counts = Counter(other.tool for other in others)
     kinds = ", ".join(f"{count:,} of {tool}" for tool, count in counts.items())
-    return f"files of other tools ({kinds})", Counter(other.remedy for other in others).most_common(1)[0][0]
+    remedies = list(dict.fromkeys(other.remedy for other in others))
+    return f"files of other tools ({kinds})", remedies[0] if len(
+        remedies
+    ) == 1 else "name one alone: its error says more"
