@@ -133,7 +133,7 @@ and writes nothing. Whatever is left is listed with the reason and the remedy; t
   the network. Port 8000, ranges with other ports, and all traffic need a choice.
 - Read the differences before a deployment: `ultrafleet review` tells what CloudFormation replaces.
 
-[How many errors it repairs in templates of other projects](policy-elsewhere.md#repair).
+[How many errors it repairs in templates of other projects](policy-elsewhere.md#repairs).
 
 ## Unknown values
 
