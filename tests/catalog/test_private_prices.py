@@ -128,6 +128,14 @@ class TestReview:
         text = self.review(tmp_path, "type,usd_per_hour,date,source\np6e-gb200.36xlarge,10,2026-11-01,c\n")
         assert "(your price of 2026-11-01) | 360.00 | 540.00 | +180.00 |" in text
 
+    def test_says_of_pools_without_a_region_that_a_price_of_one_is_not_theirs(self, tmp_path: Path) -> None:
+        self.review(tmp_path, None)
+        (tmp_path / "one.csv").write_text(CSV.rsplit("\n", 2)[0] + "\n")
+        sides = [str(tmp_path / side) for side in ("base", "head")]
+        result = CliRunner().invoke(app, ["review", *sides, "--prices", str(tmp_path / "one.csv")])
+        assert "prices of one region don't count for 3 pools whose region isn't known" in result.stderr
+        assert "your price" not in result.stdout
+
     def test_json_has_its_date(self, tmp_path: Path) -> None:
         text = self.review(tmp_path, f"type,usd_per_hour,date,source\n{RACK},100,2026-11-01,c\n", "--json")
         assert "your price of 2026-11-01" in text

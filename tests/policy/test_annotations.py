@@ -42,6 +42,11 @@ class TestGitHub:
         assert properties == {"file": "cdk.out/a.json", "line": "7", "title": "ultrafleet imdsv2"}
         assert text == f"Template: {FOUND.message}"
 
+    def test_what_looks_escaped_is_escaped_again(self) -> None:
+        (line,) = workflow_commands([replace(FOUND, message="100%0A::error::x", file="a%2Cb.json")])
+        assert line.endswith("Template: 100%250A::error::x")
+        assert runner(line)[1]["file"] == "a%2Cb.json"
+
     def test_errors_come_first_and_accepted_ones_not_at_all(self) -> None:
         lines = workflow_commands(replace(FOUND, severity=severity) for severity in reversed(Severity))
         assert [runner(line)[0] for line in lines] == ["error", "warning", "notice"]

@@ -116,8 +116,9 @@ findings again. Entries that are no longer found are counted: write the file aga
 ## Repairs
 
 `ultrafleet check --fix templates/` repairs, in the files themselves, the findings that have one right answer; rules
-that have a fix say below what it does. `--diff` (or `--fix --dry-run`) prints the differences, for `git apply` or `patch`,
-and writes nothing. Whatever is left is listed with the reason and the remedy; the exit is 1 while an error is left.
+that have a fix say below what it does. `--diff` (or `--fix --dry-run`) prints the differences, for `git apply` or
+`patch`, and writes nothing. Whatever is left is listed with the reason and the remedy; the exit is 1 while an error is
+left.
 
 - Comments, order, quotes, indentation and ends of lines stay as they are, byte for byte, outside of what is repaired: a
   comment inside of a rule or resource that is taken out goes with it. A second run changes nothing.

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,6 +85,8 @@ def review(
         notes=_notes(sides[0], sides[1], after),
         prices=read_private_prices(prices) if prices else PUBLIC,
     )
+    for line in _prices_elsewhere(found):
+        print(for_terminal(f"note: {line}"), file=sys.stderr)
     reasons = against(found, policy) if policy else []
     if json_output:
         approved = {"approval": {"approved": not reasons, "reasons": reasons}} if policy else {}
@@ -100,6 +103,21 @@ def review(
         refuse(*(f"not reviewed: {reason}" for reason in dark.values()))
     if reasons or any(_stops(hazard, fail_on or []) for hazard in found.hazards):
         raise typer.Exit(1)
+
+
+def _prices_elsewhere(found: Review) -> Iterator[str]:
+    """A line about pools for which the private file has a price of one region, and whose region isn't known."""
+    private = {item.type for item in found.compared.prices.private if item.region is not None}
+    pools = [
+        pool.title
+        for pool in found.compared.head_fleet.pools
+        if pool.region is None and private & {pool.instance_type_name, str(pool.ultraserver_type)}
+    ]
+    if pools:
+        yield (
+            f"prices of one region don't count for {len(pools):,} pools whose region isn't known, such as {pools[0]}: "
+            "leave the region out, or name a cloud assembly, which has it"
+        )
 
 
 def _refuse_unknown(stated: Sequence[str]) -> None:
