@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from helpers.review_fleet import H200, RACK_A, RESERVED, A, Edit, Scenario, Stacks, both, of, put, stacks
+from helpers.policy_templates import launch
+from helpers.review_fleet import H200, P5EN, RACK_A, RESERVED, A, Edit, Scenario, Stacks, both, of, put, stacks
 
 
 def fewer_efa(content: Stacks) -> None:
@@ -20,6 +21,12 @@ def all_efa(content: Stacks) -> None:
 
 
 INSTANCES = "racks/rack-a"
+ELSEWHERE = "cluster/Elsewhere (AWS::EC2::LaunchTemplate)"
+
+
+def launch_template(layout: list[tuple[int, int, str]]) -> dict[str, Any]:
+    """Launch template that no group of these templates uses."""
+    return launch("p5en.48xlarge", layout, block=None, groups=[{"Fn::ImportValue": "efa-group"}])
 
 
 def instances(in_service: str | None = None) -> Edit:
@@ -142,6 +149,15 @@ CLUSTER_OF_ITS_OWN: dict[str, Any] = {
 }
 
 RULE_SCENARIOS: dict[str, Scenario] = {
+    "a launch template that is used elsewhere loses EFA interfaces": Scenario(
+        edit=put("cluster", "Resources", "Elsewhere", value=launch_template(P5EN[:4])),
+        hazards=frozenset({("blocking", "efa-lost", ELSEWHERE), ("notice", "template-version", ELSEWHERE)}),
+        says=("EFA interfaces of a node 16 → 3", "no group of these templates uses it"),
+    ),
+    "a launch template that is used elsewhere goes": Scenario(
+        edit=put("cluster", "Resources", "Elsewhere", value=None),
+        hazards=frozenset({("notice", "template-version", ELSEWHERE)}),
+    ),
     "a group of instances leaves the zone of its block": Scenario(
         edit=put("racks", "Resources", "RackA", "Properties", "VPCZoneIdentifier", value=["subnet-9"]),
         hazards=frozenset({("notice", "zone-moved", INSTANCES)}),
@@ -289,6 +305,12 @@ RULE_SCENARIOS: dict[str, Scenario] = {
 }
 
 RULE_BEFORE: dict[str, Edit] = {
+    "a launch template that is used elsewhere loses EFA interfaces": put(
+        "cluster", "Resources", "Elsewhere", value=launch_template(P5EN)
+    ),
+    "a launch template that is used elsewhere goes": put(
+        "cluster", "Resources", "Elsewhere", value=launch_template(P5EN)
+    ),
     "a group of instances leaves the zone of its block": instances(),
     "a group of instances keeps all of them in service": instances("18"),
     "a pool's smallest size is above the stated one": of(

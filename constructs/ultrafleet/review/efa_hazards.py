@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
+from ultrafleet.catalog import InstanceType
 from ultrafleet.catalog.source import Source
 from ultrafleet.layout import Interface
 from ultrafleet.layout.bandwidth import efa_shortfall
+from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Pool
-from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_pool
+from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_change, of_pool
 from ultrafleet.review.pool_change import PoolChange, of_pools
 from ultrafleet.review.reservation_hazards import when_named
-from ultrafleet.templates.launch import Launch
+from ultrafleet.templates.launch import LAUNCH_TEMPLATE, Launch
 from ultrafleet.templates.revision import Revision
+from ultrafleet.templates.template import Resource
 
 
 def _layout(revision: Revision, pool: Pool) -> list[Interface] | None:
@@ -21,22 +25,25 @@ def _layout(revision: Revision, pool: Pool) -> list[Interface] | None:
         return None
     stack, logical_id = pool.launch_template
     template = revision.stacks.get(stack)
-    resource = template.resources.get(logical_id) if template is not None else None
+    return _layout_of(template.resources.get(logical_id) if template is not None else None)
+
+
+def _layout_of(resource: Resource | None) -> list[Interface] | None:
     layout = Launch(resource).layout if resource is not None else None
     if resource is None or not (layout is None or isinstance(layout, list)):
         return None
     return layout or []
 
 
-def _bandwidth(pool: Pool, layout: list[Interface]) -> tuple[int, int | None]:
+def _bandwidth(kind: InstanceType | None, layout: list[Interface]) -> tuple[int, int | None]:
     """EFA interfaces of a layout, and their bandwidth in Gbit/s where it is known."""
     count = sum(interface.is_efa for interface in layout)
-    if pool.instance_type is None:
+    if kind is None:
         return count, None
-    short = efa_shortfall(pool.instance_type, layout)
+    short = efa_shortfall(kind, layout)
     if short is not None:
         return count, short.gbps
-    return count, pool.instance_type.efa_bandwidth_gbps if count else 0
+    return count, kind.efa_bandwidth_gbps if count else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +71,18 @@ class _EfaChange:
 
 def _change(pool: PoolChange) -> _EfaChange | None:
     """Change of a pool's EFA; None where there is none, it isn't known, or the type is another."""
-    before, after = _layout(pool.compared.base, pool.before), _layout(pool.compared.head, pool.after)
-    if before is None or after is None or pool.before.instance_type_name != pool.after.instance_type_name:
+    if pool.before.instance_type_name != pool.after.instance_type_name:
         return None
-    was, now = _bandwidth(pool.before, before), _bandwidth(pool.after, after)
+    before, after = _layout(pool.compared.base, pool.before), _layout(pool.compared.head, pool.after)
+    return _between(pool.after.instance_type, before, after)
+
+
+def _between(
+    kind: InstanceType | None, before: list[Interface] | None, after: list[Interface] | None
+) -> _EfaChange | None:
+    if before is None or after is None:
+        return None
+    was, now = _bandwidth(kind, before), _bandwidth(kind, after)
     addresses = [sum(interface.takes_ip for interface in layout) for layout in (before, after)]
     return None if was[0] == now[0] else _EfaChange(was=was, now=now, more_addresses=addresses[1] - addresses[0])
 
@@ -91,6 +106,20 @@ def _others(pool: PoolChange) -> Iterator[Occurrence]:
         yield of_pool(pool.after, f"{change}{more}")
 
 
+def _lost_outside(compared: Comparison) -> Iterator[Occurrence]:
+    """Launch templates that no group of these templates launches from."""
+    used = {pool.launch_template for pool in (*compared.base_fleet.pools, *compared.head_fleet.pools)}
+    for item in compared.changed_resources:
+        before, after = item.change.before, item.change.after
+        if item.change.type != LAUNCH_TEMPLATE or item.change.key in used or before is None or after is None:
+            continue
+        kind = Launch(after).instance_type
+        if Launch(before).instance_type == kind:
+            change = _between(kind, _layout_of(before), _layout_of(after))
+            if change is not None and change.is_loss:
+                yield of_change(item.change, f"{change}: that much less between nodes of whatever launches from it")
+
+
 _SOURCE: Final = Source("EC2 user guide, EFA interfaces by instance type, and network cards; see docs/efa-layout.md")
 
 RULES: Final = (
@@ -100,7 +129,7 @@ RULES: Final = (
         protects_from="nodes that launch with less EFA bandwidth than they were bought with",
         source=_SOURCE,
         remedy="keep one EFA interface on each card that takes one",
-        check=of_pools(_lost),
+        check=lambda compared: chain(of_pools(_lost)(compared), _lost_outside(compared)),
     ),
     HazardRule(
         id="efa-changed",

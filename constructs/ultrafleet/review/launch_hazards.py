@@ -1,14 +1,18 @@
 """Hazards of launch templates: what a new version, or another instance type, does to the pools that launch from it."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.review.changes import is_removed
-from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_pool
+from ultrafleet.review.comparison import Comparison
+from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_change, of_pool
 from ultrafleet.review.pool_change import PoolChange, of_pools
 from ultrafleet.templates.intrinsics import Unknown
+from ultrafleet.templates.launch import LAUNCH_TEMPLATE, Launch
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP
+from ultrafleet.templates.template_changes import ChangeAction
 from ultrafleet.templates.update_effects import Effect
 
 
@@ -58,6 +62,25 @@ def _when_it_applies(pool: PoolChange) -> str | None:
     return None
 
 
+def _outside(compared: Comparison) -> Iterator[Occurrence]:
+    """Launch templates of accelerated types that no group of these templates launches from."""
+    used = {pool.launch_template for pool in (*compared.base_fleet.pools, *compared.head_fleet.pools)}
+    for item in compared.changed_resources:
+        change = item.change
+        if change.type != LAUNCH_TEMPLATE or change.of.action is ChangeAction.ADDED or change.key in used:
+            continue
+        resource = change.after or change.before
+        kind = Launch(resource).instance_type if resource is not None else None
+        if kind is None or kind.accelerator_kind is None:
+            continue
+        what = "goes" if change.of.action is not ChangeAction.CHANGED else "gets a new version"
+        yield of_change(
+            change,
+            f"it launches {kind}, {what}, and no group of these templates uses it: what launches from it elsewhere "
+            "isn't known here",
+        )
+
+
 RULES: Final = (
     HazardRule(
         id="pool-type-changed",
@@ -77,6 +100,6 @@ RULES: Final = (
             "EKS user guide, launch templates: a node group keeps the version it was updated to", Confidence.MEDIUM
         ),
         remedy="set `launch_template_version` to the new version when the nodes may be replaced",
-        check=of_pools(_new_version),
+        check=lambda compared: chain(of_pools(_new_version)(compared), _outside(compared)),
     ),
 )
