@@ -46,7 +46,11 @@ def synth(today: date) -> list[str]:
     for environment in load_environments(folder, only=only):
         answers = Answers() if ignored else answers_beside(folder, environment, today=today)
         refuse_contradicted(folder, environment, answers)
-        acknowledgements.acknowledge(FleetStage(app, environment=environment, answers=answers), environment)
+        try:
+            stage = FleetStage(app, environment=environment, answers=answers)
+        except FleetError as error:
+            raise error.within(str(folder / f"{environment.name}.yaml")) from error
+        acknowledgements.acknowledge(stage, environment)
         made.append((environment, answers))
     checks = template_checks(ROOT / ".cache", acknowledgements=Path(acknowledgements.__file__))
     cdk.Validations.of(app).add_plugins(*checks)

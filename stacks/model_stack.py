@@ -43,10 +43,13 @@ class ModelStack(EnvironmentStack):
             flavor for flavor in kubernetes.platform.flavors if served.pool in {pool.pool_name for pool in flavor.pools}
         ]
         try:
-            serving = _serving(served, flavor)
+            self.endpoint = self._endpoint(environment, _serving(served, flavor), kubernetes)
         except FleetError as error:
-            raise error.within(f"{environment.name}: model {served.name}") from error
-        self.endpoint = ModelEndpoint(
+            raise error.within(f"model {served.name}") from error
+
+    def _endpoint(self, environment: Environment, serving: Serving, kubernetes: KubernetesStack) -> ModelEndpoint:
+        served = self.settings
+        return ModelEndpoint(
             self,
             "Endpoint",
             delivery=kubernetes.delivery_in(self),

@@ -167,7 +167,7 @@ def test_fails_on_an_option_of_an_environments_file() -> None:
     text = text_of("inference").replace(
         "    pool: h200\n", "    pool: h200\n    engine_args: [--max-model-length=65536]\n"
     )
-    with pytest.raises(FleetError, match=r"^inference: model gpt-oss-20b: an option of vllm is --max-model-length, "):
+    with pytest.raises(FleetError, match=r"^model gpt-oss-20b: an option of vllm is --max-model-length, "):
         synthesised(text, "inference")
 
 

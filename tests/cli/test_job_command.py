@@ -100,12 +100,22 @@ def test_an_acceptance_job_for_a_pool() -> None:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (f"{TRAIN} --ultraservers 1 -- train.py", "capacity is None, expected one of p6-b300.48xlarge, u-p6e-gb200x72"),
-        (f"{TRAIN} --capacity u-trn2x64 --ultraservers 1 -- train.py", "expected a capacity of the queue training"),
-        (f"{TRAIN} {RACK} -- train.py", "ultraservers is None and nodes None, expected exactly one"),
+        (
+            f"{TRAIN} --ultraservers 1 -- train.py",
+            "capacity is not stated, expected one of p6-b300.48xlarge, u-p6e-gb200x72",
+        ),
+        (
+            f"{TRAIN} --capacity u-trn2x64 --ultraservers 1 -- train.py",
+            "u-trn2x64, expected one of p6-b300.48xlarge, u-p6e-gb200x72, which the queue training has",
+        ),
+        (f"{TRAIN} {RACK} -- train.py", "size is not stated, expected one of --ultraservers and --nodes"),
         (
             f"{TRAIN} {RACK} --nodes 1 --ultraservers 1 -- train.py",
-            "ultraservers is 1 and nodes 1, expected exactly one",
+            "size is both stated, --ultraservers 1 and --nodes 1, expected one of",
+        ),
+        (
+            f"{TRAIN} {RACK} --nodes 1 --priority high -- train.py",
+            "priority is 'high', expected one of training-urgent, training, opportunistic",
         ),
         (f"{TRAIN} {RACK} --ultraservers 3 -- train.py", "ultraservers is 3, expected 1 to 2"),
         (f"{TRAIN} {RACK} --nodes 17 -- train.py", "nodes is 17, expected 1 to 16"),
@@ -122,6 +132,20 @@ def test_fails_on(command: str, message: str) -> None:
     assert re.search(message, refused(command)), refused(command)
 
 
+def test_a_priority_that_the_team_may_not_use_is_refused(tmp_path: Path) -> None:
+    content = yaml.safe_load((ENVIRONMENTS / "training.yaml").read_text(encoding="utf-8"))
+    content["teams"][0]["priorities"] = ["training"]
+    (tmp_path / "training.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    arguments = shlex.split(f"{TRAIN} {RACK} --nodes 1 --priority training-urgent --environments {tmp_path} -- a.py")
+    result = CliRunner().invoke(app, ["job", *arguments])
+    assert "priority is 'training-urgent', expected one of training" in str(result.exception)
+
+
+def test_a_part_of_a_node_is_on_one_node() -> None:
+    single = f"{TRAIN} --capacity p6-b300.48xlarge --accelerators 4"
+    assert printed(f"{single} -- train.py") == printed(f"{single} --nodes 1 -- train.py")
+
+
 def test_the_example_is_what_the_guide_says() -> None:
     (command,) = [
         block.replace("\\\n", " ").strip()
@@ -136,7 +160,7 @@ def test_the_example_is_what_the_guide_says() -> None:
     ("guaranteed", "others", "note"),
     [
         (32, True, ""),
-        (16, True, "note: 32 nodes, pretraining is guaranteed 16 u-p6e-gb200x72: .* while evals"),
+        (16, True, "note: nodes: 32, pretraining is guaranteed 16 u-p6e-gb200x72: .* from evals"),
         (0, False, ""),
     ],
 )

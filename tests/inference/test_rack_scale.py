@@ -135,7 +135,7 @@ class TestServing:
 
     def test_fails_on_more_nodes_than_an_ultraserver_has(self) -> None:
         half = nodes("half", "p6e-gb200.36xlarge", 9, efa=4, workload="inference", ultraserver="u-p6e-gb200x36")
-        with pytest.raises(FleetError, match=r"max_replicas <= 0: .* of 16 nodes of an UltraServer each"):
+        with pytest.raises(FleetError, match="rack_scale is 16 nodes of each UltraServer, expected at most 9, "):
             over_racks(12, 4, flavor=flavor_of([half]))
 
     def test_fails_on_nodes_that_nvlink_does_not_join(self) -> None:

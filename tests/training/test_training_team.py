@@ -358,6 +358,10 @@ class TestPoolAcceptance:
         with pytest.raises(FleetError, match="images is rack-z, expected tested pools: rack-a"):
             self.accept(stack, delivery, images={"rack-z": "registry.example/x86:1"})
 
+    def test_fails_with_a_floor_of_no_pool(self, stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+        with pytest.raises(FleetError, match="floors_gbs is rack-z, expected pools: rack-a: name one of them"):
+            self.accept(stack, delivery, floors_gbs={"rack-z": {"nvlink": 700}})
+
     def test_the_gate_runs_once_a_minute_alone_and_unprivileged(
         self, stack: cdk.Stack, delivery: KubectlDelivery
     ) -> None:

@@ -51,7 +51,8 @@ def train(
         int | None, typer.Option(help="number of nodes, of one UltraServer or of single instances")
     ] = None,
     accelerators: Annotated[
-        int | None, typer.Option(help="accelerators of one node, for a job of less than a node; default: all")
+        int | None,
+        typer.Option(help="accelerators of one node, for a job of less than a node; --nodes is 1 then; default: all"),
     ] = None,
     capacity: Annotated[
         str | None, typer.Option(help="UltraServer type or instance type; needed where the queue has several")
@@ -64,7 +65,7 @@ def train(
         ),
     ] = None,
     kind: Annotated[Literal["jobset", "trainjob"], typer.Option(help="Kubernetes kind of the job")] = "jobset",
-    priority: Annotated[str, typer.Option(help="Kubernetes priority class")] = "training",
+    priority: Annotated[str, typer.Option(help="Kueue priority class, one of the team's `priorities`")] = "training",
     lustre_path: Annotated[
         str | None, typer.Option(help="path at which the team's Lustre file system is mounted")
     ] = None,
@@ -91,13 +92,24 @@ def train(
             expected="none",
             remedy=f"team {team} has no file_system",
         )
-    flavor = _flavor(fleet, found.workload, capacity)
-    if (ultraservers is None) is (nodes is None):
+    if priority not in found.priorities:
         raise FleetError(
-            path="ultraservers",
-            got=f"{ultraservers} and nodes {nodes}",
-            expected="exactly one",
-            remedy="pass --ultraservers or --nodes",
+            path="priority",
+            got=repr(priority),
+            expected=f"one of {', '.join(found.priorities)}",
+            remedy=f"pass --priority, or add it to `priorities` of team {team} in {environment}: others are refused by "
+            "the cluster",
+        )
+    flavor = _flavor(fleet, found.workload, capacity)
+    if nodes is None and ultraservers is None and accelerators is not None:
+        nodes = 1
+    if (ultraservers is None) is (nodes is None):
+        both = f"both stated, --ultraservers {ultraservers} and --nodes {nodes}"
+        raise FleetError(
+            path="the job's size",
+            got="not stated" if nodes is None else both,
+            expected="one of --ultraservers and --nodes",
+            remedy="pass --ultraservers for whole UltraServers, --nodes for less or for single instances",
         )
     placement = some_nodes(flavor, nodes) if nodes is not None else whole_ultraservers(flavor, ultraservers or 0)
     if note := _borrowed(fleet, found, flavor, placement.nodes):
@@ -188,21 +200,22 @@ def accept(
 
 
 def _flavor(fleet: Environment, workload: str, capacity: str | None) -> Flavor:
-    flavors = [
+    of_queue = [
         flavor
         for flavor in fleet_flavors(
             environment_pool_nodes(fleet),
             spare_nodes_per_ultraserver=fleet.kubernetes.spare_nodes_per_ultraserver,
             ultraserver_network_layers=fleet.kubernetes.ultraserver_network_layers,
         )
-        if flavor.workload == workload and capacity in (None, flavor.capacity)
+        if flavor.workload == workload
     ]
+    flavors = [flavor for flavor in of_queue if capacity in (None, flavor.capacity)]
     if len(flavors) != 1:
-        known = ", ".join(sorted({flavor.capacity for flavor in flavors}))
+        known = ", ".join(sorted({flavor.capacity for flavor in of_queue}))
         raise FleetError(
             path="capacity",
-            got=str(capacity),
-            expected=f"one of {known}" if known else f"a capacity of the queue {workload}",
+            got="not stated" if capacity is None else capacity,
+            expected=f"one of {known}, which the queue {workload} has",
             remedy="pass --capacity",
         )
     return flavors[0]
@@ -215,8 +228,8 @@ def _borrowed(fleet: Environment, team: TeamSettings, flavor: Flavor, nodes: int
     if nodes <= guaranteed or not others:
         return None
     return (
-        f"note: {nodes} nodes, {team.name} is guaranteed {guaranteed} {flavor.capacity}: the job runs while "
-        f"{', '.join(others)} leave it the others and can be evicted for them, see guaranteed_nodes in "
+        f"note: nodes: {nodes}, {team.name} is guaranteed {guaranteed} {flavor.capacity}: the job runs while it has "
+        f"the others from {', '.join(others)} and can be evicted for them, see guaranteed_nodes in "
         "docs/environments.md"
     )
 

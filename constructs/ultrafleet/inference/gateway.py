@@ -215,7 +215,7 @@ class Gateway:
                 path="clients",
                 got=", ".join(names) or "empty",
                 expected="one or more, each name once",
-                remedy="a client without a name has no key",
+                remedy="give each client a name of its own, which its key has",
             )
         for client in self.clients:
             object_name("name of a client", client.name, most=_CLIENT_LENGTH)

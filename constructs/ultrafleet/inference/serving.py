@@ -135,7 +135,7 @@ class Serving:
     def replicas_that_fit(self) -> int:
         """Replicas that the flavor holds when a block of each pool runs; a second, overlapping one isn't counted."""
         if self.rack_scale is not None:
-            return len(self.flavor.pools) if self.rack_scale.nodes <= self.flavor.nodes_per_ultraserver else 0
+            return len(self.flavor.pools)
         per_node = self.flavor.pools[0].accelerators_per_node // self.recipe.gpus
         if self.recipe.nodes == 1:
             return self.flavor.nodes_at_hand * per_node
@@ -194,6 +194,13 @@ class Serving:
                 got=f"on {self.flavor.capacity}",
                 expected="UltraServers whose NVLink joins their nodes",
                 remedy="choose a pool of them, or leave rack_scale out",
+            )
+        if rack.nodes > self.flavor.nodes_per_ultraserver:
+            raise FleetError(
+                path="rack_scale",
+                got=f"{rack.nodes} nodes of each UltraServer",
+                expected=f"at most {self.flavor.nodes_per_ultraserver}, what {self.flavor.capacity} has without spares",
+                remedy="take a smaller layout, or fewer spare nodes",
             )
         for role in (rack.recipe.prefill, rack.recipe.decode):
             if role.gpus != node.accelerators_per_node or role.engine.name != "vllm":

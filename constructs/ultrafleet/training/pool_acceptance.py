@@ -36,8 +36,8 @@ class PoolAcceptance(Construct):
             known.
 
     Raises:
-        FleetError: a pool lacks the startup taint, it has no image or one for another architecture, or an image is of
-            no pool.
+        FleetError: a pool lacks the startup taint, it has no image or one for another architecture, or an image
+            or a floor is of no pool.
         UnknownFactError: no source publishes a floor for a pool's type, and none was passed.
     """
 
@@ -62,6 +62,14 @@ class PoolAcceptance(Construct):
                 path="images",
                 got=", ".join(sorted(strange)),
                 expected=f"tested pools: {', '.join(pool.pool_name for pool in tested) or '(none)'}",
+                remedy="name one of them",
+            )
+        known = {pool.pool_name for pool in pools}
+        if strange_floors := (floors_gbs or {}).keys() - known:
+            raise FleetError(
+                path="floors_gbs",
+                got=", ".join(sorted(strange_floors)),
+                expected=f"pools: {', '.join(sorted(known)) or '(none)'}",
                 remedy="name one of them",
             )
         templates = {

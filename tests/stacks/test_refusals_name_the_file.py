@@ -1,0 +1,40 @@
+"""What constructs refuse of an environment's file, the app says with the file and the model."""
+
+from datetime import date
+from pathlib import Path
+
+import app
+import pytest
+
+from ultrafleet.errors import FleetError
+
+ROOT = Path(__file__).parent.parent.parent
+TEXT = (ROOT / "stacks" / "environments" / "inference.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (
+            "name: batch",
+            "name: chat",
+            "model gpt-oss-120b: clients is chat, chat, expected .* each name once: give each",
+        ),
+        (
+            "requests_per_minute: 6000",
+            "requests_per_minute: 1",
+            "model gpt-oss-120b: requests_per_minute .* batch is 1",
+        ),
+        ("\nmodels:", "\nkubernetes: { spare_nodes_per_ultraserver: 9 }\nmodels:", "spare_nodes_per_ultraserver is 9"),
+    ],
+)
+def test_fails_with_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str, message: str
+) -> None:
+    assert before in TEXT
+    file = tmp_path / "inference.yaml"
+    file.write_text(TEXT.replace(before, after, 1), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(app, "ENVIRONMENTS", tmp_path)
+    with pytest.raises(FleetError, match=f"^inference.yaml: {message}"):
+        app.synth(date(2026, 12, 5))
