@@ -395,3 +395,8 @@ class TestRulesOfParameters:
         )
         (finding,) = check_templates([template])
         assert "Fn::Contains is no function of CloudFormation" in finding.message
+
+
+def test_a_layout_of_no_type_is_told_of_once() -> None:
+    findings = check_templates([template({"Launch": launch(None, B300_WRONG)})])
+    assert [(item.rule, item.severity.value) for item in findings] == [("efa-layout", "unknown")]

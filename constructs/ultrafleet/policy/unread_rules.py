@@ -151,12 +151,18 @@ def _untyped(template: Template) -> Iterator[Problem]:
         names = launched.get(launch.resource.logical_id, [])
         if names and all(isinstance(name, str) for name in names):
             continue
-        if not _is_accelerated(launch):
+        if not _is_accelerated(launch) or _is_told_of_its_layout(launch, names):
             continue
         unknown = next((name for name in names if isinstance(name, Unknown)), None)
         why = "no instance type is stated here" if unknown is None else unknown.reason
         if unknown is None or launch.get("InstanceType") is not unknown:
             yield cannot_tell(launch.resource.logical_id, "whether its interfaces and market suit its type", why)
+
+
+def _is_told_of_its_layout(launch: Launch, names: list[Any]) -> bool:
+    """True if rule efa-layout tells of the same unknown type."""
+    has_layout = launch.has_efa and launch.layout is not None and not isinstance(launch.layout, Unknown)
+    return has_layout and (not names or isinstance(names[0], Unknown))
 
 
 def _is_accelerated(launch: Launch) -> bool:
