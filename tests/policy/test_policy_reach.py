@@ -400,3 +400,18 @@ class TestRulesOfParameters:
 def test_a_layout_of_no_type_is_told_of_once() -> None:
     findings = check_templates([template({"Launch": launch(None, B300_WRONG)})])
     assert [(item.rule, item.severity.value) for item in findings] == [("efa-layout", "unknown")]
+
+
+def test_the_type_may_be_stated_by_a_group_of_another_template() -> None:
+    exported = {
+        "Resources": {"Launch": launch(None, B300_WRONG)},
+        "Outputs": {"Id": {"Value": {"Ref": "Launch"}, "Export": {"Name": "launch-id"}}},
+    }
+    group = node_group(X86, 4, InstanceTypes=["p6-b300.48xlarge"])
+    group["Properties"]["LaunchTemplate"]["Id"] = {"Fn::ImportValue": "launch-id"}
+    made = with_group(exported)
+    templates = [made, Template(name="other", content={"Resources": {"Group": group}})]
+    for order in (templates, templates[::-1]):
+        findings = check_templates(linked(order))
+        assert ("Launch", "efa-layout", "error") in {(i.resource, i.rule, i.severity.value) for i in findings}
+        assert "unknown" not in {item.severity.value for item in findings if item.rule == "efa-layout"}

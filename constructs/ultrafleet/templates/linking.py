@@ -17,6 +17,7 @@ def linked(templates: Sequence[Template]) -> list[Template]:
     """Templates linked: each sees what the others export, and the one that nests it."""
     together = TemplateSet()
     found = [replace(template, together=together) for template in templates]
+    together.templates.extend(found)
     for template in found:
         with suppress(FleetError):  # one that can't be resolved exports nothing; its own reader says so
             together.exporters.update(dict.fromkeys(template.exports, template))

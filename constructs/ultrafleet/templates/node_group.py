@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ultrafleet.catalog import InstanceType
+from ultrafleet.errors import FleetError
 from ultrafleet.templates.intrinsics import text_of
 from ultrafleet.templates.launch import LAUNCH_TEMPLATE, Launch, as_list, known_type, launches
 from ultrafleet.templates.once import once_per_template
@@ -184,12 +186,36 @@ def names_launched(template: Template) -> dict[str, list[Any]]:
         for launch in launches(template)
         if (named := launch.get("InstanceType")) is not None
     }
-    users = [(group.launch, group.own_type_names) for group in groups(template)]
-    users += [(launch_in(template, place), _names_in(place)) for place in _other_launchers(template)]
-    for used, names in users:
+    for used, names in (*_users(template), *_users_elsewhere(template)):
         if used is not None:  # what launches may override what the template states
             of_launch = found.setdefault(used.resource.logical_id, [])
             of_launch += [name for name in names if name not in of_launch]
+    return found
+
+
+@once_per_template
+def _users(template: Template) -> list[tuple[Launch | None, list[Any]]]:
+    """Launch templates that a template's groups and other launchers name, and the types that each asks for."""
+    users: list[tuple[Launch | None, list[Any]]] = [(group.launch, group.own_type_names) for group in groups(template)]
+    users += [(launch_in(template, place), _names_in(place)) for place in _other_launchers(template)]
+    return users
+
+
+def _users_elsewhere(template: Template) -> list[tuple[Launch | None, list[Any]]]:
+    """The same of the templates that are read together with this one."""
+    together = template.together.templates
+    return _users_across(together[0]).get(template, []) if len(together) > 1 else []
+
+
+@once_per_template
+def _users_across(first: Template) -> dict[Template, list[tuple[Launch | None, list[Any]]]]:
+    """Users of launch templates that another template makes, by that; of all templates read together with this one."""
+    found: dict[Template, list[tuple[Launch | None, list[Any]]]] = {}
+    for template in first.together.templates:
+        with suppress(FleetError):  # one that can't be resolved says so itself
+            for launch, names in _users(template):
+                if launch is not None and launch.resource.template is not template:
+                    found.setdefault(launch.resource.template, []).append((launch, names))
     return found
 
 

@@ -81,6 +81,7 @@ class TemplateSet:
         children: nested templates, by the name of the template that nests them and the resource in it.
         exported: values of exports that were asked for, by name.
         files: names of their files, without folders.
+        templates: all of them.
     """
 
     exporters: dict[str, "Template"] = field(default_factory=dict)
@@ -88,6 +89,7 @@ class TemplateSet:
     children: dict[tuple[str, str], "Template"] = field(default_factory=dict)
     exported: dict[str, Any] = field(default_factory=dict)
     files: set[str] = field(default_factory=set)
+    templates: list["Template"] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
