@@ -415,3 +415,18 @@ def test_the_type_may_be_stated_by_a_group_of_another_template() -> None:
         findings = check_templates(linked(order))
         assert ("Launch", "efa-layout", "error") in {(i.resource, i.rule, i.severity.value) for i in findings}
         assert "unknown" not in {item.severity.value for item in findings if item.rule == "efa-layout"}
+
+
+@pytest.mark.parametrize(("hops", "told"), [(2, False), (3, True)])
+def test_the_hops_of_a_managed_group_of_another_template(hops: int, *, told: bool) -> None:
+    made = with_group(
+        {
+            "Resources": rack(MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": hops}),
+            "Outputs": {"Id": {"Value": {"Ref": "Launch"}, "Export": {"Name": "launch-id"}}},
+        }
+    )
+    group = made.content["Resources"].pop("Rack")
+    group["Properties"]["LaunchTemplate"]["Id"] = {"Fn::ImportValue": "launch-id"}
+    other = Template(name="other", content={"Resources": {"Rack": group}})
+    findings = check_templates(linked([made, other]))
+    assert told == ("imds-hop-limit" in {item.rule for item in findings})

@@ -11,7 +11,7 @@ from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, m
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import as_int, is_true, known_type, launches
 from ultrafleet.templates.node_config import user_data
-from ultrafleet.templates.node_group import groups, names_launched, types_launched
+from ultrafleet.templates.node_group import groups, groups_elsewhere, names_launched, types_launched
 from ultrafleet.templates.template import Template
 
 _FAMILIES = {item.name.split(".")[0] for item in InstanceType.all() if item.name}
@@ -134,7 +134,7 @@ def _users(template: Template) -> tuple[set[str], set[str]]:
     """Launch templates of managed node groups, and those of other groups."""
     managed: set[str] = set()
     others: set[str] = set()
-    for group in groups(template):
+    for group in (*groups(template), *groups_elsewhere(template)):
         if group.launch is not None:
             (managed if group.is_managed else others).add(group.launch.resource.logical_id)
     return managed, others

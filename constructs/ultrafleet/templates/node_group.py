@@ -169,6 +169,23 @@ def _launch_of(template: Template, resource: Resource, named: Mapping[str, Launc
     return None
 
 
+def groups_elsewhere(template: Template) -> list[NodeGroup]:
+    """Groups of other templates, read together with this one, that launch from a template of this one."""
+    together = template.together.templates
+    return _groups_across(together[0]).get(template, []) if len(together) > 1 else []
+
+
+@once_per_template
+def _groups_across(first: Template) -> dict[Template, list[NodeGroup]]:
+    found: dict[Template, list[NodeGroup]] = {}
+    for template in first.together.templates:
+        with suppress(FleetError):  # one that can't be resolved says so itself
+            for group in groups(template):
+                if group.launch is not None and group.launch.resource.template is not template:
+                    found.setdefault(group.launch.resource.template, []).append(group)
+    return found
+
+
 @once_per_template
 def types_launched(template: Template) -> dict[str, list[InstanceType]]:
     """Known instance types of each launch template, by logical id: its own, or else those of what launches from it."""
