@@ -53,7 +53,7 @@ NAME_SCENARIOS: dict[str, Scenario] = {
     ),
     "an add-on goes and its software stays": Scenario(
         edit=made("Cni", None),
-        hazards=frozenset({("notice", "uninstalled", "cluster/Cni (AWS::EKS::Addon)")}),
+        hazards=frozenset({("notice", "addon-kept", "cluster/Cni (AWS::EKS::Addon)")}),
         says=("its software stays",),
     ),
     "an add-on is under another logical id": Scenario(

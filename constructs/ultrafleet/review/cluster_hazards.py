@@ -77,17 +77,24 @@ def _upgraded(compared: Comparison) -> Iterator[Occurrence]:
 def _addon_removed(item: ChangedResource, renamed: set[Key]) -> Iterator[Occurrence]:
     """An add-on's software goes with it, unless it is preserved or the update is refused."""
     change = item.change
-    if change.key in renamed:
+    if change.key in renamed or is_true(change.get("PreserveOnDelete")[0]):
         return
     name = text(change.get("AddonName")[0])
-    if is_true(change.get("PreserveOnDelete")[0]):
-        message = f"add-on {name} is deleted and its software stays (PreserveOnDelete): EKS no longer updates it"
-    else:
-        lost = _WITHOUT_ADDON.get(name, "its software is deleted from the cluster")
-        message = f"add-on {name} is deleted with its software: {lost}; to keep that, deploy PreserveOnDelete: true "
-        message += "first"
-    blocking = name in _WITHOUT_ADDON and not is_true(change.get("PreserveOnDelete")[0])
-    yield of_change(change, f"{message}{used_by(item.pools)}", level=None if blocking else Level.NOTICE)
+    lost = _WITHOUT_ADDON.get(name, "its software is deleted from the cluster")
+    message = f"add-on {name} is deleted with its software: {lost}; to keep that, deploy PreserveOnDelete: true first"
+    yield of_change(change, f"{message}{used_by(item.pools)}", level=None if name in _WITHOUT_ADDON else Level.NOTICE)
+
+
+def _addon_kept(compared: Comparison) -> Iterator[Occurrence]:
+    renamed = {taken.old.key for taken in taken_names(compared) if taken.in_one_stack}
+    for item in compared.changed_resources:
+        change = item.change
+        if change.type != ADDON or change.of.action is not ChangeAction.REMOVED or change.key in renamed:
+            continue
+        if is_true(change.get("PreserveOnDelete")[0]):
+            name = text(change.get("AddonName")[0])
+            message = f"add-on {name} is deleted and its software stays (PreserveOnDelete): EKS no longer updates it"
+            yield of_change(change, f"{message}{used_by(item.pools)}")
 
 
 def _uninstalled(compared: Comparison) -> Iterator[Occurrence]:
@@ -187,6 +194,14 @@ RULES: Final = (
         ),
         remedy="check that no workload needs it; keep an add-on's software by `PreserveOnDelete: true`, deployed first",
         check=_uninstalled,
+    ),
+    HazardRule(
+        id="addon-kept",
+        level=Level.NOTICE,
+        protects_from="an add-on's software that stays in the cluster and that nothing updates",
+        source=_ADDON_DELETED,
+        remedy="update it by hand from then on, or keep the add-on",
+        check=_addon_kept,
     ),
     HazardRule(
         id="efa-driver",
