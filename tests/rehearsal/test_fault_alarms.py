@@ -1,6 +1,7 @@
 """Planted faults: which alarm rings, after how many minutes, and off again, as docs/guides/a-rack-fails.md says."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -74,6 +75,17 @@ def test_fails_with_an_alarm_whose_figures_nobody_makes() -> None:
     alarm = {"Namespace": "AWS/EC2", "MetricName": "CPUUtilization", "Period": 300, "Statistic": "Average"}
     with deployed("inference") as made, pytest.raises(FleetError, match="CPUUtilization"):
         Figures(made.environment.account, made.environment.region, {"hot": alarm})
+
+
+def _with_acceptance(content: dict[str, Any]) -> None:
+    content["kubernetes"] = {"acceptance": {"image": "registry.example/nccl-tests:1"}}
+
+
+def test_a_gate_that_holds_nothing_rings_no_alarm() -> None:
+    with deployed("inference", _with_acceptance, up=True) as made:
+        pool = pools_by_architecture(made.environment)["arm64"]
+        rings = plant(made.environment, PLANTED[0], "arm64", pool).rings
+    assert [ring.alarm for ring in rings] == ["DeadGpu"]
 
 
 def test_a_filter_pattern_that_is_not_valid_is_refused() -> None:
