@@ -236,7 +236,7 @@ def test_make_says_what_a_real_account_goes_on_billing() -> None:
     command = ["make", "--dry-run", "--no-print-directory", "destroy", "ENV=dev", "AWS=real"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     recipe = " ".join(done.stdout.replace("\\\n", " ").split())
-    assert "left=$(ultrafleet retained dev) && cdk destroy 'dev/**'" in recipe
+    assert 'left=$(ultrafleet retained "$FLEET_ENVIRONMENT") && cdk destroy "$FLEET_ENVIRONMENT/**"' in recipe
     assert recipe.endswith('&& echo "$left"')
 
 
@@ -247,11 +247,12 @@ def test_make_deploys_to_a_real_account_after_preflight_alone() -> None:
         return [line.strip() for line in done.stdout.splitlines() if re.match(r"\s*(cdk|ultrafleet)\b", line)]
 
     synth, _, deploy = recipe("AWS=real", "ACCEPT=held:a rolled:b:1-to-2")
-    assert synth.startswith("cdk synth --quiet '**' --context environment=dev")
+    assert synth.startswith("""cdk synth --quiet '**' --context "environment=$FLEET_ENVIRONMENT\"""")
     accepted = "--accept 'held:a' --accept 'rolled:b:1-to-2'"
-    runs = 'for stacks in $(ultrafleet stacks dev); do cdk deploy --exclusively --app cdk.out "$stacks"; done'
-    assert deploy == f"ultrafleet preflight dev {accepted} && {runs}"
-    assert recipe() == ["ultrafleet local deploy dev"]
+    stacks = '$(ultrafleet stacks "$FLEET_ENVIRONMENT")'
+    runs = f'for stacks in {stacks}; do cdk deploy --exclusively --app cdk.out "$stacks"; done'
+    assert deploy == f'ultrafleet preflight "$FLEET_ENVIRONMENT" {accepted} && {runs}'
+    assert recipe() == ['ultrafleet local deploy "$FLEET_ENVIRONMENT"']
 
 
 def test_every_call_has_its_permission() -> None:

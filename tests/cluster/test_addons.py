@@ -163,6 +163,7 @@ def test_dcgm_tolerates_gpu_nodes(stack: cdk.Stack) -> None:
     assert values["dcgmAgent"]["tolerations"] == [
         {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
         {"key": "ultrafleet/unproven", "operator": "Exists", "effect": "NoSchedule"},
+        {"key": "ultrafleet/spare", "operator": "Exists", "effect": "NoSchedule"},
     ]
 
 

@@ -84,6 +84,8 @@ class Edit:
 
 U, R, H = Verdict.UNTOUCHED, Verdict.REFUSED, Verdict.HAZARD
 
+NO_GUARANTEE = put("teams", "pretraining", guaranteed_nodes={})
+"""A team that is guaranteed no nodes, so that pools may go."""
 SPARE = append(
     "network",
     "subnets",
@@ -142,6 +144,7 @@ def _pool_edits(kind: str, environment: str, pool: str) -> list[Edit]:
             f"{kind}.workload",
             environment,
             put(*at, workload="inference" if environment == "training" else "training"),
+            before=NO_GUARANTEE if environment == "training" else None,
         ),
         edit(
             f"{kind}.drain_lead_minutes", environment, put(*at, drain_lead_minutes=600), H, "the schedule's lead", LEAD
@@ -285,6 +288,7 @@ EDITS = [
         H,
         "the node groups of its blocks go",
         BLOCK_LESS,
+        before=NO_GUARANTEE,
     ),
     edit(
         "UltraServerPool.ultraserver_type",
@@ -293,6 +297,7 @@ EDITS = [
         H,
         "another size",
         MAX_SIZE,
+        before=NO_GUARANTEE,
     ),
     edit("UltraServerPool.blocks", "training", later_block, label="appended"),
     edit("UltraServerPool.blocks", "training", remove("pools", "rack-a", "blocks", "0"), H, "a block less", BLOCK_LESS),

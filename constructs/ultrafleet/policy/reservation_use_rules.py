@@ -13,7 +13,7 @@ from ultrafleet.templates.references import references
 from ultrafleet.templates.reservations import RESERVATION, TARGET, named_in_text, targeted
 from ultrafleet.templates.template import Resource, Template
 
-_MOST_GROUPS: Final = 100
+_MOST_GROUPS: Final = 64
 """Groups of nodes that are looked at for one reservation, at most (ours)."""
 _PREFERENCE: Final = ("CapacityReservationSpecification", "CapacityReservationPreference")
 

@@ -75,18 +75,18 @@ def _launched(template: Template, resource: Resource) -> Iterator[str]:
             yield str(launch.instance_type)
 
 
-def _named(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Texts in JSON that may be names of instance types."""
+def _named(value: Any, key: str = "") -> Iterator[str]:  # noqa: ANN401 - JSON
+    """Texts in JSON that are stated as a type."""
     if isinstance(value, Mapping):
-        for item in value.values():
-            yield from _named(item)
+        for name, item in value.items():
+            yield from _named(item, str(name))
     elif isinstance(value, list):
         for item in value:
-            yield from _named(item)
-    elif isinstance(value, Unknown):
-        yield value.text or ""
-    elif isinstance(value, str):
-        yield value.strip()
+            yield from _named(item, key)
+    elif "type" in key.lower():
+        text = value.text if isinstance(value, Unknown) else value
+        if isinstance(text, str):
+            yield text.strip()
 
 
 def _changed(compared: Comparison) -> Iterator[Occurrence]:
