@@ -78,7 +78,7 @@ rehearse: $(READY) env ## scenarios of ENV=name on a simulated clock
 test: $(READY) ## every test (PYTEST_ARGS="-k name")
 	@python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
-test-fast: $(READY) ## all but the slow: nothing is deployed, the CDK CLI isn't started; a minute and a quarter on two cores
+test-fast: $(READY) ## all but the slow: nothing is deployed, the CDK CLI isn't started
 	@python -m pytest -n auto --dist worksteal -m 'not slow' $(PYTEST_ARGS)
 
 docs: golden ## write every generated page and picture again; `make test` fails while one differs

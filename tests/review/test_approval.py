@@ -47,7 +47,7 @@ def test_fails_for_a_new_principal(name: str) -> None:
     assert any("is added" in reason for reason in against(reviewed(name), read_approval_policy(SHIPPED)))
 
 
-def test_every_reason_is_needed_for_one() -> None:
+def test_reasons_name_hazards_findings_pools_and_costs() -> None:
     reasons = {reason.partition(" ")[0] for name in SCENARIOS for reason in against(reviewed(name), STRICT)}
     assert {"hazard", "finding", "a"} <= reasons
     assert against(reviewed("a rack is added"), STRICT)[0] == "761.90 USD/h more, 0.00 allowed"
