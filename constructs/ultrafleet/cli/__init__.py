@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 
 from ultrafleet.cli._refusal import UNUSABLE_INPUT, refuse
 from ultrafleet.cli.acceptance import acceptance
+from ultrafleet.cli.capacity import capacity
 from ultrafleet.cli.check import check
 from ultrafleet.cli.doctor import doctor
 from ultrafleet.cli.facts import facts
@@ -43,6 +44,7 @@ app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet types --json")(t
 app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet layout p6-b300.48xlarge")(layout)
 app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet facts eks/ --confidence low")(facts)
 app.add_typer(network, name="network", rich_help_panel=_PLAN)
+app.add_typer(capacity, name="capacity", rich_help_panel=_PLAN)
 app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet summary training")(summary)
 app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet stacks training")(stacks)
 app.command(rich_help_panel=_REVIEW, epilog="Example: ultrafleet check cdk.out")(check)

@@ -1,0 +1,14 @@
+"""`ultrafleet capacity`: search, plan, buy, extend and watch capacity blocks."""
+
+import typer
+
+capacity = typer.Typer(
+    help="Search, plan, buy, extend and watch capacity blocks.",
+    no_args_is_help=True,
+    epilog="Example: ultrafleet capacity search --type u-p6e-gb200x72 --days 28",
+)
+
+
+@capacity.callback()
+def _group() -> None:
+    pass  # without it a single command would be the group itself
