@@ -1,0 +1,208 @@
+"""Edits of an environment file's text: blocks that were bought, an end that moved.
+
+The file is a person's: an edit inserts or replaces the characters of its entry, at the places that the YAML parser
+names, and every other byte stays as it is, comments, quotes, indentation and line ends among them. What comes out is
+read again and compared with what was meant, so that an unusual way of writing is refused and never damaged.
+"""
+
+import copy
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+import yaml
+
+from ultrafleet.environment.text_places import (
+    ID,
+    BlockEntry,
+    Content,
+    find_block,
+    find_pool,
+    insert_item,
+    insert_key,
+    item_lines,
+    lines_of,
+    newline,
+    refusal,
+    remove_item,
+    root,
+    splice,
+    start_of,
+    value_of,
+    with_line_end,
+    written_moment,
+)
+from ultrafleet.yaml_loader import UniqueKeyLoader
+
+_BOM: Final = "\ufeff"
+
+
+def add_block(text: str, *, pool: str, block: BlockEntry) -> str:
+    """Text of an environment file with one more block in a pool, in the order of the starts.
+
+    Args:
+        text: of the file.
+        pool: name of the pool.
+        block: the block.
+
+    Raises:
+        EditError: there is no such pool, or its blocks are written in a way that can't be edited.
+    """
+    by_hand = f"add to the blocks of pool {pool}: {block.flow()}"
+
+    def edit(body: str) -> str:
+        entry = find_pool(body, pool, by_hand)
+        blocks = value_of(entry, "blocks")
+        if blocks is None:
+            return insert_key(body, entry, "blocks", [block], by_hand)
+        if not isinstance(blocks, yaml.SequenceNode) or blocks.start_mark.index < entry.start_mark.index:
+            raise refusal(f"the blocks of pool {pool}", "an alias or no list", by_hand)
+        if not blocks.value:
+            return splice(body, blocks, f"[{block.flow()}]")
+        before = sum(start_of(body, item) <= block.start for item in blocks.value)
+        return insert_item(body, blocks, before, block, by_hand)
+
+    def change(content: Content) -> None:
+        found = _named(content, pool).setdefault("blocks", [])
+        found.insert(sum(item["start"] <= block.start for item in found), block.values())
+
+    return _edited(text, edit, change, by_hand)
+
+
+def add_pool(text: str, *, pool: str, like: str, block: BlockEntry) -> str:
+    """Text of an environment file with a new pool behind the others: a copy of another one's, with one block.
+
+    Args:
+        text: of the file.
+        pool: name of the new pool.
+        like: name of the pool that is copied, with the comments inside of it.
+        block: the new pool's block.
+
+    Raises:
+        EditError: there is no pool to copy, or the pools are written in a way that can't be edited.
+    """
+    by_hand = f"copy pool {like} as {pool}, with the one block {block.flow()}"
+
+    def edit(body: str) -> str:
+        pools = value_of(root(body), "pools")
+        source = find_pool(body, like, by_hand)
+        if not isinstance(pools, yaml.SequenceNode) or pools.flow_style or source.flow_style:
+            raise refusal("the list of pools", "written on one line", by_hand)
+        begin, end = lines_of(body, source, by_hand)
+        at = lines_of(body, pools.value[-1], by_hand)[1]
+        body, at = with_line_end(body, at)
+        copied = body[begin:end]
+        copied = copied if copied.endswith("\n") else copied + newline(body)
+        body = body[:at] + copied + body[at:]
+        made = value_of(root(body), "pools").value[-1]
+        body = splice(body, value_of(made, "name"), pool)
+        made = value_of(root(body), "pools").value[-1]
+        blocks = value_of(made, "blocks")
+        if blocks is None or not blocks.value or blocks.start_mark.index < made.start_mark.index:
+            raise refusal(f"the blocks of pool {like}", "an alias or none", by_hand)
+        if blocks.flow_style:
+            return splice(body, blocks, f"[{block.flow()}]")
+        first, last = lines_of(body, blocks.value[0], by_hand)[0], lines_of(body, blocks.value[-1], by_hand)[1]
+        return body[:first] + item_lines(body, blocks, block, by_hand) + body[last:]
+
+    def change(content: Content) -> None:
+        made = copy.deepcopy(_named(content, like))
+        made |= {"name": pool, "blocks": [block.values()]}
+        content["pools"].append(made)
+
+    return _edited(text, edit, change, by_hand)
+
+
+def move_end(text: str, *, capacity_reservation_id: str, end: datetime) -> str:
+    """Text of an environment file with another end of a block.
+
+    Args:
+        text: of the file.
+        capacity_reservation_id: the block's reservation.
+        end: the new end.
+
+    Raises:
+        EditError: the file has no such block, or its end is written in a way that can't be edited.
+    """
+    by_hand = f"write end: {written_moment(end)} into block {capacity_reservation_id}"
+
+    def edit(body: str) -> str:
+        _, _, block = find_block(body, capacity_reservation_id, by_hand)
+        node = value_of(block, "end")
+        if node is None or node.start_mark.index < block.start_mark.index:
+            raise refusal(f"the end of block {capacity_reservation_id}", "an alias or missing", by_hand)
+        return splice(body, node, written_moment(end))
+
+    def change(content: Content) -> None:
+        _entry(content, capacity_reservation_id)["end"] = end
+
+    return _edited(text, edit, change, by_hand)
+
+
+def remove_block(text: str, *, capacity_reservation_id: str, with_pool: bool = False) -> str:
+    """Text of an environment file without a block.
+
+    Args:
+        text: of the file.
+        capacity_reservation_id: the block's reservation.
+        with_pool: remove the pool, where it is its only block. Default: False, `blocks` gets empty.
+
+    Raises:
+        EditError: the file has no such block, or it is written in a way that can't be edited.
+    """
+    by_hand = f"take block {capacity_reservation_id} out"
+
+    def edit(body: str) -> str:
+        pool, blocks, block = find_block(body, capacity_reservation_id, by_hand)
+        if len(blocks.value) > 1:
+            return remove_item(body, blocks, block, by_hand)
+        if with_pool:
+            return remove_item(body, value_of(root(body), "pools"), pool, by_hand)
+        if blocks.flow_style:
+            return splice(body, blocks, "[]")
+        begin, end = lines_of(body, block, by_hand)
+        head = body[:begin].rstrip()
+        return f"{head} []{body[len(head) : begin]}{body[end:]}"
+
+    def change(content: Content) -> None:
+        for pool in list(content["pools"]):
+            kept = [item for item in pool.get("blocks", []) if item[ID] != capacity_reservation_id]
+            if len(kept) == len(pool.get("blocks", [])):
+                continue
+            pool["blocks"] = kept
+            if with_pool and not kept:
+                content["pools"].remove(pool)
+
+    return _edited(text, edit, change, by_hand)
+
+
+def _edited(text: str, edit: Callable[[str], str], change: Callable[[Content], None], by_hand: str) -> str:
+    bom, body = (_BOM, text[1:]) if text.startswith(_BOM) else ("", text)
+    try:
+        wanted = _unshared(yaml.load(body, Loader=UniqueKeyLoader))  # noqa: S506 - a SafeLoader
+        changed = edit(body)
+        change(wanted)
+        got = yaml.load(changed, Loader=UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise refusal("the file", "written in a way that can't be edited", by_hand) from error
+    if got != wanted:
+        raise refusal("the file", "written in a way that can't be edited", by_hand)
+    return bom + changed
+
+
+def _unshared(content: Any) -> Any:  # noqa: ANN401 - YAML
+    """A copy in which an alias has a value of its own: an edit of one place is meant for that place alone."""
+    if isinstance(content, dict):
+        return {key: _unshared(value) for key, value in content.items()}
+    return [_unshared(item) for item in content] if isinstance(content, list) else content
+
+
+def _named(content: Content, pool: str) -> Content:
+    found: Content = next(item for item in content["pools"] if item["name"] == pool)
+    return found
+
+
+def _entry(content: Content, reservation: str) -> Content:
+    entries = (item for pool in content["pools"] for item in pool.get("blocks", []))
+    found: Content = next(item for item in entries if item[ID] == reservation)
+    return found
