@@ -7,11 +7,8 @@ from stacks import exports
 from stacks.environment_stack import EnvironmentStack
 from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
-from ultrafleet.monitoring import FleetAlarms, FleetDashboard
-from ultrafleet.rules.block_clock import default_drain_lead_minutes, late_drain, lead_or_default
-
-_MINUTES_AFTER_DRAIN = 30
-"""Time that a block may be unused beyond the longest drain lead before the alarm goes off."""
+from ultrafleet.monitoring import FleetAlarms, FleetDashboard, WatchedBlock
+from ultrafleet.rules.block_clock import lead_or_default
 
 
 class MonitoringStack(EnvironmentStack):
@@ -37,26 +34,25 @@ class MonitoringStack(EnvironmentStack):
             reservations=reservations,
             account_reservations=made_here,
         )
-        leads = [pool.drain_lead_minutes or 0 for pool in environment.pools]
         FleetAlarms(
             self,
             "Alarms",
             cluster=self.cluster,
             pools=pools,
             reservations=reservations,
-            drained_by={
-                block.capacity_reservation_id: (
-                    late_drain(
-                        block.end,
-                        lead_or_default(pool.drain_lead_minutes, ultraserver=block.ultraserver_type is not None),
+            blocks={
+                block.capacity_reservation_id: WatchedBlock(
+                    end=block.end,
+                    drain_lead_minutes=lead_or_default(
+                        pool.drain_lead_minutes, ultraserver=block.ultraserver_type is not None
                     ),
-                    block.end,
+                    has_successor=any(other.end > block.end for other in pool.capacity_blocks),
+                    hold=pool.hold,
                 )
                 for pool in environment.pools
                 for block in pool.capacity_blocks
             },
             topic=sns.Topic.from_topic_arn(self, "Topic", self.exports.read(exports.ALARM_TOPIC_ARN)),
-            unused_minutes=max([default_drain_lead_minutes(ultraserver=True), *leads]) + _MINUTES_AFTER_DRAIN,
         )
 
     @staticmethod

@@ -12,6 +12,7 @@ from helpers.rehearsal_site import ENVIRONMENTS, synthesised
 from ultrafleet.rehearsal.cloudwatch.alarm_states import Figure, metric_of, period_of, states
 from ultrafleet.rules.block_clock import default_drain_lead_minutes, late_drain
 
+TRAINING = (ENVIRONMENTS / "training.yaml").read_text()
 NOON = datetime(2026, 12, 10, 12, tzinfo=UTC)
 END = datetime(2026, 12, 15, 11, 30, tzinfo=UTC)
 """End of the first block of rack-a."""
@@ -48,14 +49,21 @@ CASES = {
     "EfaDrops": Case("node_efa_rx_dropped", 0, 30, 15),
     "PoolsSized": Case("ServiceIntegrationsSucceeded", None, 1, 5),
     "Unused": Case("AvailableInstanceCount", 0, 2, 120),
+    "BelowSize": Case("AvailableInstanceCount", 0, 2, 30),
 }
 """By the name in docs/constructs: alarms on a fault that may come at any time."""
+DATED = {"NotEmpty", "NoSuccessor"}
+"""Alarms on the end of a block."""
 
 
 @cache
 def alarms() -> dict[str, dict[str, Any]]:
     """Alarms of the environment by stack and logical id."""
-    _, stacks = synthesised((ENVIRONMENTS / "training.yaml").read_text(), "training")
+    return alarms_of(TRAINING)
+
+
+def alarms_of(text: str) -> dict[str, dict[str, Any]]:
+    _, stacks = synthesised(text, "training")
     return {
         f"{stack.name} {name}": resource["Properties"]
         for stack in stacks
@@ -66,7 +74,7 @@ def alarms() -> dict[str, dict[str, Any]]:
 
 def kind(name: str) -> str:
     """Name of an alarm in the documents."""
-    (found,) = [item for item in (*CASES, "NotEmpty") if item in name]
+    (found,) = [item for item in (*CASES, *DATED) if item in name]
     return found
 
 
@@ -77,7 +85,7 @@ def of_kind(wanted: str) -> list[dict[str, Any]]:
 
 
 def test_every_alarm_has_a_case() -> None:
-    assert {kind(name) for name in alarms()} == {*CASES, "NotEmpty"}
+    assert {kind(name) for name in alarms()} == {*CASES, *DATED}
     assert len(alarms()) >= 15
     assert all(alarm["AlarmActions"] for alarm in alarms().values())
     for name, case in CASES.items():
@@ -123,12 +131,17 @@ def test_a_message_that_sqs_counts_late_is_told() -> None:
     assert alarm["DatapointsToAlarm"] == 1
 
 
-def not_empty(reservation: str) -> dict[str, Any]:
-    (found,) = [
+def dated(wanted: str, reservation: str, text: str | None = None) -> list[dict[str, Any]]:
+    """Alarms of a kind on a reservation, of the shipped environment or of another text."""
+    return [
         alarm
-        for name, alarm in alarms().items()
-        if kind(name) == "NotEmpty" and reservation.replace("-", "") in name.replace("-", "")
+        for name, alarm in (alarms() if text is None else alarms_of(text)).items()
+        if kind(name) == wanted and reservation.replace("-", "") in name.replace("-", "")
     ]
+
+
+def not_empty(reservation: str) -> dict[str, Any]:
+    (found,) = dated("NotEmpty", reservation)
     return found
 
 
@@ -191,3 +204,89 @@ class TestNotEmpty:
         for ultraserver in (True, False):
             lead = default_drain_lead_minutes(ultraserver=ultraserver)
             assert END - late_drain(END, lead) == timedelta(minutes=lead - 10)
+
+
+class TestBelowSize:
+    """Nodes of a block that is paid for and don't run."""
+
+    BLOCK = "cr-0aaaaaaaaaaaaaaa1"
+
+    def of_last_hours(self, text: str | None = None) -> list[str]:
+        """States over the last day and the hours after the end: full, drained 90 minutes before the end, no figure."""
+        (alarm,) = dated("BelowSize", self.BLOCK, text)
+        full, drained = 12 * 24, 18
+        return states(alarm, END - timedelta(hours=24, minutes=90), [*[0] * full, *[18] * drained, *[None] * 24])
+
+    def test_a_pool_that_is_drained_rings_nothing(self) -> None:
+        assert set(self.of_last_hours()) == {"OK"}
+
+    def test_a_pool_that_is_drained_where_the_file_has_a_later_end_rings(self) -> None:
+        """An extension that was written down and not bought."""
+        later = TRAINING.replace("end: 2026-12-15T11:30:00Z", "end: 2026-12-16T11:30:00Z")
+        later = later.replace("start: 2026-12-15T11:30:00Z", "start: 2026-12-16T11:30:00Z")
+        assert self.of_last_hours(later).count("ALARM") == 18 - 5
+
+    def test_a_pool_on_hold_has_none(self) -> None:
+        held = TRAINING.replace("  - name: rack-a\n", "  - name: rack-a\n    hold: true\n")
+        assert not dated("BelowSize", self.BLOCK, held)
+        assert not dated("NoSuccessor", "cr-0aaaaaaaaaaaaaaa2", held)
+        assert dated("NotEmpty", self.BLOCK, held)
+        assert dated("BelowSize", "cr-0bbbbbbbbbbbbbbb1", held)
+
+    def test_a_launch_in_time_rings_nothing(self) -> None:
+        (alarm,) = dated("BelowSize", self.BLOCK)
+        start = datetime(2026, 12, 1, 11, 30, tzinfo=UTC)
+        assert set(states(alarm, start, [18, 18, 9, 4, 2, 0, 0])) == {"OK"}
+        assert states(alarm, start, [18, 18, 9, 4, 2, 1, 0])[-2:] == ["ALARM", "OK"]
+
+
+class TestNoSuccessor:
+    """A block near its end after which the file has none."""
+
+    LAST = "cr-0bbbbbbbbbbbbbbb1"
+    END = datetime(2027, 1, 26, 11, 30, tzinfo=UTC)
+
+    def on(self, end: datetime, text: str | None = None) -> tuple[datetime, datetime] | None:
+        """First and last moment at which it is on, by five minutes over sixty days; the block gives figures to its
+        end."""
+        (alarm,) = dated("NoSuccessor", self.LAST, text)
+        start = end.replace(hour=0, minute=0) - timedelta(days=56)
+        moments = [start + timedelta(minutes=5 * index) for index in range(12 * 24 * 60)]
+        found = states(alarm, start, [18 if moment < end else None for moment in moments])
+        on = [moment for moment, state in zip(moments, found, strict=True) if state == "ALARM"]
+        assert len(on) in (0, (on[-1] - on[0]) // timedelta(minutes=5) + 1 if on else 0)  # without a break
+        return (on[0], on[-1]) if on else None
+
+    def test_only_the_last_block_of_a_pool_has_one(self) -> None:
+        named = [name for name in alarms() if kind(name) == "NoSuccessor"]
+        assert sorted(name.partition("cr0")[2][:16] for name in named) == ["aaaaaaaaaaaaaaa2", "bbbbbbbbbbbbbbb1"]
+
+    def test_it_rings_from_the_seventh_day_before_to_the_end(self) -> None:
+        begin = (self.END - timedelta(days=7)).replace(hour=0, minute=0)
+        assert self.on(self.END) == (begin, self.END - timedelta(minutes=5))
+
+    @pytest.mark.parametrize("day", ["2027-02-02", "2027-02-06", "2027-03-01"])
+    def test_it_counts_over_the_end_of_a_month(self, day: str) -> None:
+        end = datetime.fromisoformat(f"{day}T11:30:00+00:00")
+        text = TRAINING.replace("end: 2027-01-26T11:30:00Z", f"end: {day}T11:30:00Z")
+        begin = (end - timedelta(days=7)).replace(hour=0, minute=0)
+        assert self.on(end, text) == (begin, end - timedelta(minutes=5))
+
+    def test_an_extension_in_the_file_ends_it(self) -> None:
+        text = TRAINING.replace("end: 2027-01-26T11:30:00Z", "end: 2027-02-09T11:30:00Z")
+        assert self.on(self.END, text) is None
+
+    def test_a_successor_in_the_file_takes_it_away(self) -> None:
+        following = (
+            "        end: 2027-01-26T11:30:00Z\n      - capacity_reservation_id: cr-0bbbbbbbbbbbbbbb2\n"
+            "        availability_zone: us-east-1-dfw-2a\n        start: 2027-01-26T11:30:00Z\n"
+            "        end: 2027-02-09T11:30:00Z\n"
+        )
+        text = TRAINING.replace("        end: 2027-01-26T11:30:00Z\n", following)
+        assert not dated("NoSuccessor", self.LAST, text)
+        assert dated("NoSuccessor", "cr-0bbbbbbbbbbbbbbb2", text)
+
+    def test_it_says_what_to_do(self) -> None:
+        (alarm,) = dated("NoSuccessor", self.LAST)
+        assert "2027-01-26: buy the next one (`ultrafleet capacity search`) or extend it" in alarm["AlarmDescription"]
+        assert len(alarm["AlarmDescription"]) <= 1024

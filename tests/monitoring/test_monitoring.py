@@ -1,6 +1,7 @@
 """Dashboard and alarms of a cluster, and what EKS repairs by itself."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from ultrafleet.catalog.eks import FABRIC_REASONS, NODE_MONITORING_REASONS, xid_
 from ultrafleet.catalog.metrics import FLEET_METRICS, METRICS
 from ultrafleet.cluster import ImportedCluster
 from ultrafleet.kubernetes import UNPROVEN_TAINT, PoolNodes
-from ultrafleet.monitoring import FleetAlarms, FleetDashboard, HostLogs, PodLogs
+from ultrafleet.monitoring import FleetAlarms, FleetDashboard, HostLogs, PodLogs, WatchedBlock
 from ultrafleet.rehearsal.cloudwatch.filter_pattern import matches
 from ultrafleet.rules.node_repair import node_repair_config
 from ultrafleet.rules.xid_lines import fatal_xid_pattern
 
+END = datetime(2026, 12, 15, 11, 30, tzinfo=UTC)
 TOPIC = "arn:aws:sns:us-east-1:111122223333:fleet"
 
 
@@ -204,6 +206,17 @@ class TestFleetAlarms:
         template = alarms(stack, [rack(), trainium()], {})
         assert not unused(template)
 
+    def test_a_block_has_alarms_on_its_dates_in_place_of_the_one_on_unused_nodes(self, stack: cdk.Stack) -> None:
+        blocks = {"cr-1": WatchedBlock(end=END, drain_lead_minutes=90)}
+        template = alarms(stack, [rack()], {"rack-a": ["cr-1", "cr-2"]}, blocks=blocks)
+        assert [name for name in unused(template) if "cr2" in name] == list(unused(template))
+        names = [name for name in resources_of(template, "AWS::CloudWatch::Alarm") if "rackacr1" in name]
+        assert [name.partition("rackacr1")[0] for name in names] == [
+            "AlarmsNotEmpty",
+            "AlarmsBelowSize",
+            "AlarmsNoSuccessor",
+        ]
+
     def test_executions_that_go_on_failing_ring_where_there_is_trainium(self, stack: cdk.Stack) -> None:
         template = alarms(stack, [trainium()], {})
         template.has_resource_properties(
@@ -243,7 +256,9 @@ class TestFleetAlarms:
         assert alarms(stack, [trainium()], {}).to_json() == snapshot_json
 
     def test_maximal_snapshot(self, stack: cdk.Stack, snapshot_json: SnapshotAssertion) -> None:
-        made = alarms(stack, [rack(), h200()], {"rack-a": ["cr-1", "cr-2"], "h200": ["cr-3"]}, unused_minutes=45)
+        held = {"rack-a": ["cr-1", "cr-2"], "h200": ["cr-3"]}
+        blocks = {"cr-1": WatchedBlock(end=END, drain_lead_minutes=90)}
+        made = alarms(stack, [rack(), h200()], held, blocks=blocks, unused_minutes=45)
         assert made.to_json() == snapshot_json
 
 

@@ -77,6 +77,11 @@ def pool(content: dict[str, Any], name: str) -> dict[str, Any]:
     return found  # type: ignore[no-any-return]
 
 
+OF_BLOCKS = ("NotEmpty", "BelowSize", "NoSuccessor")
+"""Alarms of a block."""
+OF_POOLS = ("/Resources/Dashboard", *(f"/Resources/Alarms{name}" for name in ("Unused", *OF_BLOCKS)))
+
+
 def besides(found: dict[str, set[str]], *expected: str) -> dict[str, set[str]]:
     """Changes but for those that have to be, and on which no node stands.
 
@@ -89,9 +94,7 @@ def besides(found: dict[str, set[str]], *expected: str) -> dict[str, set[str]]:
         assert quota.endswith("/Properties/Manifest")
     if "operate" in expected:
         for path in found.pop("training-operate"):
-            assert path.startswith(("/Resources/Dashboard", "/Resources/AlarmsUnused", "/Resources/AlarmsNotEmpty")), (
-                path
-            )
+            assert path.startswith(OF_POOLS), path
     if "care" in expected:
         for path in found.pop("training-care"):
             assert path.startswith(("/Resources/CareCronJob", "/Resources/CareValidatingAdmissionPolicy")), path
@@ -162,14 +165,18 @@ def test_an_overlapping_block_is_room_for_two_ultraservers_in_the_queue(synth: C
     assert set(besides(changes(before, after), "queue", "operate")) == {"training-pool-rack-b"}
 
 
-def test_an_extension_changes_nothing_but_the_alarm_on_its_end(synth: Callable[..., Templates]) -> None:
+def test_an_extension_changes_nothing_but_the_alarms_on_its_dates(synth: Callable[..., Templates]) -> None:
     def edit(content: dict[str, Any]) -> None:
         pool(content, "rack-b")["blocks"][-1]["end"] = date("2027-02-09T11:30:00+00:00")
 
     found = changes(synth(), synth(edit))
-    (alarm,) = found.pop("training-operate")
-    assert alarm.startswith("/Resources/AlarmsNotEmptyrackbcr0bbbbbbbbbbbbbbb1")
-    assert alarm.endswith("/Properties/Metrics")
+    alarms = found.pop("training-operate")
+    assert {path.partition("rackbcr0bbbbbbbbbbbbbbb1")[0] for path in alarms} == {
+        "/Resources/AlarmsNotEmpty",
+        "/Resources/AlarmsBelowSize",
+        "/Resources/AlarmsNoSuccessor",
+    }
+    assert {path.rpartition("/Properties/")[2] for path in alarms} == {"Metrics", "AlarmDescription"}
     assert found == {"training-pool-rack-b": {"/Metadata/ultrafleet:rack-b-cr-0bbbbbbbbbbbbbbb1/blocks"}}
 
 

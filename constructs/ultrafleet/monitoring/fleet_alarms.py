@@ -1,7 +1,7 @@
 """Alarms of a cluster, each with its meaning and a remedy."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from typing import Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -20,7 +20,12 @@ from ultrafleet.catalog.metrics import (
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
-from ultrafleet.monitoring.late_drain import late_drain_metrics
+from ultrafleet.monitoring.block_dates import (
+    WatchedBlock,
+    below_size_metrics,
+    late_drain_metrics,
+    no_successor_metrics,
+)
 from ultrafleet.rules.names import node_group_name
 from ultrafleet.tokens import is_token
 
@@ -29,10 +34,14 @@ _LINES_PERIOD = 60
 """Period of what log lines say: a metric filter reports each minute."""
 _LINES_LATE_MINUTES = 5
 """Minutes that are looked at: a line that comes late counts in its own (ours)."""
+BELOW_SIZE_MINUTES: Final = 30
+"""Minutes that a pool may be below its size: a tick and a launch, or a node that is replaced (ours)."""
+SUCCESSOR_NOTICE_DAYS: Final = 7
+"""Days before the end of a block without a successor at which its alarm rings: offers aren't there each day (ours)."""
 
 
 class FleetAlarms(Construct):
-    """Dead GPUs, held nodes, nodes that are paid for and not used, or not well, EFA, drains and late drains.
+    """Dead GPUs, held nodes, nodes that are paid for and not used, or not well, EFA, drains, late drains and ends.
 
     Dead GPUs are seen by the metrics of `HostLogs`, nodes that acceptance holds by that of `PodLogs`.
 
@@ -44,10 +53,9 @@ class FleetAlarms(Construct):
         reservations: ids of each pool's capacity reservations, by pool name. Each has an alarm of its own, so that the
             wait for the end of one block and the start of the next aren't added up.
         topic: where alarms go; its policy must let CloudWatch publish, which `BlockSchedule`'s does.
-        drained_by: for a reservation, by its id, the moment from which nodes on it are too many, and the end of its
-            block. One that is extended keeps its alarm at the old end until this is corrected. Default: none.
-        unused_minutes: how long capacity may be unused, in minutes. Longer than any pool's drain lead: an emptied pool
-            waits for its block's end. Default: 120.
+        blocks: dates of the reservations that are capacity blocks, by id: each has an alarm on its drain, on nodes
+            that don't run outside of it, and on its end where no other follows. Default: none.
+        unused_minutes: how long the capacity of other reservations may be unused, in minutes. Default: 120.
     """
 
     alarms: Sequence[cloudwatch.CfnAlarm]
@@ -62,13 +70,13 @@ class FleetAlarms(Construct):
         pools: Sequence[PoolNodes],
         reservations: Mapping[str, Sequence[str]],
         topic: sns.ITopic,
-        drained_by: Mapping[str, tuple[datetime, datetime]] | None = None,
+        blocks: Mapping[str, WatchedBlock] | None = None,
         unused_minutes: int = 120,
     ) -> None:
         super().__init__(scope, id)
         cluster_name = self._cluster = cluster.cluster_name
         self._topic_arn = topic.topic_arn
-        drained_by = drained_by or {}
+        blocks = blocks or {}
         alarms = [
             self._alarm(
                 "FailedNodes",
@@ -102,9 +110,12 @@ class FleetAlarms(Construct):
             alarms.append(self._executions_fail(cluster_name))
         for pool in sorted(pools, key=lambda item: item.pool_name):
             held = reservations.get(pool.pool_name, ())
-            alarms += [self._unused(pool, reservation, unused_minutes) for reservation in held]
-            late = [(reservation, *drained_by[reservation]) for reservation in held if reservation in drained_by]
-            alarms += [self._not_empty(pool, *item) for item in late]
+            for reservation in held:
+                alarms += (
+                    self._of_block(pool, reservation, blocks[reservation])
+                    if reservation in blocks
+                    else [self._unused(pool, reservation, unused_minutes)]
+                )
         self.alarms = alarms
 
     def _alarm(
@@ -225,19 +236,55 @@ class FleetAlarms(Construct):
             value=reservation,
         )
 
-    def _not_empty(self, pool: PoolNodes, reservation: str, late: datetime, end: datetime) -> cloudwatch.CfnAlarm:
-        """Alarm on a block that still has nodes in its lead, whatever the schedule says of itself."""
+    def _of_block(self, pool: PoolNodes, reservation: str, block: WatchedBlock) -> list[cloudwatch.CfnAlarm]:
+        """Alarms on the dates of a block; one that is held empty runs no nodes and needs no successor."""
+        dates: dict[str, Any] = {"reservation": reservation, "block": block, "period_seconds": _PERIOD}
+        of = f"pool {pool.pool_name} of {self._cluster}"
+        # Alarms on a block that is left alone follow its id: a block more or less changes none of them.
+        group = node_group_name(pool.pool_name, reservation)
+        alarms = [
+            self._dated(
+                f"NotEmpty-{group}",
+                f"{of} still has nodes on {reservation} inside its drain lead: set "
+                "its node group to 0 nodes by hand and see why the schedule didn't; after an extension correct the "
+                "block's end in the file",
+                metrics=late_drain_metrics(**dates),
+                minutes=_PERIOD // 60,
+            )
+        ]
+        if block.hold:
+            return alarms
+        alarms.append(
+            self._dated(
+                f"BelowSize-{group}",
+                f"{of} is below its size: nodes of {reservation}, which is paid for, don't run for "
+                f"{BELOW_SIZE_MINUTES} minutes. The node group's health in EKS and `ultrafleet preflight` say why; "
+                "where the block ends earlier than the file says, correct the file",
+                metrics=below_size_metrics(**dates),
+                minutes=BELOW_SIZE_MINUTES,
+            )
+        )
+        if not block.has_successor:
+            alarms.append(
+                self._dated(
+                    f"NoSuccessor-{group}",
+                    f"{reservation}, the last block of {of}, ends within {SUCCESSOR_NOTICE_DAYS} days, on "
+                    f"{block.end:%Y-%m-%d}: buy the next one (`ultrafleet capacity search`) or extend it (`ultrafleet "
+                    "capacity extend`), write it into the file and deploy; a pool that ends with it needs nothing",
+                    metrics=no_successor_metrics(notice_days=SUCCESSOR_NOTICE_DAYS, **dates),
+                    minutes=_PERIOD // 60,
+                )
+            )
+        return alarms
+
+    def _dated(self, id: str, description: str, *, metrics: list[dict[str, Any]], minutes: int) -> cloudwatch.CfnAlarm:
         return cloudwatch.CfnAlarm(
             self,
-            f"NotEmpty-{node_group_name(pool.pool_name, reservation)}",
-            alarm_description=(
-                f"pool {pool.pool_name} of {self._cluster} still has nodes on {reservation} inside its drain lead: set "
-                "its node group to 0 nodes by hand and see why the schedule didn't; after an extension correct the "
-                "block's end in the file"
-            ),
+            id,
+            alarm_description=description,
             alarm_actions=[self._topic_arn],
-            metrics=late_drain_metrics(reservation=reservation, late=late, end=end, period_seconds=_PERIOD),
-            evaluation_periods=1,
+            metrics=metrics,
+            evaluation_periods=minutes * 60 // _PERIOD,
             threshold=1,
             comparison_operator="GreaterThanOrEqualToThreshold",
             treat_missing_data="notBreaching",

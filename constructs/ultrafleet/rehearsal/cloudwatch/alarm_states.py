@@ -26,7 +26,7 @@ _COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "LessThanOrEqualToThreshold": lambda value, threshold: value <= threshold,
 }
 _TREATED: Final = {"breaching": True, "notBreaching": False}
-_EXPRESSION: Final = re.compile(r"IF\((.*), (\w+), 0\)")
+_EXPRESSION: Final = re.compile(r"IF\((.*), (\w+), (\w+)\)")
 _TOKEN: Final = re.compile(r"\s*((?:MONTH|DATE|HOUR|MINUTE)\(\w+\)|AND|OR|==|>=|<=|>|<|\d+|[()])")
 _PARTS: Final[Mapping[str, Callable[[datetime], int]]] = {
     "MONTH": lambda moment: moment.month,
@@ -95,10 +95,11 @@ def _value(alarm: Alarm, moment: datetime, figure: Figure) -> Figure:
         return figure
     (expression,) = expressions
     parsed = _EXPRESSION.fullmatch(expression)
-    if parsed is None:
+    if parsed is None or (parsed[2] == "0") is (parsed[3] == "0"):
         raise _unread(expression)
-    # A time function has a value for each period: IF gives 0 where the condition holds and the metric has no figure.
-    return (figure or 0) if _condition(parsed[1])(moment) else 0
+    # A time function has a value for each period: IF gives 0 where it chooses the metric and that has no figure.
+    chosen = parsed[2] if _condition(parsed[1])(moment) else parsed[3]
+    return 0 if chosen == "0" else (figure or 0)
 
 
 def _condition(text: str) -> Condition[datetime]:
@@ -126,7 +127,7 @@ def _unread(expression: str) -> FleetError:
     return FleetError(
         path=f"expression {expression}",
         got="not read by the embedded AWS",
-        expected="IF(condition on the time, a metric, 0)",
+        expected="IF(condition on the time, a metric, 0), or 0 and a metric",
         remedy="teach rehearsal/cloudwatch/alarm_states.py to read it",
     )
 

@@ -28,9 +28,9 @@ _WARM_UP: Final = timedelta(minutes=30)
 _JUST_BEFORE: Final = timedelta(seconds=1)
 _AFTER: Final = timedelta(minutes=45)
 _ALARM: Final = "AWS::CloudWatch::Alarm"
-_NAME: Final = re.compile(r"Alarms(NotEmpty(?=[a-z])|Unused(?=[a-z])|.+(?=[0-9A-F]{8}$))")
-_ORDINARY: Final = frozenset({"PoolsSized"})
-"""Alarms that tell of a drain as it should be."""
+_NAME: Final = re.compile(r"Alarms((?:NotEmpty|BelowSize|NoSuccessor|Unused)(?=[a-z])|.+(?=[0-9A-F]{8}$))")
+_ORDINARY: Final = frozenset({"NoSuccessor", "PoolsSized"})
+"""Alarms that tell of a drain as it should be, and of an end that the file states."""
 
 Pool = UltraServerPoolSettings | AcceleratorPoolSettings
 
