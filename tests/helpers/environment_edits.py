@@ -28,16 +28,20 @@ from helpers.workload_edits import (
     KUBERNETES_FIELDS,
     MODEL_FIELDS,
     RACK_SCALE_FIELDS,
+    TARGET_FIELDS,
+    TARGET_STEP_FIELDS,
     TEAM_FIELDS,
     accepted,
     argo_cd,
     bigger_file_system,
+    instances_targeted,
     model_added,
     models_removed,
     nothing_delivered,
     over_racks,
     plain_http,
     rack_removed,
+    targeted,
     team_added,
     team_removed,
 )
@@ -455,6 +459,16 @@ EDITS = [
     ],
     edit("FileSystem.throughput_mbps_per_tib", "training", bigger_file_system),
     edit("Environment.models", "inference", model_added),
+    edit("Environment.targets", "training", targeted),
+    *[
+        edit(f"Target.{field}", "training", put("targets", "pretraining", **{field: v}), before=targeted)
+        for field, v in TARGET_FIELDS.items()
+    ],
+    edit("TargetStep.instances", "training", instances_targeted),
+    *[
+        edit(f"TargetStep.{field}", "training", put("targets", "pretraining", "steps", "0", **values), before=targeted)
+        for field, values in TARGET_STEP_FIELDS.items()
+    ],
     *[
         edit(f"ServedModel.{field}", "inference", put("models", "gpt-oss-20b", **{field: v}))
         for field, v in MODEL_FIELDS.items()

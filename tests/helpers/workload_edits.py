@@ -1,6 +1,7 @@
 """An edit of every field of an environment's file that is about Kubernetes, teams and models. None touches a node."""
 
 from copy import deepcopy
+from datetime import date
 from typing import Any
 
 Content = dict[str, Any]
@@ -47,6 +48,30 @@ ARGO_CD_FIELDS: Content = {
     "idc_region": "us-west-2",
     "admin_group_ids": ["11111111-2222-3333-4444-555555555555"],
 }
+TARGET: Content = {
+    "name": "pretraining",
+    "workload": "training",
+    "type": "u-p6e-gb200x72",
+    "service_level": 0.95,
+    "steps": [{"start": date(2026, 12, 1), "ultraservers": 2}, {"start": date(2027, 1, 12), "accelerators": 72}],
+    "end": date(2027, 1, 26),
+}
+TARGET_FIELDS: Content = {
+    "name": "post-training",
+    "workload": "inference",
+    "type": "u-p6e-gb200x36",
+    "service_level": 1.0,
+    "steps": [{"start": date(2026, 12, 1), "ultraservers": 3}],
+    "end": date(2027, 3, 26),
+    "source": "the plan of October",
+    "assumption": "as many as last year",
+}
+TARGET_STEP_FIELDS: Content = {
+    "start": {"start": date(2026, 12, 8)},
+    "ultraservers": {"ultraservers": 1},
+    "accelerators": {"ultraservers": None, "accelerators": 144},
+    "service_level": {"service_level": 0.5},
+}
 TEAM_FIELDS: Content = {
     "priorities": ["training", "opportunistic"],
     "guaranteed_nodes": {"u-p6e-gb200x72": 16, "p6-b300.48xlarge": 1},
@@ -92,6 +117,18 @@ CLIENT_FIELDS: Content = {"name": "renamed", "requests_per_minute": 60000, "fall
 def argo_cd(content: Content) -> None:
     """An environment that Argo CD delivers to."""
     content["kubernetes"] = {"delivery": "argo_cd", "argo_cd": deepcopy(ARGO_CD)}
+
+
+def targeted(content: Content) -> None:
+    """Give an environment a target."""
+    content["targets"] = [deepcopy(TARGET)]
+
+
+def instances_targeted(content: Content) -> None:
+    """Give it one in instances."""
+    content["targets"] = [
+        {**deepcopy(TARGET), "type": "p5.48xlarge", "steps": [{"start": date(2026, 12, 1), "instances": 2}]}
+    ]
 
 
 def accepted(content: Content) -> None:

@@ -10,7 +10,8 @@ SOURCES = ROOT / "constructs"
 
 PURE = {
     "acceptance", "accelerator_addons", "catalog", "cli", "consistency", "doctor", "environment", "fix", "in_cluster",
-    "jobs", "kubernetes", "layout", "policy", "preflight", "queueing", "review", "rules", "templates",
+    "jobs", "kubernetes", "layout", "planning", "policy", "preflight", "programme", "queueing", "review", "rules",
+    "templates",
 }  # fmt: skip
 MAY_IMPORT_CDK = {"ultrafleet.policy.cdk_plugin"}
 BELOW = {
@@ -24,6 +25,8 @@ BELOW = {
     "plain_text": set(),
     "templates": {"bounded_file", "catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
     "environment": {"catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
+    "programme": {"catalog", "environment", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
+    "planning": {"catalog", "environment", "errors", "kubernetes", "layout", "programme", "rules"},
     "block_machine": {"catalog", "errors", "kubernetes", "layout", "rules"},
     "doctor": {
         "block_machine", "catalog", "environment", "errors", "kubernetes", "layout", "preflight", "rules", "templates",

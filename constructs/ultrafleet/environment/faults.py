@@ -33,12 +33,18 @@ _REMOVED: Final = {
 """Keys that pools had before each block was a node group: what there is instead, and what to do."""
 
 
-def fault(file: Path, error: Any) -> FleetError:  # noqa: ANN401 - pydantic's ErrorDetails, whose keys differ by kind
+def fault(
+    file: Path,
+    error: Any,  # noqa: ANN401 - pydantic's ErrorDetails, whose keys differ by kind
+    *,
+    model: type[BaseModel] = Environment,
+) -> FleetError:
     """One of pydantic's errors, by the key path in the file.
 
     Args:
         file: the file.
         error: pydantic's details of the error.
+        model: model of the file. Default: an environment's.
     """
     # The discriminator of a union is no key of the file: pools[0].ultraserver.blocks is pools[0].blocks there.
     loc = [part for part in error["loc"] if part not in _KINDS]
@@ -47,7 +53,7 @@ def fault(file: Path, error: Any) -> FleetError:  # noqa: ANN401 - pydantic's Er
     got = error["input"]
     match error["type"]:
         case "extra_forbidden":
-            return _unknown_key(where, error["loc"])
+            return _unknown_key(where, error["loc"], model)
         case "missing":
             return FleetError(path=f"{where}:", got="missing", expected="a value", remedy="add it")
         case "union_tag_not_found":
@@ -73,12 +79,12 @@ def _mistyped(where: str, error: Any) -> FleetError:  # noqa: ANN401 - pydantic'
     return FleetError(f"{where}: got {shown}, expected: {message}", path=where, got=shown, expected=message)
 
 
-def _unknown_key(where: str, loc: tuple[int | str, ...]) -> FleetError:
+def _unknown_key(where: str, loc: tuple[int | str, ...], model: type[BaseModel]) -> FleetError:
     key = str(loc[-1])
     if loc[0] == "pools" and len(loc) == len(("pools", 0, "kind", key)) and key in _REMOVED:
         expected, remedy = _REMOVED[key]
         return FleetError(path=f"{where}:", got="no longer a key of pools", expected=expected, remedy=remedy)
-    known = sorted(_keys_beside(loc))
+    known = sorted(_keys_beside(loc, model))
     near = difflib.get_close_matches(key, known, n=1)
     return FleetError(
         path=f"{where}:",
@@ -88,9 +94,9 @@ def _unknown_key(where: str, loc: tuple[int | str, ...]) -> FleetError:
     )
 
 
-def _keys_beside(loc: tuple[int | str, ...]) -> set[str]:
+def _keys_beside(loc: tuple[int | str, ...], model: type[BaseModel]) -> set[str]:
     """Keys of the part of the file that a location is in."""
-    models: list[type[BaseModel]] = [Environment]
+    models: list[type[BaseModel]] = [model]
     for part in loc[:-1]:
         if isinstance(part, int):
             continue
@@ -100,7 +106,7 @@ def _keys_beside(loc: tuple[int | str, ...]) -> set[str]:
         fields = [model.model_fields[part] for model in models if part in model.model_fields]
         models = [child for field in fields for child in _models_in(field.annotation)]
     known = {key for model in models for key in model.model_fields}
-    return known - {"name"} if models == [Environment] else known  # the file's name names the environment
+    return known - {"name"} if models == [model] else known  # the file's name names it
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - a type of any form

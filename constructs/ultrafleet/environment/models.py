@@ -19,6 +19,7 @@ from ultrafleet.environment.pool_settings import (
     AcceleratorPoolSettings,
     PoolSettings,
 )
+from ultrafleet.environment.target_settings import TargetSettings, check_targets
 from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.node_settings import validate_metadata_hop_limit
@@ -155,6 +156,8 @@ class Environment(Settings):
     """E-mail addresses and https:// URLs that get the environment's alarms and EC2's events of its blocks."""
     teams: list[TeamSettings] = []
     models: list[ServedModelSettings] = []
+    targets: list[TargetSettings] = []
+    """Capacity that is wanted over time, which `ultrafleet capacity plan` compares with what there is."""
 
     @field_validator("notify")
     @classmethod
@@ -189,6 +192,7 @@ class Environment(Settings):
         self._check_pools()
         self._check_reservations()
         self._check_workloads()
+        check_targets(self.targets)
         return self
 
     def _check_pools(self) -> None:
