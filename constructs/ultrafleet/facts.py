@@ -30,7 +30,7 @@ from ultrafleet.consistency import CONSISTENCY_RULES
 from ultrafleet.doctor import Answers
 from ultrafleet.layout import LAYOUT_RULES
 from ultrafleet.policy import RULES
-from ultrafleet.rehearsal.assumptions import ASSUMPTIONS
+from ultrafleet.rehearsal.assumptions import ASSUMPTIONS, SALE_ASSUMPTIONS
 from ultrafleet.rehearsal.refusals import (
     CLOUDFORMATION_REFUSALS,
     CLUSTER_REFUSALS,
@@ -149,7 +149,7 @@ def _faults() -> Facts:
 
 
 def _assumptions() -> Facts:
-    for item in ASSUMPTIONS:
+    for item in (*ASSUMPTIONS, *SALE_ASSUMPTIONS):
         yield f"assumption/{item.id}", Fact(item.states, item.source)
 
 

@@ -207,7 +207,8 @@ def test_offerings_keep_the_rules_of_blocks(scene: Scene) -> None:
     for one in found:
         validate_block_window(one["StartDate"], one["EndDate"])
         assert one["StartDate"] >= NOW + timedelta(minutes=30)
-        assert one["CapacityBlockDurationMinutes"] == (one["EndDate"] - one["StartDate"]) / timedelta(minutes=1)
+        length = timedelta(hours=one["CapacityBlockDurationHours"], minutes=one["CapacityBlockDurationMinutes"])
+        assert length == one["EndDate"] - one["StartDate"]  # the minutes are beside the hours
     soonest = found[0]
     assert soonest["StartDate"] == NOW + timedelta(minutes=30)
     assert soonest["EndDate"] == datetime.fromisoformat("2026-11-04T11:30:00+00:00")

@@ -63,6 +63,10 @@ ON_ITS_OWN = {
     "schedule-throttled", "template-deleted", "throttling", "type-not-sold",
 }  # fmt: skip
 IN_THE_COMMANDS_TESTS = {"slow"}
+IN_THE_TESTS_OF_SALES = {
+    "describe-limit", "no-offerings", "offering-gone", "offering-ids-change", "offerings-in-another-currency",
+    "offerings-in-segments", "offerings-throttled", "purchase-payment-fails", "ultraservers-not-allowed",
+}  # fmt: skip
 IN_THE_TESTS_OF_ALARMS = {"gpu-dies", "node-lost", "tick-lost", "update-stuck"}
 
 
@@ -91,6 +95,7 @@ def test_every_fault_has_a_test_a_source_and_advice() -> None:
         *ON_ITS_OWN,
         *IN_THE_COMMANDS_TESTS,
         *IN_THE_TESTS_OF_ALARMS,
+        *IN_THE_TESTS_OF_SALES,
     }
     assert tested == set(FAULTS) == set(INJECTIONS)
     assert len(FAULTS) >= 20

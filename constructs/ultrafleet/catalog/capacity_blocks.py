@@ -11,6 +11,10 @@ _FACTS: Final = Facts("capacity_blocks")
 
 NO_PLACEMENT_GROUP: Final = _FACTS.text("capacity-block/no-placement-group")
 """The placement rule, as a clause for messages."""
+NOT_ALLOWED_MESSAGE: Final = str(_FACTS.text("capacity-block/ultraserver-not-allowed").value)
+"""EC2's words where the account isn't on AWS's list of those that may ask for UltraServers."""
+DESCRIBE_LIMIT_CODE: Final = str(_FACTS.text("capacity-block/describe-limit").value)
+"""EC2's error code where offerings were asked for too often, or the account's quota of blocks is 0."""
 END_RULE: Final = _FACTS.text("capacity-block/end-time-utc")
 """Time of day at which every block ends, `HH:MM` in UTC."""
 

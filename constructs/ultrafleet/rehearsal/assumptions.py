@@ -113,6 +113,18 @@ ZONE_OPTED_IN: Final = Assumption(
     source=_though(capacity_blocks.source("capacity-block/local-zone-group"), "that this account has done it"),
     fault="zone-not-opted-in",
 )
+BLOCK_PAYMENT: Final = Assumption(
+    id="block-payment",
+    states=f"a block is paid {in_minutes(PAYMENT)} minutes after its purchase",
+    source=_though(capacity_blocks.source("capacity-block/payment-failed-hours"), f"{in_minutes(PAYMENT)} minutes"),
+    fault="purchase-payment-fails",
+)
+OFFERINGS_KEEP_THEIR_ID: Final = Assumption(
+    id="offerings-keep-their-id",
+    states="an offering has the same id each time that it is described, until it is bought",
+    source=Source("not documented", _LOW),
+    fault="offering-ids-change",
+)
 LAUNCH_RETRIES: Final = Assumption(
     id="launch-retries",
     states=f"EC2 Auto Scaling tries a failed launch again every {in_minutes(LAUNCH_RETRY)} minutes",
@@ -136,4 +148,7 @@ ASSUMPTIONS: Final = (
     LAUNCH_RETRIES,
     EXECUTIONS_IN_TIME,
 )
-"""Every assumption, those that matter most first."""
+"""Assumptions of a deployment, those that matter most first."""
+
+SALE_ASSUMPTIONS: Final = (BLOCK_PAYMENT, OFFERINGS_KEEP_THEIR_ID)
+"""Assumptions of the sale of blocks."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from moto.cloudtrail.responses import CloudTrailResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -17,6 +17,8 @@ from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 _ACCOUNT = re.compile(r"Credential=(\d{12})/")
 _DEFAULT_ACCOUNT: list[str] = []
+TIME_HEADER: Final = "x-ultrafleet-time"
+"""Header of an answer with the simulated time; `Date` stays the machine's, by which SDKs sign."""
 _CHANGES_NOTHING = ("Describe", "List", "Get", "Head", "PutMetricData")
 """Beginnings of actions after which the account is as it was: no clock acts on a figure."""
 
@@ -42,7 +44,10 @@ def install() -> None:
         except Refusal as refusal:
             status, headers, body = response.serialized(ActionResult(refusal))
             return status, headers, body
-        return call_action(response)
+        answer = call_action(response)
+        if isinstance(answer, tuple):
+            answer[1][TIME_HEADER] = SIMULATED_ACCOUNT.now.isoformat()
+        return answer
 
     _replace(BaseResponse, "call_action", checked)
     _replace(BaseResponse, "get_current_account", _current_account)

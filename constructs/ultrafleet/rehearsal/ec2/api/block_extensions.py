@@ -1,11 +1,13 @@
 """Operations on extensions of capacity blocks: offerings, purchases, history."""
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from moto.ec2.utils import random_id
 
 from ultrafleet.catalog import CapacityBlockRules
+from ultrafleet.rehearsal.assumptions import OFFERINGS_KEEP_THEIR_ID
 from ultrafleet.rehearsal.ec2.api.operations import add_operation, filtered, page
 from ultrafleet.rehearsal.ec2.engine.block_offerings import duration_of, instances_request, ultraserver_request
 from ultrafleet.rehearsal.ec2.state.block_sales import BlockRequest, BlockSales, Extension, PurchasedExtension, fee_of
@@ -39,7 +41,10 @@ def describe_offerings(account_id: str, region: str, params: dict[str, Any]) -> 
     if block.end is None or not _extensible(block, block.end, duration) or sales.has_pending_extension(block.id):
         return {"CapacityBlockExtensionOfferings": []}
     extension = Extension(
-        id=str(random_id("cbe")), capacity_reservation_id=block.id, start=block.end, end=block.end + duration
+        id=_offering_id(block.id, block.end, duration),
+        capacity_reservation_id=block.id,
+        start=block.end,
+        end=block.end + duration,
     )
     sales.extensions[extension.id] = extension
     answer = _answer(block, extension) | {"StartDate": block.start, "Tenancy": block.tenancy}
@@ -79,6 +84,14 @@ def describe_history(account_id: str, region: str, params: dict[str, Any]) -> di
     ]
     found, token = page(filtered(answers, params, _FILTERS), params)
     return {"CapacityBlockExtensions": found, "NextToken": token}
+
+
+def _offering_id(capacity_reservation_id: str, end: datetime, duration: timedelta) -> str:
+    """Id that stays until the extension is paid and the end moves, as that of an offering of a block."""
+    if OFFERINGS_KEEP_THEIR_ID.fault in SIMULATED_ACCOUNT.readings:
+        return str(random_id("cbe"))
+    content = f"{capacity_reservation_id} {end.isoformat()} {duration}"
+    return f"cbe-{hashlib.sha256(content.encode()).hexdigest()[:17]}"
 
 
 def _purchased(block: CapacityReservation, bought: PurchasedExtension) -> dict[str, Any]:

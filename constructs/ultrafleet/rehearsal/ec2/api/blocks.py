@@ -4,10 +4,12 @@ from typing import Any, Final
 
 from moto.ec2.utils import random_id
 
-from ultrafleet.rehearsal.assumptions import PAYMENT
+from ultrafleet.catalog import CapacityBlockRules
+from ultrafleet.catalog.capacity_blocks import NOT_ALLOWED_MESSAGE
+from ultrafleet.rehearsal.assumptions import BLOCK_PAYMENT, PAYMENT
 from ultrafleet.rehearsal.ec2.api.operations import add_operation, filtered, page
-from ultrafleet.rehearsal.ec2.engine.block_offerings import offered
-from ultrafleet.rehearsal.ec2.state.block_sales import BlockSales
+from ultrafleet.rehearsal.ec2.engine.block_offerings import offered, sell
+from ultrafleet.rehearsal.ec2.state.block_sales import BlockSales, OfferedSegment
 from ultrafleet.rehearsal.ec2.state.moto_backend import put_tags, specified_tags, tags_of
 from ultrafleet.rehearsal.ec2.state.reservations import (
     CapacityReservation,
@@ -16,6 +18,11 @@ from ultrafleet.rehearsal.ec2.state.reservations import (
 )
 from ultrafleet.rehearsal.ec2.state.zones import zone_id
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+
+NOT_ALLOWED: Final = "ultraservers-not-allowed"
+"""Fault under which the account isn't on AWS's list of those that may ask for UltraServers."""
+SOLD_ELSEWHERE: Final = "offering-gone"
+"""Fault under which an offering that was shown is bought by another customer before it is bought here."""
 
 _BLOCK_FILTERS: Final = (
     "availability-zone",
@@ -39,6 +46,8 @@ def install() -> None:
 
 def describe_offerings(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeCapacityBlockOfferings."""
+    if params.get("UltraserverType") and NOT_ALLOWED in SIMULATED_ACCOUNT.readings:
+        raise Refusal("UnauthorizedOperation", NOT_ALLOWED_MESSAGE)  # code inferred
     known = SIMULATED_ACCOUNT.part(BlockSales, account_id, region).offerings
     found, token = page(offered(account_id, region, params), params)
     known |= {offering.id: offering for offering in found}
@@ -46,46 +55,55 @@ def describe_offerings(account_id: str, region: str, params: dict[str, Any]) -> 
 
 
 def purchase(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
-    """PurchaseCapacityBlock: one block for each UltraServer (EC2 user guide, high)."""
-    offering = SIMULATED_ACCOUNT.part(BlockSales, account_id, region).offerings.get(params["CapacityBlockOfferingId"])
+    """PurchaseCapacityBlock: one block for each segment, of UltraServers for each of them (EC2 user guide, high)."""
+    sales = SIMULATED_ACCOUNT.part(BlockSales, account_id, region)
+    offering = sales.offerings.get(params["CapacityBlockOfferingId"])
     if offering is None:
         # EC2 API reference, error codes (high)
         raise Refusal(
             "InvalidCapacityBlockOfferingIdNotFound",
             "The Capacity Block offering ID cannot be found for this account.",
         )
-    if offering.start < SIMULATED_ACCOUNT.now:
+    if SOLD_ELSEWHERE in SIMULATED_ACCOUNT.readings or offering.start < SIMULATED_ACCOUNT.now:
         raise Refusal("InvalidCapacityBlockOfferingIdExpired", "The Capacity Block offering ID is no longer available.")
     reservations = SIMULATED_ACCOUNT.part(Reservations, account_id, region)
     bought = [
         reservations.add(
-            CapacityReservation(
-                id=new_reservation_id(),
-                instance_type=offering.request.instance_type,
-                instance_count=offering.request.instance_count,
-                availability_zone=offering.availability_zone,
-                start=offering.start,
-                end=offering.end,
-                created=SIMULATED_ACCOUNT.now,
-                platform=params["InstancePlatform"],
-                match_criteria="targeted",
-                block_id=str(random_id("cbr")),
-                ultraserver_type=offering.request.ultraserver_type,
-                paid=SIMULATED_ACCOUNT.now + PAYMENT,
-            ),
+            _reservation(segment, platform=params["InstancePlatform"]),
             tags=specified_tags(params, "capacity-reservation"),
         )
-        for _ in range(offering.request.blocks)
+        for segment in offering.segments
+        for _ in range(segment.request.blocks)
     ]
     for block in bought:
         put_tags(account_id, region, str(block.block_id), specified_tags(params, "capacity-block"))
-    del SIMULATED_ACCOUNT.part(BlockSales, account_id, region).offerings[offering.id]
+    sell(sales, offering)
     answers = [reservations.answer(block) for block in bought]
     return {
         "CapacityReservation": answers[0],
         "CapacityReservations": answers,
         "CapacityBlocks": [_block_answer(reservations, block) for block in bought],
     }
+
+
+def _reservation(segment: OfferedSegment, *, platform: str) -> CapacityReservation:
+    now = SIMULATED_ACCOUNT.now
+    never_paid = BLOCK_PAYMENT.fault in SIMULATED_ACCOUNT.readings
+    return CapacityReservation(
+        id=new_reservation_id(),
+        instance_type=segment.request.instance_type,
+        instance_count=segment.request.instance_count,
+        availability_zone=segment.availability_zone,
+        start=segment.start,
+        end=segment.end,
+        created=now,
+        platform=platform,
+        match_criteria="targeted",
+        block_id=str(random_id("cbr")),
+        ultraserver_type=segment.request.ultraserver_type,
+        paid=None if never_paid else now + PAYMENT,
+        payment_fails=now + CapacityBlockRules.PAYMENT_FAILS_AFTER if never_paid else None,
+    )
 
 
 def describe_blocks(account_id: str, region: str, params: dict[str, Any]) -> dict[str, Any]:

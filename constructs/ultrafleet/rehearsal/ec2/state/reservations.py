@@ -40,6 +40,7 @@ class CapacityReservation:
         block_id: `cbr-…` of the capacity block, or None.
         ultraserver_type: UltraServer that the block holds whole, or None.
         paid: when the payment of a block is settled, or None.
+        payment_fails: when a block that isn't paid becomes `payment-failed`, or None.
         cancelled: whether it was cancelled.
         state_override: state that a fault gave it, or None.
         override_until: when that state ends; None: when the fault is cleared.
@@ -62,6 +63,7 @@ class CapacityReservation:
     block_id: str | None = None
     ultraserver_type: str | None = None
     paid: datetime | None = None
+    payment_fails: datetime | None = None
     cancelled: bool = False
     state_override: str | None = None
     override_until: datetime | None = None
@@ -92,6 +94,8 @@ class CapacityReservation:
             return self.state_override
         if self.cancelled:
             return "cancelled"
+        if self.payment_fails is not None:
+            return "payment-failed" if now >= self.payment_fails else "payment-pending"
         if self.end is not None and now >= self.end:
             return "expired"
         if self.paid is not None and now < self.paid:
@@ -101,9 +105,9 @@ class CapacityReservation:
 
     @property
     def moments(self) -> list[datetime]:
-        """Moments at which a block may change: it is paid, starts, reads active, is reclaimed, ends."""
+        """Moments at which a block may change: it is paid or not, starts, reads active, is reclaimed, ends."""
         late = self.start + CapacityBlockRules.STATE_LATE
-        known = (self.paid, self.start, late, self.override_until, self.reclaim_start, self.end)
+        known = (self.paid, self.payment_fails, self.start, late, self.override_until, self.reclaim_start, self.end)
         return [moment for moment in known if moment is not None]
 
 

@@ -12,6 +12,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.rehearsal.scenarios.faults.alarm_faults import ALARM_FAULTS
 from ultrafleet.rehearsal.scenarios.faults.fault import Fault
 from ultrafleet.rehearsal.scenarios.faults.reading_faults import READING_FAULTS
+from ultrafleet.rehearsal.scenarios.faults.sales_faults import SALES_FAULTS
 
 _EC2_ERRORS: Final = Source(
     "EC2 API, Error codes", address="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html"
@@ -288,7 +289,7 @@ _FAULTS: Final = (
     ),
 )
 
-FAULTS: Final = {fault.name: fault for fault in (*_FAULTS, *ALARM_FAULTS, *READING_FAULTS)}
+FAULTS: Final = {fault.name: fault for fault in (*_FAULTS, *ALARM_FAULTS, *READING_FAULTS, *SALES_FAULTS)}
 
 
 def fault_named(name: str) -> Fault:

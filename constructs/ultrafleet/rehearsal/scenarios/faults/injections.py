@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from ultrafleet.catalog.capacity_blocks import DESCRIBE_LIMIT_CODE
 from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
 from ultrafleet.catalog.limits import NODE_GROUPS_PER_CLUSTER
 from ultrafleet.rehearsal.ec2.state.reservations import UNLAUNCHABLE
@@ -97,6 +98,16 @@ INJECTIONS: Final[Mapping[str, inject.Injection]] = {
     "pool-deleted": inject.pool_is_gone,
     "schedule-off": inject.schedule_is_off,
     "zone-not-opted-in": blocks.zone_is_not_opted_in,
+    "describe-limit": inject.answers(
+        "ec2",
+        "DescribeCapacityBlockOfferings",
+        DESCRIBE_LIMIT_CODE,
+        "You've reached the limit for this account.",
+        times=2,
+    ),
+    "offerings-throttled": inject.answers(
+        "ec2", "DescribeCapacityBlockOfferings", "RequestLimitExceeded", "Request limit exceeded.", times=2
+    ),
     **{
         name: inject.reading(name)
         for name in (
@@ -108,6 +119,13 @@ INJECTIONS: Final[Mapping[str, inject.Injection]] = {
             "extension-payment-fails",
             "block-state-late",
             "node-never-joins",
+            "ultraservers-not-allowed",
+            "no-offerings",
+            "offering-gone",
+            "offerings-in-segments",
+            "offerings-in-another-currency",
+            "offering-ids-change",
+            "purchase-payment-fails",
         )
     },
 }
