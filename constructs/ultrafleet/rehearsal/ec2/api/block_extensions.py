@@ -41,7 +41,7 @@ def describe_offerings(account_id: str, region: str, params: dict[str, Any]) -> 
     if block.end is None or not _extensible(block, block.end, duration) or sales.has_pending_extension(block.id):
         return {"CapacityBlockExtensionOfferings": []}
     extension = Extension(
-        id=_offering_id(block.id, block.end, duration),
+        id=_offering_id(sales, block.id, block.end, duration),
         capacity_reservation_id=block.id,
         start=block.end,
         end=block.end + duration,
@@ -86,11 +86,12 @@ def describe_history(account_id: str, region: str, params: dict[str, Any]) -> di
     return {"CapacityBlockExtensions": found, "NextToken": token}
 
 
-def _offering_id(capacity_reservation_id: str, end: datetime, duration: timedelta) -> str:
-    """Id that stays until the extension is paid and the end moves, as that of an offering of a block."""
+def _offering_id(sales: BlockSales, capacity_reservation_id: str, end: datetime, duration: timedelta) -> str:
+    """Id that stays until an extension of the block is bought, as that of an offering of a block."""
     if OFFERINGS_KEEP_THEIR_ID.fault in SIMULATED_ACCOUNT.readings:
         return str(random_id("cbe"))
-    content = f"{capacity_reservation_id} {end.isoformat()} {duration}"
+    bought = sum(item.extension.capacity_reservation_id == capacity_reservation_id for item in sales.history)
+    content = f"{capacity_reservation_id} {end.isoformat()} {duration} {bought}"
     return f"cbe-{hashlib.sha256(content.encode()).hexdigest()[:17]}"
 
 
