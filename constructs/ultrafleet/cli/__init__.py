@@ -22,6 +22,7 @@ from ultrafleet.cli.preflight import preflight
 from ultrafleet.cli.rehearse import rehearse
 from ultrafleet.cli.retained import retained
 from ultrafleet.cli.review import review
+from ultrafleet.cli.schema import schema
 from ultrafleet.cli.stacks import stacks
 from ultrafleet.cli.summary import summary
 from ultrafleet.cli.types import types
@@ -43,6 +44,7 @@ _FACTS, _PLAN, _REVIEW, _REHEARSE, _OPERATE = "Facts", "Plan", "Review", "Rehear
 app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet types --json")(types)
 app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet layout p6-b300.48xlarge")(layout)
 app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet facts eks/ --confidence low")(facts)
+app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet schema --out environment.schema.json")(schema)
 app.add_typer(network, name="network", rich_help_panel=_PLAN)
 app.add_typer(capacity, name="capacity", rich_help_panel=_PLAN)
 app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet summary training")(summary)

@@ -1,15 +1,17 @@
 """Kinds of values in an environment's file."""
 
 import re
+from collections.abc import Iterable
+from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
-from ultrafleet.rules.names import NAME_RULE, is_name
-from ultrafleet.rules.zones import validate_region, validate_zone
+from ultrafleet.rules.names import NAME_PATTERN, NAME_RULE, is_name
+from ultrafleet.rules.zones import REGION_PATTERN, ZONE_PATTERN, validate_region, validate_zone
 
 _ACCOUNT = re.compile(r"\d{12}")
 
@@ -17,7 +19,7 @@ _ACCOUNT = re.compile(r"\d{12}")
 class Settings(BaseModel):
     """Unknown keys and wrong types are errors, and nothing changes after it was read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
 def _check_name(name: str) -> str:
@@ -70,12 +72,39 @@ def _without_remedy(error: FleetError) -> FleetError:
     return FleetError(message, path=error.path, got=error.got, expected=error.expected)
 
 
-Name = Annotated[str, AfterValidator(_check_name)]
+def _text(pattern: str) -> WithJsonSchema:
+    """Schema of a text that is checked by more than its pattern."""
+    return WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern})$"})
+
+
+def _one_of(names: Iterable[str]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "enum": sorted(names)})
+
+
+Name = Annotated[str, AfterValidator(_check_name), _text(NAME_PATTERN)]
 # Not strict itself: YAML has lists and no tuples. Its members are.
 FileInterface = Annotated[tuple[int, int, Literal["interface", "efa", "efa-only"]], Field(strict=False)]
-Zone = Annotated[str, AfterValidator(_check_zone)]
-Region = Annotated[str, AfterValidator(_check_region)]
-KubernetesVersion = Annotated[str, AfterValidator(_check_kubernetes_version)]
-Account = Annotated[str, AfterValidator(_check_account)]
-InstanceTypeName = Annotated[str, AfterValidator(_check_instance_type)]
-UltraServerTypeName = Annotated[str, AfterValidator(_check_ultraserver_type)]
+Zone = Annotated[str, AfterValidator(_check_zone), _text(ZONE_PATTERN)]
+Region = Annotated[str, AfterValidator(_check_region), _text(REGION_PATTERN)]
+KubernetesVersion = Annotated[str, AfterValidator(_check_kubernetes_version), _text(r"1\.[0-9]+")]
+Account = Annotated[str, AfterValidator(_check_account), _text(r"[0-9]{12}")]
+InstanceTypeName = Annotated[
+    str, AfterValidator(_check_instance_type), _one_of(item.name for item in InstanceType.all() if item.name)
+]
+UltraServerTypeName = Annotated[
+    str, AfterValidator(_check_ultraserver_type), _one_of(item.name for item in UltraServerType.all() if item.name)
+]
+# The time's separator, its seconds and the space before its offset are as free as in YAML.
+Day = Annotated[date, WithJsonSchema({"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"})]
+"""Day of the calendar."""
+Moment = Annotated[
+    datetime,
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]*)?"
+            r"([ \t]*(Z|[-+][0-9]{1,2}(:?[0-9]{2})?))$",
+        }
+    ),
+]
+"""Moment with an offset from UTC."""

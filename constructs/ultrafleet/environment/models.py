@@ -10,6 +10,7 @@ from ultrafleet.environment.fields import (
     Account,
     InstanceTypeName,
     KubernetesVersion,
+    Moment,
     Name,
     Region,
     Settings,
@@ -33,37 +34,52 @@ from ultrafleet.rules.zones import region_of_zone
 class SubnetSettings(Settings):
     """Subnet. Its CIDR is stated and never computed: CloudFormation would replace a subnet that changes it."""
 
-    name: Name
-    kind: Literal["control_plane", "system", "accelerator", "nat"]
-    availability_zone: Zone
-    cidr: str | None = None
-    """Without one, `ultrafleet network plan` proposes one; synth refuses."""
+    name: Name = Field(examples=["dallas"])
+    """Name, by which pools and file systems refer to the subnet: lower-case letters, digits and hyphens."""
+    kind: Literal["control_plane", "system", "accelerator", "nat"] = Field(examples=["accelerator"])
+    """Purpose: `control_plane` (EKS, endpoints), `system` (nodes of controllers), `accelerator` (nodes of pools) or
+    `nat` (a zonal NAT gateway)."""
+    availability_zone: Zone = Field(examples=["us-east-1a"])
+    """Name of the Availability Zone; for accelerators also a Local Zone, such as `us-east-1-dfw-2a`."""
+    cidr: str | None = Field(default=None, examples=["10.64.32.0/19"])
+    """Block of IPv4 addresses, a part of the VPC's, /16 to /28. `ultrafleet network plan ENV` proposes missing ones.
+    Default: refused by synthesis."""
 
 
 class NetworkSettings(Settings):
     """The environment's VPC."""
 
-    cidr: str
-    egress: Literal["regional_nat", "zonal_nat", "none"] | None = None
-    """Default: a regional NAT gateway; with a subnet in a Local Zone it has to be stated."""
-    interface_endpoints: list[str] | None = None
-    """Interface endpoints by service name (`ecr.api`). Default: the ones that private EKS nodes need."""
-    flow_logs: bool = True
+    cidr: str = Field(examples=["10.64.0.0/16"])
+    """CIDR of the VPC: IPv4, /16 to /28."""
+    egress: Literal["regional_nat", "zonal_nat", "none"] | None = Field(default=None, examples=["zonal_nat"])
+    """Way to the internet: `zonal_nat` (with a subnet of kind `nat`), `regional_nat`, or `none`: endpoints only; see
+    [decision 4](decisions/0004-egress-and-api-access.md). Default: a regional NAT gateway; with a Local Zone it has
+    to be stated."""
+    interface_endpoints: list[str] | None = Field(default=None, examples=[["ecr.api", "ecr.dkr", "sts"]])
+    """Interface endpoints, by short service names such as `ecr.api`. Default: those that nodes call."""
+    flow_logs: bool = Field(default=True, examples=[False])
+    """VPC flow logs in CloudWatch Logs."""
     subnets: list[SubnetSettings]
+    """Subnets: at least two of kind `control_plane` in two zones, and one of kind `accelerator` in the zone of each
+    pool."""
 
 
 class SystemNodesSettings(Settings):
     """The small pool for controllers."""
 
-    instance_types: list[str] = ["m7i.xlarge", "m6i.xlarge"]
-    """Ordinary types of one architecture; EC2 chooses."""
-    placement_group: Literal["spread", "partition"] | None = None
-    """Keeps the nodes on separate racks: spread takes seven a zone, partition more. Default: EC2 places them."""
-    min_size: int = Field(default=2, ge=0)
-    max_size: int = Field(default=4, ge=1)
-    desired_size: int = Field(default=2, ge=0)
-    metadata_hop_limit: int = 1
-    """1 keeps pods from the nodes' credentials; 2 lets every pod of these nodes reach them."""
+    instance_types: list[str] = Field(default=["m7i.xlarge", "m6i.xlarge"], examples=[["m7i.2xlarge"]])
+    """Ordinary types of one architecture, of which EC2 chooses."""
+    placement_group: Literal["spread", "partition"] | None = Field(default=None, examples=["spread"])
+    """Placement of the nodes on separate racks: `spread` (at most seven nodes a zone) or `partition`. Default: none."""
+    min_size: int = Field(default=2, ge=0, examples=[1], json_schema_extra={"unit": "nodes"})
+    """Fewest nodes."""
+    max_size: int = Field(default=4, ge=1, examples=[6], json_schema_extra={"unit": "nodes"})
+    """Most nodes."""
+    desired_size: int = Field(default=2, ge=0, examples=[3], json_schema_extra={"unit": "nodes"})
+    """Nodes at first."""
+    metadata_hop_limit: int = Field(default=1, examples=[2])
+    """Hop limit of the instance metadata service: 1 keeps pods from the nodes' credentials; 2 lets every pod of
+    these nodes reach them."""
 
     @field_validator("metadata_hop_limit")
     @classmethod
@@ -75,35 +91,48 @@ class SystemNodesSettings(Settings):
 class ClusterSettings(Settings):
     """The environment's EKS cluster."""
 
-    kubernetes_version: KubernetesVersion = DEFAULT_KUBERNETES_VERSION
-    admin_role_arns: list[str] = []
-    api_access_cidrs: list[str] = []
+    kubernetes_version: KubernetesVersion = Field(default=DEFAULT_KUBERNETES_VERSION, examples=["1.36"])
+    """Kubernetes version, `major.minor` in quotes; the default is the newest whose end of standard support is known."""
+    admin_role_arns: list[str] = Field(default=[], examples=[["arn:aws:iam::111122223333:role/operators"]])
+    """IAM roles that administer the cluster, by ARN."""
+    api_access_cidrs: list[str] = Field(default=[], examples=[["10.0.0.0/24"]])
     """Networks of people that may reach the private API endpoint."""
-    ssm_sessions: bool = False
-    """Lets people open shells on nodes through Session Manager, without SSH."""
-    upgrade_policy: Literal["STANDARD", "EXTENDED"] = "STANDARD"
-    """At the end of standard support EKS upgrades a STANDARD control plane; EXTENDED support costs more."""
-    control_plane_scaling_tier: str | None = None
-    addons: list[str] = []
-    """Managed add-ons besides the ones that every cluster gets."""
-    addon_versions: dict[str, str] = {}
-    """Version to pin of an add-on. Default: EKS's default for the Kubernetes version."""
+    ssm_sessions: bool = Field(default=False, examples=[True])
+    """Shells on nodes through Session Manager, without SSH."""
+    upgrade_policy: Literal["STANDARD", "EXTENDED"] = Field(default="STANDARD", examples=["EXTENDED"])
+    """Support policy: at the end of the version's standard support EKS upgrades the control plane; `EXTENDED` keeps
+    the version, in extended support, which costs more; see [cluster](constructs/cluster.md#end-of-support)."""
+    control_plane_scaling_tier: str | None = Field(default=None, examples=["tier-xl"])
+    """Provisioned control plane: `standard`, `tier-xl`, … Default: EKS's."""
+    addons: list[str] = Field(default=[], examples=[["aws-ebs-csi-driver"]])
+    """Managed add-ons besides the basic ones that every cluster gets, see [cluster](constructs/cluster.md)."""
+    addon_versions: dict[str, str] = Field(default={}, examples=[{"vpc-cni": "v1.21.0-eksbuild.1"}])
+    """Add-on → version instead of the catalog's for the Kubernetes version; where the catalog has none, EKS chooses,
+    and `ultrafleet summary` says so, see [cluster](constructs/cluster.md#versions-of-add-ons)."""
     system_nodes: SystemNodesSettings = SystemNodesSettings()
+    """Node group for controllers."""
 
 
 class CapacityReservationSettings(Settings):
     """An on-demand capacity reservation, created by the environment or (with an id) made elsewhere."""
 
-    name: Name
-    instance_type: InstanceTypeName
-    instance_count: int = Field(ge=1)
-    availability_zone: Zone
-    placement_group: Literal["cluster"] | None = None
-    end: datetime | None = None
-    """End of a reservation that is created here; instances in it go on, on demand. Default: none."""
-    capacity_reservation_id: str | None = None
-    placement_group_name: str | None = None
-    """With an id: the cluster placement group that the reservation was made in."""
+    name: Name = Field(examples=["b300"])
+    """Name, by which a pool refers to the reservation."""
+    instance_type: InstanceTypeName = Field(examples=["p6-b300.48xlarge"])
+    """Instance type of the reservation."""
+    instance_count: int = Field(ge=1, examples=[2], json_schema_extra={"unit": "instances"})
+    """Instances, 1 or more."""
+    availability_zone: Zone = Field(examples=["us-east-1b"])
+    """Zone of the instances, which is the zone of the pool's subnet."""
+    placement_group: Literal["cluster"] | None = Field(default=None, examples=["cluster"])
+    """`cluster`: a cluster placement group is created for the reservation. Default: none."""
+    end: Moment | None = Field(default=None, examples=["2027-01-31T12:00:00Z"])
+    """End of a reservation that is created here, with an offset from UTC, such as `2027-01-31T12:00:00Z`; instances
+    in it go on, on demand. Default: none."""
+    capacity_reservation_id: str | None = Field(default=None, examples=["cr-0123456789abcdef0"])
+    """Id of a reservation that exists, made elsewhere. Default: the reservation is created."""
+    placement_group_name: str | None = Field(default=None, examples=["made-elsewhere"])
+    """With an id: the cluster placement group that the reservation was made in. Default: none."""
 
     @field_validator("end")
     @classmethod
@@ -143,21 +172,31 @@ class Environment(Settings):
 
     name: Name
     """From the file's name."""
-    account: Account
-    region: Region
-    production: bool
-    """Retain the resources that pools depend on, and protect the cluster from deletion."""
+    account: Account = Field(examples=["111122223333"])
+    """AWS account id: twelve digits, in quotes."""
+    region: Region = Field(examples=["us-east-1"])
+    """Region's name, such as `us-east-1`."""
+    production: bool = Field(examples=[True])
+    """`true` retains the resources that pools depend on and protects the cluster from deletion."""
     network: NetworkSettings
+    """The VPC."""
     cluster: ClusterSettings = ClusterSettings()
+    """The EKS cluster, named after the file."""
     capacity_reservations: list[CapacityReservationSettings] = []
+    """On-demand capacity reservations."""
     pools: list[PoolSettings]
+    """Pools of accelerated nodes."""
     kubernetes: KubernetesSettings = KubernetesSettings()
-    notify: list[str] = []
-    """E-mail addresses and https:// URLs that get the environment's alarms and EC2's events of its blocks."""
+    """Add-ons, delivery, acceptance."""
+    notify: list[str] = Field(default=[], examples=[["oncall@example.com"]])
+    """E-mail addresses and `https://` URLs that get the alarms, and EC2's events of capacity blocks; SNS sends each
+    a request to confirm."""
     teams: list[TeamSettings] = []
+    """Training teams."""
     models: list[ServedModelSettings] = []
+    """Served models."""
     targets: list[TargetSettings] = []
-    """Capacity that is wanted over time, which `ultrafleet capacity plan` compares with what there is."""
+    """Capacity that is wanted over time, see [the capacity desk](capacity-desk.md#targets)."""
 
     @field_validator("notify")
     @classmethod

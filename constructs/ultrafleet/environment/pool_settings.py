@@ -1,13 +1,20 @@
 """Pools and capacity blocks of an environment file as pydantic models."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from ultrafleet.catalog import Fabric, InstanceType, UltraServerType
 from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
-from ultrafleet.environment.fields import FileInterface, InstanceTypeName, Name, Settings, UltraServerTypeName, Zone
+from ultrafleet.environment.fields import (
+    FileInterface,
+    InstanceTypeName,
+    Moment,
+    Name,
+    Settings,
+    UltraServerTypeName,
+    Zone,
+)
 from ultrafleet.errors import FleetError
 from ultrafleet.layout import EfaIntent, Interface, fabric_layout
 from ultrafleet.rules.block_overlap import peak_instances, validate_nodes_of_blocks
@@ -24,18 +31,26 @@ from ultrafleet.rules.node_settings import (
 class BlockSettings(Settings):
     """A capacity block that was bought."""
 
-    capacity_reservation_id: str
-    availability_zone: Zone
-    start: datetime
-    end: datetime
-    instance_count: int | None = None
-    """Number of instances in the block. Checked on an UltraServer pool, required on an accelerator pool."""
-    launch_template_version: int = Field(default=1, ge=1)
-    """Version of the block's launch template that its nodes run. A new block has a template of its own, at 1."""
-    initial_desired_size: Literal[0] | None = None
-    """0 states the size in the template, where EKS doesn't begin an empty node group without one. Default: none."""
-    existing_node_group: str | None = None
-    """Node group, made elsewhere, that runs the block; none is made here then. See docs/migration.md."""
+    capacity_reservation_id: str = Field(examples=["cr-0123456789abcdef0"])
+    """Id of the purchased capacity block's reservation: `cr-` and hexadecimal digits."""
+    availability_zone: Zone = Field(examples=["us-east-1-dfw-2a"])
+    """Zone of the block, which is the zone of the pool's subnet."""
+    start: Moment = Field(examples=["2026-12-01T11:30:00Z"])
+    """Start in UTC, as EC2 states it."""
+    end: Moment = Field(examples=["2026-12-15T11:30:00Z"])
+    """End in UTC, as EC2 states it: 11:30."""
+    instance_count: int | None = Field(default=None, examples=[18], json_schema_extra={"unit": "instances"})
+    """Instances in the block. Default: the UltraServer's; required for `accelerator`."""
+    launch_template_version: int = Field(default=1, ge=1, examples=[2])
+    """Version of the block's launch template that its nodes run, see [decision
+    13](decisions/0013-a-block-is-a-node-group.md#launch_template_version). A new block has a template of its own, at
+    1."""
+    initial_desired_size: Literal[0] | None = Field(default=None, examples=[0])
+    """`0` states the size in the template, where EKS doesn't begin an empty node group without one. Default: none is
+    stated."""
+    existing_node_group: str | None = Field(default=None, examples=["rack-a-old"])
+    """Name of a node group made elsewhere that runs the block, see [migration](migration.md). Default: the block's
+    own is made."""
 
     @property
     def node_group_settings(self) -> dict[str, Any]:
@@ -50,18 +65,34 @@ class BlockSettings(Settings):
 class NodeSettings(Settings):
     """Options of a pool's nodes; see `NodeOptions`."""
 
-    efa_intent: Literal["ip_saving", "max_ip_bandwidth", "efa_8"] = "ip_saving"
-    interfaces: list[FileInterface] | None = None
-    max_pods: int = 64
-    labels: dict[str, str] = {}
-    tags: dict[str, str] = {}
-    root_volume_gib: int = 100
-    metadata_hop_limit: int = 1
-    """1 keeps pods from the node's credentials; 2 lets every pod of the node reach them."""
-    grdma_pci_topo_check_override: bool | None = None
-    raid0_instance_store: bool | None = None
-    kubelet_config: dict[str, object] = {}
-    max_unavailable: int = Field(default=1, ge=1)
+    efa_intent: Literal["ip_saving", "max_ip_bandwidth", "efa_8"] = Field(
+        default="ip_saving", examples=["max_ip_bandwidth"]
+    )
+    """Purpose of the network cards: fewest IP addresses, most IP bandwidth (`max_ip_bandwidth`) or eight EFA
+    interfaces (`efa_8`), see [layouts](efa-layout.md)."""
+    interfaces: list[FileInterface] | None = Field(default=None, examples=[[[0, 0, "interface"], [1, 0, "efa-only"]]])
+    """Network interfaces instead of a derived layout: `[[card, device, "type"], …]`, type `interface`, `efa` or
+    `efa-only`. Default: the type's layout."""
+    max_pods: int = Field(default=64, examples=[32], json_schema_extra={"unit": "pods"})
+    """Pods of a node."""
+    labels: dict[str, str] = Field(default={}, examples=[{"example.com/team": "research"}])
+    """Kubernetes labels besides the pool's own; `ultrafleet/` and the prefixes that EKS reserves (`kubernetes.io/`,
+    `k8s.io/`, `eks.amazonaws.com/`) are refused."""
+    tags: dict[str, str] = Field(default={}, examples=[{"cost-center": "4711"}])
+    """Tags of instances, volumes, interfaces and the node group; `aws:` and `ultrafleet:` are refused."""
+    root_volume_gib: int = Field(default=100, examples=[200], json_schema_extra={"unit": "GiB"})
+    """Root volume in GiB, up to 65,536."""
+    metadata_hop_limit: int = Field(default=1, examples=[2])
+    """Hop limit of the instance metadata service: 1 keeps pods from the node's credentials; 2 lets every pod of the
+    node reach them."""
+    grdma_pci_topo_check_override: bool | None = Field(default=None, examples=[True])
+    """Driver parameter for EFA GPUDirect: `true` writes it. Default: on Grace Blackwell."""
+    raid0_instance_store: bool | None = Field(default=None, examples=[False])
+    """NVMe disks joined to one RAID 0 volume. Default: where the type has NVMe disks."""
+    kubelet_config: dict[str, object] = Field(default={}, examples=[{"shutdownGracePeriod": "60s"}])
+    """Kubelet configuration, as nodeadm takes it."""
+    max_unavailable: int = Field(default=1, ge=1, examples=[2], json_schema_extra={"unit": "nodes"})
+    """Nodes that EKS replaces at once in an update."""
 
     @field_validator("labels")
     @classmethod
@@ -94,14 +125,23 @@ class NodeSettings(Settings):
 
 
 class _PoolSettings(Settings):
-    name: Name
-    subnet: str
-    workload: Literal["training", "inference"]
-    drain_lead_minutes: int | None = None
-    hold: bool = False
-    fabric: Literal["efa", "roce"] | None = None
-    """Network between the nodes of different instances. Default: the only one that the type has."""
+    name: Name = Field(examples=["rack-a"])
+    """Name of the pool: up to 40 characters; can't change later."""
+    subnet: str = Field(examples=["dallas"])
+    """Name of an accelerator subnet, in the capacity's zone."""
+    workload: Literal["training", "inference"] = Field(examples=["training"])
+    """Use of the nodes: `training` or `inference`."""
+    drain_lead_minutes: int | None = Field(default=None, examples=[120], json_schema_extra={"unit": "minutes"})
+    """Minutes before a block's end at which its node group is emptied; at least 85 for `ultraserver` and 55 for
+    `accelerator`. Default: 90 for `ultraserver`, 60 for `accelerator`."""
+    hold: bool = Field(default=False, examples=[True])
+    """`true` keeps a pool on blocks empty."""
+    fabric: Literal["efa", "roce"] | None = Field(default=None, examples=["efa"])
+    """Network between the nodes of different instances, `efa` or `roce`: P6e-GB300 has both and needs it stated.
+    `roce` is refused, since CloudFormation's launch templates have no secondary interfaces, see
+    [layouts](efa-layout.md#fabrics). Default: the type's only one."""
     node: NodeSettings = NodeSettings()
+    """Options of the nodes."""
 
     @property
     def chosen_fabric(self) -> Fabric | None:
@@ -124,9 +164,12 @@ class _PoolSettings(Settings):
 class UltraServerPoolSettings(_PoolSettings):
     """Pool of one UltraServer."""
 
-    kind: Literal["ultraserver"]
-    ultraserver_type: UltraServerTypeName
+    kind: Literal["ultraserver"] = Field(examples=["ultraserver"])
+    """Kind of the pool: `ultraserver` (whole UltraServers, on capacity blocks) or `accelerator` (single instances)."""
+    ultraserver_type: UltraServerTypeName = Field(examples=["u-p6e-gb200x72"])
+    """UltraServer type, such as `u-p6e-gb200x72`."""
     blocks: list[BlockSettings] = Field(min_length=1)
+    """Capacity blocks in the order of their starts."""
 
     @property
     def ultraserver(self) -> UltraServerType:
@@ -179,16 +222,20 @@ class UltraServerPoolSettings(_PoolSettings):
 class AcceleratorPoolSettings(_PoolSettings):
     """Single accelerator instances."""
 
-    kind: Literal["accelerator"]
-    instance_type: InstanceTypeName
-    nodes: int | None = Field(default=None, ge=1)
-    """Number of nodes. Default: with blocks, what they hold at once at most; without, it has to be stated."""
-    launch_template_version: int = Field(default=1, ge=1)
-    """Without blocks: version of the launch template that the nodes run. With blocks each block has its own."""
+    kind: Literal["accelerator"] = Field(examples=["accelerator"])
+    """Kind of the pool: `ultraserver` (whole UltraServers, on capacity blocks) or `accelerator` (single instances)."""
+    instance_type: InstanceTypeName = Field(examples=["p6-b300.48xlarge"])
+    """Instance type of the nodes, one that is sold as single instances."""
+    nodes: int | None = Field(default=None, ge=1, examples=[2], json_schema_extra={"unit": "nodes"})
+    """Number of nodes. Default: what its blocks hold at once, at most; required without blocks."""
+    launch_template_version: int = Field(default=1, ge=1, examples=[2])
+    """Without blocks: version of the launch template that the nodes run; with blocks it is each block's."""
     blocks: list[BlockSettings] = []
-    capacity_reservation: str | None = None
-    """Name of one of the environment's capacity reservations."""
-    placement_group: Literal["cluster"] | None = None
+    """Capacity blocks in the order of their starts."""
+    capacity_reservation: str | None = Field(default=None, examples=["b300"])
+    """Name of one of the file's `capacity_reservations`. Default: none."""
+    placement_group: Literal["cluster"] | None = Field(default=None, examples=["cluster"])
+    """`cluster`: a cluster placement group of the nodes, without blocks or a reservation. Default: none."""
 
     @property
     def instance(self) -> InstanceType:

@@ -1,13 +1,12 @@
 """Targets of an environment or programme file: capacity that is wanted over time, in steps."""
 
 import itertools
-from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from ultrafleet.catalog import InstanceType, UltraServerType
-from ultrafleet.environment.fields import Name, Settings
+from ultrafleet.environment.fields import Day, Name, Settings
 from ultrafleet.errors import FleetError, UnknownFactError
 
 SoldType = UltraServerType | InstanceType
@@ -51,12 +50,13 @@ Workload = Literal["training", "inference"]
 class CapacityCount(Settings):
     """Capacity in one of three units; `units` counts it in what is bought."""
 
-    ultraservers: int | None = Field(default=None, ge=0)
-    """UltraServers, of an UltraServer type."""
-    instances: int | None = Field(default=None, ge=0)
-    """Instances, of an instance type."""
-    accelerators: int | None = Field(default=None, ge=0)
-    """GPUs or Trainium chips, of either; a part of an UltraServer or instance is a whole one."""
+    ultraservers: int | None = Field(default=None, ge=0, examples=[2], json_schema_extra={"unit": "UltraServers"})
+    """UltraServers, of an UltraServer type. Default: one of the three is required."""
+    instances: int | None = Field(default=None, ge=0, examples=[8], json_schema_extra={"unit": "instances"})
+    """Instances, of an instance type. Default: one of the three is required."""
+    accelerators: int | None = Field(default=None, ge=0, examples=[144], json_schema_extra={"unit": "accelerators"})
+    """GPUs or Trainium chips, of either; a part of an UltraServer or instance is a whole one. Default: one of the
+    three is required."""
 
     @model_validator(mode="after")
     def _one_unit(self) -> Self:
@@ -101,29 +101,32 @@ class CapacityCount(Settings):
 class TargetStepSettings(CapacityCount):
     """Step of a target: capacity that is wanted from a day on, until the next step or the target's end."""
 
-    start: date
-    """First day, from 11:30 UTC, when blocks end and the next ones have begun."""
-    service_level: ServiceLevel | None = None
+    start: Day = Field(examples=["2026-12-01"])
+    """First day, from 11:30 UTC, when blocks end and the next ones have begun; a step lasts until the next one, the
+    last until the target's `end`."""
+    service_level: ServiceLevel | None = Field(default=None, examples=[0.9])
     """Chance with which the step has to be met on all of its days. Default: the target's."""
 
 
 class TargetSettings(Settings):
     """Target: capacity of a type over time, for training or for inference."""
 
-    name: Name
-    workload: Workload
-    type: SoldTypeName
-    """UltraServer type, or instance type that is sold as single instances."""
-    service_level: ServiceLevel
-    """Chance with which each step has to be met on all of its days; 1.0 allows no gap, not even between two blocks."""
+    name: Name = Field(examples=["pretraining"])
+    """Name of the target."""
+    workload: Workload = Field(examples=["training"])
+    """Use of the capacity: `training` or `inference`."""
+    type: SoldTypeName = Field(examples=["u-p6e-gb200x72"])
+    """UltraServer type, or instance type that is sold as single instances; one target for each type and workload."""
+    service_level: ServiceLevel = Field(examples=[0.9])
+    """Chance with which each step is met on all of its days; `1.0` allows no gap, not even between two blocks."""
     steps: list[TargetStepSettings] = Field(min_length=1)
-    """In the order of their starts."""
-    end: date
+    """Steps in the order of their starts."""
+    end: Day = Field(examples=["2027-06-01"])
     """Day at whose 11:30 UTC nothing is wanted any more."""
-    source: str | None = None
-    """Source of the figures."""
-    assumption: str | None = None
-    """Marks figures that are assumed, and says why they are."""
+    source: str | None = Field(default=None, examples=["the plan of September"])
+    """Source of the figures. Default: none."""
+    assumption: str | None = Field(default=None, examples=["as many as last year"])
+    """Reason for figures that are assumed, which it marks as such. Default: none."""
 
     @property
     def sold(self) -> SoldType:

@@ -13,36 +13,40 @@ from ultrafleet.rules.priorities import TEAM_PRIORITIES
 class ArgoCdSettings(Settings):
     """Git location where Argo CD finds the files that `cdk synth` writes to `cdk.out/argo-cd/ENVIRONMENT`."""
 
-    repository: str
+    repository: str = Field(examples=["https://git.example.com/fleet.git"])
     """Address of the Git repository."""
-    path: str
+    path: str = Field(examples=["argo-cd/training"])
     """Folder in it."""
-    revision: str = "main"
+    revision: str = Field(default="main", examples=["release"])
     """Branch or tag."""
-    idc_instance_arn: str
-    """IAM Identity Center instance, which EKS' Argo CD capability signs people in with."""
-    idc_region: str | None = None
-    """Its region. Default: the environment's."""
-    admin_group_ids: list[str] = []
+    idc_instance_arn: str = Field(examples=["arn:aws:sso:::instance/ssoins-0123456789abcdef"])
+    """IAM Identity Center instance that signs people in, by ARN."""
+    idc_region: str | None = Field(default=None, examples=["us-east-1"])
+    """Region of that instance. Default: the environment's region."""
+    admin_group_ids: list[str] = Field(default=[], examples=[["12345678-1234-1234-1234-123456789012"]])
     """Identity Center groups that administer Argo CD."""
 
 
 class AcceptanceSettings(Settings):
     """Acceptance of pools; see `PoolAcceptance`."""
 
-    image: str | None = None
-    """Image that has what docs/acceptance.md says, for the architectures of nodes with NVIDIA GPUs. Default: each of
-    their pools has its own."""
-    images: dict[str, str] = {}
-    """Images of single pools instead, by pool. Trainium is tested where it has one."""
-    floors_gbs: dict[str, dict[Literal["nvlink", "neuronlink", "efa", "node"], float]] = {}
-    """Floors by pool and path, where none is published or yours differ, in GB/s of bus bandwidth."""
-    wait_minutes: int | None = Field(default=None, ge=1, le=1440)
-    """Minutes after the first node of a block in which the others are waited for. Default: 15."""
-    run_minutes: int | None = Field(default=None, ge=1, le=1440)
-    """Minutes that a run may take; without a result by then it has hung. Default: 90."""
-    gate_image: str | None = None
-    """Image with Python for the gate. Default: Docker's official one in Amazon ECR Public."""
+    image: str | None = Field(default=None, examples=["111122223333.dkr.ecr.us-east-1.amazonaws.com/nccl-tests:1"])
+    """Image with nccl-tests for nodes with NVIDIA GPUs, for their architectures, see
+    [acceptance](acceptance.md#the-image). Default: none; required unless `images` names some pool."""
+    images: dict[str, str] = Field(default={}, examples=[{"rack-a": "registry.example.com/nccl-tests:arm64"}])
+    """Images of single pools instead, by pool, where `image` isn't for their architecture;
+    [Trainium](acceptance.md#trainium) is tested where it has one."""
+    floors_gbs: dict[str, dict[Literal["nvlink", "neuronlink", "efa", "node"], float]] = Field(
+        default={}, examples=[{"rack-a": {"nvlink": 600}}], json_schema_extra={"unit": "GB/s"}
+    )
+    """Pool → path (`nvlink`, `neuronlink`, `efa`, `node`) → minimum bus bandwidth in GB/s, where none is published
+    or yours differ."""
+    wait_minutes: int | None = Field(default=None, ge=1, le=1440, examples=[30], json_schema_extra={"unit": "minutes"})
+    """Minutes after the first node of a block in which the others are waited for. Default: `15`."""
+    run_minutes: int | None = Field(default=None, ge=1, le=1440, examples=[120], json_schema_extra={"unit": "minutes"})
+    """Minutes that a run may take; without a result by then it has hung. Default: `90`."""
+    gate_image: str | None = Field(default=None, examples=["registry.example.com/python:3.13"])
+    """Image with Python 3.11 or newer for the gate. Default: Docker's official Python in Amazon ECR Public."""
 
     @model_validator(mode="after")
     def _has_an_image(self) -> Self:
@@ -63,33 +67,48 @@ class AcceptanceSettings(Settings):
 class KubernetesSettings(Settings):
     """Runtime, queues and controllers; see `FleetPlatform`."""
 
-    delivery: Literal["kubectl", "argo_cd", "none"] = "kubectl"
-    """Delivery of charts and objects to the cluster: by the deployment, by Argo CD, or not at all."""
+    delivery: Literal["kubectl", "argo_cd", "none"] = Field(default="kubectl", examples=["argo_cd"])
+    """Delivery of charts and objects to the cluster: by the deployment (`kubectl`), by Argo CD (`argo_cd`, with the
+    key `argo_cd`) or `none`; see [delivery](constructs/delivery.md)."""
     argo_cd: ArgoCdSettings | None = None
-    chart_versions: dict[str, str] = {}
-    """Versions instead of the library's, by chart, or of "nvidia-driver"."""
-    waived_version_rules: dict[str, str] = {}
-    """Rules between versions that don't apply here, each with a reason."""
-    spare_nodes_per_ultraserver: int = Field(default=0, ge=0)
-    """Nodes of each UltraServer that jobs leave free; 2 is the 16-of-18 mode."""
-    ultraserver_network_layers: int | None = Field(default=None, ge=0, le=4)
-    """Network layers above UltraServers in queues' topologies. Default: 2."""
-    pods_ready_minutes: int | None = Field(default=None, ge=1, le=1440)
-    """Minutes until all pods of a job are ready, or Kueue takes its nodes back. Default: 30."""
-    pods_recovery_minutes: int | None = Field(default=None, ge=1, le=1440)
-    """Minutes until they are again after one was lost. Default: 15."""
-    max_requeues: int | None = Field(default=None, ge=0, le=100)
-    """Times that such a job goes back into the queue before it is set inactive. Default: 3."""
-    efa: Literal["dra", "device_plugin"] | None = None
-    """Driver that gives EFA devices to pods: for DRA, or a device plugin. Default: what EKS recommends for new
-    clusters of the Kubernetes version."""
-    program_image: str | None = None
-    """Image with Python for the programs that hold spare nodes and delete ComputeDomains of jobs that are over.
-    Default: Docker's official one in Amazon ECR Public."""
+    """Git location that Argo CD reads; with `delivery: argo_cd`. Default: none."""
+    chart_versions: dict[str, str] = Field(default={}, examples=[{"kueue": "0.14.4"}])
+    """Chart (or `nvidia-driver`) → version instead of the library's; see [cluster
+    add-ons](constructs/cluster-addons.md)."""
+    waived_version_rules: dict[str, str] = Field(
+        default={}, examples=[{"dra-driver/kubernetes": "tested on our nodes"}]
+    )
+    """Rule between versions → reason why it doesn't apply."""
+    spare_nodes_per_ultraserver: int = Field(default=0, ge=0, examples=[2], json_schema_extra={"unit": "nodes"})
+    """Nodes of each UltraServer that stay closed to jobs until one fails; 2 is the 16-of-18 mode: [spare
+    nodes](constructs/cluster-addons.md#spare-nodes)."""
+    ultraserver_network_layers: int | None = Field(
+        default=None, ge=0, le=4, examples=[1], json_schema_extra={"unit": "layers"}
+    )
+    """Network layers above UltraServers in queues' topologies, 0 to 4. Default: 2."""
+    pods_ready_minutes: int | None = Field(
+        default=None, ge=1, le=1440, examples=[60], json_schema_extra={"unit": "minutes"}
+    )
+    """Minutes until all pods of a job are ready, or Kueue takes its nodes back; see [cluster
+    add-ons](constructs/cluster-addons.md#jobs-that-do-not-start). Default: `30`."""
+    pods_recovery_minutes: int | None = Field(
+        default=None, ge=1, le=1440, examples=[30], json_schema_extra={"unit": "minutes"}
+    )
+    """Minutes until they are again after one was lost. Default: `15`."""
+    max_requeues: int | None = Field(default=None, ge=0, le=100, examples=[5], json_schema_extra={"unit": "times"})
+    """Times that such a job goes back into the queue before it is set inactive. Default: `3`."""
+    efa: Literal["dra", "device_plugin"] | None = Field(default=None, examples=["device_plugin"])
+    """Driver that gives EFA devices to pods: for DRA, or a device plugin. State `device_plugin` where it runs
+    already, until the pools are empty; see [EFA devices](constructs/cluster-addons.md#efa-devices). Default: `dra`
+    from Kubernetes 1.34 on, before it `device_plugin`."""
+    program_image: str | None = Field(default=None, examples=["registry.example.com/python:3.13"])
+    """Image with Python 3.11 or newer for the programs that hold spare nodes and delete ComputeDomains of jobs that
+    are over. Default: Docker's official Python in Amazon ECR Public."""
     acceptance: AcceptanceSettings | None = None
-    """Tests each pool when its nodes are first there. Default: nothing is tested."""
-    dashboard: bool = True
-    """CloudWatch dashboard and alarms; they need the add-on amazon-cloudwatch-observability, which comes with them."""
+    """Tests of each pool when its nodes are first there. Default: no tests."""
+    dashboard: bool = Field(default=True, examples=[False])
+    """CloudWatch dashboard and alarms; they need the add-on amazon-cloudwatch-observability, which comes with them;
+    see [monitoring](constructs/monitoring.md)."""
 
     @model_validator(mode="after")
     def _delivery_fits(self) -> Self:
@@ -106,17 +125,21 @@ class KubernetesSettings(Settings):
 class FileSystemSettings(Settings):
     """A team's FSx for Lustre; see `LustreFileSystem`."""
 
-    subnet: str
-    """Subnet in an availability zone; nodes of other zones reach it, too."""
-    capacity_gib: int
-    throughput_mbps_per_tib: int = 1000
-    efa: bool = False
-    """EFA for nodes of its zone that have a Lustre client with EFA; no EKS image is documented to bring one."""
-    data_bucket: str | None = None
-    """Bucket behind `/data`."""
-    data_prefix: str = ""
-    export_to_bucket: bool = False
-    """Writes new and changed files under `/data` to the bucket; deletions never."""
+    subnet: str = Field(examples=["system-b"])
+    """Name of a subnet in an Availability Zone; nodes of other zones reach it, too."""
+    capacity_gib: int = Field(examples=[4800], json_schema_extra={"unit": "GiB"})
+    """Capacity in GiB: 1,200 or a multiple of 2,400."""
+    throughput_mbps_per_tib: int = Field(default=1000, examples=[500], json_schema_extra={"unit": "MB/s for each TiB"})
+    """Throughput in MB/s for each TiB."""
+    efa: bool = Field(default=False, examples=[True])
+    """EFA for clients of its zone, who need a Lustre client with EFA that no EKS image is documented to bring;
+    create-only; refused where no pool of the team has EFA in its zone."""
+    data_bucket: str | None = Field(default=None, examples=["training-data"])
+    """S3 bucket linked to `/data`. Default: none."""
+    data_prefix: str = Field(default="", examples=["datasets/web"])
+    """Prefix in that bucket."""
+    export_to_bucket: bool = Field(default=False, examples=[True])
+    """Writes new and changed files under `/data` to the bucket; files that are deleted are never deleted there."""
 
     @model_validator(mode="after")
     def _export_has_a_bucket(self) -> Self:
@@ -133,77 +156,100 @@ class FileSystemSettings(Settings):
 class TeamSettings(Settings):
     """A team that trains; see `TrainingTeam`."""
 
-    name: Name
-    workload: str = "training"
+    name: Name = Field(examples=["pretraining"])
+    """Name of the team, and of its namespace."""
+    workload: str = Field(default="training", examples=["training"])
     """Queue of the team: the workload of some pool."""
-    priorities: list[str] = list(TEAM_PRIORITIES)
-    """Kueue priority classes that its jobs may have."""
-    guaranteed_nodes: dict[str, Annotated[int, Field(ge=0)]] = {}
-    """Nodes that its jobs get in any case, by UltraServer or instance type; see `TeamShare`."""
-    fair_sharing_weight: float = Field(default=1, ge=0)
+    priorities: list[str] = Field(default=list(TEAM_PRIORITIES), examples=[["training", "opportunistic"]])
+    """Kueue priority classes that its jobs may have; others are refused."""
+    guaranteed_nodes: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default={}, examples=[{"u-p6e-gb200x72": 18}], json_schema_extra={"unit": "nodes"}
+    )
+    """UltraServer or instance type → nodes that the team's jobs get in any case, by eviction of jobs of teams that
+    use more than is guaranteed to them; see [teams share what is
+    idle](constructs/cluster-addons.md#teams-share-what-is-idle)."""
+    fair_sharing_weight: float = Field(default=1, ge=0, examples=[2])
     """Weight of the team in idle nodes beside other teams; with 0 it has only what other teams leave."""
-    member_role_arns: list[str] = []
-    data_buckets: list[str] = []
-    """Buckets that its jobs may read."""
+    member_role_arns: list[str] = Field(default=[], examples=[["arn:aws:iam::111122223333:role/research"]])
+    """IAM roles of the members, by ARN."""
+    data_buckets: list[str] = Field(default=[], examples=[["training-data"]])
+    """Names of buckets that the team's jobs may read."""
     file_system: FileSystemSettings | None = None
+    """FSx for Lustre of the team. Default: none."""
 
 
 class RackScaleSettings(Settings):
     """Nodes of each UltraServer that serve a model together; see `RackScale`."""
 
-    prefill_nodes: int = Field(ge=1)
-    """Nodes that read prompts."""
-    decode_nodes: int = Field(ge=1)
-    """Nodes that write answers."""
+    prefill_nodes: int = Field(ge=1, examples=[4], json_schema_extra={"unit": "nodes"})
+    """Nodes of each UltraServer that read prompts."""
+    decode_nodes: int = Field(ge=1, examples=[12], json_schema_extra={"unit": "nodes"})
+    """Nodes of each that write answers."""
 
 
 class ClientSettings(Settings):
     """A client of a model; see `GatewayClient`."""
 
-    name: Name
-    """Name of its key, and of its limits."""
-    requests_per_minute: int | None = Field(default=None, ge=1)
-    """Most requests. Default: no limit."""
-    fallback_requests_per_day: int | None = Field(default=None, ge=0)
-    """Most requests that Bedrock may answer for it. Default: no limit."""
+    name: Name = Field(examples=["chat"])
+    """Name of its key, the secret `ENV-MODEL-client-NAME`, and of its limits."""
+    requests_per_minute: int | None = Field(
+        default=None, ge=1, examples=[600], json_schema_extra={"unit": "requests a minute"}
+    )
+    """Most requests; more get status 429. Default: no limit."""
+    fallback_requests_per_day: int | None = Field(
+        default=None, ge=0, examples=[1000], json_schema_extra={"unit": "requests a day"}
+    )
+    """Most requests that Bedrock answers for it, `0` for none; more get status 429. Default: no limit."""
 
 
 class ServedModelSettings(Settings):
     """A model that is served; see `ModelEndpoint`."""
 
-    name: Name
+    name: Name = Field(examples=["gpt-oss-120b"])
     """Name of the endpoint."""
-    model: str = "gpt-oss-120b"
-    pool: str
-    """Name of a pool that serves the model; it may use all pools of the same capacity."""
-    weights: str
-    """`s3://BUCKET/PREFIX`."""
-    min_replicas: int = Field(default=1, ge=1)
-    max_replicas: int | None = Field(default=None, ge=1)
-    """Default: as many as `min_replicas`."""
-    waiting_requests_per_replica: int = Field(default=8, ge=1)
-    engine_image: str | None = None
-    """Image of the engine. Default: the one that the recipe was checked against."""
-    engine_args: list[str] = []
-    """Arguments of the engine after the recipe's."""
-    engine_options: dict[str, Any] = {}
-    """Keys of TensorRT-LLM's file of options over the recipe's."""
-    client_cidrs: list[str] = []
-    """Networks that may use it. Default: none."""
-    certificate_arn: str | None = None
-    plain_http: bool = False
+    model: str = Field(default="gpt-oss-120b", examples=["gpt-oss-20b"])
+    """Model with a recipe: `gpt-oss-120b` or `gpt-oss-20b`, or with `rack_scale` `deepseek-v4-pro`."""
+    pool: str = Field(examples=["h200"])
+    """Name of a pool that serves it, whose `workload` no team has: models are in no queue. The model may use all
+    pools of the same capacity."""
+    weights: str = Field(examples=["s3://models-example/gpt-oss-120b"])
+    """Weights in S3, `s3://BUCKET/PREFIX`."""
+    min_replicas: int = Field(default=1, ge=1, examples=[2], json_schema_extra={"unit": "replicas"})
+    """Fewest replicas; with `rack_scale` it counts UltraServers."""
+    max_replicas: int | None = Field(default=None, ge=1, examples=[4], json_schema_extra={"unit": "replicas"})
+    """Most replicas; if greater than `min_replicas`, the number of replicas follows the queue. Default:
+    `min_replicas`."""
+    waiting_requests_per_replica: int = Field(default=8, ge=1, examples=[16], json_schema_extra={"unit": "requests"})
+    """Waiting requests at which a replica is added."""
+    engine_image: str | None = Field(default=None, examples=["registry.example.com/vllm:0.11.0"])
+    """Image of the engine; with one of your own its options aren't checked. Default: the recipe's."""
+    engine_args: list[str] = Field(default=[], examples=[["--max-num-seqs", "256"]])
+    """Arguments of the engine after the recipe's; one that its version doesn't know is refused."""
+    engine_options: dict[str, Any] = Field(default={}, examples=[{"dtype": "auto"}])
+    """Keys of TensorRT-LLM's file of options over the recipe's; checked likewise."""
+    client_cidrs: list[str] = Field(default=[], examples=[["10.0.0.0/8"]])
+    """Networks that may use the endpoint; without any, none may."""
+    certificate_arn: str | None = Field(
+        default=None, examples=["arn:aws:acm:us-east-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"]
+    )
+    """TLS certificate in ACM, by ARN; this or `plain_http`. Default: none."""
+    plain_http: bool = Field(default=False, examples=[True])
     """Port 80 without TLS, where there is no certificate."""
-    bedrock_region: str | None = None
-    """Region whose Amazon Bedrock answers while no replica does. Default: none."""
+    bedrock_region: str | None = Field(default=None, examples=["us-west-2"])
+    """Region whose Amazon Bedrock answers while no replica does. Default: no fallback."""
     rack_scale: RackScaleSettings | None = None
-    """Prefill and decode on nodes of their own, a replica an UltraServer. Default: replicas stand alone."""
+    """Nodes of each UltraServer that serve the model together, and no other; `min_replicas` counts UltraServers
+    then. Default: replicas stand alone."""
     clients: list[ClientSettings] = []
-    """Clients with a key each. Default: one, `default`, without limits."""
-    first_token_seconds: int = Field(default=30, ge=2)
-    """Longest that a client waits for replicas' first token, before Bedrock is asked."""
-    idle_seconds: int = Field(default=60, ge=2)
-    """Longest between two chunks of a stream, before it is cut."""
-    total_seconds: int = Field(default=3600, ge=1)
+    """Clients that may ask, each with a key of its own; without any, one called `default`, without limits."""
+    first_token_seconds: int = Field(default=30, ge=2, examples=[20], json_schema_extra={"unit": "seconds"})
+    """Longest that a client waits for the first token of replicas, before Bedrock is asked: half of it at one, half
+    at another."""
+    idle_seconds: int = Field(default=60, ge=2, examples=[120], json_schema_extra={"unit": "seconds"})
+    """Longest between two chunks of a stream, before it is cut; at least `first_token_seconds`, at most 300."""
+    total_seconds: int = Field(default=3600, ge=1, examples=[1800], json_schema_extra={"unit": "seconds"})
     """Longest that a stream takes."""
-    tokens_per_second: int | None = Field(default=None, ge=1)
-    """Tokens that all replicas make at most, for the gateway's size. Default: as published; else two pods."""
+    tokens_per_second: int | None = Field(
+        default=None, ge=1, examples=[20000], json_schema_extra={"unit": "tokens a second"}
+    )
+    """Tokens that all replicas make at most, for the gateway's size. Default: as published; else two gateway pods."""

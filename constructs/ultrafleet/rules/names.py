@@ -6,7 +6,9 @@ from typing import Final
 from ultrafleet.catalog.limits import CLUSTER_NAME_CHARACTERS, LAUNCH_TEMPLATE_NAME_CHARACTERS
 from ultrafleet.errors import FleetError
 
-_NAME: Final = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
+NAME_PATTERN: Final = r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?"
+"""Regular expression of names in environment files."""
+_NAME: Final = re.compile(NAME_PATTERN)
 _CLUSTER_NAME_MAX: Final = CLUSTER_NAME_CHARACTERS.value
 _CLUSTER_NAME: Final = re.compile(rf"[0-9A-Za-z][A-Za-z0-9\-_]{{0,{_CLUSTER_NAME_MAX - 1}}}")
 

@@ -9,6 +9,8 @@ from ultrafleet.errors import FleetError
 
 REGION_PATTERN = r"(?:[a-z]{2}|eusc)(?:-[a-z]+)+-\d"
 """Regular expression of a region's name: `us-east-1`, `us-gov-west-1`, `eusc-de-east-1`."""
+ZONE_PATTERN = rf"{REGION_PATTERN}(?:-[a-z]{{3}}-\d)?[a-z]"
+"""Regular expression of a zone's name: `us-east-1a`, `us-east-1-dfw-2a`."""
 _ZONE = re.compile(rf"(?P<region>{REGION_PATTERN})(?P<local>-[a-z]{{3}}-\d)?[a-z]")
 
 
