@@ -24,6 +24,7 @@ NUMBERS_WITHOUT_A_UNIT = {
     "metadata_hop_limit",
     "initial_desired_size",
     "fair_sharing_weight",
+    "service_level",
 }
 
 
