@@ -11,7 +11,7 @@ from ultrafleet.catalog.fact_file import FactEntry, Guard, fact_file
 from ultrafleet.catalog.source import Confidence
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("constructs", "stacks")
+FOLDERS = ("constructs",)
 
 
 def test_no_guarded_fact_is_written_down_again() -> None:

@@ -16,9 +16,9 @@ import aws_cdk as cdk
 import boto3
 import yaml
 
-from stacks.fleet_stage import FleetStage
 from ultrafleet.environment import load_environment
 from ultrafleet.rehearsal.scenarios.remote import EmbeddedAws
+from ultrafleet.stacks.fleet_stage import FleetStage
 
 ROOT: Final = Path(__file__).parent.parent.parent
 PATH: Final = os.pathsep.join(

@@ -15,7 +15,6 @@ import yaml
 
 from helpers import aws_state
 from helpers.once import once
-from stacks.fleet_stage import FleetStage
 from ultrafleet.cli.live_account import AccountReader
 from ultrafleet.environment import Environment, load_environment
 from ultrafleet.environment.digest import write_digest
@@ -26,6 +25,7 @@ from ultrafleet.rehearsal.scenarios.embedded import embedded_aws
 from ultrafleet.rehearsal.scenarios.pool_view import NodeGroupView, PoolView, node_group_instances, pool_views
 from ultrafleet.rehearsal.scenarios.simulation import Simulation
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
+from ultrafleet.stacks.fleet_stage import FleetStage
 from ultrafleet.templates.assembly import AssemblyStack, read_assembly
 
 ROOT = Path(__file__).parent.parent.parent

@@ -20,13 +20,13 @@ from pydantic import BaseModel
 from helpers.environment_changes import Change
 from helpers.environment_edits import EDITS, Edit, Verdict
 from helpers.preflight_world import NOW, account_of, environment_of
-from stacks.fleet_stage import FleetStage
 from ultrafleet.environment import Environment, load_environment, load_environments
 from ultrafleet.policy import Template
 from ultrafleet.preflight import Deployment, Finding, Level, preflight_findings
 from ultrafleet.preflight.account import node_groups_of
 from ultrafleet.review import Revision, review_of
 from ultrafleet.review import hazard as review_hazard
+from ultrafleet.stacks.fleet_stage import FleetStage
 from ultrafleet.templates.assembly import AssemblyStack
 from ultrafleet.templates.linking import linked
 from ultrafleet.templates.references import references

@@ -2,6 +2,8 @@
 
 import ast
 import graphlib
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,5 +113,22 @@ def test_layers_import_downwards_only() -> None:
     assert guilty == set()
 
 
-def test_nothing_imports_the_app() -> None:
-    assert [name for name, found in IMPORTS.items() if any(item.split(".")[0] == "stacks" for item in found)] == []
+def test_nothing_below_imports_the_stacks_or_the_app() -> None:
+    above = {"stacks": {"stacks", "app"}, "app": {"app"}}
+    guilty = [
+        (name, item)
+        for name, found in IMPORTS.items()
+        for item in found
+        if item.startswith("ultrafleet.") and package(name) not in above.get(package(item), {package(name)})
+    ]
+    assert guilty == []
+
+
+def test_an_assembly_that_is_remembered_needs_no_cdk() -> None:
+    (line,) = subprocess.run(
+        [sys.executable, "-c", "import sys, ultrafleet.app; print('aws_cdk' in sys.modules)"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    assert line == "False"

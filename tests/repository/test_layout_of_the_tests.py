@@ -8,7 +8,6 @@ NO_PACKAGE = {
     "golden": "templates of the shipped environments",
     "helpers": "what several tests share",
     "repository": "documents, workflows, the wheel",
-    "stacks": "the app",
     "tools": "what writes pages and goldens",
 }
 
@@ -26,7 +25,7 @@ def test_each_package_has_a_folder_of_tests_and_each_folder_its_package() -> Non
 
 
 def test_each_folder_of_a_package_holds_tests() -> None:
-    for name in folders(ROOT / "tests") - (NO_PACKAGE.keys() - {"repository", "stacks"}):
+    for name in folders(ROOT / "tests") - (NO_PACKAGE.keys() - {"repository"}):
         assert list((ROOT / "tests" / name).glob("test_*.py")), f"tests/{name} holds no test"
 
 

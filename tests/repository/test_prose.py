@@ -37,7 +37,7 @@ TURNS = {
 
 
 def python_files() -> list[Path]:
-    return sorted([*PACKAGE.rglob("*.py"), *(ROOT / "stacks").rglob("*.py")])
+    return sorted([*PACKAGE.rglob("*.py"), ROOT / "app.py"])
 
 
 def strings(path: Path) -> Iterator[tuple[int, str]]:

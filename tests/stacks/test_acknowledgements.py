@@ -14,9 +14,9 @@ from constructs import IConstruct
 
 from helpers.environment_changes import Change, Content
 from helpers.workload_edits import argo_cd
-from stacks import acknowledgements
-from stacks.fleet_stage import FleetStage
 from ultrafleet.environment import load_environment
+from ultrafleet.stacks import acknowledgements
+from ultrafleet.stacks.fleet_stage import FleetStage
 
 ENVIRONMENTS = Path(__file__).parent.parent.parent / "stacks" / "environments"
 NAMES = sorted(path.stem for path in ENVIRONMENTS.glob("*.yaml"))

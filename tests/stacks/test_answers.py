@@ -7,19 +7,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import app
 import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Annotations, Match
 
 from helpers.answers import DALLAS, OPT_IN, opt_in_answer, write_training_answers
 from helpers.rehearsal_site import ENVIRONMENTS
-from stacks.fleet_stage import FleetStage
+from ultrafleet.app.program import synthesise
 from ultrafleet.doctor import Answers, Verdict
 from ultrafleet.doctor.synthesis import answers_beside, settled
 from ultrafleet.environment import EnvironmentFileError, load_environment
 from ultrafleet.environment.digest import refuse_stale_assembly
 from ultrafleet.errors import FleetError
+from ultrafleet.stacks.fleet_stage import FleetStage
 
 ROOT = ENVIRONMENTS.parent.parent
 TODAY = datetime.now(UTC).date()
@@ -32,7 +32,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     (folder / "training.yaml").write_text((ENVIRONMENTS / "training.yaml").read_text())
     write_training_answers(folder, opt_in_answer(Verdict.NO))
-    monkeypatch.setattr(app, "ENVIRONMENTS", folder)
     monkeypatch.setenv("CDK_OUTDIR", str(tmp_path / "cdk.out"))  # of the app in this process
     return folder
 
@@ -47,8 +46,9 @@ def told(context: dict[str, Any], answers: Answers | None) -> list[str]:
 
 
 def test_a_no_does_not_synthesise(folder: Path) -> None:
-    with pytest.raises(EnvironmentFileError, match=f"network.subnets: {DALLAS}: account 111122223333 answered no"):
-        app.synth(TODAY)
+    (error,) = synthesise(root=ROOT, environments=folder, today=TODAY).errors
+    assert isinstance(error, EnvironmentFileError)
+    assert f"network.subnets: {DALLAS}: account 111122223333 answered no" in str(error)
     assert not (folder.parent / "cdk.out").exists()
 
 
@@ -56,8 +56,11 @@ def cdk_synth(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     """The CDK CLI on the app, with the environments of a folder."""
     program = folder.parent / "program.py"
     program.write_text(
-        f"import sys, pathlib, app\napp.ENVIRONMENTS = pathlib.Path({str(folder)!r})\n"
-        f"findings = app.synth(app.date.fromisoformat({str(TODAY)!r}))\nsys.exit(findings or 0)\n"
+        "import sys\nfrom datetime import date\nfrom pathlib import Path\n"
+        "from ultrafleet.app.program import synthesise\n"
+        f"made = synthesise(root=Path({str(ROOT)!r}), environments=Path({str(folder)!r}), "
+        f"today=date.fromisoformat({str(TODAY)!r}))\n"
+        "sys.exit('\\n'.join([*map(str, made.errors), *made.findings]) or 0)\n"
     )
     path = os.pathsep.join([str(Path(sys.executable).parent), str(ROOT / "node_modules" / ".bin"), os.environ["PATH"]])
     command = ["cdk", "synth", "--quiet", "**", "--app", f"{sys.executable} {program}", *arguments]

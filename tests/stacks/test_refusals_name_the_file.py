@@ -1,12 +1,12 @@
 """What constructs refuse of an environment's file, the app says with the file and the model."""
 
+import re
 from datetime import date
 from pathlib import Path
 
-import app
 import pytest
 
-from ultrafleet.errors import FleetError
+from ultrafleet.app.program import synthesise
 
 ROOT = Path(__file__).parent.parent.parent
 TEXT = (ROOT / "stacks" / "environments" / "inference.yaml").read_text(encoding="utf-8")
@@ -35,6 +35,6 @@ def test_fails_with_the_file(
     file = tmp_path / "inference.yaml"
     file.write_text(TEXT.replace(before, after, 1), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(app, "ENVIRONMENTS", tmp_path)
-    with pytest.raises(FleetError, match=f"^inference.yaml: {message}"):
-        app.synth(date(2026, 12, 5))
+    made = synthesise(root=ROOT, environments=tmp_path, today=date(2026, 12, 5))
+    (error,) = made.errors
+    assert re.match(f"inference.yaml: {message}", str(error))

@@ -9,10 +9,10 @@ import aws_cdk as cdk
 import pytest
 import yaml
 
-from stacks.fleet_stage import FleetStage
 from ultrafleet.environment import load_environment
 from ultrafleet.environment.deployment_runs import deployment_runs
 from ultrafleet.errors import FleetError
+from ultrafleet.stacks.fleet_stage import FleetStage
 from ultrafleet.templates.references import references
 
 ENVIRONMENTS = Path(__file__).parent.parent.parent / "stacks" / "environments"

@@ -14,9 +14,9 @@ import aws_cdk as cdk
 import pytest
 import yaml
 
-from stacks.fleet_stage import FleetStage
 from ultrafleet.environment import load_environment
 from ultrafleet.rules import user_data
+from ultrafleet.stacks.fleet_stage import FleetStage
 
 pytestmark = pytest.mark.slow
 ENVIRONMENTS = Path(__file__).parent.parent.parent / "stacks" / "environments"

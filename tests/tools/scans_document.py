@@ -6,7 +6,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import aws_cdk as cdk
 import yaml
+
+from ultrafleet.environment import load_environments
+from ultrafleet.stacks.acknowledgements import acknowledge
+from ultrafleet.stacks.fleet_stage import FleetStage
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "security-scans.md"
@@ -18,7 +23,7 @@ cdk-nag, checkov and cloudsplaining, an acknowledgement of what nothing finds an
 
 | program | version | reads | runs in | acknowledged in |
 |---|---|---|---|---|
-| cdk-nag, AWS Solutions | {cdk_nag} | constructs | every synth | `stacks/acknowledgements.py`, on the construct |
+| cdk-nag, AWS Solutions | {cdk_nag} | constructs | synth | `ultrafleet/stacks/acknowledgements.py`, on the construct |
 | cdk-nag, NIST 800-53 R5 | {cdk_nag} | constructs | every synth | the same |
 | cfn-lint | {cfn_lint} | templates | `make check` | `tests/tools/lint_templates.py` |
 | checkov | {checkov} | templates | `make scan` | `stacks/scan_acknowledgements.yaml` |
@@ -79,12 +84,6 @@ def _row(item: dict[str, Any]) -> str:
 
 def _of_cdk_nag() -> Iterator[tuple[str, str]]:
     """Rule and reason of each acknowledgement of the shipped environments."""
-    import aws_cdk as cdk  # noqa: PLC0415 - the tool finds `stacks` only once it runs
-
-    from stacks.acknowledgements import acknowledge  # noqa: PLC0415
-    from stacks.fleet_stage import FleetStage  # noqa: PLC0415
-    from ultrafleet.environment import load_environments  # noqa: PLC0415
-
     app = cdk.App(analytics_reporting=False, builtin_cloud_formation_validation=False)
     for environment in load_environments(ROOT / "stacks" / "environments"):
         acknowledge(FleetStage(app, environment=environment), environment)
@@ -96,6 +95,5 @@ def _of_cdk_nag() -> Iterator[tuple[str, str]]:
 
 
 if __name__ == "__main__":
-    sys.path[:0] = [str(ROOT)]
     PAGE.write_text(document())
     sys.stdout.write(f"{PAGE}\n")

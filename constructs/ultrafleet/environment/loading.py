@@ -83,15 +83,15 @@ def load_environment(path: Path) -> Environment:
         raise EnvironmentFileError.of([fault(path, item) for item in error.errors(include_url=False)]) from None
 
 
-def load_environments(folder: Path, *, only: str | None = None) -> list[Environment]:
-    """Read every environment of a folder, by name.
+def environment_files(folder: Path, *, only: str | None = None) -> list[Path]:
+    """Paths of the environment files of a folder, by name.
 
     Args:
         folder: holds one YAML file for each environment.
-        only: read just the one of this name, and of the others what could collide with it. Default: all.
+        only: just the one of this name. Default: all.
 
     Raises:
-        EnvironmentFileError: none is there, one can't be used, or two of one account and region name the same things.
+        EnvironmentFileError: none is there.
     """
     paths = sorted(folder.glob("*.yaml"))
     for path in sorted(folder.glob("*.yml")):
@@ -113,9 +113,27 @@ def load_environments(folder: Path, *, only: str | None = None) -> list[Environm
             got="no environment",
             expected="at least one file NAME.yaml",
         )
+    return chosen
+
+
+def load_environments(folder: Path, *, only: str | None = None) -> list[Environment]:
+    """Read every environment of a folder, by name.
+
+    Args:
+        folder: holds one YAML file for each environment.
+        only: read just the one of this name, and of the others what could collide with it. Default: all.
+
+    Raises:
+        EnvironmentFileError: none is there, one can't be used, or two of one account and region name the same things.
+    """
+    chosen = environment_files(folder, only=only)
     loaded = [(path, load_environment(path)) for path in chosen]
     # The file that was asked for comes last: the error is its own.
-    others = [] if only is None else _that_may_collide(loaded[0][1], [path for path in paths if path not in chosen])
+    others = (
+        []
+        if only is None
+        else _that_may_collide(loaded[0][1], [path for path in environment_files(folder) if path not in chosen])
+    )
     try:
         check_collisions([*others, *loaded])
     except FleetError as error:

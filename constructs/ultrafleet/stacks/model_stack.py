@@ -3,14 +3,14 @@
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-from stacks import exports
-from stacks.environment_stack import EnvironmentStack
-from stacks.kubernetes_stack import KubernetesStack
 from ultrafleet.environment import Environment
 from ultrafleet.environment.workloads import ServedModelSettings
 from ultrafleet.errors import FleetError
 from ultrafleet.inference import DEFAULT_CLIENTS, GatewayClient, Model, ModelEndpoint, RackScale, Serving
 from ultrafleet.queueing import Flavor
+from ultrafleet.stacks import exports
+from ultrafleet.stacks.environment_stack import EnvironmentStack
+from ultrafleet.stacks.kubernetes_stack import KubernetesStack
 
 
 class ModelStack(EnvironmentStack):

@@ -5,11 +5,11 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks import exports
-from stacks.environment_stack import EnvironmentStack
-from stacks.kubernetes_stack import KubernetesStack
 from ultrafleet.environment import Environment
 from ultrafleet.environment.workloads import FileSystemSettings, TeamSettings
+from ultrafleet.stacks import exports
+from ultrafleet.stacks.environment_stack import EnvironmentStack
+from ultrafleet.stacks.kubernetes_stack import KubernetesStack
 from ultrafleet.training import LustreFileSystem, TrainingTeam
 
 

@@ -4,14 +4,14 @@ from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks import exports
-from stacks.environment_stack import EnvironmentStack
 from ultrafleet.capacity import PlacementGroup, PlacementStrategy
 from ultrafleet.catalog.eks import AddonName
 from ultrafleet.cluster import ClusterAddons, SystemPool, access_entries, add_access_entry
 from ultrafleet.environment import Environment
 from ultrafleet.environment.addons import managed_addons
 from ultrafleet.monitoring import HostLogs, PodLogs
+from ultrafleet.stacks import exports
+from ultrafleet.stacks.environment_stack import EnvironmentStack
 
 
 class SystemStack(EnvironmentStack):

@@ -4,10 +4,10 @@ import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-from stacks import exports
-from stacks.exports import Exports
 from ultrafleet.cluster import ImportedCluster
 from ultrafleet.environment import Environment
+from ultrafleet.stacks import exports
+from ultrafleet.stacks.exports import Exports
 
 
 class EnvironmentStack(cdk.Stack):

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from stacks.synth_memory import SynthMemory
+from ultrafleet.app import synth_memory
+from ultrafleet.app.synth_memory import SynthMemory
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "root"
     for name in ("app.py", "cdk.json", "requirements.lock", "package-lock.json", "stacks/environments/dev.yaml",
-                 "stacks/x.py", "constructs/ultrafleet/y.py", "constructs/ultrafleet/catalog/data/z.json"):  # fmt: skip
+                 "own/x.py", "own/data/z.json", "tests/test_own.py", ".venv/y.py"):  # fmt: skip
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
@@ -60,16 +61,45 @@ def test_assets_are_on_the_disk_once_and_templates_are_copies(root: Path, outdir
         lambda root: (root / "cdk.json").write_text("changed"),
         lambda root: (root / "requirements.lock").write_text("changed"),
         lambda root: (root / "stacks" / "environments" / "dev.yaml").write_text("changed"),
-        lambda root: (root / "stacks" / "x.py").write_text("changed"),
-        lambda root: (root / "stacks" / "x.py").rename(root / "stacks" / "renamed.py"),
-        lambda root: (root / "stacks" / "new.py").write_text(""),
-        lambda root: (root / "constructs" / "ultrafleet" / "y.py").unlink(),
-        lambda root: (root / "constructs" / "ultrafleet" / "catalog" / "data" / "z.json").write_text("changed"),
+        lambda root: (root / "own" / "x.py").write_text("changed"),
+        lambda root: (root / "own" / "x.py").rename(root / "own" / "renamed.py"),
+        lambda root: (root / "own" / "new.py").write_text(""),
+        lambda root: (root / "own" / "x.py").unlink(),
+        lambda root: (root / "own" / "data" / "z.json").write_text("changed"),
     ],
 )
 def test_any_other_input_does_not(root: Path, outdir: Path, tmp_path: Path, edit: Callable[[Path], object]) -> None:
     memory(root).remember(outdir)
     edit(root)
+    assert not memory(root).restore(tmp_path / "again")
+
+
+@pytest.mark.parametrize("name", ["tests/test_own.py", ".venv/y.py"])
+def test_a_file_that_no_synthesis_reads_does(root: Path, outdir: Path, tmp_path: Path, name: str) -> None:
+    memory(root).remember(outdir)
+    (root / name).write_text("changed")
+    assert memory(root).restore(tmp_path / "again")
+
+
+def test_a_changed_library_does_not(root: Path, outdir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = tmp_path / "site-packages" / "ultrafleet"
+    library.mkdir(parents=True)
+    (library / "x.py").write_text("")
+    monkeypatch.setattr(synth_memory, "_LIBRARY", library)
+    memory(root).remember(outdir)
+    (library / "x.py").write_text("changed")
+    assert not memory(root).restore(tmp_path / "again")
+
+
+def test_another_version_of_a_package_does_not(
+    root: Path, outdir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path / "site-packages")
+    (tmp_path / "site-packages" / "aws_cdk_lib-2.0.0.dist-info").mkdir(parents=True)
+    memory(root).remember(outdir)
+    (tmp_path / "site-packages" / "aws_cdk_lib-2.0.0.dist-info").rename(
+        tmp_path / "site-packages" / "aws_cdk_lib-2.0.1.dist-info"
+    )
     assert not memory(root).restore(tmp_path / "again")
 
 

@@ -1,7 +1,8 @@
 """A synth whose inputs did not change gives the assembly of last time. Nothing here imports aws_cdk: that is the point.
 
-What decides an assembly is read and hashed: the app, the stacks, the library, the environment files, the locks and the
-context that the CLI passes. Synthesis reads nothing else: no clock, no network, no account.
+What decides an assembly is read and hashed: the files of the repository, those of the library, the names and versions
+of the installed packages and the context that the CLI passes. Synthesis reads nothing else: no clock, no network, no
+account.
 """
 
 import contextlib
@@ -9,10 +10,15 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
-_KEPT = 8
+_LIBRARY: Final = Path(__file__).parents[1]
+_SUFFIXES: Final = frozenset({".py", ".json", ".yaml", ".yml", ".toml", ".txt", ".lock"})
+_NO_INPUTS: Final = frozenset({"__pycache__", "benchmarks", "cdk.out", "docs", "node_modules", "tests"})
+"""Folders at the top of a repository from which a synthesis reads nothing; hidden ones come on top."""
+_KEPT: Final = 8
 """Assemblies kept, the latest used; some 25 MB each, most of it the kubectl layer."""
 
 
@@ -57,15 +63,24 @@ def _copy(source: str, target: str) -> None:
     shutil.copy2(source, target)
 
 
-def _inputs(root: Path) -> Iterable[Path]:
-    yield from (root / name for name in ("app.py", "cdk.json", "requirements.lock", "package-lock.json"))
-    for folder in ("stacks", "constructs"):
-        yield from (path for path in (root / folder).rglob("*") if path.suffix in {".py", ".json", ".yaml"})
+def _inputs(root: Path) -> Iterator[Path]:
+    """Files that an assembly may depend on: the library's, and the repository's but for its tests and documents."""
+    for start in sorted({root, _LIBRARY}):
+        for folder, folders, files in os.walk(start):
+            left_out = _NO_INPUTS if Path(folder) == root else {"__pycache__"}
+            folders[:] = [name for name in folders if name not in left_out and not name.startswith(".")]
+            yield from (Path(folder, name) for name in files if Path(name).suffix in _SUFFIXES)
+
+
+def _packages() -> Iterator[str]:
+    """Names and versions of the packages that Python finds."""
+    for entry in sys.path:
+        yield from (path.name for path in Path(entry).glob("*.dist-info"))
 
 
 def _digest(paths: Iterable[Path], context: str) -> str:
-    digest = hashlib.sha256(f"{sys.version}\0{context}".encode())
-    for path in sorted(paths):
+    digest = hashlib.sha256("\0".join([sys.version, context, *sorted(_packages())]).encode())
+    for path in sorted(set(paths)):
         digest.update(f"\0{path}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

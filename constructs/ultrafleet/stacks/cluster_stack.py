@@ -4,10 +4,10 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks import exports
-from stacks.environment_stack import EnvironmentStack
 from ultrafleet.cluster import FleetCluster, create_node_role
 from ultrafleet.environment import Environment
+from ultrafleet.stacks import exports
+from ultrafleet.stacks.environment_stack import EnvironmentStack
 
 
 class ClusterStack(EnvironmentStack):

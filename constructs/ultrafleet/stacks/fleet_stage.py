@@ -5,17 +5,6 @@ from collections.abc import Sequence
 import aws_cdk as cdk
 from constructs import Construct
 
-from stacks.capacity_stack import CapacityStack
-from stacks.care_stack import CareStack
-from stacks.cluster_stack import ClusterStack
-from stacks.kubernetes_stack import KubernetesStack
-from stacks.model_stack import ModelStack
-from stacks.monitoring_stack import MonitoringStack
-from stacks.network_stack import NetworkStack
-from stacks.pool_stack import PoolStack
-from stacks.reservation_stack import ReservationStack
-from stacks.system_stack import SystemStack
-from stacks.team_stack import TeamStack
 from ultrafleet.consistency import check_consistency
 from ultrafleet.doctor import Answers
 from ultrafleet.doctor.synthesis import notes
@@ -23,6 +12,17 @@ from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraSe
 from ultrafleet.environment.facts import ip_budgets, node_group_count
 from ultrafleet.environment.pool_nodes import environment_pool_nodes, needs_care
 from ultrafleet.rules.node_group_quota import node_group_quota_request
+from ultrafleet.stacks.capacity_stack import CapacityStack
+from ultrafleet.stacks.care_stack import CareStack
+from ultrafleet.stacks.cluster_stack import ClusterStack
+from ultrafleet.stacks.kubernetes_stack import KubernetesStack
+from ultrafleet.stacks.model_stack import ModelStack
+from ultrafleet.stacks.monitoring_stack import MonitoringStack
+from ultrafleet.stacks.network_stack import NetworkStack
+from ultrafleet.stacks.pool_stack import PoolStack
+from ultrafleet.stacks.reservation_stack import ReservationStack
+from ultrafleet.stacks.system_stack import SystemStack
+from ultrafleet.stacks.team_stack import TeamStack
 
 
 class FleetStage(cdk.Stage):

@@ -3,13 +3,13 @@
 import aws_cdk as cdk
 from constructs import IConstruct
 
-from stacks.fleet_stage import FleetStage
-from stacks.kubernetes_stack import KubernetesStack
-from stacks.model_stack import ModelStack
-from stacks.network_stack import NetworkStack
-from stacks.team_stack import TeamStack
 from ultrafleet.catalog.eks import AddonName
 from ultrafleet.environment import Environment
+from ultrafleet.stacks.fleet_stage import FleetStage
+from ultrafleet.stacks.kubernetes_stack import KubernetesStack
+from ultrafleet.stacks.model_stack import ModelStack
+from ultrafleet.stacks.network_stack import NetworkStack
+from ultrafleet.stacks.team_stack import TeamStack
 
 _MANAGED = "AwsSolutions-IAM4[Policy::arn:{partition}:iam::aws:policy/{name}]"
 _PUBLIC_REGISTRY_POLICY = (

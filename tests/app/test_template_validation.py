@@ -10,7 +10,7 @@ import pytest
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_sqs as sqs
 
-from stacks.template_validation import ChangedTemplates, cloudformation_rules, template_checks
+from ultrafleet.app.template_validation import ChangedTemplates, cloudformation_rules, template_checks
 
 
 class Recorder:
@@ -107,7 +107,7 @@ def test_fails_on_what_cloudformation_does_not_take(tmp_path: Path) -> None:
 def test_fails_on_what_cdk_nag_objects_to(tmp_path: Path) -> None:
     reasons = tmp_path / "reasons.py"
     reasons.write_text("")
-    checks = template_checks(tmp_path / "memory", acknowledgements=reasons)
+    checks = template_checks(tmp_path / "memory", acknowledgements=[reasons])
     app = cdk.App(analytics_reporting=False, builtin_cloud_formation_validation=False)
     sqs.Queue(cdk.Stack(app, "S"), "Queue")
     cdk.Validations.of(app).add_plugins(*checks)
@@ -121,5 +121,5 @@ def test_other_acknowledgements_check_everything_again(tmp_path: Path) -> None:
     fingerprints = set()
     for text in ("", "# another"):
         reasons.write_text(text)
-        fingerprints.update(check._fingerprint for check in template_checks(tmp_path, acknowledgements=reasons))
+        fingerprints.update(check._fingerprint for check in template_checks(tmp_path, acknowledgements=[reasons]))
     assert len(fingerprints) == 3  # cdk-nag's changed, CloudFormation's did not

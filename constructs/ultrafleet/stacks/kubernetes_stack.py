@@ -9,8 +9,6 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import region_info
 from constructs import Construct
 
-from stacks import exports
-from stacks.environment_stack import EnvironmentStack
 from ultrafleet.cluster_addons import FleetPlatform
 from ultrafleet.delivery import ArgoCdDelivery, Delivery, GitSource, KubectlAccess
 from ultrafleet.environment import Environment
@@ -19,6 +17,8 @@ from ultrafleet.environment.pool_nodes import efa_driver, environment_pool_nodes
 from ultrafleet.environment.workloads import AcceptanceSettings, ArgoCdSettings
 from ultrafleet.kubernetes.manifest import Manifest
 from ultrafleet.queueing import PodsReady, TeamShare
+from ultrafleet.stacks import exports
+from ultrafleet.stacks.environment_stack import EnvironmentStack
 from ultrafleet.training import GateSettings, PoolAcceptance
 
 _CAPABILITIES_PRINCIPAL = "capabilities.eks.amazonaws.com"  # EKS user guide, capabilities (high)

@@ -3,12 +3,12 @@
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks import exports
-from stacks.environment_stack import EnvironmentStack
 from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
 from ultrafleet.monitoring import FleetAlarms, FleetDashboard, WatchedBlock
 from ultrafleet.rules.block_clock import lead_or_default
+from ultrafleet.stacks import exports
+from ultrafleet.stacks.environment_stack import EnvironmentStack
 
 
 class MonitoringStack(EnvironmentStack):

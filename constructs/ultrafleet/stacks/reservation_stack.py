@@ -6,12 +6,12 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks import exports
-from stacks.environment_stack import EnvironmentStack
 from ultrafleet.capacity import OnDemandCapacityReservation, PlacementGroup, PlacementStrategy
 from ultrafleet.catalog import InstanceType
 from ultrafleet.environment import Environment
 from ultrafleet.environment.models import CapacityReservationSettings
+from ultrafleet.stacks import exports
+from ultrafleet.stacks.environment_stack import EnvironmentStack
 
 _UNUSED_MINUTES = 120
 _PERIOD_MINUTES = 5

@@ -7,14 +7,14 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks import exports
-from stacks.environment_stack import EnvironmentStack
 from ultrafleet.capacity import OnDemandCapacityReservation, OnDemandReservation, PlacementGroup, PlacementStrategy
 from ultrafleet.catalog import InstanceType
 from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
 from ultrafleet.environment.pool_nodes import startup_taints
 from ultrafleet.layout import Interface
 from ultrafleet.pools import AcceleratorPool, NodeOptions, UltraServerPool
+from ultrafleet.stacks import exports
+from ultrafleet.stacks.environment_stack import EnvironmentStack
 
 
 class PoolStack(EnvironmentStack):

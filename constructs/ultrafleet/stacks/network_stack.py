@@ -2,11 +2,11 @@
 
 from constructs import Construct
 
-from stacks import exports
-from stacks.environment_stack import EnvironmentStack
 from ultrafleet.environment import Environment
 from ultrafleet.errors import FleetError
 from ultrafleet.network import ENDPOINT_SERVICES, EfaSecurityGroup, Egress, FleetNetwork, SubnetKind, SubnetSpec
+from ultrafleet.stacks import exports
+from ultrafleet.stacks.environment_stack import EnvironmentStack
 
 
 class NetworkStack(EnvironmentStack):

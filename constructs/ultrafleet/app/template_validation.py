@@ -6,7 +6,7 @@ remembered by the SHA-256 of the template, so a run that changes nothing doesn't
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -143,15 +143,15 @@ def _describe(violation: cdk.PolicyViolation) -> str:
     return f"{violation.rule_name}: {where}: {violation.description}"
 
 
-def template_checks(memory: Path, *, acknowledgements: Path) -> list[ChangedTemplates]:
+def template_checks(memory: Path, *, acknowledgements: Iterable[Path]) -> list[ChangedTemplates]:
     """Both checks, for an app.
 
     Args:
         memory: folder that remembers what was found valid.
-        acknowledgements: file that holds them; a changed file means that templates are checked again.
+        acknowledgements: files that hold them; a changed file means that templates are checked again.
     """
     library = f"aws-cdk-lib {version('aws-cdk-lib')}"
-    reasons = hashlib.sha256(acknowledgements.read_bytes()).hexdigest()
+    reasons = hashlib.sha256(b"\0".join(path.read_bytes() for path in acknowledgements)).hexdigest()
     return [
         ChangedTemplates(name="cloudformation", check=cloudformation_rules, memory=memory, fingerprint=library),
         ChangedTemplates(

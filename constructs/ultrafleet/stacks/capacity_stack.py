@@ -5,11 +5,11 @@ import hashlib
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks import exports
-from stacks.environment_stack import EnvironmentStack
 from ultrafleet.environment import Environment
 from ultrafleet.rules.notification import notification_protocol
 from ultrafleet.schedule import BlockSchedule
+from ultrafleet.stacks import exports
+from ultrafleet.stacks.environment_stack import EnvironmentStack
 
 
 class CapacityStack(EnvironmentStack):

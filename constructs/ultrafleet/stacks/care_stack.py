@@ -2,10 +2,10 @@
 
 from constructs import Construct
 
-from stacks.environment_stack import EnvironmentStack
-from stacks.kubernetes_stack import KubernetesStack
 from ultrafleet.cluster_addons import ClusterCare
 from ultrafleet.environment import Environment
+from ultrafleet.stacks.environment_stack import EnvironmentStack
+from ultrafleet.stacks.kubernetes_stack import KubernetesStack
 
 
 class CareStack(EnvironmentStack):

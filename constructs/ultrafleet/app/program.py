@@ -1,0 +1,142 @@
+"""The app as a program: what `app.py` of a repository runs. It imports CDK only if something has to be synthesised."""
+
+import json
+import os
+import shutil
+import sys
+from datetime import UTC, date, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ultrafleet.app.synth_memory import SynthMemory
+from ultrafleet.errors import FleetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ultrafleet.app.synthesis import Outcome
+    from ultrafleet.stacks.fleet_stage import FleetStage
+
+ENVIRONMENTS: Final = Path("stacks/environments")
+"""Folder of the environment files, relative to the repository."""
+_INTERRUPTED: Final = 130
+"""Exit code of a program that Ctrl-C ended, as shells have it."""
+
+
+def main(*, root: Path, customise: "Callable[[FleetStage], None] | None" = None) -> None:
+    """Synthesise the environments of a repository, unless nothing changed since an assembly that is remembered.
+
+    Every environment under `stacks/environments`, or the one that `--context environment=NAME` names. An environment
+    that can't be synthesised doesn't stop the others: its errors are printed, and the program exits with 1 at the end.
+
+    Args:
+        root: the repository: the folder of `app.py` and `cdk.json`.
+        customise: called with each environment's stage before it is synthesised, to add tags, aspects or constructs.
+            It has to give the same result for the same files. Default: nothing is added.
+    """
+    try:
+        errors = _synthesise(root.resolve(), customise)
+    except FleetError as error:
+        errors = [f"error: {error}"]
+    except KeyboardInterrupt:
+        print("interrupted: nothing is deployed by a synthesis", file=sys.stderr)  # noqa: T201
+        sys.stderr.flush()
+        os._exit(_INTERRUPTED)  # jsii's exit handler would wait for a Node process that the same Ctrl-C ended
+    if errors:
+        sys.exit("\n".join(errors))
+
+
+def _synthesise(root: Path, customise: "Callable[[FleetStage], None] | None") -> list[str]:
+    """Put the assembly into the output folder; errors, a line each."""
+    today = datetime.now(UTC).date()
+    _take_context(root)
+    # Answers get too old: with them, an assembly is remembered for the day.
+    day = str(today) if any((root / ENVIRONMENTS / "answers").glob("*.json")) else ""
+    context = "\0".join(part for part in (os.environ["CDK_CONTEXT_JSON"], day) if part)
+    memory = SynthMemory(folder=root / ".cache" / "assemblies", root=root, context=context)
+    outdir = Path(os.environ.setdefault("CDK_OUTDIR", str(root / "cdk.out")))
+    for stale in [*outdir.glob("assembly-*"), outdir / "argo-cd"]:  # of an environment that this run may not be about
+        shutil.rmtree(stale, ignore_errors=True)
+    for stale in outdir.glob("asset.*"):  # of a version that no template names any more
+        shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+    if memory.restore(outdir):
+        return []
+    made = synthesise(root=root, today=today, customise=customise)
+    errors = [f"error: {error}" for error in made.errors]
+    if made.findings:
+        # `cdk synth` without a stack pattern doesn't look at the report of the validation.
+        errors += ["error: the templates have findings:", *made.findings]
+    if not errors:
+        memory.remember(outdir)
+    return errors
+
+
+def synthesise(
+    *,
+    root: Path,
+    today: date,
+    environments: Path | None = None,
+    customise: "Callable[[FleetStage], None] | None" = None,
+) -> "Outcome":
+    """Synthesise the environments of a repository into the CDK's output folder.
+
+    Args:
+        root: the repository.
+        today: day by which the age of an account's answers counts.
+        environments: folder of the environment files. Default: `stacks/environments` of the repository.
+        customise: called with each environment's stage. Default: nothing is added.
+
+    Returns:
+        Errors of the environments that were left out, and findings of the checks.
+
+    Raises:
+        FleetError: no environment file is there, or a package that the app needs isn't installed.
+    """
+    for package in ("cdk_nag", "aws_cdk"):
+        if find_spec(package) is None:
+            raise FleetError(
+                path=f"package {package}",
+                verb="is",
+                got="not installed",
+                expected="what the app needs",
+                remedy="pip install 'ultrafleet[app]'",
+            )
+    # jsii runs whatever `node` it finds; the pinned one stands beside this Python.
+    node = Path(sys.executable).with_name("node")
+    if node.exists():
+        os.environ.setdefault("JSII_NODE", str(node))
+    # Imported here: an assembly that is remembered needs neither CDK nor Node.
+    from ultrafleet.app import synthesis  # noqa: PLC0415
+
+    return synthesis.synthesise(
+        folder=environments or root / ENVIRONMENTS,
+        memory=root / ".cache",
+        app_file=root / "app.py",
+        today=today,
+        customise=customise,
+    )
+
+
+def _take_context(root: Path) -> None:
+    """Take the context of `cdk.json` where the CDK CLI passed none: `python app.py` gives what `cdk synth` gives.
+
+    Raises:
+        FleetError: `cdk.json` can't be used.
+    """
+    # The CLI passes a context that is too long for a variable in a file.
+    if "CDK_CONTEXT_JSON" in os.environ or "CONTEXT_OVERFLOW_LOCATION_ENV" in os.environ:
+        os.environ.setdefault("CDK_CONTEXT_JSON", "{}")
+        return
+    file = root / "cdk.json"
+    try:
+        context = json.loads(file.read_text(encoding="utf-8")).get("context", {})
+    except (OSError, ValueError, AttributeError) as error:
+        raise FleetError(
+            path=file,
+            verb="can't be used:",
+            got=error,
+            expected="the CDK's configuration, with its context",
+            remedy="run `cdk synth` in the folder of app.py",
+        ) from error
+    os.environ["CDK_CONTEXT_JSON"] = json.dumps(context)
