@@ -135,6 +135,33 @@ def load_yaml(text: str, loader: type[UniqueKeyLoader] = TemplateLoader) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
+def load_yaml_documents(text: str, loader: type[UniqueKeyLoader] = UniqueKeyLoader) -> list[tuple[Any, yaml.Node]]:
+    """Data and nodes of each document; the nodes know the lines.
+
+    Args:
+        text: the documents.
+        loader: what reads them. Default: the one that refuses duplicate keys.
+
+    Raises:
+        ValueError: it is no YAML, is nested more than a hundred levels, or its aliases amount to too much.
+    """
+    try:
+        _measure(text)
+        reader: Any = loader(text)
+        found = []
+        try:
+            while reader.check_node():
+                node = reader.get_node()
+                found.append((reader.construct_document(node), node))
+        finally:
+            reader.dispose()
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    return found
+
+
 class _Measure:
     """Sizes of a document so far: nodes and characters, with aliases written out, and without."""
 

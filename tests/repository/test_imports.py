@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "constructs"
 
 PURE = {
-    "acceptance", "accelerator_addons", "catalog", "cli", "consistency", "doctor", "environment", "fix", "in_cluster",
+    "acceptance", "accelerator_addons", "catalog", "cli", "consistency", "doctor", "environment", "fix", "importing", "in_cluster",
     "jobs", "kubernetes", "layout", "planning", "policy", "preflight", "programme", "queueing", "review", "rules",
     "templates",
 }  # fmt: skip
@@ -30,6 +30,9 @@ BELOW = {
     "programme": {"catalog", "environment", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
     "planning": {"catalog", "environment", "errors", "kubernetes", "layout", "programme", "rules"},
     "block_machine": {"catalog", "errors", "kubernetes", "layout", "rules"},
+    "importing": {
+        "bounded_file", "catalog", "environment", "errors", "layout", "plain_text", "rules", "yaml_loader",
+    },
     "doctor": {
         "block_machine", "catalog", "environment", "errors", "kubernetes", "layout", "preflight", "rules", "templates",
     },

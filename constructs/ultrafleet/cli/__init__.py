@@ -14,6 +14,7 @@ from ultrafleet.cli.capacity import capacity
 from ultrafleet.cli.check import check
 from ultrafleet.cli.doctor import doctor
 from ultrafleet.cli.facts import facts
+from ultrafleet.cli.import_file import import_file
 from ultrafleet.cli.job import job
 from ultrafleet.cli.layout import layout
 from ultrafleet.cli.local import local
@@ -45,6 +46,9 @@ app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet types --json")(t
 app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet layout p6-b300.48xlarge")(layout)
 app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet facts eks/ --confidence low")(facts)
 app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet schema --out environment.schema.json")(schema)
+app.command(
+    name="import", rich_help_panel=_PLAN, epilog="Example: ultrafleet import cluster.yaml --account 111122223333"
+)(import_file)
 app.add_typer(network, name="network", rich_help_panel=_PLAN)
 app.add_typer(capacity, name="capacity", rich_help_panel=_PLAN)
 app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet summary training")(summary)

@@ -1,0 +1,174 @@
+"""Rules for groups of nodes that every importer has: their types, names, labels, sizes."""
+
+import re
+from typing import Final
+
+from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog.instance_type import other_type_names
+from ultrafleet.errors import FleetError
+from ultrafleet.importing.draft import Draft
+from ultrafleet.importing.source import Source
+from ultrafleet.layout import Interface
+from ultrafleet.rules.capacity_block import validate_reservation_id
+from ultrafleet.rules.names import is_name
+from ultrafleet.rules.node_settings import validate_node_labels, validate_node_tags
+from ultrafleet.rules.zones import is_zone
+
+_ACCELERATED: Final = re.compile(r"(p\d|g\d|gr\d|trn\d|inf\d|dl\d)[a-z0-9-]*\.[a-z0-9]+")
+SYSTEM_FACTOR: Final = 2
+"""Room for as many system nodes again, where the source states no maximum: for an update, or a zone that is lost."""
+
+
+def is_accelerated(name: str) -> bool:
+    """True if an instance type has accelerators, by its name."""
+    return name in other_type_names() or _ACCELERATED.fullmatch(name) is not None
+
+
+def accelerated_type(draft: Draft, source: Source, name: str, group: str) -> InstanceType | None:
+    """Type of accelerated nodes; without facts of it a refusal, and None.
+
+    Args:
+        draft: gets the refusal.
+        source: where the type is stated.
+        name: its name.
+        group: name of the group.
+    """
+    try:
+        return InstanceType.of(name)
+    except FleetError:
+        family = name.partition(".")[0]
+        others = sorted(item.name for item in InstanceType.all() if item.name and item.family == family)
+        near = f" ({', '.join(others)})" if others else ""
+        draft.refuse(
+            source,
+            f"an accelerated type whose facts the catalog has{near}",
+            f"choose one, or leave the group out: --without {group}; `ultrafleet types` lists them",
+            got=name,
+        )
+        return None
+
+
+def pool_name(draft: Draft, source: Source | str, text: str) -> str:
+    """Name of a pool: that of the source, in letters that names here can have.
+
+    Args:
+        draft: gets a line if it is another name, or a refusal if it is taken.
+        source: where the name is stated.
+        text: the name.
+    """
+    name = re.sub(r"[^a-z0-9-]+", "-", text.lower()).strip("-")
+    if not name or not name[0].isalpha():
+        name = f"pool-{name}".strip("-")
+    name = name[:40].strip("-")
+    taken = [pool.name for pool in draft.pools]
+    if name in taken:
+        draft.refuse(source, "a name for each group", "rename one of them in the file")
+    if name != text and is_name(name):
+        draft.note(source, f"the pool is called {name}: names here are lower-case letters, digits and '-', 40 at most")
+    return name
+
+
+def zones(draft: Draft, source: Source) -> tuple[str, ...]:
+    """Zones of a list; a refusal of what is none.
+
+    Args:
+        draft: gets the refusals.
+        source: the list.
+    """
+    found = []
+    for item in source.items():
+        zone = draft.stated(item)
+        if zone is None:
+            continue
+        if not is_zone(zone):
+            draft.refuse(item, "a zone's name such as us-east-1a", "correct it in the file")
+            continue
+        found.append(zone)
+    return tuple(found)
+
+
+def reservation_id(draft: Draft, source: Source, *, optional: bool) -> str | None:
+    """Id of a reservation; a refusal where it is none.
+
+    Args:
+        draft: gets the refusal.
+        source: the id.
+        optional: True if one that isn't filled in can be stated beside the file.
+    """
+    text = draft.stated(source) if optional else source.text()
+    if text is None:
+        return None
+    try:
+        validate_reservation_id(text)
+    except FleetError as error:
+        draft.refuse(source, str(error.expected), str(error.remedy))
+        return None
+    return text
+
+
+def labels(draft: Draft, source: Source) -> dict[str, str]:
+    """Labels that a pool can have; a line for each other.
+
+    Args:
+        draft: gets the lines.
+        source: mapping of labels.
+    """
+    found: dict[str, str] = {}
+    for item in source.entries():
+        value = item.text()
+        if value is None:
+            continue
+        try:
+            validate_node_labels({item.key: value})
+        except FleetError as error:
+            draft.note(item, f"not carried over: {error}")
+        else:
+            found[item.key] = value
+    return found
+
+
+def tags(draft: Draft, source: Source) -> dict[str, str]:
+    """Tags that a pool can have; a line for each other.
+
+    Args:
+        draft: gets the lines.
+        source: mapping of tags.
+    """
+    found: dict[str, str] = {}
+    for item in source.entries():
+        value = item.text()
+        if value is None:
+            continue
+        try:
+            validate_node_tags({item.key: value})
+        except FleetError as error:
+            draft.note(item, f"not carried over: {error}")
+        else:
+            found[item.key] = value
+    return found
+
+
+def root_volume(draft: Draft, source: Source) -> int | None:
+    """Size of a root volume in GiB.
+
+    Args:
+        draft: gets a refusal of a size that no volume has.
+        source: the size.
+    """
+    size = source.number()
+    if size is not None and size < 1:
+        draft.refuse(source, "a size in GiB, 1 or more", "correct it in the file")
+        return None
+    return size
+
+
+def efa_of_every_card(instance_type: InstanceType) -> tuple[Interface, ...]:
+    """Layout of eksctl, terraform-aws-eks and Pulumi: `efa` on every card, at device 0 of card 0 and 1 of the others.
+
+    Source: their algorithms, read (eksctl network_interfaces.go, terraform-aws-eks 21.19, pulumi-eks 4.3; medium).
+
+    Args:
+        instance_type: type of the node.
+    """
+    cards = len(instance_type.network_cards or ())
+    return tuple(Interface(card, 0 if card == 0 else 1, "efa") for card in range(max(cards, 1)))
