@@ -1,7 +1,7 @@
 """An edit of every field of an environment file, and what each may do to pools that run."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -39,6 +39,7 @@ from helpers.workload_edits import (
     models_removed,
     nothing_delivered,
     over_racks,
+    paid,
     plain_http,
     rack_removed,
     targeted,
@@ -459,6 +460,17 @@ EDITS = [
     ],
     edit("FileSystem.throughput_mbps_per_tib", "training", bigger_file_system),
     edit("Environment.models", "inference", model_added),
+    edit("Block.payments", "training", paid),
+    edit(
+        "Payment.date",
+        "training",
+        put("pools", "rack-b", "blocks", "0", "payments", "0", date=date(2026, 10, 21)),
+        before=paid,
+    ),
+    edit("Payment.usd", "training", put("pools", "rack-b", "blocks", "0", "payments", "0", usd=2.5), before=paid),
+    edit("Environment.budget", "training", put(budget={"usd_per_month": 1.0})),
+    edit("Budget.usd_per_month", "training", put("budget", usd_per_month=2.0), before=put(budget={})),
+    edit("Budget.teams", "training", put("budget", teams={"pretraining": 3.0}), before=put(budget={})),
     edit("Environment.targets", "training", targeted),
     *[
         edit(f"Target.{field}", "training", put("targets", "pretraining", **{field: v}), before=targeted)

@@ -124,6 +124,12 @@ def targeted(content: Content) -> None:
     content["targets"] = [deepcopy(TARGET)]
 
 
+def paid(content: Content) -> None:
+    """State what the blocks of a pool were paid."""
+    (pool,) = [pool for pool in content["pools"] if pool["name"] == "rack-b"]
+    pool["blocks"][0]["payments"] = [{"date": date(2026, 10, 20), "usd": 1023998.98}]
+
+
 def instances_targeted(content: Content) -> None:
     """Give it one in instances."""
     content["targets"] = [

@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
+from ultrafleet.environment.budget_settings import BudgetSettings
 from ultrafleet.environment.fields import (
     Account,
     InstanceTypeName,
@@ -197,6 +198,8 @@ class Environment(Settings):
     """Served models."""
     targets: list[TargetSettings] = []
     """Capacity that is wanted over time, see [the capacity desk](capacity-desk.md#targets)."""
+    budget: BudgetSettings | None = None
+    """USD that capacity may cost in a month, see [the capacity desk](capacity-desk.md#money). Default: none."""
 
     @field_validator("notify")
     @classmethod
@@ -310,6 +313,18 @@ class Environment(Settings):
                     "their nodes as free",
                 )
         self._check_racks_are_alone()
+        self._check_budget()
+
+    def _check_budget(self) -> None:
+        known = [team.name for team in self.teams]
+        for team in self.budget.teams if self.budget is not None else ():
+            if team not in known:
+                raise FleetError(
+                    path="budget.teams",
+                    verb="names",
+                    got=f"team {team!r}",
+                    expected=f"one of {', '.join(known) or '(none)'}",
+                )
 
     def _check_racks_are_alone(self) -> None:
         """Refuse a model over UltraServers that other models' pods are in.

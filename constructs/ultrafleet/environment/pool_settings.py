@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ultrafleet.catalog import Fabric, InstanceType, UltraServerType
 from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
+from ultrafleet.environment.budget_settings import PaymentSettings
 from ultrafleet.environment.fields import (
     FileInterface,
     InstanceTypeName,
@@ -51,6 +52,8 @@ class BlockSettings(Settings):
     existing_node_group: str | None = Field(default=None, examples=["rack-a-old"])
     """Name of a node group made elsewhere that runs the block, see [migration](migration.md). Default: the block's
     own is made."""
+    payments: list[PaymentSettings] = []
+    """Payments for the block and its extensions, whose sum is its cost; without one its price counts."""
 
     @property
     def node_group_settings(self) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import typer
 
+from ultrafleet.cli.capacity.cost import cost
+
 capacity = typer.Typer(
     help="Search, plan, buy, extend and watch capacity blocks.",
     no_args_is_help=True,
@@ -12,3 +14,6 @@ capacity = typer.Typer(
 @capacity.callback()
 def _group() -> None:
     pass  # without it a single command would be the group itself
+
+
+capacity.command(epilog="Example: ultrafleet capacity cost training --month 2026-12")(cost)

@@ -6,6 +6,7 @@ from ultrafleet.rehearsal.ec2 import clock
 from ultrafleet.rehearsal.ec2.api import (
     block_extensions,
     blocks,
+    capacity_manager,
     placement_groups,
     reservations,
     resource_groups,
@@ -30,6 +31,7 @@ def install() -> None:
         placement_groups,
         blocks,
         block_extensions,
+        capacity_manager,
         topology,
         run_instances,
         resource_groups,
