@@ -83,7 +83,7 @@ test-fast: $(READY) ## all but the slow: nothing is deployed, the CDK CLI isn't 
 
 docs: golden ## write every generated page and picture again; `make test` fails while one differs
 	@# By their names, so that a new one is found; what update effects are is read by pages.
-	@for tool in tests/tools/update_effects.py tests/tools/acceptance_table.py tests/tools/*_{document,example,picture}.py; do python "$$tool"; done
+	@for tool in tests/tools/update_effects.py tests/tools/acceptance_table.py tests/tools/argument_tables.py tests/tools/*_{document,example,picture}.py; do python "$$tool"; done
 
 golden: $(READY) ## write tests/golden: the templates of the shipped environments, as reviewers read them
 	@python tests/tools/golden.py

@@ -4,14 +4,20 @@ Every message is in lower case and says "PATH is GOT, expected EXPECTED: REMEDY"
 value expected and what to change. The four parts are attributes too, for programs that show them in another form.
 """
 
-from typing import Self
+import re
+from typing import Final, Self
+
+_TOKEN: Final = re.compile(r"\$\{Token\[[^\]]*\]\}|#\{Token\[[^\]]*\]\}|-1\.8881545\d*e\+289")
+"""CDK tokens as text: strings, lists, numbers."""
+_UNKNOWN_YET: Final = "a token, known at deployment only"
 
 
 class FleetError(ValueError):
     """An input that can't become a fleet that launches.
 
     Args:
-        message: the whole text, where the sentence above doesn't fit. Default: composed of the parts.
+        message: the whole text, where the sentence above doesn't fit. Default: composed of the parts, in which a CDK
+            token is named as one.
         path: what is wrong: a property, a file's key path, a resource; rendered with `str`. A colon at its
             end belongs to the sentence, as in "dev.yaml: region: got 1, expected …". Default: None, not stated.
         verb: the word between `path` and `got`. Default: "is".
@@ -42,6 +48,10 @@ class FleetError(ValueError):
         expected: object = None,
         remedy: str | None = None,
     ) -> None:
+        if got is not None and _TOKEN.search(str(got)):
+            # What was passed isn't malformed, it isn't there yet: neither its text nor the usual remedy says so.
+            got, remedy = _TOKEN.sub(_UNKNOWN_YET, str(got)).strip("'\""), "pass a plain value"
+        path = _TOKEN.sub("(a token)", path) if isinstance(path, str) else path
         self.path = None if path is None else str(path).removesuffix(":")
         self.got = None if got is None else str(got)
         self.expected = None if expected is None else str(expected)

@@ -40,7 +40,7 @@ def expected(answer: dict[str, Any]) -> dict[str, Any]:
         "ebs_max_attachments": ebs["MaximumEbsAttachments"],
         "network_card_count": network["MaximumNetworkCards"],
         "max_network_interfaces": network["MaximumNetworkInterfaces"],
-        "max_efa_interfaces": network["EfaInfo"]["MaximumEfaInterfaces"],
+        "max_efa_interfaces": network.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0),
         "ipv4_per_interface": network["Ipv4AddressesPerInterface"],
         "ipv6_per_interface": network["Ipv6AddressesPerInterface"],
         "network_performance": network["NetworkPerformance"],

@@ -5,7 +5,6 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Annotations, Match, Template
 from syrupy.assertion import SnapshotAssertion
@@ -293,22 +292,27 @@ ACCELERATOR_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = 
         lambda _: {"workload": "post training"},
         "workload of pool h200 is 'post training', expected 1 to 63 letters",
     ),
-    ("no nodes", lambda _: {"nodes": 0}, "has 0 nodes, expected 1 to 450"),
-    ("more than a node group takes", lambda _: {"nodes": 451}, "has 451 nodes, expected 1 to 450"),
+    ("no nodes", lambda _: {"nodes": 0}, "nodes of pool h200 are 0, expected 1 to 450"),
+    ("more than a node group takes", lambda _: {"nodes": 451}, "nodes of pool h200 are 451, expected 1 to 450"),
     (
         "a token as size",
         lambda _: {"nodes": cdk.Token.as_number({"Ref": "N"})},
-        "pool h200 has a number of nodes that is known at deployment only, expected 1 to 450",
+        "nodes of pool h200 are a token, known at deployment only, expected 1 to 450: pass a plain value",
     ),
     (
-        "a bare name for a type",
-        lambda _: {"instance_type": "p5.48xlarge"},
-        r"instance_type of pool h200 is 'p5\.48xlarge' \(str\), expected .*: pass InstanceType\.of\('p5\.48xlarge'\)",
+        "a name that the catalog doesn't know",
+        lambda _: {"instance_type": "p5.47xlarge"},
+        r"pool h200: instance type is 'p5\.47xlarge', expected one that the catalog knows \(p5\.4xlarge, p5\.48xlarge",
     ),
     (
-        "the CDK's own type",
-        lambda _: {"instance_type": ec2.InstanceType("p5.48xlarge")},
-        r"instance_type of pool h200 is of InstanceType, expected an InstanceType of ultrafleet\.catalog",
+        "a token as type",
+        lambda _: {"instance_type": cdk.Token.as_string({"Ref": "T"})},
+        "pool h200: instance type is a token, known at deployment only, expected .*: pass a plain value",
+    ),
+    (
+        "a number as type",
+        lambda _: {"instance_type": 5},
+        r"pool h200: instance type is 5 \(int\), expected an InstanceType of ultrafleet\.catalog, its name, or an",
     ),
 ]
 

@@ -223,9 +223,9 @@ class TestUltraServerPool:
 
 ULTRASERVER_REFUSALS: list[tuple[str, Callable[[Site], dict[str, Any]], str]] = [
     (
-        "a bare name for a type",
-        lambda _: {"ultraserver_type": "u-p6e-gb200x72"},
-        r"ultraserver_type of pool rack-a is 'u-p6e-gb200x72' \(str\), expected an UltraServerType",
+        "a name that the catalog doesn't know",
+        lambda _: {"ultraserver_type": "u-p6e-gb200x73"},
+        r"pool rack-a: UltraServer type is 'u-p6e-gb200x73', expected one that the catalog knows \(u-p6e-gb200x72",
     ),
     ("no block", lambda _: {"blocks": []}, "has no capacity block, expected at least one"),
     (

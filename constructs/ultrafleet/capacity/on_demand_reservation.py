@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import aws_cdk as cdk
+import jsii
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from ultrafleet.app_tags import AppTags, tag_list
 from ultrafleet.capacity.placement_group import PlacementGroup, PlacementStrategy
-from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog import AnyInstanceType, InstanceType
 from ultrafleet.catalog.limits import CAPACITY_RESERVATION_INSTANCES
 from ultrafleet.cloudwatch import catalogued_metric
 from ultrafleet.errors import FleetError, UnknownFactError
@@ -55,6 +57,7 @@ class _ImportedReservation:
     placement_group_name: str | None
 
 
+@jsii.implements(cdk.ITaggableV2)
 class OnDemandCapacityReservation(Construct):
     """An `AWS::EC2::CapacityReservation`, targeted: only a pool that names it launches into it.
 
@@ -63,7 +66,8 @@ class OnDemandCapacityReservation(Construct):
     Args:
         scope: parent.
         id: construct id.
-        instance_type: a type for which AWS documents on-demand capacity reservations.
+        instance_type: a type for which AWS documents on-demand capacity reservations: of the catalog, its name, or an
+            `ec2.InstanceType`.
         instance_count: 1 to 1000.
         availability_zone: zone of the reservation and so of the pool's subnet.
         placement_group: a cluster placement group to reserve in. Default: none.
@@ -81,7 +85,7 @@ class OnDemandCapacityReservation(Construct):
     def from_capacity_reservation_id(
         *,
         capacity_reservation_id: str,
-        instance_type: InstanceType,
+        instance_type: AnyInstanceType,
         instance_count: int,
         availability_zone: str,
         placement_group_name: str | None = None,
@@ -90,7 +94,7 @@ class OnDemandCapacityReservation(Construct):
 
         Args:
             capacity_reservation_id: `cr-…`, or a token.
-            instance_type: type it holds.
+            instance_type: type it holds: of the catalog, its name, or an `ec2.InstanceType`.
             instance_count: instances it holds.
             availability_zone: zone it is in.
             placement_group_name: cluster placement group it was made in. Default: none.
@@ -99,6 +103,7 @@ class OnDemandCapacityReservation(Construct):
             FleetError: the id is malformed, or the type is not sold on demand.
             UnknownFactError: no source says that the type can be reserved.
         """
+        instance_type = InstanceType.from_name(instance_type)
         _validate(instance_type, instance_count, availability_zone)
         if not is_token(capacity_reservation_id):
             validate_reservation_id(capacity_reservation_id)
@@ -126,7 +131,7 @@ class OnDemandCapacityReservation(Construct):
         scope: Construct,
         id: str,
         *,
-        instance_type: InstanceType,
+        instance_type: AnyInstanceType,
         instance_count: int,
         availability_zone: str,
         placement_group: PlacementGroup | None = None,
@@ -134,6 +139,7 @@ class OnDemandCapacityReservation(Construct):
         removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        instance_type = InstanceType.from_name(instance_type)
         _validate(instance_type, instance_count, availability_zone)
         if placement_group is not None and placement_group.strategy is not PlacementStrategy.CLUSTER:
             raise FleetError(
@@ -163,6 +169,12 @@ class OnDemandCapacityReservation(Construct):
                 **({"PlacementGroupArn": placement_group.group_arn} if placement_group else {}),
             },
         )
+        self._app_tags = AppTags("AWS::EC2::CapacityReservation")
+        self._app_tags.reach(
+            resource,
+            "TagSpecifications",
+            lambda tags: [{"ResourceType": "capacity-reservation", "Tags": tag_list(tags)}],
+        )
         apply_removal_policy(resource, removal_policy)
         if placement_group is not None:
             # EC2 deletes no group that a reservation is in, and the stack's deletion would fail.
@@ -172,6 +184,11 @@ class OnDemandCapacityReservation(Construct):
         self.instance_count = instance_count
         self.availability_zone = availability_zone
         self.placement_group_name = placement_group.group_name if placement_group else None
+
+    @property
+    def cdk_tag_manager(self) -> cdk.TagManager:
+        """Tags that the app adds with `cdk.Tags`."""
+        return self._app_tags.manager
 
     def metric_total_instances(
         self, *, period: cdk.Duration | None = None, statistic: str | None = None

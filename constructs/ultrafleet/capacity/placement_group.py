@@ -73,7 +73,7 @@ class PlacementGroup(Construct):
                     expected=f"1 to {_MAX_PARTITIONS}",
                     remedy="pass fewer partitions",
                 )
-        # CfnResource and not CfnPlacementGroup: it has no tag manager for Tags.of() to find.
+        # Without tags of Tags.of(): CloudFormation replaces a placement group whose tags change.
         resource = cdk.CfnResource(
             self,
             "Resource",

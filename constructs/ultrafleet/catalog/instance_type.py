@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias
 
 from ultrafleet.catalog._data import catalog_data, entry_facts, fact_names, stated_facts
 from ultrafleet.catalog._entry import CatalogEntry
@@ -15,6 +15,16 @@ from ultrafleet.errors import FleetError, UnknownFactError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+_GRACE: Final = "NVIDIA Grace"
+
+
+class SpelledInstanceType(Protocol):
+    """An `ec2.InstanceType` of CDK, without importing it."""
+
+    def to_string(self) -> str:
+        """Name of the type."""
 
 
 class InstanceType(CatalogEntry, InstanceTypeFacts):
@@ -72,6 +82,37 @@ class InstanceType(CatalogEntry, InstanceTypeFacts):
     GR6_8XLARGE: ClassVar[InstanceType]
     INF1_24XLARGE: ClassVar[InstanceType]
     P3DN_24XLARGE: ClassVar[InstanceType]
+    G4DN_2XLARGE: ClassVar[InstanceType]
+    G4DN_4XLARGE: ClassVar[InstanceType]
+    G4DN_XLARGE: ClassVar[InstanceType]
+    G5_2XLARGE: ClassVar[InstanceType]
+    G5_4XLARGE: ClassVar[InstanceType]
+    G5_XLARGE: ClassVar[InstanceType]
+    G5G_16XLARGE: ClassVar[InstanceType]
+    G5G_2XLARGE: ClassVar[InstanceType]
+    G5G_4XLARGE: ClassVar[InstanceType]
+    G5G_8XLARGE: ClassVar[InstanceType]
+    G5G_METAL: ClassVar[InstanceType]
+    G5G_XLARGE: ClassVar[InstanceType]
+    G6_2XLARGE: ClassVar[InstanceType]
+    G6_4XLARGE: ClassVar[InstanceType]
+    G6_XLARGE: ClassVar[InstanceType]
+    G6E_2XLARGE: ClassVar[InstanceType]
+    G6E_4XLARGE: ClassVar[InstanceType]
+    G6E_XLARGE: ClassVar[InstanceType]
+    G7_2XLARGE: ClassVar[InstanceType]
+    G7_4XLARGE: ClassVar[InstanceType]
+    G7E_2XLARGE: ClassVar[InstanceType]
+    G7E_4XLARGE: ClassVar[InstanceType]
+    GR6_4XLARGE: ClassVar[InstanceType]
+    INF1_2XLARGE: ClassVar[InstanceType]
+    INF1_6XLARGE: ClassVar[InstanceType]
+    INF1_XLARGE: ClassVar[InstanceType]
+    INF2_24XLARGE: ClassVar[InstanceType]
+    INF2_48XLARGE: ClassVar[InstanceType]
+    INF2_8XLARGE: ClassVar[InstanceType]
+    INF2_XLARGE: ClassVar[InstanceType]
+    TRN1_2XLARGE: ClassVar[InstanceType]
     TRN3_GEN1: ClassVar[InstanceType]
     """Trn3 Gen1 UltraServer member; AWS has published no name."""
     TRN3_GEN2: ClassVar[InstanceType]
@@ -130,6 +171,30 @@ class InstanceType(CatalogEntry, InstanceTypeFacts):
         return InstanceType(name, name.split(".", maxsplit=1)[0], stated, cards)
 
     @staticmethod
+    def from_name(named: AnyInstanceType) -> InstanceType:
+        """The type that a caller names, in any of the ways that CDK's own constructs take.
+
+        Args:
+            named: a type of the catalog, a name such as `"p5.48xlarge"`, or an `ec2.InstanceType`.
+
+        Raises:
+            FleetError: it is none of them, or the catalog doesn't know the name.
+            UnknownFactError: the catalog knows the name alone.
+        """
+        if isinstance(named, InstanceType):
+            return named
+        if isinstance(named, str):
+            return InstanceType.of(named)
+        if not hasattr(named, "to_string"):
+            raise FleetError(
+                path="instance type",
+                got=f"{named!r} ({type(named).__name__})",
+                expected="an InstanceType of ultrafleet.catalog, its name, or an ec2.InstanceType",
+                remedy="pass a name such as 'p5.48xlarge'",
+            )
+        return InstanceType.of(named.to_string())
+
+    @staticmethod
     def all() -> tuple[InstanceType, ...]:
         """Every type of the catalog."""
         return tuple(_load().values())
@@ -163,12 +228,16 @@ class InstanceType(CatalogEntry, InstanceTypeFacts):
     @property
     def is_grace(self) -> bool:
         """True for a GB200 or GB300 node: NVIDIA GPUs beside Arm CPUs, NVLink across the nodes of an UltraServer."""
-        return (self.accelerator_kind, self.architecture) == ("nvidia", "arm64")
+        return self.cpu_vendor == _GRACE
 
     @property
     def is_ultraserver_member(self) -> bool:
         """True if it comes in whole UltraServers only, as far as a source states it."""
         return bool(self.sold_in_ultraservers)
+
+
+AnyInstanceType: TypeAlias = InstanceType | str | SpelledInstanceType
+"""Instance type as callers pass it: of the catalog, by its name, or as CDK's `ec2.InstanceType`."""
 
 
 @cache

@@ -79,6 +79,27 @@ class UltraServerType(CatalogEntry, UltraServerTypeFacts):
         return UltraServerType(name, name, stated, instance_type)
 
     @staticmethod
+    def from_name(named: UltraServerType | str) -> UltraServerType:
+        """The UltraServer that a caller names.
+
+        Args:
+            named: an UltraServer of the catalog, or its name, such as `"u-p6e-gb200x72"`.
+
+        Raises:
+            FleetError: it is neither, or the catalog doesn't know the name.
+        """
+        if isinstance(named, UltraServerType):
+            return named
+        if not isinstance(named, str):
+            raise FleetError(
+                path="UltraServer type",
+                got=f"of {type(named).__name__}",
+                expected="an UltraServerType of ultrafleet.catalog, or its name",
+                remedy="pass a name such as 'u-p6e-gb200x72'",
+            )
+        return UltraServerType.of(named)
+
+    @staticmethod
     def all() -> tuple[UltraServerType, ...]:
         """Every UltraServer of the catalog."""
         return tuple(_load().values())

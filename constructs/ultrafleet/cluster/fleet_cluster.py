@@ -20,6 +20,7 @@ from ultrafleet.cluster.access import ClusterAccess, access_entries, add_access_
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 from ultrafleet.rules.names import validate_cluster_name
+from ultrafleet.tokens import is_token
 
 _API_PORT = 443
 
@@ -290,8 +291,7 @@ def _zone_of(subnet: ec2.ISubnet) -> str | None:
         zone = subnet.availability_zone
     except RuntimeError:  # an imported subnet whose zone was not given
         return None
-    # Until a context lookup has run, CDK calls the zones of a new VPC dummy1a, dummy1b and dummy1c.
-    return None if cdk.Token.is_unresolved(zone) or zone.startswith("dummy1") else zone
+    return None if is_token(zone) else zone
 
 
 def _unlisted(scope: Construct, vpc: ec2.IVpc, zones: Sequence[str | None]) -> ec2.IVpc:

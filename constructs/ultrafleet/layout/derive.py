@@ -66,7 +66,7 @@ def fabric_of(instance_type: InstanceType, fabric: Fabric | str | None = None) -
         ) from None
     if wanted in has or (not has and wanted is Fabric.EFA):
         return wanted
-    if not has:
+    if instance_type.network_cards is None:
         raise UnknownFactError(
             path=f"no source says that {instance_type}",
             verb="has",
@@ -78,8 +78,8 @@ def fabric_of(instance_type: InstanceType, fabric: Fabric | str | None = None) -
         path=instance_type,
         verb="has",
         got=f"no fabric {wanted.value}",
-        expected=names,
-        remedy="pass a fabric that it has",
+        expected=names or "none",
+        remedy="pass a fabric that it has" if has else "leave it out",
     )
 
 
@@ -101,6 +101,8 @@ def efa_layout(instance_type: InstanceType, intent: EfaIntent = EfaIntent.IP_SAV
     """
     intent = _known(intent)
     cards = instance_type.network_cards
+    if cards is not None and _takes_no_efa(cards) and intent is EfaIntent.IP_SAVING:
+        return (_PRIMARY,)
     if cards is None or not instance_type.published_efa_layout:
         raise UnknownFactError(
             path=f"no EFA layout of {instance_type}",
@@ -157,6 +159,8 @@ def _roce_layout(instance_type: InstanceType, intent: EfaIntent) -> tuple[Interf
 def available_intents(instance_type: InstanceType) -> tuple[EfaIntent, ...]:
     """Intents that the type has a layout for; none where none is published."""
     cards = instance_type.network_cards
+    if cards is not None and _takes_no_efa(cards):
+        return (EfaIntent.IP_SAVING,)
     if cards is None or not instance_type.published_efa_layout:
         return ()
     found = [EfaIntent.IP_SAVING]
@@ -165,6 +169,11 @@ def available_intents(instance_type: InstanceType) -> tuple[EfaIntent, ...]:
     if _EFA_8 in (instance_type.documented_efa_interface_counts or ()) and len(_every_physical_nic(cards)) == _EFA_8:
         found.append(EfaIntent.EFA_8)
     return tuple(found)
+
+
+def _takes_no_efa(cards: Sequence[NetworkCard]) -> bool:
+    """True where every card's interfaces are known and none is EFA's: an instance has its primary interface then."""
+    return all(card.interface_types is not None and not card.takes_efa_only for card in cards)
 
 
 def _known(intent: str) -> EfaIntent:

@@ -8,7 +8,7 @@ from constructs import Construct
 
 from ultrafleet.capacity.on_demand_reservation import OnDemandReservation
 from ultrafleet.capacity.placement_group import PlacementGroup, PlacementStrategy
-from ultrafleet.catalog import Fabric, InstanceType
+from ultrafleet.catalog import AnyInstanceType, Fabric, InstanceType
 from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.errors import FleetError
@@ -16,7 +16,7 @@ from ultrafleet.pools.block_metadata import add_block_metadata, add_overlap_note
 from ultrafleet.pools.launch_template import on_demand_target
 from ultrafleet.pools.node_group import NodeGroupShape
 from ultrafleet.pools.node_options import NodeOptions
-from ultrafleet.pools.node_pool import NodePool, validate_type
+from ultrafleet.pools.node_pool import NodePool
 from ultrafleet.pools.pool_shape import PoolShape, block_pool_shape
 from ultrafleet.rules.block_overlap import validate_nodes_of_blocks
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
@@ -35,7 +35,7 @@ class AcceleratorPool(NodePool):
         cluster: cluster of `aws_eks` or `aws_eks_v2`, own or imported (with its security group id).
         pool_name: name of the pool, a label of its nodes. Without blocks its node group has it, with blocks they are
             named POOL-RESERVATION. Up to 40 characters; it can't change later.
-        instance_type: a type that is not part of an UltraServer.
+        instance_type: a type that is not part of an UltraServer: of the catalog, its name, or an `ec2.InstanceType`.
         nodes: how many. Default: with blocks what they hold at once at most, and another number is refused; without
             blocks it has to be passed.
         subnet: one subnet in the capacity's zone.
@@ -68,7 +68,7 @@ class AcceleratorPool(NodePool):
         *,
         cluster: ClusterReference,
         pool_name: str,
-        instance_type: InstanceType,
+        instance_type: AnyInstanceType,
         nodes: int | None = None,
         subnet: ec2.ISubnet,
         security_groups: Sequence[ec2.ISecurityGroup],
@@ -83,7 +83,10 @@ class AcceleratorPool(NodePool):
         fabric: Fabric | None = None,
         options: NodeOptions | None = None,
     ) -> None:
-        validate_type(pool_name, "instance_type", instance_type, InstanceType)
+        try:
+            instance_type = InstanceType.from_name(instance_type)
+        except FleetError as error:
+            raise error.within(f"pool {pool_name}") from error
         _validate_capacity(pool_name, instance_type, nodes, blocks, reservation, placement_group)
         _validate_schedule(pool_name, blocks, launch_template_version, drain_lead_minutes, hold=hold)
         if blocks:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ultrafleet.app_tags import tag_list
 from ultrafleet.catalog import InstanceType
 from ultrafleet.layout import Interface
 from ultrafleet.pools.node_options import NodeOptions
@@ -39,7 +40,6 @@ def launch_template_data(
         mask_imex=options.wants_imex_masked(instance_type),
         kubelet_config=dict(options.kubelet_config),
     ).render()
-    tags = [{"Key": key, "Value": value} for key, value in sorted({"Name": name_tag, **options.tags}.items())]
     return {
         "InstanceType": str(instance_type),
         **capacity,
@@ -63,13 +63,18 @@ def launch_template_data(
                 },
             }
         ],
-        "TagSpecifications": [
-            {"ResourceType": resource_type, "Tags": tags}
-            for resource_type in ("instance", "network-interface", "volume")
-        ],
+        "TagSpecifications": tag_specifications({"Name": name_tag, **options.tags}),
         # A line an item, so that a review of the template shows which line changed.
         "UserData": {"Fn::Base64": {"Fn::Join": ["\n", user_data.split("\n")]}},
     }
+
+
+def tag_specifications(tags: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Tags of what a launch makes: instances, their interfaces and volumes."""
+    return [
+        {"ResourceType": resource_type, "Tags": tag_list(tags)}
+        for resource_type in ("instance", "network-interface", "volume")
+    ]
 
 
 def _interface(interface: Interface, security_group_ids: Sequence[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from ultrafleet.app_tags import AppTags
 from ultrafleet.catalog import Fabric, InstanceType
 from ultrafleet.catalog.limits import NODES_PER_NODE_GROUP
 from ultrafleet.cluster_reference import ClusterReference
@@ -16,7 +17,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.layout import Interface
-from ultrafleet.pools.launch_template import launch_template_data
+from ultrafleet.pools.launch_template import launch_template_data, tag_specifications
 from ultrafleet.pools.node_group import NodeGroupShape, PoolNodeGroup
 from ultrafleet.pools.node_options import NodeOptions
 from ultrafleet.pools.pool_shape import PoolShape
@@ -47,29 +48,7 @@ def validate_pool_name(pool_name: str) -> None:
         )
 
 
-def validate_type(pool_name: str, argument: str, value: object, kind: type) -> None:
-    """Refuse a type that is no object of the catalog, such as its bare name or an `ec2.InstanceType`.
-
-    Args:
-        pool_name: name of the pool.
-        argument: name of the argument.
-        value: what was passed.
-        kind: the catalog's class.
-
-    Raises:
-        FleetError: it is an object of another class.
-    """
-    if not isinstance(value, kind):
-        name = repr(value) if isinstance(value, str) else "NAME"
-        raise FleetError(
-            path=f"{argument} of pool {pool_name}",
-            got=f"{value!r} ({type(value).__name__})" if isinstance(value, str) else f"of {type(value).__name__}",
-            expected=f"an {kind.__name__} of ultrafleet.catalog",
-            remedy=f"pass {kind.__name__}.of({name})",
-        )
-
-
-@jsii.implements(ec2.IConnectable)
+@jsii.implements(ec2.IConnectable, cdk.ITaggableV2)
 class NodePool(Construct):
     """Launch templates and managed node groups of one label, in one subnet; use `UltraServerPool` or `AcceleratorPool`.
 
@@ -112,6 +91,7 @@ class NodePool(Construct):
         key = options.root_volume_key
         if key is not None:
             _let_auto_scaling_use(self, key)
+        self._app_tags = AppTags("AWS::EC2::LaunchTemplate")
         self._security_groups = security_groups
         self.pool_name = pool_name
         self.instance_type = shape.instance_type
@@ -144,6 +124,7 @@ class NodePool(Construct):
         shared, shape, options, key = self._shared, self._shape, self._options, self._options.root_volume_key
         scope = self if group.scope_id is None else Construct(self, group.scope_id)
         name = launch_template_name(shared.cluster_name, group.name)
+        own_tags = {"Name": name, **options.tags}
         launch_template = cdk.CfnResource(
             scope,
             "LaunchTemplate",
@@ -161,10 +142,17 @@ class NodePool(Construct):
                 ),
             },
         )
+        # Not the template's own TagSpecifications: no schema says what CloudFormation does when they change.
+        self._app_tags.reach(
+            launch_template,
+            "LaunchTemplateData.TagSpecifications",
+            lambda tags: tag_specifications({**tags, **own_tags}),
+        )
         desired = {} if group.desired_size is None else {"DesiredSize": group.desired_size}
         ultraserver = {ULTRASERVER_LABEL: group.name} if shape.ultraserver_type is not None else {}
-        # CfnResource in CloudFormation's words and not CfnNodegroup: a third of the time, and the validation of the
-        # template checks the same schema.
+        # In CloudFormation's words and not as CfnNodegroup: a third of the time, and the validation of the template
+        # checks the same schema.
+        node_group_tags = {**options.tags, **group.tags}
         node_group = cdk.CfnResource(
             scope,
             "Resource",
@@ -190,9 +178,10 @@ class NodePool(Construct):
                     {"Key": taint.key, "Value": taint.value, "Effect": taint.effect}
                     for taint in self.kubernetes_nodes.registered_taints
                 ],
-                "Tags": {**options.tags, **group.tags},
+                "Tags": node_group_tags,
             },
         )
+        self._app_tags.reach(node_group, "Tags", lambda tags: {**tags, **node_group_tags})
         return PoolNodeGroup(
             name=group.name,
             launch_template=launch_template,
@@ -204,6 +193,15 @@ class NodePool(Construct):
     def connections(self) -> ec2.Connections:
         """Security groups of the nodes besides the cluster's own, to allow traffic from and to the pool."""
         return ec2.Connections(security_groups=list(self._security_groups))
+
+    @property
+    def cdk_tag_manager(self) -> cdk.TagManager:
+        """Tags that the app adds: they reach node groups, instances, interfaces and volumes.
+
+        `include_resource_types` and `exclude_resource_types` of `cdk.Tags` choose by `AWS::EC2::LaunchTemplate`. A tag
+        reaches running nodes with their launch template version alone, as every change of the launch template does.
+        """
+        return self._app_tags.manager
 
 
 def _interfaces(pool_name: str, shape: PoolShape, fabric: Fabric | None, options: NodeOptions) -> tuple[Interface, ...]:
@@ -225,11 +223,9 @@ def _validate(
     for group in shape.node_groups:
         if is_token(group.size) or not 1 <= group.size <= NODES_PER_NODE_GROUP.value:
             raise FleetError(
-                path=f"pool {pool_name}",
-                verb="has",
-                got="a number of nodes that is known at deployment only"
-                if is_token(group.size)
-                else f"{group.size} nodes",
+                path=f"nodes of pool {pool_name}",
+                verb="are",
+                got=group.size,
                 expected=f"1 to {NODES_PER_NODE_GROUP.value}",
                 remedy="split it into several pools",
             )

@@ -11,7 +11,7 @@ from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.errors import FleetError
 from ultrafleet.pools.block_metadata import add_block_metadata, add_overlap_note
 from ultrafleet.pools.node_options import NodeOptions
-from ultrafleet.pools.node_pool import NodePool, validate_type
+from ultrafleet.pools.node_pool import NodePool
 from ultrafleet.pools.pool_shape import block_pool_shape
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 
@@ -28,7 +28,7 @@ class UltraServerPool(NodePool):
         cluster: cluster of `aws_eks` or `aws_eks_v2`, own or imported (with its security group id).
         pool_name: name of the pool, a label of its nodes; its node groups are named POOL-RESERVATION. Up to 40
             characters; can't change.
-        ultraserver_type: the UltraServer.
+        ultraserver_type: the UltraServer, of the catalog or by its name.
         blocks: capacity blocks that hold it, in the order of their starts; they may overlap.
         subnet: one subnet in the blocks' zone, Availability Zone or Local Zone.
         security_groups: on every interface besides the cluster's own: the one of `EfaSecurityGroup`.
@@ -57,7 +57,7 @@ class UltraServerPool(NodePool):
         *,
         cluster: ClusterReference,
         pool_name: str,
-        ultraserver_type: UltraServerType,
+        ultraserver_type: UltraServerType | str,
         blocks: Sequence[CapacityBlock],
         subnet: ec2.ISubnet,
         security_groups: Sequence[ec2.ISecurityGroup],
@@ -68,7 +68,10 @@ class UltraServerPool(NodePool):
         fabric: Fabric | None = None,
         options: NodeOptions | None = None,
     ) -> None:
-        validate_type(pool_name, "ultraserver_type", ultraserver_type, UltraServerType)
+        try:
+            ultraserver_type = UltraServerType.from_name(ultraserver_type)
+        except FleetError as error:
+            raise error.within(f"pool {pool_name}") from error
         validate_block_sequence(pool_name, blocks)
         for block in blocks:
             if block.ultraserver_type != ultraserver_type:

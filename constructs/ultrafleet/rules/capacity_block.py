@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from ultrafleet.catalog import CapacityBlockRules, InstanceType, UltraServerType
+from ultrafleet.catalog import AnyInstanceType, CapacityBlockRules, InstanceType, UltraServerType
 from ultrafleet.errors import FleetError, UnknownFactError
 from ultrafleet.rules.block_clock import validate_block_window
 from ultrafleet.rules.names import is_node_group_name, node_group_name
@@ -74,7 +74,7 @@ class CapacityBlock:
         cls,
         *,
         capacity_reservation_id: str,
-        ultraserver_type: UltraServerType,
+        ultraserver_type: UltraServerType | str,
         availability_zone: str,
         start: datetime,
         end: datetime,
@@ -87,7 +87,7 @@ class CapacityBlock:
 
         Args:
             capacity_reservation_id: `cr-…`.
-            ultraserver_type: the UltraServer.
+            ultraserver_type: the UltraServer, of the catalog or by its name.
             availability_zone: the zone it is in.
             start: with a UTC offset.
             end: with a UTC offset; 11:30 UTC, as every block's.
@@ -100,6 +100,7 @@ class CapacityBlock:
             FleetError: the count is not the type's, the window is not a block's, the zone or the id is malformed.
             UnknownFactError: no source names the UltraServer's instance type.
         """
+        ultraserver_type = UltraServerType.from_name(ultraserver_type)
         if ultraserver_type.instance_type is None or ultraserver_type.instance_type.name is None:
             raise UnknownFactError(
                 path=f"the instance type of {ultraserver_type}",
@@ -134,7 +135,7 @@ class CapacityBlock:
         cls,
         *,
         capacity_reservation_id: str,
-        instance_type: InstanceType,
+        instance_type: AnyInstanceType,
         instance_count: int,
         availability_zone: str,
         start: datetime,
@@ -147,7 +148,8 @@ class CapacityBlock:
 
         Args:
             capacity_reservation_id: `cr-…`.
-            instance_type: a type that is not part of an UltraServer.
+            instance_type: a type that is not part of an UltraServer: of the catalog, its name, or an
+                `ec2.InstanceType`.
             instance_count: 1 to 64, what the block holds.
             availability_zone: the zone it is in.
             start: with a UTC offset.
@@ -159,6 +161,7 @@ class CapacityBlock:
         Raises:
             FleetError: the type is an UltraServer's, can't be bought as a block, or the count or window is wrong.
         """
+        instance_type = InstanceType.from_name(instance_type)
         if instance_type.is_ultraserver_member:
             raise FleetError(
                 path=f"capacity block {capacity_reservation_id}",

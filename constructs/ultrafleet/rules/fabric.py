@@ -21,6 +21,13 @@ def launchable_fabric(pool_name: str, instance_type: InstanceType, fabric: Fabri
         chosen = fabric_of(instance_type, fabric)
     except FleetError as error:
         raise error.within(f"pool {pool_name}") from None
+    if fabric is not None and instance_type.network_cards is not None and not instance_type.fabrics:
+        raise FleetError(
+            path=f"fabric of pool {pool_name}",
+            got=chosen,
+            expected=f"none on {instance_type}, whose network card takes neither EFA nor RoCE",
+            remedy="leave it out",
+        )
     if chosen is Fabric.ROCE:
         raise FleetError(
             path=f"pool {pool_name}",

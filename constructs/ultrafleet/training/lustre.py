@@ -13,6 +13,7 @@ from constructs import Construct
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.lustre import validate_lustre_capacity
 from ultrafleet.rules.zones import is_local_zone
+from ultrafleet.tokens import is_token
 
 LUSTRE_PORT: Final = 988  # FSx for Lustre user guide, file system access control (high)
 
@@ -76,7 +77,7 @@ class LustreFileSystem(Construct):
     ) -> None:
         super().__init__(scope, id)
         zone = subnet.availability_zone
-        if not cdk.Token.is_unresolved(zone) and is_local_zone(zone):
+        if not is_token(zone) and is_local_zone(zone):
             raise FleetError(
                 path="the subnet of the file system",
                 got=f"in the Local Zone {zone}",
