@@ -193,10 +193,10 @@ class TestOf:
 
     def test_fails_for_a_name_without_facts(self) -> None:
         with pytest.raises(
-            UnknownFactError, match=r"no facts of g5\.xlarge are in the catalog \(.* without EFA, .*: pass"
+            UnknownFactError, match=r"no facts of g6f\.xlarge are in the catalog \(a fraction of a GPU: .*: pass"
         ):
-            InstanceType.of("g5.xlarge")
-        assert InstanceType.of("g5.xlarge", facts=InstanceTypeFacts(vcpus=4)).vcpus == 4
+            InstanceType.of("g6f.xlarge")
+        assert InstanceType.of("g6f.xlarge", facts=InstanceTypeFacts(vcpus=4)).vcpus == 4
 
     def test_makes_a_type_of_the_callers_own(self) -> None:
         own = InstanceType.of(

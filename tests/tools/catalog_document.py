@@ -55,7 +55,9 @@ price(gb200, PurchaseOption.CAPACITY_BLOCK, "us-east-1")  # a Fact; None, since 
 | Trn3 Gen1 and Gen2 | which of AWS's names is which is not stated: listed by family, and never guessed |
 | `trn2u.48xlarge` | the API lists it on demand; it is treated as a member of `u-trn2x64`, on capacity blocks |
 | `dl2q.24xlarge` | Qualcomm accelerators: EKS has no AMI type for them, a pool needs `ami_type` and `taints` |
-| G, P3, Inf1, DL2q | their EFA layout is the EC2 guide's general rule, applied to the card table: medium |
+| G, P3, Inf, Trn1 without EFA | a pool's nodes have the primary interface alone |
+| `g5g.*` | GPUs beside Graviton: EKS's NVIDIA image for arm64 is derived, and not tried |
+| G, P3, Inf1, DL2q with EFA | their EFA layout is the EC2 guide's general rule, applied to the card table: medium |
 | on-demand capacity reservations | documented for p4d, p5, p5en, p6-b200, p6-b300 and trn2; unknown for the others |
 
 ## Types of your own
