@@ -5,11 +5,13 @@ from typing import Any
 from ultrafleet.errors import FleetError
 
 
-def session(region: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """boto3 session with the credentials that boto3 finds.
+def session(region: str, *, profile: str | None = None, **credentials: str) -> Any:  # noqa: ANN401 - boto3 has no types
+    """boto3 session with the credentials that boto3 finds, or with others.
 
     Args:
         region: the region that is asked.
+        profile: profile of the AWS configuration. Default: as boto3 chooses.
+        credentials: those of an assumed role, in boto3's names. Default: as boto3 finds them.
 
     Raises:
         FleetError: boto3 isn't installed.
@@ -20,4 +22,4 @@ def session(region: str) -> Any:  # noqa: ANN401 - boto3 has no types
         raise FleetError(
             path="boto3", got="not installed", expected="it", remedy="pip install 'ultrafleet[preflight]'"
         ) from error
-    return boto3.Session(region_name=region)
+    return boto3.Session(region_name=region, profile_name=profile, **credentials)
