@@ -265,7 +265,10 @@ def test_fails_a_history_on_a_full_disk() -> None:
     assert "the offers of this search were not recorded" in result.stderr
 
 
-def test_the_help_lists_every_permission() -> None:
+def test_the_help_and_the_page_list_every_permission() -> None:
+    page = (ROOT / "docs" / "capacity-desk.md").read_text().split("## Search")[1]
+    policy = json.loads(page.split("```json\n")[1].split("```")[0])
+    assert policy["Statement"][0]["Action"] == [permission.action for permission in SEARCH_PERMISSIONS]
     told = " ".join(run("capacity", "search", "--help", environment={"COLUMNS": "200"}).stdout.split())
     for permission in SEARCH_PERMISSIONS:
         assert permission.action in told

@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "constructs"
 
 PURE = {
-    "acceptance", "accelerator_addons", "capacity_calendar", "catalog", "cli", "consistency", "cost", "doctor",
-    "environment", "fix", "importing", "in_cluster", "jobs", "kubernetes", "layout", "planning", "policy", "preflight",
-    "programme", "queueing", "review", "rules", "templates",
+    "accelerator_addons", "acceptance", "capacity_calendar", "catalog", "cli", "consistency", "cost", "doctor",
+    "environment", "fix", "importing", "in_cluster", "jobs", "kubernetes", "layout", "offers", "planning", "policy",
+    "preflight", "programme", "queueing", "review", "rules", "templates",
 }  # fmt: skip
 MAY_IMPORT_CDK = {"ultrafleet.policy.cdk_plugin"}
 BELOW = {
@@ -30,6 +30,7 @@ BELOW = {
     "programme": {"catalog", "environment", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
     "planning": {"catalog", "environment", "errors", "kubernetes", "layout", "programme", "rules"},
     "cost": {"catalog", "environment", "errors", "rules"},
+    "offers": {"catalog", "errors", "layout", "rules"},
     "block_machine": {"catalog", "errors", "kubernetes", "layout", "rules"},
     "importing": {
         "bounded_file", "catalog", "environment", "errors", "layout", "plain_text", "rules", "yaml_loader",

@@ -213,7 +213,7 @@ def _zone(offer: Offer) -> str:
 
 
 def _identity(offer: Offer) -> _Identity:
-    """What makes an offer the same one in two searches: its content, for ids aren't known to stay."""
+    """Content that makes an offer the same one in two searches: ids aren't known to stay."""
     return (offer.account, offer.region, offer.question, offer.end, offer.zones)
 
 

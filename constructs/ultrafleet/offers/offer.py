@@ -202,5 +202,8 @@ class Offer:
 
 def accelerators_of(name: str) -> int | None:
     """Accelerators of one instance or UltraServer; None where the catalog doesn't know."""
-    known = {str(item): item for item in (*InstanceType.all(), *UltraServerType.all())}.get(name)
-    return None if known is None else known.accelerator_count
+    for types in (InstanceType.all(), UltraServerType.all()):
+        for known in types:
+            if str(known) == name:
+                return known.accelerator_count
+    return None

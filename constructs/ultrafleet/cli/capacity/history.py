@@ -23,7 +23,7 @@ def capacity_history(
 ) -> None:
     """Show the history of searches: lowest and highest price, when they were seen, how long offers stayed.
 
-    `ultrafleet capacity search --record` writes it. Prices are USD for an accelerator and hour. It asks nobody. Exit 1:
+    `ultrafleet capacity search --record` writes it. Prices are USD for an accelerator and hour. It makes no call. Exit 1:
     nothing of the type is recorded.
     """
     found = read_history(history)
