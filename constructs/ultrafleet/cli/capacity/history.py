@@ -23,8 +23,8 @@ def capacity_history(
 ) -> None:
     """Show the history of searches: lowest and highest price, when they were seen, how long offers stayed.
 
-    `ultrafleet capacity search --record` writes it. Prices are USD for an accelerator and hour. It makes no call. Exit 1:
-    nothing of the type is recorded.
+    `ultrafleet capacity search --record` writes it. Prices are USD for an accelerator and hour. It makes no call.
+    Exit 1: nothing of the type is recorded.
     """
     found = read_history(history)
     types = type_histories(found.asked, only=type_)
