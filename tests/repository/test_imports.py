@@ -13,7 +13,7 @@ SOURCES = ROOT / "constructs"
 PURE = {
     "accelerator_addons", "acceptance", "capacity_calendar", "catalog", "cli", "consistency", "cost", "doctor",
     "environment", "fix", "importing", "in_cluster", "jobs", "kubernetes", "layout", "offers", "planning", "policy",
-    "preflight", "programme", "queueing", "review", "rules", "templates",
+    "preflight", "programme", "purchases", "queueing", "review", "rules", "templates",
 }  # fmt: skip
 MAY_IMPORT_CDK = {"ultrafleet.policy.cdk_plugin"}
 BELOW = {
@@ -39,6 +39,7 @@ BELOW = {
         "block_machine", "catalog", "environment", "errors", "kubernetes", "layout", "preflight", "rules", "templates",
     },
     "preflight": {"catalog", "environment", "errors", "kubernetes", "layout", "rules", "templates"},
+    "purchases": {"bounded_file", "catalog", "environment", "errors", "layout", "rules", "yaml_loader"},
     "policy": {
         "accelerator_addons", "bounded_file", "catalog", "errors", "kubernetes", "layout", "plain_text", "rules",
         "templates", "yaml_loader",

@@ -11,11 +11,12 @@ UNUSABLE_INPUT = 2
 """Exit code for input that can't be used; 1 is left for findings."""
 
 
-def refuse(*errors: FleetError | str) -> NoReturn:
-    """Print errors on stderr and exit 2: as text, or with `--json` as one JSON object a line.
+def refuse(*errors: FleetError | str, code: int = UNUSABLE_INPUT) -> NoReturn:
+    """Print errors on stderr and exit: as text, or with `--json` as one JSON object a line.
 
     Args:
         errors: what can't be used; of a text the JSON has the message alone.
+        code: exit code. Default: 2.
     """
     for error in errors:
         if "--json" in sys.argv[1:]:
@@ -23,4 +24,4 @@ def refuse(*errors: FleetError | str) -> NoReturn:
             print(json.dumps({"error": visible_json(fault.as_json())}), file=sys.stderr)
         else:
             print(for_terminal(f"error: {error}"), file=sys.stderr)
-    sys.exit(UNUSABLE_INPUT)
+    sys.exit(code)

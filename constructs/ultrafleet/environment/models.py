@@ -21,6 +21,7 @@ from ultrafleet.environment.pool_settings import (
     AcceleratorPoolSettings,
     PoolSettings,
 )
+from ultrafleet.environment.purchase_settings import PurchaseSettings
 from ultrafleet.environment.target_settings import TargetSettings, check_targets
 from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 from ultrafleet.errors import FleetError
@@ -200,6 +201,8 @@ class Environment(Settings):
     """Capacity that is wanted over time, see [the capacity desk](capacity-desk.md#targets)."""
     budget: BudgetSettings | None = None
     """USD that capacity may cost in a month, see [the capacity desk](capacity-desk.md#money). Default: none."""
+    purchases: PurchaseSettings = PurchaseSettings()
+    """Rules for the [purchase](capacity-desk.md#buy) of its capacity."""
 
     @field_validator("notify")
     @classmethod

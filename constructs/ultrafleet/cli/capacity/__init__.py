@@ -2,9 +2,12 @@
 
 import typer
 
+from ultrafleet.cli.capacity.buy import buy
 from ultrafleet.cli.capacity.cost import cost
+from ultrafleet.cli.capacity.extend import extend
 from ultrafleet.cli.capacity.history import capacity_history
 from ultrafleet.cli.capacity.search import capacity_search
+from ultrafleet.cli.capacity.settle import settle
 
 capacity = typer.Typer(
     help="Search, plan, buy, extend and watch capacity blocks.",
@@ -23,3 +26,8 @@ def _group() -> None:
 
 
 capacity.command(epilog="Example: ultrafleet capacity cost training --month 2026-12")(cost)
+capacity.command(
+    epilog="Example: ultrafleet capacity buy cbo-0123456789abcdef0 --env training --pool rack-07 --max-price-usd 520000"
+)(buy)
+capacity.command(epilog="Example: ultrafleet capacity extend training/rack-07 --days 14 --max-price-usd 260000")(extend)
+capacity.command(epilog="Example: ultrafleet capacity settle training")(settle)

@@ -1,0 +1,362 @@
+"""EC2's calls around a purchase, with what each kind of answer says about the money.
+
+The two calls that pay are sent once: botocore doesn't retry them, and an answer that doesn't come leaves the outcome
+unknown. Only answers that EC2 gives before it does anything count as "nothing was bought".
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from ultrafleet.errors import FleetError
+from ultrafleet.purchases.offers import ExtensionOffer, Offer, block_offer, extension_offer
+from ultrafleet.purchases.outcome import FailedError, RefusedError, UnsettledError
+
+INTENT_TAG: Final = "ultrafleet:intent"
+"""Tag of a block with the id of the intent that bought it: the idempotency token that the API lacks."""
+ENVIRONMENT_TAG: Final = "ultrafleet:environment"
+"""Tag of a block with the environment it was bought for."""
+POOL_TAG: Final = "ultrafleet:pool"
+"""Tag of a block with the pools it was bought for, separated by spaces."""
+_TAGGED: Final = "capacity-reservation"
+"""Resource type of the tags: the one that Terraform's provider sends (hashicorp/terraform-provider-aws,
+ec2_capacity_block_reservation, medium). On which of the two resources EC2 puts them is not documented, so both are
+read."""
+_PLATFORM: Final = "Linux/UNIX"
+_CONNECT_SECONDS: Final = 10
+_READ_SECONDS: Final = 60
+_MOST_SKEW: Final = timedelta(minutes=5)
+"""Ours: EC2 refuses requests that are signed with another time than about its own."""
+_THROTTLED: Final = frozenset({"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException"})
+_SERVER_FAULT: Final = 500
+_LOST: Final = frozenset({"payment-failed", "cancelled", "failed"})
+"""States of a block that isn't paid and isn't there (botocore's model of DescribeCapacityBlocks, high)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoldBlock:
+    """Capacity block of an account, as DescribeCapacityBlocks has it.
+
+    Attributes:
+        id: `cbr-…`.
+        reservations: `cr-…` of each of its reservations.
+        availability_zone: its zone.
+        start: its start.
+        end: its end.
+        state: as EC2 says it.
+        tags: its tags, and those of its reservations.
+        created: when it was bought, or None where EC2 doesn't say.
+        instances: number of its instances, where its reservation has a tag and was asked for.
+    """
+
+    id: str
+    reservations: tuple[str, ...]
+    availability_zone: str
+    start: datetime
+    end: datetime
+    state: str
+    tags: dict[str, str]
+    created: datetime | None = None
+    instances: int | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """True if its payment failed, and AWS has taken it back."""
+        return self.state in _LOST
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoldExtension:
+    """Extension in a reservation's history.
+
+    Attributes:
+        offering: id of the offering that was bought.
+        status: `payment-pending`, `payment-succeeded` or `payment-failed`.
+        start: end of the block without it.
+        end: end of the block with it.
+    """
+
+    offering: str
+    status: str
+    start: datetime
+    end: datetime
+
+
+class Market:
+    """EC2 of an environment's account and region.
+
+    Args:
+        session: boto3 session with the credentials that buy.
+        account: id of the environment's account.
+    """
+
+    def __init__(self, session: Any, *, account: str) -> None:  # noqa: ANN401 - boto3 has no types
+        from botocore.config import Config  # noqa: PLC0415 - as boto3, an extra
+
+        times = {"connect_timeout": _CONNECT_SECONDS, "read_timeout": _READ_SECONDS}
+        self._account = account
+        self._sts = session.client("sts", config=Config(retries={"mode": "standard"}, **times))
+        self._reads = session.client(
+            "ec2", config=Config(retries={"mode": "standard", "total_max_attempts": 5}, **times)
+        )
+        self._pays = session.client(
+            "ec2", config=Config(retries={"mode": "standard", "total_max_attempts": 1}, **times)
+        )
+
+    def check_account(self, now: datetime | None) -> str:
+        """Refuse another account's credentials, and a clock that isn't AWS's; return the caller's ARN.
+
+        Args:
+            now: this machine's time, or None to compare none.
+
+        Raises:
+            FleetError: another account's credentials, none, or ones that may not ask.
+            RefusedError: this machine's clock is more than five minutes off.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as boto3
+
+        try:
+            caller = self._sts.get_caller_identity()
+        except (BotoCoreError, ClientError) as error:
+            raise FleetError(
+                path="aws", verb="can't be", got=f"asked ({error})", expected=f"credentials for account {self._account}"
+            ) from error
+        if caller["Account"] != self._account:
+            raise FleetError(
+                path="the account of the credentials",
+                got=f"{caller['Account']} ({caller['Arn']})",
+                expected=f"{self._account}, the account of the environment",
+                remedy="choose another profile or role",
+            )
+        date = caller["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
+        if now is not None and date:
+            skew = now - parsedate_to_datetime(date).astimezone(UTC)
+            if abs(skew) > _MOST_SKEW:
+                raise RefusedError(
+                    path="the clock of this machine",
+                    got=f"{abs(skew)} {'ahead of' if skew > timedelta() else 'behind'} AWS's",
+                    expected="AWS's time within five minutes",
+                    remedy="set it, windows and deadlines are compared with it",
+                )
+        return str(caller["Arn"])
+
+    def offers(self, request: dict[str, Any]) -> list[Offer]:
+        """Offers of blocks.
+
+        Args:
+            request: parameters of DescribeCapacityBlockOfferings.
+
+        Raises:
+            FailedError: EC2 refuses to answer.
+        """
+        found = self._pages("describe_capacity_block_offerings", "CapacityBlockOfferings", **request)
+        return [block_offer(item) for item in found if item.get("UpfrontFee")]
+
+    def extension_offers(self, reservation: str, hours: int) -> list[ExtensionOffer]:
+        """Offers of extensions of a block.
+
+        Args:
+            reservation: its reservation.
+            hours: length of the extension.
+
+        Raises:
+            FailedError: EC2 refuses to answer.
+        """
+        found = self._pages(
+            "describe_capacity_block_extension_offerings",
+            "CapacityBlockExtensionOfferings",
+            CapacityReservationId=reservation,
+            CapacityBlockExtensionDurationHours=hours,
+        )
+        return [extension_offer(item, reservation) for item in found if item.get("UpfrontFee")]
+
+    def blocks(self) -> list[SoldBlock]:
+        """Blocks of the account, each with its tags.
+
+        Every block is listed and filtered here: EC2's filters by tag need not know a tag yet that a block has.
+
+        Raises:
+            FailedError: EC2 refuses to answer.
+        """
+        filters = [{"Name": "tag-key", "Values": [INTENT_TAG]}]
+        tagged = self._pages("describe_capacity_reservations", "CapacityReservations", Filters=filters)
+        reservations = {item["CapacityReservationId"]: item for item in tagged}
+        merged = []
+        for block in map(_sold, self._pages("describe_capacity_blocks", "CapacityBlocks")):
+            found = [reservations.pop(name) for name in block.reservations if name in reservations]
+            for item in found:
+                block.tags.update(_tags(item))
+            merged.append(replace(block, instances=sum(item["TotalInstanceCount"] for item in found) or None))
+        return [*merged, *(_of_reservation(item) for item in reservations.values() if "EndDate" in item)]
+
+    def history(self, reservation: str) -> list[SoldExtension]:
+        """Extensions of a block that were bought.
+
+        Args:
+            reservation: its reservation.
+
+        Raises:
+            FailedError: EC2 refuses to answer.
+        """
+        found = self._pages(
+            "describe_capacity_block_extension_history", "CapacityBlockExtensions", CapacityReservationIds=[reservation]
+        )
+        return [
+            SoldExtension(
+                offering=item["CapacityBlockExtensionOfferingId"],
+                status=item["CapacityBlockExtensionStatus"],
+                start=item["CapacityBlockExtensionStartDate"],
+                end=item["CapacityBlockExtensionEndDate"],
+            )
+            for item in found
+        ]
+
+    def end(self, reservation: str) -> datetime:
+        """End of a block, which a paid extension moves.
+
+        Args:
+            reservation: its reservation.
+
+        Raises:
+            FailedError: EC2 refuses to answer, or knows of no end.
+        """
+        found = self._pages(
+            "describe_capacity_reservations", "CapacityReservations", CapacityReservationIds=[reservation]
+        )
+        ends: list[datetime] = [item["EndDate"] for item in found if "EndDate" in item]
+        if len(ends) != 1:
+            raise FailedError(path=f"reservation {reservation}", verb="has", got="no end", expected="a block's")
+        return ends[0]
+
+    def buy(self, offering: str, *, tags: dict[str, str]) -> list[SoldBlock]:
+        """Pay an offer. Sent once.
+
+        Args:
+            offering: id of the offer.
+            tags: tags of its blocks and reservations.
+
+        Raises:
+            FailedError: EC2 refused it: nothing was bought.
+            UnsettledError: the outcome is unknown.
+        """
+        pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+        answer = self._paid(
+            "purchase_capacity_block",
+            CapacityBlockOfferingId=offering,
+            InstancePlatform=_PLATFORM,
+            TagSpecifications=[{"ResourceType": _TAGGED, "Tags": pairs}],
+        )
+        try:
+            return [_sold(item) for item in answer["CapacityBlocks"]]
+        except KeyError as error:
+            raise _unknown(error) from error
+
+    def extend(self, offering: str, *, reservation: str) -> None:
+        """Pay an extension. Sent once; it takes no tags.
+
+        Args:
+            offering: id of the offer.
+            reservation: reservation of the block.
+
+        Raises:
+            FailedError: EC2 refused it: nothing was bought.
+            UnsettledError: the outcome is unknown.
+        """
+        self._paid(
+            "purchase_capacity_block_extension",
+            CapacityBlockExtensionOfferingId=offering,
+            CapacityReservationId=reservation,
+        )
+
+    def _paid(self, operation: str, **request: Any) -> Any:  # noqa: ANN401 - boto3
+        from botocore import exceptions  # noqa: PLC0415 - as boto3
+
+        try:
+            return getattr(self._pays, operation)(**request)
+        except exceptions.ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_FAULT)
+            if code in _THROTTLED or (400 <= status < _SERVER_FAULT and status != 408):  # noqa: PLR2004 - HTTP
+                raise FailedError(
+                    path="the purchase",
+                    verb="was",
+                    got=f"refused by EC2 ({_said(error)})",
+                    expected="its consent",
+                    remedy="nothing was bought",
+                ) from error
+            raise _unknown(error) from error
+        except (
+            exceptions.NoCredentialsError,
+            exceptions.ParamValidationError,
+            exceptions.EndpointConnectionError,
+            exceptions.ConnectTimeoutError,
+        ) as error:
+            raise FailedError(
+                path="the purchase",
+                verb="was",
+                got=f"never sent ({error})",
+                expected="a connection to EC2",
+                remedy="nothing was bought",
+            ) from error
+        except Exception as error:  # whatever came after sending: the outcome is unknown
+            raise _unknown(error) from error
+
+    def _pages(self, operation: str, key: str, **request: Any) -> Iterator[Any]:  # noqa: ANN401 - boto3
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as boto3
+
+        try:
+            for page in self._reads.get_paginator(operation).paginate(**request):
+                yield from page[key]
+        except (BotoCoreError, ClientError) as error:
+            raise FailedError(
+                path=f"EC2's {''.join(word.capitalize() for word in operation.split('_'))}",
+                verb="was",
+                got=f"not answered ({_said(error)})",
+                expected="an answer",
+                remedy="run the command again",
+            ) from error
+
+
+def _sold(item: Any) -> SoldBlock:  # noqa: ANN401 - boto3
+    return SoldBlock(
+        id=item["CapacityBlockId"],
+        reservations=tuple(item["CapacityReservationIds"]),
+        availability_zone=item["AvailabilityZone"],
+        start=item["StartDate"],
+        end=item["EndDate"],
+        state=item["State"],
+        tags=_tags(item),
+        created=item.get("CreateDate"),
+    )
+
+
+def _of_reservation(item: Any) -> SoldBlock:  # noqa: ANN401 - boto3
+    return SoldBlock(
+        id=item.get("CapacityBlockId", ""),
+        reservations=(item["CapacityReservationId"],),
+        availability_zone=item["AvailabilityZone"],
+        start=item["StartDate"],
+        end=item["EndDate"],
+        state=item["State"],
+        tags=_tags(item),
+        created=item.get("CreateDate"),
+        instances=item["TotalInstanceCount"],
+    )
+
+
+def _tags(item: Any) -> dict[str, str]:  # noqa: ANN401 - boto3
+    return {tag["Key"]: tag["Value"] for tag in item.get("Tags", [])}
+
+
+def _unknown(error: Exception) -> UnsettledError:
+    return UnsettledError(
+        path="the outcome of the purchase",
+        got=f"unknown ({type(error).__name__}: {_said(error)})",
+        expected="EC2's answer",
+    )
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())
