@@ -15,6 +15,7 @@ from ultrafleet.importing.comparison import Difference, compare
 from ultrafleet.importing.draft import Draft
 from ultrafleet.importing.eksctl import read_eksctl
 from ultrafleet.importing.finishing import finish
+from ultrafleet.importing.pcluster import read_pcluster
 from ultrafleet.importing.reading import choose, documents
 from ultrafleet.importing.refusal import ImportRefusedError
 from ultrafleet.importing.side_inputs import SideInputs
@@ -25,6 +26,7 @@ from ultrafleet.rules.subnets import SubnetKind, SubnetSpec, validate_subnets
 
 _READERS: Final[Mapping[str, Callable[[Document, SideInputs], Draft]]] = {
     "eksctl": read_eksctl,
+    "pcluster": read_pcluster,
 }
 _DEFAULT_NAME: Final = "imported"
 

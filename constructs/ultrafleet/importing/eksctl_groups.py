@@ -166,22 +166,10 @@ class GroupReader:
         if stated_market == "spot":
             remedy = f"accelerators are not run on spot here: leave the group out: --without {pool.name}"
             draft.refuse(market, "capacity-block, or none", remedy)
-        self._reservation_group(target.get("capacityReservationResourceGroupARN"), pool)
+        arn = target.get("capacityReservationResourceGroupARN")
+        if arn:
+            groups.reservation_group(draft, arn, pool)
         self._preference(reservation.get("capacityReservationPreference"), pool)
-
-    def _reservation_group(self, arn: Source, pool: DraftPool) -> None:
-        if not arn:
-            return
-        if pool.purchase == "block":
-            pool.wants_block = "in a group of reservations, and a node group takes one"
-            self._draft.note(arn, "not carried over: each block is a node group of its own, by its reservation's id")
-        else:
-            self._draft.refuse(
-                arn,
-                "the id of one reservation",
-                "a pool takes one: state capacityReservationID; or of blocks, marketType: capacity-block and "
-                f"--block {pool.name}=cr-…:COUNT:START:END",
-            )
 
     def _preference(self, preference: Source, pool: DraftPool) -> None:
         if not preference:

@@ -6,9 +6,10 @@ from typing import Final
 from ultrafleet.catalog import InstanceType
 from ultrafleet.catalog.instance_type import other_type_names
 from ultrafleet.errors import FleetError
-from ultrafleet.importing.draft import Draft
+from ultrafleet.importing.draft import Draft, DraftPool
 from ultrafleet.importing.source import Source
 from ultrafleet.layout import Interface
+from ultrafleet.plain_text import visible
 from ultrafleet.rules.capacity_block import validate_reservation_id
 from ultrafleet.rules.names import is_name
 from ultrafleet.rules.node_settings import validate_node_labels, validate_node_tags
@@ -160,6 +161,66 @@ def root_volume(draft: Draft, source: Source) -> int | None:
         draft.refuse(source, "a size in GiB, 1 or more", "correct it in the file")
         return None
     return size
+
+
+def tag_list(draft: Draft, source: Source) -> dict[str, str]:
+    """Tags of a list of `Key` and `Value` that a pool can have; a line for each other.
+
+    Args:
+        draft: gets the lines.
+        source: the list.
+    """
+    found: dict[str, str] = {}
+    for item in source.items():
+        key, value = item.get("Key").text(), item.get("Value").text()
+        if key is None or value is None:
+            continue
+        try:
+            validate_node_tags({key: value})
+        except FleetError as error:
+            draft.note(item, f"not carried over: {error}")
+        else:
+            found[key] = value
+    return found
+
+
+def reservation_group(draft: Draft, arn: Source, pool: DraftPool) -> None:
+    """Group of reservations: of blocks each is asked for, of others there is no pool.
+
+    Args:
+        draft: gets the line or the refusal.
+        arn: ARN of the group.
+        pool: the pool that targets it.
+    """
+    if pool.purchase == "block":
+        pool.wants_block = "in a group of reservations, and a node group takes one"
+        draft.note(arn, "not carried over: each block is a node group of its own, by its reservation's id")
+        return
+    draft.refuse(
+        arn,
+        "the id of one reservation",
+        "a pool takes one: state its id in the file; or of blocks, that market type and "
+        f"--block {pool.name}=cr-…:COUNT:START:END",
+    )
+
+
+def plain(value: object) -> str:
+    """A value as text on one line; "?" where there is none.
+
+    Args:
+        value: the value.
+    """
+    return "?" if value is None else visible(str(value)[:60])
+
+
+def published_algorithm(instance_type: InstanceType) -> tuple[Interface, ...] | None:
+    """Layout of a tool that has its own for types whose card 0 does no EFA; None for those, where it isn't known.
+
+    Args:
+        instance_type: type of the node.
+    """
+    cards = instance_type.network_cards or ()
+    return efa_of_every_card(instance_type) if cards and cards[0].takes_efa_only else None
 
 
 def efa_of_every_card(instance_type: InstanceType) -> tuple[Interface, ...]:

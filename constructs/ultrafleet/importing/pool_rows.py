@@ -143,6 +143,8 @@ class PoolRows:
     def _reserve(self, pool: DraftPool, nodes: int | None, zone: str | None) -> None:
         stated = f"not in {self._draft.file}; see `aws ec2 describe-capacity-reservations`"
         self.comments["capacity_reservations", len(self.reservations)] = f"instance_count: the pool's nodes, {stated}"
+        if pool.reservation_id is None:
+            return  # refused
         self._draft.note(
             f"capacity_reservations: {pool.name}: instance_count",
             f"{nodes}, the pool's nodes: how many {pool.reservation_id} holds is {stated}",
