@@ -127,7 +127,7 @@ def load_yaml(text: str, loader: type[UniqueKeyLoader] = TemplateLoader) -> Any:
         ValueError: it is no YAML, is nested more than a hundred levels, or its aliases amount to too much.
     """
     try:
-        _measure(text)
+        refuse_unbounded(text)
         return yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
@@ -215,8 +215,16 @@ class _Measure:
             raise ValueError(f"it has more than {_MOST_NODES:,} values")
 
 
-def _measure(text: str) -> None:
-    """Refuse what would take time or memory without bound, from the events of the parser, which keeps nothing."""
+def refuse_unbounded(text: str) -> None:
+    """Refuse what would take time or memory without bound, from the events of the parser, which keeps nothing.
+
+    Args:
+        text: a YAML document.
+
+    Raises:
+        ValueError: it is nested more than a hundred levels, or its aliases amount to too much.
+        YAMLError: it is no YAML.
+    """
     measure = _Measure()
     for event in yaml.parse(text, Loader=_Base):
         if isinstance(event, yaml.AliasEvent):

@@ -94,7 +94,7 @@ REFUSALS: dict[str, tuple[Callable[[Content], object], str]] = {
     ),
     "unknown type": (
         lambda c: target(c).update(type="u-p7x99"),
-        "targets[0].type: got 'u-p7x99', expected one that the catalog knows",
+        "targets[0].type: is 'u-p7x99', expected one that the catalog knows",
     ),
     "member": (
         lambda c: target(c).update(type="p6e-gb200.36xlarge"),
@@ -102,7 +102,7 @@ REFUSALS: dict[str, tuple[Callable[[Content], object], str]] = {
     ),
     "negative": (
         lambda c: target(c)["steps"][0].update(accelerators=-1),
-        "targets[0].steps[0].accelerators: got -1 (int), expected: input should be greater than or equal to 0",
+        "targets[0].steps[0].accelerators: is -1, expected 0 or more",
     ),
     "two units": (
         lambda c: target(c)["steps"][0].update(ultraservers=1),
@@ -116,8 +116,11 @@ REFUSALS: dict[str, tuple[Callable[[Content], object], str]] = {
         lambda c: target(c)["steps"].append({"start": date(2027, 8, 1), "instances": 2}),
         "step 3 of target training: instances is stated for u-p6e-gb200x72, expected ultraservers or accelerators",
     ),
-    "level above one": (lambda c: target(c).update(service_level=1.5), "targets[0].service_level: got 1.5 (float)"),
-    "level zero": (lambda c: target(c).update(service_level=0), "targets[0].service_level: got 0 (int)"),
+    "level above one": (
+        lambda c: target(c).update(service_level=1.5),
+        "targets[0].service_level: is 1.5, expected at most 1",
+    ),
+    "level zero": (lambda c: target(c).update(service_level=0), "targets[0].service_level: is 0, expected more than 0"),
     "two targets of a kind": (
         lambda c: c["targets"].append({**target(c), "name": "other"}),
         "targets training and other are both of u-p6e-gb200x72 for training",
@@ -132,14 +135,14 @@ REFUSALS: dict[str, tuple[Callable[[Content], object], str]] = {
     ),
     "negative probability": (
         lambda c: tranche(c)["slip"]["weeks"].update({0: -0.6}),
-        "tranches[0].slip.weeks[0]: got -0.6 (float)",
+        "tranches[0].slip.weeks[0]: is -0.6, expected 0 or more",
     ),
     "negative slip": (lambda c: tranche(c)["slip"]["weeks"].update({-4: 0.0}), "tranches[0].slip.weeks"),
     "two distributions": (
         lambda c: tranche(c)["slip"].update(uniform_weeks=[0, 4]),
-        "slip has weeks and uniform_weeks, expected one of",
+        "slip: has weeks and uniform_weeks, expected one of",
     ),
-    "no distribution": (lambda c: tranche(c).update(slip={}), "slip has no distribution, expected one of"),
+    "no distribution": (lambda c: tranche(c).update(slip={}), "slip: has no distribution, expected one of"),
     "bounds the wrong way": (
         lambda c: tranche(c).update(slip={"uniform_weeks": [8, 4]}),
         "weeks of slip are [8, 4], expected in rising order",
@@ -173,11 +176,11 @@ REFUSALS: dict[str, tuple[Callable[[Content], object], str]] = {
     "both bases": (lambda c: tranche(c).update(source="a letter"), "tranches[0]: figures have source and assumption"),
     "other currency": (
         lambda c: c.update(currency="EUR"),
-        "currency: got 'EUR' (str), expected: input should be 'USD'",
+        "currency: is 'EUR', expected USD",
     ),
     "price of nothing": (
         lambda c: c["later_blocks"][0].update(usd_per_hour=0),
-        "later_blocks[0].usd_per_hour: got 0 (int)",
+        "later_blocks[0].usd_per_hour: is 0, expected more than 0",
     ),
     "reservations of a rack": (
         lambda c: c.update(on_demand_reservations=c["later_blocks"]),
@@ -189,7 +192,7 @@ REFUSALS: dict[str, tuple[Callable[[Content], object], str]] = {
     ),
     "unknown key": (lambda c: tranche(c).update(slp=1), "tranches[0].slp: is an unknown key"),
     "the same tranche twice": (lambda c: c["tranches"].append(tranche(c)), "tranches have 'first' twice"),
-    "a name": (lambda c: c.update(name="x"), "name: got 'x', expected none"),
+    "a name": (lambda c: c.update(name="x"), "name: is 'x', expected none"),
 }
 
 
@@ -207,7 +210,7 @@ def test_fails_with_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ProgrammeFileError, match="can't be read"):
         load_programme(path)
     path.write_text("- a list")
-    with pytest.raises(ProgrammeFileError, match="got list, expected a mapping"):
+    with pytest.raises(ProgrammeFileError, match="is a list, expected a mapping"):
         load_programme(path)
     path.write_text("a: [")
     with pytest.raises(ProgrammeFileError, match="is no valid YAML"):

@@ -1,19 +1,24 @@
 """Kinds of values in an environment's file."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.catalog.prices import prices
+from ultrafleet.environment.document import near
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 from ultrafleet.rules.names import NAME_PATTERN, NAME_RULE, is_name
-from ultrafleet.rules.zones import REGION_PATTERN, ZONE_PATTERN, validate_region, validate_zone
+from ultrafleet.rules.zones import REGION_PATTERN, ZONE_PATTERN, is_zone, validate_region, validate_zone
 
 _ACCOUNT = re.compile(r"\d{12}")
+ROLE_ARN_PATTERN = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+"
+"""Regular expression of an IAM role's ARN."""
+_ROLE_ARN = re.compile(ROLE_ARN_PATTERN)
 
 
 class Settings(BaseModel):
@@ -34,7 +39,13 @@ def _check_zone(zone: str) -> str:
 
 
 def _check_region(region: str) -> str:
-    validate_region(region)
+    try:
+        validate_region(region)
+    except FleetError as error:
+        found = near(region, sorted({price.region for price in prices() if price.region}))
+        if found is None or is_zone(region):
+            raise
+        raise FleetError(path="region", got=error.got, expected=error.expected, remedy=f"write {found}") from None
     return region
 
 
@@ -54,7 +65,7 @@ def _check_instance_type(name: str) -> str:
     try:
         InstanceType.of(name)
     except FleetError as error:
-        raise _without_remedy(error) from None
+        raise _in_a_file(error, name, [item.name for item in InstanceType.all() if item.name]) from None
     return name
 
 
@@ -62,14 +73,28 @@ def _check_ultraserver_type(name: str) -> str:
     try:
         UltraServerType.of(name)
     except FleetError as error:
-        raise _without_remedy(error) from None
+        raise _in_a_file(error, name, [item.name for item in UltraServerType.all() if item.name]) from None
     return name
 
 
-def _without_remedy(error: FleetError) -> FleetError:
-    """The same error where its remedy can't be applied: a file passes no facts in Python."""
+def _in_a_file(error: FleetError, name: str, known: Sequence[str]) -> FleetError:
+    """The same error with a remedy that a file can have: it passes no facts in Python."""
     message = str(error).removesuffix(f": {error.remedy}")
-    return FleetError(message, path=error.path, got=error.got, expected=error.expected)
+    found = near(name, known)
+    remedy = f"write {found}" if found else "`ultrafleet types` lists them"
+    return FleetError(f"{message}: {remedy}", path=error.path, got=error.got, expected=error.expected, remedy=remedy)
+
+
+def _check_role_arn(arn: str) -> str:
+    if not _ROLE_ARN.fullmatch(arn):
+        name = arn.removeprefix("role/").rpartition("/")[2] or "NAME"
+        raise FleetError(
+            path="role",
+            got=repr(arn),
+            expected="the ARN of an IAM role",
+            remedy=f"write arn:aws:iam::ACCOUNT:role/{name}, with the account of the role",
+        )
+    return arn
 
 
 def _text(pattern: str) -> WithJsonSchema:
@@ -87,6 +112,7 @@ FileInterface = Annotated[tuple[int, int, Literal["interface", "efa", "efa-only"
 Zone = Annotated[str, AfterValidator(_check_zone), _text(ZONE_PATTERN)]
 Region = Annotated[str, AfterValidator(_check_region), _text(REGION_PATTERN)]
 KubernetesVersion = Annotated[str, AfterValidator(_check_kubernetes_version), _text(r"1\.[0-9]+")]
+RoleArn = Annotated[str, AfterValidator(_check_role_arn), _text(ROLE_ARN_PATTERN)]
 Account = Annotated[str, AfterValidator(_check_account), _text(r"[0-9]{12}")]
 InstanceTypeName = Annotated[
     str, AfterValidator(_check_instance_type), _one_of(item.name for item in InstanceType.all() if item.name)

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-import yaml
 from pydantic import ValidationError
 
 from ultrafleet.environment.collisions import check_collisions, may_collide
-from ultrafleet.environment.faults import fault
+from ultrafleet.environment.document import FileFaultError, read_document
+from ultrafleet.environment.faults import content_faults
+from ultrafleet.environment.fleet_checks import fleet_faults
 from ultrafleet.environment.models import Environment
+from ultrafleet.environment.racks import expand
+from ultrafleet.environment.right_parts import right_parts
 from ultrafleet.errors import FleetError
-from ultrafleet.yaml_loader import UniqueKeyLoader
 
 
 class EnvironmentFileError(FleetError):
@@ -21,7 +23,7 @@ class EnvironmentFileError(FleetError):
     """
 
     faults: Sequence[FleetError] = ()
-    """Every fault of the file's content, in the order of the lines. Empty: the file itself can't be used."""
+    """Every fault, in the order of the lines; those of a file's content have its place. Empty: no file can be used."""
 
     @classmethod
     def of(cls, faults: Sequence[FleetError]) -> Self:
@@ -49,38 +51,55 @@ def load_environment(path: Path) -> Environment:
         path: a YAML file.
 
     Raises:
-        EnvironmentFileError: it can't be read, is no YAML mapping, or doesn't describe a fleet that launches.
+        EnvironmentFileError: it can't be read, is no YAML mapping, or doesn't describe a fleet that launches; with
+            every fault.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeyLoader)  # noqa: S506 - a SafeLoader
-    except (OSError, UnicodeDecodeError) as error:
-        raise EnvironmentFileError(
-            f"{path}: can't be read ({error}), expected an environment file",
-            path=path,
-            got=error,
-            expected="an environment file",
-        ) from error
-    except yaml.YAMLError as error:
-        message = " ".join(str(error).split())
-        raise EnvironmentFileError(
-            f"{path}: is no valid YAML: {message}", path=path, got=message, expected="valid YAML"
-        ) from error
-    if not isinstance(content, dict):
-        raise EnvironmentFileError(
-            path=f"{path}:", verb="got", got=type(content).__name__, expected="a mapping with account, region, …"
+        document = read_document(path)
+    except FileFaultError as error:
+        raise EnvironmentFileError.of([error]) from error
+    faults = list(document.faults)
+    expanded = expand(document.content)
+    faults += [document.fault(where, error) for where, error in expanded.faults]
+    faults += [
+        document.fault(
+            ("name",),
+            FleetError(
+                path="it",
+                got=_short(document.content["name"]),
+                expected="none",
+                remedy="remove it, the file's name names it",
+            ),
+            of_key=True,
         )
-    if "name" in content:
-        raise EnvironmentFileError(
-            path=f"{path}: name:",
-            verb="got",
-            got=repr(content["name"]),
-            expected="none",
-            remedy="the file's name names it",
-        )
+        for _ in document.content.keys() & {"name"}
+    ]
     try:
-        return Environment.model_validate({"name": path.stem, **content})
+        environment = Environment.model_validate({**expanded.content, "name": path.stem})
     except ValidationError as error:
-        raise EnvironmentFileError.of([fault(path, item) for item in error.errors(include_url=False)]) from None
+        faults += content_faults(document, error, origin=expanded.origin)
+        if not any(item["loc"] == () for item in error.errors(include_url=False)):
+            # pydantic looks at the parts together only once each of them is right.
+            faults += [
+                document.fault(expanded.origin(where), fault)
+                for where, fault in fleet_faults(right_parts(expanded.content))
+            ]
+    else:
+        if not faults:
+            return environment
+    raise EnvironmentFileError.of(_each_once(faults))
+
+
+def _short(value: object) -> str:
+    return repr(value) if isinstance(value, str) else "stated"
+
+
+def _each_once(faults: Sequence[FileFaultError]) -> list[FleetError]:
+    """Faults in the order of the lines; what racks share is said once."""
+    found: dict[tuple[object, ...], FileFaultError] = {}
+    for fault in faults:
+        found.setdefault((fault.key, fault.place, fault.got, fault.expected), fault)
+    return sorted(found.values(), key=lambda fault: (fault.place.line, fault.place.column) if fault.place else (0, 0))
 
 
 def environment_files(folder: Path, *, only: str | None = None) -> list[Path]:

@@ -1,5 +1,6 @@
 """Environment file as pydantic models: they refuse, with the path in the file, what synthesis would refuse later."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal, Self
 
@@ -7,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
 from ultrafleet.environment.budget_settings import BudgetSettings
+from ultrafleet.environment.collected import Found, refuse_all
 from ultrafleet.environment.fields import (
     Account,
     InstanceTypeName,
@@ -14,23 +16,26 @@ from ultrafleet.environment.fields import (
     Moment,
     Name,
     Region,
+    RoleArn,
     Settings,
     Zone,
 )
+<<<<<<< HEAD
 from ultrafleet.environment.pool_settings import (
     AcceleratorPoolSettings,
     PoolSettings,
 )
 from ultrafleet.environment.purchase_settings import PurchaseSettings
+=======
+from ultrafleet.environment.fleet_checks import Parts, fleet_faults
+from ultrafleet.environment.pool_settings import PoolSettings
+>>>>>>> 75e7aec (Errors of environment and programme files have the line and the column, and all of a file's are said at once; racks in bulk)
 from ultrafleet.environment.target_settings import TargetSettings, check_targets
 from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.node_settings import validate_metadata_hop_limit
 from ultrafleet.rules.notification import notification_protocol
-from ultrafleet.rules.places import validate_place
-from ultrafleet.rules.priorities import check_priorities
 from ultrafleet.rules.reservation_end import validate_reservation_end
-from ultrafleet.rules.zones import region_of_zone
 
 
 class SubnetSettings(Settings):
@@ -95,7 +100,7 @@ class ClusterSettings(Settings):
 
     kubernetes_version: KubernetesVersion = Field(default=DEFAULT_KUBERNETES_VERSION, examples=["1.36"])
     """Kubernetes version, `major.minor` in quotes; the default is the newest whose end of standard support is known."""
-    admin_role_arns: list[str] = Field(default=[], examples=[["arn:aws:iam::111122223333:role/operators"]])
+    admin_role_arns: list[RoleArn] = Field(default=[], examples=[["arn:aws:iam::111122223333:role/operators"]])
     """IAM roles that administer the cluster, by ARN."""
     api_access_cidrs: list[str] = Field(default=[], examples=[["10.0.0.0/24"]])
     """Networks of people that may reach the private API endpoint."""
@@ -207,9 +212,7 @@ class Environment(Settings):
     @field_validator("notify")
     @classmethod
     def _check_notify(cls, notify: list[str]) -> list[str]:
-        for address in notify:
-            notification_protocol(address)
-        _check_unique("notify", notify)
+        refuse_all(_notify_faults(notify))
         return notify
 
     def subnet(self, name: str) -> SubnetSettings:
@@ -222,138 +225,43 @@ class Environment(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        _check_unique("network.subnets", [subnet.name for subnet in self.network.subnets])
-        _check_unique("capacity_reservations", [item.name for item in self.capacity_reservations])
-        _check_unique("pools", [pool.name for pool in self.pools])
-        blocks = [block.node_group(pool.name) for pool in self.pools for block in pool.capacity_blocks]
-        _check_unique("node groups", [*blocks, *(pool.name for pool in self.pools if not pool.blocks)])
-        for subnet in self.network.subnets:
-            if region_of_zone(subnet.availability_zone) != self.region:
-                raise FleetError(
-                    path=f"subnet {subnet.name}",
-                    got=f"in {subnet.availability_zone}",
-                    expected=f"a zone of {self.region}",
-                )
-        self._check_pools()
-        self._check_reservations()
-        self._check_workloads()
-        check_targets(self.targets)
+        refuse_all([*fleet_faults(self.parts), *self._faults_of_targets(), *self._faults_of_budget()])
         return self
 
-    def _check_pools(self) -> None:
-        accelerator_subnets = {s.name: s for s in self.network.subnets if s.kind == "accelerator"}
-        for pool in self.pools:
-            subnet = accelerator_subnets.get(pool.subnet)
-            if subnet is None:
-                raise FleetError(
-                    path=f"pool {pool.name}",
-                    verb="names",
-                    got=f"subnet {pool.subnet!r}",
-                    expected=f"one of the accelerator subnets {', '.join(sorted(accelerator_subnets)) or '(none)'}",
-                )
-            for block in pool.blocks:
-                if block.availability_zone != subnet.availability_zone:
-                    raise FleetError(
-                        path=f"pool {pool.name}",
-                        verb="has",
-                        got=f"block {block.capacity_reservation_id} in {block.availability_zone}",
-                        expected=f"{subnet.availability_zone}, the zone of its subnet {subnet.name}",
-                        remedy="name a subnet in the block's zone",
-                    )
-            validate_place(pool.name, pool.sold, subnet.availability_zone)
+    def _faults_of_targets(self) -> Iterator[Found]:
+        try:
+            check_targets(self.targets)
+        except FleetError as error:
+            yield ("targets",), error
 
-    def _check_workloads(self) -> None:
-        _check_unique("teams and models", [*(team.name for team in self.teams), *(model.name for model in self.models)])
-        if self.kubernetes.delivery == "none" and (self.teams or self.models):
-            raise FleetError(
-                path="kubernetes.delivery",
-                got="none, but there are teams or models",
-                expected="kubectl or argo_cd",
-                remedy="their objects must be delivered to the cluster",
-            )
-        if self.kubernetes.delivery == "none" and self.kubernetes.acceptance is not None:
-            raise FleetError(
-                path="kubernetes.delivery",
-                got="none, but kubernetes.acceptance is stated",
-                expected="kubectl or argo_cd",
-                remedy="new nodes of a tested pool take no jobs until the delivered gate releases them",
-            )
-        workloads = sorted({pool.workload for pool in self.pools})
-        subnets = {subnet.name: subnet for subnet in self.network.subnets}
-        for team in self.teams:
-            check_priorities(team.priorities, path=f"priorities of team {team.name}")
-            if team.workload not in workloads:
-                raise FleetError(
-                    path=f"team {team.name}",
-                    verb="uses",
-                    got=f"the queue {team.workload}",
-                    expected="one that has pools",
-                    remedy=", ".join(workloads) or "(none)",
-                )
-            if team.file_system is not None and team.file_system.subnet not in subnets:
-                raise FleetError(
-                    path=f"the file system of team {team.name}",
-                    got=f"in subnet {team.file_system.subnet!r}",
-                    expected=f"one of {', '.join(sorted(subnets))}",
-                )
-            if team.file_system is not None and team.file_system.efa:
-                self._check_efa_reaches(team, subnets[team.file_system.subnet].availability_zone)
-        for model in self.models:
-            if model.pool not in {pool.name for pool in self.pools}:
-                raise FleetError(
-                    path=f"model {model.name}",
-                    verb="names",
-                    got=f"pool {model.pool!r}",
-                    expected=f"one of {', '.join(pool.name for pool in self.pools) or '(none)'}",
-                )
-            if model.pool in self._pools_of_teams:
-                raise FleetError(
-                    path=f"model {model.name}",
-                    verb="uses",
-                    got=f"pool {model.pool}, from which a team's queue gives out nodes",
-                    expected="a pool of another workload than the team's",
-                    remedy="change `workload` of the pool or of the team: models are in no queue, which would count "
-                    "their nodes as free",
-                )
-        self._check_racks_are_alone()
-        self._check_budget()
-
-    def _check_budget(self) -> None:
+    def _faults_of_budget(self) -> Iterator[Found]:
         known = [team.name for team in self.teams]
         for team in self.budget.teams if self.budget is not None else ():
             if team not in known:
-                raise FleetError(
-                    path="budget.teams",
-                    verb="names",
-                    got=f"team {team!r}",
-                    expected=f"one of {', '.join(known) or '(none)'}",
-                )
-
-    def _check_racks_are_alone(self) -> None:
-        """Refuse a model over UltraServers that other models' pods are in.
-
-        They would take the nodes that it needs to start, and a second ComputeDomain in an NVLink domain disturbs the
-        first (dra-driver-nvidia-gpu #892, medium).
-        """
-        capacity = {pool.name: (pool.workload, getattr(pool, "ultraserver_type", None)) for pool in self.pools}
-        for model in self.models:
-            beside = [
-                other.name
-                for other in self.models
-                if other is not model and capacity[other.pool] == capacity[model.pool]
-            ]
-            if model.rack_scale is not None and beside:
-                raise FleetError(
-                    path=f"rack_scale of model {model.name}",
-                    got=f"UltraServers that serve {', '.join(beside)}, too",
-                    expected="UltraServers of its own",
-                    remedy=f"give pool {model.pool} a workload of its own",
+                yield (
+                    ("budget", "teams", team),
+                    FleetError(
+                        path="budget.teams",
+                        verb="names",
+                        got=f"team {team!r}",
+                        expected=f"one of {', '.join(known) or '(none)'}",
+                        remedy="name a team of the file",
+                    ),
                 )
 
     @property
-    def _pools_of_teams(self) -> set[str]:
-        queued = {team.workload for team in self.teams}
-        return {pool.name for pool in self.pools if pool.workload in queued}
+    def parts(self) -> Parts:
+        """Parts that are checked together."""
+        return Parts(
+            region=self.region,
+            vpc_cidrs=(self.network.cidr,),
+            subnets=self.network.subnets,
+            reservations=self.capacity_reservations,
+            pools=self.pools,
+            kubernetes=self.kubernetes,
+            teams=self.teams,
+            models=self.models,
+        )
 
     @property
     def served_workloads(self) -> list[str]:
@@ -361,57 +269,15 @@ class Environment(Settings):
         served = {model.pool for model in self.models}
         return sorted({pool.workload for pool in self.pools if pool.name in served})
 
-    def _check_efa_reaches(self, team: TeamSettings, zone: str) -> None:
-        """Refuse EFA of a file system that no node of its team can use: EFA stays in its zone (EC2 guide, high)."""
-        if not any(
-            pool.workload == team.workload
-            and self.subnet(pool.subnet).availability_zone == zone
-            and any(interface.is_efa for interface in pool.layout(pool.instance))
-            for pool in self.pools
-        ):
-            raise FleetError(
-                path=f"the file system of team {team.name}",
-                verb="has",
-                got=f"EFA in {zone}",
-                expected=f"nodes with EFA interfaces of workload {team.workload} there",
-                remedy="leave efa out: nodes reach it over TCP",
-            )
 
-    def _check_reservations(self) -> None:
-        users: dict[str, str] = {}
-
-        def use(reservation: str, pool: str) -> None:
-            if reservation in users:
-                raise FleetError(
-                    path=f"capacity reservation {reservation}",
-                    got=f"used by pools {users[reservation]} and {pool}",
-                    expected="one pool for each reservation",
-                    remedy="take it out of one of them",
-                )
-            users[reservation] = pool
-
-        known = {item.name: item for item in self.capacity_reservations}
-        for pool in self.pools:
-            for block in pool.blocks:
-                use(block.capacity_reservation_id, pool.name)
-            if isinstance(pool, AcceleratorPoolSettings) and pool.capacity_reservation is not None:
-                reservation = known.get(pool.capacity_reservation)
-                if reservation is None:
-                    raise FleetError(
-                        path=f"pool {pool.name}",
-                        verb="names",
-                        got=f"capacity reservation {pool.capacity_reservation!r}",
-                        expected=f"one of {', '.join(sorted(known)) or '(none)'}",
-                    )
-                use(reservation.capacity_reservation_id or pool.capacity_reservation, pool.name)
-
-
-def _check_unique(where: str, names: list[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise FleetError(
-                path=where,
-                verb="has",
-                got=f"{names.count(name)} entries named {name!r}",
-                expected="each name once",
+def _notify_faults(notify: list[str]) -> Iterator[Found]:
+    for index, address in enumerate(notify):
+        try:
+            notification_protocol(address)
+        except FleetError as error:
+            yield (index,), error
+        if address in notify[:index]:
+            yield (
+                (index,),
+                FleetError(path="notify", verb="has", got=f"{address} twice", expected="it once", remedy="remove one"),
             )

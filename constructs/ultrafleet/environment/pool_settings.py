@@ -1,5 +1,7 @@
 """Pools and capacity blocks of an environment file as pydantic models."""
 
+import re
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -7,6 +9,8 @@ from pydantic import Field, field_validator, model_validator
 from ultrafleet.catalog import Fabric, InstanceType, UltraServerType
 from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
 from ultrafleet.environment.budget_settings import PaymentSettings
+from ultrafleet.environment.collected import Found, refuse_all
+from ultrafleet.environment.document import KeyPath
 from ultrafleet.environment.fields import (
     FileInterface,
     InstanceTypeName,
@@ -202,23 +206,22 @@ class UltraServerPoolSettings(_PoolSettings):
     @property
     def capacity_blocks(self) -> list[CapacityBlock]:
         """The blocks, checked."""
-        return [
-            CapacityBlock.from_ultraserver_reservation(
-                capacity_reservation_id=block.capacity_reservation_id,
-                ultraserver_type=self.ultraserver,
-                availability_zone=block.availability_zone,
-                start=block.start,
-                end=block.end,
-                instance_count=block.instance_count,
-                **block.node_group_settings,
-            )
-            for block in self.blocks
-        ]
+        return [self._block(block) for block in self.blocks]
+
+    def _block(self, block: BlockSettings) -> CapacityBlock:
+        return CapacityBlock.from_ultraserver_reservation(
+            capacity_reservation_id=block.capacity_reservation_id,
+            ultraserver_type=self.ultraserver,
+            availability_zone=block.availability_zone,
+            start=block.start,
+            end=block.end,
+            instance_count=block.instance_count,
+            **block.node_group_settings,
+        )
 
     @model_validator(mode="after")
     def _blocks_fit(self) -> Self:
-        validate_block_sequence(self.name, self.capacity_blocks)
-        _check_fabric(self, self.instance)
+        refuse_all([*_block_faults(self, self._block), *_fabric_faults(self, self.instance)])
         return self
 
 
@@ -263,68 +266,143 @@ class AcceleratorPoolSettings(_PoolSettings):
     @property
     def capacity_blocks(self) -> list[CapacityBlock]:
         """The blocks, checked."""
-        return [
-            CapacityBlock.from_instance_reservation(
-                capacity_reservation_id=block.capacity_reservation_id,
-                instance_type=self.instance,
-                instance_count=block.instance_count or 0,
-                availability_zone=block.availability_zone,
-                start=block.start,
-                end=block.end,
-                **block.node_group_settings,
-            )
-            for block in self.blocks
-        ]
+        return [self._block(block) for block in self.blocks]
+
+    def _block(self, block: BlockSettings) -> CapacityBlock:
+        return CapacityBlock.from_instance_reservation(
+            capacity_reservation_id=block.capacity_reservation_id,
+            instance_type=self.instance,
+            instance_count=block.instance_count or 0,
+            availability_zone=block.availability_zone,
+            start=block.start,
+            end=block.end,
+            **block.node_group_settings,
+        )
 
     @model_validator(mode="after")
     def _capacity_fits(self) -> Self:
-        for block in self.blocks:
+        refuse_all(self._faults())
+        return self
+
+    def _faults(self) -> Iterator[Found]:
+        for index, block in enumerate(self.blocks):
             if block.instance_count is None:
-                raise FleetError(
-                    path=f"block {block.capacity_reservation_id}",
-                    verb="has",
-                    got="no instance_count",
-                    expected="the number of instances in the block",
-                    remedy="state it",
+                yield (
+                    ("blocks", index, "instance_count"),
+                    FleetError(
+                        path=f"block {block.capacity_reservation_id}",
+                        verb="has",
+                        got="no instance_count",
+                        expected="the number of instances in the block",
+                        remedy="state it",
+                    ),
                 )
         if self.instance.is_ultraserver_member:
-            raise FleetError(
-                path="instance_type",
-                got=self.instance_type,
-                expected="one that is sold as single instances",
-                remedy="it comes in whole UltraServers, make the pool's kind ultraserver",
+            whole = ", ".join(str(item) for item in UltraServerType.with_members(self.instance))
+            yield (
+                ("instance_type",),
+                FleetError(
+                    path="instance_type",
+                    got=self.instance_type,
+                    expected="one that is sold as single instances",
+                    remedy="it comes in whole UltraServers, make the pool's kind ultraserver"
+                    + (f" and its ultraserver_type {whole}" if whole else ""),
+                ),
             )
-        _check_fabric(self, self.instance)
-        self._check_nodes()
-        if self.blocks:
-            validate_block_sequence(self.name, self.capacity_blocks)
-            validate_nodes_of_blocks(self.name, self.nodes, self.capacity_blocks)
-            if self.placement_group is not None:
-                raise FleetError(
+            return
+        yield from _fabric_faults(self, self.instance)
+        yield from self._faults_of_nodes()
+        if self.blocks and all(block.instance_count is not None for block in self.blocks):
+            wrong = list(_block_faults(self, self._block))
+            yield from wrong
+            if not wrong:
+                yield from _raised(
+                    ("nodes",), lambda: validate_nodes_of_blocks(self.name, self.nodes, self.capacity_blocks)
+                )
+        if self.blocks and self.placement_group is not None:
+            yield (
+                ("placement_group",),
+                FleetError(
                     path="placement_group",
                     got=f"{self.placement_group} together with block {self.blocks[0].capacity_reservation_id}",
                     expected=f"none ({NO_PLACEMENT_GROUP.value})",
                     remedy="leave it out",
-                )
-        return self
+                ),
+            )
 
-    def _check_nodes(self) -> None:
+    def _faults_of_nodes(self) -> Iterator[Found]:
         if not self.blocks and self.nodes is None:
-            raise FleetError(
-                path="nodes", got="missing", expected="how many", remedy="a pool without blocks has the size it states"
+            yield (
+                ("nodes",),
+                FleetError(
+                    path="nodes",
+                    got="missing",
+                    expected="how many",
+                    remedy="a pool without blocks has the size it states",
+                ),
             )
         if self.blocks and self.launch_template_version != 1:
-            raise FleetError(
-                path="launch_template_version",
-                got=f"{self.launch_template_version} on a pool with blocks",
-                expected="it on the block whose nodes run it",
-                remedy="move it there",
+            yield (
+                ("launch_template_version",),
+                FleetError(
+                    path="launch_template_version",
+                    got=f"{self.launch_template_version} on a pool with blocks",
+                    expected="it on the block whose nodes run it",
+                    remedy="move it there",
+                ),
             )
 
 
 PoolSettings = Annotated[UltraServerPoolSettings | AcceleratorPoolSettings, Field(discriminator="kind")]
 
 
-def _check_fabric(pool: _PoolSettings, instance_type: InstanceType) -> None:
+def _fabric_faults(pool: _PoolSettings, instance_type: InstanceType) -> Iterator[Found]:
     if pool.fabric is not None or pool.node.interfaces is None:
-        launchable_fabric(pool.name, instance_type, pool.chosen_fabric)
+        yield from _raised(("fabric",), lambda: launchable_fabric(pool.name, instance_type, pool.chosen_fabric))
+
+
+def _block_faults(
+    pool: UltraServerPoolSettings | AcceleratorPoolSettings, made: Callable[[BlockSettings], CapacityBlock]
+) -> Iterator[Found]:
+    """Faults of each block alone, and, where there are none, of their sequence."""
+    blocks: list[CapacityBlock] = []
+    for index, block in enumerate(pool.blocks):
+        try:
+            blocks.append(made(block))
+        except FleetError as error:
+            yield ("blocks", index, *_keys_in(error, BlockSettings)), error
+    if len(blocks) < len(pool.blocks):
+        return
+    try:
+        validate_block_sequence(pool.name, blocks)
+    except FleetError as error:
+        named = [
+            index
+            for index, block in enumerate(pool.blocks)
+            if str(error.got).startswith(block.capacity_reservation_id)
+            or f" {block.capacity_reservation_id} " in f" {error.got} "
+            or (block.existing_node_group and f" {block.existing_node_group} " in f" {error.got} ")
+        ]
+        # Of one that is there twice, the second.
+        twice = error.expected in {"each once", "one block for each node group"}
+        yield ("blocks", named[-1 if twice else 0]) if named else ("blocks",), error
+
+
+def _keys_in(error: FleetError, model: type[Settings]) -> tuple[str, ...]:
+    """Key of a model that an error's path names, if it names one."""
+    words = re.findall(r"\w+", error.path or "")
+    if "blocks" in words or error.path is None:
+        return ()
+    named = [word for word in words if word in model.model_fields]
+    if not named and error.got is not None and "instances" in error.got:
+        named = ["instance_count"]
+    if not named and "capacity reservation" in error.path:
+        named = ["capacity_reservation_id"]
+    return tuple(named[-1:])
+
+
+def _raised(path: KeyPath, check: Callable[[], object]) -> Iterator[Found]:
+    try:
+        check()
+    except FleetError as error:
+        yield path, error

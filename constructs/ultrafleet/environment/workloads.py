@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ultrafleet.environment.fields import Name, Settings
+from ultrafleet.environment.fields import Name, RoleArn, Settings
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.acceptance_images import AcceptanceImages
 from ultrafleet.rules.priorities import TEAM_PRIORITIES
@@ -170,7 +170,7 @@ class TeamSettings(Settings):
     idle](constructs/cluster-addons.md#teams-share-what-is-idle)."""
     fair_sharing_weight: float = Field(default=1, ge=0, examples=[2])
     """Weight of the team in idle nodes beside other teams; with 0 it has only what other teams leave."""
-    member_role_arns: list[str] = Field(default=[], examples=[["arn:aws:iam::111122223333:role/research"]])
+    member_role_arns: list[RoleArn] = Field(default=[], examples=[["arn:aws:iam::111122223333:role/research"]])
     """IAM roles of the members, by ARN."""
     data_buckets: list[str] = Field(default=[], examples=[["training-data"]])
     """Names of buckets that the team's jobs may read."""
