@@ -20,16 +20,9 @@ from ultrafleet.environment.fields import (
     Settings,
     Zone,
 )
-<<<<<<< HEAD
-from ultrafleet.environment.pool_settings import (
-    AcceleratorPoolSettings,
-    PoolSettings,
-)
-from ultrafleet.environment.purchase_settings import PurchaseSettings
-=======
 from ultrafleet.environment.fleet_checks import Parts, fleet_faults
 from ultrafleet.environment.pool_settings import PoolSettings
->>>>>>> 75e7aec (Errors of environment and programme files have the line and the column, and all of a file's are said at once; racks in bulk)
+from ultrafleet.environment.purchase_settings import PurchaseSettings
 from ultrafleet.environment.target_settings import TargetSettings, check_targets
 from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 from ultrafleet.errors import FleetError
