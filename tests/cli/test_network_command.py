@@ -157,7 +157,9 @@ def empty_subnet(content: Content) -> None:
             ["training: subnet dallas (10.64.32.0/24) has 224 usable IPs, expected 3,456", "rack-a 1,728"],
             id="a stated subnet that is too small",
         ),
-        pytest.param(edit_dallas(cidr="10.65.0.0/20"), ["training: subnet dallas has 10.65.0.0/20"], id="outside"),
+        pytest.param(
+            edit_dallas(cidr="10.65.0.0/20"), ["network.subnets[5].cidr: subnet dallas has 10.65.0.0/20"], id="outside"
+        ),
         pytest.param(empty_subnet, ["training: subnet spare has neither a cidr nor pools"], id="nothing to size it by"),
     ],
 )

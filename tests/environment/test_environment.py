@@ -278,7 +278,7 @@ def test_fails_on_every_fault_at_once(load: Load) -> None:
     [
         ("pools: [", "is no valid YAML"),
         ("- a\n- b\n", "is a list, expected a mapping"),
-        ("", "broken.yaml:1:1: the file is empty, expected a mapping"),
+        ("", "broken.yaml:1:1: is empty, expected a mapping"),
         (
             "account: '1'\naccount: '2'\n",
             "2:1: account: the key is the duplicate of another, 'account', expected it once, as in line 1: remove one",
@@ -321,7 +321,7 @@ def test_fails_on_a_folder_without_environments(tmp_path: Path) -> None:
 def test_fails_on_a_file_name_that_is_no_name(tmp_path: Path) -> None:
     path = tmp_path / "My Env.yaml"
     path.write_text((FOLDER / "dev.yaml").read_text())
-    with pytest.raises(EnvironmentFileError, match="My Env.yaml:1:1: the file's name is 'My Env', expected up to 40"):
+    with pytest.raises(EnvironmentFileError, match=r"My Env\.yaml:1:1: the file's name is 'My Env', expected up to 40"):
         load_environment(path)
 
 

@@ -73,7 +73,7 @@ class FileFaultError(FleetError):
         last = re.findall(r"\w+", key)[-1:]
         sentence = in_yaml_words(str(error))
         own = error.path
-        if key and own is not None and [own] in ([_IT], last):  # the key is the subject
+        if own == _IT or (key and [own] == last):  # the key, or the file, is the subject
             own, sentence = None, sentence.removeprefix(f"{own} ")
         return cls(
             f"{where}: {key}: {sentence}" if key else f"{where}: {sentence}",
@@ -234,26 +234,24 @@ def read_document(file: Path, *, kind: str = _FILE_KIND, holds: str = "account, 
         message = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
         raise FileFaultError.at(
             file,
-            FleetError(path="the file", got=f"refused: {message}", expected=f"{kind} of a usual size and depth"),
+            FleetError(path=_IT, verb="can't be", got=f"read: {message}", expected=f"{kind} of a usual size and depth"),
             place=Place(line=1, column=1),
         ) from error
     document = Document(file=file, content=content, root=root, faults=faults)
     if content is None:
-        empty = FleetError(path="the file", got="empty", expected=f"a mapping with {holds}", remedy="write KEY: VALUE")
+        empty = FleetError(path=_IT, got="empty", expected=f"a mapping with {holds}", remedy="write KEY: VALUE")
         raise FileFaultError.at(file, empty, place=Place(line=1, column=1))
     if not isinstance(content, dict):
         got = "a list" if isinstance(content, list) else "a single value"
         raise document.fault(
             (),
-            FleetError(
-                path="the file", got=got, expected=f"a mapping with {holds}", remedy="write KEY: VALUE at the top"
-            ),
+            FleetError(path=_IT, got=got, expected=f"a mapping with {holds}", remedy="write KEY: VALUE at the top"),
         )
     return document
 
 
 def _text(file: Path, kind: str) -> str:
-    unreadable: dict[str, Any] = {"path": "the file", "expected": kind}
+    unreadable: dict[str, Any] = {"path": _IT, "expected": kind}
     try:
         if file.is_dir():
             raise FileFaultError.at(file, FleetError(got="a folder", remedy="name a file in it", **unreadable))

@@ -6,7 +6,7 @@ A part that is wrong alone is None here, so that what the others say is checked 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ultrafleet.environment.collected import Found
 from ultrafleet.environment.document import KeyPath, near
@@ -20,11 +20,42 @@ from ultrafleet.rules.zones import is_local_zone, region_of_zone
 if TYPE_CHECKING:
     from ipaddress import IPv4Network
 
-    from ultrafleet.environment.models import CapacityReservationSettings, SubnetSettings
     from ultrafleet.environment.pool_settings import PoolSettings
     from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 
 _SUBNETS: Final = ("network", "subnets")
+
+
+class StatedSubnet(Protocol):
+    """A subnet of a file."""
+
+    @property
+    def name(self) -> str:
+        """Name of the subnet."""
+
+    @property
+    def kind(self) -> str:
+        """Purpose of the subnet."""
+
+    @property
+    def availability_zone(self) -> str:
+        """Zone of the subnet."""
+
+    @property
+    def cidr(self) -> str | None:
+        """CIDR of the subnet, or None."""
+
+
+class StatedReservation(Protocol):
+    """An on-demand capacity reservation of a file."""
+
+    @property
+    def name(self) -> str:
+        """Name of the reservation."""
+
+    @property
+    def capacity_reservation_id(self) -> str | None:
+        """Id of one that exists, or None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +76,8 @@ class Parts:
 
     region: str | None
     vpc_cidrs: Sequence[str]
-    subnets: "Sequence[SubnetSettings | None]"
-    reservations: "Sequence[CapacityReservationSettings | None]"
+    subnets: "Sequence[StatedSubnet | None]"
+    reservations: "Sequence[StatedReservation | None]"
     pools: "Sequence[PoolSettings | None]"
     kubernetes: "KubernetesSettings | None"
     teams: "Sequence[TeamSettings | None]"
@@ -157,7 +188,7 @@ def _cidr_faults(parts: Parts) -> Iterator[Found]:
 
 
 def _subnet_cidr_faults(parts: Parts, vpc: "Sequence[IPv4Network]") -> Iterator[Found]:
-    known: list[tuple[SubnetSettings, IPv4Network]] = []
+    known: list[tuple[StatedSubnet, IPv4Network]] = []
     for index, subnet in enumerate(parts.subnets):
         if subnet is None or subnet.cidr is None:
             continue

@@ -94,7 +94,7 @@ def _short(value: object) -> str:
     return repr(value) if isinstance(value, str) else "stated"
 
 
-def _each_once(faults: Sequence[FileFaultError]) -> list[FleetError]:
+def _each_once(faults: Sequence[FileFaultError]) -> list[FileFaultError]:
     """Faults in the order of the lines; what racks share is said once."""
     found: dict[tuple[object, ...], FileFaultError] = {}
     for fault in faults:

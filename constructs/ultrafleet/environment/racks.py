@@ -103,7 +103,7 @@ def expand(content: Mapping[str, Any]) -> Expanded:
 
 
 def _faults(entry: Mapping[str, Any]) -> Iterator[tuple[KeyPath, FleetError]]:
-    """What keeps an entry from being expanded."""
+    """Faults that keep an entry from being expanded."""
     racks = entry[RACKS]
     if not isinstance(racks, Mapping) or not racks:
         got = "empty" if not racks else "a list" if isinstance(racks, list) else repr(racks)
