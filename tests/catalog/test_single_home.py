@@ -95,6 +95,7 @@ def test_names_file_line_and_fact_of_a_twin_in_a_copy_of_the_library(tmp_path: P
     [
         '"""Fleets of 450.5 nodes, and version 1.34.2."""',
         "SECONDS = 30",
+        'version: str = Field(default=None, examples=["1.36"])',
         "WIDGETS = 500",
         "priority = dict(value=1_000_000)",
         'ARGS = ("--max_num_tokens=16384",)',

@@ -151,7 +151,8 @@ def _children(node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
     elif isinstance(node, ast.AnnAssign) and node.value is not None:
         yield node.value, ast.unparse(node.target)
     elif isinstance(node, ast.keyword):
-        yield node.value, node.arg or ""
+        if node.arg != "examples":  # of a key, which are no facts
+            yield node.value, node.arg or ""
     elif isinstance(node, ast.Compare):
         whole = ast.unparse(node)
         for operand in (node.left, *node.comparators):

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ultrafleet.catalog.eks import EFA_DRA_DRIVER_MINIMUM_VERSION
 from ultrafleet.environment.fields import Name, RoleArn, Settings
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.acceptance_images import AcceptanceImages
@@ -97,10 +98,16 @@ class KubernetesSettings(Settings):
     """Minutes until they are again after one was lost. Default: `15`."""
     max_requeues: int | None = Field(default=None, ge=0, le=100, examples=[5], json_schema_extra={"unit": "times"})
     """Times that such a job goes back into the queue before it is set inactive. Default: `3`."""
-    efa: Literal["dra", "device_plugin"] | None = Field(default=None, examples=["device_plugin"])
-    """Driver that gives EFA devices to pods: for DRA, or a device plugin. State `device_plugin` where it runs
-    already, until the pools are empty; see [EFA devices](constructs/cluster-addons.md#efa-devices). Default: `dra`
-    from Kubernetes 1.34 on, before it `device_plugin`."""
+    efa: Literal["dra", "device_plugin"] | None = Field(
+        default=None,
+        examples=["device_plugin"],
+        description="Driver that gives EFA devices to pods: for DRA, or a device plugin. State `device_plugin` where "
+        "it runs already, until the pools are empty; see [EFA devices](constructs/cluster-addons.md#efa-devices). "
+        f"Default: `dra` from Kubernetes {'.'.join(map(str, EFA_DRA_DRIVER_MINIMUM_VERSION))} on, before it "
+        "`device_plugin`.",
+    )
+    """Driver that gives EFA devices to pods: for DRA, or a device plugin. Default: what EKS recommends for new
+    clusters of the Kubernetes version."""
     program_image: str | None = Field(default=None, examples=["registry.example.com/python:3.13"])
     """Image with Python 3.11 or newer for the programs that hold spare nodes and delete ComputeDomains of jobs that
     are over. Default: Docker's official Python in Amazon ECR Public."""
@@ -128,7 +135,7 @@ class FileSystemSettings(Settings):
     subnet: str = Field(examples=["system-b"])
     """Name of a subnet in an Availability Zone; nodes of other zones reach it, too."""
     capacity_gib: int = Field(examples=[4800], json_schema_extra={"unit": "GiB"})
-    """Capacity in GiB: 1,200 or a multiple of 2,400."""
+    """Capacity in GiB, one of the sizes that FSx takes."""
     throughput_mbps_per_tib: int = Field(default=1000, examples=[500], json_schema_extra={"unit": "MB/s for each TiB"})
     """Throughput in MB/s for each TiB."""
     efa: bool = Field(default=False, examples=[True])
