@@ -1,79 +1,12 @@
-# Everything a fresh machine needs is Python >= 3.11 with venv, make, and the package registries.
-SHELL := /bin/bash
-.SHELLFLAGS := -eu -o pipefail -c
-.DELETE_ON_ERROR:
-.DEFAULT_GOAL := help
+# The targets of every repository of environments, as `ultrafleet init` writes them, and those of the library's own.
+# This repository is the library: it is installed from here.
+ALSO_INSTALL := --no-deps --no-build-isolation --editable .
+include constructs/ultrafleet/starter/files/fleet.mk
 
-PYTHON ?= python3
-BIN := $(CURDIR)/.venv/bin
-READY := .venv/.ready
 # Scanners of templates bring a hundred packages, of which the library needs none.
 SCANNERS := .venv-scan
-export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
-export JSII_NODE := $(BIN)/node
-# The registries are the only part of the network that a command here may reach.
-export CDK_DISABLE_CLI_TELEMETRY := true
-export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-ENV ?=
-# The shell reads the name as a variable, never as a part of a command.
-export FLEET_ENVIRONMENT = $(ENV)
-AS_OF ?=
-# Set here, so that a variable of the shell's doesn't choose the account: only a word of the command does.
-AWS = embedded
-FAULT ?=
-ACCEPT ?=
-PURGE ?=
-PYTEST_ARGS ?=
-
-# Equal texts, one word or none: `filter` would find a word among several.
-is = $(if $(subst x$(1),,x$(2))$(subst x$(2),,x$(1)),,yes)
-
-.PHONY: help setup synth deploy destroy stop rehearse test test-fast docs golden lint check scan bench lock clean
-
-help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-
-setup: $(READY) ## install the pinned tools (done by every other target when a lock changed)
-
-$(READY): requirements.lock package-lock.json
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"python {sys.version.split()[0]} found, 3.11 or newer expected: make PYTHON=/path/to/python")'
-	@echo "setting up: Python packages, Node and the CDK CLI, from the locks"
-	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	@npm ci --silent
-	@touch $@
-
-synth: $(READY) ## every environment, or ENV=name -> cdk.out/, and a summary (AS_OF=date warns about blocks, reservations and support that are over)
-	@# Three lines of the CLI's say nothing about the fleet; its exit code is the pipe's.
-	@cdk synth --quiet '**' $(if $(ENV),--context "environment=$$FLEET_ENVIRONMENT") 2>&1 \
-	  | { grep -vE '^(Supply a stack id|[0-9]+ feature flags are not configured|/.*/program\.js:[0-9:]+$$)' || true; }
-	@ultrafleet summary $(if $(ENV),"$$FLEET_ENVIRONMENT") $(if $(AS_OF),--as-of $(AS_OF))
-
-# The embedded AWS is the default, so that nobody deploys to an account by accident.
-deploy: $(READY) env $(if $(call is,$(AWS),real),synth) ## ENV=name to an embedded AWS (FAULT=name injects one), or AWS=real: synth, preflight (ACCEPT="key …"), your account
-	@$(if $(call is,$(AWS),real),ultrafleet preflight "$$FLEET_ENVIRONMENT" $(foreach key,$(ACCEPT),--accept '$(key)') \
-	  && for stacks in $$(ultrafleet stacks "$$FLEET_ENVIRONMENT"); do cdk deploy --exclusively --app cdk.out "$$stacks"; done,\
-	  ultrafleet local deploy "$$FLEET_ENVIRONMENT" $(if $(FAULT),--fault $(FAULT)))
-
-destroy: $(READY) env ## what `make deploy` deployed: ENV=name (PURGE=1: what is retained, too), AWS=real for your account
-	@# Before: once the stacks are deleted, CloudFormation no longer knows what it left.
-	@$(if $(call is,$(AWS),real),left=$$(ultrafleet retained "$$FLEET_ENVIRONMENT") \
-	  && cdk destroy "$$FLEET_ENVIRONMENT/**" --context "environment=$$FLEET_ENVIRONMENT" --context answers=ignore && echo "$$left",\
-	  ultrafleet local destroy "$$FLEET_ENVIRONMENT" $(if $(PURGE),--purge))
-
-stop: $(READY) env ## the embedded AWS of ENV=name, which then forgets everything
-	@ultrafleet local stop "$$FLEET_ENVIRONMENT"
-
-.PHONY: env
-env:
-	@$(if $(ENV),,echo "ENV is not set, expected the name of an environment: make $(firstword $(MAKECMDGOALS)) ENV=dev" >&2; exit 2)
-	@$(if $(call is,$(AWS),real)$(call is,$(AWS),embedded),,echo "AWS is neither embedded nor real" >&2; exit 2)
-	@$(if $(filter file command,$(firstword $(origin AWS))),,echo "AWS is set by the environment: say it in the command, make $(firstword $(MAKECMDGOALS)) AWS=embedded" >&2; exit 2)
-
-rehearse: $(READY) env ## scenarios of ENV=name on a simulated clock
-	@ultrafleet rehearse "$$FLEET_ENVIRONMENT"
+.PHONY: test test-fast docs golden lint check scan bench lock wheel clean
 
 test: $(READY) ## every test (PYTEST_ARGS="-k name")
 	@python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
@@ -105,7 +38,7 @@ scan: synth $(SCANNERS)/.ready ## checkov and cloudsplaining over every synthesi
 
 $(SCANNERS)/.ready: scan.lock
 	@echo "setting up: checkov and cloudsplaining, from their lock"
-	@$(PYTHON) -m venv --clear $(SCANNERS)
+	@"$(PYTHON)" -m venv --clear $(SCANNERS)
 	@$(SCANNERS)/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r scan.lock
 	@touch $@
 
@@ -116,8 +49,15 @@ bench: $(READY) ## synthesis, check and review beside their rivals -> docs/bench
 lock: $(READY) ## compile requirements.lock again from pyproject.toml, scan.lock from scan.in
 	@uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --output-file requirements.lock $(LOCK_ARGS)
+	@# Of a repository that `ultrafleet init` makes: the same versions, without what works on the library alone.
+	@echo pytest | uv pip compile --quiet pyproject.toml - --extra app --extra picture --extra plan --extra preflight \
+	  --extra rehearsal --constraint requirements.lock --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate --output-file constructs/ultrafleet/starter/files/requirements.lock $(LOCK_ARGS)
 	@uv pip compile --quiet scan.in --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --output-file scan.lock $(LOCK_ARGS)
+
+wheel: $(READY) ## the wheel and the source distribution -> dist/; `ultrafleet init` takes the wheel
+	@python -m hatchling build -d dist
 
 clean: ## forget everything that the targets made
 	@rm -rf .venv $(SCANNERS) node_modules cdk.out .cache

@@ -13,7 +13,7 @@ SOURCES = ROOT / "constructs"
 PURE = {
     "accelerator_addons", "acceptance", "capacity_calendar", "catalog", "cli", "consistency", "cost", "doctor",
     "environment", "fix", "importing", "in_cluster", "jobs", "kubernetes", "layout", "offers", "planning", "policy",
-    "preflight", "programme", "purchases", "queueing", "review", "rules", "templates",
+    "preflight", "programme", "purchases", "queueing", "review", "rules", "starter", "templates",
 }  # fmt: skip
 MAY_IMPORT_CDK = {"ultrafleet.policy.cdk_plugin"}
 BELOW = {
@@ -38,6 +38,7 @@ BELOW = {
     "doctor": {
         "block_machine", "catalog", "environment", "errors", "kubernetes", "layout", "preflight", "rules", "templates",
     },
+    "starter": {"environment", "errors"},
     "preflight": {"catalog", "environment", "errors", "kubernetes", "layout", "rules", "templates"},
     "purchases": {"bounded_file", "catalog", "environment", "errors", "layout", "rules", "yaml_loader"},
     "policy": {

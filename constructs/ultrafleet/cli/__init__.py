@@ -15,6 +15,7 @@ from ultrafleet.cli.check import check
 from ultrafleet.cli.doctor import doctor
 from ultrafleet.cli.facts import facts
 from ultrafleet.cli.import_file import import_file
+from ultrafleet.cli.init import init
 from ultrafleet.cli.job import job
 from ultrafleet.cli.layout import layout
 from ultrafleet.cli.local import local
@@ -49,6 +50,12 @@ app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet schema --out envi
 app.command(
     name="import", rich_help_panel=_PLAN, epilog="Example: ultrafleet import cluster.yaml --account 111122223333"
 )(import_file)
+app.command(
+    rich_help_panel=_PLAN,
+    epilog="Example: ultrafleet init research --account 123456789012 --region us-west-2 --zone us-west-2a "
+    "--zone us-west-2b",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(init)
 app.add_typer(network, name="network", rich_help_panel=_PLAN)
 app.add_typer(capacity, name="capacity", rich_help_panel=_PLAN)
 app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet summary training")(summary)

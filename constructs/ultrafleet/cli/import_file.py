@@ -90,7 +90,8 @@ def import_file(
             _print_notes(error.notes)
         refuse(*error.faults)
     if as_json:
-        print(json.dumps(visible_json(_as_json(imported)), indent=2))
+        # The file as it is: JSON escapes what a terminal would obey.
+        print(json.dumps({**visible_json(_as_json(imported)), "file": imported.text}, indent=2))
         return
     _print_notes(imported.notes)
     _print_notes([str(item) for item in imported.differences if show_equal or not item.is_equal])

@@ -1,0 +1,210 @@
+"""`ultrafleet init`: a repository of a team's own, which has the library as a package."""
+
+import contextlib
+import io
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Final
+
+import typer
+import yaml
+
+from ultrafleet.cli.import_file import import_file
+from ultrafleet.environment import load_environment
+from ultrafleet.errors import FleetError
+from ultrafleet.plain_text import for_terminal
+from ultrafleet.rules.names import NAME_RULE, is_name
+from ultrafleet.starter import (
+    ENVIRONMENTS,
+    Start,
+    installed_wheel,
+    read_wheel,
+    repository_files,
+    upgrade_files,
+    write_files,
+)
+
+_FIRST: Final = "dev"
+_ZONES: Final = 2
+
+
+def init(
+    context: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="folder to make, and name of its environment; default: this folder, environment dev"),
+    ] = None,
+    *,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="environment file to begin with, or a file that `ultrafleet import` takes, with its options",
+        ),
+    ] = None,
+    account: Annotated[str | None, typer.Option(help="account, twelve digits; default: a placeholder")] = None,
+    region: Annotated[str | None, typer.Option(help="region; default: that of the placeholder")] = None,
+    zone: Annotated[
+        list[str] | None,
+        typer.Option(help="availability zone, twice: one with accelerators, one more for the control plane"),
+    ] = None,
+    wheel: Annotated[
+        Path | None,
+        typer.Option(help="wheel of the library, kept in the repository; default: the one that was installed"),
+    ] = None,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="replace the library's files in a repository made before, no others")
+    ] = False,
+) -> None:
+    """Make a repository for your environments: app, Makefile, pinned tools, tests, workflows, README.
+
+    It begins with one environment of one accelerator on demand, or with the file of another tool. No file is
+    overwritten. Calls no AWS and no registry.
+    """
+    library = read_wheel(wheel) if wheel is not None else installed_wheel()
+    # With options of the import, typer takes an option's name for NAME where none is passed.
+    options = [*([name] if name is not None and name.startswith("-") else []), *context.args]
+    if options and source is None:
+        raise FleetError(
+            path="arguments",
+            got=" ".join(options),
+            expected="NAME and the options that --help lists",
+            remedy="options of `ultrafleet import` go with --from FILE",
+        )
+    name = None if name in options else name
+    folder = Path(name or ".")
+    if upgrade:
+        changed = upgrade_files(folder, library)
+        print("\n".join([f"ultrafleet {library.version}: {len(changed)} files replaced", *changed]))
+        return
+    environment = folder.name if name else None
+    if environment is not None and not is_name(environment):
+        raise FleetError(path="NAME", got=repr(environment), expected=NAME_RULE, remedy="the cluster is named after it")
+    begun = None if source is None else _begin_with(source, environment, account, region, zone or [], options)
+    start = Start(
+        name=folder.resolve().name,
+        environment=environment or (begun.environment if begun else _FIRST),
+        wheel=library,
+        **({"text": begun.text} if begun else _place(account, region, zone or [])),
+    )
+    files = repository_files(start)
+    _refuse_broken(start, files)
+    write_files(folder, files)
+    print("\n".join(str(folder / path) for path in sorted(files)))
+    _git_init(folder)
+    if begun is None and account is None:
+        file = folder / ENVIRONMENTS / f"{start.environment}.yaml"
+        print(f"account, region and zones in {file} are placeholders: it can be rehearsed, not deployed")
+    enter = f"cd {shlex.quote(str(folder))} && " if name else ""
+    print(f"next: {enter}make synth, make test, make deploy ENV={start.environment}; README.md has the rest")
+
+
+def _place(account: str | None, region: str | None, zones: list[str]) -> dict[str, Any]:
+    """Account, region and zones of the first pool: all of them, or placeholders.
+
+    Raises:
+        FleetError: some of them are missing.
+    """
+    if not (account or region or zones):
+        return {}
+    missing = [
+        option
+        for option, is_there in {
+            "--account": account,
+            "--region": region,
+            "--zone, twice": len(zones) == _ZONES,
+        }.items()
+        if not is_there
+    ]
+    if missing:
+        raise FleetError(
+            path=", ".join(missing),
+            got="missing",
+            expected="account, region and two of its zones, or none of them for placeholders",
+            remedy="--account 123456789012 --region us-west-2 --zone us-west-2a --zone us-west-2b",
+        )
+    return {"account": account, "region": region, "zones": (zones[0], zones[1])}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Begun:
+    """An environment to begin with: its name and its file's text."""
+
+    environment: str
+    text: str
+
+
+def _begin_with(
+    source: str, name: str | None, account: str | None, region: str | None, zones: list[str], options: list[str]
+) -> _Begun:
+    """Environment of a file: the file itself, or what `ultrafleet import` makes of it.
+
+    Raises:
+        FleetError: the file can't be read, or isn't carried over.
+    """
+    path = Path(source)
+    if source != "-" and _is_environment(path):
+        stated = [*options, *(["--account"] if account else []), *(["--region"] if region else []), *zones]
+        if stated:
+            raise FleetError(
+                path=path, got="an environment file", expected=f"no {' '.join(stated)} with it", remedy="edit it after"
+            )
+        return _Begun(environment=name or path.stem, text=path.read_text(encoding="utf-8"))
+    place = [*(["--account", account] if account else []), *(["--region", region] if region else [])]
+    place += [word for zone in zones for word in ("--zone", zone)]
+    words = [source, *options, *place, *(["--name", name] if name else []), "--json"]
+    importer = typer.Typer(add_completion=False)
+    importer.command()(import_file)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        typer.main.get_command(importer).main(words, prog_name="ultrafleet import", standalone_mode=False)
+    imported = json.loads(printed.getvalue())
+    for note in imported["notes"]:
+        print(for_terminal(note), file=sys.stderr)
+    return _Begun(environment=imported["name"], text=imported["file"])
+
+
+def _is_environment(path: Path) -> bool:
+    """True if a file has the keys that only environment files have together."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FleetError(path=path, got=f"unreadable ({error})", expected="a file to begin with") from error
+    except (UnicodeDecodeError, yaml.YAMLError):
+        return False
+    return isinstance(content, dict) and {"account", "network", "pools"} <= content.keys()
+
+
+def _refuse_broken(start: Start, files: Mapping[str, bytes]) -> None:
+    """Refuse an environment that doesn't load, before anything is written.
+
+    Raises:
+        FleetError: it doesn't load.
+    """
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / f"{start.environment}.yaml"
+        file.write_bytes(files[f"{ENVIRONMENTS}/{file.name}"])
+        try:
+            load_environment(file)
+        except FleetError as error:
+            raise FleetError(str(error).replace(f"{folder}/", "")) from error
+
+
+def _git_init(folder: Path) -> None:
+    """Make a git repository, where git is installed and the folder is in none."""
+    git = shutil.which("git")
+    if git is None:
+        print("git isn't installed: no repository is made, and `make review` needs one")
+        return
+    inside = [git, "-C", str(folder), "rev-parse", "--is-inside-work-tree"]
+    if subprocess.run(inside, capture_output=True, check=False).returncode != 0:  # noqa: S603 - no shell, our words
+        made = [git, "init", "--quiet", "--initial-branch", "main", str(folder)]
+        subprocess.run(made, check=False)  # noqa: S603 - as above
