@@ -146,7 +146,7 @@ def load_yaml_documents(text: str, loader: type[UniqueKeyLoader] = UniqueKeyLoad
         ValueError: it is no YAML, is nested more than a hundred levels, or its aliases amount to too much.
     """
     try:
-        _measure(text)
+        refuse_unbounded(text)
         reader: Any = loader(text)
         found = []
         try:
