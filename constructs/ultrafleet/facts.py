@@ -12,6 +12,7 @@ from ultrafleet.accelerator_addons.version_rules import VERSION_RULES
 from ultrafleet.accelerator_addons.versions import VersionTable
 from ultrafleet.catalog import (
     acceptance_floors,
+    agreement,
     capacity_blocks,
     efa_support,
     eks,
@@ -213,6 +214,7 @@ _ROOMS: Final[tuple[Callable[[], Facts], ...]] = (
     gateway_throughput.facts,
     _metrics,
     acceptance_floors.facts,
+    agreement.facts,
     _refusals("ec2", LAUNCH_REFUSALS),
     _refusals("eks", (*CLUSTER_REFUSALS, *NODE_GROUP_REFUSALS, *UPDATE_REFUSALS)),
     _refusals("cloudformation", CLOUDFORMATION_REFUSALS),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from helpers.literal_twins import FACT_FILES, Literal, Needle, guarded_facts, literals, twins
-from ultrafleet.catalog import capacity_blocks, eks, limits
+from ultrafleet.catalog import agreement, capacity_blocks, eks, limits
 from ultrafleet.catalog.fact_file import FactEntry, Guard, fact_file
 from ultrafleet.catalog.source import Confidence
 
@@ -130,7 +130,7 @@ def test_folds_arithmetic() -> None:
 
 class TestFactFiles:
     def test_state_source_confidence_and_day_of_every_value(self) -> None:
-        for module in (eks, limits, capacity_blocks):
+        for module in (eks, limits, capacity_blocks, agreement):
             for fact_id, fact in module.facts():
                 known = (fact.source, fact.confidence, fact.as_of)
                 assert (None not in known) if fact.value is not None else fact.note, fact_id

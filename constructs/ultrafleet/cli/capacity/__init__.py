@@ -3,6 +3,7 @@
 import typer
 
 from ultrafleet.cli.capacity.buy import buy
+from ultrafleet.cli.capacity.calendar import calendar
 from ultrafleet.cli.capacity.cost import cost
 from ultrafleet.cli.capacity.extend import extend
 from ultrafleet.cli.capacity.history import capacity_history
@@ -31,3 +32,4 @@ capacity.command(
 )(buy)
 capacity.command(epilog="Example: ultrafleet capacity extend training/rack-07 --days 14 --max-price-usd 260000")(extend)
 capacity.command(epilog="Example: ultrafleet capacity settle training")(settle)
+capacity.command(epilog="Example: ultrafleet capacity calendar training --out calendar.svg")(calendar)

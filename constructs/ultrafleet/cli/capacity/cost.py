@@ -22,6 +22,7 @@ from ultrafleet.environment import Environment, load_environments
 from ultrafleet.errors import FleetError
 
 _FINDINGS: Final = 1
+_ALL: Final[list[str | None]] = [None]
 _WIDTH: Final = 200
 _MOST_MONTHS: Final = 8
 """Months that have a column each; of more the years have (ours: what a terminal shows)."""
@@ -59,7 +60,7 @@ def cost(
     """
     known = read_private_prices(prices) if prices else PUBLIC
     months = tuple(sorted({Month.parse(text) for text in month or ()}))
-    loaded = [item for name in environment or [None] for item in load_environments(environments, only=name)]
+    loaded = [item for name in environment or _ALL for item in load_environments(environments, only=name)]
     day = (as_of or datetime.now(UTC)).date()
     reports = [
         cost_report(item, months=months or default_months(item) or (Month(day.year, day.month),), prices=known)
