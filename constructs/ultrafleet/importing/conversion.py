@@ -11,6 +11,7 @@ from ultrafleet.environment import Environment, load_environment
 from ultrafleet.environment.facts import ip_budgets
 from ultrafleet.environment.loading import EnvironmentFileError
 from ultrafleet.errors import FleetError
+from ultrafleet.importing.aicr import read_aicr
 from ultrafleet.importing.comparison import Difference, compare
 from ultrafleet.importing.draft import Draft
 from ultrafleet.importing.eksctl import read_eksctl
@@ -20,6 +21,7 @@ from ultrafleet.importing.reading import choose, documents
 from ultrafleet.importing.refusal import ImportRefusedError
 from ultrafleet.importing.side_inputs import SideInputs
 from ultrafleet.importing.source import Document
+from ultrafleet.importing.terraform import read_terraform
 from ultrafleet.importing.writing import environment_text
 from ultrafleet.rules.names import NAME_RULE, is_name
 from ultrafleet.rules.subnets import SubnetKind, SubnetSpec, validate_subnets
@@ -27,6 +29,8 @@ from ultrafleet.rules.subnets import SubnetKind, SubnetSpec, validate_subnets
 _READERS: Final[Mapping[str, Callable[[Document, SideInputs], Draft]]] = {
     "eksctl": read_eksctl,
     "pcluster": read_pcluster,
+    "terraform": read_terraform,
+    "aicr": read_aicr,
 }
 _DEFAULT_NAME: Final = "imported"
 

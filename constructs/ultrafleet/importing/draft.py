@@ -5,6 +5,7 @@ from typing import Literal
 
 from ultrafleet.catalog import InstanceType
 from ultrafleet.errors import FleetError
+from ultrafleet.importing.side_inputs import BlockInput
 from ultrafleet.importing.source import Source
 from ultrafleet.layout import Interface
 
@@ -85,6 +86,8 @@ class DraftPool:
         placement_group: True for a cluster placement group.
         fabric: fabric, where the source states it.
         template: launch template of the other tool.
+        reserved: instances of its reservation, where the source says how many.
+        block: its capacity block, where the source has all of it.
         wants_block: what a block would be named by, where the source names none; None where a block isn't needed.
     """
 
@@ -107,6 +110,8 @@ class DraftPool:
     placement_group: bool = False
     fabric: str | None = None
     template: SourceTemplate | None = None
+    reserved: int | None = None
+    block: BlockInput | None = None
     wants_block: str | None = None
 
 

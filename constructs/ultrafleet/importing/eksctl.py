@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from ultrafleet.catalog.eks import AddonName
 from ultrafleet.errors import FleetError
 from ultrafleet.importing import groups
 from ultrafleet.importing.draft import Draft, DraftSubnet
@@ -11,7 +10,6 @@ from ultrafleet.importing.eksctl_reasons import REASONS
 from ultrafleet.importing.side_inputs import SideInputs
 from ultrafleet.importing.source import Document, Source
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
-from ultrafleet.rules.managed_addons import ADDONS, ALWAYS
 from ultrafleet.rules.zones import is_zone
 
 
@@ -112,16 +110,4 @@ class _Reader:
 
     def _addons(self, addons: Source) -> None:
         for addon in addons.items():
-            name = addon.get("name").text()
-            if name is None:
-                continue
-            version = addon.get("version")
-            if version and version.text() not in {None, "latest"}:
-                self._draft.note(version, "not carried over: EKS chooses it, or cluster.addon_versions")
-            facts = ADDONS.get(name)
-            if facts is None:
-                self._draft.note(
-                    addon.get("name"), "not carried over: an add-on that the library gives no role; install it yourself"
-                )
-            elif name not in self._draft.addons and name not in {*ALWAYS, AddonName.CLOUDWATCH_OBSERVABILITY}:
-                self._draft.addons.append(name)
+            groups.carry_addon(self._draft, addon.get("name"), addon.get("version"))

@@ -245,10 +245,7 @@ class GroupReader:
         efa = group.get("efaEnabled")
         with_efa = bool(efa.flag())
         if not with_efa:
-            draft.note(
-                efa or f"{group.place}.efaEnabled",
-                f"nodes get {pool.instance_type}'s EFA interfaces all the same",
-            )
+            groups.note_efa(draft, efa if efa.value is not None else f"{group.place}.efaEnabled", pool.instance_type)
         placement = group.get("placement", "groupName")
         if placement and pool.purchase == "block":
             draft.note(

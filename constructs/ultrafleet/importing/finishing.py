@@ -84,8 +84,7 @@ def _network(
     unnamed = [zone for zone in side.zones.get("", ()) if is_zone(zone)]
     system = draft.system.zones if draft.system is not None else ()
     accelerators = [wanted.zone for wanted in pools.subnets.values()]
-    stated = [zone for zone in (*draft.zones, *unnamed, *system, *accelerators) if region_of_zone(zone) == region]
-    control, added = control_plane_zones(stated, region)
+    control, added = control_plane_zones((*draft.zones, *unnamed), (*system, *accelerators), region)
     for zone in added:
         draft.note(
             f"network.subnets in {zone}", f"not in {draft.file}: EKS needs two Availability Zones; --zone names another"

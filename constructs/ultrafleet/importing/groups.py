@@ -4,6 +4,8 @@ import re
 from typing import Final
 
 from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog.efa_support import has_efa
+from ultrafleet.catalog.eks import AddonName
 from ultrafleet.catalog.instance_type import other_type_names
 from ultrafleet.errors import FleetError
 from ultrafleet.importing.draft import Draft, DraftPool
@@ -11,6 +13,7 @@ from ultrafleet.importing.source import Source
 from ultrafleet.layout import Interface
 from ultrafleet.plain_text import visible
 from ultrafleet.rules.capacity_block import validate_reservation_id
+from ultrafleet.rules.managed_addons import ADDONS, ALWAYS
 from ultrafleet.rules.names import is_name
 from ultrafleet.rules.node_settings import validate_node_labels, validate_node_tags
 from ultrafleet.rules.zones import is_zone
@@ -20,12 +23,24 @@ SYSTEM_FACTOR: Final = 2
 """Room for as many system nodes again, where the source states no maximum: for an update, or a zone that is lost."""
 
 
+def note_efa(draft: Draft, source: Source | str, instance_type: InstanceType) -> None:
+    """Add a line for nodes that get EFA interfaces though the source has none; of a type with EFA alone.
+
+    Args:
+        draft: gets the line.
+        source: where the source would ask for them.
+        instance_type: type of the nodes.
+    """
+    if has_efa(str(instance_type)):
+        draft.note(source, f"nodes get {instance_type}'s EFA interfaces all the same")
+
+
 def is_accelerated(name: str) -> bool:
     """True if an instance type has accelerators, by its name."""
     return name in other_type_names() or _ACCELERATED.fullmatch(name) is not None
 
 
-def accelerated_type(draft: Draft, source: Source, name: str, group: str) -> InstanceType | None:
+def accelerated_type(draft: Draft, source: Source | str, name: str, group: str) -> InstanceType | None:
     """Type of accelerated nodes; without facts of it a refusal, and None.
 
     Args:
@@ -161,6 +176,25 @@ def root_volume(draft: Draft, source: Source) -> int | None:
         draft.refuse(source, "a size in GiB, 1 or more", "correct it in the file")
         return None
     return size
+
+
+def carry_addon(draft: Draft, name: Source, version: Source) -> None:
+    """Managed add-on, if the library gives it a role and not every cluster has it; a line otherwise.
+
+    Args:
+        draft: gets the add-on, or the line.
+        name: name of the add-on.
+        version: its version.
+    """
+    text = name.text()
+    if text is None:
+        return
+    if version and version.text() not in {None, "latest"}:
+        draft.note(version, "not carried over: EKS chooses it, or cluster.addon_versions")
+    if text not in ADDONS:
+        draft.note(name, "not carried over: an add-on that the library gives no role; install it yourself")
+    elif text not in draft.addons and text not in {*ALWAYS, AddonName.CLOUDWATCH_OBSERVABILITY}:
+        draft.addons.append(text)
 
 
 def tag_list(draft: Draft, source: Source) -> dict[str, str]:

@@ -187,10 +187,7 @@ class _Reader:
         efa = resource.get("Efa", "Enabled")
         with_efa = bool(efa.flag())
         if not with_efa:
-            draft.note(
-                efa if efa.value is not None else f"{resource.place}.Efa",
-                f"nodes get {pool.instance_type}'s EFA interfaces all the same",
-            )
+            groups.note_efa(draft, efa if efa.value is not None else f"{resource.place}.Efa", pool.instance_type)
         for source in (queue.get("Tags"), resource.get("Tags")):
             pool.tags.update(groups.tag_list(draft, source))
         image = queue.get("Image", "CustomAmi") or self._root.get("Image", "CustomAmi")

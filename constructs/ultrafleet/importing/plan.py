@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ultrafleet.catalog.limits import MAX_PODS_PER_SMALL_NODE
+from ultrafleet.catalog.limits import CONTROL_PLANE_ZONES, MAX_PODS_PER_SMALL_NODE
 from ultrafleet.rules.ip_budget import (
     PoolIpDemand,
     node_ip_demand,
@@ -55,20 +55,27 @@ class WantedSubnet:
         return smallest_prefix_length(self.demands) if roomy is None else roomy
 
 
-def control_plane_zones(stated: Sequence[str], region: str) -> tuple[list[str], list[str]]:
+def control_plane_zones(stated: Sequence[str], others: Sequence[str], region: str) -> tuple[list[str], list[str]]:
     """Zones of the control plane, and those of them that were added because it needs two.
 
     Args:
-        stated: zones of the source: of the cluster, of system nodes, of pools.
+        stated: zones that are stated for it.
+        others: zones of system nodes and pools; taken where fewer than two are stated.
         region: the region.
     """
-    zones = sorted({zone for zone in stated if not is_local_zone(zone)})
+    zones = _regular(stated, region)
+    if len(zones) < CONTROL_PLANE_ZONES.value:
+        zones = _regular([*stated, *others], region)
     added: list[str] = []
     for letter in _neighbours(zones, region):
-        if len(zones) + len(added) >= 2:  # noqa: PLR2004 - as EKS
+        if len(zones) + len(added) >= CONTROL_PLANE_ZONES.value:
             break
         added.append(letter)
     return sorted([*zones, *added]), added
+
+
+def _regular(zones: Sequence[str], region: str) -> list[str]:
+    return sorted({zone for zone in zones if region_of_zone(zone) == region and not is_local_zone(zone)})
 
 
 def _neighbours(zones: Sequence[str], region: str) -> list[str]:

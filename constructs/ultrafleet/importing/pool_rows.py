@@ -1,6 +1,7 @@
 """Pools of an environment file, their reservations, and the subnets that they need."""
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 from typing import Any, Final
 
 from ultrafleet.catalog import PurchaseOption, UltraServerType
@@ -114,7 +115,7 @@ class PoolRows:
     def _nodes(self, pool: DraftPool, blocks: list[BlockInput]) -> int | None:
         if pool.purchase == "block":
             return blocks[0].instance_count if len(blocks) == 1 else None
-        nodes = of_pool(self._side.nodes, pool.name) or pool.nodes
+        nodes = of_pool(self._side.nodes, pool.name) or pool.nodes or pool.reserved
         if nodes is None:
             self._draft.ask(
                 f"pools: {pool.name}: nodes",
@@ -141,23 +142,23 @@ class PoolRows:
         self._draft.note(pool.place, f"pool {pool.name} runs {nodes} nodes on demand, paid from the start: {cost}")
 
     def _reserve(self, pool: DraftPool, nodes: int | None, zone: str | None) -> None:
-        stated = f"not in {self._draft.file}; see `aws ec2 describe-capacity-reservations`"
-        self.comments["capacity_reservations", len(self.reservations)] = f"instance_count: the pool's nodes, {stated}"
-        if pool.reservation_id is None:
-            return  # refused
-        self._draft.note(
-            f"capacity_reservations: {pool.name}: instance_count",
-            f"{nodes}, the pool's nodes: how many {pool.reservation_id} holds is {stated}",
-        )
-        self.reservations.append(
-            {
-                "name": pool.name,
-                "capacity_reservation_id": pool.reservation_id,
-                "instance_type": str(pool.instance_type),
-                "instance_count": nodes,
-                "availability_zone": zone,
-            }
-        )
+        row: dict[str, Any] = {"name": pool.name}
+        if pool.reservation_id is not None:
+            row["capacity_reservation_id"] = pool.reservation_id
+        row["instance_type"] = str(pool.instance_type)
+        row["instance_count"] = pool.reserved or nodes
+        row["availability_zone"] = zone
+        if pool.reserved is None:
+            stated = f"not in {self._draft.file}; see `aws ec2 describe-capacity-reservations`"
+            self.comments["capacity_reservations", len(self.reservations)] = (
+                f"instance_count: the pool's nodes, {stated}"
+            )
+            if pool.reservation_id is not None and nodes is not None:
+                self._draft.note(
+                    f"capacity_reservations: {pool.name}: instance_count",
+                    f"{nodes}, the pool's nodes: how many {pool.reservation_id} holds is {stated}",
+                )
+        self.reservations.append(row)
 
     def _blocks(self, pool: DraftPool) -> list[BlockInput]:
         found = self._side.blocks_of(pool.name)
@@ -171,6 +172,7 @@ class PoolRows:
                 )
             return []
         known = self._side.block(pool.reservation_id) if pool.reservation_id is not None else None
+        known = known or (pool.block if not found else None)
         if known is not None and known not in found:
             found = [known, *found]
         if found:
@@ -232,12 +234,26 @@ class PoolRows:
             )
         return stated
 
+    def _own_cidr(self, pool: DraftPool, zone: str) -> str | None:
+        """CIDR of the pool's subnet that exists, if the new VPC can have one like it."""
+        own = {item.cidr for item in pool.subnets if item.zone == zone and item.cidr is not None}
+        cidr = own.pop() if len(own) == 1 else None
+        stated = self._side.cidr or self._draft.cidr
+        if cidr is None or stated is None:
+            return cidr
+        try:
+            inside = ip_network(cidr).subnet_of(ip_network(stated))  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            inside = False
+        if not inside:
+            self._draft.note(f"{pool.place}: {cidr}", f"not carried over: it isn't part of {stated}")
+        return cidr if inside else None
+
     def _subnet(self, pool: DraftPool, zone: str | None, nodes: int, name: str | None = None) -> str:
         """Name of the pool's subnet; pools of one zone share one, unless they have theirs."""
         if zone is None:
             return ""
-        own = next((item for item in pool.subnets if item.zone == zone and item.cidr is not None), None)
-        cidr = own.cidr if own is not None else None
+        cidr = self._own_cidr(pool, zone)
         demand = PoolIpDemand.of(
             pool_name=name or pool.name,
             nodes=nodes,
