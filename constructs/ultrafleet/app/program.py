@@ -63,7 +63,7 @@ def _synthesise(root: Path, customise: "Callable[[FleetStage], None] | None") ->
     if memory.restore(outdir):
         return []
     made = synthesise(root=root, today=today, customise=customise)
-    errors = [f"error: {error}" for error in made.errors]
+    errors = [f"error: {line}" for error in made.errors for line in str(error).splitlines()]
     if made.findings:
         # `cdk synth` without a stack pattern doesn't look at the report of the validation.
         errors += ["error: the templates have findings:", *made.findings]

@@ -17,6 +17,7 @@ from ultrafleet.doctor import Answers
 from ultrafleet.doctor.synthesis import answers_beside, refuse_contradicted, settled
 from ultrafleet.environment import Environment, environment_files, load_environments
 from ultrafleet.environment.digest import write_digest
+from ultrafleet.environment.located import located
 from ultrafleet.errors import FleetError
 from ultrafleet.stacks import acknowledgements
 from ultrafleet.stacks.fleet_stage import FleetStage
@@ -95,5 +96,5 @@ def _add(
         if customise is not None:
             customise(stage)
     except FleetError as error:
-        raise error.within(str(path)) from error
+        raise located(path, error) from error
     acknowledgements.acknowledge(stage, environment)

@@ -15,6 +15,8 @@ NOT_ALLOWED_MESSAGE: Final = str(_FACTS.text("capacity-block/ultraserver-not-all
 """EC2's words where the account isn't on AWS's list of those that may ask for UltraServers."""
 DESCRIBE_LIMIT_CODE: Final = str(_FACTS.text("capacity-block/describe-limit").value)
 """EC2's error code where offerings were asked for too often, or the account's quota of blocks is 0."""
+SIZES: Final = tuple(map(int, str(_FACTS.text("capacity-block/sizes").value).split()))
+"""Instances of a block of single instances, as they were sold (EC2 user guide of 2025, medium)."""
 END_RULE: Final = _FACTS.text("capacity-block/end-time-utc")
 """Time of day at which every block ends, `HH:MM` in UTC."""
 

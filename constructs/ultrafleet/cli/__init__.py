@@ -28,6 +28,7 @@ from ultrafleet.cli.schema import schema
 from ultrafleet.cli.stacks import stacks
 from ultrafleet.cli.summary import summary
 from ultrafleet.cli.types import types
+from ultrafleet.cli.validate import validate
 from ultrafleet.errors import FleetError
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ _FACTS, _PLAN, _REVIEW, _REHEARSE, _OPERATE = "Facts", "Plan", "Review", "Rehear
 app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet types --json")(types)
 app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet layout p6-b300.48xlarge")(layout)
 app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet facts eks/ --confidence low")(facts)
+app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet validate stacks/environments/training.yaml")(validate)
 app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet schema --out environment.schema.json")(schema)
 app.command(
     name="import", rich_help_panel=_PLAN, epilog="Example: ultrafleet import cluster.yaml --account 111122223333"
@@ -83,7 +85,7 @@ def main() -> None:
             sys.stdout.flush()  # here, where a full disk can still be reported
         sys.exit(code)
     except FleetError as error:
-        refuse(error)
+        refuse(*(getattr(error, "faults", ()) or (error,)))  # a line for each fault of a file
     except TyperException as error:
         refuse(error.format_message())
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough

@@ -18,6 +18,7 @@ from ultrafleet.cli.private_price_file import read_private_prices
 from ultrafleet.doctor import Answers, Verdict
 from ultrafleet.doctor.synthesis import answers_beside, notes
 from ultrafleet.environment import Environment, load_environments
+from ultrafleet.environment.doubts import doubts
 from ultrafleet.environment.ends import end_of_support, reservations_over
 from ultrafleet.environment.facts import FleetCost, blocks_over, fleet_cost, fleet_facts
 from ultrafleet.errors import FleetError
@@ -52,8 +53,8 @@ def summary(
     as_of: Annotated[
         datetime | None,
         typer.Option(
-            help="warn about blocks and reservations that are over at this UTC date; "
-            "support ends, and prices and answers are too old by it, default: today"
+            help="UTC date by which blocks, reservations and support are over, and prices and answers too old, "
+            "default: today"
         ),
     ] = None,
     prices: Annotated[
@@ -72,13 +73,14 @@ def summary(
     console.print(_fleets(loaded, known))
     console.print(_prices(loaded, known))
     console.print(_subnets(loaded))
-    day = (as_of or datetime.now(UTC)).date()
+    now = (as_of or datetime.now(UTC)).replace(tzinfo=UTC)
+    day = now.date()
     for item in loaded:
         _print_price_notes(console, item.name, fleet_cost(item, prices=known), day)
         _print_answers(console, item, answers_beside(environments, item, today=day))
-    if as_of is not None:
-        _warn_about_blocks(loaded, as_of.replace(tzinfo=UTC))
-        _warn_about_reservations(loaded, as_of.replace(tzinfo=UTC))
+    _warn_about_blocks(loaded, now)
+    _warn_about_reservations(loaded, now)
+    _warn_about_doubts(loaded)
     _warn_about_support(loaded, day)
 
 
@@ -204,6 +206,12 @@ def _warn_about_reservations(environments: Iterable[Environment], as_of: datetim
                 "its instances go on, on demand; remove it, or give it a later end",
                 err=True,
             )
+
+
+def _warn_about_doubts(environments: Iterable[Environment]) -> None:
+    for environment in environments:
+        for _, doubt in doubts(environment):
+            typer.echo(f"warning: {environment.name}: {doubt}", err=True)
 
 
 def _warn_about_support(environments: Iterable[Environment], day: date) -> None:

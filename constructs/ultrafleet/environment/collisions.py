@@ -6,6 +6,8 @@ from typing import Final
 
 from ultrafleet.catalog.eks import AddonName, application_log_group, host_log_group
 from ultrafleet.environment.addons import managed_addons
+from ultrafleet.environment.document import FileFaultError
+from ultrafleet.environment.located import located
 from ultrafleet.environment.models import Environment
 from ultrafleet.environment.pool_nodes import needs_care
 from ultrafleet.errors import FleetError
@@ -105,34 +107,42 @@ def may_collide(environment: Environment, other_name: str, other_text: str) -> b
     return related or any(found in other_text for found in reservation_ids(environment))
 
 
-def check_collisions(loaded: Iterable[tuple[Path, Environment]]) -> None:
-    """Refuse environments of one account that name the same things, of which AWS makes one.
+def collisions(loaded: Iterable[tuple[Path, Environment]]) -> list[FleetError]:
+    """Faults of environments of one account that name the same things, of which AWS makes one; each names both files.
+
+    Of names that the files can't make at all, such as those of unknown add-ons, the fault is that.
 
     Args:
         loaded: files and what they hold.
-
-    Raises:
-        FleetError: names both files.
     """
     names: dict[tuple[str, str, str, str], Path] = {}
     reservations: dict[tuple[str, str], Path] = {}
+    found: list[FleetError] = []
     for path, environment in loaded:
-        for kind, name in taken_names(environment):
+        try:
+            taken = list(taken_names(environment))
+        except FleetError as error:
+            found.append(located(path, error))
+            continue
+        for kind, name in taken:
             first = names.setdefault((environment.account, environment.region, kind, name), path)
             if first != path:
-                raise FleetError(
-                    path=f"{path}: {kind} {name}",
+                fault = FleetError(
+                    path=f"{kind} {name}",
                     verb="has",
                     got=f"the name of one of {first}",
                     expected=f"a name of its own in account {environment.account}, {environment.region}",
                     remedy="rename the environment, which is its file, or what it is named after",
                 )
+                found.append(FileFaultError.at(path, fault))
         for reservation in reservation_ids(environment):
             first = reservations.setdefault((environment.account, reservation), path)
             if first != path:
-                raise FleetError(
-                    path=f"{path}: capacity reservation {reservation}",
+                fault = FleetError(
+                    path=f"capacity reservation {reservation}",
                     got=f"used by {first}, too",
                     expected="one environment for each reservation",
                     remedy="take it out of one of them",
                 )
+                found.append(located(path, fault))
+    return found

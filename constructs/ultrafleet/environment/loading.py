@@ -1,17 +1,18 @@
 """Reading environment files, with errors that name the file, the path in it, the value and what is expected."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from pydantic import ValidationError
 
-from ultrafleet.environment.collisions import check_collisions, may_collide
-from ultrafleet.environment.document import FileFaultError, read_document
+from ultrafleet.environment.collisions import collisions, may_collide
+from ultrafleet.environment.document import Document, FileFaultError, KeyPath, read_document
 from ultrafleet.environment.faults import content_faults
 from ultrafleet.environment.fleet_checks import fleet_faults
 from ultrafleet.environment.models import Environment
-from ultrafleet.environment.racks import expand
+from ultrafleet.environment.racks import Expanded, expand
 from ultrafleet.environment.right_parts import right_parts
 from ultrafleet.errors import FleetError
 
@@ -44,6 +45,29 @@ class EnvironmentFileError(FleetError):
         return error
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReadEnvironment:
+    """An environment with the file that it was read from.
+
+    Attributes:
+        environment: what it describes.
+        document: the file.
+    """
+
+    environment: Environment
+    document: Document
+    _expanded: Expanded
+
+    def fault(self, path: KeyPath, error: FleetError) -> FileFaultError:
+        """Return an error of a part of the environment with its place in the file.
+
+        Args:
+            path: path of the key in the environment, in which each rack is a pool.
+            error: the error.
+        """
+        return self.document.fault(self._expanded.origin(path), error)
+
+
 def load_environment(path: Path) -> Environment:
     """Read one environment file; the environment is named after it.
 
@@ -53,6 +77,18 @@ def load_environment(path: Path) -> Environment:
     Raises:
         EnvironmentFileError: it can't be read, is no YAML mapping, or doesn't describe a fleet that launches; with
             every fault.
+    """
+    return read_environment(path).environment
+
+
+def read_environment(path: Path) -> ReadEnvironment:
+    """Read one environment file, and keep the places of its keys.
+
+    Args:
+        path: a YAML file.
+
+    Raises:
+        EnvironmentFileError: as of `load_environment`.
     """
     try:
         document = read_document(path)
@@ -86,7 +122,7 @@ def load_environment(path: Path) -> Environment:
             ]
     else:
         if not faults:
-            return environment
+            return ReadEnvironment(environment=environment, document=document, _expanded=expanded)
     raise EnvironmentFileError.of(_each_once(faults))
 
 
@@ -146,18 +182,37 @@ def load_environments(folder: Path, *, only: str | None = None) -> list[Environm
         EnvironmentFileError: none is there, one can't be used, or two of one account and region name the same things.
     """
     chosen = environment_files(folder, only=only)
-    loaded = [(path, load_environment(path)) for path in chosen]
+    loaded: list[tuple[Path, Environment]] = []
+    faults: list[FleetError] = []
+    for path in chosen:
+        try:
+            loaded.append((path, load_environment(path)))
+        except EnvironmentFileError as error:
+            faults += error.faults
+    if faults:
+        raise EnvironmentFileError.of(faults)
     # The file that was asked for comes last: the error is its own.
     others = (
         []
         if only is None
         else _that_may_collide(loaded[0][1], [path for path in environment_files(folder) if path not in chosen])
     )
-    try:
-        check_collisions([*others, *loaded])
-    except FleetError as error:
-        raise EnvironmentFileError.of([error]) from None
+    refuse_all_collisions([*others, *loaded])
     return [environment for _, environment in loaded]
+
+
+def refuse_all_collisions(loaded: Sequence[tuple[Path, Environment]]) -> None:
+    """Refuse environments of one account that name the same things.
+
+    Args:
+        loaded: files and what they hold.
+
+    Raises:
+        EnvironmentFileError: with every collision.
+    """
+    faults = collisions(loaded)
+    if faults:
+        raise EnvironmentFileError.of(faults)
 
 
 def _that_may_collide(environment: Environment, paths: Sequence[Path]) -> list[tuple[Path, Environment]]:

@@ -40,6 +40,8 @@ def workflow_commands(findings: Iterable[Finding]) -> Iterator[str]:
     told = (finding for finding in findings if finding.severity in _COMMANDS)
     for finding in sorted(told, key=lambda item: order.index(item.severity)):
         place = f"file={_property(repository_path(finding.file))},line={max(finding.line, 1)}"
+        if finding.column is not None:
+            place += f",col={finding.column}"
         title = _property(f"ultrafleet {finding.rule}")
         text = _data(f"{finding.resource or '(template)'}: {finding.message}")
         yield f"::{_COMMANDS[finding.severity]} {place},title={title}::{text}"

@@ -111,6 +111,7 @@ class Finding:
         severity: how bad it is.
         message: got, expected, what to change.
         line: of the resource in the file; 1 where it isn't known.
+        column: in that line. Default: None, not known.
     """
 
     file: str
@@ -119,3 +120,4 @@ class Finding:
     severity: Severity
     message: str
     line: int = 1
+    column: int | None = None
