@@ -48,7 +48,7 @@ $(READY): requirements.lock package-lock.json
 	@npm ci --no-progress > .venv/npm.log 2>&1 || { cat .venv/npm.log >&2; echo "npm ci failed: the CDK CLI isn't installed" >&2; exit 1; }
 	@touch $@
 
-synth: $(READY) ## every environment, or ENV=name -> cdk.out/, and a summary (AS_OF=date warns about blocks, reservations and support that are over)
+synth: $(READY) ## every environment, or ENV=name -> cdk.out/, and a summary (warns about what is over today, or at AS_OF=date)
 	@# Three lines of the CLI's say nothing about the fleet; its exit code is the pipe's.
 	@cdk synth --quiet '**' $(if $(ENV),--context "environment=$$FLEET_ENVIRONMENT") 2>&1 \
 	  | { grep -vE '^(Supply a stack id|[0-9]+ feature flags are not configured|/.*/program\.js:[0-9:]+$$)' || true; }
