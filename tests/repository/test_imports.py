@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "constructs"
 
 PURE = {
-    "accelerator_addons", "acceptance", "capacity_calendar", "catalog", "cli", "consistency", "cost", "doctor",
-    "environment", "fix", "importing", "in_cluster", "jobs", "kubernetes", "layout", "offers", "planning", "policy",
-    "preflight", "programme", "purchases", "queueing", "review", "rules", "starter", "templates",
+    "accelerator_addons", "acceptance", "block_status", "capacity_calendar", "catalog", "cli", "consistency", "cost",
+    "doctor", "environment", "fix", "importing", "in_cluster", "jobs", "kubernetes", "layout", "offers", "planning",
+    "policy", "preflight", "programme", "purchases", "queueing", "review", "rules", "starter", "templates",
 }  # fmt: skip
 MAY_IMPORT_CDK = {"ultrafleet.policy.cdk_plugin"}
 BELOW = {
@@ -31,6 +31,7 @@ BELOW = {
     "planning": {"catalog", "environment", "errors", "kubernetes", "layout", "programme", "rules"},
     "capacity_calendar": {"catalog", "environment", "errors", "plain_text", "programme"},
     "cost": {"catalog", "environment", "errors", "rules"},
+    "block_status": {"catalog", "environment", "errors", "rules"},
     "offers": {"catalog", "errors", "layout", "rules"},
     "block_machine": {"catalog", "errors", "kubernetes", "layout", "rules"},
     "importing": {

@@ -1,6 +1,8 @@
 """`ultrafleet local`: deployment of an environment to an embedded AWS on this machine, with the CDK CLI."""
 
 import json
+import os
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -220,6 +222,21 @@ def clear(
 ) -> None:
     """Clear a fault, or every fault."""
     _embedded_aws(environment, state).dispatch("clear", name=fault)
+
+
+@local.command(epilog="Example: ultrafleet local variables training")
+def variables(environment: Name, environments: Environments = FOLDER, state: State = STATE) -> None:
+    """Print shell commands that point AWS tools at the embedded AWS: `eval "$(ultrafleet local variables training)"`.
+
+    A subshell, `( eval …; command )`, ends with them.
+    """
+    loaded = _load(environments, environment)
+    given = _embedded_aws(environment, state).variables(account=loaded.account, region=loaded.region)
+    for name in sorted(name for name in os.environ if name.startswith(("AWS_", "CDK_")) and name not in given):
+        print(f"unset {name}")
+    for name, value in sorted(given.items()):
+        if os.environ.get(name) != value:
+            print(f"export {name}={shlex.quote(value)}")
 
 
 @local.command(epilog="Example: ultrafleet local stop dev")

@@ -9,6 +9,7 @@ from ultrafleet.cli.capacity.extend import extend
 from ultrafleet.cli.capacity.history import capacity_history
 from ultrafleet.cli.capacity.search import capacity_search
 from ultrafleet.cli.capacity.settle import settle
+from ultrafleet.cli.capacity.status import capacity_status
 
 capacity = typer.Typer(
     help="Search, plan, buy, extend and watch capacity blocks.",
@@ -19,6 +20,7 @@ capacity.command("search", epilog="Example: ultrafleet capacity search --type u-
     capacity_search
 )
 capacity.command("history", epilog="Example: ultrafleet capacity history --type u-p6e-gb200x72")(capacity_history)
+capacity.command("status", epilog="Example: ultrafleet capacity status training")(capacity_status)
 
 
 @capacity.callback()
