@@ -159,6 +159,29 @@ def _pool_edits(kind: str, environment: str, pool: str) -> list[Edit]:
     ]
 
 
+_KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555"
+_VOLUME: dict[str, Any] = {"device_name": "/dev/xvdb", "size_gib": 500}
+_VOLUME_FIELDS: dict[str, Any] = {
+    "device_name": "/dev/xvdc",
+    "size_gib": 600,
+    "iops": 6000,
+    "throughput_mibps": 500,
+    "snapshot_id": "snap-0123456789abcdef0",
+    "key_arn": _KEY,
+}
+_OWN_CLUSTER: dict[str, Any] = {
+    "api_server_endpoint": "https://0123456789ABCDEF.gr7.us-east-1.eks.amazonaws.com",
+    "certificate_authority": "LS0tLS1CRUdJTg==",
+    "service_cidr": "10.100.0.0/16",
+}
+_IMAGE: dict[str, Any] = {"image_id": "ami-0123456789abcdef0", **_OWN_CLUSTER}
+_IMAGE_FIELDS: dict[str, Any] = {
+    "image_id": "ami-0fedcba9876543210",
+    "api_server_endpoint": "https://FEDCBA9876543210.gr7.us-east-1.eks.amazonaws.com",
+    "certificate_authority": "LS0tLS1CRUdJTg==LS0tLS1CRUdJTg==",
+    "service_cidr": "10.101.0.0/16",
+    "root_device_name": "/dev/sda1",
+}
 _NODE: dict[str, Any] = {
     "efa_intent": "efa_8",
     "interfaces": [[0, 0, "interface"], [1, 0, "efa-only"], [5, 0, "efa-only"]],
@@ -171,7 +194,24 @@ _NODE: dict[str, Any] = {
     "raid0_instance_store": False,
     "kubelet_config": {"shutdownGracePeriod": "60s"},
     "max_unavailable": 2,
+    "taints": [{"key": "nvidia.com/gpu", "effect": "NO_EXECUTE"}],
+    "pre_bootstrap_script": "#!/bin/bash\nmkdir -p /opt/site\n",
+    "containerd_config": "[debug]\nlevel = 'info'\n",
+    "registry_mirrors": {"docker.io": ["https://mirror.example.com"]},
+    "kubelet_flags": ["--v=4"],
+    "root_volume_iops": 6000,
+    "root_volume_throughput_mibps": 500,
+    "root_volume_key_arn": _KEY,
+    "volumes": [_VOLUME],
 }
+_TAINT: dict[str, Any] = {"key": "example.com/dedicated", "value": "research"}
+
+
+def _own(**settings: Any) -> Change:
+    """Settings of the nodes of rack-a."""
+    return put("pools", "rack-a", "node", **settings)
+
+
 _SYSTEM: dict[str, Any] = {
     "instance_types": ["m7i.2xlarge"],
     "placement_group": "spread",
@@ -420,6 +460,31 @@ EDITS = [
         BLOCK_LESS,
     ),
     *[edit(f"Node.{field}", "training", put("pools", "rack-a", "node", **{field: v})) for field, v in _NODE.items()],
+    edit(
+        "Node.image",
+        "training",
+        _own(image=_IMAGE),
+        R,
+        "its node groups have no AMI type of EKS, which is create-only: a pool with another name",
+    ),
+    *[
+        edit(f"NodeVolume.{field}", "training", _own(volumes=[{**_VOLUME, field: v}]), before=_own(volumes=[_VOLUME]))
+        for field, v in _VOLUME_FIELDS.items()
+    ],
+    *[
+        edit(f"NodeImage.{field}", "training", _own(image={**_IMAGE, field: v}), before=_own(image=_IMAGE))
+        for field, v in _IMAGE_FIELDS.items()
+    ],
+    edit(
+        "NodeImage.user_data",
+        "training",
+        _own(image={"image_id": _IMAGE["image_id"], "user_data": "#!/bin/bash\n/opt/join\n"}),
+        before=_own(image=_IMAGE),
+    ),
+    *[
+        edit(f"Taint.{field}", "training", _own(taints=[{**_TAINT, field: v}]), before=_own(taints=[_TAINT]))
+        for field, v in (("key", "example.com/more"), ("value", "more"), ("effect", "NO_EXECUTE"))
+    ],
     *[
         edit(f"Kubernetes.{field}", "training", put("kubernetes", **{field: v}))
         for field, v in KUBERNETES_FIELDS.items()

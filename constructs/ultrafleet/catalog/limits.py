@@ -37,6 +37,14 @@ CONTROL_PLANE_ZONES: Final = _FACTS.integer("limit/eks/control-plane-zones")
 """Zones that a control plane's subnets are in, at least."""
 GP3_VOLUME_GIB: Final = _FACTS.integer("limit/ec2/gp3-volume-gib")
 """GiB of the largest gp3 volume."""
+GP3_IOPS_MINIMUM: Final = _FACTS.integer("limit/ec2/gp3-iops-minimum")
+"""I/O operations a second that every gp3 volume has."""
+GP3_IOPS: Final = _FACTS.integer("limit/ec2/gp3-iops")
+"""I/O operations a second of a gp3 volume, at most."""
+GP3_THROUGHPUT_MINIMUM_MIBPS: Final = _FACTS.integer("limit/ec2/gp3-throughput-minimum-mibps")
+"""MiB a second that every gp3 volume has."""
+GP3_THROUGHPUT_MIBPS: Final = _FACTS.integer("limit/ec2/gp3-throughput-mibps")
+"""MiB a second of a gp3 volume, at most."""
 INSTANCES_PER_TOPOLOGY_CALL: Final = _FACTS.integer("limit/ec2/instance-topology-instances-per-call")
 """Instances that DescribeInstanceTopology tells of in one call."""
 RESERVATIONS_PER_TOPOLOGY_CALL: Final = _FACTS.integer("limit/ec2/instance-topology-reservations-per-call")

@@ -68,6 +68,7 @@ def _nodes(pool: UltraServerPoolSettings | AcceleratorPoolSettings, kubernetes: 
         nodes_per_group=pool.nodes_per_group,
         interfaces=pool.layout(pool.instance),
         labels=pool.node.labels,
+        taints=pool.node.stated_taints(),
         ultraserver_type=ultraserver,
         node_group_sizes=blocks or {pool.name: pool.max_nodes},
         joins_instance_store=pool.node.raid0_instance_store is not False,

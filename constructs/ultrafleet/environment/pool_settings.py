@@ -20,6 +20,7 @@ from ultrafleet.environment.fields import (
     UltraServerTypeName,
     Zone,
 )
+from ultrafleet.environment.node_settings import OwnNodeSettings
 from ultrafleet.errors import FleetError
 from ultrafleet.layout import EfaIntent, Interface, fabric_layout
 from ultrafleet.rules.block_overlap import peak_instances, validate_nodes_of_blocks
@@ -69,7 +70,7 @@ class BlockSettings(Settings):
         }
 
 
-class NodeSettings(Settings):
+class NodeSettings(OwnNodeSettings):
     """Options of a pool's nodes; see `NodeOptions`."""
 
     efa_intent: Literal["ip_saving", "max_ip_bandwidth", "efa_8"] = Field(

@@ -159,6 +159,8 @@ def _default_text(field: FieldInfo) -> str:
 
 def _flow(value: object) -> str:
     """Value as YAML in one line."""
+    if isinstance(value, str) and "\n" in value:
+        return json.dumps(value, ensure_ascii=False)  # JSON is YAML, and has its line breaks as \\n
     text = yaml.safe_dump(value, default_flow_style=True, width=1 << 16, sort_keys=False, default_style=None)
     return text.removesuffix("\n").removesuffix("\n...").replace("'", '"')
 

@@ -7,6 +7,9 @@ from ultrafleet.pools.accelerator_pool import AcceleratorPool
 from ultrafleet.pools.node_group import PoolNodeGroup
 from ultrafleet.pools.node_options import NodeOptions
 from ultrafleet.pools.ultraserver_pool import UltraServerPool
+from ultrafleet.rules.node_image import NodeImage
+from ultrafleet.rules.node_setup import NodeSetup
+from ultrafleet.rules.node_volume import NodeVolume
 
 __all__ = [
     "POOL_LABEL",
@@ -17,7 +20,10 @@ __all__ = [
     "AcceleratorPool",
     "ClusterReference",
     "ImportedCluster",
+    "NodeImage",
     "NodeOptions",
+    "NodeSetup",
+    "NodeVolume",
     "PoolNodeGroup",
     "Taint",
     "UltraServerPool",

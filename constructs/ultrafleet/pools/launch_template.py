@@ -7,7 +7,8 @@ from ultrafleet.app_tags import tag_list
 from ultrafleet.catalog import InstanceType
 from ultrafleet.layout import Interface
 from ultrafleet.pools.node_options import NodeOptions
-from ultrafleet.rules.user_data import NodeUserData
+from ultrafleet.rules.node_volume import ROOT_DEVICE, NodeVolume
+from ultrafleet.rules.user_data import NodeUserData, validate_user_data_size
 
 
 def launch_template_data(
@@ -18,11 +19,13 @@ def launch_template_data(
     security_group_ids: Sequence[str],
     name_tag: str,
     capacity: Mapping[str, Any],
+    cluster_name: str,
     root_volume_key_arn: str | None = None,
 ) -> dict[str, Any]:
     """Build the data of a launch template for a managed node group.
 
-    It names no image, subnet or instance profile: EKS refuses them here or sets them itself (EKS user guide, high).
+    It names no subnet or instance profile, and no image but one of the caller's own: EKS refuses them here or sets them
+    itself (EKS user guide, high).
 
     Args:
         instance_type: type of the nodes.
@@ -31,17 +34,13 @@ def launch_template_data(
         security_group_ids: on every interface; the cluster's own among them, since EKS adds it to no custom template.
         name_tag: `Name` tag of instances, volumes and interfaces.
         capacity: the properties that say what capacity is launched into, `{}` for plain on-demand.
+        cluster_name: name of the cluster, which the user data of a custom image names.
         root_volume_key_arn: customer key of the root volume. Default: the AWS-managed key.
     """
-    user_data = NodeUserData(
-        max_pods=options.max_pods,
-        raid0_instance_store=options.wants_raid0(instance_type),
-        grdma_pci_topo_check_override=options.wants_grdma_override(instance_type),
-        mask_imex=options.wants_imex_masked(instance_type),
-        kubelet_config=dict(options.kubelet_config),
-    ).render()
+    user_data = _user_data(instance_type, options, cluster_name)
     return {
         "InstanceType": str(instance_type),
+        **({"ImageId": options.image.image_id} if options.image is not None else {}),
         **capacity,
         "NetworkInterfaces": [_interface(interface, security_group_ids) for interface in interfaces],
         # IMDSv2 only. One hop ends at the node: an answer to a pod on its bridge needs two, and with it goes the node's
@@ -51,21 +50,64 @@ def launch_template_data(
             "HttpPutResponseHopLimit": options.metadata_hop_limit,
             "HttpTokens": "required",
         },
-        "BlockDeviceMappings": [
-            {
-                "DeviceName": "/dev/xvda",  # root device of the Amazon Linux 2023 AMIs
-                "Ebs": {
-                    "DeleteOnTermination": True,
-                    "Encrypted": True,
-                    **({"KmsKeyId": root_volume_key_arn} if root_volume_key_arn else {}),
-                    "VolumeSize": options.root_volume_gib,
-                    "VolumeType": "gp3",
-                },
-            }
-        ],
+        "BlockDeviceMappings": [_root_volume(options, root_volume_key_arn), *map(_volume, options.volumes)],
         "TagSpecifications": tag_specifications({"Name": name_tag, **options.tags}),
         # A line an item, so that a review of the template shows which line changed.
         "UserData": {"Fn::Base64": {"Fn::Join": ["\n", user_data.split("\n")]}},
+    }
+
+
+def _user_data(instance_type: InstanceType, options: NodeOptions, cluster_name: str) -> str:
+    image = options.image
+    if image is not None and image.user_data is not None:
+        validate_user_data_size(image.user_data)
+        return image.user_data
+    return NodeUserData(
+        max_pods=options.max_pods,
+        raid0_instance_store=options.wants_raid0(instance_type),
+        grdma_pci_topo_check_override=options.wants_grdma_override(instance_type),
+        mask_imex=options.wants_imex_masked(instance_type),
+        kubelet_config=dict(options.kubelet_config),
+        setup=options.setup,
+        cluster=image.cluster_details(cluster_name) if image is not None else None,
+    ).render()
+
+
+def _root_volume(options: NodeOptions, key_arn: str | None) -> dict[str, Any]:
+    return {
+        "DeviceName": options.image.root_device_name if options.image is not None else ROOT_DEVICE,
+        "Ebs": {
+            "DeleteOnTermination": True,
+            "Encrypted": True,
+            **({"Iops": options.root_volume_iops} if options.root_volume_iops is not None else {}),
+            **({"KmsKeyId": key_arn} if key_arn else {}),
+            **(
+                {"Throughput": options.root_volume_throughput_mibps}
+                if options.root_volume_throughput_mibps is not None
+                else {}
+            ),
+            "VolumeSize": options.root_volume_gib,
+            "VolumeType": "gp3",
+        },
+    }
+
+
+def _volume(volume: NodeVolume) -> dict[str, Any]:
+    stated = {
+        "Iops": volume.iops,
+        "KmsKeyId": volume.key_arn,
+        "SnapshotId": volume.snapshot_id,
+        "Throughput": volume.throughput_mibps,
+    }
+    return {
+        "DeviceName": volume.device_name,
+        "Ebs": {
+            "DeleteOnTermination": True,
+            "Encrypted": True,
+            **{name: value for name, value in stated.items() if value is not None},
+            "VolumeSize": volume.size_gib,
+            "VolumeType": "gp3",
+        },
     }
 
 

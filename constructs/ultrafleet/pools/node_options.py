@@ -11,6 +11,7 @@ from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.taint import Taint
 from ultrafleet.layout import EfaIntent, Interface, fabric_layout, layout_violations
+from ultrafleet.rules.node_image import NodeImage
 from ultrafleet.rules.node_settings import (
     node_ami_type,
     validate_metadata_hop_limit,
@@ -18,6 +19,8 @@ from ultrafleet.rules.node_settings import (
     validate_node_tags,
     validate_root_volume_gib,
 )
+from ultrafleet.rules.node_setup import NodeSetup
+from ultrafleet.rules.node_volume import NodeVolume, validate_gp3_performance
 
 DEFAULT_MAX_PODS = 64
 """Room for some twenty daemon pods and the jobs of a node; the subnet's IP budget grows with it."""
@@ -54,7 +57,12 @@ class NodeOptions:
         raid0_instance_store: join the NVMe disks for containerd and the kubelet. Default: unless the type has none.
         grdma_pci_topo_check_override: see `NodeUserData`. Default: on GB200 and GB300.
         mask_imex: see `NodeUserData`. Default: on GB200 and GB300.
+        root_volume_iops: I/O operations a second of the root volume, 3,000 to 80,000. Default: EC2's, the least.
+        root_volume_throughput_mibps: its throughput in MiB a second, 125 to 2,000. Default: EC2's, the least.
+        volumes: encrypted volumes besides the root volume. Default: none.
         kubelet_config: more fields of the KubeletConfiguration.
+        setup: a script before the node joins, containerd, registry mirrors, flags of the kubelet. Default: nothing.
+        image: AMI of your own; EKS then derives none, and adds nothing to the user data. Default: EKS's image.
         ami_type: EKS AMI type, for types whose accelerator has none. Default: Amazon Linux 2023 for the type's
             accelerator and architecture; another is refused.
         node_repair_config: EKS `NodeRepairConfig` in CloudFormation's words. Default: `node_repair_config` of the
@@ -76,7 +84,12 @@ class NodeOptions:
     raid0_instance_store: bool | None = None
     grdma_pci_topo_check_override: bool | None = None
     mask_imex: bool | None = None
+    root_volume_iops: int | None = None
+    root_volume_throughput_mibps: int | None = None
+    volumes: Sequence[NodeVolume] = ()
     kubelet_config: Mapping[str, object] = field(default_factory=dict)
+    setup: NodeSetup = field(default_factory=NodeSetup)
+    image: NodeImage | None = None
     ami_type: str | None = None
     node_repair_config: Mapping[str, object] | None = None
     max_unavailable: int = 1
@@ -108,7 +121,36 @@ class NodeOptions:
         validate_node_labels(self.labels)
         validate_node_tags(self.tags, allowed=_TAGS_OF_THE_APP)
         validate_root_volume_gib(self.root_volume_gib)
+        validate_gp3_performance(
+            "the root volume", iops=self.root_volume_iops, throughput_mibps=self.root_volume_throughput_mibps
+        )
         validate_metadata_hop_limit(self.metadata_hop_limit)
+        if self.image is not None:
+            self._check_image(self.image)
+
+    def _check_image(self, image: NodeImage) -> None:
+        if self.ami_type is not None:
+            raise FleetError(
+                path="ami_type",
+                got=f"{self.ami_type} beside image {image.image_id}",
+                expected="one of them",
+                remedy="leave ami_type out",
+            )
+        read_by_nodeadm = {
+            "setup": self.setup != NodeSetup(),
+            "kubelet_config": bool(self.kubelet_config),
+            "raid0_instance_store": self.raid0_instance_store is not None,
+            "grdma_pci_topo_check_override": self.grdma_pci_topo_check_override is not None,
+            "mask_imex": self.mask_imex is not None,
+        }
+        stated = [name for name, is_stated in read_by_nodeadm.items() if is_stated]
+        if image.user_data is not None and stated:
+            raise FleetError(
+                path=", ".join(stated),
+                got=f"stated beside user_data of image {image.image_id}",
+                expected="user_data alone: nothing else is written into it",
+                remedy="leave it out, or let the library write the user data",
+            )
 
     def layout(self, instance_type: InstanceType, fabric: Fabric | None = None) -> tuple[Interface, ...]:
         """The network interfaces of a node.

@@ -28,6 +28,7 @@ from ultrafleet.rules.ip_budget import PoolIpDemand, subnet_ip_budget
 from ultrafleet.rules.names import NAME_RULE, is_name, launch_template_name
 from ultrafleet.rules.node_repair import node_repair_config
 from ultrafleet.rules.node_settings import validate_label_value
+from ultrafleet.rules.node_volume import validate_volumes
 from ultrafleet.rules.places import validate_place
 from ultrafleet.rules.zones import is_zone
 from ultrafleet.tokens import is_token
@@ -138,6 +139,7 @@ class NodePool(Construct):
                     security_group_ids=shared.security_group_ids,
                     name_tag=name,
                     capacity=group.capacity,
+                    cluster_name=shared.cluster_name,
                     root_volume_key_arn=key.key_arn if key is not None else None,
                 ),
             },
@@ -162,7 +164,7 @@ class NodePool(Construct):
                 "NodegroupName": group.name,
                 "NodeRole": role_arn(self.node_role),
                 "Subnets": [shared.subnet_id],
-                "AmiType": options.derived_ami_type(shape.instance_type),
+                **({} if options.image is not None else {"AmiType": options.derived_ami_type(shape.instance_type)}),
                 "CapacityType": group.capacity_type,
                 "LaunchTemplate": {"Id": launch_template.ref, "Version": str(group.launch_template_version)},
                 "ScalingConfig": {"MinSize": 0, "MaxSize": group.size, **desired},
@@ -220,6 +222,7 @@ def _validate(
 ) -> None:
     validate_pool_name(pool_name)
     validate_label_value(f"workload of pool {pool_name}", shape.workload)
+    validate_volumes(shape.instance_type, options.volumes)
     for group in shape.node_groups:
         if is_token(group.size) or not 1 <= group.size <= NODES_PER_NODE_GROUP.value:
             raise FleetError(

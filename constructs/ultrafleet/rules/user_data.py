@@ -1,16 +1,18 @@
 """User data of an accelerator node: a nodeadm NodeConfig and, where needed, a boot hook, as one MIME document.
 
 Sources: the EKS user guide and the nodeadm documentation for the NodeConfig; EKS merges its own part (cluster name,
-endpoint) into this document because the launch template names no image.
+endpoint) into this document where the launch template names no image.
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ultrafleet.catalog.limits import USER_DATA_BYTES
 from ultrafleet.errors import FleetError
+from ultrafleet.rules.node_setup import MIME_BOUNDARY, NodeSetup
 
-_BOUNDARY = "ULTRAFLEET"
+_BOUNDARY = MIME_BOUNDARY
 
 # On the 580 driver, GB200 and GB300 need this parameter or EFA's GPUDirect silently falls back to sockets; the 595
 # driver dropped it, where an unknown parameter only makes the driver log a line (NVIDIA/aicr #640; high that it is
@@ -43,6 +45,8 @@ class NodeUserData:
         grdma_pci_topo_check_override: write the NVIDIA driver parameter that EFA's GPUDirect needs on GB200 and GB300.
         mask_imex: keep the host's own nvidia-imex service from starting, which ComputeDomains need.
         kubelet_config: more fields of the KubeletConfiguration, merged over the ones set here.
+        setup: what the owner of the nodes brings. Default: nothing.
+        cluster: cluster as nodeadm reads it, for a custom image. Default: EKS adds it.
     """
 
     max_pods: int
@@ -50,6 +54,8 @@ class NodeUserData:
     grdma_pci_topo_check_override: bool = False
     mask_imex: bool = False
     kubelet_config: dict[str, object] | None = None
+    setup: NodeSetup = field(default_factory=NodeSetup)
+    cluster: Mapping[str, object] | None = None
 
     def render(self) -> str:
         """The MIME document, without base64.
@@ -62,27 +68,49 @@ class NodeUserData:
             parts.append(_part("text/cloud-boothook", _GRDMA_BOOT_HOOK))
         if self.mask_imex:
             parts.append(_part("text/cloud-boothook", _IMEX_BOOT_HOOK))
+        mirrors = self.setup.mirror_hook()
+        if mirrors is not None:
+            parts.append(_part("text/cloud-boothook", mirrors))
+        if self.setup.pre_bootstrap_script is not None:
+            parts.append(_part("text/x-shellscript", self.setup.pre_bootstrap_script))
         header = f'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="{_BOUNDARY}"\n\n'
         document = header + "".join(parts) + f"--{_BOUNDARY}--\n"
-        size = len(document.encode())
-        if size > USER_DATA_BYTES.value:
-            raise FleetError(
-                path="user data",
-                got=f"{size:,} bytes",
-                expected=f"at most {USER_DATA_BYTES.value:,}",
-                remedy="pass a smaller kubelet_config",
-            )
+        validate_user_data_size(document)
         return document
 
     def _node_config(self) -> str:
         # JSON is YAML; nodeadm reads it, and it needs no YAML writer whose style may change between releases.
         instance = {"localStorage": {"strategy": "RAID0"}} if self.raid0_instance_store else None
         spec = {
-            "kubelet": {"config": {"maxPods": self.max_pods, **(self.kubelet_config or {})}},
+            **({"cluster": dict(self.cluster)} if self.cluster is not None else {}),
+            "kubelet": {
+                "config": {"maxPods": self.max_pods, **(self.kubelet_config or {})},
+                **({"flags": list(self.setup.kubelet_flags)} if self.setup.kubelet_flags else {}),
+            },
+            **({"containerd": {"config": self.setup.containerd_config}} if self.setup.containerd_config else {}),
             **({"instance": instance} if instance else {}),
         }
         config = {"apiVersion": "node.eks.aws/v1alpha1", "kind": "NodeConfig", "spec": spec}
         return json.dumps(config, indent=2) + "\n"
+
+
+def validate_user_data_size(document: str) -> None:
+    """Refuse user data that is larger than EC2 takes.
+
+    Args:
+        document: user data before base64.
+
+    Raises:
+        FleetError: it is larger.
+    """
+    size = len(document.encode())
+    if size > USER_DATA_BYTES.value:
+        raise FleetError(
+            path="user data",
+            got=f"{size:,} bytes",
+            expected=f"at most {USER_DATA_BYTES.value:,}",
+            remedy="pass a smaller kubelet_config or pre_bootstrap_script: a script can fetch what is large from S3",
+        )
 
 
 def _part(content_type: str, body: str) -> str:

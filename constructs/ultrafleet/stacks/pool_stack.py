@@ -5,6 +5,7 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from ultrafleet.capacity import OnDemandCapacityReservation, OnDemandReservation, PlacementGroup, PlacementStrategy
@@ -61,7 +62,7 @@ class PoolStack(EnvironmentStack):
             "drain_lead_minutes": pool.drain_lead_minutes,
             "hold": pool.hold,
             "fabric": pool.chosen_fabric,
-            "options": _node_options(environment, pool),
+            "options": _node_options(environment, pool, self._root_volume_key(pool)),
         }
         created: UltraServerPool | AcceleratorPool
         if isinstance(pool, UltraServerPoolSettings):
@@ -94,6 +95,10 @@ class PoolStack(EnvironmentStack):
             return None
         return PlacementGroup(self, "PlacementGroup", strategy=PlacementStrategy(pool.placement_group))
 
+    def _root_volume_key(self, pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> kms.IKey | None:
+        arn = pool.node.root_volume_key_arn
+        return None if arn is None else kms.Key.from_key_arn(self, "RootVolumeKey", arn)
+
     def _reservation(self, environment: Environment, name: str | None) -> OnDemandReservation | None:
         if name is None:
             return None
@@ -111,7 +116,9 @@ class PoolStack(EnvironmentStack):
         )
 
 
-def _node_options(environment: Environment, pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> NodeOptions:
+def _node_options(
+    environment: Environment, pool: UltraServerPoolSettings | AcceleratorPoolSettings, root_volume_key: kms.IKey | None
+) -> NodeOptions:
     node = pool.node
     return NodeOptions(
         efa_intent=node.intent,
@@ -123,7 +130,14 @@ def _node_options(environment: Environment, pool: UltraServerPoolSettings | Acce
         metadata_hop_limit=node.metadata_hop_limit,
         grdma_pci_topo_check_override=node.grdma_pci_topo_check_override,
         raid0_instance_store=node.raid0_instance_store,
+        root_volume_iops=node.root_volume_iops,
+        root_volume_throughput_mibps=node.root_volume_throughput_mibps,
+        root_volume_key=root_volume_key,
+        volumes=[volume.volume() for volume in node.volumes],
         kubelet_config=node.kubelet_config,
+        setup=node.setup(),
+        image=node.image.image() if node.image is not None else None,
+        taints=node.stated_taints(),
         max_unavailable=node.max_unavailable,
         startup_taints=startup_taints(environment, pool.name),
     )
