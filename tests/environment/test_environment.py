@@ -222,7 +222,7 @@ REFUSALS: list[tuple[str, Callable[[Content], object], str]] = [
     ("an existing node group that is a pool", lambda c: block(c).update(existing_node_group="b300"), "node groups has 2 entries named 'b300'"),
     ("a malformed existing node group", lambda c: block(c).update(existing_node_group="arn:aws:eks:x"), r"existing_node_group of capacity block cr-0bbbbbbbbbbbbbbb1 is 'arn:aws:eks:x', expected the name of a node group"),
     ("a block that is a pool's reservation, too", lambda c: c["capacity_reservations"][0].update(capacity_reservation_id="cr-0bbbbbbbbbbbbbbb1", placement_group=None), "capacity reservation cr-0bbbbbbbbbbbbbbb1 is used by pools rack-b and b300"),
-    ("an existing node group with a version", lambda c: block(c).update(existing_node_group="rack-b", launch_template_version=2), r"pools\[1\]: .*cr-0bbbbbbbbbbbbbbb1 has existing_node_group rack-b and settings of a node group"),
+    ("an existing node group with a version", lambda c: block(c).update(existing_node_group="rack-b", launch_template_version=2), r"pools\[1\].blocks\[0\]: .*cr-0bbbbbbbbbbbbbbb1 has existing_node_group rack-b and settings of a node group"),
     ("a pool without size or blocks", lambda c: pool(c, "b300").pop("nodes"), r"pools\[2\].nodes: is missing, expected how many: a pool without blocks has the size it states"),
     ("other nodes than blocks hold", lambda c: on_blocks(pool(c, "b300"), nodes=3), r"pools\[2\].nodes: pool b300 has 3 nodes, expected 2, which its blocks hold at once at most"),
     ("a version on a pool with blocks", lambda c: on_blocks(pool(c, "b300"), launch_template_version=2), r"pools\[2\].launch_template_version: is 2 on a pool with blocks, expected it on the block whose nodes run it: move it there"),
@@ -345,7 +345,7 @@ def test_fails_on_a_file_name_that_is_no_name(tmp_path: Path) -> None:
         ),
         (
             lambda c: block(c).update(end=datetime(2027, 1, 26, 12, tzinfo=UTC)),
-            "pools[1]: capacity block cr-0bbbbbbbbbbbbbbb1: end",
+            "pools[1].blocks[0].end: capacity block cr-0bbbbbbbbbbbbbbb1: end",
             "2027-01-26T12:00:00+00:00",
             "11:30 UTC, when every capacity block ends",
         ),

@@ -222,7 +222,8 @@ class UltraServerPoolSettings(_PoolSettings):
 
     @model_validator(mode="after")
     def _blocks_fit(self) -> Self:
-        refuse_all([*_block_faults(self, self._block), *_fabric_faults(self, self.instance)])
+        member = self.ultraserver.instance_type  # of the type, since a wrong block has none
+        refuse_all([*_block_faults(self, self._block), *(_fabric_faults(self, member) if member else ())])
         return self
 
 

@@ -12,6 +12,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ultrafleet.environment.models import Environment
+from ultrafleet.environment.pool_settings import BlockSettings, UltraServerPoolSettings
+from ultrafleet.environment.racks import RACKS, SHARED_BLOCK
+from ultrafleet.rules.names import NAME_PATTERN
 
 SCHEMA_FILE: Final = "environment.schema.json"
 """Name of the schema's file beside environment files."""
@@ -52,6 +55,29 @@ class Key:
         return f"{self.section}.{self.name}".lstrip(".")
 
 
+_POOLS: Final = "pools[]"
+_ID: Final = "capacity_reservation_id"
+_BULK_KEYS: Final = (
+    Key(
+        section=_POOLS,
+        name=RACKS,
+        text="`ultraserver` alone, instead of `name` and `blocks`: several pools in one entry, NAME → capacity block: "
+        "its id, a mapping of a block's keys where they differ from `block`, or a list of either; see [racks](#racks)",
+        default="one pool",
+        unit=None,
+        example={"rack-01": "cr-0123456789abcdef1"},
+    ),
+    Key(
+        section=_POOLS,
+        name=SHARED_BLOCK,
+        text="With `racks`: keys that the blocks of all racks have, such as their zone, start and end",
+        default="none",
+        unit=None,
+        example={"end": "2026-12-15T11:30:00Z"},
+    ),
+)
+
+
 @dataclass(frozen=True)
 class _Stated:
     """A field of one model; keys of pools have one for each kind that has them."""
@@ -76,7 +102,9 @@ def keys() -> list[Key]:
         for name in model.model_fields:
             if (section, name) != ("", _NOT_IN_THE_FILE):
                 stated.setdefault((section, name), []).append(_Stated(model, name))
-    return [_key(section, name, found, models[section]) for (section, name), found in stated.items()]
+    made = [_key(section, name, found, models[section]) for (section, name), found in stated.items()]
+    last = max(number for number, key in enumerate(made) if key.section == _POOLS)
+    return [*made[: last + 1], *_BULK_KEYS, *made[last + 1 :]]
 
 
 def environment_schema() -> dict[str, Any]:
@@ -95,7 +123,43 @@ def environment_schema() -> dict[str, Any]:
             part["description"] = _plain(part["description"])
         for key, value in part.get("properties", {}).items():
             _tidy(value, described[name].model_fields[key])
+    _add_racks(made["$defs"], made["properties"]["pools"]["items"]["oneOf"])
     return {"$schema": _DIALECT, "title": "ultrafleet environment", **made}
+
+
+def _add_racks(parts: dict[str, Any], pools: list[dict[str, str]]) -> None:
+    """Add the entry of several racks, which is read as pools of their own before the models see it."""
+    pool, block = parts[UltraServerPoolSettings.__name__], parts[BlockSettings.__name__]
+    racks, shared = _BULK_KEYS
+    own = {**block, "required": [], "description": "Capacity block of a rack, where it differs from `block`."}
+    line = [{"type": "string", "pattern": "^cr-"}, {"$ref": "#/$defs/RackBlock"}]
+    common = {key: value for key, value in block["properties"].items() if key != _ID}
+    parts["RackBlock"] = own
+    parts["Racks"] = {
+        "type": "object",
+        "additionalProperties": False,
+        "description": "Several UltraServers, a pool each.",
+        "properties": {
+            **{key: value for key, value in pool["properties"].items() if key not in {"name", "blocks"}},
+            SHARED_BLOCK: {
+                "type": "object",
+                "additionalProperties": False,
+                "description": _plain(shared.text),
+                "examples": [shared.example],
+                "properties": common,
+            },
+            RACKS: {
+                "type": "object",
+                "minProperties": 1,
+                "description": _plain(racks.text),
+                "examples": [racks.example],
+                "propertyNames": {"pattern": f"^(?:{NAME_PATTERN})$"},
+                "additionalProperties": {"anyOf": [*line, {"type": "array", "minItems": 1, "items": {"anyOf": line}}]},
+            },
+        },
+        "required": [*(key for key in pool["required"] if key not in {"name", "blocks"}), RACKS],
+    }
+    pools.append({"$ref": "#/$defs/Racks"})
 
 
 def schema_text() -> str:
