@@ -9,16 +9,20 @@ import typer
 from rich.markup import escape
 
 from ultrafleet.cli._refusal import refuse
+from ultrafleet.cli.aws_session import session
 from ultrafleet.errors import FleetError
 from ultrafleet.importing import (
     BLOCK_FORM,
     FORMATS,
     Imported,
     ImportRefusedError,
+    SideInputs,
+    convert,
     import_text,
     parse_side_inputs,
     read_text,
 )
+from ultrafleet.importing.live import read_live
 from ultrafleet.plain_text import for_terminal, visible_json
 
 _BY_POOL: Final = "for every pool, or POOL=VALUE; repeatable"
@@ -33,6 +37,9 @@ def import_file(
         ),
     ] = None,
     *,
+    live: Annotated[
+        str | None, typer.Option(metavar="CLUSTER", help="name of a running cluster, instead of FILE")
+    ] = None,
     account: Annotated[str | None, typer.Option(help="the account, twelve digits")] = None,
     region: Annotated[str | None, typer.Option(help="the region, where the file doesn't state it")] = None,
     cidr: Annotated[str | None, typer.Option(help="CIDR of the new VPC")] = None,
@@ -59,9 +66,13 @@ def import_file(
 
     Prints the environment on standard output, and on standard error a line for everything that isn't carried over, or
     that becomes something else: launch templates are compared property by property. What the file doesn't have is asked
-    for, all at once, and never guessed. Calls no AWS, and changes nothing.
+    for, all at once, and never guessed. Changes nothing; with --live alone it calls AWS.
 
     Exit code 0: an environment that loads, 2: something is missing, or can't be carried over.
+
+    --live needs ec2:DescribeCapacityReservations, ec2:DescribeLaunchTemplateVersions, ec2:DescribeSubnets,
+    ec2:DescribeVpcs, eks:DescribeCluster, eks:DescribeNodegroup, eks:ListAddons, eks:ListNodegroups,
+    sts:GetCallerIdentity.
     """
     side = parse_side_inputs(
         account=account,
@@ -78,13 +89,21 @@ def import_file(
     )
     if format_name is not None and format_name not in FORMATS:
         raise FleetError(path="--format", got=repr(format_name), expected=f"one of {', '.join(FORMATS)}")
-    if file is None:
-        raise FleetError(path="FILE", got="missing", expected="a file, or - for standard input", remedy="name it")
+    if (file is None) == (live is None):
+        raise FleetError(
+            path="FILE",
+            got="missing" if file is None else f"{file} beside --live {live}",
+            expected="a file, - for standard input, or --live CLUSTER",
+            remedy="name one",
+        )
     if out is not None and out.suffix != ".yaml":
         raise FleetError(path="--out", got=out, expected="a file NAME.yaml", remedy="environment files end in .yaml")
-    label = "standard input" if file == "-" else file
     try:
-        imported = import_text(read_text(Path(file), sys.stdin), file=label, side=side, wanted=format_name)
+        if file is None:
+            imported = _import_live(str(live), side)
+        else:
+            label = "standard input" if file == "-" else file
+            imported = import_text(read_text(Path(file), sys.stdin), file=label, side=side, wanted=format_name)
     except ImportRefusedError as error:
         if not as_json:
             _print_notes(error.notes)
@@ -100,6 +119,26 @@ def import_file(
     else:
         out.write_text(imported.text, encoding="utf-8")
         print(f"{out}: read it, then `ultrafleet summary` after `make synth`", file=sys.stderr)
+
+
+def _import_live(cluster: str, side: SideInputs) -> Imported:
+    if side.region is None:
+        raise FleetError(
+            path="--region", got="missing", expected="the cluster's region", remedy="pass --region us-east-1"
+        )
+    aws = session(side.region)
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as boto3
+
+    try:
+        draft = read_live(aws, cluster, side)
+    except (BotoCoreError, ClientError) as error:
+        raise FleetError(
+            path="aws",
+            verb="can't be",
+            got=f"asked about {cluster} ({error})",
+            expected="credentials with the permissions of `ultrafleet import --help`",
+        ) from error
+    return convert(draft, side)
 
 
 def _print_notes(notes: list[str] | tuple[str, ...]) -> None:

@@ -1,6 +1,7 @@
 """Rules for groups of nodes that every importer has: their types, names, labels, sizes."""
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ultrafleet.catalog import InstanceType
@@ -129,18 +130,7 @@ def labels(draft: Draft, source: Source) -> dict[str, str]:
         draft: gets the lines.
         source: mapping of labels.
     """
-    found: dict[str, str] = {}
-    for item in source.entries():
-        value = item.text()
-        if value is None:
-            continue
-        try:
-            validate_node_labels({item.key: value})
-        except FleetError as error:
-            draft.note(item, f"not carried over: {error}")
-        else:
-            found[item.key] = value
-    return found
+    return kept_labels(draft, source.place, _texts(source))
 
 
 def tags(draft: Draft, source: Source) -> dict[str, str]:
@@ -150,17 +140,47 @@ def tags(draft: Draft, source: Source) -> dict[str, str]:
         draft: gets the lines.
         source: mapping of tags.
     """
+    return kept_tags(draft, source.place, _texts(source))
+
+
+def _texts(source: Source) -> dict[str, str]:
+    found = {item.key: item.text() for item in source.entries()}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def kept_labels(draft: Draft, place: str, stated: Mapping[str, str]) -> dict[str, str]:
+    """Labels that a pool can have; a line for each other.
+
+    Args:
+        draft: gets the lines.
+        place: where they are stated.
+        stated: all labels.
+    """
+    return _kept(draft, f"{place}: label", stated, validate_node_labels)
+
+
+def kept_tags(draft: Draft, place: str, stated: Mapping[str, str]) -> dict[str, str]:
+    """Tags that a pool can have; a line for each other.
+
+    Args:
+        draft: gets the lines.
+        place: where they are stated.
+        stated: all tags.
+    """
+    return _kept(draft, f"{place}: tag", stated, validate_node_tags)
+
+
+def _kept(
+    draft: Draft, place: str, stated: Mapping[str, str], validate: Callable[[Mapping[str, str]], None]
+) -> dict[str, str]:
     found: dict[str, str] = {}
-    for item in source.entries():
-        value = item.text()
-        if value is None:
-            continue
+    for key, value in stated.items():
         try:
-            validate_node_tags({item.key: value})
+            validate({key: value})
         except FleetError as error:
-            draft.note(item, f"not carried over: {error}")
+            draft.note(f"{place} {visible(key)}", f"not carried over: {error}")
         else:
-            found[item.key] = value
+            found[key] = value
     return found
 
 
@@ -191,10 +211,21 @@ def carry_addon(draft: Draft, name: Source, version: Source) -> None:
         return
     if version and version.text() not in {None, "latest"}:
         draft.note(version, "not carried over: EKS chooses it, or cluster.addon_versions")
-    if text not in ADDONS:
-        draft.note(name, "not carried over: an add-on that the library gives no role; install it yourself")
-    elif text not in draft.addons and text not in {*ALWAYS, AddonName.CLOUDWATCH_OBSERVABILITY}:
-        draft.addons.append(text)
+    carry_addon_name(draft, name, text)
+
+
+def carry_addon_name(draft: Draft, place: Source | str, name: str) -> None:
+    """Managed add-on, if the library gives it a role and not every cluster has it; a line otherwise.
+
+    Args:
+        draft: gets the add-on, or the line.
+        place: where it is stated.
+        name: its name.
+    """
+    if name not in ADDONS:
+        draft.note(place, "not carried over: an add-on that the library gives no role; install it yourself")
+    elif name not in draft.addons and name not in {*ALWAYS, AddonName.CLOUDWATCH_OBSERVABILITY}:
+        draft.addons.append(name)
 
 
 def tag_list(draft: Draft, source: Source) -> dict[str, str]:
@@ -204,18 +235,8 @@ def tag_list(draft: Draft, source: Source) -> dict[str, str]:
         draft: gets the lines.
         source: the list.
     """
-    found: dict[str, str] = {}
-    for item in source.items():
-        key, value = item.get("Key").text(), item.get("Value").text()
-        if key is None or value is None:
-            continue
-        try:
-            validate_node_tags({key: value})
-        except FleetError as error:
-            draft.note(item, f"not carried over: {error}")
-        else:
-            found[key] = value
-    return found
+    pairs = [(item.get("Key").text(), item.get("Value").text()) for item in source.items()]
+    return kept_tags(draft, source.place, {key: value for key, value in pairs if key is not None and value is not None})
 
 
 def reservation_group(draft: Draft, arn: Source, pool: DraftPool) -> None:
