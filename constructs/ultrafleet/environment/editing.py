@@ -6,7 +6,7 @@ read again and compared with what was meant, so that an unusual way of writing i
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -109,6 +109,41 @@ def add_pool(text: str, *, pool: str, like: str, block: BlockEntry) -> str:
         made = copy.deepcopy(_named(content, like))
         made |= {"name": pool, "blocks": [block.values()]}
         content["pools"].append(made)
+
+    return _edited(text, edit, change, by_hand)
+
+
+def append_pool(text: str, *, values: Mapping[str, str], block: BlockEntry) -> str:
+    """Text of an environment file with a new pool behind the others, of plain values and one block.
+
+    Args:
+        text: of the file.
+        values: keys and values of the pool, its name among them.
+        block: its block.
+
+    Raises:
+        EditError: the file has no pool, or they are written in a way that can't be edited.
+    """
+    by_hand = (
+        f"add a pool with {', '.join(f'{key}: {value}' for key, value in values.items())}, blocks: [{block.flow()}]"
+    )
+
+    def edit(body: str) -> str:
+        pools = value_of(root(body), "pools")
+        if not isinstance(pools, yaml.SequenceNode) or pools.flow_style or not pools.value:
+            raise refusal("the list of pools", "empty or written on one line", by_hand)
+        last = pools.value[-1]
+        begin, at = lines_of(body, last, by_hand)
+        dash = body[begin : last.start_mark.index]
+        body, at = with_line_end(body, at)
+        lines = [*(f"{key}: {value}" for key, value in values.items()), "blocks:"]
+        lines += [f"{'  - ' if n == 0 else '    '}{pair}" for n, pair in enumerate(block.pairs())]
+        end = newline(body)
+        written = "".join(f"{dash if n == 0 else ' ' * len(dash)}{line}{end}" for n, line in enumerate(lines))
+        return f"{body[:at]}{end}{written}{body[at:]}"
+
+    def change(content: Content) -> None:
+        content["pools"].append({**values, "blocks": [block.values()]})
 
     return _edited(text, edit, change, by_hand)
 

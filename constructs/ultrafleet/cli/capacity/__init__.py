@@ -7,6 +7,7 @@ from ultrafleet.cli.capacity.calendar import calendar
 from ultrafleet.cli.capacity.cost import cost
 from ultrafleet.cli.capacity.extend import extend
 from ultrafleet.cli.capacity.history import capacity_history
+from ultrafleet.cli.capacity.import_blocks import capacity_import
 from ultrafleet.cli.capacity.search import capacity_search
 from ultrafleet.cli.capacity.settle import settle
 from ultrafleet.cli.capacity.status import capacity_status
@@ -21,6 +22,9 @@ capacity.command("search", epilog="Example: ultrafleet capacity search --type u-
 )
 capacity.command("history", epilog="Example: ultrafleet capacity history --type u-p6e-gb200x72")(capacity_history)
 capacity.command("status", epilog="Example: ultrafleet capacity status training")(capacity_status)
+capacity.command("import", epilog="Example: ultrafleet capacity import training --pool cr-0123456789abcdef0=rack-b")(
+    capacity_import
+)
 
 
 @capacity.callback()
