@@ -14,7 +14,9 @@ from ultrafleet.layout import Interface
 CASES = Path(__file__).parent / "cases"
 BLOCK = "2026-12-01T11:30Z:2026-12-15T11:30Z"
 SIDES: dict[str, dict[str, Any]] = {
-    "eksctl-1-p6-b200-block": {"account": "111122223333", "cidr": "10.20.0.0/16", "block": [f"cr-0123456789abcdef0:2:{BLOCK}"]},
+    "eksctl-1-p6-b200-block": {
+        "account": "111122223333", "cidr": "10.20.0.0/16", "block": [f"cr-0123456789abcdef0:2:{BLOCK}"],
+    },
     "eksctl-8-rack": {"account": "111122223333", "cidr": "10.64.0.0/16", "block": [f"cr-0aaaaaaaaaaaaaaa1:18:{BLOCK}"]},
     "pcluster-1-on-demand": {"account": "111122223333", "cidr": "10.40.0.0/16", "zone": ["us-west-2d"]},
     "terraform-1-odcr": {"account": "111122223333", "cidr": "10.50.0.0/16", "nodes": ["4"]},

@@ -31,8 +31,10 @@ SIDE = parse_side_inputs(
     workload=["training"],
     fabric=["efa"],
 )
-ODD = """${X} cr-0aaaaaaaaaaaaaaa1 us-east-1a us-east-1-dfw-2a p5.48xlarge p6e-gb200.36xlarge g5g.xlarge 10.0.0.0/16
-10.0.0.0/33 capacity-block CAPACITY_BLOCK null 1.35 0""".split()
+ODD = [
+    "${X}", "cr-0aaaaaaaaaaaaaaa1", "us-east-1a", "us-east-1-dfw-2a", "p5.48xlarge", "p6e-gb200.36xlarge", "g5g.xlarge",
+    "10.0.0.0/16", "10.0.0.0/33", "capacity-block", "CAPACITY_BLOCK", "null", "1.35", "0",
+]  # fmt: skip
 LEAVES = st.one_of(
     st.none(),
     st.booleans(),

@@ -130,7 +130,7 @@ def labels(draft: Draft, source: Source) -> dict[str, str]:
         draft: gets the lines.
         source: mapping of labels.
     """
-    return kept_labels(draft, source.place, _texts(source))
+    return _kept(draft, lambda key: source.get(key).place, _texts(source), validate_node_labels)
 
 
 def tags(draft: Draft, source: Source) -> dict[str, str]:
@@ -140,7 +140,7 @@ def tags(draft: Draft, source: Source) -> dict[str, str]:
         draft: gets the lines.
         source: mapping of tags.
     """
-    return kept_tags(draft, source.place, _texts(source))
+    return _kept(draft, lambda key: source.get(key).place, _texts(source), validate_node_tags)
 
 
 def _texts(source: Source) -> dict[str, str]:
@@ -156,7 +156,7 @@ def kept_labels(draft: Draft, place: str, stated: Mapping[str, str]) -> dict[str
         place: where they are stated.
         stated: all labels.
     """
-    return _kept(draft, f"{place}: label", stated, validate_node_labels)
+    return _kept(draft, lambda key: f"{place}: label {visible(key)}", stated, validate_node_labels)
 
 
 def kept_tags(draft: Draft, place: str, stated: Mapping[str, str]) -> dict[str, str]:
@@ -167,18 +167,21 @@ def kept_tags(draft: Draft, place: str, stated: Mapping[str, str]) -> dict[str, 
         place: where they are stated.
         stated: all tags.
     """
-    return _kept(draft, f"{place}: tag", stated, validate_node_tags)
+    return _kept(draft, lambda key: f"{place}: tag {visible(key)}", stated, validate_node_tags)
 
 
 def _kept(
-    draft: Draft, place: str, stated: Mapping[str, str], validate: Callable[[Mapping[str, str]], None]
+    draft: Draft,
+    place: Callable[[str], str],
+    stated: Mapping[str, str],
+    validate: Callable[[Mapping[str, str]], None],
 ) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, value in stated.items():
         try:
             validate({key: value})
         except FleetError as error:
-            draft.note(f"{place} {visible(key)}", f"not carried over: {error}")
+            draft.note(place(key), f"{visible(value)}: not carried over: {error}")
         else:
             found[key] = value
     return found
@@ -235,8 +238,12 @@ def tag_list(draft: Draft, source: Source) -> dict[str, str]:
         draft: gets the lines.
         source: the list.
     """
-    pairs = [(item.get("Key").text(), item.get("Value").text()) for item in source.items()]
-    return kept_tags(draft, source.place, {key: value for key, value in pairs if key is not None and value is not None})
+    found: dict[str, str] = {}
+    for item in source.items():
+        key, value = item.get("Key").text(), item.get("Value").text()
+        if key is not None and value is not None:
+            found |= kept_tags(draft, item.place, {key: value})
+    return found
 
 
 def reservation_group(draft: Draft, arn: Source, pool: DraftPool) -> None:

@@ -259,7 +259,8 @@ class _Reader:
         pool.tags = groups.kept_tags(draft, pool.place, group.get("tags") or {})
         if group.get("taints"):
             draft.note(pool.place, "its taints are not carried over: a pool has the usual one of its accelerator")
-        ebs = next((item["Ebs"] for item in data.get("BlockDeviceMappings") or [] if "Ebs" in item), {})
+        volumes: list[Mapping[str, Any]] = [item.get("Ebs") or {} for item in data.get("BlockDeviceMappings") or []]
+        ebs = volumes[0] if volumes else {}
         pool.root_volume_gib = ebs.get("VolumeSize") or group.get("diskSize")
         placement = (data.get("Placement") or {}).get("GroupName")
         if placement and pool.purchase == "on_demand":
