@@ -72,7 +72,7 @@ def test_environments_that_fail_are_left_out_and_told_each(repository: Path) -> 
     assert code == 1
     assert "Traceback" not in told
     assert "error: stacks/environments/broken.yaml" in told
-    assert "crowded" in told
+    assert "error: stacks/environments/crowded.yaml" in told
     written = {path.name for path in (repository / "cdk.out").glob("assembly-*")}
     assert written == {"assembly-dev"}
     assert list((repository / "cdk.out" / "assembly-dev").glob("*.template.json"))
@@ -97,6 +97,20 @@ def test_an_interrupt_is_one_line(repository: Path) -> None:
     assert process.returncode == 130
     assert "Traceback" not in told
     assert told.splitlines()[-1] == "interrupted: nothing is deployed by a synthesis"
+
+
+def test_findings_are_told_without_a_trace(repository: Path) -> None:
+    (repository / "app.py").write_text(
+        "from pathlib import Path\n"
+        "from aws_cdk import aws_sqs as sqs\n"
+        "from ultrafleet.app import main\n"
+        "main(root=Path(__file__).parent, customise=lambda stage: sqs.Queue(stage.network, 'Plain'))\n"
+    )
+    code, told = run(repository)
+    assert code == 1
+    assert "error: the templates have findings:" in told
+    assert "AwsSolutions-SQS4: dev/network/Plain" in told
+    assert "Traceback" not in told
 
 
 def test_fails_without_cdk_json(repository: Path) -> None:
