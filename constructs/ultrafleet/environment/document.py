@@ -17,7 +17,8 @@ KeyPath = tuple[int | str, ...]
 
 _MOST_BYTES: Final = 4 << 20
 _MERGE: Final = "tag:yaml.org,2002:merge"
-_POSITION: Final = re.compile(r"position (\d+)")
+_STRING: Final = "tag:yaml.org,2002:str"
+_ALIAS: Final = re.compile(r"alias (\*\S+)")
 _IT: Final = "it"
 _YAML: Final = {"True": "true", "False": "false", "None": "null"}
 _FILE_KIND: Final = "an environment file"
@@ -113,10 +114,13 @@ def _joined(key: str, path: str | None) -> str:
 
 
 class _FileLoader(UniqueKeyLoader):
-    """Loader that leaves repeated keys to the document, which names all of them, and dates that are none as text."""
+    """Loader that takes keys as text, and dates that are none; repeated keys are the document's, which names all."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Construct a mapping; of a repeated key the last counts."""
+        """Construct a mapping, whose keys are text as they are written; of a repeated key the last counts."""
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                key.tag = _STRING
         found: dict[Hashable, Any] = super(UniqueKeyLoader, self).construct_mapping(node, deep=deep)
         return found
 
@@ -232,11 +236,7 @@ def read_document(file: Path, *, kind: str = _FILE_KIND, holds: str = "account, 
         raise _no_yaml(file, text, error) from error
     except (ValueError, RecursionError, OverflowError) as error:
         message = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
-        raise FileFaultError.at(
-            file,
-            FleetError(path=_IT, verb="can't be", got=f"read: {message}", expected=f"{kind} of a usual size and depth"),
-            place=Place(line=1, column=1),
-        ) from error
+        raise _unbounded(file, text, message) from error
     document = Document(file=file, content=content, root=root, faults=faults)
     if content is None:
         empty = FleetError(path=_IT, got="empty", expected=f"a mapping with {holds}", remedy="write KEY: VALUE")
@@ -254,16 +254,16 @@ def _text(file: Path, kind: str) -> str:
     unreadable: dict[str, Any] = {"path": _IT, "expected": kind}
     try:
         if file.is_dir():
-            raise FileFaultError.at(file, FleetError(got="a folder", remedy="name a file in it", **unreadable))
+            raise _whole(file, FleetError(got="a folder", remedy="name a file in it", **unreadable))
         if file.is_symlink() and not file.exists():
-            raise FileFaultError.at(
+            raise _whole(
                 file, FleetError(got="a link to a file that isn't there", remedy="remove the link", **unreadable)
             )
         # What isn't UTF-8 is replaced there, and looked for here: both in one would name no line.
         text = read_bounded(file, _MOST_BYTES)
         content = file.read_bytes() if "\ufffd" in text else b""
     except OSError as error:
-        raise FileFaultError.at(
+        raise _whole(
             file, FleetError(verb="can't be", got=f"read ({error.strerror})", remedy="check its path", **unreadable)
         ) from error
     try:
@@ -276,6 +276,10 @@ def _text(file: Path, kind: str) -> str:
             place=_place_after(before),
         ) from error
     return text
+
+
+def _whole(file: Path, error: FleetError) -> FileFaultError:
+    return FileFaultError.at(file, error, place=Place(line=1, column=1))
 
 
 def _place_after(text: str) -> Place:
@@ -295,11 +299,40 @@ def _no_yaml(file: Path, text: str, error: yaml.YAMLError) -> FileFaultError:
         got, expected, remedy = f"tagged {tag}", "a plain value, a list or a mapping", "take the tag out"
     elif "expected a single document" in str(error):
         got, expected, remedy = "two documents", "one", "take out the line --- and what follows, or move it to a file"
-    elif "\\t" in problem or "'\t'" in problem:
+    elif place is not None and _character(text, place) == "\t":
         got, expected, remedy = "a tab", "spaces, with which YAML is indented", "replace the tab"
     elif "found undefined alias" in str(error) or "undefined alias" in problem:
         got, remedy = problem, "define it before, with &NAME"
     return FileFaultError.at(file, FleetError(path="the line", got=got, expected=expected, remedy=remedy), place=place)
+
+
+def _character(text: str, place: Place) -> str:
+    lines = text.split("\n")
+    line = lines[place.line - 1] if place.line <= len(lines) else ""
+    return line[place.column - 1 : place.column]
+
+
+def _unbounded(file: Path, text: str, message: str) -> FileFaultError:
+    """Fault of a file that is nested too deeply, too large with its aliases, or has one that names nothing."""
+    alias = _ALIAS.search(message)
+    if alias is None:
+        error = FleetError(
+            path=_IT,
+            verb="can't be",
+            got=f"read: {message}",
+            expected="a file of a usual size and depth",
+            remedy="write it out in fewer levels and aliases",
+        )
+        return FileFaultError.at(file, error, place=Place(line=1, column=1))
+    error = FleetError(
+        path=alias[1],
+        verb="names",
+        got="no anchor before it",
+        expected="one outside of itself",
+        remedy=f"write &{alias[1][1:]} before the value that is meant, or take the alias out",
+    )
+    begin = text.find(alias[1])
+    return FileFaultError.at(file, error, place=_place_after(text[: max(begin, 0)]))
 
 
 def _repeated(file: Path, node: yaml.Node | None, path: KeyPath = (), depth: int = 0) -> Iterator[FileFaultError]:
@@ -328,17 +361,19 @@ def _repeated(file: Path, node: yaml.Node | None, path: KeyPath = (), depth: int
             yield from _repeated(file, value, (*path, name), depth + 1)
 
 
-def near(text: str, known: Sequence[str]) -> str | None:
+def near(text: str, known: Sequence[str], *, cutoff: float = 0.7) -> str | None:
     """Known name that is nearest to a misspelt one, or None.
 
     Args:
         text: as it is written.
         known: names that would be right.
+        cutoff: similarity from which one is near, 0 to 1. Default: 0.7.
     """
     import difflib  # noqa: PLC0415 - for errors alone
 
     by_lower = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(text.lower().replace("-", "_"), [*by_lower], n=1) or difflib.get_close_matches(
-        text.lower(), [*by_lower], n=1
-    )
-    return by_lower[found[0]] if found else None
+    for form in (text.lower().replace("-", "_"), text.lower()):
+        found = difflib.get_close_matches(form, [*by_lower], n=1, cutoff=cutoff)
+        if found:
+            return by_lower[found[0]]
+    return None

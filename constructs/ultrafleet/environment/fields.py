@@ -15,6 +15,8 @@ from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 from ultrafleet.rules.names import NAME_PATTERN, NAME_RULE, is_name
 from ultrafleet.rules.zones import REGION_PATTERN, ZONE_PATTERN, is_zone, validate_region, validate_zone
 
+_NEAR_TYPE = 0.85
+"""Names of types are alike: m7i.xlarge is none that is meant by g7.xlarge."""
 _ACCOUNT = re.compile(r"\d{12}")
 ROLE_ARN_PATTERN = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+"
 """Regular expression of an IAM role's ARN."""
@@ -80,7 +82,7 @@ def _check_ultraserver_type(name: str) -> str:
 def _in_a_file(error: FleetError, name: str, known: Sequence[str]) -> FleetError:
     """The same error with a remedy that a file can have: it passes no facts in Python."""
     message = str(error).removesuffix(f": {error.remedy}")
-    found = near(name, known)
+    found = near(name, known, cutoff=_NEAR_TYPE)
     remedy = f"write {found}" if found else "`ultrafleet types` lists them"
     return FleetError(f"{message}: {remedy}", path=error.path, got=error.got, expected=error.expected, remedy=remedy)
 
