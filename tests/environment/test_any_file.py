@@ -3,10 +3,9 @@
 # ruff: noqa: E501 - values of every kind, a line for many
 
 import copy
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -16,6 +15,9 @@ from hypothesis import strategies as st
 from ultrafleet.environment import EnvironmentFileError, load_environment
 from ultrafleet.environment.document import FileFaultError
 from ultrafleet.environment.schema import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FOLDER = Path(__file__).parents[2] / "stacks" / "environments"
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.yaml"))}
