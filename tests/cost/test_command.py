@@ -89,6 +89,16 @@ def test_a_month_that_is_none_fails() -> None:
     assert "expected a year and a month, such as 2026-12" in found.stderr
 
 
+def test_a_programme_over_its_sum_is_a_finding() -> None:
+    found = run("capacity", "cost", "seven-years")
+    assert found.returncode == 1
+    assert "seven-years: over its sum of 38,000,000,000.00 USD: 144.0% of it on average" in found.stdout
+    assert "gb200-2026-base (assumption)" in found.stdout
+    parsed = json.loads(run("capacity", "cost", "seven-years", "--json").stdout)
+    assert parsed["budget_usd"] == 38e9
+    assert all(item["assumption"] for item in parsed["deliveries"])
+
+
 @pytest.mark.slow
 class TestCapacityManager:
     def test_an_account_without_it_says_how_to_switch_it_on(self) -> None:

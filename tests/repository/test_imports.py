@@ -30,7 +30,7 @@ BELOW = {
     "programme": {"bounded_file", "catalog", "environment", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
     "planning": {"catalog", "environment", "errors", "kubernetes", "layout", "programme", "rules"},
     "capacity_calendar": {"catalog", "environment", "errors", "plain_text", "programme"},
-    "cost": {"catalog", "environment", "errors", "rules"},
+    "cost": {"catalog", "environment", "errors", "programme", "rules"},
     "block_status": {"catalog", "environment", "errors", "rules"},
     "offers": {"catalog", "errors", "layout", "rules"},
     "block_machine": {"catalog", "errors", "kubernetes", "layout", "rules"},

@@ -9,6 +9,7 @@ import typer
 
 from ultrafleet.capacity_calendar import Calendar, environment_calendar, programme_calendar
 from ultrafleet.cli._completion import environment_names
+from ultrafleet.cli.capacity._programme_files import is_programme, programme_path
 from ultrafleet.environment import load_environment, load_environments
 from ultrafleet.errors import FleetError
 from ultrafleet.programme import load_programme
@@ -81,9 +82,8 @@ def calendar(
 
 def _read(name: str, since: datetime | None, until: datetime | None, environments: Path, programmes: Path) -> Calendar:
     start, end = (moment.replace(tzinfo=UTC) if moment else None for moment in (since, until))
-    programme_file = Path(name) if name.endswith((".yaml", ".yml")) else programmes / f"{name}.yaml"
-    if programme_file.exists() and not (environments / f"{name}.yaml").exists():
-        programme = load_programme(programme_file)
+    if is_programme(name, environments, programmes):
+        programme = load_programme(programme_path(name, programmes))
         belonging = [load_environment(environments / f"{item}.yaml") for item in programme.environments]
         return programme_calendar(programme, belonging, start=start, end=end)
     (environment,) = load_environments(environments, only=name)

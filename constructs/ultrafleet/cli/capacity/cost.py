@@ -14,12 +14,16 @@ from rich.table import Table
 from ultrafleet.catalog import is_stale
 from ultrafleet.catalog.private_prices import PUBLIC, is_private
 from ultrafleet.cli._completion import environment_names
+from ultrafleet.cli.capacity._programme_files import is_programme, programme_path
 from ultrafleet.cli.private_price_file import read_private_prices
 from ultrafleet.cost import Amount, Commitment, CostReport, Month, Usage, cost_report, default_months
+from ultrafleet.cost.programme_cost import ProgrammeCost, programme_cost
 from ultrafleet.cost.report import NO_POOL, ByMonth, OverBudget
 from ultrafleet.cost.teams import NO_TEAM
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.errors import FleetError
+from ultrafleet.programme import load_programme
+from ultrafleet.programme.loading import FOLDER
 
 _FINDINGS: Final = 1
 _ALL: Final[list[str | None]] = [None]
@@ -30,9 +34,14 @@ _MOST_MONTHS: Final = 8
 
 def cost(
     environment: Annotated[
-        list[str] | None, typer.Argument(help="names of environments; default: all", autocompletion=environment_names)
+        list[str] | None,
+        typer.Argument(
+            help="names of environments, or of one programme; default: all environments",
+            autocompletion=environment_names,
+        ),
     ] = None,
     environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
+    programmes: Annotated[Path, typer.Option(help="folder of programme files")] = FOLDER,
     month: Annotated[
         list[str] | None,
         typer.Option(
@@ -54,10 +63,15 @@ def cost(
     A block's up-front fee is spread over its hours: what the file states as its payments, or else its price times its
     hours. Capacity on demand counts for the whole of each month. A price that isn't known is "?", never 0.
 
-    Exit code 1: a month costs more than its budget (`budget` in the environment file).
+    Of a programme it tells what its deliveries cost, on average over their slips and without, against its sum.
+
+    Exit code 1: a month costs more than its budget (`budget` in the environment file), or a programme than its sum.
 
     With --used it calls ec2:GetCapacityManagerAttributes and ec2:GetCapacityManagerMetricData.
     """
+    if environment and len(environment) == 1 and is_programme(environment[0], environments, programmes):
+        _programme(environment[0], programmes, json=json)
+        return
     known = read_private_prices(prices) if prices else PUBLIC
     months = tuple(sorted({Month.parse(text) for text in month or ()}))
     loaded = [item for name in environment or _ALL for item in load_environments(environments, only=name)]
@@ -75,6 +89,58 @@ def cost(
         _print(reports, usages, day)
     if any(report.over for report in reports):
         raise typer.Exit(_FINDINGS)
+
+
+def _programme(name: str, folder: Path, *, json: bool) -> None:
+    found = programme_cost(load_programme(programme_path(name, folder)))
+    if json:
+        print(json_module.dumps(_programme_json(found), indent=2))
+    else:
+        console = Console(width=max(_WIDTH, Console().width), highlight=False)
+        table = Table(box=box.SIMPLE, title=f"{found.programme}: USD of its deliveries", title_justify="left")
+        for name_of in ("delivery", "type"):
+            table.add_column(name_of, no_wrap=True)
+        for name_of in ("contracted", "count", "USD an hour each", "without slip", "on average"):
+            table.add_column(name_of, justify="right", no_wrap=True)
+        for item in found.deliveries:
+            rate = "?" if item.usd_per_hour is None else f"{item.usd_per_hour:,.3f}"
+            marked = f"{item.name}{' (assumption)' if item.assumed else ''}"
+            figures = (f"{item.contracted}", f"{item.count:,}", rate, str(item.without_slip), str(item.on_average))
+            table.add_row(marked, item.sold, *figures)
+        table.add_row("all", "", "", "", "", str(found.without_slip), str(found.on_average), style="bold")
+        console.print(table)
+        if found.budget is not None:
+            part = "?" if found.on_average.usd is None else f"{float(found.on_average.usd / found.budget):.1%}"
+            state = "over" if found.is_over else "within"
+            console.print(
+                f"{found.programme}: {state} its sum of {float(found.budget):,.2f} USD: {part} of it on average",
+                markup=False,
+            )
+    if found.is_over:
+        raise typer.Exit(_FINDINGS)
+
+
+def _programme_json(found: ProgrammeCost) -> dict[str, Any]:
+    return {
+        "currency": "USD",
+        "programme": found.programme,
+        "budget_usd": None if found.budget is None else float(found.budget),
+        "without_slip": found.without_slip.keys,
+        "on_average": found.on_average.keys,
+        "deliveries": [
+            {
+                "name": item.name,
+                "type": item.sold,
+                "count": item.count,
+                "contracted": item.contracted.isoformat(),
+                "usd_per_hour": item.usd_per_hour,
+                "without_slip": item.without_slip.keys,
+                "on_average": item.on_average.keys,
+                "assumption": item.assumed,
+            }
+            for item in found.deliveries
+        ],
+    }
 
 
 def _usage(environment: Environment, report: CostReport) -> Usage:
