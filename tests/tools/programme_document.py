@@ -27,8 +27,8 @@ _HEAD = """# A programme over seven years
 
 The programme behind this project is a capacity plan first and templates second. What is public of it stands below; the
 rest of `stacks/programmes/seven-years.yaml` is **an assumption, and marked as one in the file**. The page says nothing
-of what was agreed or is delivered: it shows what the [capacity desk](capacity-desk.md) makes of such a file. Its numbers
-and pictures are made by `tests/tools/programme_document.py`.
+of what was agreed or is delivered: it shows what the [capacity desk](capacity-desk.md) makes of such a file. Its
+numbers and pictures are made by `tests/tools/programme_document.py`.
 
 <picture>
   <source media="(prefers-color-scheme: dark)" srcset="programme-dark.svg">
@@ -69,8 +69,8 @@ def document() -> str:
         "",
         "## The chance to meet each step",
         "",
-        "By what is contracted in the file, all of it an assumption. The least chance of a day of the step, exactly from",
-        "the distributions of slip.",
+        "By what is contracted in the file, all of it an assumption. The least chance of a day of the step, exactly",
+        "from the distributions of slip.",
         "",
         "| target | from | wanted | GPUs | chance | wanted level |",
         "|---|---|---|---|---|---|",
@@ -137,8 +137,8 @@ def _cost(programme: Programme, cost: ProgrammeCost) -> Iterator[str]:
     yield _filled(
         f"The price of {rate:,.2f} USD an hour an UltraServer (an assumption, {rate / each:.2f} an hour a GPU) is no "
         f"price of the agreement. At the public price of capacity blocks ({block.value:,.3f} USD an hour, of "
-        f"{block.as_of}) the sum would buy {racks:,} UltraServers for {agreement.YEARS.value} years, {racks * each:,} GPUs: *hundreds of "
-        "thousands* are more than that."
+        f"{block.as_of}) the sum would buy {racks:,} UltraServers for {agreement.YEARS.value} years, {racks * each:,} GPUs: "
+        "*hundreds of thousands* are more than that."
     )
 
 

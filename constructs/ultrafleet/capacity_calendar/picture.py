@@ -10,6 +10,7 @@ from ultrafleet.capacity_calendar.axis import Axis
 from ultrafleet.capacity_calendar.grouping import Group, drawn
 from ultrafleet.capacity_calendar.model import Bar, Calendar, Kind, Lane, Outlook, TargetLine
 from ultrafleet.capacity_calendar.palette import PALETTES, Palette, Theme
+from ultrafleet.catalog.capacity_blocks import END_RULE
 from ultrafleet.plain_text import visible
 
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', 'DejaVu Sans', Helvetica, Arial, sans-serif"
@@ -30,7 +31,7 @@ _LETTER: Final = 0.6
 """Width of a letter in parts of its size, at the most of usual fonts (ours)."""
 _SMALL: Final = 11.0
 _FINEST: Final = 2.0
-"""Pixels below which parts of a bar aren't told apart."""
+"""Pixels below which parts of a bar are one."""
 
 
 def calendar_picture(calendar: Calendar, theme: Theme) -> str:
@@ -58,7 +59,7 @@ class _Drawing:
         out.append_title(visible(f"Capacity of {self._calendar.title}"))
         out.append(drawsvg.Rectangle(0, 0, _WIDTH, self._height, fill=ink.page))
         self._text(self._calendar.title, 18, _MARGIN, _MARGIN + 8, ink.text, font_weight="bold")
-        span = f"{self._calendar.start:%-d %b %Y} to {self._calendar.end:%-d %b %Y}, days begin at 11:30 UTC"
+        span = f"{self._calendar.start:%-d %b %Y} to {self._calendar.end:%-d %b %Y}, days begin at {END_RULE.value} UTC"
         self._text(span, _SMALL, _WIDTH - _MARGIN, _MARGIN + 8, ink.faint, text_anchor="end")
         top = float(_TITLE)
         bottom = self._height - _LEGEND - _AXIS - _MARGIN
