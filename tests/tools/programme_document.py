@@ -137,8 +137,8 @@ def _cost(programme: Programme, cost: ProgrammeCost) -> Iterator[str]:
     yield _filled(
         f"The price of {rate:,.2f} USD an hour an UltraServer (an assumption, {rate / each:.2f} an hour a GPU) is no "
         f"price of the agreement. At the public price of capacity blocks ({block.value:,.3f} USD an hour, of "
-        f"{block.as_of}) the sum would buy {racks:,} UltraServers for {agreement.YEARS.value} years, {racks * each:,} GPUs: "
-        "*hundreds of thousands* are more than that."
+        f"{block.as_of}) the sum would buy {racks:,} UltraServers for {agreement.YEARS.value} years, "
+        f"{racks * each:,} GPUs: *hundreds of thousands* are more than that."
     )
 
 
