@@ -88,6 +88,11 @@ _CHARTS = (
     ),
 )
 
+GPU_OPERATOR = "gpu-operator"
+"""NVIDIA's GPU operator: not installed here; where a cluster has it, it brings the device plugin."""
+
+_STANDS_FOR = {GPU_OPERATOR: "nvidia-device-plugin"}
+
 NVIDIA_DRIVER = "nvidia-driver"
 """Name of the NVIDIA driver in the version table: it comes with the AMI, and the rules read its expected version."""
 
@@ -141,3 +146,43 @@ class VersionTable:
     def spelling(self, name: str) -> str:
         """Version of a chart or of the driver, as its publisher spells it."""
         return self.nvidia_driver if name == NVIDIA_DRIVER else self.charts[name].version
+
+
+def is_existing(chart: str, existing: Mapping[str, str]) -> bool:
+    """True if a cluster has a chart, or one that brings the same.
+
+    Args:
+        chart: name of the chart.
+        existing: versions of the charts that the cluster has, by name.
+    """
+    return chart in existing or any(stands_for == chart for name, stands_for in _STANDS_FOR.items() if name in existing)
+
+
+def with_existing(versions: Mapping[str, str], existing: Mapping[str, str]) -> dict[str, str]:
+    """Stated versions, with those of the charts that a cluster has already.
+
+    Args:
+        versions: stated versions of charts that are installed here, by name.
+        existing: versions of the charts that the cluster has, by name.
+
+    Raises:
+        FleetError: a chart that exists and whose version to install is stated, too, or one that isn't known.
+    """
+    known = {chart.name for chart in _CHARTS} | set(_STANDS_FOR)
+    for name, version in existing.items():
+        parse_version(name, version)
+        if name not in known:
+            raise FleetError(
+                path=f"existing chart {name!r}",
+                got="not known",
+                expected=f"one of {', '.join(sorted(known))}",
+                remedy="others make no difference here: leave it out",
+            )
+        if name in versions:
+            raise FleetError(
+                path=f"version of {name!r}",
+                got=f"{versions[name]} to install, and {version} exists",
+                expected="one of them",
+                remedy="an existing chart is not installed again: remove it from chart_versions",
+            )
+    return {**versions, **{name: version for name, version in existing.items() if name not in _STANDS_FOR}}

@@ -146,7 +146,7 @@ class AccountReader:
     def _cluster_version(self) -> str | None:
         client = self._session.client("eks")
         try:
-            return str(client.describe_cluster(name=self._environment.name)["cluster"]["version"])
+            return str(client.describe_cluster(name=self._environment.cluster_name)["cluster"]["version"])
         except client.exceptions.ResourceNotFoundException:
             return None
 
@@ -154,13 +154,13 @@ class AccountReader:
         client = self._session.client("eks")
         for name in names:
             try:
-                found = client.describe_addon(clusterName=self._environment.name, addonName=name)["addon"]
+                found = client.describe_addon(clusterName=self._environment.cluster_name, addonName=name)["addon"]
             except client.exceptions.ResourceNotFoundException:
                 continue  # the deployment makes it
             yield name, str(found["addonVersion"])
 
     def _node_groups(self) -> dict[str, LiveNodeGroup]:
-        client, cluster = self._session.client("eks"), self._environment.name
+        client, cluster = self._session.client("eks"), self._environment.cluster_name
         instances = self._instances()
         found = {}
         for name in _pages(client, "list_nodegroups", "nodegroups", clusterName=cluster):
@@ -187,7 +187,7 @@ class AccountReader:
         """Instances that start or run, by their node group."""
         found: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
         filters = [
-            {"Name": "tag:eks:cluster-name", "Values": [self._environment.name]},
+            {"Name": "tag:eks:cluster-name", "Values": [self._environment.cluster_name]},
             {"Name": "instance-state-name", "Values": ["pending", "running"]},
         ]
         for reservation in _pages(self._session.client("ec2"), "describe_instances", "Reservations", Filters=filters):

@@ -12,6 +12,7 @@ from ultrafleet.catalog.limits import MAX_PODS_PER_SMALL_NODE
 from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import Environment, load_environment, load_environments
 from ultrafleet.environment.facts import pool_ip_demand
+from ultrafleet.environment.network_settings import SubnetSettings
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.ip_budget import PoolIpDemand, SubnetIpBudget, node_ip_demand, subnet_ip_budget
 from ultrafleet.rules.network_plan import HEADROOM, SubnetRequest, propose_subnets
@@ -70,14 +71,24 @@ def plan(
         return
     for name, subnets in plans.items():
         print(f"# {name}: network.subnets")
+        kept = {item.name: _kept(item) for item in next(one for one in loaded if one.name == name).network.subnets}
         for planned in subnets:
-            print(_line(*planned))
+            print(_line(*planned, kept=kept[planned[0].name]))
 
 
 def _plan(environment: Environment, headroom: float) -> list[tuple[SubnetSpec, SubnetIpBudget, bool]]:
-    requests = _requests(environment)
+    requests, network = _requests(environment), environment.network
     try:
-        specs = propose_subnets(vpc_cidr=environment.network.cidr, subnets=requests, headroom=headroom)
+        specs = (
+            propose_subnets(
+                vpc_cidr=network.cidr,
+                subnets=requests,
+                headroom=headroom,
+                secondary_cidrs=network.secondary_cidrs,
+            )
+            if network.cidr is not None
+            else [_stated(request) for request in requests]  # of an existing VPC, in which nothing is made
+        )
         budgets = [_budget(spec, request.demands) for spec, request in zip(specs, requests, strict=True)]
         for budget in budgets:
             budget.check()
@@ -88,7 +99,7 @@ def _plan(environment: Environment, headroom: float) -> list[tuple[SubnetSpec, S
 
 
 def _requests(environment: Environment) -> list[SubnetRequest]:
-    subnets = environment.network.subnets
+    subnets = [subnet for subnet in environment.network.subnets if subnet.is_made_here or subnet.cidr is not None]
     system_count = sum(subnet.kind == SubnetKind.SYSTEM.value for subnet in subnets)
     demands: dict[str, tuple[PoolIpDemand, ...]] = {}
     for subnet in subnets:
@@ -97,7 +108,9 @@ def _requests(environment: Environment) -> list[SubnetRequest]:
                 pool_ip_demand(pool) for pool in environment.pools if pool.subnet == subnet.name
             )
         elif subnet.kind == SubnetKind.SYSTEM.value:
-            demands[subnet.name] = (_system_demand(environment.cluster.system_nodes.max_size, system_count),)
+            nodes = environment.cluster.made_system_nodes
+            if nodes is not None:
+                demands[subnet.name] = (_system_demand(nodes.max_size, system_count),)
     return [
         SubnetRequest(
             name=subnet.name,
@@ -108,6 +121,15 @@ def _requests(environment: Environment) -> list[SubnetRequest]:
         )
         for subnet in subnets
     ]
+
+
+def _stated(request: SubnetRequest) -> SubnetSpec:
+    return SubnetSpec(
+        name=request.name,
+        kind=request.kind,
+        availability_zone=request.availability_zone,
+        cidr=request.cidr or "",
+    )
 
 
 def _system_demand(max_size: int, subnets: int) -> PoolIpDemand:
@@ -124,14 +146,20 @@ def _budget(spec: SubnetSpec, demands: Sequence[PoolIpDemand]) -> SubnetIpBudget
     return subnet_ip_budget(subnet_name=spec.name, cidr=spec.cidr, demands=demands)
 
 
-def _line(spec: SubnetSpec, budget: SubnetIpBudget, stated: bool) -> str:
+def _kept(subnet: SubnetSettings) -> str:
+    """Keys of an entry that a plan leaves as they are."""
+    stated = {"subnet_id": subnet.subnet_id, "route_table_id": subnet.route_table_id}
+    return "".join(f", {key}: {value}" for key, value in stated.items() if value is not None)
+
+
+def _line(spec: SubnetSpec, budget: SubnetIpBudget, stated: bool, *, kept: str) -> str:
     note = "stated" if stated else "proposed"
     if budget.by_pool:
         takers = ", ".join(demand.pool_name for demand in budget.by_pool)
         note = f"{note}: {takers} take {budget.used:,} of {budget.usable:,} IPs"
     return (
         f"    - {{ name: {spec.name}, kind: {spec.kind.value}, availability_zone: {spec.availability_zone}, "
-        f"cidr: {spec.cidr} }} # {note}"
+        f"cidr: {spec.cidr}{kept} }} # {note}"
     )
 
 

@@ -19,7 +19,8 @@ from ultrafleet.rules.managed_addons import ManagedAddon, select
 class ClusterAddons(Construct):
     """EKS managed add-ons with their Pod Identity associations.
 
-    Always: eks-pod-identity-agent, vpc-cni, kube-proxy, coredns, eks-node-monitoring-agent. Others by name.
+    Always: eks-pod-identity-agent, vpc-cni, kube-proxy, coredns, eks-node-monitoring-agent. Others by name. On a
+    cluster that has add-ons already: those by name alone.
 
     Order: the Pod Identity agent, then vpc-cni; they and kube-proxy before the system pool; CoreDNS and the rest after
     it, because they need nodes to become healthy. Pools of accelerators belong after this construct too, which stacks
@@ -38,6 +39,8 @@ class ClusterAddons(Construct):
         kubernetes_version: the cluster's, "major.minor": add-ons that state no version get the one that the catalog has
             for it. EKS checks configuration against the version that the template states, and against its own default
             of the day where it states none. Default: EKS chooses.
+        existing_cluster: the cluster has add-ons already: only the named ones are installed, and EKS refuses one whose
+            objects are in the cluster instead of overwriting them. Default: False.
 
     Raises:
         FleetError: an unknown add-on, one named twice, a version that is misspelt or too old, a Kubernetes version that
@@ -58,11 +61,12 @@ class ClusterAddons(Construct):
         system_pool: SystemPool | None = None,
         addons: Sequence[str | ManagedAddon] = (),
         kubernetes_version: str | None = None,
+        existing_cluster: bool = False,
     ) -> None:
         super().__init__(scope, id)
         if kubernetes_version is not None and not cdk.Token.is_unresolved(kubernetes_version):
             parse_kubernetes_version(kubernetes_version)
-        selected = select(addons)
+        selected = select(addons, always=not existing_cluster)
         if system_pool is not None and cdk.Stack.of(system_pool) != cdk.Stack.of(self):
             raise FleetError(
                 path="system_pool",
@@ -72,6 +76,8 @@ class ClusterAddons(Construct):
             )
         self._cluster = cluster
         self._kubernetes_version = kubernetes_version
+        # The template's values win over edits in the cluster, but not over what was there before it.
+        self._conflicts = "NONE" if existing_cluster else "OVERWRITE"
         roles: dict[str, iam.CfnRole] = {}
         installed: dict[str, eks.CfnAddon] = {}
         for addon in selected:
@@ -98,8 +104,7 @@ class ClusterAddons(Construct):
                 {"serviceAccount": name, "roleArn": arn} for name, arn in sorted(associations.items())
             ]
             or None,
-            # The template's values win over edits in the cluster.
-            resolve_conflicts="OVERWRITE",
+            resolve_conflicts=self._conflicts,
             # Taking a network add-on out of a template must not take the network from running nodes.
             preserve_on_delete=addon.facts.before_nodes or None,
         )
@@ -149,7 +154,8 @@ class ClusterAddons(Construct):
         """Network add-ons, then the system pool, then the rest."""
         first = [self.addons[addon.name] for addon in selected if addon.facts.before_nodes]
         # A node's CNI gets its credentials from the node's agent: the association alone would leave it without.
-        self.addons[AddonName.VPC_CNI].add_resource_dependency(self.addons[AddonName.POD_IDENTITY_AGENT])
+        if {AddonName.VPC_CNI, AddonName.POD_IDENTITY_AGENT} <= set(self.addons):
+            self.addons[AddonName.VPC_CNI].add_resource_dependency(self.addons[AddonName.POD_IDENTITY_AGENT])
         if system_pool is not None:
             for addon in first:
                 system_pool.nodegroup.add_resource_dependency(addon)

@@ -1,5 +1,6 @@
 """Add-ons of a cluster with pools: charts, queues and policies that jobs and models need."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ from constructs import Construct, IValidation
 
 from ultrafleet.accelerator_addons.accelerator_runtime import accelerator_runtime
 from ultrafleet.accelerator_addons.version_rules import RuntimeFacts, check_versions
-from ultrafleet.accelerator_addons.versions import VersionTable
+from ultrafleet.accelerator_addons.versions import VersionTable, is_existing, with_existing
 from ultrafleet.catalog import eks
 from ultrafleet.cluster_addons.chart_kinds import chart_kinds_manifests
 from ultrafleet.cluster_addons.controllers import (
@@ -37,6 +38,7 @@ from ultrafleet.queueing.team_admission import team_admission_manifests
 from ultrafleet.queueing.team_queues import TeamShare
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 
+_LOAD_BALANCERS = "aws-load-balancer-controller"
 _NETWORK_POLICIES = (
     "that network policies hold for pods of jobs and of model servers is not verified: the EKS user guide names pods "
     "of a Deployment, and none without an owner (high). From a pod of another namespace `curl -m 5 http://POD_IP:PORT` "
@@ -90,6 +92,8 @@ class FleetPlatform(Construct):
         efa_driver: what gives EFA devices to pods, for all pools. Default: what EKS recommends for new clusters of
             the version. State the device plugin where it runs already, until the pools are empty.
         versions: versions by chart name, or of "nvidia-driver", instead of the table's. Default: the table's.
+        existing_charts: charts that the cluster has already, each with its version: they are not installed, and the
+            rules between versions hold for them. `gpu-operator` stands for NVIDIA's device plugin. Default: none.
         waived_version_rules: rules between versions that don't apply, by id, each with a reason. Default: none.
 
     Raises:
@@ -100,7 +104,7 @@ class FleetPlatform(Construct):
     flavors: Sequence[Flavor]
     """The capacity, by workload and kind: what jobs and models are placed on."""
     releases: Sequence[ChartRelease]
-    """Charts that were installed."""
+    """Charts that the fleet needs: installed here, or existing."""
     pools: Sequence[PoolNodes]
     """The pools, with what gives EFA devices to pods: for `PoolAcceptance`."""
 
@@ -125,10 +129,12 @@ class FleetPlatform(Construct):
         pods_ready: PodsReady | None = None,
         efa_driver: EfaDriver | None = None,
         versions: Mapping[str, str] | None = None,
+        existing_charts: Mapping[str, str] | None = None,
         waived_version_rules: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, id)
-        table = VersionTable.of(versions)
+        existing = existing_charts or {}
+        table = VersionTable.of(with_existing(versions or {}, existing))
         kubernetes = parse_kubernetes_version(kubernetes_version)
         driver = efa_driver or EfaDriver.recommended(kubernetes)
         self.pools = pools = [replace(pool, efa_driver=driver) for pool in pools]
@@ -172,17 +178,16 @@ class FleetPlatform(Construct):
             waived_version_rules,
         )
         self.releases = releases
-        identity = [self._load_balancer_identity(cluster.cluster_name)] if inference else []
-        for release in releases:
-            needs = identity if release.chart.name == "aws-load-balancer-controller" else []
-            delivery.add_chart(self, release, after=needs)
+        installed = [release for release in releases if not is_existing(release.chart.name, existing)]
+        self._annotate_existing([release for release in releases if release not in installed])
+        self._install(installed, delivery, cluster.cluster_name)
         manifests = queue_manifests(queued, teams) if queued else []
         if training:
             manifests += team_admission_manifests()
-        if inference and scaled_models:
+        if inference and scaled_models and not is_existing("keda", existing):
             manifests += keda_endpoint_rights()
         if not delivery.updates_kinds:
-            manifests += chart_kinds_manifests(releases)
+            manifests += chart_kinds_manifests(installed)
         for manifest in manifests:
             delivery.add_manifest(self, manifest)
         self._annotate_unverified(driver, network_policies=training or inference)
@@ -194,6 +199,22 @@ class FleetPlatform(Construct):
             cdk.Annotations.of(self).add_info_v2("ultrafleet:efa-driver", _not_verified(on_p6e))
         if network_policies:
             cdk.Annotations.of(self).add_info_v2("ultrafleet:network-policies", _NETWORK_POLICIES)
+
+    def _install(self, releases: Sequence[ChartRelease], delivery: Delivery, cluster_name: str) -> None:
+        balances = any(release.chart.name == _LOAD_BALANCERS for release in releases)
+        identity = [self._load_balancer_identity(cluster_name)] if balances else []
+        for release in releases:
+            delivery.add_chart(self, release, after=identity if release.chart.name == _LOAD_BALANCERS else [])
+
+    def _annotate_existing(self, releases: Sequence[ChartRelease]) -> None:
+        """Tell what the fleet counts on in charts that somebody else installed."""
+        for release in releases:
+            wanted = json.dumps(release.values, sort_keys=True)
+            has = f"; the fleet counts on these values of it: {wanted}" if release.values else ""
+            cdk.Annotations.of(self).add_info_v2(
+                f"ultrafleet:existing-chart-{release.chart.name}",
+                f"chart {release.chart.name} exists in the cluster and stays as it is{has}",
+            )
 
     def _load_balancer_identity(self, cluster_name: str) -> Construct:
         stack = cdk.Stack.of(self)

@@ -55,11 +55,13 @@ def _statements(name: str, permissions: Iterable[Permission], environment: Envir
 
 
 def _filled(resource: str, environment: Environment) -> str:
+    where = {"partition": partition(environment.region), "account": environment.account, "region": environment.region}
     return resource.format(
-        partition=partition(environment.region),
-        account=environment.account,
-        region=environment.region,
+        **where,
         name=environment.name,
+        cluster=environment.cluster_name,
+        node_role=environment.cluster.node_role_arn
+        or "arn:{partition}:iam::{account}:role/{name}-*".format(**where, name=environment.name),
     )
 
 

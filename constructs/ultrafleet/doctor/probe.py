@@ -68,8 +68,9 @@ class Permission:
 
     Attributes:
         action: `eks:DescribeNodegroup`.
-        resources: ARNs with the placeholders `{partition}`, `{account}`, `{region}` and `{name}` (the environment's,
-            which is its cluster's); "*" where the action takes no ARN (Service Authorization Reference, high).
+        resources: ARNs with the placeholders `{partition}`, `{account}`, `{region}`, `{name}` (the environment's),
+            `{cluster}` (its cluster's name) and `{node_role}` (ARN of its nodes' role); "*" where the action takes no
+            ARN (Service Authorization Reference, high).
         conditions: of the statement, each an operator, a key and a value of IAM.
     """
 

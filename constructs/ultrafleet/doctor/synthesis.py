@@ -10,10 +10,18 @@ from ultrafleet.doctor.probe import Verdict
 from ultrafleet.doctor.probes import PROBES
 from ultrafleet.environment import Environment, EnvironmentFileError
 from ultrafleet.environment.addons import addons_of_unknown_version
+from ultrafleet.environment.existing import existing_things, makes_node_groups
 from ultrafleet.environment.local_zones import ZoneGroup, local_zone_groups
 from ultrafleet.errors import FleetError
 
 _OPT_IN: Final = "assumption/zone-opted-in"
+_EXISTING: Final = "existing-"
+"""Beginning of the ids of probes of existing things."""
+_PREFIXES: Final = (
+    "IP addresses are counted for a vpc-cni with ENABLE_PREFIX_DELEGATION=true and WARM_PREFIX_TARGET=1, as this "
+    "library sets it on clusters of its own; the existing cluster's is not changed: with single addresses a node takes "
+    "others, and fewer pods fit"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +113,7 @@ def notes(environment: Environment, answers: Answers) -> list[Note]:
         for group in local_zone_groups(environment)
         if not _is_opted_in(group, answers)
     ]
+    found += _existing_notes(environment, answers)
     unknown = addons_of_unknown_version(environment)
     if unknown:
         text = (
@@ -119,6 +128,30 @@ def notes(environment: Environment, answers: Answers) -> list[Note]:
         if item.answer.verdict is Verdict.NO and not item.question.stops_launch
     ]
     found += [Note(id="ignored-answer", text=str(item)) for item in answers.ignored]
+    return found
+
+
+def _existing_notes(environment: Environment, answers: Answers) -> list[Note]:
+    """Notes on existing things: that they stay as they are, and what of theirs the account hasn't confirmed."""
+    things = existing_things(environment)
+    if not things:
+        return []
+    found = [Note(id="existing", text=f"existing, used and never changed: {', '.join(map(str, things))}")]
+    confirmed = {
+        (item.answer.probe, item.answer.subject) for item in answers.usable if item.answer.verdict is Verdict.YES
+    }
+    open_ = [
+        f"{question.subject}: {question.expected}"
+        for probe in PROBES
+        if probe.id.startswith(_EXISTING)
+        for question in probe.questions(environment)
+        if (probe.id, question.subject) not in confirmed
+    ]
+    if open_:
+        text = f"not verified of what exists (`ultrafleet doctor {environment.name}` checks it): {'; '.join(open_)}"
+        found.append(Note(id="existing-unverified", text=text))
+    if environment.cluster.existing is not None and makes_node_groups(environment):
+        found.append(Note(id="existing-network-add-on", text=_PREFIXES))
     return found
 
 

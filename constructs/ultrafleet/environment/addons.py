@@ -8,12 +8,24 @@ from ultrafleet.rules.managed_addons import ManagedAddon, select
 def managed_addons(environment: Environment) -> list[ManagedAddon]:
     """Add-ons that the file names, or its teams and its dashboard need, beside those that every cluster has.
 
+    On an existing cluster they are the ones that the file names, and no others.
+
     Args:
         environment: the environment.
     """
     settings = environment.cluster
-    names = sorted({*settings.addons, *settings.addon_versions, *_needed(environment)})
+    needed = _needed(environment) if settings.existing is None else []
+    names = sorted({*settings.addons, *settings.addon_versions, *needed})
     return [ManagedAddon(name=name, version=settings.addon_versions.get(name)) for name in names]
+
+
+def installed_addons(environment: Environment) -> list[ManagedAddon]:
+    """Every add-on that the environment installs: on a new cluster with those that every fleet has.
+
+    Args:
+        environment: the environment.
+    """
+    return select(managed_addons(environment), always=environment.cluster.existing is None)
 
 
 def addons_of_unknown_version(environment: Environment) -> list[str]:
@@ -23,7 +35,7 @@ def addons_of_unknown_version(environment: Environment) -> list[str]:
         environment: the environment.
     """
     version = environment.cluster.kubernetes_version
-    return [addon.name for addon in select(managed_addons(environment)) if addon.version_for(version).value is None]
+    return [addon.name for addon in installed_addons(environment) if addon.version_for(version).value is None]
 
 
 def _needed(environment: Environment) -> list[str]:

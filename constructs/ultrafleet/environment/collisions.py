@@ -7,19 +7,22 @@ from typing import Final
 from ultrafleet.catalog.eks import AddonName, application_log_group, host_log_group
 from ultrafleet.environment.addons import managed_addons
 from ultrafleet.environment.document import FileFaultError
+from ultrafleet.environment.existing import makes_efa_security_group, makes_node_role, stack_ids
 from ultrafleet.environment.located import located
 from ultrafleet.environment.models import Environment
-from ultrafleet.environment.pool_nodes import needs_care
+from ultrafleet.environment.pool_settings import PoolSettings
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.names import DEFAULT_CLIENT, launch_template_name
 
-_EXPORTS: Final = (
-    "alarm-topic-arn",
-    "cluster-security-group-id",
-    "efa-security-group-id",
-    "node-role-arn",
-    "vpc-id",
-)
+_REMEDIES: Final = {
+    "block schedule of cluster": "one schedule sizes every pool of a cluster: state block_schedule: existing in one of "
+    "them",
+    "Kubernetes layer of cluster": "state kubernetes.delivery: none in one of them, and its pools in the other, too",
+    "node group of cluster": "rename the pool",
+    "access entry of cluster": "EKS has one for a principal: take it out of one of them",
+    "add-on of cluster": "state it in cluster.existing.addons of one of them",
+}
+"""What to do about a collision in an existing cluster that several environments use."""
 
 
 def taken_names(environment: Environment) -> Iterator[tuple[str, str]]:
@@ -30,48 +33,73 @@ def taken_names(environment: Environment) -> Iterator[tuple[str, str]]:
     Args:
         environment: the environment.
     """
-    name = environment.name
-    yield "cluster", name
-    yield "log group", f"/aws/eks/{name}/cluster"
-    yield "log group", f"/aws/vendedlogs/states/{name}-block-schedule"
+    name, cluster = environment.name, environment.cluster_name
+    stacks = stack_ids(environment)
+    if environment.cluster.existing is None:
+        yield "cluster", cluster
+        yield "log group", f"/aws/eks/{cluster}/cluster"
+    if environment.makes_block_schedule:
+        yield "log group", f"/aws/vendedlogs/states/{cluster}-block-schedule"
     if AddonName.CLOUDWATCH_OBSERVABILITY in {addon.name for addon in managed_addons(environment)}:
-        yield "log group", host_log_group(name)
-        yield "log group", application_log_group(name)
-    for part in _stacks(environment):
+        yield "log group", host_log_group(cluster)
+        yield "log group", application_log_group(cluster)
+    for part in stacks:
         yield "stack", f"{name}-{part}"
-    if environment.kubernetes.delivery != "none" and environment.kubernetes.dashboard:
-        yield "dashboard", f"{name}-fleet"
+    if "operate" in stacks:
+        yield "dashboard", f"{cluster}-fleet"
     for pool in environment.pools:
-        groups = [block.node_group(pool.name) for block in pool.capacity_blocks if block.existing_node_group is None]
-        for group in groups if pool.blocks else [pool.name]:
-            yield "launch template", launch_template_name(name, group)
-    for model in environment.models:
-        for client in [client.name for client in model.clients] or [DEFAULT_CLIENT]:
-            yield "secret", f"{name}-{model.name}-client-{client}"
+        yield from (("launch template", launch_template_name(cluster, group)) for group in _node_groups(pool))
+    yield from _secrets(environment)
     for export in _exports(environment):
         yield "export", f"{name}-{export}"
 
 
-def _stacks(environment: Environment) -> Iterator[str]:
-    yield from ("network", "cluster", "system", "capacity")
+def _secrets(environment: Environment) -> Iterator[tuple[str, str]]:
+    for model in environment.models:
+        for client in [client.name for client in model.clients] or [DEFAULT_CLIENT]:
+            yield "secret", f"{environment.cluster_name}-{model.name}-client-{client}"
+
+
+def taken_in_cluster(environment: Environment) -> Iterator[tuple[str, str]]:
+    """Things of which a cluster has one, by kind and name, which environments that share it can't make both.
+
+    Args:
+        environment: the environment.
+    """
+    cluster = environment.cluster_name
+    if environment.makes_block_schedule:
+        yield "block schedule of cluster", cluster
     if environment.kubernetes.delivery != "none":
-        yield "kubernetes"
-        if needs_care(environment):
-            yield "care"
-        if environment.kubernetes.dashboard:
-            yield "operate"
-    made_here = (item.name for item in environment.capacity_reservations if item.capacity_reservation_id is None)
-    yield from (f"reservation-{name}" for name in made_here)
-    yield from (f"pool-{pool.name}" for pool in environment.pools)
-    yield from (f"team-{team.name}" for team in environment.teams)
-    yield from (f"model-{model.name}" for model in environment.models)
+        yield "Kubernetes layer of cluster", cluster
+    for pool in environment.pools:
+        yield from (("node group of cluster", f"{cluster}/{group}") for group in _node_groups(pool))
+    yield from (("access entry of cluster", f"{cluster}/{arn}") for arn in environment.cluster.admin_role_arns)
+    if environment.cluster.existing is not None:
+        yield from (("add-on of cluster", f"{cluster}/{addon.name}") for addon in managed_addons(environment))
+
+
+def _node_groups(pool: PoolSettings) -> list[str]:
+    """Node groups of a pool that are made here."""
+    if not pool.blocks:
+        return [pool.name]
+    return [block.node_group(pool.name) for block in pool.capacity_blocks if block.existing_node_group is None]
 
 
 def _exports(environment: Environment) -> Iterator[str]:
-    yield from _EXPORTS
+    network, cluster = environment.network, environment.cluster
+    if environment.makes_block_schedule and environment.alarm_topic_arn is None:
+        yield "alarm-topic-arn"
+    if cluster.existing is None:
+        yield "cluster-security-group-id"
+    if makes_efa_security_group(environment):
+        yield "efa-security-group-id"
+    if makes_node_role(environment):
+        yield "node-role-arn"
+    if environment.has_network and network.is_made_here:
+        yield "vpc-id"
     if environment.kubernetes.delivery == "kubectl":
         yield "kubectl-service-token"
-    yield from (f"subnet-{subnet.name}-id" for subnet in environment.network.subnets)
+    yield from (f"subnet-{subnet.name}-id" for subnet in network.subnets if subnet.is_made_here)
     for reservation in environment.capacity_reservations:
         if reservation.capacity_reservation_id is None:
             yield f"reservation-{reservation.name}-id"
@@ -93,7 +121,7 @@ def reservation_ids(environment: Environment) -> list[str]:
 def may_collide(environment: Environment, other_name: str, other_text: str) -> bool:
     """True if another file has to be read to know, False where its text shows that the two can't collide.
 
-    All names of an environment begin with its own and a hyphen.
+    All names of an environment begin with its own, or its cluster's, and a hyphen.
 
     Args:
         environment: an environment.
@@ -104,6 +132,9 @@ def may_collide(environment: Environment, other_name: str, other_text: str) -> b
         return False
     one, other = f"{environment.name}-", f"{other_name}-"
     related = one.startswith(other) or other.startswith(one)
+    if environment.cluster.existing is not None or "existing:" in other_text:
+        cluster = environment.cluster_name
+        related = related or cluster in other_text or cluster == other_name
     return related or any(found in other_text for found in reservation_ids(environment))
 
 
@@ -120,7 +151,7 @@ def collisions(loaded: Iterable[tuple[Path, Environment]]) -> list[FleetError]:
     found: list[FleetError] = []
     for path, environment in loaded:
         try:
-            taken = list(taken_names(environment))
+            taken = [*taken_in_cluster(environment), *taken_names(environment)]
         except FleetError as error:
             found.append(located(path, error))
             continue
@@ -132,7 +163,7 @@ def collisions(loaded: Iterable[tuple[Path, Environment]]) -> list[FleetError]:
                     verb="has",
                     got=f"the name of one of {first}",
                     expected=f"a name of its own in account {environment.account}, {environment.region}",
-                    remedy="rename the environment, which is its file, or what it is named after",
+                    remedy=_REMEDIES.get(kind, "rename the environment, which is its file, or what it is named after"),
                 )
                 found.append(FileFaultError.at(path, fault))
         for reservation in reservation_ids(environment):

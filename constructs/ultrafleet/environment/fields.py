@@ -12,7 +12,7 @@ from ultrafleet.catalog.prices import prices
 from ultrafleet.environment.document import near
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
-from ultrafleet.rules.names import NAME_PATTERN, NAME_RULE, is_name
+from ultrafleet.rules.names import CLUSTER_NAME_PATTERN, NAME_PATTERN, NAME_RULE, is_name, validate_cluster_name
 from ultrafleet.rules.zones import REGION_PATTERN, ZONE_PATTERN, is_zone, validate_region, validate_zone
 
 _NEAR_TYPE = 0.85
@@ -21,6 +21,10 @@ _ACCOUNT = re.compile(r"\d{12}")
 ROLE_ARN_PATTERN = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+"
 """Regular expression of an IAM role's ARN."""
 _ROLE_ARN = re.compile(ROLE_ARN_PATTERN)
+_HEX = r"([0-9a-f]{8}|[0-9a-f]{17})"
+_ARN = r"arn:aws[a-z-]*"
+_TOPIC_ARN = rf"{_ARN}:sns:[a-z0-9-]+:[0-9]{{12}}:[A-Za-z0-9_-]{{1,256}}"
+_KEY_ARN = rf"{_ARN}:kms:[a-z0-9-]+:[0-9]{{12}}:key/[A-Za-z0-9-]+"
 
 
 class Settings(BaseModel):
@@ -61,6 +65,11 @@ def _check_account(account: str) -> str:
         expected = "twelve digits in quotes, an AWS account id"
         raise FleetError(f"expected {expected}", path="account", got=repr(account), expected=expected)
     return account
+
+
+def _check_cluster_name(name: str) -> str:
+    validate_cluster_name(name)
+    return name
 
 
 def _check_instance_type(name: str) -> str:
@@ -136,3 +145,37 @@ Moment = Annotated[
     ),
 ]
 """Moment with an offset from UTC."""
+
+
+def _matching(pattern: str, kind: str, expected: str, remedy: str) -> AfterValidator:
+    """Refuses a text that isn't of a pattern."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise FleetError(path=kind, got=repr(value), expected=expected, remedy=remedy)
+        return value
+
+    return AfterValidator(check)
+
+
+def _id(prefix: str) -> AfterValidator:
+    example = f"an id such as {prefix}-0123456789abcdef0"
+    return _matching(f"{prefix}-{_HEX}", "id", example, "copy it from EC2's console or its describe call")
+
+
+def _arn(pattern: str, example: str) -> AfterValidator:
+    return _matching(pattern, "ARN", f"an ARN such as {example}", "a name alone isn't enough")
+
+
+VpcId = Annotated[str, _id("vpc"), _text(f"vpc-{_HEX}")]
+SubnetId = Annotated[str, _id("subnet"), _text(f"subnet-{_HEX}")]
+SecurityGroupId = Annotated[str, _id("sg"), _text(f"sg-{_HEX}")]
+RouteTableId = Annotated[str, _id("rtb"), _text(f"rtb-{_HEX}")]
+TopicArn = Annotated[str, _arn(_TOPIC_ARN, "arn:aws:sns:us-east-1:111122223333:alarms"), _text(_TOPIC_ARN)]
+KeyArn = Annotated[
+    str,
+    _arn(_KEY_ARN, "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-0000-0000-000000000000"),
+    _text(_KEY_ARN),
+]
+ClusterName = Annotated[str, AfterValidator(_check_cluster_name), _text(CLUSTER_NAME_PATTERN)]

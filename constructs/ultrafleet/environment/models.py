@@ -2,115 +2,34 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
 from ultrafleet.environment.budget_settings import BudgetSettings
+from ultrafleet.environment.cluster_settings import ClusterSettings
 from ultrafleet.environment.collected import Found, refuse_all
+from ultrafleet.environment.existing import existing_faults
 from ultrafleet.environment.fields import (
     Account,
     InstanceTypeName,
-    KubernetesVersion,
+    KeyArn,
     Moment,
     Name,
     Region,
-    RoleArn,
     Settings,
+    TopicArn,
     Zone,
 )
 from ultrafleet.environment.fleet_checks import Parts, fleet_faults
+from ultrafleet.environment.network_settings import NetworkSettings, SubnetSettings
 from ultrafleet.environment.pool_settings import PoolSettings
 from ultrafleet.environment.purchase_settings import PurchaseSettings
 from ultrafleet.environment.target_settings import TargetSettings, check_targets
 from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 from ultrafleet.errors import FleetError
-from ultrafleet.rules.node_settings import validate_metadata_hop_limit
 from ultrafleet.rules.notification import notification_protocol
 from ultrafleet.rules.reservation_end import validate_reservation_end
-
-
-class SubnetSettings(Settings):
-    """Subnet. Its CIDR is stated and never computed: CloudFormation would replace a subnet that changes it."""
-
-    name: Name = Field(examples=["dallas"])
-    """Name, by which pools and file systems refer to the subnet: lower-case letters, digits and hyphens."""
-    kind: Literal["control_plane", "system", "accelerator", "nat"] = Field(examples=["accelerator"])
-    """Purpose: `control_plane` (EKS, endpoints), `system` (nodes of controllers), `accelerator` (nodes of pools) or
-    `nat` (a zonal NAT gateway)."""
-    availability_zone: Zone = Field(examples=["us-east-1a"])
-    """Name of the Availability Zone; for accelerators also a Local Zone, such as `us-east-1-dfw-2a`."""
-    cidr: str | None = Field(default=None, examples=["10.64.32.0/19"])
-    """Block of IPv4 addresses, a part of the VPC's, /16 to /28. `ultrafleet network plan ENV` proposes missing ones.
-    Default: refused by synthesis."""
-
-
-class NetworkSettings(Settings):
-    """The environment's VPC."""
-
-    cidr: str = Field(examples=["10.64.0.0/16"])
-    """CIDR of the VPC: IPv4, /16 to /28."""
-    egress: Literal["regional_nat", "zonal_nat", "none"] | None = Field(default=None, examples=["zonal_nat"])
-    """Way to the internet: `zonal_nat` (with a subnet of kind `nat`), `regional_nat`, or `none`: endpoints only; see
-    [decision 4](decisions/0004-egress-and-api-access.md). Default: a regional NAT gateway; with a Local Zone it has
-    to be stated."""
-    interface_endpoints: list[str] | None = Field(default=None, examples=[["ecr.api", "ecr.dkr", "sts"]])
-    """Interface endpoints, by short service names such as `ecr.api`. Default: those that nodes call."""
-    flow_logs: bool = Field(default=True, examples=[False])
-    """VPC flow logs in CloudWatch Logs."""
-    subnets: list[SubnetSettings]
-    """Subnets: at least two of kind `control_plane` in two zones, and one of kind `accelerator` in the zone of each
-    pool."""
-
-
-class SystemNodesSettings(Settings):
-    """The small pool for controllers."""
-
-    instance_types: list[str] = Field(default=["m7i.xlarge", "m6i.xlarge"], examples=[["m7i.2xlarge"]])
-    """Ordinary types of one architecture, of which EC2 chooses."""
-    placement_group: Literal["spread", "partition"] | None = Field(default=None, examples=["spread"])
-    """Placement of the nodes on separate racks: `spread` (at most seven nodes a zone) or `partition`. Default: none."""
-    min_size: int = Field(default=2, ge=0, examples=[1], json_schema_extra={"unit": "nodes"})
-    """Fewest nodes."""
-    max_size: int = Field(default=4, ge=1, examples=[6], json_schema_extra={"unit": "nodes"})
-    """Most nodes."""
-    desired_size: int = Field(default=2, ge=0, examples=[3], json_schema_extra={"unit": "nodes"})
-    """Nodes at first."""
-    metadata_hop_limit: int = Field(default=1, examples=[2])
-    """Hop limit of the instance metadata service: 1 keeps pods from the nodes' credentials; 2 lets every pod of
-    these nodes reach them."""
-
-    @field_validator("metadata_hop_limit")
-    @classmethod
-    def _check_hop_limit(cls, metadata_hop_limit: int) -> int:
-        validate_metadata_hop_limit(metadata_hop_limit)
-        return metadata_hop_limit
-
-
-class ClusterSettings(Settings):
-    """The environment's EKS cluster."""
-
-    kubernetes_version: KubernetesVersion = Field(default=DEFAULT_KUBERNETES_VERSION, examples=["1.36"])
-    """Kubernetes version, `major.minor` in quotes; the default is the newest whose end of standard support is known."""
-    admin_role_arns: list[RoleArn] = Field(default=[], examples=[["arn:aws:iam::111122223333:role/operators"]])
-    """IAM roles that administer the cluster, by ARN."""
-    api_access_cidrs: list[str] = Field(default=[], examples=[["10.0.0.0/24"]])
-    """Networks of people that may reach the private API endpoint."""
-    ssm_sessions: bool = Field(default=False, examples=[True])
-    """Shells on nodes through Session Manager, without SSH."""
-    upgrade_policy: Literal["STANDARD", "EXTENDED"] = Field(default="STANDARD", examples=["EXTENDED"])
-    """Support policy: at the end of the version's standard support EKS upgrades the control plane; `EXTENDED` keeps
-    the version, in extended support, which costs more; see [cluster](constructs/cluster.md#end-of-support)."""
-    control_plane_scaling_tier: str | None = Field(default=None, examples=["tier-xl"])
-    """Provisioned control plane: `standard`, `tier-xl`, … Default: EKS's."""
-    addons: list[str] = Field(default=[], examples=[["aws-ebs-csi-driver"]])
-    """Managed add-ons besides the basic ones that every cluster gets, see [cluster](constructs/cluster.md)."""
-    addon_versions: dict[str, str] = Field(default={}, examples=[{"vpc-cni": "v1.21.0-eksbuild.1"}])
-    """Add-on → version instead of the catalog's for the Kubernetes version; where the catalog has none, EKS chooses,
-    and `ultrafleet summary` says so, see [cluster](constructs/cluster.md#versions-of-add-ons)."""
-    system_nodes: SystemNodesSettings = SystemNodesSettings()
-    """Node group for controllers."""
 
 
 class CapacityReservationSettings(Settings):
@@ -168,7 +87,7 @@ class CapacityReservationSettings(Settings):
 
 
 class Environment(Settings):
-    """Environment: one account and region, one VPC, one cluster, its capacity and its pools."""
+    """Environment: one account and region, one VPC and one cluster, made here or existing, capacity and pools."""
 
     name: Name
     """From the file's name."""
@@ -178,10 +97,10 @@ class Environment(Settings):
     """Region's name, such as `us-east-1`."""
     production: bool = Field(examples=[True])
     """`true` retains the resources that pools depend on and protects the cluster from deletion."""
-    network: NetworkSettings
-    """The VPC."""
+    network: NetworkSettings = NetworkSettings()
+    """The VPC. Required, but with an existing cluster on which nothing runs in a subnet."""
     cluster: ClusterSettings = ClusterSettings()
-    """The EKS cluster, named after the file."""
+    """The EKS cluster: made here and named after the file, or existing."""
     capacity_reservations: list[CapacityReservationSettings] = []
     """On-demand capacity reservations."""
     pools: list[PoolSettings]
@@ -191,6 +110,19 @@ class Environment(Settings):
     notify: list[str] = Field(default=[], examples=[["oncall@example.com"]])
     """E-mail addresses and `https://` URLs that get the alarms, and EC2's events of capacity blocks; SNS sends each
     a request to confirm."""
+    block_schedule: Literal["new", "existing", "none"] | None = Field(default=None, examples=["existing"])
+    """Schedule that sizes pools on capacity blocks, one for each cluster: made here (`new`), made elsewhere for the
+    same cluster (`existing`), or `none`: people size the node groups. Default: `new`; on an existing cluster `new`
+    where a pool has blocks."""
+    alarm_topic_arn: TopicArn | None = Field(default=None, examples=["arn:aws:sns:us-east-1:111122223333:fleet-alarms"])
+    """Existing SNS topic that gets the alarms and EC2's events of blocks; its policy, and its key, let CloudWatch and
+    EventBridge publish. Default: one is made with the block schedule."""
+    encryption_key_arn: KeyArn | None = Field(
+        default=None,
+        examples=["arn:aws:kms:us-east-1:111122223333:key/00000000-0000-0000-0000-000000000000"],
+    )
+    """Existing KMS key of the block schedule's queue, topic and logs; its policy lets CloudWatch, EventBridge and
+    CloudWatch Logs use it. Default: one is made."""
     teams: list[TeamSettings] = []
     """Training teams."""
     models: list[ServedModelSettings] = []
@@ -202,11 +134,42 @@ class Environment(Settings):
     purchases: PurchaseSettings = PurchaseSettings()
     """Rules for the [purchase](capacity-desk.md#buy) of its capacity."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_delivered_unasked(cls, content: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        """Deliver nothing to an existing cluster whose file doesn't say so: charts may run there already."""
+        if not isinstance(content, dict):
+            return content
+        cluster, kubernetes = content.get("cluster"), content.get("kubernetes")
+        if not isinstance(cluster, dict) or cluster.get("existing") is None:
+            return content
+        if kubernetes is not None and (not isinstance(kubernetes, dict) or "delivery" in kubernetes):
+            return content
+        return {**content, "kubernetes": {"delivery": "none", **(kubernetes or {})}}
+
     @field_validator("notify")
     @classmethod
     def _check_notify(cls, notify: list[str]) -> list[str]:
         refuse_all(_notify_faults(notify))
         return notify
+
+    @property
+    def cluster_name(self) -> str:
+        """Name of the cluster: the existing one's, or the environment's."""
+        existing = self.cluster.existing
+        return self.name if existing is None else existing.name
+
+    @property
+    def has_network(self) -> bool:
+        """True if the file states a network; without one nothing of the environment runs in a subnet."""
+        return bool(self.network.model_fields_set)
+
+    @property
+    def makes_block_schedule(self) -> bool:
+        """True if the environment makes the schedule that sizes pools on capacity blocks."""
+        if self.block_schedule is not None:
+            return self.block_schedule == "new"
+        return self.cluster.existing is None or any(pool.blocks for pool in self.pools)
 
     def subnet(self, name: str) -> SubnetSettings:
         """The subnet of that name."""
@@ -218,7 +181,8 @@ class Environment(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        refuse_all([*fleet_faults(self.parts), *self._faults_of_targets(), *self._faults_of_budget()])
+        own = (*self._faults_of_targets(), *self._faults_of_budget())
+        refuse_all([*existing_faults(self), *fleet_faults(self.parts), *own])
         return self
 
     def _faults_of_targets(self) -> Iterator[Found]:
@@ -247,7 +211,7 @@ class Environment(Settings):
         """Parts that are checked together."""
         return Parts(
             region=self.region,
-            vpc_cidrs=(self.network.cidr,),
+            vpc_cidrs=self.network.cidrs,
             subnets=self.network.subnets,
             reservations=self.capacity_reservations,
             pools=self.pools,

@@ -70,7 +70,12 @@ class KubernetesSettings(Settings):
 
     delivery: Literal["kubectl", "argo_cd", "none"] = Field(default="kubectl", examples=["argo_cd"])
     """Delivery of charts and objects to the cluster: by the deployment (`kubectl`), by Argo CD (`argo_cd`, with the
-    key `argo_cd`) or `none`; see [delivery](constructs/delivery.md)."""
+    key `argo_cd`) or `none`; see [delivery](constructs/delivery.md). On an existing cluster nothing is delivered unless
+    this is stated."""
+    existing: dict[str, str] = Field(default={}, examples=[{"kueue": "0.19.2", "gpu-operator": "v26.7.0"}])
+    """Chart → version of charts that an existing cluster has: they are not installed again, and the rules between
+    versions hold for them. `gpu-operator` stands for the device plugin that it brings; see [adopt a
+    cluster](guides/adopt-a-cluster.md#charts-that-are-there)."""
     argo_cd: ArgoCdSettings | None = None
     """Git location that Argo CD reads; with `delivery: argo_cd`. Default: none."""
     chart_versions: dict[str, str] = Field(default={}, examples=[{"kueue": "0.14.4"}])

@@ -26,13 +26,15 @@ class PodLogs(Construct):
         scope: parent.
         id: construct id.
         cluster: cluster of `aws_eks` or `aws_eks_v2`, a `FleetCluster`, or an `ImportedCluster` by its name.
+        log_group: existing group, of an add-on that is there already; it gets the metric filters and nothing else.
+            Default: the group is made here.
         encryption_key: key of the log group, whose policy must let CloudWatch Logs use it. Default: CloudWatch Logs'
             own.
         retention: how long lines are kept. Default: one month.
         removal_policy: of the log group. Default: it goes with the stack.
     """
 
-    log_group: logs.LogGroup
+    log_group: logs.ILogGroup
     """Log group of the pods."""
 
     def __init__(
@@ -41,12 +43,13 @@ class PodLogs(Construct):
         id: str,
         *,
         cluster: ClusterReference,
+        log_group: logs.ILogGroup | None = None,
         encryption_key: kms.IKey | None = None,
         retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.DESTROY,
     ) -> None:
         super().__init__(scope, id)
-        self.log_group = logs.LogGroup(
+        self.log_group = log_group or logs.LogGroup(
             self,
             "LogGroup",
             log_group_name=application_log_group(cluster.cluster_name),

@@ -5,6 +5,7 @@ from ultrafleet.network.egress import Egress, NetworkEgress
 from ultrafleet.network.endpoints import NetworkEndpoints
 from ultrafleet.network.fleet_network import ENDPOINT_SERVICES, FleetNetwork
 from ultrafleet.network.flow_logs import NetworkFlowLogs
+from ultrafleet.network.vpc_subnets import VpcSubnets
 from ultrafleet.rules.subnets import SubnetKind, SubnetSpec
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "NetworkFlowLogs",
     "SubnetKind",
     "SubnetSpec",
+    "VpcSubnets",
 ]

@@ -72,9 +72,9 @@ def _occupied(deployment: Deployment, planned: PlannedBlock, live: LiveReservati
         yield hazard(
             f"occupied:{live.id}",
             f"block {_named(planned)} already runs {nodes(live.used)}, none of them of cluster "
-            f"{deployment.environment.name}: of an environment that was renamed, another cluster or started by hand; "
-            f"node group {planned.node_group} fails to launch while they run. Keep the environment's name, or end them "
-            "first",
+            f"{deployment.environment.cluster_name}: of an environment that was renamed, another cluster or started by "
+            f"hand; node group {planned.node_group} fails to launch while they run. Keep the environment's name, or "
+            "end them first",
         )
 
 
@@ -85,7 +85,7 @@ def _existing(deployment: Deployment, planned: PlannedBlock) -> Iterator[Finding
     if live is None:
         yield refused(
             f"existing_node_group of block {_named(planned)} is {name}, expected a node group of cluster "
-            f"{deployment.environment.name}: correct the name, or leave it out"
+            f"{deployment.environment.cluster_name}: correct the name, or leave it out"
         )
         return
     followed = live.tags.get(RESERVATION_TAG)

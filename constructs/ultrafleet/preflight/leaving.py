@@ -1,6 +1,7 @@
 """Node groups that leave: deleted by the deployment, or left running although the file no longer names them."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from ultrafleet.preflight.account import LiveNodeGroup, node_groups_of
 from ultrafleet.preflight.deployment import Deployment, PlannedBlock
@@ -10,6 +11,9 @@ from ultrafleet.templates.template_changes import ChangeAction
 
 _MIGRATION = "docs/migration.md keeps them"
 _POOL_TAG = "ultrafleet:pool"
+
+_STACK_TAG: Final = "aws:cloudformation:stack-name"
+"""Tag that CloudFormation gives what it makes (CloudFormation user guide, resource tags, high)."""
 
 
 def leaving_findings(deployment: Deployment) -> Iterator[Finding]:
@@ -66,10 +70,13 @@ def _left(deployment: Deployment, live: LiveNodeGroup) -> Iterator[Finding]:
     )
     if stack is None and not {SCHEDULE_TAG, GROUP_TAG, _POOL_TAG} & live.tags.keys():
         return  # somebody else's
+    owner = live.tags.get(_STACK_TAG, "")
+    if stack is None and owner and not owner.startswith(f"{deployment.environment.name}-"):
+        return  # another environment's on the same cluster
     for planned in deployment.blocks:
         if planned.block.capacity_reservation_id in live.reservations:
             yield _on_the_same_block(deployment, live, planned)
-    cluster = deployment.environment.name
+    cluster = deployment.environment.cluster_name
     command = (
         f"aws cloudformation delete-stack --stack-name {stack}"
         if stack is not None

@@ -68,7 +68,7 @@ def billed(environment: Environment, retained: Iterable[RetainedResource]) -> It
         for block in pool.blocks:
             if block.existing_node_group is not None:
                 name = block.existing_node_group
-                command = f"aws eks delete-nodegroup --cluster-name {environment.name} --nodegroup-name {name}"
+                command = f"aws eks delete-nodegroup --cluster-name {environment.cluster_name} --nodegroup-name {name}"
                 yield _line(name, f"node group of {pool.name} made elsewhere", "its nodes", command)
             yield (
                 f"paid already: {block.capacity_reservation_id} (capacity block of {pool.name}) until "

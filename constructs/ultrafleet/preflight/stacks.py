@@ -55,7 +55,14 @@ def stack_findings(deployment: Deployment) -> Iterator[Finding]:
 
 def _unclear(deployment: Deployment) -> Iterator[Finding]:
     """Answers that contradict each other: nodes may run that can't be seen."""
-    account, cluster = deployment.account, deployment.environment.name
+    account, cluster = deployment.account, deployment.environment.cluster_name
+    if deployment.environment.cluster.existing is not None:
+        if not account.has_cluster:
+            yield unclear(
+                f"EKS has no cluster {cluster}, which cluster.existing names: correct the name, or the credentials may "
+                "not see it"
+            )
+        return
     has_stack = any(update.name == f"{cluster}-cluster" and update.live for update in deployment.updates)
     if has_stack and not account.has_cluster:
         yield unclear(
@@ -99,9 +106,9 @@ def _held_back(deployment: Deployment) -> Iterator[Finding]:
             )
             if upgraded and behind:
                 yield refused(
-                    f"cluster {deployment.environment.name} has {account.cluster_version} and node groups another "
-                    f"version: {', '.join(behind)}; EKS updates a cluster only when all of them have its version: a "
-                    "block's node group gets it with the next block, delete those that are over"
+                    f"cluster {deployment.environment.cluster_name} has {account.cluster_version} and node groups "
+                    f"another version: {', '.join(behind)}; EKS updates a cluster only when all of them have its "
+                    "version: a block's node group gets it with the next block, delete those that are over"
                 )
 
 

@@ -195,8 +195,16 @@ class ManagedAddon:
         return json.dumps(merged, sort_keys=True, separators=(",", ":")) if merged else None
 
 
-def select(addons: Sequence[str | ManagedAddon]) -> list[ManagedAddon]:
-    """The add-ons that every fleet has, with what the caller adds to or says about them, each once."""
+def select(addons: Sequence[str | ManagedAddon], *, always: bool = True) -> list[ManagedAddon]:
+    """The add-ons that every fleet has, with what the caller adds to or says about them, each once.
+
+    Args:
+        addons: names, or add-ons with what the caller says about them.
+        always: with those that every fleet has. False: the caller's alone, on a cluster that has add-ons already.
+
+    Raises:
+        FleetError: an unknown name, or one named twice.
+    """
     wanted: dict[str, ManagedAddon] = {}
     for addon in addons:
         entry = ManagedAddon(name=addon) if isinstance(addon, str) else addon
@@ -209,7 +217,8 @@ def select(addons: Sequence[str | ManagedAddon]) -> list[ManagedAddon]:
             )
         wanted[entry.name] = entry
     others = sorted(set(wanted) - set(ALWAYS))
-    return [wanted.get(name) or ManagedAddon(name=name) for name in (*ALWAYS, *others)]
+    first = [name for name in ALWAYS if always or name in wanted]
+    return [wanted.get(name) or ManagedAddon(name=name) for name in (*first, *others)]
 
 
 def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

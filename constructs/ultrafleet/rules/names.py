@@ -10,7 +10,9 @@ NAME_PATTERN: Final = r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?"
 """Regular expression of names in environment files."""
 _NAME: Final = re.compile(NAME_PATTERN)
 _CLUSTER_NAME_MAX: Final = CLUSTER_NAME_CHARACTERS.value
-_CLUSTER_NAME: Final = re.compile(rf"[0-9A-Za-z][A-Za-z0-9\-_]{{0,{_CLUSTER_NAME_MAX - 1}}}")
+CLUSTER_NAME_PATTERN: Final = rf"[0-9A-Za-z][A-Za-z0-9\-_]{{0,{_CLUSTER_NAME_MAX - 1}}}"
+"""Regular expression of names that EKS takes for a cluster."""
+_CLUSTER_NAME: Final = re.compile(CLUSTER_NAME_PATTERN)
 
 _NODE_GROUP_NAME: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*")
 

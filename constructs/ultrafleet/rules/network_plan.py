@@ -43,7 +43,13 @@ class SubnetRequest:
     demands: tuple[PoolIpDemand, ...] = ()
 
 
-def propose_subnets(*, vpc_cidr: str, subnets: Sequence[SubnetRequest], headroom: float = HEADROOM) -> list[SubnetSpec]:
+def propose_subnets(
+    *,
+    vpc_cidr: str,
+    subnets: Sequence[SubnetRequest],
+    headroom: float = HEADROOM,
+    secondary_cidrs: Sequence[str] = (),
+) -> list[SubnetSpec]:
     """Every subnet with a CIDR: the stated ones as they are, proposals for the others.
 
     The same requests give the same proposals, in whatever order they come.
@@ -52,6 +58,7 @@ def propose_subnets(*, vpc_cidr: str, subnets: Sequence[SubnetRequest], headroom
         vpc_cidr: IPv4 CIDR of the VPC.
         subnets: all subnets of the VPC.
         headroom: addresses for each one that the pools take now. Less where a /16 would not hold it.
+        secondary_cidrs: further CIDRs of the VPC. Default: none.
 
     Raises:
         FleetError: a stated CIDR outside the VPC or overlapping another, two subnets of one name, a subnet to size with
@@ -65,7 +72,7 @@ def propose_subnets(*, vpc_cidr: str, subnets: Sequence[SubnetRequest], headroom
             remedy="pools must fit",
         )
     _check_names(subnets)
-    free = [parse_cidr(vpc_cidr, of="the VPC")]
+    free = [parse_cidr(cidr, of="the VPC") for cidr in (vpc_cidr, *secondary_cidrs)]
     for request in subnets:
         if request.cidr is not None:
             free = _take(free, parse_cidr(request.cidr, of=f"subnet {request.name}"), request.name, vpc_cidr)

@@ -62,7 +62,29 @@ def validate_subnets(cidr: str, subnets: Sequence[SubnetSpec]) -> None:
         FleetError: two of one name, a CIDR outside the VPC's or overlapping another's, zones of several regions, or
             control-plane subnets in fewer than two zones.
     """
-    vpc = parse_cidr(cidr, of="the VPC")
+    validate_places(subnets, [cidr])
+    zones = {subnet.availability_zone for subnet in subnets if subnet.kind is SubnetKind.CONTROL_PLANE}
+    if len(zones) < _CONTROL_PLANE_ZONES:
+        raise FleetError(
+            path="control_plane subnets",
+            verb="are",
+            got=f"in {', '.join(sorted(zones)) or 'no zone'}",
+            expected="at least two Availability Zones, as EKS does",
+            remedy="add one",
+        )
+
+
+def validate_places(subnets: Sequence[SubnetSpec], cidrs: Sequence[str]) -> None:
+    """Refuse subnets that can't be in one VPC together.
+
+    Args:
+        subnets: of the VPC.
+        cidrs: its CIDRs; none where they aren't known.
+
+    Raises:
+        FleetError: two of one name, a CIDR outside the VPC's or overlapping another's, or zones of several regions.
+    """
+    ranges = [parse_cidr(cidr, of="the VPC") for cidr in cidrs]
     names = [subnet.name for subnet in subnets]
     for name in names:
         if names.count(name) > 1:
@@ -73,12 +95,13 @@ def validate_subnets(cidr: str, subnets: Sequence[SubnetSpec]) -> None:
                 remedy="rename the others",
             )
     for subnet in subnets:
-        if not parse_cidr(subnet.cidr, of=f"subnet {subnet.name}").subnet_of(vpc):
+        network = parse_cidr(subnet.cidr, of=f"subnet {subnet.name}")
+        if ranges and not any(network.subnet_of(one) for one in ranges):
             raise FleetError(
                 path=f"subnet {subnet.name}",
                 verb="has",
                 got=subnet.cidr,
-                expected=f"a part of the VPC's {cidr}",
+                expected=f"a part of the VPC's {' or '.join(cidrs)}",
                 remedy="move it",
             )
     for one, other in itertools.combinations(subnets, 2):
@@ -98,13 +121,4 @@ def validate_subnets(cidr: str, subnets: Sequence[SubnetSpec]) -> None:
             got=f"in zones of {', '.join(sorted(regions))}",
             expected="one region",
             remedy="move some",
-        )
-    zones = {subnet.availability_zone for subnet in subnets if subnet.kind is SubnetKind.CONTROL_PLANE}
-    if len(zones) < _CONTROL_PLANE_ZONES:
-        raise FleetError(
-            path="control_plane subnets",
-            verb="are",
-            got=f"in {', '.join(sorted(zones)) or 'no zone'}",
-            expected="at least two Availability Zones, as EKS does",
-            remedy="add one",
         )

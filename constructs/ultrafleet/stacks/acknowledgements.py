@@ -5,10 +5,13 @@ from constructs import IConstruct
 
 from ultrafleet.catalog.eks import AddonName
 from ultrafleet.environment import Environment
+from ultrafleet.stacks.capacity_stack import CapacityStack
+from ultrafleet.stacks.cluster_stack import ClusterStack
 from ultrafleet.stacks.fleet_stage import FleetStage
 from ultrafleet.stacks.kubernetes_stack import KubernetesStack
 from ultrafleet.stacks.model_stack import ModelStack
 from ultrafleet.stacks.network_stack import NetworkStack
+from ultrafleet.stacks.system_stack import SystemStack
 from ultrafleet.stacks.team_stack import TeamStack
 
 _MANAGED = "AwsSolutions-IAM4[Policy::arn:{partition}:iam::aws:policy/{name}]"
@@ -37,9 +40,14 @@ def acknowledge(stage: FleetStage, environment: Environment) -> None:
             ),
         },
     )
-    _acknowledge_network(stage.network, environment)
-    _acknowledge_cluster(stage, environment)
-    _acknowledge_schedule(stage, environment)
+    if stage.network is not None:
+        _acknowledge_network(stage.network, environment)
+    if stage.cluster is not None:
+        _acknowledge_cluster(stage.cluster, environment)
+    if stage.system is not None:
+        _acknowledge_system(stage.system)
+    if stage.capacity is not None:
+        _acknowledge_schedule(stage.capacity, environment)
     if stage.kubernetes is not None:
         if environment.kubernetes.delivery == "kubectl":
             _acknowledge_kubectl_provider(stage.kubernetes)
@@ -63,6 +71,8 @@ def _acknowledge_network(network: NetworkStack, environment: Environment) -> Non
             ),
         },
     )
+    if not environment.network.is_made_here:
+        return
     if environment.network.flow_logs:
         content = "CloudWatch Logs encrypts with its own key; flow logs hold addresses and byte counts (decision 4)"
         _on(network, {f"{_NIST}CloudWatchLogGroupEncrypted": content})
@@ -76,9 +86,9 @@ def _acknowledge_network(network: NetworkStack, environment: Environment) -> Non
         )
 
 
-def _acknowledge_cluster(stage: FleetStage, environment: Environment) -> None:
+def _acknowledge_cluster(cluster: ClusterStack, environment: Environment) -> None:
     _on(
-        stage.cluster,
+        cluster,
         {
             **_managed("AmazonEKSClusterPolicy", "what EKS requires of a cluster role, kept current by AWS"),
             **_managed("AmazonEKSWorkerNodeMinimalPolicy", "AWS's smallest policy for nodes"),
@@ -90,30 +100,34 @@ def _acknowledge_cluster(stage: FleetStage, environment: Environment) -> None:
         },
     )
     if environment.cluster.ssm_sessions:
-        _on(stage.cluster, _managed("AmazonSSMManagedInstanceCore", "sessions without SSH, as the environment asks"))
-    _on(
-        stage.cluster.node_role,
-        {"AwsSolutions-IAM5[Resource::*]": "ec2:DescribeInstances and ec2:DescribeInstanceTypes know no resources"},
-    )
+        _on(cluster, _managed("AmazonSSMManagedInstanceCore", "sessions without SSH, as the environment asks"))
+    if cluster.node_role is not None:
+        _on(
+            cluster.node_role,
+            {"AwsSolutions-IAM5[Resource::*]": "ec2:DescribeInstances and ec2:DescribeInstanceTypes know no resources"},
+        )
+
+
+def _acknowledge_system(system: SystemStack) -> None:
     in_step = "kept in step with the add-on by AWS; one service account can take the role"
-    for addon, role in stage.system.addons.roles.items():
+    for addon, role in system.addons.roles.items():
         if addon in _ADDON_POLICIES:
             _on(role, _managed(_ADDON_POLICIES[addon], in_step, partition="aws"))
         if addon == AddonName.FSX_CSI_DRIVER:
             _on(role, {"AwsSolutions-IAM5[Resource::*]": "describing file systems knows no resources"})
-    if stage.system.host_logs is not None:
+    if system.host_logs is not None:
         content = "CloudWatch Logs encrypts with its own key; kernel and system messages of nodes, kept for a month"
-        _on(stage.system.host_logs, {f"{_NIST}CloudWatchLogGroupEncrypted": content})
-    if stage.system.pod_logs is not None:
+        _on(system.host_logs, {f"{_NIST}CloudWatchLogGroupEncrypted": content})
+    if system.pod_logs is not None:
         content = "CloudWatch Logs encrypts with its own key; logs of pods, kept for a month"
-        _on(stage.system.pod_logs, {f"{_NIST}CloudWatchLogGroupEncrypted": content})
+        _on(system.pod_logs, {f"{_NIST}CloudWatchLogGroupEncrypted": content})
 
 
-def _acknowledge_schedule(stage: FleetStage, environment: Environment) -> None:
-    region, account, name = environment.region, environment.account, environment.name
+def _acknowledge_schedule(capacity: CapacityStack, environment: Environment) -> None:
+    region, account, name = environment.region, environment.account, environment.cluster_name
     kms = "the wildcard covers the variants of one KMS action, on one key"
     _on(
-        stage.capacity.block_schedule,
+        capacity.block_schedule,
         {
             "AwsSolutions-SQS3": "it is the dead-letter queue",
             "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]": kms,

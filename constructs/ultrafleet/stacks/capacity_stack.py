@@ -2,6 +2,7 @@
 
 import hashlib
 
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
@@ -32,10 +33,20 @@ class CapacityStack(EnvironmentStack):
             environment=environment,
             description=f"{environment.name}: the schedule of the capacity blocks",
         )
-        self.block_schedule = BlockSchedule(self, "BlockSchedule", cluster=self.cluster)
-        self.exports.publish(
-            self, exports.ALARM_TOPIC_ARN, self.block_schedule.topic.topic_arn, "topic of the environment's alarms"
+        topic, key = environment.alarm_topic_arn, environment.encryption_key_arn
+        if key is not None:
+            self._uses("KMS key", key)
+        self.block_schedule = BlockSchedule(
+            self,
+            "BlockSchedule",
+            cluster=self.cluster,
+            topic=None if topic is None else sns.Topic.from_topic_arn(self, "Topic", self.alarm_topic_arn),
+            encryption_key=None if key is None else kms.Key.from_key_arn(self, "Key", key),
         )
+        if topic is None:
+            self.exports.publish(
+                self, exports.ALARM_TOPIC_ARN, self.block_schedule.topic.topic_arn, "topic of the environment's alarms"
+            )
         for address in environment.notify:
             # By its address: others stay subscribed, and confirmed, when the list changes.
             digest = hashlib.sha256(address.encode()).hexdigest()[:8]

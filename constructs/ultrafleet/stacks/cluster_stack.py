@@ -1,46 +1,70 @@
 """The environment's EKS cluster and the role of all its nodes."""
 
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ultrafleet.cluster import FleetCluster, create_node_role
 from ultrafleet.environment import Environment
+from ultrafleet.environment.existing import makes_node_role
 from ultrafleet.stacks import exports
 from ultrafleet.stacks.environment_stack import EnvironmentStack
 
 
 class ClusterStack(EnvironmentStack):
-    """Cluster of one environment, named after it.
+    """Cluster of one environment, named after it, and the role of its nodes; on an existing cluster the role alone.
 
     Args:
         scope: the environment's stage.
         environment: the environment.
     """
 
-    node_role: iam.Role
-    """Role of every node of the environment."""
+    node_role: iam.Role | None = None
+    """Role of every node of the environment, where it is made here."""
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
+        settings, existing = environment.cluster, environment.cluster.existing
+        makes_role = makes_node_role(environment)
+        made = [
+            *([f"EKS {settings.kubernetes_version}"] if existing is None else []),
+            *(["the role of its nodes"] if makes_role else []),
+        ]
+        of_existing = "" if existing is None else f" in existing EKS cluster {existing.name}"
         super().__init__(
             scope,
             "cluster",
             environment=environment,
-            description=f"{environment.name}: EKS {environment.cluster.kubernetes_version}, and the role of its nodes",
+            description=f"{environment.name}: {', and '.join(made)}{of_existing}",
         )
+        cluster = None if existing is not None else self._make_cluster(environment)
+        if makes_role:
+            self.node_role = create_node_role(
+                self, "NodeRole", ssm_sessions=settings.ssm_sessions, removal_policy=self.removal_policy
+            )
+        if existing is not None:
+            self._uses("EKS cluster", existing.name)
+        if cluster is not None:
+            if self.node_role is not None:
+                # Last in its stack: what comes after a protected cluster, and fails, could not be rolled back.
+                cluster.cluster.node.add_dependency(self.node_role)
+            self.exports.publish(
+                self,
+                exports.CLUSTER_SECURITY_GROUP_ID,
+                cluster.cluster_security_group_id,
+                "security group that EKS made for the cluster and its nodes",
+            )
+        if self.node_role is not None:
+            self.exports.publish(
+                self, exports.NODE_ROLE_ARN, self.node_role.role_arn, "role of every node of the environment"
+            )
+
+    def _make_cluster(self, environment: Environment) -> FleetCluster:
         settings = environment.cluster
-        vpc = ec2.Vpc.from_vpc_attributes(
-            self,
-            "Vpc",
-            vpc_id=self.exports.read(exports.VPC_ID),
-            availability_zones=sorted({s.availability_zone for s in environment.network.subnets}),
-        )
-        cluster = FleetCluster(
+        return FleetCluster(
             self,
             "Cluster",
             cluster_name=environment.name,
             kubernetes_version=settings.kubernetes_version,
-            vpc=vpc,
+            vpc=self.imported_vpc(),
             control_plane_subnets=self.subnets("control_plane"),
             api_access_cidrs=settings.api_access_cidrs,
             upgrade_policy=settings.upgrade_policy,
@@ -48,16 +72,3 @@ class ClusterStack(EnvironmentStack):
             deletion_protection=environment.production,
             removal_policy=self.removal_policy,
         )
-        self.node_role = node_role = create_node_role(
-            self, "NodeRole", ssm_sessions=settings.ssm_sessions, removal_policy=self.removal_policy
-        )
-        # Last in its stack: what comes after a protected cluster, and fails, could not be rolled back.
-        cluster.cluster.node.add_dependency(node_role)
-        publish = self.exports.publish
-        publish(
-            self,
-            exports.CLUSTER_SECURITY_GROUP_ID,
-            cluster.cluster_security_group_id,
-            "security group that EKS made for the cluster and its nodes",
-        )
-        publish(self, exports.NODE_ROLE_ARN, node_role.role_arn, "role of every node of the environment")

@@ -8,6 +8,7 @@ from ultrafleet.cluster import ImportedCluster
 from ultrafleet.environment import Environment
 from ultrafleet.stacks import exports
 from ultrafleet.stacks.exports import Exports
+from ultrafleet.templates.existing import EXISTING
 
 
 class EnvironmentStack(cdk.Stack):
@@ -45,6 +46,7 @@ class EnvironmentStack(cdk.Stack):
         )
         self.exports = Exports(environment.name)
         self._environment = environment
+        self._existing: dict[str, str] = {}
         self.removal_policy = (
             cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if environment.production else cdk.RemovalPolicy.DESTROY
         )
@@ -52,10 +54,65 @@ class EnvironmentStack(cdk.Stack):
     @property
     def cluster(self) -> ImportedCluster:
         """The environment's cluster, by its name and its security group."""
-        return ImportedCluster(
-            cluster_name=self._environment.name,
-            cluster_security_group_id=self.exports.read(exports.CLUSTER_SECURITY_GROUP_ID),
+        existing = self._environment.cluster.existing
+        if existing is None:
+            group = self.exports.read(exports.CLUSTER_SECURITY_GROUP_ID)
+            return ImportedCluster(cluster_name=self._environment.name, cluster_security_group_id=group)
+        self._uses("EKS cluster", existing.name)
+        if existing.security_group_id is not None:
+            self._uses("cluster security group", existing.security_group_id)
+        return ImportedCluster(cluster_name=existing.name, cluster_security_group_id=existing.security_group_id)
+
+    @property
+    def vpc_id(self) -> str:
+        """Id of the VPC: the existing one's, or an import from the network's stack."""
+        return self._existing_or_import("VPC", self._environment.network.vpc_id, exports.VPC_ID)
+
+    @property
+    def efa_security_group_id(self) -> str:
+        """Id of the security group of EFA traffic."""
+        existing = self._environment.network.efa_security_group_id
+        return self._existing_or_import("security group of EFA traffic", existing, exports.EFA_SECURITY_GROUP_ID)
+
+    @property
+    def node_role_arn(self) -> str:
+        """ARN of the role of every node."""
+        existing = self._environment.cluster.node_role_arn
+        return self._existing_or_import("node role", existing, exports.NODE_ROLE_ARN)
+
+    @property
+    def alarm_topic_arn(self) -> str:
+        """ARN of the topic of the environment's alarms."""
+        return self._existing_or_import("topic of alarms", self._environment.alarm_topic_arn, exports.ALARM_TOPIC_ARN)
+
+    def subnet_id(self, name: str) -> str:
+        """Id of a subnet.
+
+        Args:
+            name: name of the subnet in the environment's file.
+        """
+        existing = self._environment.subnet(name).subnet_id
+        return self._existing_or_import(f"subnet {name}", existing, exports.subnet_id(name))
+
+    def imported_vpc(self) -> ec2.IVpc:
+        """The VPC by its id, as construct `Vpc` of this stack."""
+        return ec2.Vpc.from_vpc_attributes(
+            self,
+            "Vpc",
+            vpc_id=self.vpc_id,
+            availability_zones=sorted({s.availability_zone for s in self._environment.network.subnets}),
         )
+
+    def _existing_or_import(self, kind: str, existing: str | None, export: str) -> str:
+        if existing is None:
+            return self.exports.read(export)
+        self._uses(kind, existing)
+        return existing
+
+    def _uses(self, kind: str, id: str) -> None:
+        """Say in the template that it uses an existing thing, which is not the stack's to change."""
+        self._existing[kind] = id
+        self.template_options.metadata = {EXISTING: dict(sorted(self._existing.items()))}
 
     def subnets(self, kind: str) -> list[ec2.ISubnet]:
         """Subnets of a kind, from the network stack.
@@ -66,7 +123,7 @@ class EnvironmentStack(cdk.Stack):
             ec2.Subnet.from_subnet_attributes(
                 self,
                 f"Subnet-{subnet.name}",
-                subnet_id=self.exports.read(exports.subnet_id(subnet.name)),
+                subnet_id=self.subnet_id(subnet.name),
                 availability_zone=subnet.availability_zone,
             )
             for subnet in sorted(self._environment.network.subnets, key=lambda subnet: subnet.name)

@@ -1,6 +1,7 @@
 """Environment as a CDK stage."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import TypeVar
 
 import aws_cdk as cdk
 from constructs import Construct
@@ -9,12 +10,15 @@ from ultrafleet.consistency import check_consistency
 from ultrafleet.doctor import Answers
 from ultrafleet.doctor.synthesis import notes
 from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
+from ultrafleet.environment.existing import stack_ids
 from ultrafleet.environment.facts import ip_budgets, node_group_count
 from ultrafleet.environment.pool_nodes import environment_pool_nodes, needs_care
+from ultrafleet.environment.pool_settings import PoolSettings
 from ultrafleet.rules.node_group_quota import node_group_quota_request
 from ultrafleet.stacks.capacity_stack import CapacityStack
 from ultrafleet.stacks.care_stack import CareStack
 from ultrafleet.stacks.cluster_stack import ClusterStack
+from ultrafleet.stacks.environment_stack import EnvironmentStack
 from ultrafleet.stacks.kubernetes_stack import KubernetesStack
 from ultrafleet.stacks.model_stack import ModelStack
 from ultrafleet.stacks.monitoring_stack import MonitoringStack
@@ -24,9 +28,13 @@ from ultrafleet.stacks.reservation_stack import ReservationStack
 from ultrafleet.stacks.system_stack import SystemStack
 from ultrafleet.stacks.team_stack import TeamStack
 
+_Stack = TypeVar("_Stack", bound=EnvironmentStack)
+
 
 class FleetStage(cdk.Stage):
     """Network, cluster, system nodes, capacity, and one stack for each pool, deployed in that order.
+
+    Where a network or a cluster exists, only the stacks are there that make something.
 
     A pool's stack depends on the first four and they on no pool, so adding, changing or removing a pool leaves every
     other of them as it is. Beside the pools, after the system nodes: the Kubernetes layer, which names what the pools
@@ -44,13 +52,13 @@ class FleetStage(cdk.Stage):
             or whatever a construct refuses.
     """
 
-    network: NetworkStack
-    """The stack of the network."""
-    cluster: ClusterStack
+    network: NetworkStack | None = None
+    """The stack of the network, where something of it is made here; so are the next three."""
+    cluster: ClusterStack | None = None
     """The stack of the cluster."""
-    system: SystemStack
+    system: SystemStack | None = None
     """The stack of the add-ons and the system nodes."""
-    capacity: CapacityStack
+    capacity: CapacityStack | None = None
     """The stack of the capacity."""
     kubernetes: KubernetesStack | None = None
     """The stack of the Kubernetes layer, where there is one."""
@@ -63,38 +71,58 @@ class FleetStage(cdk.Stage):
         super().__init__(scope, environment.name)
         for budget in ip_budgets(environment):
             budget.check()
-        quota = node_group_quota_request(environment.name, node_group_count(environment))
-        network = self.network = NetworkStack(self, environment=environment)
-        _tell(network, environment, answers or Answers())
-        self.cluster = ClusterStack(self, environment=environment)
-        if quota is not None:
-            cdk.Annotations.of(self.cluster).add_warning_v2("ultrafleet:node-group-quota", quota)
-        self.cluster.add_stack_dependency(network)
-        self.system = SystemStack(self, environment=environment)
-        self.system.add_stack_dependency(self.cluster)
-        self.capacity = CapacityStack(self, environment=environment)
-        self.capacity.add_stack_dependency(self.system)
-        made_here = {item.name: item for item in environment.capacity_reservations if not item.capacity_reservation_id}
-        reserved = {pool.name: _reservation(pool) for pool in environment.pools if _reservation(pool) in made_here}
-        for pool in environment.pools:
-            if pool.name not in reserved:
-                PoolStack(self, environment=environment, pool=pool).add_stack_dependency(self.capacity)
+        made = stack_ids(environment)
+        platform = self._platform(environment, made)
+        before = list(platform)
+        if "capacity" in made:
+            self.capacity = _after(before, CapacityStack(self, environment=environment))
+        self._pools(environment, [pool for pool in environment.pools if f"pool-{pool.name}" in made], before)
         if environment.kubernetes.delivery != "none":
-            self._workloads(environment)
-            if environment.kubernetes.dashboard:
-                MonitoringStack(self, environment=environment).add_stack_dependency(self.capacity)
+            self._workloads(environment, platform)
+        if "operate" in made:
+            _depend(MonitoringStack(self, environment=environment), before)
+        self._tell(environment, answers or Answers())
+
+    def _platform(self, environment: Environment, made: Collection[str]) -> list[EnvironmentStack]:
+        """Stacks under pools and workloads, in their order; on an existing cluster there may be none."""
+        found: list[EnvironmentStack] = []
+        if "network" in made:
+            self.network = _after(found, NetworkStack(self, environment=environment))
+        if "cluster" in made:
+            self.cluster = _after(found, ClusterStack(self, environment=environment))
+        if "system" in made:
+            self.system = _after(found, SystemStack(self, environment=environment))
+        return found
+
+    def _pools(
+        self, environment: Environment, pools: Sequence[PoolSettings], before: Sequence[EnvironmentStack]
+    ) -> None:
+        made_here = {item.name: item for item in environment.capacity_reservations if not item.capacity_reservation_id}
+        reserved = {pool.name: _reservation(pool) for pool in pools if _reservation(pool) in made_here}
+        for pool in pools:
+            if pool.name not in reserved:
+                _depend(PoolStack(self, environment=environment, pool=pool), before)
         reservations = {}
         for name, reservation in made_here.items():
             stack = reservations[name] = ReservationStack(self, environment=environment, reservation=reservation)
-            stack.add_stack_dependency(self.capacity)
-        for pool in environment.pools:
+            _depend(stack, before)
+        for pool in pools:
             if pool.name in reserved:
                 on_it = PoolStack(self, environment=environment, pool=pool)
                 on_it.add_stack_dependency(reservations[reserved[pool.name]])
 
-    def _workloads(self, environment: Environment) -> None:
+    def _tell(self, environment: Environment, answers: Answers) -> None:
+        """Tell what the environment rests on, where a synthesis shows it: on the first stack that is there."""
+        stacks = [child for child in self.node.children if isinstance(child, EnvironmentStack)]
+        for note in notes(environment, answers):
+            cdk.Annotations.of(stacks[0]).add_info_v2(f"ultrafleet:{note.id}", note.text)
+        quota = node_group_quota_request(environment.cluster_name, node_group_count(environment))
+        if quota is not None:
+            cdk.Annotations.of(self.cluster or stacks[0]).add_warning_v2("ultrafleet:node-group-quota", quota)
+
+    def _workloads(self, environment: Environment, platform: Sequence[EnvironmentStack]) -> None:
         kubernetes = self.kubernetes = KubernetesStack(self, environment=environment)
-        kubernetes.add_stack_dependency(self.system)
+        _depend(kubernetes, platform)
         self.teams = [
             TeamStack(self, environment=environment, team=team, kubernetes=kubernetes) for team in environment.teams
         ]
@@ -117,7 +145,14 @@ def _reservation(pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> str
     return (pool.capacity_reservation or "") if isinstance(pool, AcceleratorPoolSettings) else ""
 
 
-def _tell(network: NetworkStack, environment: Environment, answers: Answers) -> None:
-    """Tell what the environment rests on, where a synthesis shows it."""
-    for note in notes(environment, answers):
-        cdk.Annotations.of(network).add_info_v2(f"ultrafleet:{note.id}", note.text)
+def _depend(stack: EnvironmentStack, before: Sequence[EnvironmentStack]) -> None:
+    """Let a stack depend on the last of those that come before it; on an existing cluster there may be none."""
+    if before:
+        stack.add_stack_dependency(before[-1])
+
+
+def _after(before: list[EnvironmentStack], stack: _Stack) -> _Stack:
+    """The stack, which depends on the last of those before it and is added to them."""
+    _depend(stack, before)
+    before.append(stack)
+    return stack

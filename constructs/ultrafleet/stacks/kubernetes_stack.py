@@ -10,6 +10,7 @@ from aws_cdk import region_info
 from constructs import Construct
 
 from ultrafleet.cluster_addons import FleetPlatform
+from ultrafleet.cluster_reference import cluster_security_group_id
 from ultrafleet.delivery import ArgoCdDelivery, Delivery, GitSource, KubectlAccess
 from ultrafleet.environment import Environment
 from ultrafleet.environment.facts import node_prices
@@ -60,7 +61,8 @@ class KubernetesStack(EnvironmentStack):
             cluster=self.cluster,
             kubernetes_version=environment.cluster.kubernetes_version,
             pools=environment_pool_nodes(environment),
-            vpc_tags={"Name": f"{environment.name}-network-Network"},
+            vpc_id=environment.network.vpc_id,
+            vpc_tags=None if environment.network.vpc_id else {"Name": f"{environment.name}-network-Network"},
             training=self.training,
             inference=bool(environment.models),
             served_workloads=environment.served_workloads,
@@ -75,6 +77,7 @@ class KubernetesStack(EnvironmentStack):
             ),
             efa_driver=efa_driver(environment),
             versions=settings.chart_versions,
+            existing_charts=settings.existing,
             waived_version_rules=settings.waived_version_rules,
         )
         if settings.acceptance is not None:
@@ -109,21 +112,15 @@ class KubernetesStack(EnvironmentStack):
         return [manifest for delivery in (self.delivery, *self._others) for manifest in delivery.manifests]
 
     def _kubectl(self, environment: Environment) -> Delivery:
-        read = self.exports.read
         group = ec2.SecurityGroup.from_security_group_id(
-            self, "ClusterSecurityGroup", read(exports.CLUSTER_SECURITY_GROUP_ID), mutable=False
+            self, "ClusterSecurityGroup", cluster_security_group_id(self.cluster), mutable=False
         )
         access = KubectlAccess(
             self,
             "Kubectl",
             cluster=self.cluster,
             kubernetes_version=environment.cluster.kubernetes_version,
-            vpc=ec2.Vpc.from_vpc_attributes(
-                self,
-                "Vpc",
-                vpc_id=read(exports.VPC_ID),
-                availability_zones=sorted({s.availability_zone for s in environment.network.subnets}),
-            ),
+            vpc=self.imported_vpc(),
             subnets=self.subnets("system"),
             security_groups=[group],
         )
@@ -142,7 +139,7 @@ class KubernetesStack(EnvironmentStack):
         eks.CfnCapability(
             self,
             "ArgoCd",
-            cluster_name=environment.name,
+            cluster_name=environment.cluster_name,
             capability_name="argo-cd",
             type="ARGOCD",
             role_arn=role.role_arn,
@@ -175,7 +172,7 @@ class KubernetesStack(EnvironmentStack):
         return ArgoCdDelivery(
             folder=folder,
             source=GitSource(repository=settings.repository, path=settings.path, revision=settings.revision),
-            cluster_name=environment.name,
+            cluster_name=environment.cluster_name,
             cluster_arn=_cluster_arn(environment),
         )
 
@@ -200,4 +197,4 @@ def _gate_settings(settings: AcceptanceSettings) -> GateSettings:
 def _cluster_arn(environment: Environment) -> str:
     """Plain, so that files can have it."""
     partition = region_info.RegionInfo.get(environment.region).partition or "aws"
-    return f"arn:{partition}:eks:{environment.region}:{environment.account}:cluster/{environment.name}"
+    return f"arn:{partition}:eks:{environment.region}:{environment.account}:cluster/{environment.cluster_name}"

@@ -1,6 +1,5 @@
 """Served model in its own stack."""
 
-from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from ultrafleet.environment import Environment
@@ -8,7 +7,6 @@ from ultrafleet.environment.workloads import ServedModelSettings
 from ultrafleet.errors import FleetError
 from ultrafleet.inference import DEFAULT_CLIENTS, GatewayClient, Model, ModelEndpoint, RackScale, Serving
 from ultrafleet.queueing import Flavor
-from ultrafleet.stacks import exports
 from ultrafleet.stacks.environment_stack import EnvironmentStack
 from ultrafleet.stacks.kubernetes_stack import KubernetesStack
 
@@ -54,15 +52,10 @@ class ModelStack(EnvironmentStack):
             "Endpoint",
             delivery=kubernetes.delivery_in(self),
             cluster=self.cluster,
-            vpc=ec2.Vpc.from_vpc_attributes(
-                self,
-                "Vpc",
-                vpc_id=self.exports.read(exports.VPC_ID),
-                availability_zones=sorted({s.availability_zone for s in environment.network.subnets}),
-            ),
+            vpc=self.imported_vpc(),
             serving=serving,
             subnets=[
-                f"{environment.name}-network-{subnet.name}"
+                subnet.subnet_id or f"{environment.name}-network-{subnet.name}"
                 for subnet in sorted(environment.network.subnets, key=lambda item: item.name)
                 if subnet.kind == "system"
             ],

@@ -7,7 +7,6 @@ from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraSe
 from ultrafleet.environment.pool_nodes import environment_pool_nodes
 from ultrafleet.monitoring import FleetAlarms, FleetDashboard, WatchedBlock
 from ultrafleet.rules.block_clock import lead_or_default
-from ultrafleet.stacks import exports
 from ultrafleet.stacks.environment_stack import EnvironmentStack
 
 
@@ -52,7 +51,7 @@ class MonitoringStack(EnvironmentStack):
                 for pool in environment.pools
                 for block in pool.capacity_blocks
             },
-            topic=sns.Topic.from_topic_arn(self, "Topic", self.exports.read(exports.ALARM_TOPIC_ARN)),
+            topic=sns.Topic.from_topic_arn(self, "Topic", self.alarm_topic_arn),
         )
 
     @staticmethod

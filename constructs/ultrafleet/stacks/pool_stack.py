@@ -38,19 +38,18 @@ class PoolStack(EnvironmentStack):
             scope,
             f"pool-{pool.name}",
             environment=environment,
-            description=f"{pool.name}: {pool.max_nodes} x {pool.instance} for {pool.workload}",
+            description=f"{pool.name}: {pool.max_nodes} x {pool.instance} for {pool.workload}{_where(environment)}",
         )
-        read = self.exports.read
         subnet = ec2.Subnet.from_subnet_attributes(
             self,
             "Subnet",
-            subnet_id=read(exports.subnet_id(pool.subnet)),
+            subnet_id=self.subnet_id(pool.subnet),
             availability_zone=environment.subnet(pool.subnet).availability_zone,
         )
         security_group = ec2.SecurityGroup.from_security_group_id(
-            self, "EfaSecurityGroup", read(exports.EFA_SECURITY_GROUP_ID), mutable=False
+            self, "EfaSecurityGroup", self.efa_security_group_id, mutable=False
         )
-        node_role = iam.Role.from_role_arn(self, "NodeRole", read(exports.NODE_ROLE_ARN), mutable=False)
+        node_role = iam.Role.from_role_arn(self, "NodeRole", self.node_role_arn, mutable=False)
         common: dict[str, Any] = {
             "cluster": self.cluster,
             "pool_name": pool.name,
@@ -114,6 +113,11 @@ class PoolStack(EnvironmentStack):
             if created_here and reservation.placement_group
             else reservation.placement_group_name,
         )
+
+
+def _where(environment: Environment) -> str:
+    existing = environment.cluster.existing
+    return "" if existing is None else f", in existing EKS cluster {existing.name}"
 
 
 def _node_options(

@@ -61,7 +61,7 @@ class ReservationStack(EnvironmentStack):
             self.exports.publish(
                 self, exports.placement_group_name(name), placement_group.group_name, f"placement group of {name}"
             )
-        topic = sns.Topic.from_topic_arn(self, "Topic", self.exports.read(exports.ALARM_TOPIC_ARN))
+        topic = sns.Topic.from_topic_arn(self, "Topic", self.alarm_topic_arn)
         created.metric_available_instances(period=cdk.Duration.minutes(_PERIOD_MINUTES)).create_alarm(
             self,
             "Unused",

@@ -7,7 +7,6 @@ from constructs import Construct
 
 from ultrafleet.environment import Environment
 from ultrafleet.environment.workloads import FileSystemSettings, TeamSettings
-from ultrafleet.stacks import exports
 from ultrafleet.stacks.environment_stack import EnvironmentStack
 from ultrafleet.stacks.kubernetes_stack import KubernetesStack
 from ultrafleet.training import LustreFileSystem, TrainingTeam
@@ -58,19 +57,18 @@ class TeamStack(EnvironmentStack):
         )
 
     def _file_system(self, environment: Environment, settings: FileSystemSettings) -> LustreFileSystem:
-        read = self.exports.read
         return LustreFileSystem(
             self,
             "FileSystem",
             subnet=ec2.Subnet.from_subnet_attributes(
                 self,
                 "Subnet",
-                subnet_id=read(exports.subnet_id(settings.subnet)),
+                subnet_id=self.subnet_id(settings.subnet),
                 availability_zone=environment.subnet(settings.subnet).availability_zone,
             ),
             security_groups=[
                 ec2.SecurityGroup.from_security_group_id(
-                    self, "EfaSecurityGroup", read(exports.EFA_SECURITY_GROUP_ID), mutable=False
+                    self, "EfaSecurityGroup", self.efa_security_group_id, mutable=False
                 )
             ],
             capacity_gib=settings.capacity_gib,

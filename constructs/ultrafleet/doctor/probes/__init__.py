@@ -6,6 +6,13 @@ from ultrafleet.doctor.probe import Probe
 from ultrafleet.doctor.probes.addons import ADDONS
 from ultrafleet.doctor.probes.blocks import BLOCKS
 from ultrafleet.doctor.probes.egress import EGRESS
+from ultrafleet.doctor.probes.existing_cluster import (
+    EXISTING_ADDON,
+    EXISTING_CLUSTER,
+    EXISTING_LOG_GROUP,
+    EXISTING_NODE_ROLE,
+)
+from ultrafleet.doctor.probes.existing_network import EXISTING_EFA_GROUP, EXISTING_SUBNET, EXISTING_VPC
 from ultrafleet.doctor.probes.group_target import GROUP_TARGET
 from ultrafleet.doctor.probes.identity import ACCOUNT, REGION
 from ultrafleet.doctor.probes.images import IMAGES
@@ -33,6 +40,13 @@ PROBES: Final[tuple[Probe, ...]] = (
     KUBERNETES_VERSION,
     IMAGES,
     ADDONS,
+    EXISTING_VPC,
+    EXISTING_SUBNET,
+    EXISTING_EFA_GROUP,
+    EXISTING_CLUSTER,
+    EXISTING_ADDON,
+    EXISTING_NODE_ROLE,
+    EXISTING_LOG_GROUP,
     BLOCKS,
     MACHINE,
     EGRESS,

@@ -8,8 +8,8 @@ from typing import Any, Final
 from ultrafleet.doctor.account import Account, AwsRefusalError
 from ultrafleet.doctor.probe import Answer, Permission, Probe, Question, no, unclear, yes
 from ultrafleet.environment import Environment
-from ultrafleet.environment.addons import managed_addons
-from ultrafleet.rules.managed_addons import ManagedAddon, select
+from ultrafleet.environment.addons import installed_addons
+from ultrafleet.rules.managed_addons import ManagedAddon
 
 _UNKNOWN_ADDON: Final = "ResourceNotFoundException"
 _DEEPEST: Final = 12
@@ -18,7 +18,7 @@ _DEEPEST: Final = 12
 
 def _questions(environment: Environment) -> Iterator[Question]:
     kubernetes = environment.cluster.kubernetes_version
-    for addon in select(managed_addons(environment)):
+    for addon in installed_addons(environment):
         configuration, version = addon.configuration_values, addon.version_for(kubernetes).value
         wants = f"version {version}" if version is not None else "a default version"
         fits = f" that takes {configuration}" if configuration is not None else ""

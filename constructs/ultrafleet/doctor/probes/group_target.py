@@ -32,7 +32,7 @@ def _questions(environment: Environment) -> Iterator[Question]:
         yield Question(
             subject="a node group on a group of reservations",
             expected="refused, so that each block is targeted by its id",
-            ask=partial(_ask, environment.name),
+            ask=partial(_ask, environment.cluster_name),
             path="pools",
             settles=("capacity-block/eks-target-group-arn-refused",),
         )
@@ -138,7 +138,7 @@ GROUP_TARGET: Final = Probe(
         Permission(action="resource-groups:CreateGroup"),
         Permission(
             action="resource-groups:DeleteGroup",
-            resources=("arn:{partition}:resource-groups:{region}:{account}:group/ultrafleet-doctor-{name}-*",),
+            resources=("arn:{partition}:resource-groups:{region}:{account}:group/ultrafleet-doctor-{cluster}-*",),
         ),
     ),
     questions=_questions,

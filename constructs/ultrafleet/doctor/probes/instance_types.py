@@ -29,7 +29,10 @@ def _offering_questions(environment: Environment) -> Iterator[Question]:
                 path=f"pool {pool.name}",
                 stops_launch=True,
             )
-    types = tuple(environment.cluster.system_nodes.instance_types)
+    nodes = environment.cluster.made_system_nodes
+    if nodes is None:
+        return
+    types = tuple(nodes.instance_types)
     for zone in sorted({item.availability_zone for item in environment.network.subnets if item.kind == "system"}):
         yield Question(
             subject=f"{' or '.join(types)} in {zone}",

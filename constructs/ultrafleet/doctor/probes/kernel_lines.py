@@ -59,9 +59,9 @@ def _ask_filter(account: Account) -> Answer:
 def _line_questions(environment: Environment) -> Iterator[Question]:
     if _is_watched(environment):
         yield Question(
-            subject=f"log group {host_log_group(environment.name)}",
+            subject=f"log group {host_log_group(environment.cluster_name)}",
             expected="it has kernel lines of nodes",
-            ask=partial(_ask_lines, environment.name),
+            ask=partial(_ask_lines, environment.cluster_name),
             path="kubernetes.dashboard",
             settles=(f"metric/{FATAL_XID_ERRORS}",),
         )
@@ -98,7 +98,7 @@ KERNEL_LINES: Final = Probe(
     permissions=(
         Permission(
             action="logs:DescribeLogStreams",
-            resources=(f"arn:{{partition}}:logs:{{region}}:{{account}}:log-group:{host_log_group('{name}')}:*",),
+            resources=(f"arn:{{partition}}:logs:{{region}}:{{account}}:log-group:{host_log_group('{cluster}')}:*",),
         ),
     ),
     questions=_line_questions,

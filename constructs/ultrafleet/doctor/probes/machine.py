@@ -47,7 +47,7 @@ _NODE_GROUP: Final = {
 
 def _definition(environment: Environment) -> dict[str, Any]:
     queue = f"https://sqs.{environment.region}.amazonaws.com/{environment.account}/dead-letters"
-    return state_machine_definition(cluster_name=environment.name, dead_letter_queue_url=queue)
+    return state_machine_definition(cluster_name=environment.cluster_name, dead_letter_queue_url=queue)
 
 
 def _questions(environment: Environment) -> Iterator[Question]:

@@ -17,9 +17,9 @@ _OF_A_GPU: Final = "GpuDevice"
 def _questions(environment: Environment) -> Iterator[Question]:
     if any(pool.instance.accelerator_kind == "nvidia" for pool in environment.pools):
         yield Question(
-            subject=f"{_METRIC.name} of cluster {environment.name}",
+            subject=f"{_METRIC.name} of cluster {environment.cluster_name}",
             expected=f"published for each GPU, with dimension {_OF_A_GPU}",
-            ask=partial(_ask, environment.name),
+            ask=partial(_ask, environment.cluster_name),
             path="kubernetes.dashboard",
             settles=(f"metric/{_METRIC.name}",),
         )

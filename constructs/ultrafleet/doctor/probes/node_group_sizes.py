@@ -56,7 +56,7 @@ def _questions(environment: Environment) -> Iterator[Question]:
     made_here = [block for pool in environment.pools for block in pool.capacity_blocks if not block.existing_node_group]
     if all(block.initial_desired_size is not None for block in made_here):
         return
-    seen, cluster = _Seen(), environment.name
+    seen, cluster = _Seen(), environment.cluster_name
     yield Question(
         subject="a node group without a desired size",
         expected="accepted by EKS",
@@ -260,16 +260,16 @@ def _delete(name: str, account: Account) -> None:
         raise AwsRefusalError("cloudformation:DeleteStack", status, "the stack isn't deleted")
 
 
-_STACKS: Final = ("arn:{partition}:cloudformation:{region}:{account}:stack/ultrafleet-doctor-{name}-*/*",)
-_OWN_GROUPS: Final = ("arn:{partition}:eks:{region}:{account}:nodegroup/{name}/ultrafleet-doctor-{name}-*/*",)
-_CLUSTER: Final = ("arn:{partition}:eks:{region}:{account}:cluster/{name}",)
-_NODE_ROLES: Final = ("arn:{partition}:iam::{account}:role/{name}-*",)
+_STACKS: Final = ("arn:{partition}:cloudformation:{region}:{account}:stack/ultrafleet-doctor-{cluster}-*/*",)
+_OWN_GROUPS: Final = ("arn:{partition}:eks:{region}:{account}:nodegroup/{cluster}/ultrafleet-doctor-{cluster}-*/*",)
+_CLUSTER: Final = ("arn:{partition}:eks:{region}:{account}:cluster/{cluster}",)
+_NODE_ROLES: Final = ("{node_role}",)
 EKS_PERMISSIONS: Final = (
     Permission(action="eks:CreateNodegroup", resources=_CLUSTER),
     Permission(action="eks:DeleteNodegroup", resources=_OWN_GROUPS),
     Permission(
         action="eks:DescribeNodegroup",
-        resources=("arn:{partition}:eks:{region}:{account}:nodegroup/{name}/*/*",),
+        resources=("arn:{partition}:eks:{region}:{account}:nodegroup/{cluster}/*/*",),
     ),
     Permission(action="eks:ListNodegroups", resources=_CLUSTER),
     Permission(action="iam:GetRole", resources=_NODE_ROLES),

@@ -31,7 +31,7 @@ def _made_questions(environment: Environment) -> Iterator[Question]:
         yield Question(
             subject=group,
             expected=f"a scheduled action, {in_minutes(_LEAD)} minutes before an end of the block",
-            ask=partial(_ask_made, environment.name, group, block),
+            ask=partial(_ask_made, environment.cluster_name, group, block),
             path=f"pool {pool}",
             settles=("capacity-block/eks-scale-down-action", "capacity-block/eks-scale-down-minutes"),
         )
@@ -42,7 +42,7 @@ def _extension_questions(environment: Environment) -> Iterator[Question]:
         yield Question(
             subject=group,
             expected="a scheduled action that an extension of the block leaves at its old time",
-            ask=partial(_ask_extension, environment.name, group, block),
+            ask=partial(_ask_extension, environment.cluster_name, group, block),
             path=f"pool {pool}",
             settles=("assumption/scale-down-keeps-its-time",),
         )
@@ -130,7 +130,7 @@ _PERMISSIONS: Final = (
     Permission(action="ec2:DescribeCapacityReservations"),
     Permission(
         action="eks:DescribeNodegroup",
-        resources=("arn:{partition}:eks:{region}:{account}:nodegroup/{name}/*/*",),
+        resources=("arn:{partition}:eks:{region}:{account}:nodegroup/{cluster}/*/*",),
     ),
 )
 SCALE_DOWN: Final = Probe(

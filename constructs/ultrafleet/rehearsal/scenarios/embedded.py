@@ -9,6 +9,7 @@ from moto.core.models import MockAWS
 
 from ultrafleet.environment import Environment
 from ultrafleet.rehearsal import extension
+from ultrafleet.rehearsal.scenarios.existing import make_existing
 from ultrafleet.rehearsal.scenarios.purchases import make_purchases
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
@@ -27,11 +28,15 @@ def _mock() -> MockAWS:
 
 
 def start(environment: Environment, *, now: datetime) -> None:
-    """Start the embedded AWS as the environment's account, with its purchases, until the process ends."""
+    """Start the embedded AWS as the environment's account, until the process ends.
+
+    The account has the environment's purchases, and what its file says exists.
+    """
     extension.install()
     extension.set_default_account(environment.account)
     _mock().start()
     SIMULATED_ACCOUNT.reset(now)
+    make_existing(environment)
     make_purchases(environment)
 
 
@@ -42,6 +47,7 @@ def embedded_aws(environment: Environment, *, now: datetime) -> Iterator[None]:
     extension.set_default_account(environment.account)
     with _mock():
         SIMULATED_ACCOUNT.reset(now)
+        make_existing(environment)
         make_purchases(environment)
         try:
             yield

@@ -129,7 +129,7 @@ def pools_by_architecture(environment: Environment) -> dict[str, Pool]:
     found: dict[str, Pool] = {}
     for pool in environment.pools:
         if pool.capacity_blocks:
-            group = eks.node_group(environment.name, pool.capacity_blocks[0].node_group(pool.name))
+            group = eks.node_group(environment.cluster_name, pool.capacity_blocks[0].node_group(pool.name))
             found.setdefault(AmiType(group.described["amiType"]).architecture, pool)
     return dict(sorted(found.items()))
 

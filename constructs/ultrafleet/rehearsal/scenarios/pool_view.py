@@ -87,7 +87,7 @@ def pool_views(environment: Environment) -> list[PoolView]:
 
 def _view(environment: Environment, name: str, block: str, full: int, call: Calls) -> NodeGroupView:
     try:
-        group = call("eks", "describe_nodegroup", clusterName=environment.name, nodegroupName=name)["nodegroup"]
+        group = call("eks", "describe_nodegroup", clusterName=environment.cluster_name, nodegroupName=name)["nodegroup"]
     except Refusal:
         group = None
     instances = node_group_instances(environment, [name], call)
@@ -116,7 +116,7 @@ def node_group_instances(environment: Environment, names: Collection[str], call:
         call: calls of the environment's account.
     """
     filters = [
-        {"Name": "tag:eks:cluster-name", "Values": [environment.name]},
+        {"Name": "tag:eks:cluster-name", "Values": [environment.cluster_name]},
         {"Name": "tag:eks:nodegroup-name", "Values": list(names)},
         {"Name": "instance-state-name", "Values": ["pending", "running"]},
     ]

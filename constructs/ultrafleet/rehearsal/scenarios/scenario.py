@@ -178,7 +178,7 @@ def _sizes_by_hand(environment: Environment, call: Calls) -> list[Event]:
             call(
                 "eks",
                 "update_nodegroup_config",
-                clusterName=environment.name,
+                clusterName=environment.cluster_name,
                 nodegroupName=node_group,
                 scalingConfig=scaling,
             )

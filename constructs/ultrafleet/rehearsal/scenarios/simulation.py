@@ -13,6 +13,7 @@ from ultrafleet.rehearsal.ec2.state.instances import Lifetimes
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.kubernetes import KubernetesApi
 from ultrafleet.rehearsal.scenarios import audit
+from ultrafleet.rehearsal.scenarios.existing import make_existing
 from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget, Undo
 from ultrafleet.rehearsal.scenarios.faults.fault_list import fault_named
 from ultrafleet.rehearsal.scenarios.faults.injections import INJECTIONS
@@ -66,6 +67,7 @@ class Simulation:
         """Read the environment's file again: new blocks are bought, moved ends are extensions."""
         if self._read_again is not None:
             self.environment = self._read_again()
+        make_existing(self.environment)
         make_purchases(self.environment)
 
     def status(self) -> dict[str, Any]:
@@ -94,7 +96,7 @@ class Simulation:
     def kubernetes(self) -> dict[str, Any]:
         """Objects and Helm releases in the environment's cluster."""
         api = SIMULATED_ACCOUNT.part(KubernetesApi, self.environment.account, self.environment.region)
-        content = api.content(self.environment.name)
+        content = api.content(self.environment.cluster_name)
         return {
             "objects": list(content.objects.values()),
             "releases": [asdict(release) for release in content.releases.values()],
@@ -233,7 +235,10 @@ class Simulation:
             if stack.termination_protection:
                 stack.termination_protection = False
                 lifted.append(f"termination protection of stack {stack.name}")
+        existing = self.environment.cluster.existing
         for name in call("eks", "list_clusters")["clusters"]:
+            if existing is not None and name == existing.name:
+                continue  # nothing of it is changed
             if call("eks", "describe_cluster", name=name)["cluster"].get("deletionProtection"):
                 call("eks", "update_cluster_config", name=name, deletionProtection=False)
                 lifted.append(f"deletion protection of cluster {name}")

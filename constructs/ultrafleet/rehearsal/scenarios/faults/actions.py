@@ -93,9 +93,10 @@ def subnet_is_full(target: FaultTarget) -> Undo:
     """Other interfaces use every address of the pool's subnet."""
     environment = target.environment
     pool = next(pool for pool in environment.pools if pool.name == target.pool_name)
-    name = f"{environment.name}-network-{pool.subnet}"
+    stated, name = environment.subnet(pool.subnet).subnet_id, f"{environment.name}-network-{pool.subnet}"
     call = _call(target)
-    subnets = call("ec2", "describe_subnets", Filters=[{"Name": "tag:Name", "Values": [name]}])["Subnets"]
+    by_id, by_name = {"Name": "subnet-id", "Values": [stated]}, {"Name": "tag:Name", "Values": [name]}
+    subnets = call("ec2", "describe_subnets", Filters=[by_id if stated is not None else by_name])["Subnets"]
     if not subnets:
         raise FleetError(
             path=f"subnet {name}",
@@ -140,6 +141,9 @@ def efa_rule_is_gone(target: FaultTarget) -> Undo:
     call = _call(target)
     exports = {item["Name"]: item["Value"] for item in call("cloudformation", "list_exports")["Exports"]}
     name = f"{target.environment.name}-efa-security-group-id"
+    existing = target.environment.network.efa_security_group_id
+    if existing is not None:
+        exports[name] = existing
     if name not in exports:
         raise FleetError(
             path=f"export {name}",
@@ -166,7 +170,7 @@ def efa_rule_is_gone(target: FaultTarget) -> Undo:
 
 def log_group_is_taken(target: FaultTarget) -> Undo:
     """A log group of the cluster's name exists."""
-    call, name = _call(target), f"/aws/eks/{target.environment.name}/cluster"
+    call, name = _call(target), f"/aws/eks/{target.environment.cluster_name}/cluster"
     call("logs", "create_log_group", logGroupName=name)
 
     def undo() -> None:
@@ -178,7 +182,7 @@ def log_group_is_taken(target: FaultTarget) -> Undo:
 def pool_is_gone(target: FaultTarget) -> Undo:
     """A node group of the pool was deleted by hand."""
     call = _call(target)
-    call("eks", "delete_nodegroup", clusterName=target.environment.name, nodegroupName=target.node_group)
+    call("eks", "delete_nodegroup", clusterName=target.environment.cluster_name, nodegroupName=target.node_group)
     return _nothing
 
 
@@ -198,15 +202,15 @@ def gpu_dies(target: FaultTarget) -> Undo:
     """A GPU of a node of the pool falls off the bus: the kernel says so, and the node stays Ready."""
     account, region, node = target.environment.account, target.environment.region, _a_node(target)
     _nodes(target).fail_gpu(node, _OFF_THE_BUS)
-    SIMULATED_ACCOUNT.part(HostLog, account, region).write(target.environment.name, node, _LINE)
+    SIMULATED_ACCOUNT.part(HostLog, account, region).write(target.environment.cluster_name, node, _LINE)
     return _nothing
 
 
 def update_is_stuck(target: FaultTarget) -> Undo:
     """An update of the pool's node group makes no progress, and no other one is taken meanwhile."""
     eks = SIMULATED_ACCOUNT.part(Eks, target.environment.account, target.environment.region)
-    cluster = eks.cluster(target.environment.name)
-    group = eks.node_group(target.environment.name, target.node_group)
+    cluster = eks.cluster(target.environment.cluster_name)
+    group = eks.node_group(target.environment.cluster_name, target.node_group)
     group.update, group.held_up = cluster.update("VersionUpdate", status="InProgress"), True
     group.settle_status()
 
@@ -227,7 +231,7 @@ def tick_is_lost(target: FaultTarget) -> Undo:
 
 def template_is_gone(target: FaultTarget) -> Undo:
     """The launch template of a node group of the pool was deleted by hand."""
-    name = f"{target.environment.name}-{target.node_group}"
+    name = f"{target.environment.cluster_name}-{target.node_group}"
     _call(target)("ec2", "delete_launch_template", LaunchTemplateName=name)
     return _nothing
 

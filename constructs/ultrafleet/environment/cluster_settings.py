@@ -1,0 +1,144 @@
+"""Cluster of an environment file as pydantic models: made here, or one that exists."""
+
+from typing import Final, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
+from ultrafleet.environment.fields import ClusterName, KubernetesVersion, RoleArn, SecurityGroupId, Settings
+from ultrafleet.errors import FleetError
+from ultrafleet.rules.managed_addons import ADDONS
+from ultrafleet.rules.node_settings import validate_metadata_hop_limit
+
+_OF_A_NEW_CLUSTER: Final = ("api_access_cidrs", "upgrade_policy", "control_plane_scaling_tier")
+"""Keys about the control plane of a cluster that is made here."""
+
+
+class SystemNodesSettings(Settings):
+    """The small pool for controllers."""
+
+    instance_types: list[str] = Field(default=["m7i.xlarge", "m6i.xlarge"], examples=[["m7i.2xlarge"]])
+    """Ordinary types of one architecture, of which EC2 chooses."""
+    placement_group: Literal["spread", "partition"] | None = Field(default=None, examples=["spread"])
+    """Placement of the nodes on separate racks: `spread` (at most seven nodes a zone) or `partition`. Default: none."""
+    min_size: int = Field(default=2, ge=0, examples=[1], json_schema_extra={"unit": "nodes"})
+    """Fewest nodes."""
+    max_size: int = Field(default=4, ge=1, examples=[6], json_schema_extra={"unit": "nodes"})
+    """Most nodes."""
+    desired_size: int = Field(default=2, ge=0, examples=[3], json_schema_extra={"unit": "nodes"})
+    """Nodes at first."""
+    metadata_hop_limit: int = Field(default=1, examples=[2])
+    """Hop limit of the instance metadata service: 1 keeps pods from the nodes' credentials; 2 lets every pod of
+    these nodes reach them."""
+
+    @field_validator("metadata_hop_limit")
+    @classmethod
+    def _check_hop_limit(cls, metadata_hop_limit: int) -> int:
+        validate_metadata_hop_limit(metadata_hop_limit)
+        return metadata_hop_limit
+
+
+class ExistingClusterSettings(Settings):
+    """An EKS cluster that exists, made by whatever tool; nothing of it is changed or deleted."""
+
+    name: ClusterName = Field(examples=["research"])
+    """Name of the cluster; the environment may have another."""
+    security_group_id: SecurityGroupId | None = Field(default=None, examples=["sg-0123456789abcdef0"])
+    """Security group that EKS made for the cluster (`clusterSecurityGroupId` of DescribeCluster). Pools, models and
+    delivery by kubectl need it. Default: none."""
+    authentication_mode: Literal["API", "API_AND_CONFIG_MAP", "CONFIG_MAP"] | None = Field(
+        default=None, examples=["API_AND_CONFIG_MAP"]
+    )
+    """Authentication mode of the cluster (`accessConfig` of DescribeCluster). Access entries need it: of kubectl,
+    administrators and members of teams; `CONFIG_MAP` takes none. Default: none."""
+    addons: list[str] = Field(default=[], examples=[["eks-pod-identity-agent"]])
+    """Managed add-ons that the cluster has besides vpc-cni, coredns and kube-proxy; they are not installed again."""
+    log_groups: list[Literal["host", "application"]] = Field(default=[], examples=[["host"]])
+    """Existing log groups of Container Insights that get the metric filters of alarms: `host` for kernel lines,
+    `application` for those of the acceptance gate."""
+
+    @field_validator("addons")
+    @classmethod
+    def _check_addons(cls, addons: list[str]) -> list[str]:
+        for name in addons:
+            if name not in ADDONS:
+                raise FleetError(
+                    path="add-on",
+                    got=repr(name),
+                    expected=f"one of {', '.join(sorted(ADDONS))}",
+                    remedy="others make no difference here: leave it out",
+                )
+        return addons
+
+
+class ClusterSettings(Settings):
+    """The environment's EKS cluster."""
+
+    existing: ExistingClusterSettings | None = None
+    """Existing cluster, of which nothing is changed; see [adopt a cluster](guides/adopt-a-cluster.md). Default: one is
+    made here."""
+    kubernetes_version: KubernetesVersion = Field(default=DEFAULT_KUBERNETES_VERSION, examples=["1.36"])
+    """Kubernetes version, `major.minor` in quotes; the default is the newest whose end of standard support is known.
+    An existing cluster's own has to be stated."""
+    node_role_arn: RoleArn | None = Field(default=None, examples=["arn:aws:iam::111122223333:role/nodes"])
+    """Existing role of every node, by ARN. Default: one is made here."""
+    admin_role_arns: list[RoleArn] = Field(default=[], examples=[["arn:aws:iam::111122223333:role/operators"]])
+    """IAM roles that administer the cluster, by ARN."""
+    api_access_cidrs: list[str] = Field(default=[], examples=[["10.0.0.0/24"]])
+    """Networks of people that may reach the private API endpoint."""
+    ssm_sessions: bool = Field(default=False, examples=[True])
+    """Shells on nodes through Session Manager, without SSH."""
+    upgrade_policy: Literal["STANDARD", "EXTENDED"] = Field(default="STANDARD", examples=["EXTENDED"])
+    """Support policy: at the end of the version's standard support EKS upgrades the control plane; `EXTENDED` keeps
+    the version, in extended support, which costs more; see [cluster](constructs/cluster.md#end-of-support)."""
+    control_plane_scaling_tier: str | None = Field(default=None, examples=["tier-xl"])
+    """Provisioned control plane: `standard`, `tier-xl`, … Default: EKS's."""
+    addons: list[str] = Field(default=[], examples=[["aws-ebs-csi-driver"]])
+    """Managed add-ons besides the basic ones that every cluster gets, see [cluster](constructs/cluster.md); on an
+    existing cluster the only ones that are installed."""
+    addon_versions: dict[str, str] = Field(default={}, examples=[{"vpc-cni": "v1.21.0-eksbuild.1"}])
+    """Add-on → version instead of the catalog's for the Kubernetes version; where the catalog has none, EKS chooses,
+    and `ultrafleet summary` says so, see [cluster](constructs/cluster.md#versions-of-add-ons)."""
+    system_nodes: SystemNodesSettings = SystemNodesSettings()
+    """Node group for controllers; on an existing cluster it is made where it is stated."""
+
+    @property
+    def made_system_nodes(self) -> SystemNodesSettings | None:
+        """System nodes that are made here; None on an existing cluster whose file states none."""
+        return self.system_nodes if self.existing is None or "system_nodes" in self.model_fields_set else None
+
+    @model_validator(mode="after")
+    def _one_owner(self) -> Self:
+        if self.node_role_arn is not None and self.ssm_sessions:
+            raise FleetError(
+                path="ssm_sessions",
+                got=f"true with existing {self.node_role_arn}",
+                expected="false",
+                remedy="attach AmazonSSMManagedInstanceCore to the role where it is made: nothing of it changes here",
+            )
+        if self.existing is None:
+            return self
+        for key in _OF_A_NEW_CLUSTER:
+            if key in self.model_fields_set:
+                raise FleetError(
+                    path=key,
+                    got=f"stated with existing cluster {self.existing.name}",
+                    expected="none",
+                    remedy="the control plane is not changed here: remove it",
+                )
+        if "kubernetes_version" not in self.model_fields_set:
+            raise FleetError(
+                path="kubernetes_version",
+                got=f"not stated for existing cluster {self.existing.name}",
+                expected="its version",
+                remedy=f"aws eks describe-cluster --name {self.existing.name} --query cluster.version",
+            )
+        both = sorted({*self.addons, *self.addon_versions} & set(self.existing.addons))
+        if both:
+            raise FleetError(
+                path=f"add-on {both[0]}",
+                got="both installed here and in existing.addons",
+                expected="one of them",
+                remedy="what the cluster has is not installed again",
+            )
+        return self
