@@ -11,7 +11,7 @@ from helpers.environment_changes import Content, each, put, remove
 from helpers.rehearsal_site import FIXTURES
 from ultrafleet.environment import Environment, EnvironmentFileError, load_environment, load_environments
 from ultrafleet.environment.addons import installed_addons
-from ultrafleet.environment.existing import existing_things, stack_ids
+from ultrafleet.environment.layers import existing_things, stack_ids
 
 Change = Callable[[Content], object]
 SYSTEM = {
@@ -62,12 +62,12 @@ def without(*keys: str) -> Change:
 
 
 REFUSED = [
-    ("a short id", put("network", vpc_id="vpc-12"), r"network\.vpc_id: got 'vpc-12', expected an id such as vpc-0123"),
-    ("an id of another kind", put("network", vpc_id="subnet-0ddddddddddddddd2"), r"network\.vpc_id: got 'subnet-"),
+    ("a short id", put("network", vpc_id="vpc-12"), r"network\.vpc_id: is 'vpc-12', expected an id such as vpc-0123"),
+    ("an id of another kind", put("network", vpc_id="subnet-0ddddddddddddddd2"), r"network\.vpc_id: is 'subnet-"),
     (
         "a role's name",
         put("cluster", node_role_arn="research-nodes"),
-        r"cluster\.node_role_arn: got 'research-nodes', expected an ARN such as arn:aws:iam",
+        r"cluster\.node_role_arn: is 'research-nodes', expected the ARN of an IAM role",
     ),
     ("a subnet without its VPC", without("network", "vpc_id"), r"subnet_id of b300-b is subnet-\w+ without a vpc_id"),
     ("a NAT gateway", put("network", egress="zonal_nat"), r"egress is stated with vpc_id .*no NAT gateway"),

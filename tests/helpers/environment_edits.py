@@ -231,7 +231,73 @@ _CLUSTER: dict[str, Any] = {
     "addon_versions": {"vpc-cni": "v1.21.0-eksbuild.1"},
 }
 
+ADOPTED = "adopted"
+"""Environment on an existing VPC and cluster; not shipped."""
+SYSTEM_SUBNET = append(
+    "network",
+    "subnets",
+    item={
+        "name": "system-a",
+        "kind": "system",
+        "availability_zone": "us-east-1a",
+        "subnet_id": "subnet-0ddddddddddddddd6",
+        "cidr": "10.96.4.0/22",
+    },
+)
+DELIVERED = each(
+    put("kubernetes", delivery="kubectl", dashboard=False),
+    put("cluster", "existing", authentication_mode="API_AND_CONFIG_MAP"),
+    SYSTEM_SUBNET,
+)
+TOPIC = "arn:aws:sns:us-east-1:111122223333:research-alarms"
+KEY = "arn:aws:kms:us-east-1:111122223333:key/0ddddddd-0000-0000-0000-000000000001"
+_ON_EXISTING = [
+    edit("Environment.block_schedule", ADOPTED, put(block_schedule="existing")),
+    edit("Environment.alarm_topic_arn", ADOPTED, put(alarm_topic_arn=TOPIC)),
+    edit("Environment.encryption_key_arn", ADOPTED, put(encryption_key_arn=KEY)),
+    edit("Network.vpc_id", ADOPTED, put("network", vpc_id="vpc-0ddddddddddddddd9"), R, IN_USE),
+    edit("Network.secondary_cidrs", ADOPTED, put("network", secondary_cidrs=["100.64.0.0/16"])),
+    edit(
+        "Network.efa_security_group_id",
+        ADOPTED,
+        put("network", efa_security_group_id="sg-0ddddddddddddddd7"),
+        R,
+        IN_USE,
+    ),
+    edit(
+        "Subnet.subnet_id",
+        ADOPTED,
+        put("network", "subnets", "b300-b", subnet_id="subnet-0ddddddddddddddd9"),
+        R,
+        NEW_NAME,
+    ),
+    edit(
+        "Subnet.route_table_id",
+        ADOPTED,
+        put("network", "subnets", "dallas", route_table_id="rtb-0ddddddddddddddd9"),
+    ),
+    edit(
+        "Cluster.existing",
+        ADOPTED,
+        put("cluster", "existing", name="another"),
+        R,
+        NEW_NAME,
+    ),
+    edit("Cluster.node_role_arn", ADOPTED, put("cluster", node_role_arn=None), R, NEW_NAME),
+    edit("ExistingCluster.name", ADOPTED, put("cluster", "existing", name="other"), R, NEW_NAME),
+    edit(
+        "ExistingCluster.security_group_id",
+        ADOPTED,
+        put("cluster", "existing", security_group_id="sg-0ddddddddddddddd9"),
+    ),
+    edit("ExistingCluster.authentication_mode", ADOPTED, put("cluster", "existing", authentication_mode="API")),
+    edit("ExistingCluster.addons", ADOPTED, put("cluster", "existing", addons=["eks-pod-identity-agent"])),
+    edit("ExistingCluster.log_groups", ADOPTED, put("cluster", "existing", log_groups=["host", "application"])),
+    edit("Kubernetes.existing", ADOPTED, put("kubernetes", existing={"kueue": "0.19.2"}), before=DELIVERED),
+]
+
 EDITS = [
+    *_ON_EXISTING,
     edit("Environment.name", "training", lambda content: content.update(NAME="training-2")),
     edit("Environment.account", "training", put(account="999900001111")),
     edit("Environment.region", "dev", replace_text("us-east-2", "us-west-2")),

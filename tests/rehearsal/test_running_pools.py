@@ -18,8 +18,9 @@ import yaml
 from pydantic import BaseModel
 
 from helpers.environment_changes import Change
-from helpers.environment_edits import EDITS, Edit, Verdict
+from helpers.environment_edits import ADOPTED, EDITS, Edit, Verdict
 from helpers.preflight_world import NOW, account_of, environment_of
+from helpers.rehearsal_site import text_of
 from ultrafleet.environment import Environment, load_environment, load_environments
 from ultrafleet.policy import Template
 from ultrafleet.preflight import Deployment, Finding, Level, preflight_findings
@@ -78,7 +79,7 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
     def run(name: str, change: Change | None) -> Fleet:
         if change is None and name in shipped:
             return shipped[name]
-        content = yaml.safe_load((ENVIRONMENTS / f"{name}.yaml").read_text())
+        content = yaml.safe_load(text_of(name))
         if change is not None:
             change(content)
         path = tmp_path_factory.mktemp("environment") / f"{content.pop('NAME', name)}.yaml"
@@ -205,7 +206,7 @@ def test_every_field_is_edited() -> None:
 
 def test_the_edits_are_of_the_shipped_environments() -> None:
     shipped = {environment.name for environment in load_environments(ENVIRONMENTS)}
-    assert {edit.environment for edit in EDITS} == shipped
+    assert {edit.environment for edit in EDITS} == {*shipped, ADOPTED}
 
 
 def test_every_type_of_the_templates_is_classified(synth: Synth) -> None:
@@ -236,7 +237,7 @@ def test_a_pool_stands_on_its_subnet_its_role_and_its_cluster(synth: Synth) -> N
 
 
 def _environment(name: str, change: Change | None) -> Environment:
-    content = yaml.safe_load((ENVIRONMENTS / f"{name}.yaml").read_text())
+    content = yaml.safe_load(text_of(name))
     if change is not None:
         change(content)
     return environment_of(content, content.pop("NAME", name))

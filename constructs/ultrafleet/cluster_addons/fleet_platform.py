@@ -93,7 +93,7 @@ class FleetPlatform(Construct):
             the version. State the device plugin where it runs already, until the pools are empty.
         versions: versions by chart name, or of "nvidia-driver", instead of the table's. Default: the table's.
         existing_charts: charts that the cluster has already, each with its version: they are not installed, and the
-            rules between versions hold for them. `gpu-operator` stands for NVIDIA's device plugin. Default: none.
+            rules between versions hold for them. `gpu-operator` brings NVIDIA's device plugin. Default: none.
         waived_version_rules: rules between versions that don't apply, by id, each with a reason. Default: none.
 
     Raises:
@@ -207,7 +207,7 @@ class FleetPlatform(Construct):
             delivery.add_chart(self, release, after=identity if release.chart.name == _LOAD_BALANCERS else [])
 
     def _annotate_existing(self, releases: Sequence[ChartRelease]) -> None:
-        """Tell what the fleet counts on in charts that somebody else installed."""
+        """Tell what the fleet counts on in charts that exist."""
         for release in releases:
             wanted = json.dumps(release.values, sort_keys=True)
             has = f"; the fleet counts on these values of it: {wanted}" if release.values else ""

@@ -10,7 +10,8 @@ from ultrafleet.doctor.probe import Verdict
 from ultrafleet.doctor.probes import PROBES
 from ultrafleet.environment import Environment, EnvironmentFileError
 from ultrafleet.environment.addons import addons_of_unknown_version
-from ultrafleet.environment.existing import existing_things, makes_node_groups
+from ultrafleet.environment.existing import makes_node_groups
+from ultrafleet.environment.layers import existing_things
 from ultrafleet.environment.local_zones import ZoneGroup, local_zone_groups
 from ultrafleet.errors import FleetError
 

@@ -7,7 +7,7 @@ from typing import Final
 from ultrafleet.catalog.eks import AddonName, application_log_group, host_log_group
 from ultrafleet.environment.addons import managed_addons
 from ultrafleet.environment.document import FileFaultError
-from ultrafleet.environment.existing import makes_efa_security_group, makes_node_role, stack_ids
+from ultrafleet.environment.layers import makes_efa_security_group, makes_node_role, stack_ids
 from ultrafleet.environment.located import located
 from ultrafleet.environment.models import Environment
 from ultrafleet.environment.pool_settings import PoolSettings
@@ -22,7 +22,7 @@ _REMEDIES: Final = {
     "access entry of cluster": "EKS has one for a principal: take it out of one of them",
     "add-on of cluster": "state it in cluster.existing.addons of one of them",
 }
-"""What to do about a collision in an existing cluster that several environments use."""
+"""Remedies of collisions in an existing cluster that several environments use."""
 
 
 def taken_names(environment: Environment) -> Iterator[tuple[str, str]]:

@@ -1,138 +1,100 @@
-"""Existing things of an environment, which it uses and never changes, and the stacks that it makes beside them."""
+"""Existing things of an environment file: faults of one that names too little of them, or too much."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Literal, Protocol
 
 from ultrafleet.catalog.eks import AddonName
+from ultrafleet.environment.cluster_settings import ClusterSettings
+from ultrafleet.environment.collected import Found
 from ultrafleet.environment.document import KeyPath
+from ultrafleet.environment.network_settings import NetworkSettings
+from ultrafleet.environment.pool_settings import PoolSettings
+from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 from ultrafleet.errors import FleetError
-
-if TYPE_CHECKING:
-    from ultrafleet.environment.collected import Found
-    from ultrafleet.environment.models import Environment
-    from ultrafleet.environment.pool_settings import AcceleratorPoolSettings, UltraServerPoolSettings
 
 _ACCESS_ENTRIES: Final = ("API", "API_AND_CONFIG_MAP")
 """Authentication modes in which a cluster takes access entries (EKS user guide, access entries, high)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExistingThing:
-    """One existing thing that an environment uses and never changes.
+class StatedReservation(Protocol):
+    """An on-demand capacity reservation of a file."""
 
-    Attributes:
-        kind: of the thing, in AWS's words: `VPC`, `subnet accel-a`, `EKS cluster`.
-        id: id, name or ARN by which it is used.
-        path: where the file states it.
-    """
-
-    kind: str
-    id: str
-    path: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.id}"
+    @property
+    def capacity_reservation_id(self) -> str | None:
+        """Id of one that exists, or None."""
 
 
-def existing_things(environment: Environment) -> list[ExistingThing]:
-    """Existing things that the file names, in its order; capacity reservations are a purchase and not among them.
+class StatedEnvironment(Protocol):
+    """The parts of an environment that say what exists and what is made."""
 
-    Args:
-        environment: the environment.
-    """
-    network, cluster = environment.network, environment.cluster
-    found = [
-        ("VPC", network.vpc_id, "network.vpc_id"),
-        ("security group of EFA traffic", network.efa_security_group_id, "network.efa_security_group_id"),
-    ]
-    for subnet in network.subnets:
-        found.append((f"subnet {subnet.name}", subnet.subnet_id, "network.subnets"))
-        found.append((f"route table of subnet {subnet.name}", subnet.route_table_id, "network.subnets"))
-    existing = cluster.existing
-    if existing is not None:
-        found.append(("EKS cluster", existing.name, "cluster.existing.name"))
-        found.append(("cluster security group", existing.security_group_id, "cluster.existing.security_group_id"))
-        found += [("add-on", name, "cluster.existing.addons") for name in existing.addons]
-        found += [
-            ("log group of Container Insights", name, "cluster.existing.log_groups") for name in existing.log_groups
-        ]
-    found.append(("node role", cluster.node_role_arn, "cluster.node_role_arn"))
-    for chart, version in environment.kubernetes.existing.items():
-        found.append(("chart", f"{chart} {version}", "kubernetes.existing"))
-    for pool in environment.pools:
-        for block in pool.blocks:
-            found.append((f"node group of pool {pool.name}", block.existing_node_group, "pools"))
-    found.append(("topic of alarms", environment.alarm_topic_arn, "alarm_topic_arn"))
-    found.append(("KMS key", environment.encryption_key_arn, "encryption_key_arn"))
-    return [ExistingThing(kind=kind, id=value, path=path) for kind, value, path in found if value is not None]
+    @property
+    def cluster_name(self) -> str:
+        """Name of the cluster."""
+
+    @property
+    def has_network(self) -> bool:
+        """True if the file states a network."""
+
+    @property
+    def makes_block_schedule(self) -> bool:
+        """True if the environment makes the block schedule."""
+
+    @property
+    def network(self) -> NetworkSettings:
+        """Network."""
+
+    @property
+    def cluster(self) -> ClusterSettings:
+        """Cluster."""
+
+    @property
+    def kubernetes(self) -> KubernetesSettings:
+        """Kubernetes layer."""
+
+    @property
+    def pools(self) -> Sequence[PoolSettings]:
+        """Pools."""
+
+    @property
+    def teams(self) -> Sequence[TeamSettings]:
+        """Teams."""
+
+    @property
+    def models(self) -> Sequence[ServedModelSettings]:
+        """Served models."""
+
+    @property
+    def capacity_reservations(self) -> Sequence[StatedReservation]:
+        """On-demand capacity reservations."""
+
+    @property
+    def notify(self) -> Sequence[str]:
+        """Addresses of alarms."""
+
+    @property
+    def block_schedule(self) -> Literal["new", "existing", "none"] | None:
+        """Block schedule as stated."""
+
+    @property
+    def alarm_topic_arn(self) -> str | None:
+        """Existing topic, or None."""
+
+    @property
+    def encryption_key_arn(self) -> str | None:
+        """Existing key, or None."""
 
 
-def makes_node_groups(environment: Environment) -> bool:
+def makes_node_groups(environment: StatedEnvironment) -> bool:
     """True if some pool, or the system nodes, get a node group here."""
     return environment.cluster.made_system_nodes is not None or any(map(makes_nodes, environment.pools))
 
 
-def makes_nodes(pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> bool:
+def makes_nodes(pool: PoolSettings) -> bool:
     """True if the environment makes a node group of the pool."""
     return not pool.blocks or any(block.existing_node_group is None for block in pool.blocks)
 
 
-def makes_efa_security_group(environment: Environment) -> bool:
-    """True if the environment makes a security group of EFA traffic: always in a VPC of its own, else where used."""
-    network = environment.network
-    if network.is_made_here:
-        return environment.has_network
-    used = any(map(makes_nodes, environment.pools)) or any(team.file_system for team in environment.teams)
-    return network.efa_security_group_id is None and used
-
-
-def makes_node_role(environment: Environment) -> bool:
-    """True if the environment makes the role of its nodes."""
-    cluster = environment.cluster
-    return cluster.node_role_arn is None and (cluster.existing is None or makes_node_groups(environment))
-
-
-def stack_ids(environment: Environment) -> list[str]:
-    """Ids of the environment's stacks, without its name: none that would be empty.
-
-    Args:
-        environment: the environment.
-    """
-    network, cluster, kubernetes = environment.network, environment.cluster, environment.kubernetes
-    existing = cluster.existing
-    pools = [pool for pool in environment.pools if existing is None or makes_nodes(pool)]
-    delivered = kubernetes.delivery != "none"
-    with_network = environment.has_network and (
-        network.is_made_here
-        or makes_efa_security_group(environment)
-        or any(subnet.is_made_here for subnet in network.subnets)
-    )
-    has_system = (
-        existing is None
-        or cluster.made_system_nodes is not None
-        or bool(cluster.addons or cluster.addon_versions or cluster.admin_role_arns or existing.log_groups)
-    )
-    from ultrafleet.environment.pool_nodes import needs_care  # noqa: PLC0415 - it imports the models
-
-    return [
-        *(["network"] if with_network else []),
-        *(["cluster"] if existing is None or makes_node_role(environment) else []),
-        *(["system"] if has_system else []),
-        *(["capacity"] if environment.makes_block_schedule else []),
-        *(["kubernetes"] if delivered else []),
-        *(["care"] if delivered and needs_care(environment) else []),
-        *(["operate"] if delivered and kubernetes.dashboard else []),
-        *(f"reservation-{item.name}" for item in environment.capacity_reservations if not item.capacity_reservation_id),
-        *(f"pool-{pool.name}" for pool in pools),
-        *(f"team-{team.name}" for team in environment.teams),
-        *(f"model-{model.name}" for model in environment.models),
-    ]
-
-
-def existing_faults(environment: Environment) -> Iterator[Found]:
+def existing_faults(environment: StatedEnvironment) -> Iterator[Found]:
     """Faults of a file that names too little, or too much, of what exists.
 
     Args:
@@ -147,7 +109,7 @@ def existing_faults(environment: Environment) -> Iterator[Found]:
         except FleetError as error:
             faults += 1
             yield path, error
-    if not faults and not stack_ids(environment):
+    if not faults and _makes_nothing(environment):
         yield (
             ("pools",),
             FleetError(
@@ -160,7 +122,23 @@ def existing_faults(environment: Environment) -> Iterator[Found]:
         )
 
 
-def _check_network(environment: Environment) -> None:
+def _makes_nothing(environment: StatedEnvironment) -> bool:
+    cluster = environment.cluster
+    existing = cluster.existing
+    return existing is not None and not (
+        makes_node_groups(environment)
+        or environment.makes_block_schedule
+        or environment.kubernetes.delivery != "none"
+        or any(subnet.is_made_here for subnet in environment.network.subnets)
+        or any(item.capacity_reservation_id is None for item in environment.capacity_reservations)
+        or cluster.addons
+        or cluster.addon_versions
+        or cluster.admin_role_arns
+        or existing.log_groups
+    )
+
+
+def _check_network(environment: StatedEnvironment) -> None:
     network = environment.network
     if not environment.has_network:
         raise FleetError(path="network", got="missing", expected="a value", remedy="add it")
@@ -170,7 +148,7 @@ def _check_network(environment: Environment) -> None:
         raise FleetError(path="network.subnets", got="missing", expected="a value", remedy="add it")
 
 
-def _check_new_cluster(environment: Environment) -> None:
+def _check_new_cluster(environment: StatedEnvironment) -> None:
     if environment.kubernetes.existing:
         raise FleetError(
             path="kubernetes.existing",
@@ -187,7 +165,7 @@ def _check_new_cluster(environment: Environment) -> None:
         )
 
 
-def _check_existing_network(environment: Environment) -> None:
+def _check_existing_network(environment: StatedEnvironment) -> None:
     network, name = environment.network, environment.cluster_name
     if environment.has_network and network.is_made_here:
         raise FleetError(
@@ -207,7 +185,7 @@ def _check_existing_network(environment: Environment) -> None:
             )
 
 
-def _check_system_subnet(environment: Environment) -> None:
+def _check_system_subnet(environment: StatedEnvironment) -> None:
     cluster = environment.cluster
     system = any(subnet.kind == "system" for subnet in environment.network.subnets)
     wants = [
@@ -225,7 +203,7 @@ def _check_system_subnet(environment: Environment) -> None:
         )
 
 
-def _check_security_group(environment: Environment) -> None:
+def _check_security_group(environment: StatedEnvironment) -> None:
     existing = environment.cluster.existing
     if existing is None or existing.security_group_id is not None:
         return
@@ -239,7 +217,7 @@ def _check_security_group(environment: Environment) -> None:
         )
 
 
-def _check_access(environment: Environment) -> None:
+def _check_access(environment: StatedEnvironment) -> None:
     existing = environment.cluster.existing
     entries = [
         *(["cluster.admin_role_arns"] if environment.cluster.admin_role_arns else []),
@@ -261,7 +239,7 @@ def _check_access(environment: Environment) -> None:
     )
 
 
-def _check_addons(environment: Environment) -> None:
+def _check_addons(environment: StatedEnvironment) -> None:
     """Hold an existing cluster to the add-ons that the layers need: each is there already or installed here."""
     cluster = environment.cluster
     there = {*cluster.addons, *cluster.addon_versions, *(cluster.existing.addons if cluster.existing else [])}
@@ -276,7 +254,7 @@ def _check_addons(environment: Environment) -> None:
             )
 
 
-def _needed_addons(environment: Environment) -> dict[str, str]:
+def _needed_addons(environment: StatedEnvironment) -> dict[str, str]:
     if environment.kubernetes.delivery == "none":
         return {}
     needed: dict[str, str] = {}
@@ -289,7 +267,7 @@ def _needed_addons(environment: Environment) -> dict[str, str]:
     return needed
 
 
-def _check_schedule(environment: Environment) -> None:
+def _check_schedule(environment: StatedEnvironment) -> None:
     without = not environment.makes_block_schedule
     if without and environment.encryption_key_arn is not None:
         raise FleetError(
@@ -323,7 +301,7 @@ def _check_schedule(environment: Environment) -> None:
         )
 
 
-_Checks = tuple[tuple[KeyPath, Callable[["Environment"], None]], ...]
+_Checks = tuple[tuple[KeyPath, Callable[[StatedEnvironment], None]], ...]
 
 _OF_A_NEW_CLUSTER: Final[_Checks] = ((("network",), _check_network), (("cluster",), _check_new_cluster))
 _OF_AN_EXISTING_CLUSTER: Final[_Checks] = (

@@ -36,9 +36,10 @@ def right_parts(content: Mapping[str, Any]) -> Parts:
         _entries(content.get("pools")),
     )
     cidr = network.get("cidr")
+    secondary = [item for item in _entries(network.get("secondary_cidrs")) if isinstance(item, str)]
     return Parts(
         region=_right(_REGION, content.get("region")),
-        vpc_cidrs=[cidr] if isinstance(cidr, str) else [],
+        vpc_cidrs=[cidr, *secondary] if isinstance(cidr, str) else [],
         subnets=[_right(_SUBNET, item) for item in subnets],
         reservations=[_right(_RESERVATION, item) for item in reservations],
         pools=[_right(_POOL, item) for item in pools],

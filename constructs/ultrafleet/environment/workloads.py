@@ -74,7 +74,7 @@ class KubernetesSettings(Settings):
     this is stated."""
     existing: dict[str, str] = Field(default={}, examples=[{"kueue": "0.19.2", "gpu-operator": "v26.7.0"}])
     """Chart → version of charts that an existing cluster has: they are not installed again, and the rules between
-    versions hold for them. `gpu-operator` stands for the device plugin that it brings; see [adopt a
+    versions hold for them. `gpu-operator` brings the device plugin; see [adopt a
     cluster](guides/adopt-a-cluster.md#charts-that-are-there)."""
     argo_cd: ArgoCdSettings | None = None
     """Git location that Argo CD reads; with `delivery: argo_cd`. Default: none."""

@@ -5,7 +5,7 @@ from constructs import Construct
 
 from ultrafleet.cluster import FleetCluster, create_node_role
 from ultrafleet.environment import Environment
-from ultrafleet.environment.existing import makes_node_role
+from ultrafleet.environment.layers import makes_node_role
 from ultrafleet.stacks import exports
 from ultrafleet.stacks.environment_stack import EnvironmentStack
 

@@ -10,8 +10,8 @@ from ultrafleet.consistency import check_consistency
 from ultrafleet.doctor import Answers
 from ultrafleet.doctor.synthesis import notes
 from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
-from ultrafleet.environment.existing import stack_ids
 from ultrafleet.environment.facts import ip_budgets, node_group_count
+from ultrafleet.environment.layers import stack_ids
 from ultrafleet.environment.pool_nodes import environment_pool_nodes, needs_care
 from ultrafleet.environment.pool_settings import PoolSettings
 from ultrafleet.rules.node_group_quota import node_group_quota_request

@@ -4,7 +4,7 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from ultrafleet.environment import Environment
-from ultrafleet.environment.existing import makes_efa_security_group
+from ultrafleet.environment.layers import makes_efa_security_group
 from ultrafleet.errors import FleetError
 from ultrafleet.network import (
     ENDPOINT_SERVICES,

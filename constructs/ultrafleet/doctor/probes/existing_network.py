@@ -90,9 +90,7 @@ def _ask_subnet(vpc_id: str, subnet: SubnetSettings, needs: int, cluster: str, a
             return no(f"its {key} is {found[key]}", "correct the subnet's entry in the file")
     free = found["AvailableIpAddressCount"]
     if free < needs and not _nodes_in(subnet_id, cluster, account):
-        return no(
-            f"{free:,} of its addresses are free", "use a larger subnet, one that nobody else uses, or lower max_pods"
-        )
+        return no(f"{free:,} of its addresses are free", "use a larger subnet, or one of its own, or lower max_pods")
     return yes(f"{found['CidrBlock']} in {found['AvailabilityZone']}, {free:,} addresses are free")
 
 

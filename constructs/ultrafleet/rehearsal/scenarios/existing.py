@@ -1,6 +1,6 @@
 """Existing things of an environment, which the embedded account has before the environment is deployed.
 
-They are made by the services' own APIs, as somebody else would have made them; only their ids are those of the file.
+They are made by the services' own APIs, as their owner would have made them; only their ids are those of the file.
 """
 
 import ipaddress
@@ -47,7 +47,7 @@ def _make_single(environment: Environment) -> None:
 
 
 class _Site:
-    """VPC and cluster of somebody else."""
+    """VPC and cluster that exist."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -232,7 +232,7 @@ def _key(call: Calls, key_id: str) -> None:
         call("kms", "describe_key", KeyId=key_id)
     except Refusal:
         with patch("moto.kms.models.generate_key_id", lambda _multi_region=False: key_id):
-            call("kms", "create_key", Description="of somebody else")
+            call("kms", "create_key", Description="of its owner")
 
 
 @contextmanager
