@@ -254,7 +254,12 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/0ddddddd-0000-0000-0000-0000000000
 _ON_EXISTING = [
     edit("Environment.block_schedule", ADOPTED, put(block_schedule="existing")),
     edit("Environment.alarm_topic_arn", ADOPTED, put(alarm_topic_arn=TOPIC)),
-    edit("Environment.encryption_key_arn", ADOPTED, put(encryption_key_arn=KEY)),
+    edit(
+        "Environment.encryption_key_arn",
+        ADOPTED,
+        put(encryption_key_arn=KEY.replace("001", "002")),
+        before=put(encryption_key_arn=KEY),
+    ),
     edit("Network.vpc_id", ADOPTED, put("network", vpc_id="vpc-0ddddddddddddddd9"), R, IN_USE),
     edit("Network.secondary_cidrs", ADOPTED, put("network", secondary_cidrs=["100.64.0.0/16"])),
     edit(
@@ -282,9 +287,18 @@ _ON_EXISTING = [
         put("cluster", "existing", name="another"),
         R,
         NEW_NAME,
+        before=put(block_schedule="existing"),
     ),
     edit("Cluster.node_role_arn", ADOPTED, put("cluster", node_role_arn=None), R, NEW_NAME),
-    edit("ExistingCluster.name", ADOPTED, put("cluster", "existing", name="other"), R, NEW_NAME),
+    # With a schedule of its own the deployment would move that to the other cluster first: preflight refuses it.
+    edit(
+        "ExistingCluster.name",
+        ADOPTED,
+        put("cluster", "existing", name="other"),
+        R,
+        NEW_NAME,
+        before=put(block_schedule="existing"),
+    ),
     edit(
         "ExistingCluster.security_group_id",
         ADOPTED,

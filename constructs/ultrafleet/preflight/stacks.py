@@ -31,6 +31,7 @@ _DELIVERED: Final = "Custom::AWSCDK-EKS-"
 def stack_findings(deployment: Deployment) -> Iterator[Finding]:
     """Findings of the environment's stacks as a whole."""
     yield from _unclear(deployment)
+    yield from _other_cluster(deployment)
     yield from _held_back(deployment)
     running = sum(group.nodes for group in deployment.account.node_groups.values())
     for update in deployment.updates:
@@ -91,6 +92,21 @@ def _unclear(deployment: Deployment) -> Iterator[Finding]:
             f"node groups {', '.join(missing)} are in stacks and not in cluster {cluster}: deleted outside of "
             "CloudFormation, which a deployment doesn't repair"
         )
+
+
+def _other_cluster(deployment: Deployment) -> Iterator[Finding]:
+    """Another cluster for pools that are there: the block schedule would leave them, and then their stacks fail."""
+    wanted = deployment.environment.cluster_name
+    for update in deployment.updates:
+        groups = node_groups_of(update.old).values()
+        names = sorted({str(properties.get("ClusterName")) for _, properties in groups})
+        others = [name for name in names if name != wanted]
+        if others and update.new:
+            yield refused(
+                f"stack {update.name} has node groups in cluster {', '.join(others)}, and the file has {wanted}: they "
+                f"can't move, and a block schedule that is made here would leave them unsized; keep cluster {others[0]}, "
+                "and use another environment for the other cluster"
+            )
 
 
 def _held_back(deployment: Deployment) -> Iterator[Finding]:
