@@ -22,6 +22,13 @@ _REASONS: Final = Reasons(
         "deployment.provider": "EKS",
         "allowedCidrs": "not carried over: the API endpoint is private; see cluster.api_access_cidrs",
         "adminRoles": "not carried over: names of roles; cluster.admin_role_arns takes their ARNs",
+        "controlPlane": "the API endpoint is private alone; cluster.api_access_cidrs opens it to networks",
+        "system.labels": "not carried over: system nodes have the library's own",
+        "system.imageId": _IMAGE,
+        "blockDevice": "not carried over but for a worker's size: root volumes are gp3",
+        "sshPublicKey": "not carried over: nodes take no SSH; cluster.ssm_sessions: true opens shells",
+        "observability": "the dashboard and the alarms are the library's",
+        "endpoints": "network.interface_endpoints has what private nodes need by default",
         "addOns": "not carried over: the library chooses the add-ons and their roles",
         "cidrs.pod": "not carried over: pods have addresses of their node's subnet, in prefixes",
         "subnets.pod": "not carried over: pods have addresses of their node's subnet, in prefixes",
@@ -47,6 +54,9 @@ def read_aicr(document: Document, side: SideInputs) -> Draft:
     Args:
         document: the file.
         side: what the caller states.
+
+    Raises:
+        FleetError: it is a cluster of another cloud.
     """
     return _Reader(document, side).read()
 
@@ -63,20 +73,25 @@ class _Reader:
         root.get("apiVersion").read()
         root.get("kind").read()
         deployment = root.get("deployment")
-        provider = deployment.get("provider")
-        if provider.text() not in {None, "eks"}:
-            draft.refuse(provider, "eks", "a cluster of another cloud can't become a fleet on AWS")
-        draft.cluster_name = draft.stated(deployment.get("id"))
+        provider = deployment.get("provider") or deployment.get("csp")
+        if (provider.text() or "eks").lower() not in {"eks", "aws"}:
+            raise FleetError(
+                path=provider.place,
+                got=provider.shown,
+                expected="eks",
+                remedy="a cluster of another cloud can't become a fleet on AWS",
+            )
+        draft.cluster_name = draft.stated(self._part("cluster").get("name") or deployment.get("id"))
         draft.account = draft.stated(deployment.get("tenancy"))
         draft.region = draft.stated(deployment.get("location"))
-        self._version(root.get("cluster", "eks", "version"))
-        network = root.get("network", "eks")
+        self._version(self._part("cluster").get("version"))
+        network = self._part("network")
         draft.cidr = network.get("cidrs", "host").text()
         subnets = network.get("subnets")
         system = self._subnets(subnets.get("system"))
         workers = self._subnets(subnets.get("worker"))
         draft.zones = tuple(sorted({item.zone for item in system if not is_local_zone(item.zone)}))
-        node_groups = root.get("compute", "eks", "nodeGroups")
+        node_groups = self._part("compute").get("nodeGroups")
         self._system(node_groups.get("system"))
         for worker in node_groups.get("workers").items():
             self._worker(worker, workers)
@@ -87,6 +102,10 @@ class _Reader:
         draft.note_unread(root, _REASONS)
         draft.faults += self._document.faults
         return draft
+
+    def _part(self, name: str) -> Source:
+        """A part of the file; older ones have it without the provider's name."""
+        return self._root.get(name, "eks") or self._root.get(name)
 
     def _version(self, source: Source) -> None:
         text = self._draft.stated(source)
@@ -172,6 +191,7 @@ class _Reader:
         draft = self._draft
         reservation = capacity.get("reservation")
         target, market = reservation.get("target"), reservation.get("marketType")
+        group = reservation.get("resourceGroup")
         is_block = market.text() == "capacity-block" or pool.instance_type.is_ultraserver_member
         if target and target.value != "":
             pool.purchase = "reservation"
@@ -182,6 +202,8 @@ class _Reader:
                 draft.refuse(target, "the id of a reservation", "fill it in, or take the reservation out", got="empty")
         if is_block:
             pool.purchase = "block"
+        if group:
+            groups.reservation_group(draft, group, pool)
         sizes = {key: capacity.get(key) for key in ("desired", "min", "max")}
         numbers = {key: source.number() for key, source in sizes.items()}
         if is_block:

@@ -149,7 +149,7 @@ def _is_pcluster(value: Mapping[Any, Any]) -> bool:
 
 def _is_terraform(value: Mapping[Any, Any]) -> bool:
     """True for Terraform's JSON."""
-    return "format_version" in value or "planned_values" in value
+    return any(key in value for key in ("format_version", "planned_values", "resource_changes"))
 
 
 def _is_aicr(value: Mapping[Any, Any]) -> bool:

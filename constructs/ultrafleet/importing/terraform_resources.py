@@ -94,7 +94,8 @@ class Resources:
         """Values of input variables of a plan."""
         expressions = dict(_expressions(_mapping(self.configuration.get("root_module")), ""))
         root = _mapping((planned or _mapping(content.get("values"))).get("root_module"))
-        self.all = [self._resource(item, expressions) for item in _walk(root)]
+        changes = [] if root else list(_changes(content))
+        self.all = [self._resource(item, expressions) for item in (*_walk(root), *changes)]
         """Resources, in the order of the file."""
         prior = _mapping(_mapping(_mapping(content.get("prior_state")).get("values")).get("root_module"))
         here = {item.address for item in self.all}
@@ -155,6 +156,14 @@ def _plain(reference: str) -> str:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _changes(content: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Resources of a plan that was cut to its changes, as policy tools keep it."""
+    for item in _list(content.get("resource_changes")):
+        after = _mapping(_mapping(_mapping(item).get("change")).get("after"))
+        if after:
+            yield {**_mapping(item), "values": after}
 
 
 def _walk(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
