@@ -46,7 +46,7 @@ bench: $(READY) ## synthesis, check and review beside their rivals -> docs/bench
 	@python benchmarks/run.py
 	@python benchmarks/policy.py
 
-lock: $(READY) ## compile requirements.lock again from pyproject.toml, scan.lock from scan.in
+lock: $(READY) ## compile requirements.lock again from pyproject.toml, scan.lock from scan.in, release.lock from release.in
 	@uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --output-file requirements.lock $(LOCK_ARGS)
 	@# Of a repository that `ultrafleet init` makes: the same versions, without what works on the library alone.
@@ -55,6 +55,8 @@ lock: $(READY) ## compile requirements.lock again from pyproject.toml, scan.lock
 	  --no-emit-index-url --no-header --no-annotate --output-file constructs/ultrafleet/starter/files/requirements.lock $(LOCK_ARGS)
 	@uv pip compile --quiet scan.in --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --output-file scan.lock $(LOCK_ARGS)
+	@uv pip compile --quiet release.in --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate --output-file release.lock $(LOCK_ARGS)
 
 wheel: $(READY) ## the wheel and the source distribution -> dist/; `ultrafleet init` takes the wheel
 	@python -m hatchling build -d dist
