@@ -224,6 +224,27 @@ def clear(
     _embedded_aws(environment, state).dispatch("clear", name=fault)
 
 
+@local.command(epilog="Example: ultrafleet local start training --at 2026-11-26T09:00:00")
+def start(
+    environment: Name,
+    environments: Environments = FOLDER,
+    at: Annotated[datetime | None, typer.Option(help="UTC start of its time. Default: an hour before a block")] = None,
+    port: Annotated[int | None, typer.Option(help="its port. Default: a free one")] = None,
+    state: State = STATE,
+) -> None:
+    """Start the embedded AWS of an environment, with the blocks of its file and nothing deployed.
+
+    `deploy` starts it, too. One that runs stays as it is.
+    """
+    loaded = _load(environments, environment)
+    _needs_rehearsal()
+    aws = _embedded_aws(environment, state)
+    with aws.alone(f"ultrafleet local start {environment}"):
+        if not aws.is_running:
+            aws.start(environments=environments, now=_start_time(loaded, at), port=port)
+    print(f"embedded AWS on {aws.endpoint}: no call leaves this machine")
+
+
 @local.command(epilog="Example: ultrafleet local variables training")
 def variables(environment: Name, environments: Environments = FOLDER, state: State = STATE) -> None:
     """Print shell commands that point AWS tools at the embedded AWS: `eval "$(ultrafleet local variables training)"`.

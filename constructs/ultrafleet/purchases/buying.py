@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +35,7 @@ class BlockWish:
         pools: pools that get it: one for each UltraServer, one for single instances.
         max_usd: ceiling of the price.
         days: duration of the offer, to ask for no other. Default: None, every duration is asked.
+        start: start of the offer, to ask for none before it. Default: None, EC2 answers with the soonest ones.
         count: instances of the offer, on an accelerator pool. Default: None, as many as the pool's last block.
         like: pool that is copied for pools that aren't in the file. Default: none, they have to be there.
         approval: file of a second person's approval. Default: none.
@@ -45,6 +46,7 @@ class BlockWish:
     pools: tuple[str, ...]
     max_usd: Decimal
     days: int | None = None
+    start: datetime | None = None
     count: int | None = None
     like: str | None = None
     approval: Path | None = None
@@ -213,6 +215,7 @@ def _find(desk: Desk, wish: BlockWish, pool: PoolSettings) -> tuple[Offer, dict[
     asked = _request(wish, pool)
     for days in _durations(wish):
         request = {**asked, "CapacityDurationHours": days * _DAY_HOURS}
+        request |= {"StartDateRange": wish.start} if wish.start is not None else {}
         for offer in desk.market.offers(request):
             if offer.id == wish.offering:
                 return offer, request
@@ -221,7 +224,7 @@ def _find(desk: Desk, wish: BlockWish, pool: PoolSettings) -> tuple[Offer, dict[
         path=f"offering {wish.offering}",
         got=f"not among EC2's offers of {spelled}" + (f" for {wish.days} days" if wish.days else ""),
         expected="an offer that is there",
-        remedy="it was sold, or has another type, count or duration: search again",
+        remedy="it was sold, or has another type, count, duration or --start: search again",
     )
 
 

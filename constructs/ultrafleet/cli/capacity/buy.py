@@ -1,6 +1,6 @@
 """`ultrafleet capacity buy`: buys a capacity block, once."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,6 +40,10 @@ def buy(
     yes: Yes = False,
     approval: ApprovalFile = None,
     days: Annotated[int | None, typer.Option(min=1, help="duration of the offering; default: each is asked")] = None,
+    start: Annotated[
+        datetime | None,
+        typer.Option(help="UTC start of the offering, as `capacity search` shows it; default: the soonest are asked"),
+    ] = None,
     count: Annotated[
         int | None, typer.Option(min=1, help="instances of the offering; default: those of the pool's last block")
     ] = None,
@@ -66,6 +70,7 @@ def buy(
         pools=tuple(pool),
         max_usd=ceiling(max_price_usd),
         days=days,
+        start=start.replace(tzinfo=UTC) if start is not None else None,
         count=count,
         like=like,
         approval=approval,

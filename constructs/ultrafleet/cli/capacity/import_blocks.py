@@ -103,7 +103,7 @@ def _chosen(options: Sequence[str]) -> dict[str, str]:
 def _questions(
     file: EnvironmentFile, found: Sequence[Adoption], *, like: str | None, workload: str | None, subnet: str | None
 ) -> Iterator[FleetError]:
-    """Everything that has to be said before the blocks can be written, at once."""
+    """Open questions, all at once: what has to be said before the blocks can be written."""
     for item in found:
         if item.pool is None:
             fits = f"it fits {' and '.join(item.fitting)}" if item.fitting else "no pool of the file has room for it"

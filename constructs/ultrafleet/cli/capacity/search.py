@@ -222,7 +222,7 @@ def _print(found: Found, shown: _Shown, prices: PriceList, notes: Iterable[str])
 
 
 def _how_to_buy(offer: Offer) -> str:
-    asked = f"--days {offer.question.days}" + (
+    asked = f"--days {offer.question.days} --start {offer.start:%Y-%m-%dT%H:%M:%S}" + (
         "" if offer.question.is_ultraserver else f" --count {offer.question.count}"
     )
     return f"to buy the first: ultrafleet capacity buy {offer.id} --env ENV --pool POOL {asked} --max-price-usd USD"
