@@ -74,7 +74,7 @@ def test_focus_is_written(tmp_path: Path) -> None:
     found = run("capacity", "cost", "training", "--focus", str(path))
     assert "14 charges, FOCUS 1.2" not in found.stdout
     assert "FOCUS 1.2" in found.stderr
-    assert path.read_text().count("\n") == 1 + 3 + 8 + 2
+    assert path.read_text().count("\n") == 1 + 3 + 10
 
 
 def test_a_dataset_that_cannot_be_written_fails(tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ PACKAGE = Path(__file__).parent.parent.parent / "constructs" / "ultrafleet"
 KEYS = {"id", "value", "source", "confidence", "address", "as_of", "note"}
 ROOMS = {
     "acceptance-floor", "agreement", "assumption", "capacity-block", "chart", "consistency", "efa-support", "eks",
-    "engine", "engine-recipe", "fault", "gateway", "instance-type", "layout", "limit", "metric", "model", "policy", "price",
-    "price-record", "refusal", "review", "serving-throughput", "ultraserver-type", "update-effect", "version-rule",
+    "engine", "engine-recipe", "fault", "gateway", "instance-type", "layout", "limit", "metric", "model", "policy",
+    "price", "price-record", "refusal", "review", "serving-throughput", "ultraserver-type", "update-effect",
+    "version-rule",
 }  # fmt: skip
 
 

@@ -49,6 +49,13 @@ COLUMNS: Final[Mapping[str, Column]] = {
     "ChargeFrequency": Column("string", "recommended", allowed=("One-Time", "Recurring", "Usage-Based")),
     "ChargePeriodEnd": Column("moment", "mandatory"),
     "ChargePeriodStart": Column("moment", "mandatory"),
+    "CommitmentDiscountCategory": Column("string", "conditional", nullable=True, allowed=("Spend", "Usage")),
+    "CommitmentDiscountId": Column("string", "conditional", nullable=True),
+    "CommitmentDiscountName": Column("string", "conditional", nullable=True),
+    "CommitmentDiscountQuantity": Column("decimal", "conditional", nullable=True),
+    "CommitmentDiscountStatus": Column("string", "conditional", nullable=True, allowed=("Used", "Unused")),
+    "CommitmentDiscountType": Column("string", "conditional", nullable=True),
+    "CommitmentDiscountUnit": Column("string", "conditional", nullable=True),
     "ConsumedQuantity": Column("decimal", "conditional", nullable=True),
     "ConsumedUnit": Column("string", "conditional", nullable=True),
     "ContractedCost": Column("decimal", "mandatory"),
@@ -82,8 +89,8 @@ COLUMNS: Final[Mapping[str, Column]] = {
     "SubAccountType": Column("string", "conditional", nullable=True),
     "Tags": Column("json", "conditional", nullable=True),
 }
-"""By name. Left out: those of commitment discounts, which these charges have none of, and those of pricing in another
-currency. Of ServiceCategory and ServiceSubcategory it allows what the export uses."""
+"""By name. Left out: those of pricing in another currency. Those of commitment discounts are there and empty: these
+charges have none. Of ServiceCategory and ServiceSubcategory it allows what the export uses."""
 
 OWN_COLUMNS: Final = ("x_Basis", "x_PriceAsOf", "x_PriceSource")
 """Columns beside FOCUS's, which have to begin with `x_`: what a row rests on, the date and the source of its price."""
