@@ -11,7 +11,7 @@ from helpers.rehearsal_site import deployed, text_of
 from ultrafleet.cli.capacity.capacity_manager import read_usage
 from ultrafleet.cost import Month
 from ultrafleet.errors import FleetError
-from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 FIRST = "cr-0aaaaaaaaaaaaaaa1"
 
@@ -122,6 +122,11 @@ class TestCapacityManager:
 
     def test_credentials_that_may_not_ask_fail(self) -> None:
         with deployed("training", up=True) as made:
-            made.simulation.inject(name="access-denied", action="ec2:GetCapacityManagerAttributes")
+
+            def deny(service: str, action: str, _: object) -> None:
+                if (service, action) == ("ec2", "GetCapacityManagerAttributes"):
+                    raise Refusal("UnauthorizedOperation", "You are not authorized to perform this operation.")
+
+            SIMULATED_ACCOUNT.checks.append(deny)
             with pytest.raises(FleetError, match=r"EC2 Capacity Manager can't be asked .*GetCapacityManagerMetricData"):
                 read_usage(made.environment, [FIRST], [Month(2026, 12)])

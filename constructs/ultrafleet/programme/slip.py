@@ -14,6 +14,8 @@ _SUM_TOLERANCE: Final = 1e-9
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Weeks = Annotated[int, Field(ge=0, le=LONGEST_WEEKS)]
+# Keys of a file are text.
+WeeksKey = Annotated[int, Field(ge=0, le=LONGEST_WEEKS, strict=False)]
 
 
 class ExponentialSlip(Settings):
@@ -28,7 +30,7 @@ class ExponentialSlip(Settings):
 class SlipSettings(Settings):
     """Distribution of slip in whole weeks: stated week by week, or one of the simple ones, rounded up to weeks."""
 
-    weeks: dict[Weeks, Probability] | None = None
+    weeks: dict[WeeksKey, Probability] | None = None
     """Weeks of slip → probability; with `never` they sum to 1."""
     uniform_weeks: tuple[Weeks, Weeks] | None = Field(default=None, strict=False)
     """Least and most weeks, each as likely."""
