@@ -1,0 +1,119 @@
+"""Days on which something of a demand may change: between them nothing has to."""
+
+from collections.abc import Collection, Iterable
+
+import numpy as np
+
+from ultrafleet.planning.futures import Days
+from ultrafleet.planning.profile import Profile
+from ultrafleet.planning.supply import Cap, Demand, Market, Problem
+
+
+def first_day(problem: Problem, demand: Demand) -> int:
+    """First day of a demand that is planned: today, or its own."""
+    return max(problem.today, demand.start)
+
+
+def change_days(problem: Problem, demand: Demand, futures: Iterable[Days]) -> set[int]:
+    """Days from the first to the last of a demand on which what is wanted, there or buyable may change.
+
+    Args:
+        problem: what the demand is of.
+        demand: the demand.
+        futures: sampled futures whose deliveries count.
+    """
+    first = first_day(problem, demand)
+    found = {first, demand.end}
+    for step in demand.steps:
+        found |= {step.start, step.end}
+    for held in problem.held:
+        if held.demand == demand.name:
+            found |= {held.start, held.end}
+    for option in problem.options:
+        if option.demand == demand.name:
+            found |= {option.start, option.end}
+    for market in problem.markets:
+        if market.demand == demand.name:
+            found |= {market.start, market.end}
+    for place, delivery in enumerate(problem.deliveries):
+        if delivery.demand == demand.name:
+            found.add(delivery.end)
+            for days in futures:
+                found.update(int(day) for day in np.unique(days[:, place]))
+    for cap in caps_of(problem, demand):
+        for start, end, _ in cap.changes:
+            found |= {start, end}
+    return {day for day in found if first <= day <= demand.end}
+
+
+def caps_of(problem: Problem, demand: Demand) -> list[Cap]:
+    """Caps that something counts against that can be bought for a demand."""
+    names = {name for item in (*problem.options, *problem.markets) if item.demand == demand.name for name in item.caps}
+    return [problem.caps[name] for name in sorted(names)]
+
+
+def needs_whole_days(problem: Problem, demand: Demand) -> bool:
+    """True if blocks of any days are bought for a demand whose hand-overs may leave no gap: each day may be one."""
+    return any(step.has_no_gap and step.end > problem.today for step in demand.steps) and any(
+        is_chained(market, demand) for market in problem.markets if market.demand == demand.name
+    )
+
+
+def is_chained(market: Market, demand: Demand) -> bool:
+    """True if its purchases are blocks that have to overlap somewhere."""
+    return market.kind.is_block and any(step.has_no_gap for step in demand.steps)
+
+
+def nodes_of_all(problem: Problem, futures: Iterable[Days], binding: Collection[str]) -> dict[str, list[int]]:
+    """Nodes of every demand, by its name; demands that share a cap which may bind have theirs in common.
+
+    Args:
+        problem: the problem.
+        futures: sampled futures whose deliveries count.
+        binding: names of the caps that may bind.
+    """
+    futures = list(futures)
+    own = {demand.name: change_days(problem, demand, futures) for demand in problem.demands}
+    for demand in problem.demands:
+        if needs_whole_days(problem, demand):
+            own[demand.name] |= set(range(first_day(problem, demand), demand.end))
+    groups = {demand.name: {demand.name} for demand in problem.demands}
+    for cap in map(problem.caps.__getitem__, binding):
+        users = [item.name for item in problem.demands if cap in caps_of(problem, item)]
+        joined = set().union(*(groups[user] for user in users)) if users else set()
+        groups.update(dict.fromkeys(joined, joined))
+    return {
+        demand.name: sorted(
+            day for name in groups[demand.name] for day in own[name] if first_day(problem, demand) <= day <= demand.end
+        )
+        for demand in problem.demands
+    }
+
+
+def likely_caps(problem: Problem, futures: Iterable[Days]) -> set[str]:
+    """Names of the caps that purchases of what is missing might reach; the others need no row at first."""
+    futures = list(futures)
+    most: dict[str, int] = {}
+    for demand in problem.demands:
+        if first_day(problem, demand) >= demand.end:
+            continue
+        profile = Profile(problem, demand, change_days(problem, demand, futures))
+        need = max(int(profile.missing(days).max(initial=0)) for days in futures)
+        for cap in caps_of(problem, demand):
+            weight = demand.instances if cap.weighs_instances else 1
+            fixed = sum(
+                item.units * item.most
+                for item in problem.options
+                if item.demand == demand.name and cap.name in item.caps
+            )
+            overlap = 2 if needs_whole_days(problem, demand) else 1
+            most[cap.name] = most.get(cap.name, 0) + weight * (need * overlap + fixed)
+    return {
+        name
+        for name, cap in problem.caps.items()
+        if most.get(name, 0) > min([cap.at(day) for day in _days(cap)], default=cap.capacity)
+    }
+
+
+def _days(cap: Cap) -> list[int]:
+    return [day for start, end, _ in cap.changes for day in (start, end)]
