@@ -40,7 +40,7 @@ def choices(problem: Problem, most_blocks: int) -> list[list[list[Piece]]]:
     found: list[list[list[Piece]]] = []
     groups: dict[str, list[list[Piece]]] = {}
     for option in problem.options:
-        joins = option.exclusive is not None
+        joins = option.kind is Kind.EXTENSION
         piece = Piece(option.demand, option.start, option.end, option.units, joins, option.caps, option.usd)
         many = [[piece] * times for times in range(option.most + 1)]
         if option.exclusive is None:
@@ -162,33 +162,39 @@ def least_cost(problem: Problem, futures: Sequence[Sequence[int]], *, most_block
     return None if best[0] == float("inf") else best[0]
 
 
-def least_uncovered(problem: Problem, *, most_blocks: int) -> tuple[float, float]:
-    """Fewest uncovered unit-days that any purchases leave if nothing slips, and the least price of such purchases.
-
-    What doesn't run across an 11:30 UTC counts as a day where it isn't missing on a day beside it anyway.
-    """
+def given_up(problem: Problem, bought: Sequence[Piece]) -> int:
+    """Fewest unit-days that have to be taken off the targets for purchases to meet the rest, if nothing slips."""
     days = [item.day for item in problem.deliveries]
+    return sum(_given_up_of(problem, demand, pieces_of(problem, demand, bought, days)) for demand in problem.demands)
+
+
+def _given_up_of(problem: Problem, demand: Demand, pieces: Sequence[Piece]) -> int:
+    need = {day: step.units for step in demand.steps for day in range(max(step.start, problem.today), step.end)}
+    lacks = dict(itertools.chain.from_iterable(across_with_lack(problem, demand, pieces)))
+    choices_of_day = [
+        range(max(0, units - sum(piece.units for piece in pieces if piece.runs(day))), units + 1)
+        for day, units in need.items()
+    ]
+    fewest = sum(need.values())
+    for taken in itertools.product(*choices_of_day):
+        off = dict(zip(need, taken, strict=True))
+        if all(off[day - 1] + off[day] >= lack for day, lack in lacks.items()):
+            fewest = min(fewest, sum(taken))
+    return fewest
+
+
+def across_with_lack(problem: Problem, demand: Demand, pieces: Sequence[Piece]) -> Iterator[list[tuple[int, int]]]:
+    for number in range(len(demand.steps)):
+        yield [
+            (day, need - sum(piece.units for piece in pieces if piece.runs_across(day)))
+            for day, need in across(problem, demand, number)
+        ]
+
+
+def least_given_up(problem: Problem, *, most_blocks: int) -> tuple[float, float]:
+    """Fewest unit-days that any purchases give up, and the least price of such purchases."""
     found = (float("inf"), float("inf"))
     for bought in combinations(choices(problem, most_blocks), [float("inf")], [], 0.0):
-        if not within_caps(problem, bought):
-            continue
-        uncovered = 0
-        for demand in problem.demands:
-            pieces = pieces_of(problem, demand, bought, days)
-            missing: dict[int, int] = {}
-            for step in demand.steps:
-                for day in range(max(step.start, problem.today), step.end):
-                    running = sum(piece.units for piece in pieces if piece.runs(day))
-                    missing[day] = max(0, step.units - running)
-            uncovered += sum(missing.values())
-            for number in range(len(demand.steps)):
-                for day, need in across(problem, demand, number):
-                    beside = missing[day - 1] + missing[day]
-                    running = sum(piece.units for piece in pieces if piece.runs_across(day))
-                    uncovered += max(0, need - running - beside)
-        found = min(found, (uncovered, sum(piece.usd for piece in bought)))
+        if within_caps(problem, bought):
+            found = min(found, (given_up(problem, bought), sum(piece.usd for piece in bought)))
     return found
-
-
-def flattened(found: Sequence[Sequence[int]]) -> list[int]:
-    return list(itertools.chain.from_iterable(found))

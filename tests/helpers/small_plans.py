@@ -31,13 +31,13 @@ def small_problem(number: int, *, has_slip: bool) -> Problem:
             end = dice.randint(TODAY + 1, last)
             name = f"cr-{demand.name}{item}"
             held.append(Held(name=name, demand=demand.name, start=start, end=end, units=1, block_instances=1))
-            for more in dice.sample([1, 2, 4], dice.choice([0, 1, 2])):
-                options.append(
-                    Option(
-                        name=name, kind=Kind.EXTENSION, demand=demand.name, start=end, end=end + more, units=1,
-                        usd=dice.choice([8, 9, 10, 11]) * more, caps=names, exclusive=name,
-                    )
-                )  # fmt: skip
+            options += [
+                Option(
+                    name=name, kind=Kind.EXTENSION, demand=demand.name, start=end, end=end + more, units=1,
+                    usd=dice.choice([8, 9, 10, 11]) * more, caps=names, exclusive=name,
+                )
+                for more in dice.sample([1, 2, 4], dice.choice([0, 1, 2]))
+            ]  # fmt: skip
         for item in range(dice.choice([0, 1, 2])):
             start = dice.choice(days)
             options.append(
@@ -47,16 +47,19 @@ def small_problem(number: int, *, has_slip: bool) -> Problem:
                     caps=names,
                 )
             )  # fmt: skip
-        if dice.random() < 0.55 and len(demands) == 1 or not options:
+        if length < 5 and ((dice.random() < 0.55 and len(demands) == 1) or not options):
             markets.append(
                 Market(
-                    name="later", kind=dice.choice([Kind.LATER_BLOCK, Kind.LATER_BLOCK, Kind.ON_DEMAND]),
+                    name="later",
+                    kind=dice.choice([Kind.LATER_BLOCK, Kind.ON_DEMAND] if length < 4 else [Kind.LATER_BLOCK]),
                     demand=demand.name, start=dice.choice(days[:2]), end=last, usd_per_day=10.0, caps=names,
                     assumption="a price",
                 )
             )  # fmt: skip
         for item in range(dice.choice([1, 2]) if has_slip else dice.choice([0, 0, 1])):
-            slip = dice.choice([((0, 0.5), (1, 0.5)), ((0, 0.7), (None, 0.3)), ((0, 1.0),)]) if has_slip else ((0, 1.0),)
+            slip = (
+                dice.choice([((0, 0.5), (1, 0.5)), ((0, 0.7), (None, 0.3)), ((0, 1.0),)]) if has_slip else ((0, 1.0),)
+            )
             if any(step.has_no_gap for step in demand.steps) and slip[-1][0] is None:
                 slip = ((0, 0.6), (1, 0.4))
             name = f"t-{demand.name}{item}"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ultrafleet.planning.formulation import Covering, Formulation, Lane
-from ultrafleet.planning.supply import Market, Option, Problem
+from ultrafleet.planning.supply import Kind, Market, Option, Problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,18 @@ class Bought:
     @property
     def runs_across_start(self) -> bool:
         """True for an extension: its block runs already when it begins."""
-        return isinstance(self.item, Option) and self.item.exclusive is not None
+        return self.item.kind is Kind.EXTENSION
+
+    @property
+    def parts(self) -> list[tuple[int, int, int]]:
+        """First day, day after the last and units of each part."""
+        if isinstance(self.item, Option):
+            return [(start, end, units * self.times) for start, end, units in self.item.parts]
+        return [(self.start, self.end, self.units)]
+
+    def units_on(self, day: int) -> int:
+        """Units that run on a day."""
+        return sum(units for start, end, units in self.parts if start <= day < end)
 
 
 def bought_by(problem: Problem, formulation: Formulation, values: Sequence[float]) -> list[Bought]:

@@ -16,7 +16,7 @@ from ultrafleet.planning.futures import Days, worst_days
 from ultrafleet.planning.linear_model import Entries, LinearModel
 from ultrafleet.planning.nodes import caps_of, first_day, is_chained, nodes_of_all
 from ultrafleet.planning.profile import Amounts, Flags, Profile
-from ultrafleet.planning.supply import Market, Option, Problem
+from ultrafleet.planning.supply import Kind, Market, Option, Problem
 
 _ROUNDING = 1e-9
 _PREFERENCE = 1e-7
@@ -95,8 +95,20 @@ def formulate(problem: Problem, futures: Days, *, binding: Collection[str], is_c
         if first_day(problem, demand) < demand.end:
             profile = Profile(problem, demand, nodes[demand.name])
             _cover(problem, formulation, profile, futures, worst)
+    _exclude(formulation)
     _limit(problem, formulation, binding)
     return formulation
+
+
+def _exclude(formulation: Formulation) -> None:
+    """Rows of options of which some number in all can be bought."""
+    groups: dict[str, list[tuple[int, Option]]] = {}
+    for covering in formulation.coverings.values():
+        for column, option in covering.options.items():
+            if option.exclusive is not None:
+                groups.setdefault(option.exclusive, []).append((column, option))
+    for found in groups.values():
+        formulation.model.row([(column, 1.0) for column, _ in found], upper=float(found[0][1].most))
 
 
 def _cover(problem: Problem, formulation: Formulation, profile: Profile, futures: Days, worst: Days) -> None:
@@ -123,12 +135,9 @@ def _cover(problem: Problem, formulation: Formulation, profile: Profile, futures
         covering.span_slack[int(node)] = column
         formulation.slack_weights[column] = 1.0
         entries = [entry for lane in lanes for entry in lane.span[node]]
-        # What is missing on a day beside the node is not missing across it as well.
+        # What is given up on a day beside the node isn't wanted across it either.
         uncovered = [(column, 1.0), (slack[node], 1.0), (slack[node + 1], 1.0)]
         model.row([*entries, *uncovered], lower=float(spanned[node]))
-    for group in {option.exclusive for option in columns.values() if option.exclusive is not None}:
-        found = [(column, option) for column, option in columns.items() if option.exclusive == group]
-        model.row([(column, 1.0) for column, _ in found], upper=float(found[0][1].most))
 
 
 def _total(model: LinearModel, lanes: Sequence[Lane], cell: int, slack: int) -> Entries:
@@ -181,17 +190,16 @@ def _lanes(
         if option.demand != demand.name or option.start < problem.today:
             continue
         lane = lanes.setdefault(option.caps, Lane(None, option.caps, _empty(begins), _empty(inner)))
-        preferred = 1 - _PREFERENCE if option.assumption and option.exclusive else 1.0
+        preferred = 1 - _PREFERENCE if option.kind is Kind.EXTENSION else 1.0
         column = model.column(cost=option.usd * preferred, upper=float(option.most), is_integer=True)
         columns[column] = option
-        entry = (column, float(option.units))
-        for cell in np.flatnonzero((begins >= option.start) & (ends <= option.end)):
-            lane.use[cell].append(entry)
-        from_start = option.exclusive is not None  # an extension runs across its start
-        for node in np.flatnonzero(
-            ((inner > option.start) | (from_start & (inner == option.start))) & (inner < option.end)
-        ):
-            lane.span[node].append(entry)
+        runs_across_start = option.kind is Kind.EXTENSION
+        for start, end, units in option.parts:
+            entry = (column, float(units))
+            for cell in np.flatnonzero((begins >= start) & (ends <= end)):
+                lane.use[cell].append(entry)
+            for node in np.flatnonzero((inner >= start if runs_across_start else inner > start) & (inner < end)):
+                lane.span[node].append(entry)
     found = list(lanes.values())
     for market in problem.markets:
         if market.demand == demand.name:
@@ -275,7 +283,7 @@ def _limit(problem: Problem, formulation: Formulation, binding: Collection[str])
         users = [
             covering for covering in formulation.coverings.values() if cap in caps_of(problem, covering.profile.demand)
         ]
-        seen: set[tuple[tuple[int, float], ...]] = set()
+        least: dict[tuple[tuple[int, float], ...], int] = {}
         for day in sorted({int(day) for covering in users for day in covering.profile.nodes}):
             entries: Pairs = []
             for covering in users:
@@ -289,6 +297,8 @@ def _limit(problem: Problem, formulation: Formulation, binding: Collection[str])
                     if name in lane.caps
                     for column, value in lane.use[cell]
                 ]
-            if entries and tuple(entries) not in seen:
-                seen.add(tuple(entries))
-                formulation.model.row(entries, upper=float(cap.at(day)))
+            if entries:  # an offer is in the same rows on all of its days: the tightest counts
+                key = tuple(entries)
+                least[key] = min(least.get(key, cap.capacity), cap.at(day))
+        for key, free in least.items():
+            formulation.model.row(key, upper=float(free))

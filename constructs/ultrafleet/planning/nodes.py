@@ -6,7 +6,7 @@ import numpy as np
 
 from ultrafleet.planning.futures import Days
 from ultrafleet.planning.profile import Profile
-from ultrafleet.planning.supply import Cap, Demand, Market, Problem
+from ultrafleet.planning.supply import Cap, Demand, Held, Market, Problem, Step
 
 
 def first_day(problem: Problem, demand: Demand) -> int:
@@ -23,27 +23,31 @@ def change_days(problem: Problem, demand: Demand, futures: Iterable[Days]) -> se
         futures: sampled futures whose deliveries count.
     """
     first = first_day(problem, demand)
-    found = {first, demand.end}
-    for step in demand.steps:
-        found |= {step.start, step.end}
-    for held in problem.held:
-        if held.demand == demand.name:
-            found |= {held.start, held.end}
+    found = {first, demand.end, *_days_of_futures(problem, demand, futures)}
+    of_demand = [item for item in (*problem.held, *problem.markets, *demand.steps) if _is_of(item, demand)]
+    found |= {day for item in of_demand for day in (item.start, item.end)}
     for option in problem.options:
         if option.demand == demand.name:
-            found |= {option.start, option.end}
-    for market in problem.markets:
-        if market.demand == demand.name:
-            found |= {market.start, market.end}
+            found |= {day for start, end, _ in option.parts for day in (start, end)}
+    for cap in caps_of(problem, demand):
+        found |= {day for start, end, _ in cap.changes for day in (start, end)}
+    return {day for day in found if first <= day <= demand.end}
+
+
+def _is_of(item: Held | Market | Step, demand: Demand) -> bool:
+    """True if it is a step, or something of the demand."""
+    return isinstance(item, Step) or item.demand == demand.name
+
+
+def _days_of_futures(problem: Problem, demand: Demand, futures: Iterable[Days]) -> set[int]:
+    """Days on which something is delivered for a demand in some future, or ends."""
+    found: set[int] = set()
     for place, delivery in enumerate(problem.deliveries):
         if delivery.demand == demand.name:
             found.add(delivery.end)
             for days in futures:
                 found.update(int(day) for day in np.unique(days[:, place]))
-    for cap in caps_of(problem, demand):
-        for start, end, _ in cap.changes:
-            found |= {start, end}
-    return {day for day in found if first <= day <= demand.end}
+    return found
 
 
 def caps_of(problem: Problem, demand: Demand) -> list[Cap]:

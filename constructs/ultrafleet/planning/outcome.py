@@ -10,7 +10,7 @@ from ultrafleet.planning.bought import Bought
 from ultrafleet.planning.futures import Days
 from ultrafleet.planning.nodes import change_days, first_day
 from ultrafleet.planning.profile import Amounts, Profile
-from ultrafleet.planning.supply import Demand, Problem
+from ultrafleet.planning.supply import Demand, Market, Problem
 
 _CHUNK = 1000
 """Futures that are judged at once: it bounds the memory."""
@@ -39,7 +39,9 @@ def planned_demands(problem: Problem) -> Iterator[Demand]:
 def profile_with(problem: Problem, demand: Demand, futures: Iterable[Days], bought: Sequence[Bought]) -> Profile:
     """Profile of a demand whose cells are cut by purchases, too."""
     first = first_day(problem, demand)
-    days = {day for item in bought if item.demand == demand.name for day in (item.start, item.end)}
+    days = {
+        day for item in bought if item.demand == demand.name for start, end, _ in item.parts for day in (start, end)
+    }
     cut = {day for day in days if first <= day <= demand.end}
     return Profile(problem, demand, change_days(problem, demand, futures) | cut)
 
@@ -50,7 +52,8 @@ def planned_units(profile: Profile, bought: Sequence[Bought]) -> Amounts:
     begins, ends = profile.nodes[:-1], profile.nodes[1:]
     for item in bought:
         if item.demand == profile.demand.name:
-            found += item.units * ((begins >= item.start) & (ends <= item.end))
+            for start, end, units in item.parts:
+                found += units * ((begins >= start) & (ends <= end))
     return found
 
 
@@ -60,8 +63,9 @@ def planned_span(profile: Profile, bought: Sequence[Bought]) -> Amounts:
     inner = profile.nodes[1:-1]
     for item in bought:
         if item.demand == profile.demand.name:
-            after_start = (inner >= item.start) if item.runs_across_start else (inner > item.start)
-            found += item.units * (after_start & (inner < item.end))
+            for start, end, units in item.parts:
+                after_start = (inner >= start) if item.runs_across_start else (inner > start)
+                found += units * (after_start & (inner < end))
     return found
 
 
@@ -91,7 +95,8 @@ def outcome_of(problem: Problem, bought: Sequence[Bought], futures: Days, *, due
             short = np.maximum(0, without - later)
             missing_unit_days += float((short * profile.days).sum()) / len(futures)
             used_usd += float((np.minimum(without, later) * prices * profile.days).sum()) / len(futures)
-            cut = np.maximum(0, profile.missing_span(chunk) - span) > 0
+            beside = short[:, :-1] + short[:, 1:]  # what isn't there on a day doesn't have to run across its end
+            cut = profile.missing_span(chunk) > span + beside
             cut_after = np.hstack([cut, np.zeros((len(chunk), 1), dtype=bool)])
             is_short = (short > 0) | cut_after
             for number in range(len(demand.steps)):
@@ -103,7 +108,7 @@ def outcome_of(problem: Problem, bought: Sequence[Bought], futures: Days, *, due
 def is_flexible(problem: Problem, item: Bought, due: int) -> bool:
     """True if it can wait until it is known what is late: it begins after a day, and no hand-over depends on it."""
     has_no_gap = any(step.has_no_gap for step in problem.demand(item.demand).steps)
-    return not has_no_gap and hasattr(item.item, "usd_per_day") and item.start > due
+    return not has_no_gap and isinstance(item.item, Market) and item.start > due
 
 
 def _prices(profile: Profile, bought: Sequence[Bought]) -> npt.NDArray[np.float64]:

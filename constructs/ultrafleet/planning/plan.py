@@ -1,7 +1,8 @@
 """Plan: purchases, outcomes of every step, and how good they are."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from ultrafleet.planning.supply import Kind
@@ -21,6 +22,8 @@ class Purchase:
         end: day at whose 11:30 UTC it ends.
         usd: price.
         place: zone or site; None where it isn't known.
+        pool: `ENVIRONMENT/POOL` of the blocks that are extended, comma-separated; None for other purchases.
+        times: number of blocks that are bought or extended.
         assumption: what is assumed of it; None where it is on offer.
         is_due: whether it can be bought today.
         commands: next commands, for what can be bought today.
@@ -35,6 +38,8 @@ class Purchase:
     end: date
     usd: float
     place: str | None
+    pool: str | None
+    times: int
     assumption: str | None
     is_due: bool
     commands: tuple[str, ...] = ()
@@ -170,11 +175,13 @@ class Solving:
     Attributes:
         solver: library and version; None where none was needed.
         seconds: wall time.
-        lower_bound_usd: proven: no purchases that reach the same cost less.
+        lower_bound_usd: proven: no purchases that reach the levels aimed at in the sampled futures cost less.
         gap: share of the price by which the bound is below it.
         scenarios: sampled futures.
         checked: further futures that the plan was checked on.
         seed: seed of both.
+        aimed_higher: steps that the plan aims to meet more often than their level in the sampled futures, because it
+            missed it in the further ones.
     """
 
     solver: str | None
@@ -184,6 +191,7 @@ class Solving:
     scenarios: int
     checked: int
     seed: int
+    aimed_higher: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,3 +232,15 @@ class Plan:
     def is_met(self) -> bool:
         """True if every step reaches its service level."""
         return all(step.is_met for step in self.steps)
+
+
+def joined_spans(spans: Sequence[Span]) -> Iterator[Span]:
+    """Spans, of which neighbours that differ in their days alone are one.
+
+    Args:
+        spans: in order, without holes between them.
+    """
+    alike = itertools.groupby(spans, key=lambda span: replace(span, start=date.min, end=date.min))
+    for _, group in alike:
+        found = list(group)
+        yield replace(found[0], end=found[-1].end)

@@ -1,7 +1,7 @@
 """Least-cost plan of a problem, with slip and without, the better of both on sampled futures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from typing import Final
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from ultrafleet.planning.bought import Bought, bought_by
 from ultrafleet.planning.days import date_of
-from ultrafleet.planning.formulation import Formulation, formulate
-from ultrafleet.planning.futures import Days, contracted_days, sampled_days
+from ultrafleet.planning.formulation import formulate
+from ultrafleet.planning.futures import Days, contracted_days, sampled_days, worst_days
 from ultrafleet.planning.nodes import likely_caps
 from ultrafleet.planning.outcome import (
     Outcome,
@@ -20,14 +20,14 @@ from ultrafleet.planning.outcome import (
     planned_units,
     profile_with,
 )
-from ultrafleet.planning.plan import Measure, Plan, Shortfall, SlipValue, Solving, Span, StepOutcome
+from ultrafleet.planning.plan import Measure, Plan, Shortfall, SlipValue, Solving, Span, StepOutcome, joined_spans
 from ultrafleet.planning.purchases import purchases_of
 from ultrafleet.planning.shortfalls import shortfalls_of
 from ultrafleet.planning.solver import Clock, Solver
-from ultrafleet.planning.solving import Progress, Solved, solve
+from ultrafleet.planning.solving import Known, Progress, Solved, solve
 from ultrafleet.planning.supply import Problem
 
-_ROUNDS: Final = 4
+_ROUNDS: Final = 6
 """Plans that are made at most, until one holds on futures that it didn't see."""
 _TOLERANCE: Final = 1e-9
 
@@ -53,13 +53,14 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class _Candidate:
-    """Purchases with their outcomes on the sampled and on the further futures."""
+    """Purchases with their outcomes on the sampled and the further futures, and in the worst one."""
 
     bought: list[Bought]
     sampled: Outcome
+    worst: Outcome
     checked: Outcome | None
-    formulation: Formulation | None
-    solved: Solved | None
+    solved: Solved
+    aims: Mapping[tuple[str, int], float] = field(default_factory=dict)
 
     @property
     def usd(self) -> float:
@@ -96,7 +97,7 @@ def make_plan(
         checks = sampled_days(problem, number=options.checked, seed=[options.seed, 1]) if options.checked else None
     else:
         futures, checks = contracted, None
-    judge = _Judge(problem, solver, futures, checks, options, clock, progress)
+    judge = _Judge(problem, solver, futures, checks, options, clock, progress, {})
     if not has_slip:
         best = judge.candidate(problem, futures, is_certain=True)
         return _told(problem, name, options, budget_usd, clock, solver, futures, checks, best, None)
@@ -105,7 +106,7 @@ def make_plan(
     progress(f"planning with slip, {options.scenarios} futures")
     best = _with_slip(judge, problem, futures)
     if judge.rank(without) < judge.rank(best):  # never worse than planning without slip
-        best = replace(without, solved=best.solved, formulation=best.formulation)
+        best = replace(without, solved=best.solved, aims=best.aims)
     return _told(problem, name, options, budget_usd, clock, solver, futures, checks, best, without)
 
 
@@ -113,9 +114,9 @@ def _with_slip(judge: "_Judge", problem: Problem, futures: Days) -> _Candidate:
     """Plan that reaches its levels on futures that it didn't see, by aiming higher where it doesn't."""
     best = judge.candidate(problem, futures, is_certain=False)
     aims: dict[tuple[str, int], float] = {}
-    bound = best.solved
+    passed = judge.clock.passed
     for _ in range(_ROUNDS - 1):
-        if judge.clock.passed * 2 > judge.options.seconds or best.checked is None:
+        if judge.clock.left < 2 * passed or best.checked is None:
             break
         missed = {
             key: level - best.checked.met[key]
@@ -131,7 +132,7 @@ def _with_slip(judge: "_Judge", problem: Problem, futures: Days) -> _Candidate:
         other = judge.candidate(_aiming(problem, aims), futures, is_certain=False)
         if judge.rank(other) >= judge.rank(best):
             break
-        best = replace(other, solved=bound)
+        best = replace(other, aims=aims.copy())
     return best
 
 
@@ -163,12 +164,20 @@ class _Judge:
     options: Options
     clock: Clock
     progress: Progress
+    known: Known
 
     def candidate(self, problem: Problem, futures: Days, *, is_certain: bool) -> _Candidate:
         binding = likely_caps(problem, [futures])
         while True:
             formulation = formulate(problem, futures, binding=binding, is_certain=is_certain)
-            solved = solve(formulation, self.solver, gap=self.options.gap, clock=self.clock, progress=self.progress)
+            solved = solve(
+                formulation,
+                self.solver,
+                gap=self.options.gap,
+                clock=self.clock,
+                progress=self.progress,
+                known=self.known,
+            )
             bought = bought_by(problem, formulation, solved.values)
             exceeded = _exceeded(problem, bought) - binding
             if not exceeded:
@@ -178,8 +187,8 @@ class _Judge:
         return _Candidate(
             bought=bought,
             sampled=outcome_of(self.problem, bought, self.futures, due=due),
+            worst=outcome_of(self.problem, bought, worst_days(self.problem), due=due),
             checked=None if self.checks is None else outcome_of(self.problem, bought, self.checks, due=due),
-            formulation=formulation,
             solved=solved,
         )
 
@@ -194,6 +203,8 @@ class _Judge:
     def is_met(self, candidate: _Candidate, key: tuple[str, int], level: float) -> bool:
         if candidate.sampled.met[key] < level - _TOLERANCE:
             return False
+        if level >= 1:  # no sample shows that nothing can go wrong
+            return candidate.worst.met[key] >= 1
         if candidate.checked is None:
             return True
         error = 2 * sqrt(level * (1 - level) / self.options.checked)
@@ -202,9 +213,13 @@ class _Judge:
     def rank(self, candidate: _Candidate) -> tuple[int, float, float]:
         """Missed levels, then how far, then the price: less is better."""
         missed = [key for key, level in self.levels().items() if not self.is_met(candidate, key, level)]
-        outcomes = [item for item in (candidate.sampled, candidate.checked) if item is not None]
         levels = self.levels()
-        lack = sum(max(0.0, levels[key] - item.met[key]) for key in missed for item in outcomes)
+        lack = sum(
+            max(0.0, levels[key] - item.met[key])
+            for key in missed
+            for item in (candidate.sampled, candidate.worst if levels[key] >= 1 else candidate.checked)
+            if item is not None
+        )
         return len(missed), round(lack, 9), candidate.usd
 
     def measure(self, candidate: _Candidate) -> Measure:
@@ -217,13 +232,13 @@ def _exceeded(problem: Problem, bought: list[Bought]) -> set[str]:
     found = set()
     for name, cap in problem.caps.items():
         counted = [item for item in bought if name in item.item.caps]
-        for day in sorted({day for item in counted for day in (item.start,)} | {start for start, _, _ in cap.changes}):
+        starts = {start for item in counted for start, _, _ in item.parts} | {start for start, _, _ in cap.changes}
+        for day in sorted(starts):
             used = sum(
-                item.units * (problem.demand(item.demand).instances if cap.weighs_instances else 1)
+                item.units_on(day) * (problem.demand(item.demand).instances if cap.weighs_instances else 1)
                 for item in counted
-                if item.start <= day < item.end
             )
-            if used > cap.at(day):
+            if used and used > cap.at(day):
                 found.add(name)
     return found
 
@@ -240,9 +255,9 @@ def _told(
     best: _Candidate,
     without: _Candidate | None,
 ) -> Plan:
-    judge = _Judge(problem, solver, futures, checks, options, clock, lambda _: None)
+    judge = _Judge(problem, solver, futures, checks, options, clock, lambda _: None, {})
     usd = best.usd
-    bound = min(usd, best.solved.bound) if best.solved is not None else usd
+    bound = min(usd, best.solved.bound)
     shortfalls = shortfalls_of(problem, best.bought, futures)
     steps = []
     for demand in planned_demands(problem):
@@ -292,6 +307,7 @@ def _told(
             scenarios=len(futures) if without is not None else 0,
             checked=0 if checks is None else len(checks),
             seed=options.seed,
+            aimed_higher=len(best.aims),
         ),
         notes=problem.notes,
         assumptions=problem.assumptions,
@@ -304,11 +320,10 @@ def _flexible_usd(problem: Problem, bought: list[Bought]) -> float:
 
 
 def _delivery_usd(problem: Problem, futures: Days) -> float:
-    """Mean price of the deliveries over the planned days."""
-    last = max((demand.end for demand in problem.demands), default=problem.today)
+    """Mean price of the deliveries from today to their ends."""
     total = 0.0
     for place, item in enumerate(problem.deliveries):
-        days = np.maximum(0, min(item.end, max(last, item.end)) - np.maximum(futures[:, place], problem.today))
+        days = np.maximum(0, item.end - np.maximum(futures[:, place], problem.today))
         total += float(days.mean()) * 24 * item.units * (item.usd_per_hour or 0.0)
     return total
 
@@ -321,7 +336,7 @@ def _spans(problem: Problem, name: str, bought: list[Bought], futures: Days) -> 
     contracted = profile.delivered(contracted_days(problem))[0]
     is_enough = (profile.need - profile.owned - planned <= delivered).mean(axis=0)
     low, high = np.quantile(delivered, [0.05, 0.95], axis=0, method="inverted_cdf")
-    return tuple(
+    spans = [
         Span(
             start=date_of(int(profile.nodes[cell])),
             end=date_of(int(profile.nodes[cell + 1])),
@@ -335,4 +350,5 @@ def _spans(problem: Problem, name: str, bought: list[Bought], futures: Days) -> 
             probability=float(is_enough[cell]),
         )
         for cell in range(len(profile.days))
-    )
+    ]
+    return tuple(joined_spans(spans))

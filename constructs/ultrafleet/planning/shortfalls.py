@@ -6,7 +6,7 @@ import numpy as np
 
 from ultrafleet.planning.bought import Bought
 from ultrafleet.planning.days import date_of
-from ultrafleet.planning.futures import Days
+from ultrafleet.planning.futures import Days, worst_days
 from ultrafleet.planning.outcome import planned_demands, planned_span, planned_units, profile_with
 from ultrafleet.planning.plan import Shortfall
 from ultrafleet.planning.profile import Profile
@@ -16,7 +16,9 @@ from ultrafleet.planning.supply import Problem
 def shortfalls_of(
     problem: Problem, bought: Sequence[Bought], futures: Days
 ) -> dict[tuple[str, int], tuple[Shortfall, ...]]:
-    """Shortfalls by demand and number of its step: what is missing in as many futures as the level doesn't allow.
+    """Shortfalls by demand and number of its step: what is missing in more futures than the level allows.
+
+    Where no gap is allowed, it is what is missing in the worst one.
 
     Args:
         problem: the problem.
@@ -25,14 +27,17 @@ def shortfalls_of(
     """
     found: dict[tuple[str, int], tuple[Shortfall, ...]] = {}
     for demand in planned_demands(problem):
-        profile = profile_with(problem, demand, [futures], bought)
+        worst = worst_days(problem)
+        profile = profile_with(problem, demand, [futures, worst], bought)
         short = np.maximum(0, profile.missing(futures) - planned_units(profile, bought))
-        beside = short[:, :-1] + short[:, 1:]
-        cut = np.maximum(0, profile.missing_span(futures) - planned_span(profile, bought) - beside)
+        at_worst = np.maximum(0, profile.missing(worst) - planned_units(profile, bought))
+        beside = at_worst[:, :-1] + at_worst[:, 1:]
+        cut = np.maximum(0, profile.missing_span(worst) - planned_span(profile, bought) - beside)
         for number, step in enumerate(demand.steps):
             may_miss = int((1 - step.level) * len(futures) + 1e-9)
+            counted = at_worst if step.has_no_gap else short
             missing = [
-                int(np.sort(short[:, cell])[::-1][min(may_miss, len(futures) - 1)])
+                int(np.sort(counted[:, cell])[::-1][min(may_miss, len(counted) - 1)])
                 if profile.step[cell] == number
                 else 0
                 for cell in range(len(profile.days))
@@ -85,9 +90,9 @@ def _reason(problem: Problem, profile: Profile, cell: int, bought: Sequence[Boug
         cap = problem.caps[name]
         weight = demand.instances if cap.weighs_instances else 1
         used = sum(
-            item.units * (problem.demand(item.demand).instances if cap.weighs_instances else 1)
+            item.units_on(start) * (problem.demand(item.demand).instances if cap.weighs_instances else 1)
             for item in bought
-            if name in item.item.caps and item.start <= start < item.end
+            if name in item.item.caps
         )
         if cap.at(start) - used < weight:
             reasons.append(cap.text)

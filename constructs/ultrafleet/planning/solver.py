@@ -51,14 +51,13 @@ class Highs:
     @property
     def name(self) -> str:
         """Library and version."""
-        return f"HiGHS {self._highspy.Highs().version()}"
+        return f"HiGHS {_quiet(self._highspy).version()}"
 
     def solve(self, model: LinearModel, *, gap: float, seconds: float) -> Solution:
         """Minimise the cost; see `Solver.solve`."""
         highspy = self._highspy
-        highs = highspy.Highs()
+        highs = _quiet(highspy)
         for option, value in {
-            "output_flag": False,
             "mip_rel_gap": gap,
             "time_limit": max(0.1, seconds),
             "random_seed": 0,
@@ -90,6 +89,17 @@ def solver_library() -> Any:  # noqa: ANN401 - highspy has no types
             path="highspy", got="not installed", expected="the solver", remedy="pip install 'ultrafleet[plan]'"
         ) from error
     return highspy
+
+
+def _quiet(highspy: Any) -> Any:  # noqa: ANN401 - highspy has no types
+    """HiGHS without a word on stdout: it prints a banner when its callbacks are enabled, before it can be silenced."""
+
+    class Quiet(highspy.Highs):  # type: ignore[misc]
+        def enableCallbacks(self) -> None:  # noqa: N802 - highspy's name
+            self.silent()
+            super().enableCallbacks()
+
+    return Quiet()
 
 
 def _converted(highspy: Any, model: LinearModel) -> Any:  # noqa: ANN401 - highspy has no types

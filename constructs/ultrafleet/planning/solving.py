@@ -1,15 +1,21 @@
 """A model solved part by part: first without anything uncovered, else with as little of it as can be."""
 
-from collections.abc import Callable, Mapping
+import dataclasses
+import hashlib
+import pickle
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
 from ultrafleet.errors import FleetError
 from ultrafleet.planning.formulation import Formulation
-from ultrafleet.planning.linear_model import INFINITY, LinearModel, Part
+from ultrafleet.planning.linear_model import INFINITY, LinearModel
 from ultrafleet.planning.solver import Clock, Solution, Solver
 
 Progress = Callable[[str], None]
+Known = dict[bytes, tuple[Solution, bool]]
+"""Answers to parts by their digests."""
 _LEAST: Final = 1e-6
 """Tolerance of a solver: amounts below are none."""
 
@@ -29,7 +35,15 @@ class Solved:
     is_proven: bool
 
 
-def solve(formulation: Formulation, solver: Solver, *, gap: float, clock: Clock, progress: Progress) -> Solved:
+def solve(
+    formulation: Formulation,
+    solver: Solver,
+    *,
+    gap: float,
+    clock: Clock,
+    progress: Progress,
+    known: Known,
+) -> Solved:
     """Solve a model.
 
     Args:
@@ -38,6 +52,7 @@ def solve(formulation: Formulation, solver: Solver, *, gap: float, clock: Clock,
         gap: share of the cost within which each part may stop.
         clock: time that is left.
         progress: takes a line for each tenth of the parts.
+        known: answers to parts that were solved before; takes those of this model.
 
     Raises:
         FleetError: the time ended before any plan was found.
@@ -52,7 +67,10 @@ def solve(formulation: Formulation, solver: Solver, *, gap: float, clock: Clock,
             for place, column in enumerate(part.columns)
             if column in formulation.slack_weights
         }
-        found, proven = _solve_part(part.model, slack, solver, gap, clock)
+        key = _digest(part.model)
+        if key not in known:
+            known[key] = _direct(part.model, slack) or _solve_part(part.model, slack, solver, gap, clock)
+        found, proven = known[key]
         if found.values is None:
             raise FleetError(
                 path="time limit",
@@ -89,6 +107,24 @@ def _solve_part(
     return (least if found.values is None else found), proven
 
 
-def part_sizes(parts: list[Part]) -> list[tuple[int, int]]:
-    """Rows and columns of each part, for benchmarks."""
-    return [(len(part.model.rows), len(part.columns)) for part in parts]
+def _direct(model: LinearModel, slack: Collection[int]) -> tuple[Solution, bool] | None:
+    """Answer to a part in which each row bounds one column from below; None for every other part."""
+    values = list(model.lower)
+    for entries, low, high in zip(model.rows, model.row_lower, model.row_upper, strict=True):
+        bounded = [(column, value) for column, value in entries if column not in slack]
+        if high != INFINITY or len(bounded) != 1 or bounded[0][1] <= 0:
+            return None
+        column, value = bounded[0]
+        values[column] = max(values[column], low / value)
+    for column, value in enumerate(values):
+        whole = ceil(value - _LEAST) if model.integer[column] else value
+        if whole > model.upper[column] or model.cost[column] < 0:
+            return None
+        values[column] = float(whole)
+    usd = sum(cost * value for cost, value in zip(model.cost, values, strict=True))
+    return Solution(values, usd, usd, is_infeasible=False), True
+
+
+def _digest(model: LinearModel) -> bytes:
+    """Digest of everything in a model."""
+    return hashlib.sha256(pickle.dumps(dataclasses.astuple(model), protocol=5)).digest()

@@ -91,6 +91,10 @@ class Held:
         end: day after the last.
         units: UltraServers or instances.
         block_instances: instances that count as those of blocks.
+        type: type that it is of.
+        environment: environment that has it.
+        first_start: first day of the block, from which its longest total counts.
+        times: blocks of the same days that it joins.
         place: zone.
         pool: `ENVIRONMENT/POOL`, comma-separated of several.
     """
@@ -101,6 +105,10 @@ class Held:
     end: int
     units: int
     block_instances: int
+    type: str = ""
+    environment: str = ""
+    first_start: int = 0
+    times: int = 1
     place: str | None = None
     pool: str | None = None
 
@@ -120,10 +128,10 @@ class Option:
         usd: price of one purchase.
         place: zone or site.
         caps: names of the caps that it counts against.
-        exclusive: name of a group of which `most` in all can be bought, such as the extensions of a block. Default: none.
+        exclusive: name of a group of which `most` in all can be bought, such as the extensions of a block.
         assumption: what is assumed of it; None where it is on offer.
         pool: `ENVIRONMENT/POOL` of the block that is extended.
-        account: account that it is offered to.
+        segments: first day, day after the last and units of each part of an offer in several segments. Default: one.
     """
 
     name: str
@@ -139,7 +147,12 @@ class Option:
     exclusive: str | None = None
     assumption: str | None = None
     pool: str | None = None
-    account: str | None = None
+    segments: tuple[tuple[int, int, int], ...] = ()
+
+    @property
+    def parts(self) -> tuple[tuple[int, int, int], ...]:
+        """First day, day after the last and units of each part."""
+        return self.segments or ((self.start, self.end, self.units),)
 
 
 @dataclass(frozen=True, kw_only=True)

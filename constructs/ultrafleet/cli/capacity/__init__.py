@@ -8,6 +8,7 @@ from ultrafleet.cli.capacity.cost import cost
 from ultrafleet.cli.capacity.extend import extend
 from ultrafleet.cli.capacity.history import capacity_history
 from ultrafleet.cli.capacity.import_blocks import capacity_import
+from ultrafleet.cli.capacity.plan import plan
 from ultrafleet.cli.capacity.search import capacity_search
 from ultrafleet.cli.capacity.settle import settle
 from ultrafleet.cli.capacity.status import capacity_status
@@ -39,3 +40,4 @@ capacity.command(
 capacity.command(epilog="Example: ultrafleet capacity extend training/rack-07 --days 14 --max-price-usd 260000")(extend)
 capacity.command(epilog="Example: ultrafleet capacity settle training")(settle)
 capacity.command(epilog="Example: ultrafleet capacity calendar training --out calendar.svg")(calendar)
+capacity.command(epilog="Example: ultrafleet capacity plan training")(plan)
