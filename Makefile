@@ -45,6 +45,7 @@ $(SCANNERS)/.ready: scan.lock
 bench: $(READY) ## synthesis, check and review beside their rivals -> docs/benchmarks/
 	@python benchmarks/run.py
 	@python benchmarks/policy.py
+	@python benchmarks/plans.py
 
 lock: $(READY) ## compile requirements.lock again from pyproject.toml, scan.lock from scan.in, release.lock from release.in
 	@uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -67,7 +67,7 @@ def _free_pools(item: Purchase, environment: Environment | None, taken: dict[str
     for pool in environment.pools:
         if str(pool.sold) != item.type or not pool.blocks or pool.name in used:
             continue
-        serving = {(pool.workload, str(pool.sold)): item.demand}
+        serving: dict[tuple[str, str], str] = {(pool.workload, str(pool.sold)): item.demand}
         alone = environment.model_copy(update={"pools": [pool]})
         held = held_of(alone, serving, start, [])
         if not any(one.start < end and one.end > start for one in held):

@@ -6,7 +6,7 @@ import numpy as np
 
 from ultrafleet.planning.futures import Days
 from ultrafleet.planning.profile import Profile
-from ultrafleet.planning.supply import Cap, Demand, Held, Market, Problem, Step
+from ultrafleet.planning.supply import Cap, Demand, Held, Market, Option, Problem, Step
 
 
 def first_day(problem: Problem, demand: Demand) -> int:
@@ -24,7 +24,8 @@ def change_days(problem: Problem, demand: Demand, futures: Iterable[Days]) -> se
     """
     first = first_day(problem, demand)
     found = {first, demand.end, *_days_of_futures(problem, demand, futures)}
-    of_demand = [item for item in (*problem.held, *problem.markets, *demand.steps) if _is_of(item, demand)]
+    lasting: list[Held | Market | Step] = [*problem.held, *problem.markets, *demand.steps]
+    of_demand = [item for item in lasting if _is_of(item, demand)]
     found |= {day for item in of_demand for day in (item.start, item.end)}
     for option in problem.options:
         if option.demand == demand.name:
@@ -52,7 +53,8 @@ def _days_of_futures(problem: Problem, demand: Demand, futures: Iterable[Days]) 
 
 def caps_of(problem: Problem, demand: Demand) -> list[Cap]:
     """Caps that something counts against that can be bought for a demand."""
-    names = {name for item in (*problem.options, *problem.markets) if item.demand == demand.name for name in item.caps}
+    offered: list[Option | Market] = [*problem.options, *problem.markets]
+    names = {name for item in offered if item.demand == demand.name for name in item.caps}
     return [problem.caps[name] for name in sorted(names)]
 
 

@@ -71,11 +71,13 @@ class Profile:
 
     def missing(self, days: Days) -> Amounts:
         """Units that are missing in each cell of each future, if nothing is bought."""
-        return np.maximum(0, self.need - self.owned - self.delivered(days))
+        found: Amounts = np.maximum(0, self.need - self.owned - self.delivered(days))
+        return found
 
     def missing_span(self, days: Days) -> Amounts:
         """Units that are missing across each inner node of each future, if nothing is bought."""
-        return np.maximum(0, self.span_need - self.owned_span - self.delivered_span(days))
+        found: Amounts = np.maximum(0, self.span_need - self.owned_span - self.delivered_span(days))
+        return found
 
     def _summed(self, days: Days, before_end: int) -> Amounts:
         change = np.zeros((len(days), len(self.nodes)), dtype=np.int64)

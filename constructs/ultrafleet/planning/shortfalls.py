@@ -10,7 +10,7 @@ from ultrafleet.planning.futures import Days, worst_days
 from ultrafleet.planning.outcome import planned_demands, planned_span, planned_units, profile_with
 from ultrafleet.planning.plan import Shortfall
 from ultrafleet.planning.profile import Profile
-from ultrafleet.planning.supply import Problem
+from ultrafleet.planning.supply import Market, Option, Problem
 
 
 def shortfalls_of(
@@ -78,11 +78,8 @@ def _joined(problem: Problem, profile: Profile, missing: list[int], bought: Sequ
 def _reason(problem: Problem, profile: Profile, cell: int, bought: Sequence[Bought]) -> str:
     demand = profile.demand
     start, end = int(profile.nodes[cell]), int(profile.nodes[cell + 1])
-    offers = [
-        item
-        for item in (*problem.options, *problem.markets)
-        if item.demand == demand.name and item.start <= start and item.end >= end
-    ]
+    known: list[Option | Market] = [*problem.options, *problem.markets]
+    offers = [item for item in known if item.demand == demand.name and item.start <= start and item.end >= end]
     if not offers:
         return "nothing is on offer for these days, and no price is assumed for later blocks"
     reasons: list[str] = []
