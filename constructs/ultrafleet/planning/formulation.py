@@ -141,7 +141,7 @@ def _cover(problem: Problem, formulation: Formulation, profile: Profile, futures
 
 
 def _total(model: LinearModel, lanes: Sequence[Lane], cell: int, slack: int) -> Entries:
-    """Everything that gives capacity in a cell, as one column where it is more than a few."""
+    """Sum of all that gives capacity in a cell, as one column where it is more than a few."""
     entries = [entry for lane in lanes for entry in lane.use[cell]] + [(slack, 1.0)]
     if len(entries) <= 3:  # noqa: PLR2004 - a column more than what it replaces
         return entries

@@ -63,7 +63,7 @@ class OfferedBlock:
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """Everything that a problem is made of.
+    """Files, offers, prices and settings that a problem is made of.
 
     Attributes:
         environments: environment files.

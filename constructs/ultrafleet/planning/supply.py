@@ -235,7 +235,7 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """Everything that a plan is made from.
+    """Wants, supply and limits that a plan is made from.
 
     Attributes:
         today: first day on which something can start.

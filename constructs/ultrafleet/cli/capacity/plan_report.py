@@ -239,7 +239,7 @@ def _solving(plan: Plan) -> Iterator[str]:
 
 def _alternatives(plan: Plan) -> Iterator[str]:
     if not plan.is_met:
-        for fact_id in ("capacity/sagemaker-training-plans", "capacity/future-dated-reservation-families"):
+        for fact_id in ("capacity-block/sagemaker-training-plans", "capacity-block/future-dated-reservation-families"):
             fact = capacity_blocks.fact(fact_id)
             yield f"not planned: {fact.value}"
 
