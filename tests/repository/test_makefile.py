@@ -1,8 +1,10 @@
 """Makefile: which account a command goes to, and that a name is never a command."""
 
 import os
+import shlex
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +53,49 @@ def test_the_name_of_an_environment_is_no_part_of_a_command(word: str) -> None:
     told = make(word, "ENV=x;touch /pwned")
     assert "$FLEET_ENVIRONMENT" in told
     assert "pwned" not in told
+
+
+def repository(folder: Path, npm: str) -> Path:
+    """A repository of `ultrafleet init` in a folder with a space, with stand-ins for what installs its tools."""
+    root = folder / "a fleet"
+    root.mkdir()
+    for name in ("Makefile", "fleet.mk"):
+        shutil.copy(ROOT / "constructs" / "ultrafleet" / "starter" / "files" / name, root)
+    for name in ("requirements.lock", "package-lock.json"):
+        (root / name).write_text("")
+    tools = root / "tools"
+    tools.mkdir()
+    scripts = {"python": "exit 0\n", "npm": npm}
+    texts = {name: shlex.quote(f"#!/bin/sh\n{text}") for name, text in scripts.items()}
+    made = "".join(f"printf '%s' {text} > .venv/bin/{name}\n" for name, text in texts.items())
+    installer = f'case "$*" in *venv*) mkdir -p .venv/bin\n{made}chmod +x .venv/bin/*;; esac\n'
+    (tools / "python").write_text(f"#!/bin/sh\n{installer}")
+    (tools / "python").chmod(0o755)
+    return root
+
+
+def setup(root: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", "setup", f"PYTHON={root / 'tools' / 'python'}"],  # noqa: S607
+        cwd=root,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_folder_may_have_spaces(tmp_path: Path) -> None:
+    root = repository(tmp_path, npm="echo installed\n")
+    done = setup(root)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (root / ".venv" / ".ready").exists()
+
+
+def test_an_installer_that_fails_says_why(tmp_path: Path) -> None:
+    root = repository(tmp_path, npm="echo npm error ENOTFOUND registry.npmjs.org\nexit 1\n")
+    done = setup(root)
+    assert done.returncode != 0
+    assert "npm error ENOTFOUND registry.npmjs.org\nnpm ci failed: the CDK CLI isn't installed\n" in done.stderr
+    assert not (root / ".venv" / ".ready").exists()
+    assert setup(root).returncode != 0, "a set-up that failed is done again"
