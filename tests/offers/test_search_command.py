@@ -46,11 +46,8 @@ def test_offers_come_with_what_an_accelerator_hour_costs_the_cheapest_first() ->
     assert each == sorted(each)
     text = run(*RACKS).stdout
     assert "10.5820 (2026-10)" in text  # the price on record
-    assert re.search(
     given = "--env ENV --pool POOL --days 28 --start 2026-11-26T09:40:00 --max-price-usd USD"
     assert re.search(rf"to buy the first: ultrafleet capacity buy cb-\w+ {given}\n", text)
-        text,
-    )
 
 
 @pytest.mark.usefixtures("account")
