@@ -174,7 +174,10 @@ class TestPictures:
         bar = Bar(kind=Kind.BLOCK, label="cr", count=1, start=DAY, end=DAY + WEEK)
         lanes = [Lane(name=str(index), sold="x", workload="", bars=(bar,)) for index in range(MOST_LANES)]
         assert drawn(lanes, DAY, DAY + WEEK) == lanes
-        assert len(drawn([*lanes, lanes[0]], DAY, DAY + WEEK)) == 1
+        (group,) = drawn([*lanes, lanes[0]], DAY, DAY + WEEK)
+        assert isinstance(group, Group)
+        other = Lane(name="other", sold="y", workload="", bars=(bar,))
+        assert drawn([*lanes, other], DAY, DAY + WEEK)[1] == other  # one of its kind stays as it is
         assert drawn(lanes, DAY + WEEK, DAY + 2 * WEEK) == []
 
     @pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)

@@ -135,7 +135,7 @@ REFUSALS: dict[str, tuple[Callable[[Content], object], str]] = {
     ),
     "negative probability": (
         lambda c: tranche(c)["slip"]["weeks"].update({0: -0.6}),
-        "tranches[0].slip.weeks[0]: is -0.6, expected 0 or more",
+        "tranches[0].slip.weeks.0: is -0.6, expected 0 or more",
     ),
     "negative slip": (lambda c: tranche(c)["slip"]["weeks"].update({-4: 0.0}), "tranches[0].slip.weeks"),
     "two distributions": (

@@ -1,7 +1,7 @@
 """Lanes that are drawn: each of them, or alike ones as one where there are many."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -42,22 +42,27 @@ def drawn(lanes: Sequence[Lane], start: datetime, end: datetime) -> list[Lane | 
     if len(seen) <= MOST_LANES:
         return list(seen)
     alike: dict[tuple[Kind, str, str], list[Bar]] = {}
-    names: dict[tuple[Kind, str, str], int] = {}
+    members: dict[tuple[Kind, str, str], list[Lane]] = {}
     for lane in seen:
         for kind in dict.fromkeys(bar.kind for bar in lane.bars):
             key = (kind, lane.sold, lane.workload)
             alike.setdefault(key, []).extend(bar for bar in lane.bars if bar.kind is kind)
-            names[key] = names.get(key, 0) + 1
-    what = {Kind.BLOCK: "pools with blocks", Kind.TRANCHE: "deliveries", Kind.ON_DEMAND: "pools on demand"}
+            members.setdefault(key, []).append(lane)
     return [
-        Group(
-            name=f"{names[key]:,} {what.get(key[0], 'offers that may be bought')}{f', {key[2]}' if key[2] else ''}",
-            sold=key[1],
-            kind=key[0],
-            levels=_levels(bars, start, end),
-        )
+        _group(key, len(members[key]), bars, start, end)
+        if len(members[key]) > 1
+        else replace(members[key][0], bars=tuple(bars))
         for key, bars in alike.items()
     ]
+
+
+def _group(key: tuple[Kind, str, str], count: int, bars: Sequence[Bar], start: datetime, end: datetime) -> Group:
+    kind, sold, workload = key
+    what = {Kind.BLOCK: "pools with blocks", Kind.TRANCHE: "deliveries", Kind.ON_DEMAND: "pools on demand"}
+    named = f"{count:,} {what.get(kind, 'offers that may be bought')}"
+    return Group(
+        name=f"{named}, {workload}" if workload else named, sold=sold, kind=kind, levels=_levels(bars, start, end)
+    )
 
 
 def _levels(bars: Sequence[Bar], start: datetime, end: datetime) -> tuple[tuple[datetime, int], ...]:
