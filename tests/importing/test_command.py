@@ -94,6 +94,8 @@ def test_fails_other_inputs(stdin: str | bytes, expected: str) -> None:
         ((*STATED[:-1], "cr-0123456789abcdef0:3:2026-12-01T11:30Z:2026-12-15T12:00Z"), "11:30 UTC"),
         (("--cidr", "10.20.0.0/25", *STATED[:2], *STATED[4:]), "subnet"),
         (("--account", "1", *STATED[2:]), "twelve digits"),
+        (("--adopt", *STATED), "--adopt is for input.yaml, which has ids at most, expected a running cluster"),
+        (("--live", "research"), "beside --live research"),
     ],
 )
 def test_fails_other_options(arguments: tuple[str, ...], expected: str) -> None:
@@ -102,5 +104,6 @@ def test_fails_other_options(arguments: tuple[str, ...], expected: str) -> None:
 
 def test_fails_without_a_file() -> None:
     assert "FILE is missing" in refused()
+    assert "--region is missing" in refused("--live", "research")
     assert "can't be read" in refused("no-such-file.yaml")
     assert "a pipe, a device or a folder" in refused("/dev/null")

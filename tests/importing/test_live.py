@@ -1,12 +1,13 @@
 """A running cluster as a source: what is deployed into the embedded AWS, read back with real boto3 clients."""
 
 import inspect
+import json
 from typing import Any
 
 import boto3
 import pytest
 
-from helpers.rehearsal_site import DeployedEnvironment, deployed, without_workloads
+from helpers.rehearsal_site import DeployedEnvironment, deployed, synthesised, without_workloads
 from ultrafleet.cli.import_file import import_file
 from ultrafleet.errors import FleetError
 from ultrafleet.importing import Imported, ImportRefusedError, SideInputs, convert, parse_side_inputs
@@ -61,6 +62,31 @@ def test_a_deployed_fleet_is_read_back() -> None:
     ]
     assert recorder.actions == set(ACTIONS)
     assert all(action.partition(":")[2].startswith(("Describe", "Get", "List")) for action in ACTIONS)
+
+
+@pytest.mark.slow
+def test_a_deployed_fleet_is_adopted() -> None:
+    with deployed("training", without_workloads, up=True) as made:
+        found, _ = imported(made, parse_side_inputs(workload=["training"], adopt=True))
+    theirs, ours = made.environment, found.environment
+    assert ours.network.vpc_id is not None
+    assert ours.network.vpc_id.startswith("vpc-")
+    assert ours.network.cidr == theirs.network.cidr
+    accelerators = {(s.availability_zone, s.cidr) for s in theirs.network.subnets if s.kind == "accelerator"}
+    assert {(s.availability_zone, s.cidr) for s in ours.network.subnets} == accelerators
+    assert all(subnet.subnet_id for subnet in ours.network.subnets)
+    existing = ours.cluster.existing
+    assert existing is not None
+    assert existing.name == "training"
+    assert existing.security_group_id is not None
+    assert "eks-pod-identity-agent" in existing.addons
+    assert ours.cluster.made_system_nodes is None
+    groups = {b.existing_node_group for pool in ours.pools for b in pool.blocks}
+    assert groups == {f"{pool.name}-{b.capacity_reservation_id}" for pool in theirs.pools for b in pool.blocks}
+    assert any("b300 makes a node group beside it" in line for line in found.notes)
+    _, made_of = synthesised(found.text, found.name)
+    made_types = {r["Type"] for stack in made_of for r in json.loads(stack.template)["Resources"].values()}
+    assert not made_types & {"AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::EKS::Cluster", "AWS::EKS::Addon"}
 
 
 @pytest.mark.slow

@@ -51,6 +51,10 @@ def import_file(
     fabric: Annotated[list[str] | None, typer.Option(help=f"efa or roce, {_BY_POOL}")] = None,
     block: Annotated[list[str] | None, typer.Option(help=escape(f"{BLOCK_FORM}; repeatable"))] = None,
     without: Annotated[list[str] | None, typer.Option(help="group of the file to leave out; repeatable")] = None,
+    adopt: Annotated[
+        bool,
+        typer.Option("--adopt", help="with --live: use the cluster and its VPC; default: make new ones beside them"),
+    ] = False,
     production: Annotated[bool | None, typer.Option(help="retain and protect; default: no")] = None,
     name: Annotated[str | None, typer.Option(help="name of the environment; default: that of the cluster")] = None,
     format_name: Annotated[
@@ -85,6 +89,7 @@ def import_file(
         block=block or (),
         without=without or (),
         production=production,
+        adopt=adopt,
         name=name if name is not None or out is None else out.stem,
     )
     if format_name is not None and format_name not in FORMATS:

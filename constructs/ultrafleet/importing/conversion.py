@@ -85,7 +85,7 @@ def convert(draft: Draft, side: SideInputs) -> Imported:
     """
     name = _name(draft, side)
     finished = finish(draft, side)
-    text = environment_text(finished.content, head=_head(draft), comments=finished.comments)
+    text = environment_text(finished.content, head=_head(draft, side), comments=finished.comments)
     environment = _checked(name, text, draft)
     return Imported(
         name=name,
@@ -111,11 +111,16 @@ def _name(draft: Draft, side: SideInputs) -> str:
     return name
 
 
-def _head(draft: Draft) -> list[str]:
-    return [
-        f"Imported from {draft.file} ({draft.tool}). Read it, then `make synth`, and rehearse it: that costs nothing.",
-        "A cluster and a VPC of its own: nothing of the source's is changed, or used.",
-    ]
+def _head(draft: Draft, side: SideInputs) -> list[str]:
+    first = (
+        f"Imported from {draft.file} ({draft.tool}). Read it, then `make synth`, and rehearse it: that costs nothing."
+    )
+    if side.adopt:
+        return [
+            first,
+            "It uses the cluster and the VPC, and changes nothing of them: see docs/guides/adopt-a-cluster.md.",
+        ]
+    return [first, "A cluster and a VPC of its own: nothing of the source's is changed, or used."]
 
 
 def _checked(name: str, text: str, draft: Draft) -> Environment:
@@ -129,23 +134,28 @@ def _checked(name: str, text: str, draft: Draft) -> Environment:
             faults = error.faults or (error,)
             raise ImportRefusedError.of([_without(fault, folder) for fault in faults], draft.notes) from None
     try:
-        validate_subnets(
-            environment.network.cidr,
-            [
-                SubnetSpec(
-                    name=subnet.name,
-                    kind=SubnetKind(subnet.kind),
-                    availability_zone=subnet.availability_zone,
-                    cidr=str(subnet.cidr),
-                )
-                for subnet in environment.network.subnets
-            ],
-        )
+        if environment.network.vpc_id is None:
+            _check_subnets(environment)
         for budget in ip_budgets(environment):
             budget.check()
     except FleetError as error:
         raise ImportRefusedError.of([error], draft.notes) from None
     return environment
+
+
+def _check_subnets(environment: Environment) -> None:
+    validate_subnets(
+        str(environment.network.cidr),
+        [
+            SubnetSpec(
+                name=subnet.name,
+                kind=SubnetKind(subnet.kind),
+                availability_zone=subnet.availability_zone,
+                cidr=str(subnet.cidr),
+            )
+            for subnet in environment.network.subnets
+        ],
+    )
 
 
 def _without(error: FleetError, folder: str) -> FleetError:

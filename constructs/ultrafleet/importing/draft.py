@@ -88,6 +88,7 @@ class DraftPool:
         template: launch template of the other tool.
         reserved: instances of its reservation, where the source says how many.
         block: its capacity block, where the source has all of it.
+        node_group: node group of a running cluster; None of a file.
         wants_block: what a block would be named by, where the source names none; None where a block isn't needed.
     """
 
@@ -112,6 +113,7 @@ class DraftPool:
     template: SourceTemplate | None = None
     reserved: int | None = None
     block: BlockInput | None = None
+    node_group: str | None = None
     wants_block: str | None = None
 
 
@@ -134,6 +136,27 @@ class DraftSystem:
     zones: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class DraftCluster:
+    """Cluster and VPC that exist, with everything that an environment in them needs.
+
+    Attributes:
+        vpc_id: the VPC.
+        cidrs: its CIDRs, the first before the others.
+        security_group_id: security group that EKS made for the cluster.
+        authentication_mode: authentication mode of the cluster.
+        addons: managed add-ons of the cluster.
+        kubernetes_version: version of the control plane.
+    """
+
+    vpc_id: str
+    cidrs: tuple[str, ...]
+    security_group_id: str | None
+    authentication_mode: str | None
+    addons: tuple[str, ...]
+    kubernetes_version: str
+
+
 @dataclass(kw_only=True)
 class Draft:
     """Fleet of another tool's file.
@@ -154,6 +177,7 @@ class Draft:
         pools: accelerated nodes.
         subnets: subnets with a kind of their own, that exist.
         vpc_id: VPC that exists; None where the file names none.
+        existing: cluster and VPC that exist; None where the source doesn't know all of them.
         notes: lines about what isn't carried over.
         faults: what can't be carried over.
     """
@@ -173,6 +197,7 @@ class Draft:
     pools: list[DraftPool] = field(default_factory=list)
     subnets: list[DraftSubnet] = field(default_factory=list)
     vpc_id: str | None = None
+    existing: DraftCluster | None = None
     notes: list[str] = field(default_factory=list)
     faults: list[FleetError] = field(default_factory=list)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ultrafleet.errors import FleetError
+from ultrafleet.importing.adopting import adopted_cluster, adopted_network
 from ultrafleet.importing.draft import Draft
 from ultrafleet.importing.plan import control_plane_zones, subnet_rows
 from ultrafleet.importing.pool_rows import PoolRows
@@ -38,11 +39,25 @@ def finish(draft: Draft, side: SideInputs) -> Finished:
     Raises:
         ImportRefusedError: something is missing, or can't be carried over.
     """
+    if not draft.pools and not draft.faults:
+        draft.refuse(
+            draft.file,
+            "at least one",
+            "an environment has a pool: name the file that describes it",
+            got="without a group of accelerated nodes",
+        )
     _check_options(draft, side)
     comments: Comments = {}
     account = _stated(draft, "account", (draft.account, side.account), "--account 111122223333", "twelve digits")
     region = _stated(draft, "region", (draft.region, side.region), "--region us-east-1", "a region")
     cidr = side.cidr or draft.cidr
+    if side.adopt and draft.existing is None:
+        draft.refuse(
+            "--adopt",
+            "a running cluster: --live CLUSTER --adopt",
+            "zones and CIDRs of subnets and the security group are read there; docs/guides/adopt-a-cluster.md",
+            got=f"for {draft.file}, which has ids at most",
+        )
     if cidr is None:
         draft.ask("network.cidr", "the CIDR of the new VPC", "--cidr 10.20.0.0/16")
     pools = PoolRows(draft, side, region)
@@ -52,10 +67,14 @@ def finish(draft: Draft, side: SideInputs) -> Finished:
         comments["production",] = f"not in {draft.file}: true retains and protects"
         draft.note("production", f"not in {draft.file}: false; --production retains and protects")
     content: dict[str, Any] = {"account": account, "region": region, "production": bool(side.production)}
-    content["network"] = _network(draft, side, pools, (cidr, region), comments)
-    cluster = _cluster(draft)
-    if cluster:
-        content["cluster"] = cluster
+    if side.adopt and draft.existing is not None:
+        content["network"] = adopted_network(draft.existing, pools)
+        content["cluster"] = adopted_cluster(draft, draft.existing)
+    else:
+        content["network"] = _network(draft, side, pools, (cidr, region), comments)
+        cluster = _cluster(draft)
+        if cluster:
+            content["cluster"] = cluster
     if pools.reservations:
         content["capacity_reservations"] = pools.reservations
     content["pools"] = pools.rows

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ultrafleet.errors import FleetError
 from ultrafleet.importing import groups
-from ultrafleet.importing.draft import Draft, DraftPool, DraftSubnet, DraftSystem, SourceTemplate
+from ultrafleet.importing.draft import Draft, DraftCluster, DraftPool, DraftSubnet, DraftSystem, SourceTemplate
 from ultrafleet.importing.side_inputs import BlockInput, SideInputs
 from ultrafleet.layout import Interface
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
@@ -81,15 +81,10 @@ class _Reader:
                 f"not carried over: expected {error.expected}; the environment has the library's version",
             )
         network = cluster.get("resourcesVpcConfig") or {}
-        vpc = network.get("vpcId")
-        if vpc:
-            draft.vpc_id = str(vpc)
-            found = self._ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"]
-            draft.cidr = str(found[0]["CidrBlock"]) if found else None
-            draft.note(
-                f"VPC {vpc}", f"the environment makes one of its own, with its CIDR {draft.cidr}; --cidr states another"
-            )
-        if network.get("endpointPublicAccess"):
+        addons = [str(item) for item in _pages(self._eks, "list_addons", "addons", clusterName=self._name)]
+        if network.get("vpcId"):
+            self._vpc(str(network["vpcId"]), cluster, addons)
+        if network.get("endpointPublicAccess") and not self._side.adopt:
             draft.note("public endpoint", "the API endpoint is private alone here; cluster.api_access_cidrs opens it")
         control = self._subnets(network.get("subnetIds") or [])
         draft.zones = tuple(sorted({item.zone for item in control.values() if not is_local_zone(item.zone)}))
@@ -97,7 +92,8 @@ class _Reader:
         for name in _pages(self._eks, "list_nodegroups", "nodegroups", clusterName=self._name):
             group = self._eks.describe_nodegroup(clusterName=self._name, nodegroupName=name)["nodegroup"]
             self._group(str(name), group, reservations)
-        self._addons()
+        for name in addons:
+            groups.carry_addon_name(draft, f"add-on {name}", name)
         draft.note(f"cluster {self._name}", "self-managed nodes, Helm releases, roles and objects in it are not read")
         return draft
 
@@ -113,9 +109,26 @@ class _Reader:
             ) from None
         return found
 
-    def _addons(self) -> None:
-        for name in _pages(self._eks, "list_addons", "addons", clusterName=self._name):
-            groups.carry_addon_name(self._draft, f"add-on {name}", str(name))
+    def _vpc(self, vpc_id: str, cluster: Mapping[str, Any], addons: list[str]) -> None:
+        draft, found = self._draft, self._ec2.describe_vpcs(VpcIds=[vpc_id])["Vpcs"]
+        first = [str(item["CidrBlock"]) for item in found]
+        further = [str(item["CidrBlock"]) for vpc in found for item in vpc.get("CidrBlockAssociationSet") or []]
+        cidrs = tuple(dict.fromkeys([*first, *further]))
+        draft.vpc_id = vpc_id
+        draft.cidr = cidrs[0] if cidrs else None
+        draft.existing = DraftCluster(
+            vpc_id=vpc_id,
+            cidrs=cidrs,
+            security_group_id=(cluster.get("resourcesVpcConfig") or {}).get("clusterSecurityGroupId"),
+            authentication_mode=(cluster.get("accessConfig") or {}).get("authenticationMode"),
+            addons=tuple(addons),
+            kubernetes_version=str(cluster.get("version", "")),
+        )
+        if not self._side.adopt:
+            draft.note(
+                f"VPC {vpc_id}",
+                f"the environment makes one of its own, with CIDR {draft.cidr}; --cidr states another, --adopt uses it",
+            )
 
     def _subnets(self, ids: list[str]) -> dict[str, DraftSubnet]:
         if not ids:
@@ -161,6 +174,7 @@ class _Reader:
         pool = DraftPool(
             name=groups.pool_name(draft, place, name), place=place, instance_type=kind, purchase="on_demand"
         )
+        pool.node_group = name
         pool.subnets = tuple(self._subnets(list(group.get("subnets") or [])).values())
         pool.zones = tuple(dict.fromkeys(item.zone for item in pool.subnets))
         self._capacity(pool, group, data, reservations)

@@ -37,6 +37,7 @@ class WantedSubnet:
         zone: its zone.
         cidr: its CIDR; None for a proposal.
         demands: pools in it.
+        subnet_id: its id, where it exists and is used as it is.
         on_blocks: names of the pools that are on capacity blocks, of which two may overlap.
     """
 
@@ -44,6 +45,7 @@ class WantedSubnet:
     cidr: str | None
     demands: tuple[PoolIpDemand, ...]
     on_blocks: frozenset[str]
+    subnet_id: str | None = None
 
     @property
     def length(self) -> int:

@@ -1,6 +1,7 @@
 """Pools of an environment file, their reservations, and the subnets that they need."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any, Final
 
@@ -53,13 +54,6 @@ class PoolRows:
                 self.rows.extend(self._ultraservers(pool, blocks, common))
             else:
                 self.rows.append(self._accelerators(pool, blocks, common))
-        if not self._draft.pools and not self._draft.faults:
-            self._draft.refuse(
-                self._draft.file,
-                "at least one",
-                "an environment has a pool: name the file that describes it",
-                got="without a group of accelerated nodes",
-            )
 
     def _accelerators(self, pool: DraftPool, blocks: list[BlockInput], common: dict[str, str | None]) -> dict[str, Any]:
         nodes = self._nodes(pool, blocks)
@@ -77,7 +71,7 @@ class PoolRows:
             self._reserve(pool, nodes, common["zone"])
         if pool.placement_group:
             row["placement_group"] = "cluster"
-        return {**row, **_node(pool), **_blocks(blocks, common["zone"], counted=True)}
+        return {**row, **_node(pool), **self._block_rows(pool, blocks, common["zone"], counted=True)}
 
     def _ultraservers(
         self, pool: DraftPool, blocks: list[BlockInput], common: dict[str, str | None]
@@ -105,7 +99,7 @@ class PoolRows:
             row["subnet"] = self._subnet(pool, common["zone"], block.instance_count, name=name)
             if common["fabric"] is not None:
                 row["fabric"] = common["fabric"]
-            yield {**row, **_node(pool), **_blocks([block], common["zone"], counted=False)}
+            yield {**row, **_node(pool), **self._block_rows(pool, [block], common["zone"], counted=False)}
         if len(blocks) > 1:
             self._draft.note(
                 pool.place,
@@ -195,6 +189,24 @@ class PoolRows:
             )
         return []
 
+    def _block_rows(
+        self, pool: DraftPool, blocks: list[BlockInput], zone: str | None, *, counted: bool
+    ) -> dict[str, Any]:
+        """Blocks; in a cluster that goes on, those whose node group runs already keep it."""
+        rows: list[dict[str, Any]] = []
+        for block in blocks:
+            row: dict[str, Any] = {
+                "capacity_reservation_id": block.capacity_reservation_id,
+                "availability_zone": zone,
+                **({"instance_count": block.instance_count} if counted else {}),
+                "start": block.start,
+                "end": block.end,
+            }
+            if self._side.adopt and pool.node_group and block.capacity_reservation_id == pool.reservation_id:
+                row["existing_node_group"] = pool.node_group
+            rows.append(row)
+        return {"blocks": rows} if rows else {}
+
     def _zone(self, pool: DraftPool) -> str | None:
         own = self._side.zones.get(pool.name, ())
         unnamed = self._side.zones.get("", ())
@@ -234,6 +246,16 @@ class PoolRows:
             )
         return stated
 
+    def _adopted(self, pool: DraftPool, zone: str) -> tuple[str | None, str | None]:
+        """CIDR and id of the pool's subnet in a zone: the one in which its nodes are now."""
+        own = sorted((item.subnet_id or "", item.cidr or "") for item in pool.subnets if item.zone == zone)
+        if not own:
+            return None, None
+        if len(own) > 1:
+            listed = ", ".join(name for name, _ in own[1:])
+            self._draft.note(pool.place, f"{own[0][0]} of several subnets in {zone}; not {listed}")
+        return own[0][1], own[0][0]
+
     def _own_cidr(self, pool: DraftPool, zone: str) -> str | None:
         """CIDR of the pool's subnet that exists, if the new VPC can have one like it."""
         own = {item.cidr for item in pool.subnets if item.zone == zone and item.cidr is not None}
@@ -253,7 +275,7 @@ class PoolRows:
         """Name of the pool's subnet; pools of one zone share one, unless they have theirs."""
         if zone is None:
             return ""
-        cidr = self._own_cidr(pool, zone)
+        cidr, subnet_id = self._adopted(pool, zone) if self._side.adopt else (self._own_cidr(pool, zone), None)
         demand = PoolIpDemand.of(
             pool_name=name or pool.name,
             nodes=nodes,
@@ -264,12 +286,14 @@ class PoolRows:
         on_blocks = frozenset({demand.pool_name} if pool.purchase == "block" else ())
         for subnet, wanted in self.subnets.items():
             if (wanted.zone, wanted.cidr) == (zone, cidr):
-                self.subnets[subnet] = WantedSubnet(
-                    zone=zone, cidr=cidr, demands=(*wanted.demands, demand), on_blocks=wanted.on_blocks | on_blocks
+                self.subnets[subnet] = replace(
+                    wanted, demands=(*wanted.demands, demand), on_blocks=wanted.on_blocks | on_blocks
                 )
                 return subnet
         found = subnet_name("accel", zone, list(self.subnets))
-        self.subnets[found] = WantedSubnet(zone=zone, cidr=cidr, demands=(demand,), on_blocks=on_blocks)
+        self.subnets[found] = WantedSubnet(
+            zone=zone, cidr=cidr, demands=(demand,), on_blocks=on_blocks, subnet_id=subnet_id
+        )
         return found
 
 
@@ -284,17 +308,3 @@ def _node(pool: DraftPool) -> dict[str, Any]:
     }
     node = {key: value for key, value in stated.items() if value is not None}
     return {"node": node} if node else {}
-
-
-def _blocks(blocks: list[BlockInput], zone: str | None, *, counted: bool) -> dict[str, Any]:
-    rows = [
-        {
-            "capacity_reservation_id": block.capacity_reservation_id,
-            "availability_zone": zone,
-            **({"instance_count": block.instance_count} if counted else {}),
-            "start": block.start,
-            "end": block.end,
-        }
-        for block in blocks
-    ]
-    return {"blocks": rows} if rows else {}
