@@ -3,7 +3,7 @@
 import sys
 import textwrap
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 from ultrafleet.capacity_calendar import Calendar, programme_calendar
@@ -12,6 +12,9 @@ from ultrafleet.capacity_calendar.palette import PALETTES
 from ultrafleet.capacity_calendar.picture import calendar_picture
 from ultrafleet.catalog import PurchaseOption, UltraServerType, agreement, price
 from ultrafleet.cost.programme_cost import ProgrammeCost, programme_cost
+from ultrafleet.planning.planner import Options, make_plan
+from ultrafleet.planning.problem import Given, problem_of
+from ultrafleet.planning.solver import Highs
 from ultrafleet.programme import Programme, load_programme
 
 ROOT = Path(__file__).parent.parent.parent
@@ -36,6 +39,7 @@ numbers and pictures are made by `tests/tools/programme_document.py`.
 </picture>
 
     ultrafleet capacity calendar seven-years --out programme.svg   # the picture; without --out as text
+    ultrafleet capacity plan seven-years                           # what to buy for it
     ultrafleet capacity cost seven-years                           # its deliveries against the sum
     ultrafleet facts agreement/                                    # what is public, with sources
 
@@ -78,6 +82,10 @@ def document() -> str:
         "",
         _moral(shown),
         "",
+        "## Plan",
+        "",
+        *_plan(programme),
+        "",
         "## Cost against the sum",
         "",
         *_cost(programme, cost),
@@ -119,6 +127,50 @@ def _moral(shown: Calendar) -> str:
         f"day. With the assumed slips it is met with a chance of {there.chance:.0%}, and with the wanted "
         f"{first.service_level:.0%} from {by:%Y-%m-%d} on: a plan without slip says nothing of that."
     )
+
+
+def _plan(programme: Programme) -> Iterator[str]:
+    """The least purchases with which the steps reach their levels, and what can't be covered."""
+    now = datetime.combine(programme.start, time(), tzinfo=UTC)
+    problem = problem_of(Given(environments=[], programme=programme, now=now))
+    found = make_plan(problem, Highs(), name=programme.name, options=Options(), budget_usd=programme.budget_usd)
+    yield _filled(
+        "`ultrafleet capacity plan seven-years --as-of 2026-12-01`: the least purchases, of blocks that are assumed to "
+        "be on offer, with which each step is met as often as wanted, by "
+        f"{found.solving.scenarios} sampled futures and checked on {found.solving.checked:,} further ones (*met* "
+        "allows for the error of the sample). The plan without slip takes every contracted day for certain."
+    )
+    yield ""
+    yield "| target | from | met by the plan without slip | met by this plan | wanted | |"
+    yield "|---|---|---|---|---|---|"
+    for step in found.steps:
+        yield (
+            f"| {step.demand} | {step.start} | {_share(step.without_slip)} | {_share(step.checked)} | "
+            f"{step.level:.0%} | {'met' if step.is_met else '**not met**'} |"
+        )
+    yield ""
+    yield "| bought for | UltraServers | from | days | USD million |"
+    yield "|---|---|---|---|---|"
+    for item in found.purchases:
+        yield f"| {item.demand} | {item.units} | {item.start} | {item.days} | {item.usd / 10**6:,.1f} |"
+    yield ""
+    short = sorted({step.demand for step in found.steps if not step.is_met})
+    sentence = f"The purchases cost {found.usd / 10**6:,.0f} million USD in all; proven gap {found.solving.gap:.1%}."
+    value = found.slip_value
+    if value is not None:
+        sentence += (
+            f" On the sampled futures it meets {value.with_slip.steps_met} of {len(found.steps)} steps; the plan without "
+            f"slip, whose purchases cost {value.without_slip.usd / 10**6:,.0f} million, meets "
+            f"{value.without_slip.steps_met}."
+        )
+    if short:
+        reasons = {item.reason for step in found.steps for item in step.shortfalls if step.demand in short}
+        sentence += f" What isn't met ({', '.join(short)}): {'; '.join(sorted(reasons))}."
+    yield _filled(sentence)
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
 
 
 def _cost(programme: Programme, cost: ProgrammeCost) -> Iterator[str]:
