@@ -11,7 +11,7 @@ from ultrafleet.importing.source import Document, Source
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 from ultrafleet.rules.zones import is_local_zone, is_zone
 
-_IMAGE: Final = "not carried over: nodes run EKS's Amazon Linux 2023 image for their accelerator"
+_IMAGE: Final = "not carried over: nodes run EKS's Amazon Linux 2023 image; node.image states one of your own"
 
 _REASONS: Final = Reasons(
     {
@@ -40,7 +40,7 @@ _REASONS: Final = Reasons(
         "architecture": "follows from the instance type",
         "gpuType": "follows from the instance type",
         "accelerator": "follows from the instance type: its layout is the library's",
-        "taints": "not carried over: a pool has the usual taint of its accelerator; add tolerations for that one",
+        "taints": "not carried over: a pool has the usual taint of its accelerator; node.taints states others instead",
         "preference": "a pool targets the reservation or block that it names",
         "blockDevices": "not carried over",
     },

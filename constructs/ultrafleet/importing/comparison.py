@@ -96,13 +96,18 @@ class _Lines:
         yield from self._volume()
         yield from self._metadata()
         if template.image:
-            reason = "EKS's Amazon Linux 2023 image for the accelerator"
+            reason = "EKS's Amazon Linux 2023 image for the accelerator; node.image states another"
             yield self._line("ImageId", template.image, _NONE, reason)
         if template.key_name:
             reason = "nodes take no SSH; cluster.ssm_sessions opens shells"
             yield self._line("KeyName", template.key_name, _NONE, reason)
         if template.user_data:
-            yield self._line("UserData", "scripts of its own", "nodeadm's alone", "scripts are not carried over")
+            yield self._line(
+                "UserData",
+                "scripts of its own",
+                "nodeadm's alone",
+                "scripts are not carried over; node.pre_bootstrap_script",
+            )
 
     def _target(self) -> str:
         if self._pool.blocks:

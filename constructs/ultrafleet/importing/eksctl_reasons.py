@@ -6,12 +6,12 @@ from ultrafleet.importing.draft import Reasons
 
 _POD_IDENTITY: Final = "not carried over: each add-on and controller gets a role of its own through EKS Pod Identity"
 _SCRIPT: Final = (
-    "not carried over: nodes start with EKS's image and nodeadm; what the commands did has to come with the image, a "
-    "DaemonSet or kubelet_config"
+    "not carried over: nodes start with nodeadm, not with what such commands are for; state what is still "
+    "needed as node.pre_bootstrap_script"
 )
 _SSH: Final = "not carried over: nodes take no SSH; cluster.ssm_sessions: true opens shells through Session Manager"
 _NO_AUTOSCALER: Final = "not carried over: pools have a fixed size, no autoscaler reads it"
-_IMAGE: Final = "not carried over: nodes run EKS's Amazon Linux 2023 image for their accelerator"
+_IMAGE: Final = "not carried over: nodes run EKS's Amazon Linux 2023 image; node.image states one of your own"
 
 REASONS: Final = Reasons(
     {
@@ -26,13 +26,13 @@ REASONS: Final = Reasons(
         "amiFamily": _IMAGE,
         "preBootstrapCommands": _SCRIPT,
         "overrideBootstrapCommand": _SCRIPT,
-        "additionalVolumes": "not carried over: nodes have one root volume, and their local disks",
-        "volumeIOPS": "not carried over: the root volume is a gp3 with its baseline",
-        "volumeThroughput": "not carried over: the root volume is a gp3 with its baseline",
+        "additionalVolumes": "not carried over: node.volumes states further ones",
+        "volumeIOPS": "not carried over: node.root_volume_iops states it",
+        "volumeThroughput": "not carried over: node.root_volume_throughput_mibps states it",
         "volumeName": "not carried over: the root device of Amazon Linux 2023 is /dev/xvda",
         "volumeEncrypted": "the root volume is always encrypted",
-        "volumeKmsKeyID": "not carried over: the root volume is encrypted with the AWS-managed key",
-        "taints": "not carried over: a pool has the usual taint of its accelerator; add tolerations for that one",
+        "volumeKmsKeyID": "not carried over: the AWS-managed key encrypts; node.root_volume_key_arn states another",
+        "taints": "not carried over: a pool has the usual taint of its accelerator; node.taints states others instead",
         "privateNetworking": "every subnet is private here",
         "instancePrefix": "not carried over: nodes are named after their pool",
         "instanceName": "not carried over: nodes are named after their pool",

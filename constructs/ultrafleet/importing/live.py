@@ -272,7 +272,10 @@ class _Reader:
         pool.labels = groups.kept_labels(draft, pool.place, group.get("labels") or {})
         pool.tags = groups.kept_tags(draft, pool.place, group.get("tags") or {})
         if group.get("taints"):
-            draft.note(pool.place, "its taints are not carried over: a pool has the usual one of its accelerator")
+            draft.note(
+                pool.place,
+                "its taints are not carried over: a pool has its accelerator's; node.taints states others",
+            )
         volumes: list[Mapping[str, Any]] = [item.get("Ebs") or {} for item in data.get("BlockDeviceMappings") or []]
         ebs = volumes[0] if volumes else {}
         pool.root_volume_gib = ebs.get("VolumeSize") or group.get("diskSize")

@@ -7,8 +7,9 @@ from ultrafleet.importing.draft import Reasons
 _QUEUE: Final = "not carried over: Kueue is the queue, without a head node"
 _SCRIPT: Final = (
     "not carried over: EKS's image for the accelerator has its driver (NVIDIA or Neuron), EFA and containerd; what "
-    "else the script did comes with containers"
+    "else the script did comes with containers, or as node.pre_bootstrap_script"
 )
+_IMAGE: Final = "not carried over: nodes run EKS's Amazon Linux 2023 image; node.image states one of your own"
 _ROLE: Final = "not carried over: roles are made here, for the nodes and through EKS Pod Identity"
 
 REASONS: Final = Reasons(
@@ -21,8 +22,8 @@ REASONS: Final = Reasons(
         "CustomActions": _SCRIPT,
         "CustomActions.OnNodeStart": _SCRIPT,
         "CustomActions.OnNodeConfigured": _SCRIPT,
-        "Image": "not carried over: nodes run EKS's Amazon Linux 2023 image for their accelerator",
-        "Image.CustomAmi": "not carried over: nodes run EKS's Amazon Linux 2023 image for their accelerator",
+        "Image": _IMAGE,
+        "Image.CustomAmi": _IMAGE,
         "Iam": _ROLE,
         "Networking.AssignPublicIp": "not carried over: every subnet is private here",
         "Networking.SecurityGroups": "not carried over: security groups are made here",
@@ -44,8 +45,8 @@ REASONS: Final = Reasons(
         "AdditionalPackages": "not carried over",
         "DevSettings": "not carried over",
         "DeploymentSettings": "not carried over",
-        "RootVolume.Iops": "not carried over: the root volume is a gp3 with its baseline",
-        "RootVolume.Throughput": "not carried over: the root volume is a gp3 with its baseline",
+        "RootVolume.Iops": "not carried over: node.root_volume_iops states it",
+        "RootVolume.Throughput": "not carried over: node.root_volume_throughput_mibps states it",
         "Ssh": "not carried over: nodes take no SSH; cluster.ssm_sessions: true opens shells through Session Manager",
         "AwsBatchQueues": "not carried over",
         "SchedulerDefinition": "not carried over",

@@ -303,7 +303,7 @@ class GroupReader:
 
 
 _GROUP_REASONS: Final = {
-    "taint": "not carried over: a pool has the usual taint of its accelerator; add tolerations for that one",
+    "taint": "not carried over: a pool has the usual taint of its accelerator; node.taints states others instead",
     "ami_type": "nodes run EKS's Amazon Linux 2023 image for their accelerator",
     "remote_access": "not carried over: nodes take no SSH; cluster.ssm_sessions: true opens shells",
     "release_version": "not carried over: EKS's current image",
