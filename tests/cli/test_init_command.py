@@ -98,6 +98,8 @@ def test_begins_with_a_file_of_another_tool(wheel: str, tmp_path: Path) -> None:
         (["r", "--regoin", "x"], "arguments is --regoin x, expected NAME and the options that --help lists"),
         (["r", *PLACE[:1], "12", *PLACE[2:]], "account"),
         (["r", "--from", "absent.yaml"], "absent.yaml is unreadable"),
+        (["r", "--live", "theirs", "--adopt"], "region is missing"),
+        (["--live", "theirs", "--from", "x.yaml"], "--live is stated beside --from, expected one of them"),
         (["--upgrade"], "has no fleet.mk, expected a repository that `ultrafleet init` made"),
     ],
 )

@@ -50,6 +50,10 @@ def init(
             help="environment file to begin with, or a file that `ultrafleet import` takes, with its options",
         ),
     ] = None,
+    live: Annotated[
+        str | None,
+        typer.Option(metavar="CLUSTER", help="running cluster to begin with, as `ultrafleet import --live` reads it"),
+    ] = None,
     account: Annotated[str | None, typer.Option(help="account, twelve digits; default: a placeholder")] = None,
     region: Annotated[str | None, typer.Option(help="region; default: that of the placeholder")] = None,
     zone: Annotated[
@@ -66,18 +70,21 @@ def init(
 ) -> None:
     """Make a repository for your environments: app, Makefile, pinned tools, tests, workflows, README.
 
-    It begins with one environment of one accelerator on demand, or with the file of another tool. No file is
-    overwritten. Calls no AWS and no registry.
+    It begins with one environment of one accelerator on demand, with the file of another tool or with a running
+    cluster. No file is overwritten. It calls no registry, and AWS with --live alone, to read.
     """
     library = read_wheel(wheel) if wheel is not None else installed_wheel()
     # With options of the import, typer takes an option's name for NAME where none is passed.
     options = [*([name] if name is not None and name.startswith("-") else []), *context.args]
-    if options and source is None:
+    if live is not None and source is not None:
+        raise FleetError(path="--live", got="stated beside --from", expected="one of them", remedy="leave one out")
+    imported = live is not None or source is not None
+    if options and not imported:
         raise FleetError(
             path="arguments",
             got=" ".join(options),
             expected="NAME and the options that --help lists",
-            remedy="options of `ultrafleet import` go with --from FILE",
+            remedy="options of `ultrafleet import` go with --from FILE or --live CLUSTER",
         )
     name = None if name in options else name
     folder = Path(name or ".")
@@ -88,7 +95,8 @@ def init(
     environment = folder.name if name else None
     if environment is not None and not is_name(environment):
         raise FleetError(path="NAME", got=repr(environment), expected=NAME_RULE, remedy="the cluster is named after it")
-    begun = None if source is None else _begin_with(source, environment, account, region, zone or [], options)
+    options = [*(["--live", live] if live is not None else []), *options]
+    begun = _begin_with(source, environment, account, region, zone or [], options) if imported else None
     start = Start(
         name=folder.resolve().name,
         environment=environment or (begun.environment if begun else _FIRST),
@@ -143,15 +151,15 @@ class _Begun:
 
 
 def _begin_with(
-    source: str, name: str | None, account: str | None, region: str | None, zones: list[str], options: list[str]
+    source: str | None, name: str | None, account: str | None, region: str | None, zones: list[str], options: list[str]
 ) -> _Begun:
-    """Environment of a file: the file itself, or what `ultrafleet import` makes of it.
+    """Environment of a file, or of a running cluster: the file itself, or what `ultrafleet import` makes of it.
 
     Raises:
         FleetError: the file can't be read, or isn't carried over.
     """
-    path = Path(source)
-    if source != "-" and _is_environment(path):
+    path = Path(source or "")
+    if source not in {None, "-"} and _is_environment(path):
         stated = [*options, *(["--account"] if account else []), *(["--region"] if region else []), *zones]
         if stated:
             raise FleetError(
@@ -160,7 +168,7 @@ def _begin_with(
         return _Begun(environment=name or path.stem, text=path.read_text(encoding="utf-8"))
     place = [*(["--account", account] if account else []), *(["--region", region] if region else [])]
     place += [word for zone in zones for word in ("--zone", zone)]
-    words = [source, *options, *place, *(["--name", name] if name else []), "--json"]
+    words = [*([source] if source is not None else []), *options, *place, *(["--name", name] if name else []), "--json"]
     importer = typer.Typer(add_completion=False)
     importer.command()(import_file)
     printed = io.StringIO()

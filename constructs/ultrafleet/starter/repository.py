@@ -30,7 +30,7 @@ _YOURS: Final = {
     "app.py": "app.py.txt",
     "Makefile": "Makefile",
     "README.md": "README.md.txt",
-    "tests/test_fleet.py": "test_fleet.py.txt",
+    "tests/test_fleet.py": "pools_have_their_nodes.py.txt",
     ".gitignore": "gitignore.txt",
 }
 
