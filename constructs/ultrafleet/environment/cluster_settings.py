@@ -5,7 +5,7 @@ from typing import Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
-from ultrafleet.environment.fields import ClusterName, KubernetesVersion, RoleArn, SecurityGroupId, Settings
+from ultrafleet.environment.fields import ClusterName, KubernetesVersion, Network, RoleArn, SecurityGroupId, Settings
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.managed_addons import ADDONS
 from ultrafleet.rules.node_settings import validate_metadata_hop_limit
@@ -84,7 +84,7 @@ class ClusterSettings(Settings):
     """Existing role of every node, by ARN. Default: one is made here."""
     admin_role_arns: list[RoleArn] = Field(default=[], examples=[["arn:aws:iam::111122223333:role/operators"]])
     """IAM roles that administer the cluster, by ARN."""
-    api_access_cidrs: list[str] = Field(default=[], examples=[["10.0.0.0/24"]])
+    api_access_cidrs: list[Network] = Field(default=[], examples=[["10.0.0.0/24"]])
     """Networks of people that may reach the private API endpoint."""
     ssm_sessions: bool = Field(default=False, examples=[True])
     """Shells on nodes through Session Manager, without SSH."""

@@ -127,9 +127,19 @@ def _of(
             for inner, cause in error["ctx"]["error"].found:
                 yield (*path, *inner), cause
         case "value_error" if isinstance(error["ctx"]["error"], FleetError):
-            yield path, _refused(got, error["ctx"]["error"])
+            cause = error["ctx"]["error"]
+            yield (*path, *_named_key(got, cause)), _refused(got, cause)
         case _:
             yield path, _mistyped(error, document.written(origin(path)), model)
+
+
+def _named_key(got: object, cause: FleetError) -> KeyPath:
+    """Key of a mapping that the error of the whole names, if it names one."""
+    words = set(re.findall(r"\w+", cause.path or ""))
+    parts = {part for word in words for part in word.split("_")}
+    keys = [key for key in got if isinstance(key, str)] if isinstance(got, dict) else []
+    named = [key for key in keys if key in words] or [key for key in keys if set(key.split("_")) <= parts]
+    return (max(named, key=len),) if named else ()
 
 
 def _addition(path: KeyPath) -> str:

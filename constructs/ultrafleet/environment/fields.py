@@ -1,5 +1,6 @@
 """Kinds of values in an environment's file."""
 
+import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -8,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from ultrafleet.catalog import InstanceType, UltraServerType
+from ultrafleet.catalog.models import MODELS
 from ultrafleet.catalog.prices import prices
 from ultrafleet.environment.document import near
 from ultrafleet.errors import FleetError
@@ -18,6 +20,10 @@ from ultrafleet.rules.zones import REGION_PATTERN, ZONE_PATTERN, is_zone, valida
 _NEAR_TYPE = 0.85
 """Names of types are alike: m7i.xlarge is none that is meant by g7.xlarge."""
 _ACCOUNT = re.compile(r"\d{12}")
+_WEIGHTS_PATTERN = r"s3://[^/\s]+/\S*[^/\s]"
+_WEIGHTS = re.compile(_WEIGHTS_PATTERN)
+_CERTIFICATE_ARN_PATTERN = r"arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/\S+"
+_CERTIFICATE_ARN = re.compile(_CERTIFICATE_ARN_PATTERN)
 ROLE_ARN_PATTERN = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+"
 """Regular expression of an IAM role's ARN."""
 _ROLE_ARN = re.compile(ROLE_ARN_PATTERN)
@@ -108,6 +114,53 @@ def _check_role_arn(arn: str) -> str:
     return arn
 
 
+def _check_network(cidr: str) -> str:
+    try:
+        ipaddress.IPv4Network(cidr)
+    except ValueError as error:
+        raise FleetError(
+            path="network",
+            got=repr(cidr),
+            expected="an IPv4 network such as 10.8.0.0/16",
+            remedy=f"correct it: {error}",
+        ) from None
+    return cidr
+
+
+def _check_model(name: str) -> str:
+    if name not in MODELS:
+        found = near(name, [*MODELS])
+        raise FleetError(
+            path="model",
+            got=repr(name),
+            expected=f"one of {', '.join(MODELS)}",
+            remedy=f"write {found}" if found else "write one of them: others have no recipe",
+        )
+    return name
+
+
+def _check_weights(address: str) -> str:
+    if not _WEIGHTS.fullmatch(address):
+        raise FleetError(
+            path="weights",
+            got=repr(address),
+            expected="s3://BUCKET/PREFIX without a slash at the end",
+            remedy="name the folder of the model's files in S3",
+        )
+    return address
+
+
+def _check_certificate_arn(arn: str) -> str:
+    if not _CERTIFICATE_ARN.fullmatch(arn):
+        raise FleetError(
+            path="certificate",
+            got=repr(arn),
+            expected="the ARN of a certificate in ACM, arn:aws:acm:REGION:ACCOUNT:certificate/ID",
+            remedy="take it from `aws acm list-certificates`",
+        )
+    return arn
+
+
 def _text(pattern: str) -> WithJsonSchema:
     """Schema of a text that is checked by more than its pattern."""
     return WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern})$"})
@@ -123,6 +176,10 @@ FileInterface = Annotated[tuple[int, int, Literal["interface", "efa", "efa-only"
 Zone = Annotated[str, AfterValidator(_check_zone), _text(ZONE_PATTERN)]
 Region = Annotated[str, AfterValidator(_check_region), _text(REGION_PATTERN)]
 KubernetesVersion = Annotated[str, AfterValidator(_check_kubernetes_version), _text(r"1\.[0-9]+")]
+Network = Annotated[str, AfterValidator(_check_network), _text(r"[0-9.]+(/[0-9]+)?")]
+ModelName = Annotated[str, AfterValidator(_check_model), _one_of(MODELS)]
+Weights = Annotated[str, AfterValidator(_check_weights), _text(_WEIGHTS_PATTERN)]
+CertificateArn = Annotated[str, AfterValidator(_check_certificate_arn), _text(_CERTIFICATE_ARN_PATTERN)]
 RoleArn = Annotated[str, AfterValidator(_check_role_arn), _text(ROLE_ARN_PATTERN)]
 Account = Annotated[str, AfterValidator(_check_account), _text(r"[0-9]{12}")]
 InstanceTypeName = Annotated[

@@ -441,6 +441,7 @@ def _efa_faults(parts: Parts, path: KeyPath, team: "TeamSettings", zone: str) ->
 
 
 def _model_faults(parts: Parts, path: KeyPath, model: "ServedModelSettings") -> Iterator[Found]:
+    yield from (((*path, *key), error) for key, error in model.faults())
     names = [pool.name for pool in parts.pools if pool is not None]
     if model.pool not in parts.known("pools"):
         yield (

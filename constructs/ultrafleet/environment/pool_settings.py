@@ -23,6 +23,7 @@ from ultrafleet.environment.fields import (
 from ultrafleet.environment.node_settings import OwnNodeSettings
 from ultrafleet.errors import FleetError
 from ultrafleet.layout import EfaIntent, Interface, fabric_layout
+from ultrafleet.rules.block_clock import validate_drain_lead_minutes
 from ultrafleet.rules.block_overlap import peak_instances, validate_nodes_of_blocks
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 from ultrafleet.rules.fabric import launchable_fabric
@@ -223,7 +224,13 @@ class UltraServerPoolSettings(_PoolSettings):
     @model_validator(mode="after")
     def _blocks_fit(self) -> Self:
         member = self.ultraserver.instance_type  # of the type, since a wrong block has none
-        refuse_all([*_block_faults(self, self._block), *(_fabric_faults(self, member) if member else ())])
+        refuse_all(
+            [
+                *_block_faults(self, self._block),
+                *(_fabric_faults(self, member) if member else ()),
+                *_lead_faults(self, ultraserver=True),
+            ]
+        )
         return self
 
 
@@ -314,6 +321,7 @@ class AcceleratorPoolSettings(_PoolSettings):
             return
         yield from _fabric_faults(self, self.instance)
         yield from self._faults_of_nodes()
+        yield from _lead_faults(self, ultraserver=False)
         if self.blocks and all(block.instance_count is not None for block in self.blocks):
             wrong = list(_block_faults(self, self._block))
             yield from wrong
@@ -361,6 +369,12 @@ PoolSettings = Annotated[UltraServerPoolSettings | AcceleratorPoolSettings, Fiel
 def _fabric_faults(pool: _PoolSettings, instance_type: InstanceType) -> Iterator[Found]:
     if pool.fabric is not None or pool.node.interfaces is None:
         yield from _raised(("fabric",), lambda: launchable_fabric(pool.name, instance_type, pool.chosen_fabric))
+
+
+def _lead_faults(pool: _PoolSettings, *, ultraserver: bool) -> Iterator[Found]:
+    lead = pool.drain_lead_minutes
+    if lead is not None:
+        yield from _raised(("drain_lead_minutes",), lambda: validate_drain_lead_minutes(lead, ultraserver=ultraserver))
 
 
 def _block_faults(

@@ -1,13 +1,16 @@
 """Kubernetes settings, training teams and served models of an environment file."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ultrafleet.catalog.eks import EFA_DRA_DRIVER_MINIMUM_VERSION
-from ultrafleet.environment.fields import Name, RoleArn, Settings
+from ultrafleet.environment.collected import Found, refuse_all
+from ultrafleet.environment.fields import CertificateArn, ModelName, Name, Network, Region, RoleArn, Settings, Weights
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.acceptance_images import AcceptanceImages
+from ultrafleet.rules.lustre import validate_lustre_capacity
 from ultrafleet.rules.priorities import TEAM_PRIORITIES
 
 
@@ -22,7 +25,7 @@ class ArgoCdSettings(Settings):
     """Branch or tag."""
     idc_instance_arn: str = Field(examples=["arn:aws:sso:::instance/ssoins-0123456789abcdef"])
     """IAM Identity Center instance that signs people in, by ARN."""
-    idc_region: str | None = Field(default=None, examples=["us-east-1"])
+    idc_region: Region | None = Field(default=None, examples=["us-east-1"])
     """Region of that instance. Default: the environment's region."""
     admin_group_ids: list[str] = Field(default=[], examples=[["12345678-1234-1234-1234-123456789012"]])
     """Identity Center groups that administer Argo CD."""
@@ -154,15 +157,27 @@ class FileSystemSettings(Settings):
     """Writes new and changed files under `/data` to the bucket; files that are deleted are never deleted there."""
 
     @model_validator(mode="after")
-    def _export_has_a_bucket(self) -> Self:
-        if self.export_to_bucket and self.data_bucket is None:
-            raise FleetError(
-                path="export_to_bucket",
-                got="true without a data_bucket",
-                expected="the bucket that files are written to",
-                remedy="name it as data_bucket",
-            )
+    def _fits(self) -> Self:
+        refuse_all(self._faults())
         return self
+
+    def _faults(self) -> Iterator[Found]:
+        if self.export_to_bucket and self.data_bucket is None:
+            yield (
+                ("export_to_bucket",),
+                FleetError(
+                    path="export_to_bucket",
+                    got="true without a data_bucket",
+                    expected="the bucket that files are written to",
+                    remedy="name it as data_bucket",
+                ),
+            )
+        try:
+            validate_lustre_capacity(
+                self.capacity_gib, throughput_mbps_per_tib=self.throughput_mbps_per_tib, efa=self.efa
+            )
+        except FleetError as error:
+            yield (str(error.path),), error
 
 
 class TeamSettings(Settings):
@@ -219,12 +234,12 @@ class ServedModelSettings(Settings):
 
     name: Name = Field(examples=["gpt-oss-120b"])
     """Name of the endpoint."""
-    model: str = Field(default="gpt-oss-120b", examples=["gpt-oss-20b"])
+    model: ModelName = Field(default="gpt-oss-120b", examples=["gpt-oss-20b"])
     """Model with a recipe: `gpt-oss-120b` or `gpt-oss-20b`, or with `rack_scale` `deepseek-v4-pro`."""
     pool: str = Field(examples=["h200"])
     """Name of a pool that serves it, whose `workload` no team has: models are in no queue. The model may use all
     pools of the same capacity."""
-    weights: str = Field(examples=["s3://models-example/gpt-oss-120b"])
+    weights: Weights = Field(examples=["s3://models-example/gpt-oss-120b"])
     """Weights in S3, `s3://BUCKET/PREFIX`."""
     min_replicas: int = Field(default=1, ge=1, examples=[2], json_schema_extra={"unit": "replicas"})
     """Fewest replicas; with `rack_scale` it counts UltraServers."""
@@ -239,15 +254,15 @@ class ServedModelSettings(Settings):
     """Arguments of the engine after the recipe's; one that its version doesn't know is refused."""
     engine_options: dict[str, Any] = Field(default={}, examples=[{"dtype": "auto"}])
     """Keys of TensorRT-LLM's file of options over the recipe's; checked likewise."""
-    client_cidrs: list[str] = Field(default=[], examples=[["10.0.0.0/8"]])
+    client_cidrs: list[Network] = Field(default=[], examples=[["10.0.0.0/8"]])
     """Networks that may use the endpoint; without any, none may."""
-    certificate_arn: str | None = Field(
+    certificate_arn: CertificateArn | None = Field(
         default=None, examples=["arn:aws:acm:us-east-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"]
     )
     """TLS certificate in ACM, by ARN; this or `plain_http`. Default: none."""
     plain_http: bool = Field(default=False, examples=[True])
     """Port 80 without TLS, where there is no certificate."""
-    bedrock_region: str | None = Field(default=None, examples=["us-west-2"])
+    bedrock_region: Region | None = Field(default=None, examples=["us-west-2"])
     """Region whose Amazon Bedrock answers while no replica does. Default: no fallback."""
     rack_scale: RackScaleSettings | None = None
     """Nodes of each UltraServer that serve the model together, and no other; `min_replicas` counts UltraServers
@@ -265,3 +280,27 @@ class ServedModelSettings(Settings):
         default=None, ge=1, examples=[20000], json_schema_extra={"unit": "tokens a second"}
     )
     """Tokens that all replicas make at most, for the gateway's size. Default: as published; else two gateway pods."""
+
+    def faults(self) -> Iterator[Found]:
+        """Faults of its keys together; they are looked at beside those of the fleet, which they don't hide."""
+        if self.max_replicas is not None and self.max_replicas < self.min_replicas:
+            yield (
+                ("max_replicas",),
+                FleetError(
+                    path="max_replicas",
+                    got=self.max_replicas,
+                    expected=f"{self.min_replicas}, the min_replicas, or more",
+                    remedy="raise it, or leave it out",
+                ),
+            )
+        if (self.certificate_arn is not None) is self.plain_http:
+            both = self.plain_http
+            yield (
+                ("plain_http",) if both else (),
+                FleetError(
+                    path="plain_http" if both else "certificate_arn",
+                    got="true beside a certificate_arn" if both else "missing, and plain_http isn't true",
+                    expected="one of them" if both else "a certificate_arn, or plain_http: true",
+                    remedy="remove one" if both else "state one: clients send their key with each request",
+                ),
+            )
