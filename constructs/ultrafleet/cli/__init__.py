@@ -4,6 +4,8 @@ import io
 import os
 import sys
 import traceback
+from importlib.metadata import version as installed_version
+from typing import Annotated, Final
 
 import typer
 from typer.exceptions import TyperException
@@ -38,10 +40,23 @@ app = typer.Typer(
     "alone call AWS.",
     epilog="Example: ultrafleet review main HEAD --path tests/golden\n\n"
     "Completion: ultrafleet --install-completion\n\n"
-    "Exit codes: 0 no finding, 1 findings, 2 unusable input.",
+    "Exit codes: 0 no finding, 1 findings, 2 unusable input, 130 interrupted.",
     pretty_exceptions_enable=False,  # an error of the program itself is reported with a plain traceback
     rich_markup_mode="rich",
 )
+
+
+@app.callback(invoke_without_command=True)
+def _start(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="show the version and exit")] = False,
+) -> None:
+    if version:
+        print(f"ultrafleet {installed_version('ultrafleet')}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
 
 _FACTS, _PLAN, _REVIEW, _REHEARSE, _OPERATE = "Facts", "Plan", "Review", "Rehearse", "Operate"
 app.command(rich_help_panel=_FACTS, epilog="Example: ultrafleet types --json")(types)
@@ -75,6 +90,10 @@ app.command(
 )(acceptance)
 
 
+_INTERRUPTED: Final = 130
+"""Exit code of shells for a command that Ctrl-C ended."""
+
+
 def main() -> None:
     """Run the command; unusable input is one line on stderr and exit code 2."""
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -88,6 +107,10 @@ def main() -> None:
         refuse(*(getattr(error, "faults", ()) or (error,)))  # a line for each fault of a file
     except TyperException as error:
         refuse(error.format_message())
+    except (KeyboardInterrupt, typer.Abort):
+        _drop_output()
+        print("interrupted", file=sys.stderr)
+        sys.exit(_INTERRUPTED)
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
         _drop_output()
         sys.exit(1)

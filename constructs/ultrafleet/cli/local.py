@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,8 +13,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ultrafleet.cli._cdk import run_cdk
+from ultrafleet.cli._cdk import CdkOutput, run_cdk
 from ultrafleet.cli._completion import environment_names
+from ultrafleet.cli._progress import progress
 from ultrafleet.doctor import Answers
 from ultrafleet.doctor.synthesis import answers_beside
 from ultrafleet.environment import Environment, load_environments
@@ -36,6 +38,8 @@ Name = Annotated[
 ]
 Environments = Annotated[Path, typer.Option(help="folder of environment files")]
 Json = Annotated[bool, typer.Option("--json", help="as JSON")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="show every line of the CDK CLI")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="show the CDK CLI's output only when it fails")]
 State = Annotated[Path, typer.Option(help="folder of the port file and the log of the embedded AWS")]
 Output = Annotated[Path, typer.Option(help="folder of the cloud assembly")]
 
@@ -59,14 +63,18 @@ def deploy(
         typer.Option(help="UTC start of a new embedded AWS. Default: an hour before a block"),
     ] = None,
     port: Annotated[int | None, typer.Option(help="port of a new embedded AWS. Default: a free one")] = None,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
     state: State = STATE,
     output: Output = OUTPUT,
 ) -> None:
     """Deploy every stack of the environment to an embedded AWS, and show its pools.
 
-    Exit 1 when a stack fails; the output says what to do.
+    Shows a line for each stack; the whole output of the CDK CLI is in the log beside its state, and with --verbose on
+    the screen. Exit 1 when a stack fails; the output says what to do.
     """
     loaded = _load(environments, environment)
+    cdk = _Cdk(environment, state, verbose=verbose, quiet=quiet)
     _needs_rehearsal()
     aws = _embedded_aws(environment, state)
     with aws.alone(f"ultrafleet local deploy {environment}"):
@@ -77,12 +85,13 @@ def deploy(
         aws.dispatch("prepare")
         for name in fault or []:
             aws.dispatch("inject", name=name, pool=pool)
-        if "CDKToolkit" not in aws.dispatch("status")["stacks"]:
-            _cdk(["bootstrap", f"aws://{loaded.account}/{loaded.region}", "--app", ""], variables)
+        bootstrap = ["bootstrap", f"aws://{loaded.account}/{loaded.region}", "--app", ""]
+        if "CDKToolkit" not in aws.dispatch("status")["stacks"] and cdk.run(bootstrap, variables):
+            raise typer.Exit(1)
         given = ["--context", f"environment={environment}", "--output", str(output)]
-        failed = _roll_back(aws, loaded, given, variables)
+        failed = _roll_back(cdk, aws, loaded, given, variables)
         for stacks in deployment_runs(loaded):
-            failed = failed or _cdk(
+            failed = failed or cdk.run(
                 ["deploy", "--exclusively", stacks, *given, "--require-approval", "never"], variables
             )
         if failed:
@@ -109,11 +118,14 @@ def destroy(
     environment: Name,
     environments: Environments = FOLDER,
     purge: Annotated[bool, typer.Option(help="delete retained resources, too")] = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
     state: State = STATE,
     output: Output = OUTPUT,
 ) -> None:
     """Delete every stack of the environment, and list retained resources."""
     loaded = _load(environments, environment)
+    cdk = _Cdk(environment, state, verbose=verbose, quiet=quiet)
     aws = _embedded_aws(environment, state)
     with aws.alone(f"ultrafleet local destroy {environment}"):
         print(f"embedded AWS on {aws.endpoint}: no call leaves this machine", flush=True)
@@ -121,7 +133,7 @@ def destroy(
             print(f"switched off, as AWS requires before deletion: {lifted}", flush=True)
         variables = aws.variables(account=loaded.account, region=loaded.region)
         given = ["--context", f"environment={environment}", "--context", "answers=ignore", "--output", str(output)]
-        failed = _cdk(["destroy", f"{environment}/**", *given, "--force"], variables)
+        failed = cdk.run(["destroy", f"{environment}/**", *given, "--force"], variables)
         left = aws.dispatch("purge") if purge else aws.dispatch("retained")
         for item in left:
             reason = f": {item['problem']}" if item["problem"] else ""
@@ -297,21 +309,35 @@ def _start_time(environment: Environment, at: datetime | None) -> datetime:
     return min(starts) - _BEFORE_FIRST_BLOCK if starts else datetime.now(UTC).replace(second=0, microsecond=0)
 
 
-def _cdk(arguments: list[str], variables: dict[str, str]) -> bool:
-    """Run the CDK CLI against the embedded AWS; True where it failed."""
-    progress = ["--progress", "events"] if arguments[0] in {"deploy", "destroy"} else []
-    # A profile in ~/.cdk.json would be asked for credentials, which an embedded AWS has none of.
-    return run_cdk([*arguments, "--no-notices", "--ci", "--profile", "", *progress], variables)
+class _Cdk:
+    """The CDK CLI against an embedded AWS."""
+
+    def __init__(self, environment: str, state: Path, *, verbose: bool, quiet: bool) -> None:
+        if verbose and quiet:
+            raise FleetError(path="--verbose and --quiet", verb="are", got="given", expected="one of them")
+        self._output = CdkOutput.ALL if verbose else CdkOutput.FAILURE if quiet else CdkOutput.STACKS
+        self._log = state / f"{environment}.cdk.log"
+        self._log.unlink(missing_ok=True)
+
+    def run(self, arguments: list[str], variables: dict[str, str]) -> bool:
+        """Run a verb; True where it failed."""
+        events = ["--progress", "events"] if arguments[0] in {"deploy", "destroy"} else []
+        # A profile in ~/.cdk.json would be asked for credentials, which an embedded AWS has none of.
+        given = [*arguments, "--no-notices", "--ci", "--profile", "", *events]
+        with progress(f"cdk {arguments[0]}") if self._output is CdkOutput.FAILURE else nullcontext():
+            return run_cdk(given, variables, output=self._output, log=self._log)
 
 
-def _roll_back(aws: "EmbeddedAws", environment: Environment, given: list[str], variables: dict[str, str]) -> bool:
+def _roll_back(
+    cdk: _Cdk, aws: "EmbeddedAws", environment: Environment, given: list[str], variables: dict[str, str]
+) -> bool:
     """Roll back stacks that CloudFormation updates only after that, with the command for it; True where it failed."""
     failed = False
     for name, state in aws.dispatch("status")["stacks"].items():
         if state in _PAUSED and name.startswith(f"{environment.name}-"):
             stack = f"{environment.name}/{name.removeprefix(f'{environment.name}-')}"
             print(f"{name} is {state}: CloudFormation updates it after `cdk rollback {stack}`", flush=True)
-            failed = _cdk(["rollback", stack, *given, "--yes"], variables) or failed
+            failed = cdk.run(["rollback", stack, *given, "--yes"], variables) or failed
     return failed
 
 

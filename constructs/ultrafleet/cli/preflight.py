@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from ultrafleet.cli._completion import environment_names
+from ultrafleet.cli._progress import progress
 from ultrafleet.cli.live_account import AccountReader
 from ultrafleet.cli.summary import read_stacks
 from ultrafleet.doctor.synthesis import answers_beside, refuse_contradicted, settled
@@ -52,7 +53,8 @@ def preflight(
     answers = answers_beside(environments, loaded, today=datetime.now(UTC).date())
     refuse_contradicted(environments, loaded, answers)
     refuse_stale_assembly(assembly / f"assembly-{environment}", loaded, settled(answers))
-    account = AccountReader(loaded).read(stacks)
+    with progress(f"asking AWS about {environment}"):
+        account = AccountReader(loaded).read(stacks)
     deployment = Deployment(loaded, stacks, account, now)
     findings = preflight_findings(deployment)
     accepted = {finding.key for finding in waived(findings, accept or [])}

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ultrafleet.cli._block_starts import show_block_starts
-from ultrafleet.cli._cdk import run_cdk
+from ultrafleet.cli._cdk import CdkOutput, run_cdk
 from ultrafleet.cli._completion import environment_names
 from ultrafleet.cli._fault_table import fault_table
+from ultrafleet.cli._progress import progress
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.errors import FleetError
 from ultrafleet.templates.assembly import AssemblyStack, read_assembly
@@ -78,14 +79,15 @@ def rehearse(
         )
     stacks = _stacks(loaded, assembly)
     outcomes: list[tuple[Scenario, list[BlockOutcome]]] = []
-    for item, blocks in zip(
-        (chosen := [scenarios[name] for name in scenario or scenarios]),
-        run_scenarios(loaded, stacks, chosen),
-        strict=True,
-    ):
+    chosen = [scenarios[name] for name in scenario or scenarios]
+    running = run_scenarios(loaded, stacks, chosen)
+    for item in chosen:
+        with progress(f"rehearsing {environment}: {item.name}"):
+            blocks = next(running)
         outcomes.append((item, blocks))
         if not as_json:
             _show(item, blocks)
+    running.close()
     if as_json:
         print(json.dumps([_as_json(*item) for item in outcomes], indent=2))
     lost = sum(block.reclaimed for item, blocks in outcomes if item.scheduled for block in blocks)
@@ -98,7 +100,9 @@ def _plant_faults(environment: Environment, assembly: Path | None, *, as_json: b
     """Plant faults, and show which alarms ring."""
     with _extra():
         from ultrafleet.rehearsal.scenarios.fault_alarms import fault_alarms  # noqa: PLC0415  # needs the extra
-    planted = list(fault_alarms(environment, _stacks(environment, assembly)))
+    stacks = _stacks(environment, assembly)
+    with progress(f"planting faults in {environment.name}"):
+        planted = list(fault_alarms(environment, stacks))
     if as_json:
         print(json.dumps([asdict(item) for item in planted], indent=2))
     else:
@@ -162,7 +166,9 @@ def _synthesised(environment: str) -> Path:
         )
     folder = Path(".cache") / "rehearsal" / f"cdk.out-{environment}"
     chosen = [f"{environment}/**", "--context", f"environment={environment}", "--output", str(folder)]
-    if run_cdk(["synth", "--quiet", *chosen], dict(os.environ), quiet=True):
+    with progress(f"synthesising {environment}"):
+        failed = run_cdk(["synth", "--quiet", *chosen], dict(os.environ), output=CdkOutput.FAILURE)
+    if failed:
         raise FleetError(
             path="the app",
             verb="did not",

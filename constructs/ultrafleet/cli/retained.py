@@ -1,11 +1,14 @@
 """`ultrafleet retained`: lists what goes on being billed once an environment's stacks are deleted."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ultrafleet.cli._completion import environment_names
+from ultrafleet.cli._progress import progress
 from ultrafleet.cli.live_account import AccountReader
 from ultrafleet.environment import load_environments
 from ultrafleet.preflight import billed
@@ -14,6 +17,7 @@ from ultrafleet.preflight import billed
 def retained(
     environment: Annotated[str, typer.Argument(help="name of the environment", autocompletion=environment_names)],
     environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
 ) -> None:
     """Ask AWS what a deletion of an environment's stacks leaves, and what of that goes on being billed.
 
@@ -24,5 +28,11 @@ def retained(
     cloudformation:ListStackResources, sts:GetCallerIdentity.
     """
     (loaded,) = load_environments(environments, only=environment)
-    for line in billed(loaded, AccountReader(loaded).retained()):
+    with progress(f"asking AWS what deleting {environment} leaves"):
+        left = list(AccountReader(loaded).retained())
+    lines = list(billed(loaded, left))
+    if as_json:
+        print(json.dumps({"resources": [asdict(resource) for resource in left], "billed": lines}, indent=2))
+        return
+    for line in lines:
         print(line)

@@ -1,7 +1,8 @@
 """`ultrafleet summary`: stack sizes, fleet, IP addresses and price of a cloud assembly."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,6 +15,7 @@ from rich.table import Table
 from ultrafleet.catalog.limits import STACK_RESOURCES, TEMPLATE_BYTES
 from ultrafleet.catalog.private_prices import PUBLIC, PriceList
 from ultrafleet.cli._completion import environment_names
+from ultrafleet.cli._summary_json import environment_json
 from ultrafleet.cli.private_price_file import read_private_prices
 from ultrafleet.doctor import Answers, Verdict
 from ultrafleet.doctor.synthesis import answers_beside, notes
@@ -60,6 +62,7 @@ def summary(
     prices: Annotated[
         Path | None, typer.Option(help="CSV or YAML file of your prices; they precede the public ones")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
 ) -> None:
     """Summarise a cloud assembly: stack sizes, fleet, IP addresses, price, and what isn't verified.
 
@@ -67,21 +70,39 @@ def summary(
     """
     loaded = load_environments(environments, only=environment)
     known = read_private_prices(prices) if prices else PUBLIC
+    now = (as_of or datetime.now(UTC)).replace(tzinfo=UTC)
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    item.name: {
+                        **environment_json(item, read_stacks(assembly, item.name), known),
+                        "not_verified": [note.text for note in notes(item, _answers(environments, item, now))],
+                        "warnings": list(warnings(item, now)),
+                    }
+                    for item in loaded
+                },
+                indent=2,
+            )
+        )
+        return
     # A report goes to logs as often as to screens: wide enough for its columns, whoever reads it.
     console = Console(width=max(120, Console().width), highlight=False)
     console.print(_stacks({item.name: read_stacks(assembly, item.name) for item in loaded}))
     console.print(_fleets(loaded, known))
     console.print(_prices(loaded, known))
     console.print(_subnets(loaded))
-    now = (as_of or datetime.now(UTC)).replace(tzinfo=UTC)
     day = now.date()
     for item in loaded:
         _print_price_notes(console, item.name, fleet_cost(item, prices=known), day)
-        _print_answers(console, item, answers_beside(environments, item, today=day))
-    _warn_about_blocks(loaded, now)
-    _warn_about_reservations(loaded, now)
-    _warn_about_doubts(loaded)
-    _warn_about_support(loaded, day)
+        _print_answers(console, item, _answers(environments, item, now))
+    for item in loaded:
+        for warning in warnings(item, now):
+            typer.echo(f"warning: {item.name}: {warning}", err=True)
+
+
+def _answers(folder: Path, environment: Environment, now: datetime) -> Answers:
+    return answers_beside(folder, environment, today=now.date())
 
 
 def _stacks(templates: Mapping[str, Sequence[AssemblyStack]]) -> Table:
@@ -187,38 +208,28 @@ def _subnets(environments: Iterable[Environment]) -> Table:
     return table
 
 
-def _warn_about_blocks(environments: Iterable[Environment], as_of: datetime) -> None:
-    for environment in environments:
-        for pool, block in blocks_over(environment, as_of):
-            typer.echo(
-                f"warning: {environment.name}: pool {pool.name}: block {block.capacity_reservation_id} ended "
-                f"{block.end.isoformat()}, before {as_of.isoformat()}: remove it from the pool's blocks, "
-                "or correct its end if it was extended",
-                err=True,
-            )
+def warnings(environment: Environment, now: datetime) -> Iterator[str]:
+    """Warnings about an environment: what is over, what is doubtful.
 
-
-def _warn_about_reservations(environments: Iterable[Environment], as_of: datetime) -> None:
-    for environment in environments:
-        for reservation in reservations_over(environment, as_of):
-            typer.echo(
-                f"warning: {environment.name}: capacity reservation {reservation.name} is over at {as_of.isoformat()}: "
-                "its instances go on, on demand; remove it, or give it a later end",
-                err=True,
-            )
-
-
-def _warn_about_doubts(environments: Iterable[Environment]) -> None:
-    for environment in environments:
-        for _, doubt in doubts(environment):
-            typer.echo(f"warning: {environment.name}: {doubt}", err=True)
-
-
-def _warn_about_support(environments: Iterable[Environment], day: date) -> None:
-    for environment in environments:
-        told = end_of_support(environment.cluster, day)
-        if told is not None:
-            typer.echo(f"warning: {environment.name}: {told}", err=True)
+    Args:
+        environment: the environment.
+        now: moment by which blocks, reservations and support are over.
+    """
+    for pool, block in blocks_over(environment, now):
+        yield (
+            f"pool {pool.name}: block {block.capacity_reservation_id} ended {block.end.isoformat()}, before "
+            f"{now.isoformat()}: remove it from the pool's blocks, or correct its end if it was extended"
+        )
+    for reservation in reservations_over(environment, now):
+        yield (
+            f"capacity reservation {reservation.name} is over at {now.isoformat()}: its instances go on, on demand; "
+            "remove it, or give it a later end"
+        )
+    for _, doubt in doubts(environment):
+        yield str(doubt)
+    support = end_of_support(environment.cluster, now.date())
+    if support is not None:
+        yield support
 
 
 def _print_answers(console: Console, environment: Environment, answers: Answers) -> None:

@@ -1,7 +1,7 @@
 """Scenarios of an environment on a virtual clock, and the outcome of its capacity blocks."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -122,7 +122,7 @@ def _last_end(environment: Environment) -> datetime:
 
 def run_scenarios(
     environment: Environment, stacks: Sequence[AssemblyStack], scenarios: Sequence[Scenario]
-) -> Iterator[list[BlockOutcome]]:
+) -> Generator[list[BlockOutcome]]:
     """Outcomes of several scenarios in their order; each runs in a process of its own.
 
     Raises:

@@ -26,6 +26,7 @@ AWS = embedded
 FAULT ?=
 ACCEPT ?=
 PURGE ?=
+VERBOSE ?=
 PYTEST_ARGS ?=
 
 # Equal texts, one word or none: `filter` would find a word among several.
@@ -55,16 +56,16 @@ synth: $(READY) ## every environment, or ENV=name -> cdk.out/, and a summary (wa
 	@ultrafleet summary $(if $(ENV),"$$FLEET_ENVIRONMENT") $(if $(AS_OF),--as-of $(AS_OF))
 
 # The embedded AWS is the default, so that nobody deploys to an account by accident.
-deploy: $(READY) env $(if $(call is,$(AWS),real),synth) ## ENV=name to an embedded AWS (FAULT=name injects one), or AWS=real: synth, preflight (ACCEPT="key …"), your account
+deploy: $(READY) env $(if $(call is,$(AWS),real),synth) ## ENV=name to an embedded AWS (FAULT=name injects one, VERBOSE=1 shows every line), or AWS=real: synth, preflight (ACCEPT="key …"), your account
 	@$(if $(call is,$(AWS),real),ultrafleet preflight "$$FLEET_ENVIRONMENT" $(foreach key,$(ACCEPT),--accept '$(key)') \
 	  && for stacks in $$(ultrafleet stacks "$$FLEET_ENVIRONMENT"); do cdk deploy --exclusively --app cdk.out "$$stacks"; done,\
-	  ultrafleet local deploy "$$FLEET_ENVIRONMENT" $(if $(FAULT),--fault $(FAULT)))
+	  ultrafleet local deploy "$$FLEET_ENVIRONMENT" $(if $(FAULT),--fault $(FAULT)) $(if $(VERBOSE),--verbose))
 
 destroy: $(READY) env ## what `make deploy` deployed: ENV=name (PURGE=1: what is retained, too), AWS=real for your account
 	@# Before: once the stacks are deleted, CloudFormation no longer knows what it left.
 	@$(if $(call is,$(AWS),real),left=$$(ultrafleet retained "$$FLEET_ENVIRONMENT") \
 	  && cdk destroy "$$FLEET_ENVIRONMENT/**" --context "environment=$$FLEET_ENVIRONMENT" --context answers=ignore && echo "$$left",\
-	  ultrafleet local destroy "$$FLEET_ENVIRONMENT" $(if $(PURGE),--purge))
+	  ultrafleet local destroy "$$FLEET_ENVIRONMENT" $(if $(PURGE),--purge) $(if $(VERBOSE),--verbose))
 
 stop: $(READY) env ## the embedded AWS of ENV=name, which then forgets everything
 	@ultrafleet local stop "$$FLEET_ENVIRONMENT"
