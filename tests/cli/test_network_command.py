@@ -3,6 +3,7 @@
 import ipaddress
 import itertools
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -144,6 +145,11 @@ def small_vpc(content: Content) -> None:
     content["network"]["cidr"] = "10.64.0.0/20"
 
 
+def small_vpc_with_a_small_further_one(content: Content) -> None:
+    small_vpc(content)
+    content["network"]["secondary_cidrs"] = ["100.64.0.0/24"]
+
+
 def empty_subnet(content: Content) -> None:
     content["network"]["subnets"].append({"name": "spare", "kind": "accelerator", "availability_zone": "us-east-1a"})
 
@@ -151,7 +157,11 @@ def empty_subnet(content: Content) -> None:
 @pytest.mark.parametrize(
     ("edit", "parts"),
     [
-        pytest.param(small_vpc, ["training: subnet dallas needs a /19 (8,192 IPs)", "4,096 free"], id="no room"),
+        pytest.param(
+            small_vpc_with_a_small_further_one,
+            ["training: subnet dallas needs a /20 (4,096 IPs)", "the largest block a /21"],
+            id="no room",
+        ),
         pytest.param(
             edit_dallas(cidr="10.64.32.0/24"),
             ["training: subnet dallas (10.64.32.0/24) has 224 usable IPs, expected 3,456", "rack-a 1,728"],
@@ -197,3 +207,57 @@ def test_fails_without_a_command_in_one_line() -> None:
     result = command.run("network")
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
+
+
+def thirty_racks(content: Content) -> None:
+    without_cidrs(content)
+    rack = content["pools"][0]
+    content["teams"] = []
+    content["pools"] = [
+        {
+            **rack,
+            "name": f"rack-{number:02d}",
+            "blocks": [{**rack["blocks"][0], "capacity_reservation_id": f"cr-0aaaaaaaaaaaaaa{number:02d}"}],
+        }
+        for number in range(1, 31)
+    ] + [content["pools"][2]]
+
+
+def test_thirty_racks_fit_with_a_further_cidr_and_are_written(write: Write) -> None:
+    path = write(thirty_racks)
+    before = yaml.safe_load(path.read_text())
+    result = run("--file", str(path), "--write")
+    assert result.returncode == 0, result.stderr
+    assert "secondary_cidrs: [100.64.0.0/16] of network are proposed" in result.stderr
+    after = yaml.safe_load(path.read_text())
+    assert after["network"].pop("secondary_cidrs") == ["100.64.0.0/16"]
+    for subnet in after["network"]["subnets"]:
+        assert subnet.pop("cidr")
+    assert after == before, "nothing else of the file changes"
+
+
+def test_what_is_written_never_moves(write: Write) -> None:
+    path = write(without_cidrs)
+    assert run("--file", str(path), "--write").returncode == 0
+    written = path.read_text()
+    content = yaml.safe_load(written)
+    again = run("--file", str(path), "--write", "--headroom", "4")
+    assert "every subnet has its cidr" in again.stderr
+    assert path.read_text() == written
+    content["network"]["subnets"].append({"name": "more", "kind": "accelerator", "availability_zone": "us-east-1b"})
+    content["pools"].append({**content["pools"][2], "name": "more", "subnet": "more", "capacity_reservation": None})
+    path.write_text(yaml.safe_dump(content))
+    assert run("--file", str(path), "--write").returncode == 0
+    subnets = {item["name"]: item["cidr"] for item in yaml.safe_load(path.read_text())["network"]["subnets"]}
+    assert subnets.pop("more")
+    assert subnets == {item["name"]: item["cidr"] for item in yaml.safe_load(written)["network"]["subnets"]}
+
+
+def test_comments_stay_where_cidrs_are_written(tmp_path: Path) -> None:
+    text = (SHIPPED / "training.yaml").read_text()
+    bare = re.sub(r", cidr: 10\.[0-9./]+ }", " }", text)
+    assert bare != text
+    path = tmp_path / "training.yaml"
+    path.write_text(bare)
+    assert run("--file", str(path), "--write").returncode == 0
+    assert re.sub(r", cidr: 10\.[0-9./]+ }", " }", path.read_text()) == bare

@@ -467,3 +467,47 @@ def test_maximal_snapshot(stack: cdk.Stack, snapshot_json: SnapshotAssertion) ->
         removal_policy=cdk.RemovalPolicy.DESTROY,
     )
     assert everything(Template.from_stack(stack)) == snapshot_json
+
+
+def test_a_further_cidr_is_associated_before_its_subnets(stack: cdk.Stack) -> None:
+    FleetNetwork(
+        stack,
+        "Network",
+        cidr="10.0.0.0/24",
+        secondary_cidrs=["100.64.0.0/16"],
+        subnets=[
+            SubnetSpec(
+                name="control-a", kind=SubnetKind.CONTROL_PLANE, availability_zone="us-east-1a", cidr="10.0.0.0/26"
+            ),
+            SubnetSpec(
+                name="control-b", kind=SubnetKind.CONTROL_PLANE, availability_zone="us-east-1b", cidr="10.0.0.64/26"
+            ),
+            SubnetSpec(name="racks", kind=SubnetKind.ACCELERATOR, availability_zone="us-east-1a", cidr="100.64.0.0/17"),
+        ],
+    )
+    template = Template.from_stack(stack)
+    template.has_resource_properties("AWS::EC2::VPCCidrBlock", {"CidrBlock": "100.64.0.0/16"})
+    template.has_resource(
+        "AWS::EC2::Subnet",
+        {"Properties": {"CidrBlock": "100.64.0.0/17"}, "DependsOn": [Match.string_like_regexp("Cidr")]},
+    )
+    template.has_resource("AWS::EC2::Subnet", {"Properties": {"CidrBlock": "10.0.0.0/26"}, "DependsOn": Match.absent()})
+    template.has_resource_properties(
+        "AWS::EC2::SecurityGroup",
+        {"SecurityGroupIngress": [Match.object_like({"CidrIp": cidr}) for cidr in ("10.0.0.0/24", "100.64.0.0/16")]},
+    )
+
+
+def test_fails_a_subnet_outside_of_every_cidr(stack: cdk.Stack) -> None:
+    with pytest.raises(FleetError, match=r"a part of the VPC's 10\.0\.0\.0/24 or 100\.64\.0\.0/16"):
+        FleetNetwork(
+            stack,
+            "Network",
+            cidr="10.0.0.0/24",
+            secondary_cidrs=["100.64.0.0/16"],
+            subnets=[
+                SubnetSpec(
+                    name="racks", kind=SubnetKind.ACCELERATOR, availability_zone="us-east-1a", cidr="10.1.0.0/24"
+                )
+            ],
+        )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.ip_budget import PoolIpDemand, node_ip_demand, smallest_prefix_length, subnet_ip_budget
-from ultrafleet.rules.network_plan import SubnetRequest, propose_subnets
+from ultrafleet.rules.network_plan import NoRoomError, SubnetRequest, propose_subnets
 from ultrafleet.rules.subnets import SubnetKind, validate_subnets
 
 VPC = "10.0.0.0/16"
@@ -52,7 +52,7 @@ def test_makes_a_network_that_a_vpc_can_be_made_of() -> None:
         accelerators("dallas", 36),
     ]
     proposals = propose_subnets(vpc_cidr=VPC, subnets=requests)
-    validate_subnets(VPC, proposals)
+    validate_subnets([VPC], proposals)
     assert [(spec.name, spec.kind, spec.availability_zone) for spec in proposals] == [
         (request.name, request.kind, request.availability_zone) for request in requests
     ]
@@ -140,7 +140,7 @@ def test_an_empty_vpc_is_filled_to_the_last_address(sizes: list[int]) -> None:
 def test_fails_where_the_vpc_has_no_room_with_needed_and_free() -> None:
     with pytest.raises(FleetError) as error:
         cidrs(accelerators("dallas", 18), control("control-a", "us-east-1a", "10.0.0.0/22"), vpc_cidr="10.0.0.0/21")
-    for part in ("subnet dallas needs a /20 (4,096 IPs)", "1,024 free", "the largest block a /22", "larger VPC"):
+    for part in ("subnet dallas needs a /21 (2,048 IPs)", "1,024 free", "the largest block a /22", "larger VPC"):
         assert part in str(error.value)
 
 
@@ -174,3 +174,36 @@ def test_fails_on_two_subnets_of_one_name() -> None:
 def test_fails_on_headroom_below_one() -> None:
     with pytest.raises(FleetError, match=r"headroom is 0\.5, expected 1 or more"):
         cidrs(CONTROL[0], headroom=0.5)
+
+
+RACKS = st.integers(min_value=1, max_value=40)
+
+
+@given(nodes=RACKS.map(lambda racks: 18 * racks), headrooms=st.lists(st.floats(1, 1e300), min_size=2, max_size=4))
+def test_more_headroom_never_fails_where_less_succeeds(nodes: int, headrooms: list[float]) -> None:
+    subnets = (*CONTROL, accelerators("dallas", nodes))
+    sizes = []
+    for headroom in sorted(headrooms):
+        try:
+            found = cidrs(*subnets, headroom=headroom)
+        except FleetError:
+            sizes.append(0)
+        else:
+            sizes.append(ipaddress.IPv4Network(found["dallas"]).num_addresses)
+    assert sizes == sorted(sizes)
+    assert all(sizes) or not any(sizes)
+
+
+def test_accelerators_take_a_further_cidr_and_the_others_the_first() -> None:
+    proposals = propose_subnets(
+        vpc_cidr=VPC, subnets=[*CONTROL, accelerators("dallas", 18)], secondary_cidrs=["100.64.0.0/16"]
+    )
+    first = ipaddress.IPv4Network(VPC)
+    inside = {spec.name: ipaddress.IPv4Network(spec.cidr).subnet_of(first) for spec in proposals}
+    assert inside.pop("dallas") is False
+    assert all(inside.values())
+
+
+def test_fails_without_room_with_what_to_state() -> None:
+    with pytest.raises(NoRoomError, match=r"state a larger VPC or network\.secondary_cidrs, lower max_pods"):
+        cidrs(*CONTROL, accelerators("dallas", 18 * 30))

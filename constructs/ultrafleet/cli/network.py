@@ -2,7 +2,9 @@
 
 import json
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -10,16 +12,22 @@ import typer
 
 from ultrafleet.catalog.limits import MAX_PODS_PER_SMALL_NODE
 from ultrafleet.cli._completion import environment_names
-from ultrafleet.environment import Environment, load_environment, load_environments
+from ultrafleet.environment import Environment, load_environment
 from ultrafleet.environment.facts import pool_ip_demand
+from ultrafleet.environment.file_replacement import digest_of, read_exactly, replace_text
+from ultrafleet.environment.loading import environment_files
+from ultrafleet.environment.network_editing import state_cidrs
 from ultrafleet.environment.network_settings import SubnetSettings
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.ip_budget import PoolIpDemand, SubnetIpBudget, node_ip_demand, subnet_ip_budget
-from ultrafleet.rules.network_plan import HEADROOM, SubnetRequest, propose_subnets
+from ultrafleet.rules.network_plan import HEADROOM, NoRoomError, SubnetRequest, propose_subnets
 from ultrafleet.rules.subnets import SubnetKind, SubnetSpec
 
 SYSTEM_MAX_PODS: Final = MAX_PODS_PER_SMALL_NODE.value
 """Pods of a system node."""
+
+_SHARED_CIDRS: Final = ("100.64.0.0/16", "100.65.0.0/16", "100.66.0.0/16", "100.67.0.0/16")
+"""Further CIDRs of a VPC: with its own five, which a VPC has by default (VPC guide, quotas, high)."""
 
 network = typer.Typer(
     help="Propose CIDRs for an environment's subnets.",
@@ -44,11 +52,13 @@ def plan(
     headroom: Annotated[
         float, typer.Option(help="IP addresses planned for each one that the pools take now")
     ] = HEADROOM,
+    write: Annotated[bool, typer.Option("--write", help="write the proposals into the file")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Propose CIDRs for subnets that have none; given CIDRs are kept.
 
-    Prints the lines of `network.subnets`.
+    Prints the lines of `network.subnets`. With --write they are in the file, where nothing moves them any more: a pool
+    that is added later takes what is free.
     """
     if file is not None and environment is not None:
         raise FleetError(
@@ -64,38 +74,92 @@ def plan(
             expected="a number of 1 or more",
             remedy="pass another --headroom",
         )
-    loaded = [load_environment(file)] if file is not None else load_environments(environments, only=environment)
-    plans = {item.name: _plan(item, headroom) for item in loaded}
+    paths = [file] if file is not None else environment_files(environments, only=environment)
+    loaded = {path: load_environment(path) for path in paths}
+    plans = {item.name: _plan(item, headroom) for item in loaded.values()}
     if as_json:
-        print(json.dumps({name: [_row(*planned) for planned in subnets] for name, subnets in plans.items()}, indent=2))
-        return
-    for name, subnets in plans.items():
-        print(f"# {name}: network.subnets")
-        kept = {item.name: _kept(item) for item in next(one for one in loaded if one.name == name).network.subnets}
-        for planned in subnets:
-            print(_line(*planned, kept=kept[planned[0].name]))
+        print(json.dumps({name: [_row(*one) for one in plan.subnets] for name, plan in plans.items()}, indent=2))
+    for path, item in loaded.items():
+        plan = plans[item.name]
+        if not as_json:
+            print(f"# {item.name}: network.subnets")
+            kept = {subnet.name: _kept(subnet) for subnet in item.network.subnets}
+            for planned in plan.subnets:
+                print(_line(*planned, kept=kept[planned[0].name]))
+        for note in plan.notes(headroom):
+            print(f"{item.name}: {note}", file=sys.stderr)
+        if write:
+            _write(path, plan)
 
 
-def _plan(environment: Environment, headroom: float) -> list[tuple[SubnetSpec, SubnetIpBudget, bool]]:
-    requests, network = _requests(environment), environment.network
-    try:
-        specs = (
-            propose_subnets(
-                vpc_cidr=network.cidr,
-                subnets=requests,
-                headroom=headroom,
-                secondary_cidrs=network.secondary_cidrs,
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """Subnets of an environment with their CIDRs and budgets, and whether each CIDR was stated."""
+
+    subnets: list[tuple[SubnetSpec, SubnetIpBudget, bool]]
+    secondary_cidrs: list[str]
+
+    def notes(self, headroom: float) -> Iterator[str]:
+        """Notes on what was given up, or added."""
+        if self.secondary_cidrs:
+            yield (
+                f"the VPC's CIDR has no room: secondary_cidrs: [{', '.join(self.secondary_cidrs)}] of network are "
+                "proposed, of the shared address space, which any VPC with a private CIDR takes (VPC guide, high)"
             )
-            if network.cidr is not None
-            else [_stated(request) for request in requests]  # of an existing VPC, in which nothing is made
-        )
-        budgets = [_budget(spec, request.demands) for spec, request in zip(specs, requests, strict=True)]
-        for budget in budgets:
-            budget.check()
+        for spec, budget, stated in self.subnets:
+            room = budget.usable / budget.used if budget.used else headroom
+            if not stated and room < headroom:
+                yield f"subnet {spec.name} has {room:.2f} IPs for each one that is taken, not {headroom:g}"
+
+
+def _write(path: Path, plan: _Plan) -> None:
+    """Write the proposals into the file; nothing else of it changes."""
+    cidrs = {spec.name: spec.cidr for spec, _, stated in plan.subnets if not stated}
+    if not cidrs:
+        print(f"{path}: every subnet has its cidr", file=sys.stderr)
+        return
+    text = read_exactly(path)
+    replace_text(
+        path,
+        state_cidrs(text, cidrs=cidrs, secondary_cidrs=plan.secondary_cidrs),
+        was=digest_of(text),
+    )
+    print(f"{path}: wrote {len(cidrs)} CIDR{'' if len(cidrs) == 1 else 's'}", file=sys.stderr)
+
+
+def _plan(environment: Environment, headroom: float) -> _Plan:
+    try:
+        return _with_room(environment, _requests(environment), headroom)
     except FleetError as error:
         raise error.within(environment.name) from error
+
+
+def _with_room(environment: Environment, requests: Sequence[SubnetRequest], headroom: float) -> _Plan:
+    """Plan in the VPC's own CIDRs, or else with further ones where none is stated and the VPC is made here."""
+    network = environment.network
+    added: list[str] = []
+    while True:
+        try:
+            specs = (
+                propose_subnets(
+                    vpc_cidr=network.cidr,
+                    subnets=requests,
+                    headroom=headroom,
+                    secondary_cidrs=[*network.secondary_cidrs, *added],
+                )
+                if network.cidr is not None
+                else [_stated(request) for request in requests]  # of an existing VPC, in which nothing is made
+            )
+            break
+        except NoRoomError:
+            if network.secondary_cidrs or not network.is_made_here or len(added) == len(_SHARED_CIDRS):
+                raise
+            added.append(_SHARED_CIDRS[len(added)])
+    budgets = [_budget(spec, request.demands) for spec, request in zip(specs, requests, strict=True)]
+    for budget in budgets:
+        budget.check()
     stated = [request.cidr is not None for request in requests]
-    return list(zip(specs, budgets, stated, strict=True))
+    return _Plan(subnets=list(zip(specs, budgets, stated, strict=True)), secondary_cidrs=added)
 
 
 def _requests(environment: Environment) -> list[SubnetRequest]:

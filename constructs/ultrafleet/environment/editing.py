@@ -66,7 +66,7 @@ def add_block(text: str, *, pool: str, block: BlockEntry) -> str:
         found = _named(content, pool).setdefault("blocks", [])
         found.insert(sum(item["start"] <= block.start for item in found), block.values())
 
-    return _edited(text, edit, change, by_hand)
+    return edited(text, edit, change, by_hand)
 
 
 def add_pool(text: str, *, pool: str, like: str, block: BlockEntry) -> str:
@@ -110,7 +110,7 @@ def add_pool(text: str, *, pool: str, like: str, block: BlockEntry) -> str:
         made |= {"name": pool, "blocks": [block.values()]}
         content["pools"].append(made)
 
-    return _edited(text, edit, change, by_hand)
+    return edited(text, edit, change, by_hand)
 
 
 def append_pool(text: str, *, values: Mapping[str, str], block: BlockEntry) -> str:
@@ -145,7 +145,7 @@ def append_pool(text: str, *, values: Mapping[str, str], block: BlockEntry) -> s
     def change(content: Content) -> None:
         content["pools"].append({**values, "blocks": [block.values()]})
 
-    return _edited(text, edit, change, by_hand)
+    return edited(text, edit, change, by_hand)
 
 
 def move_end(text: str, *, capacity_reservation_id: str, end: datetime) -> str:
@@ -171,7 +171,7 @@ def move_end(text: str, *, capacity_reservation_id: str, end: datetime) -> str:
     def change(content: Content) -> None:
         _entry(content, capacity_reservation_id)["end"] = end
 
-    return _edited(text, edit, change, by_hand)
+    return edited(text, edit, change, by_hand)
 
 
 def remove_block(text: str, *, capacity_reservation_id: str, with_pool: bool = False) -> str:
@@ -208,10 +208,21 @@ def remove_block(text: str, *, capacity_reservation_id: str, with_pool: bool = F
             if with_pool and not kept:
                 content["pools"].remove(pool)
 
-    return _edited(text, edit, change, by_hand)
+    return edited(text, edit, change, by_hand)
 
 
-def _edited(text: str, edit: Callable[[str], str], change: Callable[[Content], None], by_hand: str) -> str:
+def edited(text: str, edit: Callable[[str], str], change: Callable[[Content], None], by_hand: str) -> str:
+    """Text after an edit, which is read again and compared with what was meant.
+
+    Args:
+        text: text of the file.
+        edit: the edit, without the byte order mark.
+        change: the same edit of the parsed content.
+        by_hand: what to write by hand where the edit can't be made.
+
+    Raises:
+        EditError: the edit doesn't do what was meant.
+    """
     bom, body = (_BOM, text[1:]) if text.startswith(_BOM) else ("", text)
     try:
         wanted = _unshared(yaml.load(body, Loader=UniqueKeyLoader))  # noqa: S506 - a SafeLoader

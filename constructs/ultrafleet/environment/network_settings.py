@@ -45,7 +45,7 @@ class NetworkSettings(Settings):
     """CIDR of the VPC: IPv4, /16 to /28; of an existing one its first. Required, but in an existing VPC in which no
     subnet is made. Default: none."""
     secondary_cidrs: list[str] = Field(default=[], examples=[["100.64.0.0/16"]])
-    """Further CIDRs of an existing VPC."""
+    """Further CIDRs of the VPC, where its first one has no room: `ultrafleet network plan` proposes one."""
     egress: Literal["regional_nat", "zonal_nat", "none"] | None = Field(default=None, examples=["zonal_nat"])
     """Way to the internet: `zonal_nat` (with a subnet of kind `nat`), `regional_nat`, or `none`: endpoints only; see
     [decision 4](decisions/0004-egress-and-api-access.md). Default: a regional NAT gateway; with a Local Zone it has
@@ -84,7 +84,6 @@ class NetworkSettings(Settings):
             **{f"subnets: subnet_id of {subnet.name}": subnet.subnet_id for subnet in self.subnets},
             **{f"subnets: route_table_id of {subnet.name}": subnet.route_table_id for subnet in self.subnets},
             "efa_security_group_id": self.efa_security_group_id,
-            "secondary_cidrs": ", ".join(self.secondary_cidrs) or None,
         }
         for path, found in existing.items():
             if found is not None:

@@ -180,7 +180,11 @@ def insert_item(body: str, blocks: Any, before: int, block: BlockEntry, by_hand:
 
 def insert_key(body: str, entry: Any, key: str, blocks: Sequence[BlockEntry], by_hand: str) -> str:  # noqa: ANN401 - as above
     """Text with one more key of a pool."""
-    written = f"{key}: [{', '.join(block.flow() for block in blocks)}]"
+    return insert_pair(body, entry, f"{key}: [{', '.join(block.flow() for block in blocks)}]", by_hand)
+
+
+def insert_pair(body: str, entry: Any, written: str, by_hand: str) -> str:  # noqa: ANN401 - as above
+    """Text with one more `key: value` of a list's entry."""
     if entry.flow_style:
         at = _last(entry.value[-1][1])
         return f"{body[:at]}, {written}{body[at:]}"

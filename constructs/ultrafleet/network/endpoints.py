@@ -22,6 +22,7 @@ class NetworkEndpoints(Construct):
         id: construct id.
         vpc_id: VPC.
         vpc_cidr: CIDR that may call the endpoints.
+        secondary_cidrs: further CIDRs that may. Default: none.
         services: AWS services by their short names, such as `ecr.api`.
         subnet_ids: one subnet for each zone.
         route_table_id: table that gets the route to S3.
@@ -34,6 +35,7 @@ class NetworkEndpoints(Construct):
         *,
         vpc_id: str,
         vpc_cidr: str,
+        secondary_cidrs: Sequence[str] = (),
         services: Sequence[str],
         subnet_ids: Sequence[str],
         route_table_id: str,
@@ -60,9 +62,10 @@ class NetworkEndpoints(Construct):
                     "ipProtocol": "tcp",
                     "fromPort": _HTTPS,
                     "toPort": _HTTPS,
-                    "cidrIp": vpc_cidr,
+                    "cidrIp": cidr,
                     "description": "HTTPS from the VPC",
                 }
+                for cidr in (vpc_cidr, *secondary_cidrs)
             ],
             security_group_egress=[NO_TRAFFIC],  # endpoints only answer
         )

@@ -12,6 +12,7 @@ from ultrafleet.network.egress import Egress, NetworkEgress
 from ultrafleet.network.endpoints import NetworkEndpoints
 from ultrafleet.network.flow_logs import NetworkFlowLogs
 from ultrafleet.removal import apply_removal_policy
+from ultrafleet.rules.ip_budget import parse_cidr
 from ultrafleet.rules.subnets import SubnetKind, SubnetSpec, validate_subnets
 from ultrafleet.rules.zones import is_local_zone, region_of_zone, zone_suffix
 
@@ -30,6 +31,7 @@ class FleetNetwork(Construct):
         scope: parent.
         id: construct id.
         cidr: IPv4 CIDR of the VPC, /16 to /28; a plain value.
+        secondary_cidrs: further CIDRs of it, for subnets for which the first has no room; plain values. Default: none.
         subnets: control-plane subnets in at least two Availability Zones, and any others.
         egress: how nodes reach what is outside. Default: a regional NAT gateway where every subnet is in an
             Availability Zone; with a subnet in a Local Zone there is none, and it must be stated.
@@ -55,6 +57,7 @@ class FleetNetwork(Construct):
         id: str,
         *,
         cidr: str,
+        secondary_cidrs: Sequence[str] = (),
         subnets: Sequence[SubnetSpec],
         egress: Egress | None = None,
         interface_endpoints: Sequence[str] = ENDPOINT_SERVICES,
@@ -62,7 +65,7 @@ class FleetNetwork(Construct):
         removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
-        _validate(cdk.Stack.of(self), cidr, subnets)
+        _validate(cdk.Stack.of(self), [cidr, *secondary_cidrs], subnets)
         egress = _egress(subnets, egress)
         _validate_endpoints(egress, interface_endpoints)
         self._removal_policy = removal_policy
@@ -70,6 +73,7 @@ class FleetNetwork(Construct):
         self._keep(vpc)
         cdk.Tags.of(vpc).add("Name", self.node.path.replace("/", "-"))
         self.vpc_id = vpc.attr_vpc_id
+        self._further = {further: self._further_cidr(further) for further in secondary_cidrs}
         # One table for all private subnets: they have the same way out. An association's table is create-only, and so
         # is never another one: what changes with the egress is the table's default route.
         private = self._table("PrivateRoutes")
@@ -104,6 +108,7 @@ class FleetNetwork(Construct):
             "Endpoints",
             vpc_id=self.vpc_id,
             vpc_cidr=cidr,
+            secondary_cidrs=secondary_cidrs,
             services=interface_endpoints,
             subnet_ids=[self._subnets[name].subnet_id for name in _one_per_zone(subnets)],
             route_table_id=private.attr_route_table_id,
@@ -135,6 +140,13 @@ class FleetNetwork(Construct):
         self._keep(table)
         return table
 
+    def _further_cidr(self, cidr: str) -> ec2.CfnVPCCidrBlock:
+        association = ec2.CfnVPCCidrBlock(
+            self, f"Cidr-{cidr.replace('.', '-').replace('/', '-')}", vpc_id=self.vpc_id, cidr_block=cidr
+        )
+        self._keep(association)
+        return association
+
     def _subnet(self, spec: SubnetSpec) -> ec2.ISubnet:
         resource = ec2.CfnSubnet(
             self,
@@ -145,6 +157,9 @@ class FleetNetwork(Construct):
             map_public_ip_on_launch=False,
         )
         self._keep(resource)
+        for cidr, association in self._further.items():
+            if parse_cidr(spec.cidr, of=f"subnet {spec.name}").subnet_of(parse_cidr(cidr, of="the VPC")):
+                resource.add_dependency(association)
         cdk.Tags.of(resource).add("Name", f"{cdk.Stack.of(self).stack_name}-{spec.name}")
         if spec.kind is SubnetKind.SYSTEM:
             # Where internal load balancers go (AWS Load Balancer Controller, high).
@@ -173,15 +188,15 @@ class FleetNetwork(Construct):
         apply_removal_policy(resource, self._removal_policy)
 
 
-def _validate(stack: cdk.Stack, cidr: str, subnets: Sequence[SubnetSpec]) -> None:
-    if cdk.Token.is_unresolved(cidr):
+def _validate(stack: cdk.Stack, cidrs: Sequence[str], subnets: Sequence[SubnetSpec]) -> None:
+    if any(cdk.Token.is_unresolved(cidr) for cidr in cidrs):
         raise FleetError(
             path="the VPC's cidr",
             got="a token",
             expected="a plain CIDR such as 10.0.0.0/16",
             remedy="state it",
         )
-    validate_subnets(cidr, subnets)
+    validate_subnets(cidrs, subnets)
     region = region_of_zone(subnets[0].availability_zone)
     if not cdk.Token.is_unresolved(stack.region) and stack.region != region:
         raise FleetError(

@@ -55,14 +55,18 @@ class SubnetSpec:
             )
 
 
-def validate_subnets(cidr: str, subnets: Sequence[SubnetSpec]) -> None:
+def validate_subnets(cidrs: Sequence[str], subnets: Sequence[SubnetSpec]) -> None:
     """Refuse subnets that can't make one VPC for a cluster.
+
+    Args:
+        cidrs: CIDRs of the VPC.
+        subnets: of the VPC.
 
     Raises:
         FleetError: two of one name, a CIDR outside the VPC's or overlapping another's, zones of several regions, or
             control-plane subnets in fewer than two zones.
     """
-    validate_places(subnets, [cidr])
+    validate_places(subnets, cidrs)
     zones = {subnet.availability_zone for subnet in subnets if subnet.kind is SubnetKind.CONTROL_PLANE}
     if len(zones) < _CONTROL_PLANE_ZONES:
         raise FleetError(

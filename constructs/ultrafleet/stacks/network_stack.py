@@ -63,6 +63,7 @@ class NetworkStack(EnvironmentStack):
             self,
             "Network",
             cidr=settings.cidr or "",
+            secondary_cidrs=settings.secondary_cidrs,
             subnets=_subnet_specs(environment),
             egress=Egress(settings.egress) if settings.egress is not None else None,
             interface_endpoints=ENDPOINT_SERVICES

@@ -106,6 +106,26 @@ class SubnetRouteTableAssociationProvider(Provider):
         call("ec2", "disassociate_route_table", AssociationId=resource.physical_id)
 
 
+class VpcCidrBlockProvider(Provider):
+    """Further CIDR of a VPC."""
+
+    type = "AWS::EC2::VPCCidrBlock"
+    known = frozenset({"CidrBlock", "VpcId"})
+
+    def create(self, call: Calls, context: ResourceContext, properties: Properties) -> PhysicalResource:
+        answer = call("ec2", "associate_vpc_cidr_block", **properties)
+        found = answer["CidrBlockAssociation"]["AssociationId"]
+        return PhysicalResource(physical_id=found, attributes={"Id": found})
+
+    def describe(self, call: Calls, resource: PhysicalResource, properties: Properties) -> Mapping[str, Any]:
+        vpc = call("ec2", "describe_vpcs", VpcIds=[properties["VpcId"]])["Vpcs"][0]
+        mine = [item for item in vpc["CidrBlockAssociationSet"] if item["AssociationId"] == resource.physical_id]
+        return find(mine, "InvalidVpcCidrBlockAssociationID.NotFound", resource.physical_id)
+
+    def delete(self, call: Calls, resource: PhysicalResource, properties: Properties) -> None:
+        call("ec2", "disassociate_vpc_cidr_block", AssociationId=resource.physical_id)
+
+
 def _destination(properties: Properties) -> str:
     for key in ("DestinationCidrBlock", "DestinationIpv6CidrBlock"):
         if key in properties:
