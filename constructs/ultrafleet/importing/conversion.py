@@ -145,7 +145,7 @@ def _checked(name: str, text: str, draft: Draft) -> Environment:
 
 def _check_subnets(environment: Environment) -> None:
     validate_subnets(
-        str(environment.network.cidr),
+        environment.network.cidrs,
         [
             SubnetSpec(
                 name=subnet.name,
