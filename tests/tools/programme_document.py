@@ -159,8 +159,8 @@ def _plan(programme: Programme) -> Iterator[str]:
     value = found.slip_value
     if value is not None:
         sentence += (
-            f" On the sampled futures it meets {value.with_slip.steps_met} of {len(found.steps)} steps; the plan without "
-            f"slip, whose purchases cost {value.without_slip.usd / 10**6:,.0f} million, meets "
+            f" On the sampled futures it meets {value.with_slip.steps_met} of {len(found.steps)} steps; the plan "
+            f"without slip, whose purchases cost {value.without_slip.usd / 10**6:,.0f} million, meets "
             f"{value.without_slip.steps_met}."
         )
     if short:
