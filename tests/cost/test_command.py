@@ -1,13 +1,17 @@
 """`ultrafleet capacity cost`."""
 
+import csv
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from helpers.command import run
 from helpers.rehearsal_site import deployed, text_of
+from ultrafleet.cli import app
 from ultrafleet.cli.capacity.capacity_manager import read_usage
 from ultrafleet.cost import Month
 from ultrafleet.errors import FleetError
@@ -119,6 +123,22 @@ class TestCapacityManager:
             assert 0 < use.unused_hours < 18 * 2.5
             assert use.used_hours + use.unused_hours == pytest.approx(use.capacity_hours)
             assert found.months.keys() == {(FIRST, Month(2026, 12)), ("cr-0bbbbbbbbbbbbbbb1", Month(2026, 12))}
+
+    def test_the_command_shows_it_and_focus_rests_on_it(self, tmp_path: Path) -> None:
+        path = tmp_path / "focus.csv"
+        with deployed("training", up=True) as made:
+            made.call("ec2", "enable_capacity_manager")
+            SIMULATED_ACCOUNT.advance(made.environment.pools[0].capacity_blocks[0].end + timedelta(hours=1))
+            asked = ["capacity", "cost", "training", "--month", "2026-12", "--used"]
+            found = CliRunner().invoke(app, [*asked, "--focus", str(path)])
+            parsed = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
+        assert "instance-hours by Capacity Manager" in found.output
+        used = {item["reservation_id"]: item for item in parsed["used"][0]["reservations"]}[FIRST]
+        assert used["committed_instance_hours"] == pytest.approx(18 * 336)
+        rows = [row for row in csv.DictReader(path.open()) if row["CapacityReservationId"].endswith(FIRST)]
+        measured = {row["CapacityReservationStatus"]: row for row in rows if row["ChargeCategory"] == "Usage"}
+        assert {row["x_Basis"] for row in measured.values()} == {"capacity-manager"}
+        assert float(measured["Used"]["ConsumedQuantity"]) == pytest.approx(used["used_instance_hours"])
 
     def test_credentials_that_may_not_ask_fail(self) -> None:
         with deployed("training", up=True) as made:

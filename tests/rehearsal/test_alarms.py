@@ -13,6 +13,7 @@ import pytest
 
 from helpers.rehearsal_site import DeployedEnvironment, deployed
 from ultrafleet.rehearsal.cloudwatch.alarm_states import Figure, states
+from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 from ultrafleet.rehearsal.stepfunctions.clock import Schedules
 
@@ -109,3 +110,28 @@ def test_a_drain_that_is_a_tick_late_rings_until_its_nodes_are_gone(training: De
     assert on["FailedCalls"][0] >= 85
     assert on[NOT_EMPTY] == [75, 70]
     assert on["ExecutionsFailed"] == []
+
+
+def below_size(made: DeployedEnvironment, minutes: int) -> list[str]:
+    """States of the first block's alarm on the pool's size, each five minutes from now on."""
+    reservations = SIMULATED_ACCOUNT.part(Reservations, made.environment.account, made.environment.region)
+    block = reservations.get("cr-0aaaaaaaaaaaaaaa1")
+    start, figures = SIMULATED_ACCOUNT.now, []
+    for _ in range(minutes // STEP):
+        seen = []
+        for _ in range(STEP):
+            SIMULATED_ACCOUNT.advance(SIMULATED_ACCOUNT.now + timedelta(minutes=1))
+            seen.append(reservations.available(block))
+        figures.append(min(seen))
+    return states(alarm_of(made, "BelowSize-rack-a-cr-0aaaaaaaaaaaaaaa1"), start, figures)
+
+
+def test_nodes_that_do_not_come_back_ring_below_size_and_their_return_ends_it(training: DeployedEnvironment) -> None:
+    assert set(below_size(training, 60)) == {"OK"}
+    training.simulation.inject(name="insufficient-capacity")
+    training.call("ec2", "terminate_instances", InstanceIds=sorted(training.nodes("rack-a"))[:2])
+    found = below_size(training, 60)
+    assert found[:5] == ["OK"] * 5  # a node that is replaced in time rings nothing
+    assert found[-1] == "ALARM"
+    training.simulation.clear()
+    assert below_size(training, 90)[-1] == "OK"
