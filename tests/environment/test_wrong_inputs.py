@@ -56,7 +56,7 @@ KINDS_OF_VALUES: list[Row] = [
     (D, "nodes: 1", "nodes: 1\n    node: { interfaces: [[0, 0, eth]] }", "pools[0].node.interfaces[0][2]", "'eth'", "one of interface, efa, efa-only", "write"),
     (D, "nodes: 1", "nodes: 1\n    node: { interfaces: none }", "pools[0].node.interfaces", "'none'", "a list", "write [none]"),
     (D, "nodes: 1", "nodes: 1\n    node: { tags: [a] }", "pools[0].node.tags", "a list", "a mapping", "KEY: VALUE"),
-    (T, "production: true", "production: true\ntargets: soon", "targets", "'soon'", "a list", "write [soon]"),
+    (D, "production: false", "production: false\ntargets: soon", "targets", "'soon'", "a list", "write [soon]"),
 ]  # fmt: skip
 
 MOMENTS: list[Row] = [

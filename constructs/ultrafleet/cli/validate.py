@@ -1,14 +1,16 @@
 """`ultrafleet validate`: every fault of environment files, with file, line, column and what to change."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
+from ultrafleet.doctor.answers import answers_file
 from ultrafleet.environment.collisions import collisions
 from ultrafleet.environment.document import FileFaultError
 from ultrafleet.environment.doubts import doubts
@@ -17,6 +19,9 @@ from ultrafleet.errors import FleetError
 from ultrafleet.plain_text import for_terminal, visible_json
 from ultrafleet.policy.annotations import CodeHost, code_quality, workflow_commands
 from ultrafleet.policy.rule import Finding, Severity
+
+
+_WRONG: Final = frozenset({Severity.ERROR})
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ def validate(
         for line in lines:
             print(line)
         print(_count(found, len(paths)))
+        for note in _unasked(paths, found):
+            print(for_terminal(f"note: {note}"), file=sys.stderr)
     if any(item.severity is Severity.ERROR for item in found):
         raise typer.Exit(1)
 
@@ -76,6 +83,21 @@ def _found(paths: Sequence[Path], now: datetime) -> Iterator[_Found]:
         for where, doubt in doubts(read.environment, now=now):
             yield _Found(Severity.WARNING, read.fault(where, doubt))
     yield from (_Found(Severity.ERROR, fault) for fault in collisions(loaded))
+
+
+def _unasked(paths: Sequence[Path], found: Sequence[_Found]) -> Iterator[str]:
+    """Notes on zones of files without errors whose account wasn't asked: zones differ by account."""
+    wrong = {item.error.file for item in found if isinstance(item.error, FileFaultError) and item.severity in _WRONG}
+    for path in paths:
+        if path in wrong or answers_file(path.parent, path.stem).exists():
+            continue
+        environment = read_environment(path).environment
+        zones = sorted({subnet.availability_zone for subnet in environment.network.subnets})
+        if zones:
+            yield (
+                f"{path}: not verified that account {environment.account} has {', '.join(zones)}: "
+                f"`ultrafleet doctor {environment.name}` asks it"
+            )
 
 
 def _lines(found: Sequence[_Found]) -> Iterator[str]:
