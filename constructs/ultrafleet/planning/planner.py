@@ -1,6 +1,6 @@
 """Least-cost plan of a problem, with slip and without, the better of both on sampled futures."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from math import sqrt
 from typing import Final
@@ -210,8 +210,8 @@ class _Judge:
         error = 2 * sqrt(level * (1 - level) / self.options.checked)
         return candidate.checked.met[key] >= level - error - _TOLERANCE
 
-    def rank(self, candidate: _Candidate) -> tuple[int, float, float]:
-        """Missed levels, then how far, then the price: less is better."""
+    def rank(self, candidate: _Candidate) -> tuple[int, float, int, float]:
+        """Missed levels, then how far, then the unit-days that are missing for them, then the price: less is better."""
         missed = [key for key, level in self.levels().items() if not self.is_met(candidate, key, level)]
         levels = self.levels()
         lack = sum(
@@ -220,7 +220,13 @@ class _Judge:
             for item in (candidate.sampled, candidate.worst if levels[key] >= 1 else candidate.checked)
             if item is not None
         )
-        return len(missed), round(lack, 9), candidate.usd
+        return len(missed), round(lack, 9), self._uncovered(candidate, missed), candidate.usd
+
+    def _uncovered(self, candidate: _Candidate, missed: Collection[tuple[str, int]]) -> int:
+        if not missed:
+            return 0
+        found = shortfalls_of(self.problem, candidate.bought, self.futures)
+        return sum(item.units * max(1, (item.end - item.start).days) for key in missed for item in found.get(key, ()))
 
     def measure(self, candidate: _Candidate) -> Measure:
         met = [key for key, level in self.levels().items() if self.is_met(candidate, key, level)]

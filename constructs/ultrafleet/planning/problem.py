@@ -303,6 +303,8 @@ class _Assembly:
                 f"{environment.name}"
             )
             return False
+        if not environment.has_network:
+            return True
         zones = {item.availability_zone for item in environment.network.subnets if item.kind == "accelerator"}
         elsewhere = sorted({item.zone for item in offer.segments} - zones)
         if elsewhere:
@@ -332,7 +334,7 @@ class _Assembly:
                 self.assumptions.append(says)
                 for zone in _zones(environment, sold):
                     yield Market(
-                        name=f"{zone}",
+                        name=zone or environment.name,
                         kind=kind,
                         demand=demand.name,
                         start=start,
@@ -433,8 +435,13 @@ def _is_sold(sold: SoldType, option: PurchaseOption) -> bool:
     return option is PurchaseOption.CAPACITY_BLOCK
 
 
-def _zones(environment: Environment, sold: SoldType) -> list[str]:
-    """Zones with an accelerator subnet, of those that documents name for the type if some of them has one."""
+def _zones(environment: Environment, sold: SoldType) -> Sequence[str | None]:
+    """Zones with an accelerator subnet, of those that documents name for the type if some of them has one.
+
+    None is a zone that isn't known: the environment has no network.
+    """
+    if not environment.has_network:
+        return [None]
     own = sorted({item.availability_zone for item in environment.network.subnets if item.kind == "accelerator"})
     named = [zone for zone in own if zone in (sold.zones or ())]
     return named or own

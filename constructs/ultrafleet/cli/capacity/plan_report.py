@@ -17,6 +17,7 @@ from ultrafleet.planning import Plan, Problem, Purchase, Span
 
 _MOST_ROWS: Final = 40
 _SHOWN_DUE: Final = 20
+_WIDTH: Final = 160
 
 
 def print_plan(plan: Plan, problem: Problem) -> None:
@@ -26,7 +27,7 @@ def print_plan(plan: Plan, problem: Problem) -> None:
         plan: the plan.
         problem: what it solves.
     """
-    console = Console(width=max(130, Console().width), highlight=False, markup=False)
+    console = Console(width=max(_WIDTH, Console().width), highlight=False, markup=False)
     units = {demand.name: demand.unit for demand in problem.demands}
     types = {demand.name: demand.type for demand in problem.demands}
     console.print(_steps(plan, types, units))
