@@ -112,12 +112,15 @@ def make_plan(
 
 def _with_slip(judge: "_Judge", problem: Problem, futures: Days) -> _Candidate:
     """Plan that reaches its levels on futures that it didn't see, by aiming higher where it doesn't."""
+    before = judge.clock.passed
     best = judge.candidate(problem, futures, is_certain=False)
     aims: dict[tuple[str, int], float] = {}
-    passed = judge.clock.passed
+    begun = before
     for _ in range(_ROUNDS - 1):
-        if judge.clock.left < 2 * passed or best.checked is None:
+        now = judge.clock.passed
+        if judge.clock.left < 1.5 * (now - begun) or best.checked is None:
             break
+        begun = now
         missed = {
             key: level - best.checked.met[key]
             for key, level in judge.levels().items()
