@@ -1,4 +1,4 @@
-"""What constructs refuse of an environment's file, the app says with the file and the model."""
+"""What constructs refuse of an environment's file, the app says with the file, the line, the key and the model."""
 
 import re
 from datetime import date
@@ -18,14 +18,14 @@ TEXT = (ROOT / "stacks" / "environments" / "inference.yaml").read_text(encoding=
         (
             "name: batch",
             "name: chat",
-            "model gpt-oss-120b: clients is chat, chat, expected .* each name once: give each",
+            r"\d+:5: models\[0\].clients: model gpt-oss-120b: clients is chat, chat, expected .* each name once: give each",
         ),
         (
             "requests_per_minute: 6000",
             "requests_per_minute: 1",
-            "model gpt-oss-120b: requests_per_minute .* batch is 1",
+            r"\d+:45: models\[0\].clients\[1\].requests_per_minute: model gpt-oss-120b: requests_per_minute .* batch is 1",
         ),
-        ("\nmodels:", "\nkubernetes: { spare_nodes_per_ultraserver: 9 }\nmodels:", "spare_nodes_per_ultraserver is 9"),
+        ("\nmodels:", "\nkubernetes: { spare_nodes_per_ultraserver: 9 }\nmodels:", r"\d+:44: kubernetes.spare_nodes_per_ultraserver: is 9"),
     ],
 )
 def test_fails_with_the_file(
@@ -37,4 +37,4 @@ def test_fails_with_the_file(
     monkeypatch.chdir(tmp_path)
     made = synthesise(root=ROOT, environments=tmp_path, today=date(2026, 12, 5))
     (error,) = made.errors
-    assert re.match(f"inference.yaml: {message}", str(error))
+    assert re.match(f"inference.yaml:{message}", str(error))

@@ -20,7 +20,6 @@ from ultrafleet.plain_text import for_terminal, visible_json
 from ultrafleet.policy.annotations import CodeHost, code_quality, workflow_commands
 from ultrafleet.policy.rule import Finding, Severity
 
-
 _WRONG: Final = frozenset({Severity.ERROR})
 
 

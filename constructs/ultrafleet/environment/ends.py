@@ -4,7 +4,8 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from ultrafleet.catalog import eks
-from ultrafleet.environment.models import CapacityReservationSettings, ClusterSettings, Environment
+from ultrafleet.environment.cluster_settings import ClusterSettings
+from ultrafleet.environment.models import CapacityReservationSettings, Environment
 
 NOTICE: Final = timedelta(days=60)
 """Time before the end of standard support from which on the clause is given."""

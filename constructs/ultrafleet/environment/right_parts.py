@@ -7,7 +7,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from ultrafleet.environment.fields import Region
 from ultrafleet.environment.fleet_checks import Parts
-from ultrafleet.environment.models import CapacityReservationSettings, SubnetSettings
+from ultrafleet.environment.models import CapacityReservationSettings
+from ultrafleet.environment.network_settings import SubnetSettings
 from ultrafleet.environment.pool_settings import PoolSettings
 from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 
