@@ -251,3 +251,17 @@ def test_an_imported_cluster_is_named_by_its_arn_in_this_account(stack: cdk.Stac
     ClusterAddons(other, "Addons", cluster=imported(other))
     roles = Template.from_stack(stack).find_resources("AWS::IAM::Role")
     assert roles == Template.from_stack(other).find_resources("AWS::IAM::Role")
+
+
+def test_an_existing_cluster_gets_the_named_add_ons_alone(stack: cdk.Stack) -> None:
+    made = ClusterAddons(
+        stack, "Addons", cluster=imported(stack), addons=["cert-manager", "vpc-cni"], existing_cluster=True
+    )
+    assert set(made.addons) == {"cert-manager", "vpc-cni"}
+    for addon in Template.from_stack(stack).find_resources("AWS::EKS::Addon").values():
+        # EKS refuses an add-on whose objects are there, in place of overwriting them.
+        assert addon["Properties"]["ResolveConflicts"] == "NONE"
+
+
+def test_an_existing_cluster_gets_none_unasked(stack: cdk.Stack) -> None:
+    assert ClusterAddons(stack, "Addons", cluster=imported(stack), existing_cluster=True).addons == {}

@@ -312,3 +312,34 @@ def test_spare_nodes_have_a_program_and_kueue_waits_for_it(
     assert all("registry.example/python:3" in str(item) for item in jobs)
     (kueue,) = [release for release in made.releases if release.chart.name == "kueue"]
     assert ("FailFast: false" in str(kueue.values)) is bool(spare)
+
+
+def test_an_existing_chart_is_not_installed_again(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    existing = {"kueue": "0.19.2", "gpu-operator": "v26.7.0"}
+    made = platform(stack, delivery, pools=[h200()], training=False, existing_charts=existing)
+    assert charts(Template.from_stack(stack)) == {"aws-dranet"}
+    assert {release.chart.name for release in made.releases} == {"aws-dranet", "kueue", "nvidia-device-plugin"}
+    assert {item["kind"] for item in objects(Template.from_stack(stack))} >= {"ClusterQueue", "ResourceFlavor"}
+    told = Annotations.from_stack(stack).find_info("*", Match.string_like_regexp("chart kueue exists in the cluster"))
+    assert "the fleet counts on these values of it" in str(told[0].entry.data)
+
+
+@pytest.mark.parametrize(
+    ("existing", "message"),
+    [
+        ({"kueue": "0.17.3"}, r"kueue is 0\.17\.3, expected 0\.18\.0 or newer"),
+        ({"kueue": "0.19.0"}, r"kueue is 0\.19\.0, expected 0\.19\.2 or newer"),
+        ({"kueu": "0.19.2"}, r"existing chart 'kueu' is not known, expected one of .*gpu-operator"),
+        ({"kueue": "new"}, r"kueue"),
+    ],
+)
+def test_fails_on_an_existing_chart_that_lacks_what_is_needed(
+    stack: cdk.Stack, delivery: KubectlDelivery, existing: dict[str, str], message: str
+) -> None:
+    with pytest.raises(FleetError, match=message):
+        platform(stack, delivery, pools=[h200(workload="training")], existing_charts=existing)
+
+
+def test_fails_on_a_version_of_an_existing_chart_to_install(stack: cdk.Stack, delivery: KubectlDelivery) -> None:
+    with pytest.raises(FleetError, match=r"version of 'kueue' is 0\.19\.3 to install, and 0\.19\.2 exists"):
+        platform(stack, delivery, versions={"kueue": "0.19.3"}, existing_charts={"kueue": "0.19.2"})

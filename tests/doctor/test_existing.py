@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -106,7 +107,13 @@ CASES: list[tuple[str, str, Arrange, Verdict, str]] = [
         "enableDnsHostnames is off",
     ),
     ("existing-subnet", "b300-b", UNCHANGED, YES, r"10\.96\.16\.0/24 in us-east-1b, 251 addresses are free"),
-    ("existing-subnet", "b300-b", in_ec2(str(SUBNET), _availability_zone_name="us-east-1c"), NO, "AvailabilityZone is"),
+    (
+        "existing-subnet",
+        "b300-b",
+        in_ec2(str(SUBNET), _availability_zone=SimpleNamespace(name="us-east-1c", zone_id="use1-az9")),
+        NO,
+        "AvailabilityZone is",
+    ),
     ("existing-subnet", "b300-b", in_ec2(str(SUBNET), cidr_block="10.96.17.0/24"), NO, "CidrBlock is 10.96.17"),
     ("existing-subnet", "b300-b", in_ec2(str(SUBNET), vpc_id="vpc-1"), NO, "VpcId is vpc-1"),
     ("existing-subnet", "b300-b", in_ec2(str(SUBNET), _available_ip_addresses=191), NO, "^191 of its addresses"),

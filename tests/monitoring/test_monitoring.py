@@ -371,3 +371,14 @@ def test_the_picture_is_of_the_definition(tmp_path: Path) -> None:
     (operate,) = [json.loads(stack.template) for stack in stacks if stack.name.endswith("-operate")]
     picture(operate, tmp_path / "dashboard.svg")
     assert (tmp_path / "dashboard.svg").read_bytes() == OUT.read_bytes(), "run `make docs`"
+
+
+@pytest.mark.parametrize("kind", [HostLogs, PodLogs])
+def test_an_existing_log_group_gets_metric_filters_alone(stack: cdk.Stack, kind: type[HostLogs | PodLogs]) -> None:
+    group = logs.LogGroup.from_log_group_name(stack, "Theirs", "/aws/containerinsights/research/host")
+    made = kind(stack, "Logs", cluster=ImportedCluster(cluster_name="research"), log_group=group)
+    template = Template.from_stack(stack)
+    template.resource_count_is("AWS::Logs::LogGroup", 0)
+    filters = template.find_resources("AWS::Logs::MetricFilter").values()
+    assert {item["Properties"]["LogGroupName"] for item in filters} == {"/aws/containerinsights/research/host"}
+    assert made.log_group is group

@@ -50,12 +50,14 @@ _NETWORK_POLICIES = (
 class _Consistency:
     """At synthesis: everything that one delivery was given, against the pools and itself."""
 
-    def __init__(self, pools: Sequence[PoolNodes], delivery: Delivery) -> None:
+    def __init__(self, pools: Sequence[PoolNodes], delivery: Delivery, existing: Sequence[ChartRelease]) -> None:
         self._pools = pools
         self._delivery = delivery
+        self._existing = existing
 
     def validate(self) -> list[str]:
-        return inconsistencies(pools=self._pools, manifests=self._delivery.manifests, releases=self._delivery.releases)
+        releases = [*self._delivery.releases, *self._existing]
+        return inconsistencies(pools=self._pools, manifests=self._delivery.manifests, releases=releases)
 
 
 class FleetPlatform(Construct):
@@ -179,7 +181,8 @@ class FleetPlatform(Construct):
         )
         self.releases = releases
         installed = [release for release in releases if not is_existing(release.chart.name, existing)]
-        self._annotate_existing([release for release in releases if release not in installed])
+        others = [release for release in releases if release not in installed]
+        self._annotate_existing(others)
         self._install(installed, delivery, cluster.cluster_name)
         manifests = queue_manifests(queued, teams) if queued else []
         if training:
@@ -191,7 +194,7 @@ class FleetPlatform(Construct):
         for manifest in manifests:
             delivery.add_manifest(self, manifest)
         self._annotate_unverified(driver, network_policies=training or inference)
-        self.node.add_validation(_Consistency(pools, delivery))
+        self.node.add_validation(_Consistency(pools, delivery, others))
 
     def _annotate_unverified(self, driver: EfaDriver, *, network_policies: bool) -> None:
         on_p6e = [it.pool_name for it in self.pools if it.instance_type.is_grace and it.network and it.efa_interfaces]

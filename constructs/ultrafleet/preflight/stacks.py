@@ -104,8 +104,8 @@ def _other_cluster(deployment: Deployment) -> Iterator[Finding]:
         if others and update.new:
             yield refused(
                 f"stack {update.name} has node groups in cluster {', '.join(others)}, and the file has {wanted}: they "
-                f"can't move, and a block schedule that is made here would leave them unsized; keep cluster {others[0]}, "
-                "and use another environment for the other cluster"
+                f"can't move, and a block schedule that is made here would leave them unsized; keep cluster "
+                f"{others[0]}, and use another environment for the other cluster"
             )
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ultrafleet.policy import Finding
+from ultrafleet.review.existing_section import existing_in
 from ultrafleet.review.money import BlockCost
 from ultrafleet.review.other_fleets import other_fleets
 from ultrafleet.review.review import Review
@@ -34,6 +35,10 @@ def as_json(review: Review) -> dict[str, Any]:
                 "accelerators": [side and side.accelerators for side in (one.before, one.after)],
             }
             for one in review.pools
+        ],
+        "existing": [
+            {"kind": kind, "id": name, "stacks": stacks}
+            for (kind, name), stacks in sorted(existing_in(compared.head).items())
         ],
         "cost": {side: _cost(cost) for side, cost in zip(("base", "head"), review.costs, strict=True)},
         "findings": {

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Final
 
 from ultrafleet.policy import Finding, Severity
+from ultrafleet.review.existing_section import existing
 from ultrafleet.review.fleet_sections import MOST_SUBJECTS, blocks, both, fleet, pools
 from ultrafleet.review.hazard import Level
 from ultrafleet.review.limits import Limit
@@ -39,6 +40,7 @@ def sections(review: Review, pictures: tuple[str, str] | None = None) -> list[Se
         Section(title="Fleet", lead=tuple(fleet(review, pictures))),
         *pools(review),
         *blocks(review),
+        *existing(review),
         *_policy(review),
         *_acknowledged(review),
         *_proposed(review),
