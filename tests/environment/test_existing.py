@@ -1,64 +1,22 @@
 """Existing things in an environment's file: what is refused, which stacks are made, what environments may share."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from helpers.environment_changes import Content, each, put, remove
+from helpers.adopted_layers import CONTROL_PLANE, KUBECTL, LAYERS, SYSTEM, Change, adopted, subnets, without
+from helpers.environment_changes import Content, each, put
 from helpers.rehearsal_site import FIXTURES
 from ultrafleet.environment import Environment, EnvironmentFileError, load_environment, load_environments
 from ultrafleet.environment.addons import installed_addons
 from ultrafleet.environment.layers import existing_things, stack_ids
-
-Change = Callable[[Content], object]
-SYSTEM = {
-    "name": "system-a",
-    "kind": "system",
-    "availability_zone": "us-east-1a",
-    "subnet_id": "subnet-0ddddddddddddddd6",
-    "cidr": "10.96.4.0/22",
-}
-ACCESS = put("cluster", "existing", authentication_mode="API_AND_CONFIG_MAP")
-KUBECTL = each(put("kubernetes", delivery="kubectl", dashboard=False), ACCESS)
-CONTROL_PLANE = [
-    {
-        "name": f"control-{zone}",
-        "kind": "control_plane",
-        "availability_zone": f"us-east-1{zone}",
-        "cidr": f"10.96.0.{index * 64}/26",
-        "route_table_id": "rtb-0ddddddddddddddd3",
-    }
-    for index, zone in enumerate("ab")
-]
-
-
-def adopted(*changes: Change) -> Content:
-    content: Content = yaml.safe_load((FIXTURES / "adopted.yaml").read_text())
-    each(*changes)(content)
-    return content
-
-
-def subnets(*more: Content) -> Change:
-    return lambda content: content["network"]["subnets"].extend(more)
 
 
 def loaded(folder: Path, content: Content, name: str = "adopted") -> Environment:
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(content))
     return load_environment(path)
-
-
-def without(*keys: str) -> Change:
-    def change(content: Any) -> None:
-        *path, last = keys
-        for key in path:
-            content = content[key]
-        del content[last]
-
-    return change
 
 
 REFUSED = [
@@ -202,66 +160,6 @@ REFUSED = [
 def test_a_file_that_names_too_little_or_too_much_is_refused(tmp_path: Path, change: Change, message: str) -> None:
     with pytest.raises(EnvironmentFileError, match=message):
         loaded(tmp_path, adopted(change))
-
-
-LAYERS: list[tuple[str, Change, list[str]]] = [
-    ("pools on blocks", put(), ["network", "capacity", "pool-rack-a", "pool-b300"]),
-    (
-        "pools alone",
-        each(
-            put(block_schedule="none"),
-            put("network", efa_security_group_id="sg-0ddddddddddddddd7"),
-            remove("pools", "rack-a"),
-            remove("network", "subnets", "dallas"),
-        ),
-        ["pool-b300"],
-    ),
-    (
-        "with a role of its own",
-        each(without("cluster", "node_role_arn"), put(block_schedule="existing")),
-        ["network", "cluster", "pool-rack-a", "pool-b300"],
-    ),
-    (
-        "the schedule alone",
-        lambda content: content.update(
-            network={},
-            pools=[],
-            block_schedule="new",
-            cluster={"existing": {"name": "research"}, "kubernetes_version": "1.35"},
-        ),
-        ["capacity"],
-    ),
-    (
-        "the Kubernetes layer alone",
-        each(
-            KUBECTL,
-            subnets(SYSTEM),
-            put(block_schedule="existing"),
-            put("network", efa_security_group_id="sg-0ddddddddddddddd7"),
-            put("pools", "rack-a", "blocks", "0", existing_node_group="rack"),
-            remove("pools", "b300"),
-            put("network", "subnets", "dallas", subnet_id="subnet-0ddddddddddddddd8", route_table_id=None),
-        ),
-        ["kubernetes"],
-    ),
-    (
-        "system nodes and administrators",
-        each(
-            ACCESS,
-            subnets(SYSTEM),
-            put("cluster", system_nodes={}, admin_role_arns=["arn:aws:iam::111122223333:role/operators"]),
-        ),
-        ["network", "system", "capacity", "pool-rack-a", "pool-b300"],
-    ),
-    (
-        "a new cluster in an existing VPC",
-        each(
-            put(cluster={}, kubernetes={"delivery": "none"}),
-            subnets(*CONTROL_PLANE, SYSTEM),
-        ),
-        ["network", "cluster", "system", "capacity", "pool-rack-a", "pool-b300"],
-    ),
-]
 
 
 @pytest.mark.parametrize(("change", "stacks"), [case[1:] for case in LAYERS], ids=[case[0] for case in LAYERS])

@@ -5,15 +5,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import yaml
 
+from helpers.adopted_layers import LAYERS, adopted
 from helpers.environment_changes import Content, each, put
-from helpers.rehearsal_site import DeployedEnvironment, site
+from helpers.rehearsal_site import DeployedEnvironment, site, synthesised
 from ultrafleet.policy import check_templates, parse_template
 from ultrafleet.preflight import Level
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.scenarios.assembly import destroy_assembly
 from ultrafleet.rehearsal.simulated_account import Refusal
 from ultrafleet.templates.existing import existing_of
+from ultrafleet.templates.template_changes import imports
 
 pytestmark = pytest.mark.slow
 
@@ -191,3 +194,21 @@ def test_preflight_of_an_existing_cluster() -> None:
         made.simulation.prepare()
         told = " ".join(item.text for item in made.preflight() if item.level is Level.REFUSED)
         assert "stack adopted-pool-rack-a has node groups in cluster research, and the file has another" in told
+
+
+@pytest.mark.parametrize(("change", "stacks"), [case[1:] for case in LAYERS], ids=[case[0] for case in LAYERS])
+def test_a_layer_alone_imports_nothing_that_no_stack_exports(
+    change: Callable[[Content], object], stacks: list[str]
+) -> None:
+    content = adopted(change)
+    _, made = synthesised(yaml.safe_dump(content), "adopted")
+    assert sorted(stack.name for stack in made) == sorted(f"adopted-{stack}" for stack in stacks)
+    templates = [json.loads(stack.template) for stack in made]
+    exported = {
+        output["Export"]["Name"]
+        for template in templates
+        for output in template.get("Outputs", {}).values()
+        if "Export" in output
+    }
+    assert {name for template in templates for name in imports(template)} <= exported
+    assert all(template["Resources"] for template in templates)

@@ -15,7 +15,7 @@ from ultrafleet.rehearsal.ec2.api import (
 )
 from ultrafleet.rehearsal.ec2.api import zones as zone_operations
 from ultrafleet.rehearsal.ec2.engine import interfaces
-from ultrafleet.rehearsal.ec2.state import instance_types, instances, zones
+from ultrafleet.rehearsal.ec2.state import instance_types, instances, subnets, zones
 
 
 @cache
@@ -26,6 +26,7 @@ def install() -> None:
         zone_operations,
         instance_types,
         instances,
+        subnets,
         interfaces,
         reservations,
         placement_groups,
