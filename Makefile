@@ -5,8 +5,10 @@ include constructs/ultrafleet/starter/files/fleet.mk
 
 # Scanners of templates bring a hundred packages, of which the library needs none.
 SCANNERS := .venv-scan
+# The site's generator, too, is none of the library's.
+SITE := .venv-site
 
-.PHONY: test test-fast docs golden lint check scan bench lock wheel clean
+.PHONY: test test-fast docs site golden lint check scan bench lock wheel clean
 
 test: $(READY) ## every test (PYTEST_ARGS="-k name")
 	@python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
@@ -14,9 +16,19 @@ test: $(READY) ## every test (PYTEST_ARGS="-k name")
 test-fast: $(READY) ## all but the slow: nothing is deployed, the CDK CLI isn't started
 	@python -m pytest -n auto --dist worksteal -m 'not slow' $(PYTEST_ARGS)
 
-docs: golden ## write every generated page and picture again; `make test` fails while one differs
+docs: golden ## write every generated page and picture again, and build the site; `make test` fails while one differs
 	@# By their names, so that a new one is found; what update effects are is read by pages.
 	@for tool in tests/tools/update_effects.py tests/tools/acceptance_table.py tests/tools/argument_tables.py tests/tools/*_{document,example,picture}.py; do python "$$tool"; done
+	@$(MAKE) --no-print-directory site
+
+site: $(SITE)/.ready ## the documents as a site that works offline -> site/; a dead link fails
+	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet --strict
+
+$(SITE)/.ready: site.lock
+	@echo "setting up: the site's generator, from its lock"
+	@"$(PYTHON)" -m venv --clear $(SITE)
+	@$(SITE)/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r site.lock
+	@touch $@
 
 golden: $(READY) ## write tests/golden: the templates of the shipped environments, as reviewers read them
 	@python tests/tools/golden.py
@@ -47,7 +59,7 @@ bench: $(READY) ## synthesis, check and review beside their rivals -> docs/bench
 	@python benchmarks/policy.py
 	@python benchmarks/plans.py
 
-lock: $(READY) ## compile requirements.lock again from pyproject.toml, scan.lock from scan.in, release.lock from release.in
+lock: $(READY) ## compile requirements.lock again from pyproject.toml, scan.lock and site.lock from scan.in and site.in, release.lock from release.in
 	@uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --output-file requirements.lock $(LOCK_ARGS)
 	@# Of a repository that `ultrafleet init` makes: the same versions, without what works on the library alone.
@@ -56,6 +68,8 @@ lock: $(READY) ## compile requirements.lock again from pyproject.toml, scan.lock
 	  --no-emit-index-url --no-header --no-annotate --output-file constructs/ultrafleet/starter/files/requirements.lock $(LOCK_ARGS)
 	@uv pip compile --quiet scan.in --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --output-file scan.lock $(LOCK_ARGS)
+	@uv pip compile --quiet site.in --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --output-file site.lock $(LOCK_ARGS)
 	@uv pip compile --quiet release.in --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate --output-file release.lock $(LOCK_ARGS)
 
@@ -63,4 +77,4 @@ wheel: $(READY) ## the wheel and the source distribution -> dist/; `ultrafleet i
 	@python -m hatchling build -d dist
 
 clean: ## forget everything that the targets made
-	@rm -rf .venv $(SCANNERS) node_modules cdk.out .cache
+	@rm -rf .venv $(SCANNERS) $(SITE) site node_modules cdk.out .cache

@@ -190,7 +190,8 @@ def insert_pair(body: str, entry: Any, written: str, by_hand: str) -> str:  # no
         return f"{body[:at]}, {written}{body[at:]}"
     begin, at = lines_of(body, entry, by_hand)
     body, at = with_line_end(body, at)
-    return body[:at] + " " * (entry.start_mark.index - begin) + written + newline(body) + body[at:]
+    indent = " " * (int(entry.start_mark.index) - begin)
+    return f"{body[:at]}{indent}{written}{newline(body)}{body[at:]}"
 
 
 def remove_item(body: str, items: Any, item: Any, by_hand: str) -> str:  # noqa: ANN401 - as above

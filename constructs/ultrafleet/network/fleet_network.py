@@ -165,10 +165,10 @@ class FleetNetwork(Construct):
             # Where internal load balancers go (AWS Load Balancer Controller, high).
             cdk.Tags.of(resource).add("kubernetes.io/role/internal-elb", "1")
         route_table_id = self._route_tables[spec.kind].attr_route_table_id
-        association = ec2.CfnSubnetRouteTableAssociation(
+        routes = ec2.CfnSubnetRouteTableAssociation(
             self, f"Routes-{spec.name}", subnet_id=resource.attr_subnet_id, route_table_id=route_table_id
         )
-        self._keep(association)
+        self._keep(routes)
         return ec2.Subnet.from_subnet_attributes(
             self,
             spec.name,
