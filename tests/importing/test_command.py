@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from helpers.command import run
+from ultrafleet.errors import FleetError
+from ultrafleet.importing import read_text, reading
 
 CASE = Path(__file__).parent / "cases" / "eksctl-1-p6-b200-block"
 STATED = (
@@ -107,3 +109,11 @@ def test_fails_without_a_file() -> None:
     assert "--region is missing" in refused("--live", "research")
     assert "can't be read" in refused("no-such-file.yaml")
     assert "a pipe, a device or a folder" in refused("/dev/null")
+
+
+def test_fails_a_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_BYTES", 100)
+    plan = tmp_path / "plan.json"
+    plan.write_text(" " * 101)
+    with pytest.raises(FleetError, match="has more than 100 bytes, expected at most that many: of a plan, keep"):
+        read_text(plan)

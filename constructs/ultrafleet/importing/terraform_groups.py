@@ -1,17 +1,16 @@
 """Node groups and Auto Scaling groups of Terraform, with their launch templates and reservations."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Final
 
 from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
 from ultrafleet.importing import groups
 from ultrafleet.importing.draft import Draft, DraftPool, DraftSubnet, DraftSystem, SourceTemplate
-from ultrafleet.importing.side_inputs import BlockInput, SideInputs
+from ultrafleet.importing.side_inputs import SideInputs
 from ultrafleet.importing.source import Source
-from ultrafleet.importing.terraform_resources import Resource, Resources, first
+from ultrafleet.importing.terraform_capacity import CapacityReader
+from ultrafleet.importing.terraform_resources import Resource, Resources
 from ultrafleet.layout import Interface
-from ultrafleet.rules.capacity_block import validate_reservation_id
 
 _TYPES: Final = ("interface", "efa", "efa-only")
 
@@ -78,7 +77,7 @@ class GroupReader:
             instance_type=kind,
             purchase="on_demand",
         )
-        self._capacity(group, template, pool)
+        CapacityReader(draft, self._resources, self.used).read(group, template, pool)
         self._size(group, pool)
         self._place(group, pool)
         self._node(group, template, pool)
@@ -157,65 +156,6 @@ class GroupReader:
         else:
             pool.nodes_note = f"min_size {least}, max_size {most}, desired_size {desired} in {draft.file}"
             draft.note(f"{pool.place}: scaling_config", f"{stated}: not carried over: a pool has a fixed size")
-
-    # Capacity.
-
-    def _capacity(self, group: Resource, template: Resource | None, pool: DraftPool) -> None:
-        draft = self._draft
-        capacity_type = group.values.get("capacity_type")
-        stated = (capacity_type.text() or "").upper()
-        market = template.block("instance_market_options").get("market_type").text() if template else None
-        mixed = group.values.get("mixed_instances_policy")
-        if stated == "SPOT" or market == "spot" or mixed:
-            draft.refuse(
-                capacity_type if stated == "SPOT" else pool.place,
-                "capacity blocks, an on-demand reservation, or on demand",
-                f"accelerators are not run on spot here: take it out, or leave the group out: --without {pool.name}",
-                got=None if stated == "SPOT" else "on spot, or of mixed instances",
-            )
-        if stated == "CAPACITY_BLOCK" or market == "capacity-block" or pool.instance_type.is_ultraserver_member:
-            pool.purchase = "block"
-        if template is None:
-            return
-        specification = template.block("capacity_reservation_specification")
-        target = first(specification.get("capacity_reservation_target"))
-        identifier = target.get("capacity_reservation_id")
-        arn = target.get("capacity_reservation_resource_group_arn")
-        if identifier:
-            pool.reservation_id = groups.reservation_id(draft, identifier, optional=pool.purchase == "block")
-            if pool.purchase != "block":
-                pool.purchase = "reservation"
-        self._made_with(template, pool)
-        if arn:
-            groups.reservation_group(draft, arn, pool)
-
-    def _made_with(self, template: Resource, pool: DraftPool) -> None:
-        """Reservation that the same file makes or knows: its count, its zone, the times of a block."""
-        known = self._resources.read_of("aws_ec2_capacity_reservation", "aws_ec2_capacity_block_reservation")
-        found = [item for item in known if pool.reservation_id and item.values.get("id").value == pool.reservation_id]
-        found = found or self._resources.referred(template, "capacity_reservation_specification", known)
-        if len(found) != 1:
-            return
-        reservation = found[0]
-        self.used.add(reservation.address)
-        zone = reservation.values.get("availability_zone").text()
-        if zone:
-            pool.zones = (zone,)
-        count = reservation.values.get("instance_count").number()
-        if reservation.type == "aws_ec2_capacity_block_reservation":
-            pool.purchase = "block"
-            pool.wants_block = f"bought by {reservation.address}, and its times and id are known after apply"
-            pool.block = _bought(reservation, count)
-            return
-        pool.purchase = "reservation"
-        pool.reserved = count
-        if pool.reservation_id is None:
-            text = reservation.values.get("id").text()
-            pool.reservation_id = text
-            if text is None:
-                self._draft.note(
-                    reservation.values.place, "a reservation like it is made here; take it out of Terraform first"
-                )
 
     # Place.
 
@@ -316,23 +256,3 @@ def _interface(source: Source) -> Interface | None:
     card, device = source.get("network_card_index").number() or 0, source.get("device_index").number() or 0
     kind = source.get("interface_type").text() or "interface"
     return Interface(card, device, kind) if kind in _TYPES and 0 <= card < 64 and 0 <= device < 64 else None  # noqa: PLR2004
-
-
-def _bought(reservation: Resource, count: int | None) -> BlockInput | None:
-    """Block of a state, whose id and times are known."""
-    identifier = reservation.values.get("id").text()
-    moments = []
-    for key in ("start_date", "end_date"):
-        try:
-            moments.append(datetime.fromisoformat(reservation.values.get(key).text() or ""))
-        except ValueError:
-            return None
-    if identifier is None or count is None or any(moment.tzinfo is None for moment in moments):
-        return None
-    try:
-        validate_reservation_id(identifier)
-    except ValueError:
-        return None
-    return BlockInput(
-        pool_name=None, capacity_reservation_id=identifier, instance_count=count, start=moments[0], end=moments[1]
-    )
