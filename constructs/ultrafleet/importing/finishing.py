@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from ultrafleet.catalog.eks import RESOURCE_CLAIMS_MINIMUM_VERSION, spelled
 from ultrafleet.errors import FleetError
 from ultrafleet.importing.adopting import adopted_cluster, adopted_network
 from ultrafleet.importing.draft import Draft
@@ -10,6 +11,7 @@ from ultrafleet.importing.plan import control_plane_zones, subnet_rows
 from ultrafleet.importing.pool_rows import PoolRows
 from ultrafleet.importing.refusal import ImportRefusedError
 from ultrafleet.importing.side_inputs import SideInputs
+from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 from ultrafleet.rules.zones import is_local_zone, is_zone, region_of_zone
 
 Comments = dict[tuple[str | int, ...], str]
@@ -47,6 +49,7 @@ def finish(draft: Draft, side: SideInputs) -> Finished:
             got="without a group of accelerated nodes",
         )
     _check_options(draft, side)
+    _check_what_synthesis_would_refuse(draft, side)
     comments: Comments = {}
     account = _stated(draft, "account", (draft.account, side.account), "--account 111122223333", "twelve digits")
     region = _stated(draft, "region", (draft.region, side.region), "--region us-east-1", "a region")
@@ -147,6 +150,35 @@ def _cluster(draft: Draft) -> dict[str, Any]:
             "desired_size": draft.system.desired_size,
         }
     return cluster
+
+
+def _check_what_synthesis_would_refuse(draft: Draft, side: SideInputs) -> None:
+    """Refuse a reservation of a type that no source says can be reserved; racks get the version that they need."""
+    for pool in draft.pools:
+        reservable = pool.instance_type.supports_on_demand_capacity_reservation
+        if pool.purchase == "reservation" and not reservable:
+            draft.refuse(
+                f"{pool.place}: capacity reservation {pool.reservation_id or ''}".rstrip(),
+                "a type that can be reserved on demand by what AWS documents",
+                "of a capacity block, set the market type capacity-block in the file; or take the reservation out, for "
+                f"nodes on demand; or leave the group out: --without {pool.name}",
+                got=f"of {pool.instance_type}",
+            )
+    version = draft.kubernetes_version
+    racks = [pool.name for pool in draft.pools if pool.instance_type.is_grace]
+    if version is None or not racks or parse_kubernetes_version(version) >= RESOURCE_CLAIMS_MINIMUM_VERSION:
+        return
+    needed = spelled(RESOURCE_CLAIMS_MINIMUM_VERSION)
+    if side.adopt:
+        draft.refuse(
+            "cluster.kubernetes_version", f"{needed} or newer", f"{racks[0]} needs it: upgrade the cluster", got=version
+        )
+        return
+    draft.note(
+        f"cluster.kubernetes_version {version}",
+        f"not carried over: {racks[0]} needs {needed} or newer; the environment has the library's version",
+    )
+    draft.kubernetes_version = None
 
 
 def _check_options(draft: Draft, side: SideInputs) -> None:
