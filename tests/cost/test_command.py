@@ -103,6 +103,13 @@ def test_a_programme_over_its_sum_is_a_finding() -> None:
     assert all(item["assumption"] for item in parsed["deliveries"])
 
 
+@pytest.mark.parametrize("options", [["--focus", "x.csv"], ["--month", "2026-12"], ["--used"], ["--prices", "x.csv"]])
+def test_an_option_that_says_nothing_of_a_programme_fails(options: list[str]) -> None:
+    found = run("capacity", "cost", "seven-years", *options)
+    assert found.returncode == 2
+    assert f"{options[0]} is stated for programme seven-years, expected an environment" in found.stderr
+
+
 @pytest.mark.slow
 class TestCapacityManager:
     def test_an_account_without_it_says_how_to_switch_it_on(self) -> None:

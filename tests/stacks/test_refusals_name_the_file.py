@@ -25,7 +25,11 @@ TEXT = (ROOT / "stacks" / "environments" / "inference.yaml").read_text(encoding=
             "requests_per_minute: 1",
             r"\d+:45: models\[0\].clients\[1\].requests_per_minute: model gpt-oss-120b: requests_per_minute .* batch is 1",
         ),
-        ("\nmodels:", "\nkubernetes: { spare_nodes_per_ultraserver: 9 }\nmodels:", r"\d+:44: kubernetes.spare_nodes_per_ultraserver: is 9"),
+        (
+            "\nmodels:",
+            "\nkubernetes: { spare_nodes_per_ultraserver: 9 }\nmodels:",
+            r"\d+:44: kubernetes.spare_nodes_per_ultraserver: is 9",
+        ),
     ],
 )
 def test_fails_with_the_file(

@@ -70,6 +70,7 @@ def cost(
     With --used it calls ec2:GetCapacityManagerAttributes and ec2:GetCapacityManagerMetricData.
     """
     if environment and len(environment) == 1 and is_programme(environment[0], environments, programmes):
+        _refuse_options({"--month": month, "--prices": prices, "--used": used, "--focus": focus}, environment[0])
         _programme(environment[0], programmes, json=json)
         return
     known = read_private_prices(prices) if prices else PUBLIC
@@ -89,6 +90,18 @@ def cost(
         _print(reports, usages, day)
     if any(report.over for report in reports):
         raise typer.Exit(_FINDINGS)
+
+
+def _refuse_options(stated: Mapping[str, object], programme: str) -> None:
+    """Refuse options that say nothing of a programme, whose deliveries have neither months nor reservations."""
+    for option, value in stated.items():
+        if value:
+            raise FleetError(
+                path=option,
+                got=f"stated for programme {programme}",
+                expected="an environment",
+                remedy="leave it out, or name an environment",
+            )
 
 
 def _programme(name: str, folder: Path, *, json: bool) -> None:
