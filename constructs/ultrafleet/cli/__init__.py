@@ -36,8 +36,8 @@ from ultrafleet.errors import FleetError
 app = typer.Typer(
     name="ultrafleet",
     help="Plan, review, rehearse and operate EC2 UltraServer fleets on EKS.\n\n"
-    "It reads environment files, cloud assemblies and CloudFormation templates; `preflight`, `doctor`, `retained` "
-    "and `capacity` alone call AWS.",
+    "It reads environment files, cloud assemblies and CloudFormation templates; `preflight`, `doctor`, `retained`, "
+    "`capacity` and `import --live` alone call AWS.",
     epilog="Example: ultrafleet review main HEAD --path tests/golden\n\n"
     "Completion: ultrafleet --install-completion\n\n"
     "Exit codes: 0 no finding, 1 findings, 2 unusable input, 130 interrupted.",
