@@ -20,6 +20,9 @@ from ultrafleet.rules.zones import REGION_PATTERN, ZONE_PATTERN, is_zone, valida
 _NEAR_TYPE = 0.85
 """Names of types are alike: m7i.xlarge is none that is meant by g7.xlarge."""
 _ACCOUNT = re.compile(r"\d{12}")
+_BUCKET_PATTERN = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+"""S3 user guide, bucket naming rules (high)."""
+_BUCKET = re.compile(_BUCKET_PATTERN)
 _WEIGHTS_PATTERN = r"s3://[^/\s]+/\S*[^/\s]"
 _WEIGHTS = re.compile(_WEIGHTS_PATTERN)
 _CERTIFICATE_ARN_PATTERN = r"arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/\S+"
@@ -150,6 +153,17 @@ def _check_weights(address: str) -> str:
     return address
 
 
+def _check_bucket(name: str) -> str:
+    if not _BUCKET.fullmatch(name):
+        raise FleetError(
+            path="bucket",
+            got=repr(name),
+            expected="the name of an S3 bucket: 3 to 63 lower-case letters, digits, '.' and '-'",
+            remedy="write the name alone, without s3:// and prefix",
+        )
+    return name
+
+
 def _check_certificate_arn(arn: str) -> str:
     if not _CERTIFICATE_ARN.fullmatch(arn):
         raise FleetError(
@@ -177,6 +191,7 @@ Zone = Annotated[str, AfterValidator(_check_zone), _text(ZONE_PATTERN)]
 Region = Annotated[str, AfterValidator(_check_region), _text(REGION_PATTERN)]
 KubernetesVersion = Annotated[str, AfterValidator(_check_kubernetes_version), _text(r"1\.[0-9]+")]
 Network = Annotated[str, AfterValidator(_check_network), _text(r"[0-9.]+(/[0-9]+)?")]
+Bucket = Annotated[str, AfterValidator(_check_bucket), _text(_BUCKET_PATTERN)]
 ModelName = Annotated[str, AfterValidator(_check_model), _one_of(MODELS)]
 Weights = Annotated[str, AfterValidator(_check_weights), _text(_WEIGHTS_PATTERN)]
 CertificateArn = Annotated[str, AfterValidator(_check_certificate_arn), _text(_CERTIFICATE_ARN_PATTERN)]

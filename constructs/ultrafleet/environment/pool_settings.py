@@ -79,7 +79,9 @@ class NodeSettings(OwnNodeSettings):
     )
     """Purpose of the network cards: fewest IP addresses, most IP bandwidth (`max_ip_bandwidth`) or eight EFA
     interfaces (`efa_8`), see [layouts](efa-layout.md)."""
-    interfaces: list[FileInterface] | None = Field(default=None, examples=[[[0, 0, "interface"], [1, 0, "efa-only"]]])
+    interfaces: list[FileInterface] | None = Field(
+        default=None, min_length=1, examples=[[[0, 0, "interface"], [1, 0, "efa-only"]]]
+    )
     """Network interfaces instead of a derived layout: `[[card, device, "type"], …]`, type `interface`, `efa` or
     `efa-only`. Default: the type's layout."""
     max_pods: int = Field(default=64, examples=[32], json_schema_extra={"unit": "pods"})

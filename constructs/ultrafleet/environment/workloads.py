@@ -7,7 +7,17 @@ from pydantic import Field, model_validator
 
 from ultrafleet.catalog.eks import EFA_DRA_DRIVER_MINIMUM_VERSION
 from ultrafleet.environment.collected import Found, refuse_all
-from ultrafleet.environment.fields import CertificateArn, ModelName, Name, Network, Region, RoleArn, Settings, Weights
+from ultrafleet.environment.fields import (
+    Bucket,
+    CertificateArn,
+    ModelName,
+    Name,
+    Network,
+    Region,
+    RoleArn,
+    Settings,
+    Weights,
+)
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.acceptance_images import AcceptanceImages
 from ultrafleet.rules.lustre import validate_lustre_capacity
@@ -149,7 +159,7 @@ class FileSystemSettings(Settings):
     efa: bool = Field(default=False, examples=[True])
     """EFA for clients of its zone, who need a Lustre client with EFA that no EKS image is documented to bring;
     create-only; refused where no pool of the team has EFA in its zone."""
-    data_bucket: str | None = Field(default=None, examples=["training-data"])
+    data_bucket: Bucket | None = Field(default=None, examples=["training-data"])
     """S3 bucket linked to `/data`. Default: none."""
     data_prefix: str = Field(default="", examples=["datasets/web"])
     """Prefix in that bucket."""
@@ -199,7 +209,7 @@ class TeamSettings(Settings):
     """Weight of the team in idle nodes beside other teams; with 0 it has only what other teams leave."""
     member_role_arns: list[RoleArn] = Field(default=[], examples=[["arn:aws:iam::111122223333:role/research"]])
     """IAM roles of the members, by ARN."""
-    data_buckets: list[str] = Field(default=[], examples=[["training-data"]])
+    data_buckets: list[Bucket] = Field(default=[], examples=[["training-data"]])
     """Names of buckets that the team's jobs may read."""
     file_system: FileSystemSettings | None = None
     """FSx for Lustre of the team. Default: none."""
