@@ -18,12 +18,12 @@ TEXT = (ROOT / "stacks" / "environments" / "inference.yaml").read_text(encoding=
         (
             "name: batch",
             "name: chat",
-            r"\d+:5: models\[0\].clients: model gpt-oss-120b: clients is chat, chat, expected .* each name once: give each",
+            r"\d+:5: models\[0\].clients: model gpt-oss-120b: clients is chat, chat, expected .* each name once",
         ),
         (
             "requests_per_minute: 6000",
             "requests_per_minute: 1",
-            r"\d+:45: models\[0\].clients\[1\].requests_per_minute: model gpt-oss-120b: requests_per_minute .* batch is 1",
+            r"\d+:45: models\[0\].clients\[1\].requests_per_minute: .* requests_per_minute .* batch is 1",
         ),
         (
             "\nmodels:",
