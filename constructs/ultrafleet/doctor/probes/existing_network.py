@@ -73,7 +73,7 @@ def _subnet_questions(environment: Environment) -> Iterator[Question]:
             expected=f"in {environment.network.vpc_id} and {subnet.availability_zone}"
             + (f", {subnet.cidr}" if subnet.cidr else "")
             + room,
-            ask=partial(_ask_subnet, environment.network.vpc_id, subnet, needs, environment.cluster_name),
+            ask=partial(_ask_subnet, str(environment.network.vpc_id), subnet, needs, environment.cluster_name),
             path="network.subnets",
             stops_launch=True,
         )
