@@ -113,13 +113,20 @@ class TestChance:
 
 class TestEnvironments:
     def test_a_lane_for_each_pool_with_its_blocks(self) -> None:
-        shown = environment_calendar(load_environment(ENVIRONMENTS / "training.yaml"))
+        environment = load_environment(ENVIRONMENTS / "training.yaml")
+        shown = environment_calendar(environment.model_copy(update={"targets": []}))
         assert [(lane.name, [bar.label for bar in lane.bars]) for lane in shown.lanes] == [
             ("rack-a", ["cr-0aaaaaaaaaaaaaaa1", "cr-0aaaaaaaaaaaaaaa2"]),
             ("rack-b", ["cr-0bbbbbbbbbbbbbbb1"]),
             ("b300", ["b300"]),
         ]
         assert (shown.start.date().isoformat(), shown.end.date().isoformat()) == ("2026-11-28", "2027-01-29")
+
+    def test_targets_are_in_the_time(self) -> None:
+        environment = load_environment(ENVIRONMENTS / "training.yaml")
+        shown = environment_calendar(environment)
+        assert len(shown.targets) == len(environment.targets) == 1
+        assert shown.targets[0].outlook[-1].moment < shown.end
 
     def test_without_a_date_it_fails(self) -> None:
         with pytest.raises(FleetError, match="calendar has no block and no target, expected dates: pass --from"):
