@@ -1,7 +1,9 @@
 """Edits of an environment file's text: only the entry changes, however the file is written."""
 
 import difflib
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import yaml
 
 from ultrafleet.environment.editing import add_block, add_pool, move_end, remove_block
 from ultrafleet.environment.file_replacement import ChangedFileError, digest_of, read_exactly, replace_text
-from ultrafleet.environment.text_places import BlockEntry, EditError
+from ultrafleet.environment.text_places import BlockEntry, EditError, PaymentEntry
 from ultrafleet.errors import FleetError
 
 ROOT = Path(__file__).parents[2]
@@ -122,6 +124,28 @@ def test_an_end_moves() -> None:
     edited = move_end(TRAINING, capacity_reservation_id="cr-0aaaaaaaaaaaaaaa2", end=START + timedelta(days=14))
     gone, came = changed(TRAINING, edited)
     assert (gone, came) == (["        end: 2027-01-12T11:30:00Z\n"], ["        end: 2027-01-26T11:30:00Z\n"])
+
+
+PAID = PaymentEntry(day=date(2026, 12, 20), usd=Decimal("255999.7440"))
+
+
+@pytest.mark.parametrize(
+    "written", ["[{ date: 2026-11-02, usd: 5 }] # paid", "\n        - { date: 2026-11-02, usd: 5 }"]
+)
+def test_a_payment_is_added_to_others_and_taken_back(written: str) -> None:
+    line = "        end: 2027-01-12T11:30:00Z\n"
+    text = TRAINING.replace(line, f"{line}        payments: {written}\n")
+    block, end = "cr-0aaaaaaaaaaaaaaa2", START + timedelta(days=14)
+    edited = move_end(text, capacity_reservation_id=block, end=end, paid=PAID)
+    payments = yaml.safe_load(edited)["pools"][0]["blocks"][1]["payments"]
+    assert payments == [{"date": date(2026, 11, 2), "usd": 5}, {"date": date(2026, 12, 20), "usd": 255999.744}]
+    assert move_end(edited, capacity_reservation_id=block, end=START, taken_back=PAID) == text
+    assert "payments" not in move_end(TRAINING, capacity_reservation_id=block, end=end, paid=PAID)
+
+
+def test_a_bought_block_has_its_payment() -> None:
+    edited = add_block(TRAINING, pool="rack-a", block=replace(entry(), payment=PAID))
+    assert "        payments: [{ date: 2026-12-20, usd: 255999.744 }]\n" in edited
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -16,6 +16,7 @@ from ultrafleet.environment.text_places import (
     ID,
     BlockEntry,
     Content,
+    PaymentEntry,
     find_block,
     find_pool,
     insert_item,
@@ -148,13 +149,24 @@ def append_pool(text: str, *, values: Mapping[str, str], block: BlockEntry) -> s
     return edited(text, edit, change, by_hand)
 
 
-def move_end(text: str, *, capacity_reservation_id: str, end: datetime) -> str:
+def move_end(
+    text: str,
+    *,
+    capacity_reservation_id: str,
+    end: datetime,
+    paid: PaymentEntry | None = None,
+    taken_back: PaymentEntry | None = None,
+) -> str:
     """Text of an environment file with another end of a block.
+
+    A payment is added to a block that has `payments`; one without them has its price, which counts for its hours.
 
     Args:
         text: of the file.
         capacity_reservation_id: the block's reservation.
         end: the new end.
+        paid: payment that is added. Default: none.
+        taken_back: payment that is taken out. Default: none.
 
     Raises:
         EditError: the file has no such block, or its end is written in a way that can't be edited.
@@ -166,12 +178,34 @@ def move_end(text: str, *, capacity_reservation_id: str, end: datetime) -> str:
         node = value_of(block, "end")
         if node is None or node.start_mark.index < block.start_mark.index:
             raise refusal(f"the end of block {capacity_reservation_id}", "an alias or missing", by_hand)
-        return splice(body, node, written_moment(end))
+        body = splice(body, node, written_moment(end))
+        payments = value_of(find_block(body, capacity_reservation_id, by_hand)[2], "payments")
+        if payments is None or not payments.value:
+            return body
+        if paid is not None:
+            body = insert_item(body, payments, len(payments.value), paid, by_hand)
+        if taken_back is not None and taken_back.values() in _payments(body, capacity_reservation_id):
+            payments = value_of(find_block(body, capacity_reservation_id, by_hand)[2], "payments")
+            place = _payments(body, capacity_reservation_id).index(taken_back.values())
+            if len(payments.value) > 1:
+                body = remove_item(body, payments, payments.value[place], by_hand)
+        return body
 
     def change(content: Content) -> None:
-        _entry(content, capacity_reservation_id)["end"] = end
+        entry = _entry(content, capacity_reservation_id)
+        entry["end"] = end
+        payments = entry.get("payments")
+        if payments and paid is not None:
+            payments.append(paid.values())
+        if payments and taken_back is not None and taken_back.values() in payments and len(payments) > 1:
+            payments.remove(taken_back.values())
 
     return edited(text, edit, change, by_hand)
+
+
+def _payments(body: str, reservation: str) -> list[Any]:
+    content = yaml.load(body, Loader=UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+    return list(_entry(content, reservation)["payments"])
 
 
 def remove_block(text: str, *, capacity_reservation_id: str, with_pool: bool = False) -> str:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 import yaml
@@ -23,6 +24,31 @@ class EditError(FleetError):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PaymentEntry:
+    """Entry of a block's `payments`.
+
+    Attributes:
+        day: day of the payment.
+        usd: sum.
+    """
+
+    day: date
+    usd: Decimal
+
+    def values(self) -> Content:
+        """Keys and values, as the file's loader reads them."""
+        return {"date": self.day, "usd": float(self.usd)}
+
+    def pairs(self) -> list[str]:
+        """`key: value` of each key."""
+        return [f"date: {self.day.isoformat()}", f"usd: {self.usd.normalize():f}"]
+
+    def flow(self) -> str:
+        """The entry on one line."""
+        return f"{{ {', '.join(self.pairs())} }}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class BlockEntry:
     """Entry of a pool's `blocks`.
 
@@ -32,6 +58,7 @@ class BlockEntry:
         start: its start.
         end: its end.
         instance_count: number of its instances, or None to leave the key out, as on an UltraServer pool.
+        payment: what was paid for it, or None to leave the key out.
     """
 
     capacity_reservation_id: str
@@ -39,6 +66,7 @@ class BlockEntry:
     start: datetime
     end: datetime
     instance_count: int | None = None
+    payment: PaymentEntry | None = None
 
     def values(self) -> Content:
         """Keys and values, as the file's loader reads them."""
@@ -48,14 +76,19 @@ class BlockEntry:
             "start": self.start,
             "end": self.end,
         }
-        return found | ({} if self.instance_count is None else {"instance_count": self.instance_count})
+        if self.instance_count is not None:
+            found["instance_count"] = self.instance_count
+        if self.payment is not None:
+            found["payments"] = [self.payment.values()]
+        return found
 
     def pairs(self) -> list[str]:
         """`key: value` of each key."""
-        return [
-            f"{key}: {written_moment(value) if isinstance(value, datetime) else value}"
-            for key, value in self.values().items()
+        plain = {key: value for key, value in self.values().items() if key != "payments"}
+        found = [
+            f"{key}: {written_moment(value) if isinstance(value, datetime) else value}" for key, value in plain.items()
         ]
+        return [*found, f"payments: [{self.payment.flow()}]"] if self.payment is not None else found
 
     def flow(self) -> str:
         """The entry on one line."""
@@ -155,7 +188,7 @@ def lines_of(body: str, item: Any, by_hand: str) -> tuple[int, int]:  # noqa: AN
     return begin, end or len(body)
 
 
-def item_lines(body: str, blocks: Any, block: BlockEntry, by_hand: str) -> str:  # noqa: ANN401 - as above
+def item_lines(body: str, blocks: Any, block: BlockEntry | PaymentEntry, by_hand: str) -> str:  # noqa: ANN401 - as above
     """Lines of an entry, as the list's first one is written."""
     sibling = blocks.value[0]
     begin, _ = lines_of(body, sibling, by_hand)
@@ -165,7 +198,7 @@ def item_lines(body: str, blocks: Any, block: BlockEntry, by_hand: str) -> str: 
     return "".join(f"{dash if n == 0 else ' ' * len(dash)}{line}{end}" for n, line in enumerate(lines))
 
 
-def insert_item(body: str, blocks: Any, before: int, block: BlockEntry, by_hand: str) -> str:  # noqa: ANN401 - as above
+def insert_item(body: str, blocks: Any, before: int, block: BlockEntry | PaymentEntry, by_hand: str) -> str:  # noqa: ANN401 - as above
     """Text with one more entry of a list of blocks."""
     items: Sequence[Any] = blocks.value
     if blocks.flow_style:

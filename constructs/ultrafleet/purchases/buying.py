@@ -14,7 +14,7 @@ from ultrafleet.purchases.approval import Approved, Wanted, buyer, require_appro
 from ultrafleet.purchases.desk import Desk, bought
 from ultrafleet.purchases.environment_file import EnvironmentFile, refuse_overlap, trial_id
 from ultrafleet.purchases.journal import OpenJournal
-from ultrafleet.purchases.offers import Offer, refuse_price
+from ultrafleet.purchases.offers import Offer, Segment, refuse_price
 from ultrafleet.purchases.outcome import RefusedError, UnsettledError
 from ultrafleet.purchases.paying import pay, record_bought, tags_of
 from ultrafleet.purchases.records import PAID, BoughtBlock, Intent, Placement, Purchase, new_intent_id
@@ -23,6 +23,8 @@ from ultrafleet.purchases.signals import recorded_first
 _MOST_TAG_CHARACTERS: Final = 256
 """Of a tag's value (EC2 user guide, tag your resources, high)."""
 _DAY_HOURS: Final = 24
+_SMALLEST_PRICE: Final = Decimal("0.0001")
+"""Digits of EC2's prices."""
 _WEEK_DAYS: Final = 7
 
 
@@ -128,7 +130,7 @@ def _propose(desk: Desk, wish: BlockWish, purchases: list[Purchase]) -> Proposal
     refuse_price(offer.usd, offer.currency, wish.max_usd)
     places = _places(file, wish, offer)
     refuse_overlap(file, places, most=wish.max_overlap)
-    edited = _tried(file, wish, places)
+    edited = _tried(desk, file, wish, places)
     approved = require_approval(
         Wanted(
             environment=desk.name,
@@ -272,6 +274,7 @@ def _places(file: EnvironmentFile, wish: BlockWish, offer: Offer) -> tuple[Place
                 start=part.start,
                 end=part.end,
                 instance_count=part.instance_count,
+                usd=_share(offer, part, part.instance_count),
             )
             for part in sorted(offer.segments, key=lambda item: item.start)
         )
@@ -306,13 +309,26 @@ def _in_zones(file: EnvironmentFile, wish: BlockWish, offer: Offer, servers: lis
                 remedy="name another pool or offer",
             )
         servers.remove(part)
-        yield Placement(pool=name, availability_zone=part.availability_zone, start=part.start, end=part.end)
+        yield Placement(
+            pool=name,
+            availability_zone=part.availability_zone,
+            start=part.start,
+            end=part.end,
+            usd=_share(offer, part, offer.instances // len(wish.pools)),
+        )
 
 
-def _tried(file: EnvironmentFile, wish: BlockWish, places: tuple[Placement, ...]) -> EnvironmentFile:
+def _share(offer: Offer, part: Segment, instances: int) -> Decimal:
+    """Part of the price for some instances of a segment, by their hours."""
+    return (offer.usd * part.hours * instances / offer.instance_hours).quantize(_SMALLEST_PRICE)
+
+
+def _tried(desk: Desk, file: EnvironmentFile, wish: BlockWish, places: tuple[Placement, ...]) -> EnvironmentFile:
     try:
         return file.with_blocks(
-            [(place, trial_id(number)) for number, place in enumerate(places, start=1)], like=wish.like
+            [(place, trial_id(number)) for number, place in enumerate(places, start=1)],
+            like=wish.like,
+            day=desk.now().date(),
         )
     except FleetError as error:
         raise RefusedError(

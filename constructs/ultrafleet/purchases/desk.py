@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from ultrafleet.environment.file_replacement import ChangedFileError
+from ultrafleet.environment.text_places import PaymentEntry
 from ultrafleet.errors import FleetError
 from ultrafleet.purchases.environment_file import EnvironmentFile, match
 from ultrafleet.purchases.journal import LOCK_SECONDS, Journal, OpenJournal
 from ultrafleet.purchases.market import ENVIRONMENT_TAG, INTENT_TAG, Market, SoldBlock
 from ultrafleet.purchases.outcome import UnsettledError, settle_command
-from ultrafleet.purchases.records import OPEN, PAID, BoughtBlock, Placement, Purchase, State
+from ultrafleet.purchases.records import OPEN, PAID, BoughtBlock, Intent, Placement, Purchase, State
 
 ABSENT_AFTER: Final = timedelta(minutes=15)
 """Time after a call from which EC2's silence counts as "nothing was bought". Ours: a signed request is refused a few
@@ -123,9 +124,10 @@ class Desk:
             for left in reversed(range(_TRIES)):
                 file = self.file()
                 if intent.extension is not None:
-                    new = file.with_end(intent.extension)
+                    new = file.with_end(intent.extension, paid=payment_of(intent))
                 else:
-                    new = file.with_blocks(_places(intent.placements, purchase.blocks), like=intent.like)
+                    places = _places(intent.placements, purchase.blocks)
+                    new = file.with_blocks(places, like=intent.like, day=intent.at.date())
                 try:
                     if new.text != file.text:
                         file.replace(new)
@@ -141,6 +143,15 @@ class Desk:
                 expected="both",
                 remedy=f"write {_by_hand(purchase)}, then {settle_command(self.name)}",
             ) from error
+
+
+def payment_of(intent: Intent) -> PaymentEntry:
+    """Payment of an intent, as the environment's file has it.
+
+    Args:
+        intent: the intent.
+    """
+    return PaymentEntry(day=intent.at.date(), usd=intent.usd)
 
 
 def bought(blocks: list[SoldBlock]) -> tuple[BoughtBlock, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +11,7 @@ from ultrafleet.environment.editing import add_block, add_pool, move_end, remove
 from ultrafleet.environment.facts import ip_budgets
 from ultrafleet.environment.file_replacement import digest_of, read_exactly, replace_text
 from ultrafleet.environment.pool_settings import PoolSettings
-from ultrafleet.environment.text_places import BlockEntry
+from ultrafleet.environment.text_places import BlockEntry, PaymentEntry
 from ultrafleet.errors import FleetError
 from ultrafleet.purchases.outcome import RefusedError
 from ultrafleet.purchases.records import BoughtBlock, Extension, Placement
@@ -50,12 +50,13 @@ class EnvironmentFile:
         """Pool of a name, or None."""
         return next((pool for pool in self.environment.pools if pool.name == name), None)
 
-    def with_blocks(self, placed: Sequence[tuple[Placement, str]], *, like: str | None) -> "EnvironmentFile":
+    def with_blocks(self, placed: Sequence[tuple[Placement, str]], *, like: str | None, day: date) -> "EnvironmentFile":
         """The file with blocks, as `load_environment` and the rules of IPs accept it.
 
         Args:
             placed: place and reservation of each; one whose reservation is in the file is left out.
             like: pool that is copied for the pools that aren't in the file.
+            day: day of the payment.
 
         Raises:
             FleetError: the environment's rules refuse it, or the file can't be edited.
@@ -72,6 +73,7 @@ class EnvironmentFile:
                 start=place.start,
                 end=place.end,
                 instance_count=place.instance_count,
+                payment=None if place.usd is None else PaymentEntry(day=day, usd=place.usd),
             )
             if place.pool in pools or like is None:
                 text = add_block(text, pool=place.pool, block=entry)
@@ -80,18 +82,31 @@ class EnvironmentFile:
                 pools.add(place.pool)
         return self.with_text(text)
 
-    def with_end(self, extension: Extension, *, back: bool = False) -> "EnvironmentFile":
+    def with_end(self, extension: Extension, *, paid: PaymentEntry, back: bool = False) -> "EnvironmentFile":
         """The file with the end of an extension.
 
         Args:
             extension: the extension.
+            paid: what is paid for it.
             back: put the end before it back. Default: False.
 
         Raises:
             FleetError: the environment's rules refuse it, or the file can't be edited.
         """
+        reservation = extension.capacity_reservation_id
+        ends = {block.capacity_reservation_id: block.end for pool in self.environment.pools for block in pool.blocks}
+        if not back and ends.get(reservation) == extension.new_end:
+            return self
         end = extension.end if back else extension.new_end
-        return self.with_text(move_end(self.text, capacity_reservation_id=extension.capacity_reservation_id, end=end))
+        return self.with_text(
+            move_end(
+                self.text,
+                capacity_reservation_id=reservation,
+                end=end,
+                paid=None if back else paid,
+                taken_back=paid if back else None,
+            )
+        )
 
     def without(self, reservation: str) -> "EnvironmentFile":
         """The file without a block, and without its pool if that is all that it has.

@@ -12,6 +12,7 @@ from typing import Final
 
 from ultrafleet.catalog import CapacityBlockRules
 from ultrafleet.environment.pool_settings import BlockSettings, PoolSettings
+from ultrafleet.environment.text_places import PaymentEntry
 from ultrafleet.errors import FleetError
 from ultrafleet.purchases.approval import Approved, Wanted, buyer, require_approval
 from ultrafleet.purchases.buying import refuse_changed, refuse_used
@@ -146,7 +147,7 @@ def _propose(desk: Desk, wish: ExtensionWish, purchases: list[Purchase]) -> Exte
     refuse_overlap(file, [place], most=wish.max_overlap, without=reservation)
     offer = _offer(desk, wish, extension)
     refuse_price(offer.usd, offer.currency, wish.max_usd)
-    edited = _tried(file, extension)
+    edited = _tried(file, extension, PaymentEntry(day=desk.now().date(), usd=offer.usd))
     approved = require_approval(
         Wanted(
             environment=desk.name,
@@ -250,9 +251,9 @@ def _offer(desk: Desk, wish: ExtensionWish, extension: Extension) -> ExtensionOf
     return min(offers, key=lambda item: (item.usd, item.id))
 
 
-def _tried(file: EnvironmentFile, extension: Extension) -> EnvironmentFile:
+def _tried(file: EnvironmentFile, extension: Extension, paid: PaymentEntry) -> EnvironmentFile:
     try:
-        return file.with_end(extension)
+        return file.with_end(extension, paid=paid)
     except FleetError as error:
         raise RefusedError(
             f"the environment's rules refuse the extension, nothing was bought: {error}",

@@ -26,7 +26,7 @@ ec2_capacity_block_reservation, medium). On which of the two resources EC2 puts 
 read."""
 _PLATFORM: Final = "Linux/UNIX"
 _CONNECT_SECONDS: Final = 10
-_READ_SECONDS: Final = 60
+_READ_SECONDS: Final = 60.0
 _MOST_SKEW: Final = timedelta(minutes=5)
 """Ours: EC2 refuses requests that are signed with another time than about its own."""
 _THROTTLED: Final = frozenset({"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException"})
@@ -90,12 +90,13 @@ class Market:
     Args:
         session: boto3 session with the credentials that buy.
         account: id of the environment's account.
+        read_seconds: time to wait for an answer. Default: a minute.
     """
 
-    def __init__(self, session: Any, *, account: str) -> None:  # noqa: ANN401 - boto3 has no types
+    def __init__(self, session: Any, *, account: str, read_seconds: float = _READ_SECONDS) -> None:  # noqa: ANN401 - boto3
         from botocore.config import Config  # noqa: PLC0415 - as boto3, an extra
 
-        times = {"connect_timeout": _CONNECT_SECONDS, "read_timeout": _READ_SECONDS}
+        times = {"connect_timeout": _CONNECT_SECONDS, "read_timeout": read_seconds}
         self._account = account
         self._sts = session.client("sts", config=Config(retries={"mode": "standard"}, **times))
         self._reads = session.client(
@@ -104,6 +105,11 @@ class Market:
         self._pays = session.client(
             "ec2", config=Config(retries={"mode": "standard", "total_max_attempts": 1}, **times)
         )
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        for client in (self._sts, self._reads, self._pays):
+            client.close()
 
     def check_account(self, now: datetime | None) -> str:
         """Refuse another account's credentials, and a clock that isn't AWS's; return the caller's ARN.

@@ -54,6 +54,8 @@ class Placement(_Model):
     end: datetime
     instance_count: int | None = None
     """None on an UltraServer pool."""
+    usd: Decimal | None = None
+    """Its part of the price, or None where it isn't known."""
 
 
 class BoughtBlock(_Model):

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from ultrafleet.errors import FleetError
-from ultrafleet.purchases.desk import ABSENT_AFTER, Desk, bought
+from ultrafleet.purchases.desk import ABSENT_AFTER, Desk, bought, payment_of
 from ultrafleet.purchases.environment_file import EnvironmentFile
 from ultrafleet.purchases.journal import OpenJournal
 from ultrafleet.purchases.market import ENVIRONMENT_TAG, INTENT_TAG, POOL_TAG, SoldBlock
@@ -230,7 +230,7 @@ def _released(desk: Desk, book: OpenJournal, purchase: Purchase) -> str:
         if extension is not None:
             entry = there.get(extension.capacity_reservation_id)
             if entry is not None and entry.end == extension.new_end:
-                new = file.with_end(extension, back=True)
+                new = file.with_end(extension, paid=payment_of(purchase.intent), back=True)
         for name in sorted(names & set(there)):
             new = new.without(name)
         if new.text != file.text:
