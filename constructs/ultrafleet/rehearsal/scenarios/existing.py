@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from ultrafleet.accelerator_addons.versions import VersionTable
-from ultrafleet.catalog.eks import AddonName, application_log_group, host_log_group
+from ultrafleet.catalog.eks import AddonName, addon_version, application_log_group, host_log_group
 from ultrafleet.environment import Environment
 from ultrafleet.environment.network_settings import SubnetSettings
 from ultrafleet.rehearsal.calls import Calls
@@ -134,7 +134,8 @@ class _Site:
         installed = call("eks", "list_addons", clusterName=existing.name)["addons"]
         for addon in (*_ALWAYS, *existing.addons):
             if addon not in installed:
-                call("eks", "create_addon", clusterName=existing.name, addonName=str(addon))
+                version = addon_version(addon, self._environment.cluster.kubernetes_version).value
+                call("eks", "create_addon", clusterName=existing.name, addonName=str(addon), addonVersion=version)
         names = {"host": host_log_group(existing.name), "application": application_log_group(existing.name)}
         for group in existing.log_groups:
             try:
