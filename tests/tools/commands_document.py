@@ -13,7 +13,8 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "commands.md"
 
 _HEAD = """# Commands
 
-Every command of `ultrafleet`, from its own help. `ultrafleet --install-completion` completes commands, environments
+Every command of `ultrafleet`, from its own help (`tests/tools/commands_document.py` writes the page).
+`ultrafleet --install-completion` completes commands, environments
 and types in your shell; `--json` is there wherever a program may read the answer.
 
 Exit codes, where a command says nothing else: 0 no finding, 1 findings, 2 unusable input, 130 interrupted.

@@ -27,7 +27,7 @@ class CdkOutput(StrEnum):
     STACKS = "stacks"
     """A line for each stack; on a failure, the last lines of all."""
     FAILURE = "failure"
-    """Nothing, but all of it on a failure."""
+    """All of it on a failure, and else none."""
 
 
 def run_cdk(

@@ -203,7 +203,13 @@ def _refuse_broken(start: Start, files: Mapping[str, bytes]) -> None:
         try:
             load_environment(file)
         except FleetError as error:
-            raise FleetError(str(error).replace(f"{folder}/", "")) from error
+            raise FleetError(
+                str(error).replace(f"{folder}/", ""),
+                path=error.path,
+                got=error.got,
+                expected=error.expected,
+                remedy=error.remedy,
+            ) from error
 
 
 def _git_init(folder: Path) -> None:

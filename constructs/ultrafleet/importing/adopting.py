@@ -2,11 +2,12 @@
 
 from typing import Any, Final
 
+from ultrafleet.catalog.eks import AddonName
 from ultrafleet.importing.draft import Draft, DraftCluster
 from ultrafleet.importing.pool_rows import PoolRows
 from ultrafleet.rules.managed_addons import ADDONS
 
-_OF_EVERY_CLUSTER: Final = frozenset({"vpc-cni", "coredns", "kube-proxy"})
+_OF_EVERY_CLUSTER: Final = frozenset({AddonName.VPC_CNI, AddonName.COREDNS, AddonName.KUBE_PROXY})
 
 
 def adopted_network(existing: DraftCluster, pools: PoolRows) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def require_approval(wanted: Wanted, *, above_usd: Decimal, file: Path | None, n
 
 
 def buyer(folder: Path) -> str:
-    """Who buys: the e-mail address of the repository's git identity.
+    """E-mail address of the buyer: the git identity of the repository.
 
     Args:
         folder: a folder of the repository.

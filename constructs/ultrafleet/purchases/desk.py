@@ -1,4 +1,4 @@
-"""What buying, extending and settling share: an environment's file, its journal, its market, the time."""
+"""Parts that buying, extending and settling share: an environment's file, its journal, its market, the time."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

@@ -19,7 +19,7 @@ from ultrafleet.purchases.records import OPEN, PAID, Extension, Intent, Placemen
 
 _FAILED: Final = "payment-failed"
 _CLOCKS: Final = timedelta(minutes=5)
-"""How far EC2's clock and this one may differ; more is refused."""
+"""Longest difference between EC2's clock and this one; more is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)

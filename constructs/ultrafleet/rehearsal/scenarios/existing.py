@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 from ultrafleet.accelerator_addons.versions import VersionTable
 from ultrafleet.catalog.eks import AddonName, addon_version, application_log_group, host_log_group
+from ultrafleet.catalog.limits import SUBNET_SHORTEST_PREFIX
 from ultrafleet.environment import Environment
 from ultrafleet.environment.network_settings import SubnetSettings
 from ultrafleet.rehearsal.calls import Calls
@@ -195,7 +196,8 @@ class _Site:
 def _enclosing(subnets: list[SubnetSettings]) -> str:
     """CIDR of a VPC that holds the stated subnets, where the file doesn't state the VPC's."""
     stated = [ipaddress.IPv4Network(subnet.cidr) for subnet in subnets if subnet.cidr is not None]
-    return str(stated[0].supernet(new_prefix=16)) if stated and stated[0].prefixlen >= 16 else _CIDR  # noqa: PLR2004 - a VPC's
+    largest = SUBNET_SHORTEST_PREFIX.value
+    return str(stated[0].supernet(new_prefix=largest)) if stated and stated[0].prefixlen >= largest else _CIDR
 
 
 def _is_there(call: Calls, operation: str, **ids: list[str]) -> bool:
