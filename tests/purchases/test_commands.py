@@ -85,7 +85,8 @@ def test_the_same_command_again_buys_nothing(desk: World) -> None:
     offer = desk.offer()
     first, again = buy(desk, "--yes", offer=offer), buy(desk, "--yes", offer=offer)
     assert (first.exit_code, again.exit_code) == (0, 0), again.output
-    assert first.output == again.output
+    assert again.output == f"nothing is bought now: it was bought before, for rack-a\n{first.output}"
+    assert json.loads(buy(desk, "--yes", "--json", offer=offer).output)["is_earlier"] is True
     assert len(desk.blocks()) == len(desk.purchases()) == 1
 
 
@@ -124,6 +125,16 @@ def test_fails_before_anything_is_paid(desk: World, more: dict[str, str], words:
     before = desk.path.read_text()
     refused(buy(desk, "--yes", **more), words)
     assert (desk.blocks(), desk.purchases(), desk.path.read_text()) == ([], [], before)
+
+
+def test_fails_with_a_duration_that_isnt_sold(desk: World) -> None:
+    for arguments in (["buy", "cb-1", "--env", "training", "--pool", "rack-a"], ["extend", "training/rack-b"]):
+        result = desk.run(*arguments, "--days", "15", "--max-price-usd", "1")
+        assert "--days is 15, expected 1 to 14, or a multiple of 7 up to 182: ask for 14 or 21" in str(result.exception)
+
+
+def test_the_ceiling_is_shown_as_a_sum(desk: World) -> None:
+    refused(buy(desk, ceiling="1e3"), "expected at most 1,000 USD")
 
 
 def test_fails_where_the_subnet_has_no_ips(desk: World) -> None:
@@ -239,6 +250,11 @@ def test_fails_to_extend_before_anything_is_paid(desk: World, arguments: list[st
     result = extend(desk, "--yes", **given) if given else extend(desk, "--yes", name, value)
     refused(result, words)
     assert desk.purchases() == []
+
+
+def test_fails_to_extend_a_block_that_isnt_paid(desk: World) -> None:
+    assert buy(desk, "--yes").exit_code == 0
+    refused(extend(desk, pool="rack-a"), "wait for its payment if `ultrafleet capacity status` says payment-pending")
 
 
 def test_fails_to_extend_what_has_a_successor(desk: World) -> None:

@@ -123,7 +123,7 @@ def _propose(desk: Desk, wish: BlockWish, purchases: list[Purchase]) -> Proposal
     desk.refuse_open(purchases)
     for item in purchases:
         if item.intent.offering == wish.offering and item.state in PAID:
-            return item
+            return item.repeated()
     desk.market.check_account(desk.now() if desk.compare_clock else None)
     desk.refuse_unknown(purchases, desk.market.blocks())
     offer, request = _find(desk, wish, _pattern(file, wish))

@@ -182,7 +182,7 @@ def _same(purchases: list[Purchase], reservation: str, wish: ExtensionWish, now:
         if extension is None or extension.capacity_reservation_id != reservation or item.state not in PAID:
             continue
         is_same = extension.new_end - extension.end == timedelta(days=wish.days)
-        return item if is_same and not wish.again and now - item.last_at < SAME_WISH else None
+        return item.repeated() if is_same and not wish.again and now - item.last_at < SAME_WISH else None
     return None
 
 
@@ -244,9 +244,10 @@ def _offer(desk: Desk, wish: ExtensionWish, extension: Extension) -> ExtensionOf
         raise RefusedError(
             path=f"block {extension.capacity_reservation_id}",
             verb="has",
-            got=f"no offer of an extension to {extension.new_end.isoformat()}",
+            got=f"no offer of an extension to {extension.new_end:%Y-%m-%d %H:%M} UTC",
             expected="one",
-            remedy="ask for other --days, or buy another block",
+            remedy="ask for other --days, wait for its payment if `ultrafleet capacity status` says payment-pending, "
+            "or buy another block",
         )
     return min(offers, key=lambda item: (item.usd, item.id))
 

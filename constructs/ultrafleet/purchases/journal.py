@@ -226,7 +226,7 @@ def _purchases(path: Path, data: bytes) -> dict[str, Purchase]:
         try:
             record = record_of(line)
         except FleetError as error:
-            raise _unusable(path, f"damaged in line {number} ({error.got})") from error
+            raise _unusable(path, f"damaged in line {number}: {line[:40]!r}") from error
         if records.setdefault(record.intent, {}).setdefault(record.n, record) != record:
             raise _unusable(path, f"contradictory in line {number}: intent {record.intent} has two records {record.n}")
     found = {}

@@ -127,7 +127,11 @@ class Market:
             caller = self._sts.get_caller_identity()
         except (BotoCoreError, ClientError) as error:
             raise FleetError(
-                path="aws", verb="can't be", got=f"asked ({error})", expected=f"credentials for account {self._account}"
+                path="the account of the credentials",
+                verb="can't be",
+                got=f"asked for ({error})",
+                expected=f"credentials for account {self._account}",
+                remedy="log in, or set AWS_PROFILE",
             ) from error
         if caller["Account"] != self._account:
             raise FleetError(

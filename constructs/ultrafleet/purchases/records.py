@@ -127,10 +127,14 @@ class Purchase:
 
     Args:
         intent: the first record.
+
+    Attributes:
+        is_earlier: bought by an earlier command, which this one repeats. Default: False.
     """
 
     def __init__(self, intent: Intent) -> None:
         self.intent = intent
+        self.is_earlier = False
         self.outcomes: list[Outcome] = []
 
     @property
@@ -147,6 +151,11 @@ class Purchase:
     def last_at(self) -> datetime:
         """Moment of the last record."""
         return self.outcomes[-1].at if self.outcomes else self.intent.at
+
+    def repeated(self) -> Self:
+        """This purchase, marked as bought by an earlier command."""
+        self.is_earlier = True
+        return self
 
     @property
     def blocks(self) -> tuple[BoughtBlock, ...]:

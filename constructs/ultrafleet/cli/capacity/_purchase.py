@@ -124,7 +124,7 @@ def ceiling(text: str) -> Decimal:
         found = Decimal(0)
     if not found.is_finite() or found <= 0:
         raise FleetError(path="--max-price-usd", got=repr(text), expected="a sum in USD, such as 520000")
-    return found
+    return Decimal(f"{found:f}")
 
 
 def per_accelerator_hour(usd: Decimal, instance_type: str, instance_hours: Decimal) -> str:
@@ -163,6 +163,16 @@ def commit_hint(desk: Desk) -> str:
     return f"in {file} and {desk.journal.path}: commit both; {settle} says later if it was paid"
 
 
+def repeated(purchase: Purchase) -> list[str]:
+    """Line for people that says that an earlier command bought it.
+
+    Args:
+        purchase: the purchase.
+    """
+    pools = ", ".join(purchase.intent.pools)
+    return [f"nothing is bought now: it was bought before, for {pools}"] if purchase.is_earlier else []
+
+
 def show(lines: list[str], content: dict[str, Any], *, as_json: bool) -> None:
     """Print what there is to say.
 
@@ -183,5 +193,6 @@ def purchase_json(purchase: Purchase) -> dict[str, Any]:
     return {
         **purchase.intent.model_dump(mode="json", exclude={"n", "state"}),
         "state": purchase.state.value,
+        "is_earlier": purchase.is_earlier,
         "blocks": [block.model_dump(mode="json") for block in purchase.blocks],
     }

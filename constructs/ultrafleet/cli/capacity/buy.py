@@ -22,6 +22,7 @@ from ultrafleet.cli.capacity._purchase import (
     open_desk,
     per_accelerator_hour,
     purchase_json,
+    repeated,
     show,
 )
 from ultrafleet.purchases import Desk, Purchase
@@ -29,6 +30,7 @@ from ultrafleet.purchases.buying import BlockWish, Proposal, look
 from ultrafleet.purchases.buying import buy as pay_block
 from ultrafleet.purchases.offers import Offer
 from ultrafleet.purchases.records import Placement
+from ultrafleet.rules.block_duration import validate_sold_days
 
 
 def buy(
@@ -65,6 +67,8 @@ def buy(
     Needs, in the environment's region: ec2:CreateTags, ec2:DescribeCapacityBlockOfferings, ec2:DescribeCapacityBlocks,
     ec2:DescribeCapacityReservations, ec2:PurchaseCapacityBlock, sts:GetCallerIdentity.
     """
+    if days is not None:
+        validate_sold_days(days, path="--days")
     wish = BlockWish(
         offering=offering,
         pools=tuple(pool),
@@ -127,6 +131,7 @@ def _proposal_json(wish: BlockWish, found: Proposal) -> dict[str, Any]:
 def _bought_lines(desk: Desk, found: Purchase) -> list[str]:
     intent = found.intent
     return [
+        *repeated(found),
         f"bought by purchase {found.id} of {intent.at:%Y-%m-%d %H:%M} UTC for {intent.usd:,} USD:",
         *(
             f"  {block.capacity_reservation_id} ({block.capacity_block_id}) in {block.availability_zone} from "

@@ -22,6 +22,7 @@ from ultrafleet.cli.capacity._purchase import (
     open_desk,
     per_accelerator_hour,
     purchase_json,
+    repeated,
     show,
 )
 from ultrafleet.errors import FleetError
@@ -29,6 +30,7 @@ from ultrafleet.purchases import Desk, Purchase
 from ultrafleet.purchases.extending import ExtensionProposal, ExtensionWish, look
 from ultrafleet.purchases.extending import extend as pay_extension
 from ultrafleet.purchases.offers import Segment
+from ultrafleet.rules.block_duration import validate_sold_days
 
 
 def extend(
@@ -63,6 +65,7 @@ def extend(
     environment, slash, name = pool.partition("/")
     if not slash or not name:
         raise FleetError(path="the pool", got=repr(pool), expected="ENVIRONMENT/POOL, such as training/rack-07")
+    validate_sold_days(days, path="--days")
     wish = ExtensionWish(
         pool=name,
         days=days,
@@ -127,6 +130,7 @@ def _bought_lines(desk: Desk, found: Purchase) -> list[str]:
         else ""
     )
     return [
+        *repeated(found),
         f"extended by purchase {found.id} of {intent.at:%Y-%m-%d %H:%M} UTC for {intent.usd:,} USD:",
         moved,
         commit_hint(desk),
