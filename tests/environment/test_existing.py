@@ -10,6 +10,7 @@ from helpers.environment_changes import Content, each, put
 from helpers.rehearsal_site import FIXTURES
 from ultrafleet.environment import Environment, EnvironmentFileError, load_environment, load_environments
 from ultrafleet.environment.addons import installed_addons
+from ultrafleet.environment.document import FileFaultError
 from ultrafleet.environment.layers import existing_things, stack_ids
 
 
@@ -27,9 +28,19 @@ REFUSED = [
         put("cluster", node_role_arn="research-nodes"),
         r"cluster\.node_role_arn: is 'research-nodes', expected the ARN of an IAM role",
     ),
+    (
+        "a role of another account",
+        put("cluster", node_role_arn="arn:aws:iam::999999999999:role/nodes"),
+        r"cluster\.node_role_arn: is of account 999999999999, expected a role of account 111122223333",
+    ),
+    (
+        "a topic of another region",
+        put(alarm_topic_arn="arn:aws:sns:eu-west-1:111122223333:alarms"),
+        r"alarm_topic_arn: is of eu-west-1, expected one of us-east-1, where it is used",
+    ),
     ("a subnet without its VPC", without("network", "vpc_id"), r"subnet_id of b300-b is subnet-\w+ without a vpc_id"),
-    ("a NAT gateway", put("network", egress="zonal_nat"), r"egress is stated with vpc_id .*no NAT gateway"),
-    ("flow logs", put("network", flow_logs=True), r"flow_logs is stated with vpc_id"),
+    ("a NAT gateway", put("network", egress="zonal_nat"), r"network\.egress: is stated with vpc_id .*no NAT gateway"),
+    ("flow logs", put("network", flow_logs=True), r"network\.flow_logs: is stated with vpc_id"),
     (
         "a subnet without a way out",
         lambda content: content["network"]["subnets"][1].pop("route_table_id"),
@@ -225,3 +236,15 @@ def test_an_existing_cluster_is_the_one_that_another_environment_makes(tmp_path:
     loaded(tmp_path, content, "more")
     with pytest.raises(EnvironmentFileError, match=r"block schedule of cluster training has the name of one of"):
         load_environments(tmp_path, only="more")
+
+
+def test_every_subnet_of_a_network_has_its_own_fault(tmp_path: Path) -> None:
+    content = adopted()
+    content["network"]["subnets"][0].pop("cidr")
+    content["network"]["subnets"][1].pop("route_table_id")
+    with pytest.raises(EnvironmentFileError) as refused:
+        loaded(tmp_path, content)
+    assert [fault.key for fault in refused.value.faults if isinstance(fault, FileFaultError)] == [
+        "network.subnets[0]",
+        "network.subnets[1]",
+    ]

@@ -56,6 +56,14 @@ KINDS_OF_VALUES: list[Row] = [
     (D, "nodes: 1", "nodes: 1\n    node: { interfaces: [[0, 0, eth]] }", "pools[0].node.interfaces[0][2]", "'eth'", "one of interface, efa, efa-only", "write"),
     (D, "nodes: 1", "nodes: 1\n    node: { interfaces: none }", "pools[0].node.interfaces", "'none'", "a list", "write [none]"),
     (D, "nodes: 1", "nodes: 1\n    node: { tags: [a] }", "pools[0].node.tags", "a list", "a mapping", "KEY: VALUE"),
+    (D, "nodes: 1", "nodes: 1\n    node: { volumes: [{ device_name: /dev/xvdb, size_gib: 100GiB }] }", "pools[0].node.volumes[0].size_gib", "'100GiB'", "a whole number", "write digits alone, without a unit"),
+    (D, "nodes: 1", "nodes: 1\n    node: { volumes: [{ device_name: /dev/xvdb, size_gib: 100 }, { device_name: /dev/sdb, size_gib: 100 }] }", "pools[0].node.volumes", "/dev/xvdb twice", "each device once", "name another device"),
+    (D, "nodes: 1", "nodes: 1\n    node: { root_volume_throughput_mibps: 1000 }", "pools[0].node.root_volume_throughput_mibps", "1000", "at most 750", "state 4,000 IOPS or more"),
+    (D, "nodes: 1", "nodes: 1\n    node: { max_pods: 500 }", "pools[0].node.max_pods", "500", "1 to 250", "state another number"),
+    (D, "nodes: 1", "nodes: 1\n    node: { image: { image_id: ami-0123456789abcdef0, user_data: x }, kubelet_flags: [--v=4] }", "pools[0].node.kubelet_flags", "stated beside user_data", "user_data alone", "leave it out"),
+    (D, "nodes: 1", "nodes: 1\n    node: { root_volume_key_arn: arn:aws:kms:eu-west-1:111122223333:key/1 }", "pools[0].node.root_volume_key_arn", "of eu-west-1", "one of us-", "name one of"),
+    (D, "production: false", "production: false\nbudget: { usd_per_month: 1.5M }", "budget.usd_per_month", "'1.5M'", "a number", "write digits alone"),
+    (T, "service_level: 0.95", "service_level: 95%", "targets[0].service_level", "'95%'", "a number", "write 0.95"),
     (D, "production: false", "production: false\ntargets: soon", "targets", "'soon'", "a list", "write [soon]"),
 ]  # fmt: skip
 

@@ -55,7 +55,7 @@ def test_compare_lists_equal_properties_too() -> None:
     ("stdin", "expected"),
     [
         ("", "standard input is empty, expected an eksctl ClusterConfig"),
-        ("just text", "standard input is a str"),
+        ("just text", "standard input is a text"),
         ("a: [", "standard input is neither YAML nor JSON"),
         ('resource "aws_instance" "a" {\n  x = 1\n}\n', "terraform show -json plan | ultrafleet import -"),
         ("kind: NodePool\napiVersion: karpenter.sh/v1\n", "NodePool of karpenter.sh/v1"),

@@ -190,6 +190,18 @@ REFUSALS: list[tuple[Callable[[], object], str]] = [
         lambda: NodeVolume(device_name="/dev/xvdb", size_gib=1, snapshot_id="vol-1"),
         "snapshot_id of /dev/xvdb is 'vol-1', expected snap-",
     ),
+    (
+        lambda: NodeVolume(device_name="/dev/xvdb", size_gib=100, throughput_mibps=2000),
+        "throughput_mibps of /dev/xvdb is 2000, expected at most 750, which 3,000 IOPS give: state 8,000 IOPS or more",
+    ),
+    (
+        lambda: NodeVolume(device_name="/dev/xvdb", size_gib=10, iops=16000),
+        "iops of /dev/xvdb is 16000, expected at most 5,000, which 10 GiB give: make it 32 GiB or more",
+    ),
+    (
+        lambda: NodeOptions(root_volume_iops=80000),
+        "iops of the root volume is 80000, expected at most 50,000, which 100 GiB give",
+    ),
     (lambda: NodeOptions(root_volume_iops=1), "iops of the root volume is 1, expected 3,000"),
     (lambda: NodeImage(image_id="my-image", user_data="x"), "image_id is 'my-image', expected ami-"),
     (lambda: NodeImage(image_id=IMAGE), "has no user_data and 0 of the cluster's facts, expected user_data alone, or"),

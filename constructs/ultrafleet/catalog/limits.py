@@ -45,6 +45,10 @@ GP3_THROUGHPUT_MINIMUM_MIBPS: Final = _FACTS.integer("limit/ec2/gp3-throughput-m
 """MiB a second that every gp3 volume has."""
 GP3_THROUGHPUT_MIBPS: Final = _FACTS.integer("limit/ec2/gp3-throughput-mibps")
 """MiB a second of a gp3 volume, at most."""
+GP3_IOPS_PER_GIB: Final = _FACTS.integer("limit/ec2/gp3-iops-per-gib")
+"""I/O operations a second for each GiB of a gp3 volume, at most."""
+GP3_IOPS_PER_MIBPS: Final = _FACTS.integer("limit/ec2/gp3-iops-per-mibps")
+"""I/O operations a second that each MiB a second of a gp3 volume needs."""
 INSTANCES_PER_TOPOLOGY_CALL: Final = _FACTS.integer("limit/ec2/instance-topology-instances-per-call")
 """Instances that DescribeInstanceTopology tells of in one call."""
 RESERVATIONS_PER_TOPOLOGY_CALL: Final = _FACTS.integer("limit/ec2/instance-topology-reservations-per-call")

@@ -64,6 +64,7 @@ _KIND_OF: Final[dict[type, str]] = {
     datetime: "a moment",
     date: "a day",
 }
+_NUMBER: Final = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
 _BOUNDS: Final = {
     "greater_than_equal": ("ge", "{:g} or more"),
     "greater_than": ("gt", "more than {:g}"),
@@ -186,11 +187,21 @@ def _remedy(kind: str, got: object, written: str | None) -> str | None:
         return _moment_remedy(got)
     if not isinstance(got, str):
         return None
-    if kind == "int_type" and re.fullmatch(r"[0-9]+", got):
-        return f"write {got}, without quotes"
+    if kind in {"int_type", "float_type"}:
+        return _number_remedy(kind, got)
     if kind == "bool_type" and got.lower() in _TRUTH:
         return f"write {_TRUTH[got.lower()]}, without quotes"
     return f"write [{got}]" if kind == "list_type" and got else None
+
+
+def _number_remedy(kind: str, got: str) -> str | None:
+    """Remedy for a text where a number is expected."""
+    if kind == "int_type" and re.fullmatch(r"[0-9]+", got):
+        return f"write {got}, without quotes"
+    percent = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?%", got)
+    if kind == "float_type" and percent:
+        return f"write {float(percent[1]) / 100:g}"
+    return "write digits alone, without a unit" if re.match(r"[0-9]", got) and not _NUMBER.fullmatch(got) else None
 
 
 def _quoted(got: object, written: str | None) -> str:

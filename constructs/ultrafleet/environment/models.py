@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from ultrafleet.environment.arn_places import place_faults
 from ultrafleet.environment.budget_settings import BudgetSettings
 from ultrafleet.environment.cluster_settings import ClusterSettings
 from ultrafleet.environment.collected import Found, refuse_all
@@ -181,7 +182,7 @@ class Environment(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        own = (*self._faults_of_targets(), *self._faults_of_budget())
+        own = (*place_faults(self), *self._faults_of_targets(), *self._faults_of_budget())
         refuse_all([*existing_faults(self), *fleet_faults(self.parts), *own])
         return self
 

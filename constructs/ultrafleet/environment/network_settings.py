@@ -1,11 +1,16 @@
 """Network of an environment file as pydantic models: a VPC made here, or one that exists."""
 
-from typing import Literal, Self
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ultrafleet.environment.collected import Found, refuse_all
 from ultrafleet.environment.fields import Name, RouteTableId, SecurityGroupId, Settings, SubnetId, VpcId, Zone
 from ultrafleet.errors import FleetError
+
+if TYPE_CHECKING:
+    from ultrafleet.environment.document import KeyPath
 
 _OF_A_NEW_VPC = ("egress", "interface_endpoints", "flow_logs")
 """Keys about what is made in a VPC that is made here, and never in one that exists."""
@@ -73,85 +78,109 @@ class NetworkSettings(Settings):
 
     @model_validator(mode="after")
     def _one_owner(self) -> Self:
-        if self.vpc_id is None:
-            self._check_all_is_new()
-        else:
-            self._check_nothing_of_a_new_vpc()
+        refuse_all(self._faults_of_a_new_vpc() if self.vpc_id is None else self._faults_of_an_existing_vpc())
         return self
 
-    def _check_all_is_new(self) -> None:
-        existing = {
-            **{f"subnets: subnet_id of {subnet.name}": subnet.subnet_id for subnet in self.subnets},
-            **{f"subnets: route_table_id of {subnet.name}": subnet.route_table_id for subnet in self.subnets},
-            "efa_security_group_id": self.efa_security_group_id,
-        }
-        for path, found in existing.items():
+    def _faults_of_a_new_vpc(self) -> Iterator[Found]:
+        existing: list[tuple[KeyPath, str, str | None]] = [
+            (("subnets", index, key), f"{key} of {subnet.name}", getattr(subnet, key))
+            for index, subnet in enumerate(self.subnets)
+            for key in ("subnet_id", "route_table_id")
+        ]
+        existing.append((("efa_security_group_id",), "efa_security_group_id", self.efa_security_group_id))
+        for key, path, found in existing:
             if found is not None:
-                raise FleetError(
-                    path=path,
-                    got=f"{found} without a vpc_id",
-                    expected="the existing VPC that it belongs to",
-                    remedy="state network.vpc_id, or leave it out where the VPC is made here",
+                yield (
+                    key,
+                    FleetError(
+                        path=path,
+                        got=f"{found} without a vpc_id",
+                        expected="the existing VPC that it belongs to",
+                        remedy="state network.vpc_id, or leave it out where the VPC is made here",
+                    ),
                 )
 
-    def _check_nothing_of_a_new_vpc(self) -> None:
+    def _faults_of_an_existing_vpc(self) -> Iterator[Found]:
         for key in _OF_A_NEW_VPC:
             if key in self.model_fields_set:
-                raise FleetError(
-                    path=key,
-                    got=f"stated with vpc_id {self.vpc_id}",
-                    expected="none",
-                    remedy="no NAT gateway, endpoint or flow log is made in a VPC that exists: remove it",
+                yield (
+                    (key,),
+                    FleetError(
+                        path=key,
+                        got=f"stated with vpc_id {self.vpc_id}",
+                        expected="none",
+                        remedy="no NAT gateway, endpoint or flow log is made in a VPC that exists: remove it",
+                    ),
                 )
-        for subnet in self.subnets:
-            self._check_subnet(subnet)
-        ids = [subnet.subnet_id for subnet in self.subnets if subnet.subnet_id is not None]
-        for subnet_id in ids:
-            if ids.count(subnet_id) > 1:
-                raise FleetError(
-                    path="subnets",
-                    verb="has",
-                    got=f"{ids.count(subnet_id)} entries of {subnet_id}",
-                    expected="each subnet once",
-                    remedy="let both uses name one entry",
+        ids: list[str] = []
+        for index, subnet in enumerate(self.subnets):
+            for key, error in self._faults_of_a_subnet(subnet):
+                yield ("subnets", index, *key), error
+            if subnet.subnet_id in ids:
+                yield (
+                    ("subnets", index, "subnet_id"),
+                    FleetError(
+                        path="subnets",
+                        verb="has",
+                        got=f"{ids.count(subnet.subnet_id) + 1} entries of {subnet.subnet_id}",
+                        expected="each subnet once",
+                        remedy="let both uses name one entry",
+                    ),
                 )
+            ids += [subnet.subnet_id] if subnet.subnet_id is not None else []
 
-    def _check_subnet(self, subnet: SubnetSettings) -> None:
+    def _faults_of_a_subnet(self, subnet: SubnetSettings) -> Iterator[Found]:
         at = f"subnet {subnet.name}"
         if subnet.kind == "nat":
-            raise FleetError(
-                path=at,
-                got="of kind nat in a VPC that exists",
-                expected="none",
-                remedy="its way out is the VPC's own: remove the subnet",
+            yield (
+                ("kind",),
+                FleetError(
+                    path=at,
+                    got="of kind nat in a VPC that exists",
+                    expected="none",
+                    remedy="its way out is the VPC's own: remove the subnet",
+                ),
             )
+            return
         if subnet.subnet_id is not None and subnet.route_table_id is not None:
-            raise FleetError(
-                path=f"route_table_id of {at}",
-                got=f"stated for existing {subnet.subnet_id}",
-                expected="none",
-                remedy="an existing subnet keeps its own: remove it",
+            yield (
+                ("route_table_id",),
+                FleetError(
+                    path=f"route_table_id of {at}",
+                    got=f"stated for existing {subnet.subnet_id}",
+                    expected="none",
+                    remedy="an existing subnet keeps its own: remove it",
+                ),
             )
         if subnet.subnet_id is None and subnet.route_table_id is None:
-            raise FleetError(
-                path=at,
-                verb="has",
-                got=f"neither subnet_id nor route_table_id in existing {self.vpc_id}",
-                expected="the id of an existing subnet, or a route table for one that is made here",
-                remedy="copy the subnet's id from EC2, or state the route table that gives its nodes a way out",
+            yield (
+                (),
+                FleetError(
+                    path=at,
+                    verb="has",
+                    got=f"neither subnet_id nor route_table_id in existing {self.vpc_id}",
+                    expected="the id of an existing subnet, or a route table for one that is made here",
+                    remedy="copy the subnet's id from EC2, or state the route table that gives its nodes a way out",
+                ),
             )
         if subnet.subnet_id is not None and subnet.cidr is None and subnet.kind == "accelerator":
-            raise FleetError(
-                path=at,
-                verb="has",
-                got=f"no cidr beside existing {subnet.subnet_id}",
-                expected="its CIDR, by which the pools' IP addresses are counted",
-                remedy=f"aws ec2 describe-subnets --subnet-ids {subnet.subnet_id}",
+            yield (
+                (),
+                FleetError(
+                    path=at,
+                    verb="has",
+                    got=f"no cidr beside existing {subnet.subnet_id}",
+                    expected="its CIDR, by which the pools' IP addresses are counted",
+                    remedy=f"aws ec2 describe-subnets --subnet-ids {subnet.subnet_id}",
+                ),
             )
         if subnet.subnet_id is None and self.cidr is None:
-            raise FleetError(
-                path=f"cidr of network with new {at}",
-                got="not stated",
-                expected="the CIDR of the existing VPC",
-                remedy=f"aws ec2 describe-vpcs --vpc-ids {self.vpc_id}",
+            yield (
+                (),
+                FleetError(
+                    path=f"cidr of network with new {at}",
+                    got="not stated",
+                    expected="the CIDR of the existing VPC",
+                    remedy=f"aws ec2 describe-vpcs --vpc-ids {self.vpc_id}",
+                ),
             )

@@ -10,7 +10,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.taint import Taint
 from ultrafleet.rules.node_image import NodeImage
 from ultrafleet.rules.node_setup import NodeSetup
-from ultrafleet.rules.node_volume import NodeVolume, validate_gp3_performance
+from ultrafleet.rules.node_volume import NodeVolume
 
 _KEY_ARN: Final = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
 
@@ -128,9 +128,6 @@ class OwnNodeSettings(Settings):
     @model_validator(mode="after")
     def _is_a_set_up(self) -> Self:
         self.setup()
-        validate_gp3_performance(
-            "the root volume", iops=self.root_volume_iops, throughput_mibps=self.root_volume_throughput_mibps
-        )
         return self
 
     def setup(self) -> NodeSetup:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -28,11 +28,20 @@ from ultrafleet.rules.block_overlap import peak_instances, validate_nodes_of_blo
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 from ultrafleet.rules.fabric import launchable_fabric
 from ultrafleet.rules.node_settings import (
+    validate_max_pods,
     validate_metadata_hop_limit,
     validate_node_labels,
     validate_node_tags,
     validate_root_volume_gib,
 )
+from ultrafleet.rules.node_volume import validate_gp3_performance, validate_volumes
+
+
+def _raised(path: KeyPath, check: Callable[[], object]) -> Iterator[Found]:
+    try:
+        check()
+    except FleetError as error:
+        yield path, error
 
 
 class BlockSettings(Settings):
@@ -69,6 +78,18 @@ class BlockSettings(Settings):
             "initial_desired_size": self.initial_desired_size,
             "existing_node_group": self.existing_node_group,
         }
+
+
+_READ_BY_NODEADM: Final = (
+    "pre_bootstrap_script",
+    "containerd_config",
+    "registry_mirrors",
+    "kubelet_flags",
+    "kubelet_config",
+    "raid0_instance_store",
+    "grdma_pci_topo_check_override",
+)
+"""Settings of nodes that are written into user data of the library's."""
 
 
 class NodeSettings(OwnNodeSettings):
@@ -128,6 +149,27 @@ class NodeSettings(OwnNodeSettings):
     def _check_hop_limit(cls, metadata_hop_limit: int) -> int:
         validate_metadata_hop_limit(metadata_hop_limit)
         return metadata_hop_limit
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        refuse_all(self._faults())
+        return self
+
+    def _faults(self) -> Iterator[Found]:
+        yield from _raised(("max_pods",), lambda: validate_max_pods(self.max_pods))
+        try:
+            validate_gp3_performance(
+                "the root volume",
+                size_gib=self.root_volume_gib,
+                iops=self.root_volume_iops,
+                throughput_mibps=self.root_volume_throughput_mibps,
+            )
+        except FleetError as error:
+            yield (f"root_volume_{str(error.path).split()[0]}",), error
+        image = self.image.image() if self.image is not None else None
+        if image is not None:
+            stated = [key for key in _READ_BY_NODEADM if getattr(self, key) not in (None, {}, [])]
+            yield from _raised(tuple(stated[:1]), lambda: image.refuse_beside(stated))
 
     @property
     def intent(self) -> EfaIntent:
@@ -230,6 +272,7 @@ class UltraServerPoolSettings(_PoolSettings):
             [
                 *_block_faults(self, self._block),
                 *(_fabric_faults(self, member) if member else ()),
+                *(_volume_faults(self, member) if member else ()),
                 *_lead_faults(self, ultraserver=True),
             ]
         )
@@ -322,6 +365,7 @@ class AcceleratorPoolSettings(_PoolSettings):
             )
             return
         yield from _fabric_faults(self, self.instance)
+        yield from _volume_faults(self, self.instance)
         yield from self._faults_of_nodes()
         yield from _lead_faults(self, ultraserver=False)
         if self.blocks and all(block.instance_count is not None for block in self.blocks):
@@ -373,6 +417,11 @@ def _fabric_faults(pool: _PoolSettings, instance_type: InstanceType) -> Iterator
         yield from _raised(("fabric",), lambda: launchable_fabric(pool.name, instance_type, pool.chosen_fabric))
 
 
+def _volume_faults(pool: _PoolSettings, instance_type: InstanceType) -> Iterator[Found]:
+    volumes = [volume.volume() for volume in pool.node.volumes]
+    yield from _raised(("node", "volumes"), lambda: validate_volumes(instance_type, volumes))
+
+
 def _lead_faults(pool: _PoolSettings, *, ultraserver: bool) -> Iterator[Found]:
     lead = pool.drain_lead_minutes
     if lead is not None:
@@ -419,10 +468,3 @@ def _keys_in(error: FleetError, model: type[Settings]) -> tuple[str, ...]:
     if not named and "capacity reservation" in error.path:
         named = ["capacity_reservation_id"]
     return tuple(named[-1:])
-
-
-def _raised(path: KeyPath, check: Callable[[], object]) -> Iterator[Found]:
-    try:
-        check()
-    except FleetError as error:
-        yield path, error

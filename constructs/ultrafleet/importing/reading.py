@@ -226,14 +226,21 @@ def _nothing(found: list[Document], name: str, wanted: str | None) -> FleetError
         else:
             got = ", ".join(_kind_of(value) for value in values[:4])
     else:
-        got = "empty" if first is None else f"a {type(first).__name__}"
+        got = "empty" if first is None else _plain_kind(first)
     expected = _EXPECTED if wanted is None else f"a file of the format {wanted}"
     return FleetError(path=name, got=got, expected=expected, remedy=remedy)
 
 
+def _plain_kind(value: object) -> str:
+    """Kind of a value that is no mapping, in YAML's words."""
+    return {str: "a text", list: "a list", bool: "a truth value", int: "a number", float: "a number"}.get(
+        type(value), "a value"
+    )
+
+
 def _kind_of(value: object) -> str:
     if not isinstance(value, Mapping):
-        return f"a {type(value).__name__}"
+        return _plain_kind(value)
     kind, version = value.get("kind"), value.get("apiVersion")
     if isinstance(kind, str):
         return visible(f"{kind[:60]} of {str(version)[:60]}" if version else kind[:60])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from aws_cdk import aws_kms as kms
 
 from ultrafleet.catalog import Fabric, InstanceType
-from ultrafleet.catalog.limits import MAX_PODS_PER_NODE, TAINTS_PER_NODE_GROUP
+from ultrafleet.catalog.limits import TAINTS_PER_NODE_GROUP
 from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.taint import Taint
@@ -14,6 +14,7 @@ from ultrafleet.layout import EfaIntent, Interface, fabric_layout, layout_violat
 from ultrafleet.rules.node_image import NodeImage
 from ultrafleet.rules.node_settings import (
     node_ami_type,
+    validate_max_pods,
     validate_metadata_hop_limit,
     validate_node_labels,
     validate_node_tags,
@@ -27,8 +28,6 @@ DEFAULT_MAX_PODS = 64
 
 DEFAULT_ROOT_VOLUME_GIB = 100
 """The root volume holds the AMI; images and logs are on the instance store."""
-
-_MAX_PODS = MAX_PODS_PER_NODE.value
 
 _TAGS_OF_THE_APP = frozenset({"ultrafleet:environment", "ultrafleet:pool"})
 """Keys by which the app's stacks say whose a node is; an environment file can't set them."""
@@ -95,13 +94,7 @@ class NodeOptions:
     max_unavailable: int = 1
 
     def __post_init__(self) -> None:
-        if not 1 <= self.max_pods <= _MAX_PODS:
-            raise FleetError(
-                path="max_pods",
-                got=self.max_pods,
-                expected=f"1 to {_MAX_PODS}",
-                remedy="pass another max_pods",
-            )
+        validate_max_pods(self.max_pods)
         if "maxPods" in self.kubelet_config:
             raise FleetError(
                 path="kubelet_config",
@@ -122,7 +115,10 @@ class NodeOptions:
         validate_node_tags(self.tags, allowed=_TAGS_OF_THE_APP)
         validate_root_volume_gib(self.root_volume_gib)
         validate_gp3_performance(
-            "the root volume", iops=self.root_volume_iops, throughput_mibps=self.root_volume_throughput_mibps
+            "the root volume",
+            size_gib=self.root_volume_gib,
+            iops=self.root_volume_iops,
+            throughput_mibps=self.root_volume_throughput_mibps,
         )
         validate_metadata_hop_limit(self.metadata_hop_limit)
         if self.image is not None:
@@ -143,14 +139,7 @@ class NodeOptions:
             "grdma_pci_topo_check_override": self.grdma_pci_topo_check_override is not None,
             "mask_imex": self.mask_imex is not None,
         }
-        stated = [name for name, is_stated in read_by_nodeadm.items() if is_stated]
-        if image.user_data is not None and stated:
-            raise FleetError(
-                path=", ".join(stated),
-                got=f"stated beside user_data of image {image.image_id}",
-                expected="user_data alone: nothing else is written into it",
-                remedy="leave it out, or let the library write the user data",
-            )
+        image.refuse_beside([name for name, is_stated in read_by_nodeadm.items() if is_stated])
 
     def layout(self, instance_type: InstanceType, fabric: Fabric | None = None) -> tuple[Interface, ...]:
         """The network interfaces of a node.

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,6 +68,23 @@ class NodeImage:
                     expected="an IPv4 CIDR such as 10.100.0.0/16",
                     remedy="copy serviceIpv4Cidr of the cluster",
                 ) from error
+
+    def refuse_beside(self, stated: Sequence[str]) -> None:
+        """Refuse settings that would be written into user data which is the image's own.
+
+        Args:
+            stated: names of the settings that nodeadm would read.
+
+        Raises:
+            FleetError: there is one, and the image has `user_data`.
+        """
+        if self.user_data is not None and stated:
+            raise FleetError(
+                path=", ".join(stated),
+                got=f"stated beside user_data of image {self.image_id}",
+                expected="user_data alone: nothing else is written into it",
+                remedy="leave it out, or let the library write the user data",
+            )
 
     def cluster_details(self, cluster_name: str) -> dict[str, object]:
         """Cluster as nodeadm reads it.

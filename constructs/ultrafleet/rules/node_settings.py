@@ -6,7 +6,7 @@ from typing import Final
 
 from ultrafleet.catalog import InstanceType
 from ultrafleet.catalog.eks import RESERVED_LABEL_PREFIXES, AmiType, al2023_ami_type
-from ultrafleet.catalog.limits import GP3_VOLUME_GIB, LABEL_CHARACTERS, METADATA_HOP_LIMIT
+from ultrafleet.catalog.limits import GP3_VOLUME_GIB, LABEL_CHARACTERS, MAX_PODS_PER_NODE, METADATA_HOP_LIMIT
 from ultrafleet.errors import FleetError, UnknownFactError
 
 _OWN_PREFIX: Final = "ultrafleet/"
@@ -103,6 +103,20 @@ def validate_node_tags(tags: Mapping[str, str], *, allowed: Collection[str] = ()
                 expected=f"one that doesn't begin with {_OWN_TAG_PREFIX}",
                 remedy="pools set these for the block schedule, use hold or drain_lead_minutes",
             )
+
+
+def validate_max_pods(max_pods: int) -> None:
+    """Refuse more pods than a node takes.
+
+    Args:
+        max_pods: pods of a node.
+
+    Raises:
+        FleetError: not 1 to 250.
+    """
+    most = MAX_PODS_PER_NODE.value
+    if not 1 <= max_pods <= most:
+        raise FleetError(path="max_pods", got=max_pods, expected=f"1 to {most}", remedy="state another number")
 
 
 def validate_root_volume_gib(root_volume_gib: int) -> None:

@@ -9,6 +9,8 @@ from ultrafleet.catalog import InstanceType
 from ultrafleet.catalog.limits import (
     GP3_IOPS,
     GP3_IOPS_MINIMUM,
+    GP3_IOPS_PER_GIB,
+    GP3_IOPS_PER_MIBPS,
     GP3_THROUGHPUT_MIBPS,
     GP3_THROUGHPUT_MINIMUM_MIBPS,
     GP3_VOLUME_GIB,
@@ -69,19 +71,22 @@ class NodeVolume:
                 expected="snap- and 8 to 17 hexadecimal digits",
                 remedy="copy the id that `aws ec2 describe-snapshots` shows",
             )
-        validate_gp3_performance(self.device_name, iops=self.iops, throughput_mibps=self.throughput_mibps)
+        validate_gp3_performance(
+            self.device_name, size_gib=self.size_gib, iops=self.iops, throughput_mibps=self.throughput_mibps
+        )
 
 
-def validate_gp3_performance(volume: str, *, iops: int | None, throughput_mibps: int | None) -> None:
+def validate_gp3_performance(volume: str, *, size_gib: int, iops: int | None, throughput_mibps: int | None) -> None:
     """Refuse performance that no gp3 volume has.
 
     Args:
         volume: the volume, for the error.
+        size_gib: size in GiB.
         iops: I/O operations a second. Default: None, not stated.
         throughput_mibps: throughput in MiB a second. Default: None, not stated.
 
     Raises:
-        FleetError: it is out of range.
+        FleetError: it is out of range, more IOPS than the size gives, or more throughput than the IOPS give.
     """
     for name, value, least, most in (
         ("iops", iops, GP3_IOPS_MINIMUM.value, GP3_IOPS.value),
@@ -94,6 +99,23 @@ def validate_gp3_performance(volume: str, *, iops: int | None, throughput_mibps:
                 expected=f"{least:,} to {most:,}, which gp3 volumes have",
                 remedy="state another value, or leave it out",
             )
+    own, least = iops or GP3_IOPS_MINIMUM.value, GP3_IOPS_MINIMUM.value
+    most = max(least, size_gib * GP3_IOPS_PER_GIB.value)
+    if own > most:
+        raise FleetError(
+            path=f"iops of {volume}",
+            got=own,
+            expected=f"at most {most:,}, which {size_gib:,} GiB give",
+            remedy=f"make it {-(-own // GP3_IOPS_PER_GIB.value):,} GiB or more, or state fewer: no node would launch",
+        )
+    if throughput_mibps is not None and throughput_mibps * GP3_IOPS_PER_MIBPS.value > own:
+        raise FleetError(
+            path=f"throughput_mibps of {volume}",
+            got=throughput_mibps,
+            expected=f"at most {own // GP3_IOPS_PER_MIBPS.value:,}, which {own:,} IOPS give",
+            remedy=f"state {throughput_mibps * GP3_IOPS_PER_MIBPS.value:,} IOPS or more, or less throughput: no node "
+            "would launch",
+        )
 
 
 def validate_volumes(instance_type: InstanceType, volumes: Sequence[NodeVolume]) -> None:
