@@ -90,7 +90,7 @@ REFUSED = [
     (
         "the control plane's settings",
         put("cluster", upgrade_policy="EXTENDED"),
-        r"upgrade_policy is stated with existing cluster research",
+        r"upgrade_policy: is stated with existing cluster research",
     ),
     (
         "no version",
@@ -100,7 +100,7 @@ REFUSED = [
     (
         "shells on nodes of an existing role",
         put("cluster", ssm_sessions=True),
-        r"ssm_sessions is true with existing arn:aws:iam",
+        r"ssm_sessions: is true with existing arn:aws:iam",
     ),
     (
         "pools without the cluster's group",

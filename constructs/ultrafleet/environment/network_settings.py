@@ -88,10 +88,10 @@ class NetworkSettings(Settings):
             for key in ("subnet_id", "route_table_id")
         ]
         existing.append((("efa_security_group_id",), "efa_security_group_id", self.efa_security_group_id))
-        for key, path, found in existing:
+        for at, path, found in existing:
             if found is not None:
                 yield (
-                    key,
+                    at,
                     FleetError(
                         path=path,
                         got=f"{found} without a vpc_id",
@@ -114,8 +114,8 @@ class NetworkSettings(Settings):
                 )
         ids: list[str] = []
         for index, subnet in enumerate(self.subnets):
-            for key, error in self._faults_of_a_subnet(subnet):
-                yield ("subnets", index, *key), error
+            for inside, error in self._faults_of_a_subnet(subnet):
+                yield ("subnets", index, *inside), error
             if subnet.subnet_id in ids:
                 yield (
                     ("subnets", index, "subnet_id"),
