@@ -109,6 +109,13 @@ def test_a_gap_is_closed_by_extensions_at_a_price_that_is_assumed(tmp_path: Path
     assert not later["is_due"]  # 61 days ahead
 
 
+def test_the_command_names_a_block_that_is_not_the_pools_last(tmp_path: Path) -> None:
+    plan = planned(environment(tmp_path, end=date(2027, 3, 30), racks=40), code=1)
+    commands = [command for item in plan["purchases"] for command in item.get("commands", ()) if "extend" in command]
+    assert any("training/rack-a --block cr-0aaaaaaaaaaaaaaa1 --days" in command for command in commands)
+    assert any("training/rack-a --days" in command for command in commands)
+
+
 def test_an_extension_of_days_that_are_not_sold_at_once_is_bought_in_parts(tmp_path: Path) -> None:
     plan = planned(environment(tmp_path, end=date(2027, 1, 31)))
     assert [(item["pool"], item["start"], item["end"]) for item in plan["purchases"]] == [

@@ -48,13 +48,30 @@ def _commands(item: Purchase, environment: Environment | None, taken: dict[str, 
             pools = [pool.strip() for pool in (item.pool or "").split(",")][: item.times]
             each = ceil(item.usd / max(1, item.times))
             return tuple(
-                f"ultrafleet capacity extend {pool} --days {item.days} --max-price-usd {each}" for pool in pools
+                f"ultrafleet capacity extend {pool}{_block(item, pool, environment)} --days {item.days} "
+                f"--max-price-usd {each}"
+                for pool in pools
             )
         case Kind.LATER_BLOCK:
             search = f"ultrafleet capacity search --type {item.type} --count {item.units} --days {item.days}"
             return (f"{search} --from {item.start} --to {item.end}",)
         case _:
             return ()
+
+
+def _block(item: Purchase, place: str, environment: Environment | None) -> str:
+    """Option that names the block that is extended, where it isn't the pool's last one."""
+    extended = [name.strip() for name in item.name.split(",")]
+    if environment is None:
+        return ""
+    for pool in environment.pools:
+        if place != f"{environment.name}/{pool.name}" or not pool.blocks:
+            continue
+        last = max(pool.blocks, key=lambda block: block.end).capacity_reservation_id
+        for block in pool.blocks:
+            if block.capacity_reservation_id in extended and block.capacity_reservation_id != last:
+                return f" --block {block.capacity_reservation_id}"
+    return ""
 
 
 def _free_pools(item: Purchase, environment: Environment | None, taken: dict[str, set[str]]) -> list[str]:
