@@ -26,7 +26,9 @@ BELOW = {
     "bounded_file": {"errors"},
     "plain_text": set(),
     "templates": {"bounded_file", "catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
-    "environment": {"bounded_file", "catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
+    "environment": {
+        "accelerator_addons", "bounded_file", "catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader",
+    },
     "programme": {"bounded_file", "catalog", "environment", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
     "planning": {"catalog", "environment", "errors", "kubernetes", "layout", "programme", "rules"},
     "capacity_calendar": {"catalog", "environment", "errors", "plain_text", "programme"},

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ultrafleet.accelerator_addons.versions import VersionTable, with_existing
 from ultrafleet.catalog.eks import EFA_DRA_DRIVER_MINIMUM_VERSION
 from ultrafleet.environment.collected import Found, refuse_all
 from ultrafleet.environment.fields import (
@@ -134,6 +135,20 @@ class KubernetesSettings(Settings):
     dashboard: bool = Field(default=True, examples=[False])
     """CloudWatch dashboard and alarms; they need the add-on amazon-cloudwatch-observability, which comes with them;
     see [monitoring](constructs/monitoring.md)."""
+
+    @model_validator(mode="after")
+    def _charts_are_known(self) -> Self:
+        for key, versions in (("existing", self.existing), ("chart_versions", self.chart_versions)):
+            try:
+                VersionTable.of(with_existing({}, versions) if key == "existing" else versions)
+            except FleetError as error:
+                raise FleetError(
+                    path=key,
+                    got=f"{error.path} is {error.got}",
+                    expected=error.expected,
+                    remedy=error.remedy or "correct it",
+                ) from error
+        return self
 
     @model_validator(mode="after")
     def _delivery_fits(self) -> Self:
