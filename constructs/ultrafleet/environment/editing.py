@@ -6,12 +6,14 @@ read again and compared with what was meant, so that an unusual way of writing i
 """
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
+from ultrafleet.environment import rack_editing
+from ultrafleet.environment.edited_text import edited
 from ultrafleet.environment.text_places import (
     ID,
     BlockEntry,
@@ -35,8 +37,6 @@ from ultrafleet.environment.text_places import (
 )
 from ultrafleet.yaml_loader import UniqueKeyLoader
 
-_BOM: Final = "\ufeff"
-
 
 def add_block(text: str, *, pool: str, block: BlockEntry) -> str:
     """Text of an environment file with one more block in a pool, in the order of the starts.
@@ -49,6 +49,8 @@ def add_block(text: str, *, pool: str, block: BlockEntry) -> str:
     Raises:
         EditError: there is no such pool, or its blocks are written in a way that can't be edited.
     """
+    if rack_editing.is_rack(text, pool):
+        return rack_editing.add_block(text, rack=pool, block=block)
     by_hand = f"add to the blocks of pool {pool}: {block.flow()}"
 
     def edit(body: str) -> str:
@@ -82,6 +84,8 @@ def add_pool(text: str, *, pool: str, like: str, block: BlockEntry) -> str:
     Raises:
         EditError: there is no pool to copy, or the pools are written in a way that can't be edited.
     """
+    if rack_editing.is_rack(text, like):
+        return rack_editing.add_rack(text, rack=pool, like=like, block=block)
     by_hand = f"copy pool {like} as {pool}, with the one block {block.flow()}"
 
     def edit(body: str) -> str:
@@ -171,6 +175,18 @@ def move_end(
     Raises:
         EditError: the file has no such block, or its end is written in a way that can't be edited.
     """
+    if rack_editing.has_block(text, capacity_reservation_id):
+        return rack_editing.move_end(text, capacity_reservation_id=capacity_reservation_id, end=end)
+    return _move_end(text, capacity_reservation_id, end, paid, taken_back)
+
+
+def _move_end(
+    text: str,
+    capacity_reservation_id: str,
+    end: datetime,
+    paid: PaymentEntry | None,
+    taken_back: PaymentEntry | None,
+) -> str:
     by_hand = f"write end: {written_moment(end)} into block {capacity_reservation_id}"
 
     def edit(body: str) -> str:
@@ -219,6 +235,8 @@ def remove_block(text: str, *, capacity_reservation_id: str, with_pool: bool = F
     Raises:
         EditError: the file has no such block, or it is written in a way that can't be edited.
     """
+    if rack_editing.has_block(text, capacity_reservation_id):
+        return rack_editing.remove_block(text, capacity_reservation_id=capacity_reservation_id)
     by_hand = f"take block {capacity_reservation_id} out"
 
     def edit(body: str) -> str:
@@ -243,38 +261,6 @@ def remove_block(text: str, *, capacity_reservation_id: str, with_pool: bool = F
                 content["pools"].remove(pool)
 
     return edited(text, edit, change, by_hand)
-
-
-def edited(text: str, edit: Callable[[str], str], change: Callable[[Content], None], by_hand: str) -> str:
-    """Text after an edit, which is read again and compared with what was meant.
-
-    Args:
-        text: text of the file.
-        edit: the edit, without the byte order mark.
-        change: the same edit of the parsed content.
-        by_hand: what to write by hand where the edit can't be made.
-
-    Raises:
-        EditError: the edit doesn't do what was meant.
-    """
-    bom, body = (_BOM, text[1:]) if text.startswith(_BOM) else ("", text)
-    try:
-        wanted = _unshared(yaml.load(body, Loader=UniqueKeyLoader))  # noqa: S506 - a SafeLoader
-        changed = edit(body)
-        change(wanted)
-        got = yaml.load(changed, Loader=UniqueKeyLoader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise refusal("the file", "written in a way that can't be edited", by_hand) from error
-    if got != wanted:
-        raise refusal("the file", "written in a way that can't be edited", by_hand)
-    return bom + changed
-
-
-def _unshared(content: Any) -> Any:  # noqa: ANN401 - YAML
-    """A copy in which an alias has a value of its own: an edit of one place is meant for that place alone."""
-    if isinstance(content, dict):
-        return {key: _unshared(value) for key, value in content.items()}
-    return [_unshared(item) for item in content] if isinstance(content, list) else content
 
 
 def _named(content: Content, pool: str) -> Content:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ultrafleet.environment.editing import edited
+from ultrafleet.environment.edited_text import edited
 from ultrafleet.environment.text_places import Content, insert_pair, newline, refusal, root, value_of
 
 
