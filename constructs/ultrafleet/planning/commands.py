@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from math import ceil
 
 from ultrafleet.environment import Environment
@@ -43,7 +44,11 @@ def _commands(item: Purchase, environment: Environment | None, taken: dict[str, 
             where = f"--env {environment.name if environment else 'ENVIRONMENT'} " + " ".join(
                 f"--pool {pool}" for pool in pools
             )
-            return (f"ultrafleet capacity buy {item.name} {where} --days {item.days} --max-price-usd {ceil(item.usd)}",)
+            # EC2 answers with the soonest offers alone, unless it is asked for those from a day on; a capacity day begins
+            # at 11:30 UTC, and its offer up to a day before.
+            start = item.start - timedelta(days=1)
+            asked = f"--days {item.days} --start {start} --max-price-usd {ceil(item.usd)}"
+            return (f"ultrafleet capacity buy {item.name} {where} {asked}",)
         case Kind.EXTENSION:
             pools = [pool.strip() for pool in (item.pool or "").split(",")][: item.times]
             each = ceil(item.usd / max(1, item.times))
