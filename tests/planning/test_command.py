@@ -131,8 +131,10 @@ def test_a_cheaper_offer_is_taken_and_its_command_can_be_run(tmp_path: Path) -> 
     (bought,) = plan["purchases"]
     assert (bought["kind"], bought["assumption"], bought["usd"]) == ("offer", None, 200_000.5)
     assert bought["commands"] == [
-        "ultrafleet capacity buy cbo-0123456789abcdef0 --env training --pool rack-a --days 14 --start 2027-01-11 "
-        "--max-price-usd 200001"
+        (
+            "ultrafleet capacity buy cbo-0123456789abcdef0 "
+            "--env training --pool rack-a --days 14 --start 2027-01-11 --max-price-usd 200001"
+        )
     ]
 
 

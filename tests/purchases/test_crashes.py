@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import pytest
 from helpers.block_shop import FAULTS, open_shop
 from helpers.purchase_picture import picture
 from helpers.purchase_runs import Bench, Case, Tally, run, stops
+from ultrafleet.purchases import State
 from ultrafleet.purchases.journal import OpenJournal
 from ultrafleet.purchases.records import Outcome, Purchase, line_of
+from ultrafleet.purchases.settling import exit_code, settle
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / "docs" / "benchmarks" / "purchases.json"
@@ -79,6 +82,19 @@ def test_two_at_once_buy_one(bench: Bench, kind: str) -> None:
             *(Case(kind=kind, at=chosen.randint(1, points), rivals=1) for _ in range(8)),
         )
     )
+
+
+@pytest.mark.slow
+def test_an_extension_belongs_to_the_purchase_that_is_open(bench: Bench) -> None:
+    """Of two purchases of the same dates, the first of which bought nothing, the second has what the history has."""
+    bench.clear(Case(kind="extension"))
+    bench.shop.reset("drop before", "half after")
+    for state in (State.ABSENT, State.WRITTEN):
+        assert bench.command("extension") == 6
+        assert exit_code(bench.desk, settle(bench.desk, absent_after=timedelta())) == 0
+        assert list(bench.journal.read().values())[-1].state is state
+    assert bench.command("extension") == 0
+    assert len(bench.shop.state()[1]) == 1
 
 
 @pytest.mark.slow

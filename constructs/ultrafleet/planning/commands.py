@@ -44,8 +44,8 @@ def _commands(item: Purchase, environment: Environment | None, taken: dict[str, 
             where = f"--env {environment.name if environment else 'ENVIRONMENT'} " + " ".join(
                 f"--pool {pool}" for pool in pools
             )
-            # EC2 answers with the soonest offers alone, unless it is asked for those from a day on; a capacity day begins
-            # at 11:30 UTC, and its offer up to a day before.
+            # EC2 answers with the soonest offers alone, unless it is asked for those from a day on. An offer may begin
+            # up to a day before its first capacity day.
             start = item.start - timedelta(days=1)
             asked = f"--days {item.days} --start {start} --max-price-usd {ceil(item.usd)}"
             return (f"ultrafleet capacity buy {item.name} {where} {asked}",)

@@ -74,7 +74,8 @@ def settle_book(desk: Desk, book: OpenJournal, *, absent_after: timedelta) -> li
     for intent in adopted:
         book.begin(_adopted(desk, file, intent, found[intent]))
     settled = []
-    for purchase in desk.purchases(book):
+    # The open ones first: an extension has no tag, and what the history has is theirs before it is an earlier one's.
+    for purchase in sorted(desk.purchases(book), key=lambda item: item.state not in OPEN):
         was = None if purchase.id in adopted else purchase.state
         if purchase.intent.extension is not None:
             note = _extension(desk, book, purchase, absent_after)
@@ -182,8 +183,12 @@ def _extension(  # noqa: PLR0911 - a case each
         return ""
     if purchase.state is State.WRITTEN and desk.now() > wanted.new_end:
         return ""
-    if any(item is not purchase and _has_bought(item, wanted) for item in book.purchases.values()):
-        return ""
+    other = next((item for item in book.purchases.values() if item is not purchase and _has_bought(item, wanted)), None)
+    if other is not None:
+        if purchase.state not in {State.CALLING, State.UNKNOWN}:
+            return ""
+        book.add(purchase.next(State.ABSENT, desk.now(), note=f"purchase {other.id} has bought it"))
+        return f"purchase {other.id} has bought it: nothing was bought"
     history = desk.market.history(wanted.capacity_reservation_id)
     ours = [
         item
