@@ -49,7 +49,7 @@ def preflight(made: DeployedEnvironment, folder: Path, *arguments: str, text: st
 def test_nothing_is_taken_by_a_deployment_that_changes_nothing(fleet: DeployedEnvironment, tmp_path: Path) -> None:
     result = preflight(fleet, tmp_path)
     assert result.exit_code == 0, result.output
-    assert result.output == (
+    assert result.stdout == (
         f"training in account {ACCOUNT}: 4 of 4 node groups exist, with 38 nodes; a deployment takes no running node "
         "away\n"
     )
@@ -72,7 +72,7 @@ def test_a_hazard_is_waived_by_its_own_key_alone(fleet: DeployedEnvironment, tmp
     unknown = preflight(fleet, tmp_path, "--accept", f"held:{RACK_B}", "--accept", "held:rack-q")
     assert "there is no such hazard now" in str(unknown.exception)
     as_json = preflight(fleet, tmp_path, "--json", "--accept", f"held:{RACK_B}")
-    content = json.loads(as_json.output)
+    content = json.loads(as_json.stdout)
     assert content["exit_code"] == as_json.exit_code == 0
     assert content["findings"][0]["key"] == f"held:{RACK_B}"
     assert content["findings"][0]["accepted"]
@@ -133,7 +133,7 @@ def test_what_a_deletion_leaves_is_asked_of_aws(fleet: DeployedEnvironment, tmp_
     (tmp_path / "training.yaml").write_text(fleet.text)
     result = CliRunner().invoke(app, ["retained", "training", "--environments", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    first, *others = result.output.splitlines()
+    first, *others = result.stdout.splitlines()
     reservation = re.match(r"still billed: (cr-[0-9a-f]+) \(AWS::EC2::CapacityReservation of (\S+)\)", first)
     assert reservation is not None, first
     assert reservation[2] == "training-reservation-b300"

@@ -162,7 +162,11 @@ CASES: list[tuple[str, str, Arrange, Verdict, str]] = [
         "existing-node-role",
         ROLE,
         gone(
-            "iam", "update_assume_role_policy", RoleName=ROLE, PolicyDocument='{"Version":"2012-10-17","Statement":[]}'
+            "iam",
+            "update_assume_role_policy",
+            RoleName=ROLE,
+            PolicyDocument='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",'
+            '"Principal":{"Service":"lambda.amazonaws.com"}}]}',
         ),
         NO,
         "doesn't name ec2.amazonaws.com",
@@ -220,7 +224,7 @@ def test_every_probe_has_a_yes_and_a_no() -> None:
 
 def test_the_printed_policy_is_enough(world: tuple[AskedAccount, Guard]) -> None:
     account, guard = world
-    guard.document = policy_document(ENVIRONMENT, PROBES_OF_EXISTING)
+    guard.document = policy_document(ENVIRONMENT, probes=PROBES_OF_EXISTING)
     for probe in PROBES_OF_EXISTING:
         for question in probe.questions(ENVIRONMENT):
             answer = ask(question, account)

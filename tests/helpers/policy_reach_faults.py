@@ -193,8 +193,7 @@ REACH_FAULTS: dict[str, tuple[Edit, str, str]] = {
     "EFA on the small one of a family": (
         lambda r: (
             p5(r, 1),
-            data(r).update(InstanceType="trn1.2xlarge"),
-            r["Rack"].update(AmiType="AL2023_x86_64_NEURON"),
+            data(r).update(InstanceType="g6f.xlarge"),
         ),
         "efa-type",
         "error",

@@ -78,15 +78,15 @@ def test_a_programme_is_named_after_its_file_and_counts_in_units_that_are_bought
 REFUSALS: dict[str, tuple[Callable[[Content], object], str]] = {
     "ends before it begins": (
         lambda c: c.update(end=date(2026, 11, 1)),
-        "end is 2026-11-01, expected a day after the start 2026-12-01",
+        "end: is 2026-11-01, expected a day after the start 2026-12-01",
     ),
     "target ends before": (
         lambda c: target(c).update(end=date(2027, 6, 1)),
-        "targets[0]: end of target training is 2027-06-01, expected a day after 2027-07-01",
+        "targets[0].end: end of target training is 2027-06-01, expected a day after 2027-07-01",
     ),
     "steps out of order": (
         lambda c: target(c)["steps"].reverse(),
-        "targets[0]: steps of target training list 2027-01-01 after 2027-07-01",
+        "targets[0].steps: steps of target training list 2027-01-01 after 2027-07-01",
     ),
     "target outside": (
         lambda c: target(c)["steps"][0].update(start=date(2026, 1, 1)),
@@ -170,7 +170,7 @@ REFUSALS: dict[str, tuple[Callable[[Content], object], str]] = {
     "slips with nothing": (lambda c: tranche(c).update(slips_with="second"), "slips_with of tranche first is 'second'"),
     "tranche ends before": (
         lambda c: tranche(c).update(end=date(2026, 12, 20)),
-        "tranches[0]: end of tranche first is 2026-12-20",
+        "tranches[0].end: end of tranche first is 2026-12-20",
     ),
     "no basis": (lambda c: tranche(c).pop("assumption"), "tranches[0]: figures have neither source nor assumption"),
     "both bases": (lambda c: tranche(c).update(source="a letter"), "tranches[0]: figures have source and assumption"),
@@ -184,14 +184,14 @@ REFUSALS: dict[str, tuple[Callable[[Content], object], str]] = {
     ),
     "reservations of a rack": (
         lambda c: c.update(on_demand_reservations=c["later_blocks"]),
-        "on_demand_reservations[0]: type is u-p6e-gb200x72, expected a type for which AWS documents",
+        "on_demand_reservations[0].type: is u-p6e-gb200x72, expected a type for which AWS documents",
     ),
     "a limit without a reason": (
         lambda c: c.update(limits={"block_instances_on_a_date": 3600}),
         "limits: reason is missing",
     ),
     "unknown key": (lambda c: tranche(c).update(slp=1), "tranches[0].slp: is an unknown key"),
-    "the same tranche twice": (lambda c: c["tranches"].append(tranche(c)), "tranches have 'first' twice"),
+    "the same tranche twice": (lambda c: c["tranches"].append(tranche(c)), "tranches: have 'first' twice"),
     "a name": (lambda c: c.update(name="x"), "name: is 'x', expected none"),
 }
 

@@ -18,10 +18,11 @@ def policy_document(
 
     Args:
         environment: whose account, region and cluster the policy is for.
-        probes: probes that are to be asked. Statements of those that create something have ids that begin so.
+        probes: probes that are to be asked; one without a question about the environment needs nothing. Statements of
+            those that create something have ids that begin so.
         others: what other commands need of the same credentials; they read.
     """
-    known = list(probes)
+    known = [probe for probe in probes if any(True for _ in probe.questions(environment))]
     reading = [*others, *(item for probe in known if not probe.creates for item in probe.permissions)]
     creating = [item for probe in known if probe.creates for item in probe.permissions]
     return {

@@ -44,6 +44,8 @@ class Journal:
         Raises:
             JournalError: it can't be read, or a line is damaged.
         """
+        if self.path.exists() and not self.path.is_file():
+            raise _unusable(self.path, "no regular file")
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
@@ -75,6 +77,8 @@ class Journal:
 
     def _open(self) -> int:
         flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+        if self.path.exists() and not self.path.is_file():  # a device may never end
+            raise _unusable(self.path, "no regular file")
         try:
             try:
                 return os.open(self.path, flags)
