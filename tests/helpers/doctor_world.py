@@ -100,6 +100,7 @@ def resource_of(action: str, params: dict[str, Any], account: str) -> str:
             f"arn:aws:eks:{region}:{account}:nodegroup/{params['clusterName']}/{params['nodegroupName']}/1"
         ),
         "iam:GetRole": lambda: _role(account, params["RoleName"]),
+        "iam:ListAttachedRolePolicies": lambda: _role(account, params["RoleName"]),
         "servicequotas:GetServiceQuota": lambda: (
             f"arn:aws:servicequotas:{region}:{account}:{params['ServiceCode']}/{params['QuotaCode']}"
         ),
