@@ -104,6 +104,7 @@ def resource_of(action: str, params: dict[str, Any], account: str) -> str:
         "servicequotas:GetServiceQuota": lambda: (
             f"arn:aws:servicequotas:{region}:{account}:{params['ServiceCode']}/{params['QuotaCode']}"
         ),
+        "logs:DescribeLogGroups": lambda: f"arn:aws:logs:{region}:{account}:log-group:{params['logGroupNamePrefix']}",
         "logs:DescribeLogStreams": lambda: (
             f"arn:aws:logs:{region}:{account}:log-group:{params['logGroupName']}:log-stream:"
         ),
