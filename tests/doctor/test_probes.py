@@ -444,7 +444,7 @@ def test_a_probe_is_denied_without_a_permission(
     probe = BY_ID[probe_id]
     for permission in probe.permissions:
         if (probe_id, permission.action) == ("egress", "ec2:DescribeVpcEndpoints"):
-            continue  # asked of a VPC that exists: tests/doctor/test_existing.py
+            continue  # asked of a VPC that exists alone, and this environment makes its own
         guard.refused = {permission.action}
         answers = [ask(question, account) for question in probe.questions(ENVIRONMENT)]
         denied = [item for item in answers if item is not None and item.verdict is Verdict.DENIED]

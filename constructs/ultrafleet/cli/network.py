@@ -27,7 +27,7 @@ SYSTEM_MAX_PODS: Final = MAX_PODS_PER_SMALL_NODE.value
 """Pods of a system node."""
 
 _SHARED_CIDRS: Final = ("100.64.0.0/16", "100.65.0.0/16", "100.66.0.0/16", "100.67.0.0/16")
-"""Further CIDRs of a VPC: with its own five, which a VPC has by default (VPC guide, quotas, high)."""
+"""Further CIDRs of a VPC: with its own five, which a VPC has by default (VPC guide, quotas, medium: not read again)."""
 
 network = typer.Typer(
     help="Propose CIDRs for an environment's subnets.",
@@ -104,7 +104,7 @@ class _Plan:
         if self.secondary_cidrs:
             yield (
                 f"the VPC's CIDR has no room: secondary_cidrs: [{', '.join(self.secondary_cidrs)}] of network are "
-                "proposed, of the shared address space, which any VPC with a private CIDR takes (VPC guide, high)"
+                "proposed, of the shared address space, which a VPC with a private CIDR takes (VPC guide, medium)"
             )
         for spec, budget, stated in self.subnets:
             room = budget.usable / budget.used if budget.used else headroom

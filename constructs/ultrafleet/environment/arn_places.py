@@ -50,7 +50,7 @@ def place_faults(environment: StatedArns) -> Iterator[Found]:
     """Faults of ARNs that are of an account or a region from which they can't be used.
 
     The role of nodes is passed to EC2, which takes one of its own account alone; a topic, a key and a certificate are
-    used in their own region alone (user guides of IAM, CloudWatch, KMS and ACM, high). Topics and keys may be of
+    used in their own region alone (user guides of IAM, CloudWatch, KMS and ACM, medium). Topics and keys may be of
     another account, whose policies let this one use them.
 
     Args:
