@@ -617,7 +617,6 @@ EDITS = [
     edit("Budget.usd_per_month", "training", put("budget", usd_per_month=2.0), before=put(budget={})),
     edit("Budget.teams", "training", put("budget", teams={"pretraining": 3.0}), before=put(budget={})),
     edit("Environment.targets", "training", targeted),
-    edit("Environment.purchases", "training", put(purchases={"approval_above_usd": 5_000})),
     edit("Purchase.approval_above_usd", "training", put(purchases={"approval_above_usd": 0})),
     *[
         edit(f"Target.{field}", "training", put("targets", "pretraining", **{field: v}), before=targeted)
