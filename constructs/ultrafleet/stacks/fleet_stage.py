@@ -9,7 +9,7 @@ from constructs import Construct
 from ultrafleet.consistency import check_consistency
 from ultrafleet.doctor import Answers
 from ultrafleet.doctor.synthesis import notes
-from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
+from ultrafleet.environment import AcceleratorPoolSettings, Environment
 from ultrafleet.environment.facts import ip_budgets, node_group_count
 from ultrafleet.environment.layers import stack_ids
 from ultrafleet.environment.pool_nodes import environment_pool_nodes, needs_care
@@ -76,11 +76,15 @@ class FleetStage(cdk.Stage):
         before = list(platform)
         if "capacity" in made:
             self.capacity = _after(before, CapacityStack(self, environment=environment))
-        self._pools(environment, [pool for pool in environment.pools if f"pool-{pool.name}" in made], before)
+        pools = [pool for pool in environment.pools if f"pool-{pool.name}" in made]
+        for pool in pools:
+            if _reservation_made_here(environment, pool) is None:
+                _depend(PoolStack(self, environment=environment, pool=pool), before)
         if environment.kubernetes.delivery != "none":
             self._workloads(environment, platform)
         if "operate" in made:
             _depend(MonitoringStack(self, environment=environment), before)
+        self._reservations(environment, pools, before)
         self._tell(environment, answers or Answers())
 
     def _platform(self, environment: Environment, made: Collection[str]) -> list[EnvironmentStack]:
@@ -94,22 +98,20 @@ class FleetStage(cdk.Stage):
             self.system = _after(found, SystemStack(self, environment=environment))
         return found
 
-    def _pools(
+    def _reservations(
         self, environment: Environment, pools: Sequence[PoolSettings], before: Sequence[EnvironmentStack]
     ) -> None:
-        made_here = {item.name: item for item in environment.capacity_reservations if not item.capacity_reservation_id}
-        reserved = {pool.name: _reservation(pool) for pool in pools if _reservation(pool) in made_here}
+        """Make on-demand reservations and the pools on them, after all else: the CDK deploys stacks in this order."""
+        stacks = {}
+        for reservation in environment.capacity_reservations:
+            if not reservation.capacity_reservation_id:
+                stack = ReservationStack(self, environment=environment, reservation=reservation)
+                _depend(stack, before)
+                stacks[reservation.name] = stack
         for pool in pools:
-            if pool.name not in reserved:
-                _depend(PoolStack(self, environment=environment, pool=pool), before)
-        reservations = {}
-        for name, reservation in made_here.items():
-            stack = reservations[name] = ReservationStack(self, environment=environment, reservation=reservation)
-            _depend(stack, before)
-        for pool in pools:
-            if pool.name in reserved:
-                on_it = PoolStack(self, environment=environment, pool=pool)
-                on_it.add_stack_dependency(reservations[reserved[pool.name]])
+            name = _reservation_made_here(environment, pool)
+            if name is not None:
+                PoolStack(self, environment=environment, pool=pool).add_stack_dependency(stacks[name])
 
     def _tell(self, environment: Environment, answers: Answers) -> None:
         """Tell what the environment rests on, where a synthesis shows it: on the first stack that is there."""
@@ -140,9 +142,11 @@ class FleetStage(cdk.Stage):
         )
 
 
-def _reservation(pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> str:
-    """Name of the reservation that a pool is on; "" where it is on none."""
-    return (pool.capacity_reservation or "") if isinstance(pool, AcceleratorPoolSettings) else ""
+def _reservation_made_here(environment: Environment, pool: PoolSettings) -> str | None:
+    """Name of the reservation that a pool is on and that the environment makes; None where there is none."""
+    name = pool.capacity_reservation if isinstance(pool, AcceleratorPoolSettings) else None
+    made = {item.name for item in environment.capacity_reservations if not item.capacity_reservation_id}
+    return name if name in made else None
 
 
 def _depend(stack: EnvironmentStack, before: Sequence[EnvironmentStack]) -> None:
