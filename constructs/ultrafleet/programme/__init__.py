@@ -1,21 +1,25 @@
 """Programme files: targets, contracted deliveries and assumptions over years. No import of aws_cdk."""
 
+from ultrafleet.programme.fleet_settings import ASSUMED, FleetSettings
 from ultrafleet.programme.loading import ProgrammeFileError, load_programme
 from ultrafleet.programme.models import (
     LaterBlocksSettings,
-    LimitSettings,
     Programme,
     ReservationSupplySettings,
     SiteSettings,
     TrancheSettings,
 )
+from ultrafleet.programme.raised_limits import LimitSettings, RaisedLimit
 from ultrafleet.programme.slip import SlipSettings
 
 __all__ = [
+    "ASSUMED",
+    "FleetSettings",
     "LaterBlocksSettings",
     "LimitSettings",
     "Programme",
     "ProgrammeFileError",
+    "RaisedLimit",
     "ReservationSupplySettings",
     "SiteSettings",
     "SlipSettings",

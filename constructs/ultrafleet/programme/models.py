@@ -17,8 +17,10 @@ from ultrafleet.environment.target_settings import (
     sold_type,
 )
 from ultrafleet.errors import FleetError
+from ultrafleet.programme.fleet_settings import FleetSettings
+from ultrafleet.programme.raised_limits import LimitSettings
 from ultrafleet.programme.slip import SlipSettings
-from ultrafleet.rules.zones import region_of_zone
+from ultrafleet.rules.zones import is_local_zone, region_of_zone
 
 UsdPerHour = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -53,11 +55,24 @@ class SiteSettings(Settings):
     """Availability Zone or Local Zone. Default: it isn't known yet."""
     account: Account | None = None
     """Account that buys there; an UltraServer block can't be shared. Default: it isn't known yet."""
+    platform_zones: list[Zone] = []
+    """Availability Zones of the region for the control planes and system nodes of the site's cells, two or more.
+    Default: they aren't known yet."""
 
     @model_validator(mode="after")
     def _zone_is_there(self) -> Self:
-        if self.zone is not None and region_of_zone(self.zone) != self.region:
-            raise FleetError(path=f"site {self.name}", got=f"in {self.zone}", expected=f"a zone of {self.region}")
+        for zone in (*([self.zone] if self.zone is not None else []), *self.platform_zones):
+            if region_of_zone(zone) != self.region:
+                raise FleetError(path=f"site {self.name}", got=f"in {zone}", expected=f"a zone of {self.region}")
+        for zone in self.platform_zones:
+            if is_local_zone(zone) or self.platform_zones.count(zone) > 1:
+                raise FleetError(
+                    path=f"platform_zones of site {self.name}",
+                    verb="have",
+                    got=zone if is_local_zone(zone) else f"{zone} twice",
+                    expected="Availability Zones, each once",
+                    remedy="an EKS cluster can't be made in a Local Zone",
+                )
         return self
 
 
@@ -75,6 +90,8 @@ class TrancheSettings(CapacityCount, Basis):
     """Day until which it is there. Default: the programme's end."""
     usd_per_hour: UsdPerHour | None = None
     """USD an hour of one UltraServer or instance, from the delivery on. Default: its cost isn't counted."""
+    fabric: Literal["efa", "roce"] | None = None
+    """Network between its UltraServers. Default: the only one of the type; in cells P6e-GB300 needs it stated."""
     slip: SlipSettings
     slips_with: str | None = None
     """Name of another tranche whose luck it shares: both slip by the same part of their distributions."""
@@ -152,23 +169,6 @@ class ReservationSupplySettings(LaterBlocksSettings):
         return self
 
 
-class LimitSettings(Settings):
-    """Limits of purchases that differ from the documented ones, such as a raised quota."""
-
-    block_instances_on_a_date: int | None = Field(default=None, ge=0)
-    """Instances on capacity blocks in the organisation on one date. Default: the documented limit."""
-    reason: str | None = Field(default=None, min_length=1)
-    """Reason why they differ: a ticket, a letter, an assumption."""
-
-    @model_validator(mode="after")
-    def _has_a_reason(self) -> Self:
-        if self.block_instances_on_a_date is not None and self.reason is None:
-            raise FleetError(
-                path="reason", got="missing", expected="why the limit differs", remedy="state the ticket or assumption"
-            )
-        return self
-
-
 class Programme(Settings):
     """Programme: targets over years, and what is contracted and assumed for them."""
 
@@ -190,6 +190,8 @@ class Programme(Settings):
     later_blocks: list[LaterBlocksSettings] = []
     on_demand_reservations: list[ReservationSupplySettings] = []
     limits: LimitSettings = LimitSettings()
+    fleet: FleetSettings | None = None
+    """Cells that the contracted UltraServers become. Default: the programme is planned only."""
     assumptions: list[str] = []
     """Further assumptions, as sentences that the plan repeats."""
 

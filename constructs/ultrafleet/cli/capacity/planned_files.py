@@ -140,7 +140,11 @@ def _file_of(name: str, environments: Path, programmes: Path) -> tuple[Path, boo
     if there:
         both = " and ".join(str(path) for path, _ in there)
         raise FleetError(path=name, got=f"the name of {both}", expected="one of them", remedy="write its path")
-    known = ", ".join(sorted(path.stem for folder in (environments, programmes) for path in folder.glob("*.yaml")))
+    known = ", ".join(
+        sorted(
+            path.stem for folder in (environments, programmes) for path in folder.glob("*.yaml") if "." not in path.stem
+        )
+    )
     raise FleetError(
         path=name,
         got="no environment or programme",

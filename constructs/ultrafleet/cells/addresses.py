@@ -1,0 +1,171 @@
+"""Addresses of cells: VPC CIDRs that don't overlap, allotted once and never moved."""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ultrafleet.catalog import limits
+from ultrafleet.cells.model import CellNetwork
+from ultrafleet.errors import FleetError
+from ultrafleet.rules.ip_budget import NodeIpDemand, PoolIpDemand, prefix_length_of
+
+PLATFORM_PREFIX: Final = 20
+"""Length of the prefix of a cell's first CIDR: control plane, endpoints, NAT and system nodes (own choice)."""
+_LARGEST: Final = limits.SUBNET_SHORTEST_PREFIX.value
+_UNIT: Final = 2 ** (32 - PLATFORM_PREFIX)
+_SERVICES: Final = ipaddress.IPv4Network("10.100.0.0/16")
+"""Addresses that EKS gives Kubernetes services by default, which no cell may have (EKS user guide, high)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RackSubnets:
+    """Subnets of a cell's racks, all of one size.
+
+    Attributes:
+        count: subnets.
+        prefix: length of their prefix.
+        racks_each: racks that each holds.
+    """
+
+    count: int
+    prefix: int
+    racks_each: int
+
+
+def racks_of_largest_subnet(per_node: NodeIpDemand, nodes_per_rack: int) -> int:
+    """Racks that a /16 holds, the largest subnet and the largest CIDR of a VPC.
+
+    Args:
+        per_node: addresses of a node.
+        nodes_per_rack: nodes of a rack.
+    """
+    racks = 0
+    while _fits(per_node, nodes_per_rack, racks + 1):
+        racks += 1
+    return racks
+
+
+def _fits(per_node: NodeIpDemand, nodes_per_rack: int, racks: int) -> bool:
+    return prefix_length_of(_addresses(per_node, nodes_per_rack * racks)) is not None
+
+
+def _addresses(per_node: NodeIpDemand, nodes: int) -> int:
+    return PoolIpDemand(pool_name="racks", nodes=nodes, per_node=per_node).addresses
+
+
+def rack_subnets(*, per_node: NodeIpDemand, nodes_per_rack: int, slots: int) -> RackSubnets:
+    """Subnets for the slots of a cell: one where they fit, else as many of the largest size as they need.
+
+    Args:
+        per_node: addresses of a node.
+        nodes_per_rack: nodes of a rack.
+        slots: racks that the cell is made for.
+
+    Raises:
+        FleetError: not even one rack fits into the largest subnet.
+    """
+    most = racks_of_largest_subnet(per_node, nodes_per_rack)
+    if most == 0:
+        raise FleetError(
+            path="max_pods of fleet",
+            verb="needs",
+            got=f"{_addresses(per_node, nodes_per_rack):,} addresses for one rack",
+            expected="as many as the largest subnet has",
+            remedy="lower it",
+        )
+    count = -(-slots // most)
+    each = -(-slots // count)
+    prefix = prefix_length_of(_addresses(per_node, nodes_per_rack * each)) or _LARGEST
+    prefix = min(prefix, PLATFORM_PREFIX)
+    return RackSubnets(count=count, prefix=prefix, racks_each=each)
+
+
+class AddressSpace:
+    """Address space of a programme: what is taken of it, and what is free.
+
+    First CIDRs of cells are allotted from its begin, those of racks from its end.
+
+    Args:
+        networks: IPv4 networks, such as those of `fleet.address_space`.
+
+    Raises:
+        FleetError: two of them overlap, or one is smaller than the first CIDR of a cell.
+    """
+
+    def __init__(self, networks: Sequence[str]) -> None:
+        self._networks = [ipaddress.IPv4Network(item) for item in networks]
+        self._taken = [bytearray(item.num_addresses // _UNIT) for item in self._networks]
+        for index, network in enumerate(self._networks):
+            if network.prefixlen > PLATFORM_PREFIX:
+                raise FleetError(
+                    path="address_space",
+                    verb="has",
+                    got=network,
+                    expected=f"networks of /{PLATFORM_PREFIX} or larger",
+                    remedy="the first CIDR of a cell is that large: leave it out",
+                )
+            for other in self._networks[:index]:
+                if network.overlaps(other):
+                    raise FleetError(
+                        path="address_space",
+                        verb="has",
+                        got=f"{other} and {network}, which overlap",
+                        expected="networks apart from each other",
+                        remedy="take one out",
+                    )
+        self._mark(_SERVICES)
+
+    def take(self, cidr: str) -> None:
+        """Take what a cell has already, whether it lies in the space or not.
+
+        Args:
+            cidr: a CIDR of the cell.
+        """
+        self._mark(ipaddress.IPv4Network(cidr))
+
+    def allot(self, subnets: RackSubnets) -> CellNetwork | None:
+        """Network of a new cell, taken from what is free; None where too little is.
+
+        Args:
+            subnets: subnets of its racks.
+        """
+        platform = self._free(PLATFORM_PREFIX, from_end=False)
+        if platform is None:
+            return None
+        self._mark(platform)
+        racks: list[ipaddress.IPv4Network] = []
+        for _ in range(subnets.count):
+            found = self._free(subnets.prefix, from_end=True)
+            if found is None:
+                self._release([platform, *racks])
+                return None
+            self._mark(found)
+            racks.append(found)
+        return CellNetwork(
+            platform_cidr=str(platform), rack_cidrs=tuple(map(str, racks)), racks_per_subnet=subnets.racks_each
+        )
+
+    def _free(self, prefix: int, *, from_end: bool) -> ipaddress.IPv4Network | None:
+        units = 2 ** (32 - prefix) // _UNIT
+        empty = bytes(units)
+        pairs = list(zip(self._networks, self._taken, strict=True))
+        for network, taken in reversed(pairs) if from_end else pairs:
+            starts: Iterable[int] = range(0, len(taken) - units + 1, units)
+            for start in reversed(list(starts)) if from_end else starts:
+                if taken[start : start + units] == empty:
+                    return ipaddress.IPv4Network((int(network.network_address) + start * _UNIT, prefix))
+        return None
+
+    def _mark(self, cidr: ipaddress.IPv4Network, value: int = 1) -> None:
+        for network, taken in zip(self._networks, self._taken, strict=True):
+            if not network.overlaps(cidr):
+                continue
+            first = max(int(cidr.network_address), int(network.network_address)) - int(network.network_address)
+            last = min(int(cidr.broadcast_address), int(network.broadcast_address)) - int(network.network_address)
+            for unit in range(first // _UNIT, last // _UNIT + 1):
+                taken[unit] = value
+
+    def _release(self, cidrs: Iterable[ipaddress.IPv4Network]) -> None:
+        for cidr in cidrs:
+            self._mark(cidr, 0)

@@ -1,0 +1,73 @@
+"""Fleet of a programme file: how its contracted UltraServers become cells."""
+
+from typing import Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ultrafleet.catalog.eks import CONTROL_PLANE_TIERS, DEFAULT_KUBERNETES_VERSION
+from ultrafleet.environment.fields import KubernetesVersion, Network, Settings
+from ultrafleet.errors import FleetError
+from ultrafleet.rules.node_settings import validate_max_pods
+
+ASSUMED: Final = "assumed"
+"""Word for reservations that are made up, for planning and rehearsal."""
+
+
+class FleetSettings(Settings):
+    """Fleet: largest job, size of cells, reservations, and what is the same in each cell."""
+
+    largest_job_accelerators: int = Field(ge=1, examples=[4608], json_schema_extra={"unit": "accelerators"})
+    """Accelerators of the largest training job; at least one cell holds it, since EFA stays in one VPC."""
+    reservations: str = Field(min_length=1, examples=["half-a-million.csv"])
+    """CSV file beside the programme, with the columns rack, capacity_reservation_id, start and end; or `assumed`:
+    made-up reservations for planning and rehearsal, which no deployment takes."""
+    most_racks_per_cell: int | None = Field(
+        default=None, ge=1, examples=[64], json_schema_extra={"unit": "UltraServers"}
+    )
+    """UltraServers that may be lost together: the blast radius of a cell. Default: the other limits alone."""
+    racks_per_stack: int | None = Field(default=None, ge=1, examples=[10], json_schema_extra={"unit": "UltraServers"})
+    """UltraServers of one stack, by their numbers. Default: as many as a stack's resources and bytes allow."""
+    management: Literal["managed", "self-managed"] | None = Field(default=None, examples=["self-managed"])
+    """Kind of node groups. Default: managed, and self-managed where the largest job or the fabric needs it."""
+    hand_overs_per_cell: int = Field(default=1, ge=0, examples=[4], json_schema_extra={"unit": "UltraServers"})
+    """UltraServers of a cell that may have two blocks at once, while one takes over from the other."""
+    spare_nodes_per_ultraserver: int = Field(default=0, ge=0, examples=[2], json_schema_extra={"unit": "nodes"})
+    """Nodes of each UltraServer that stay closed to jobs until one fails; they don't count for the largest job."""
+    kubernetes_version: KubernetesVersion = Field(default=DEFAULT_KUBERNETES_VERSION, examples=["1.36"])
+    """Kubernetes version of every cell."""
+    control_plane_scaling_tier: str | None = Field(default=None, examples=["tier-4xl"])
+    """Provisioned control plane of every cell. Default: EKS's."""
+    max_pods: int = Field(default=64, examples=[32], json_schema_extra={"unit": "pods"})
+    """Pods of a node, which decide about the addresses that it takes."""
+    address_space: list[Network] = Field(
+        default=["10.0.0.0/8", "100.64.0.0/10"], min_length=1, examples=[["10.128.0.0/9", "100.64.0.0/10"]]
+    )
+    """IPv4 networks from which the cells get theirs; no two cells share an address."""
+    retired: list[str] = Field(default=[], examples=[["gb200-2026-a-0007"]])
+    """Names of UltraServers that were given back or taken out of their tranche. A name is not used again."""
+
+    @property
+    def assumes_reservations(self) -> bool:
+        """True if the reservations are made up."""
+        return self.reservations == ASSUMED
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        validate_max_pods(self.max_pods)
+        if self.control_plane_scaling_tier not in {None, *CONTROL_PLANE_TIERS}:
+            raise FleetError(
+                path="control_plane_scaling_tier",
+                got=repr(self.control_plane_scaling_tier),
+                expected=f"one of {', '.join(CONTROL_PLANE_TIERS)}",
+            )
+        if not self.assumes_reservations and ("/" in self.reservations or not self.reservations.endswith(".csv")):
+            raise FleetError(
+                path="reservations",
+                got=repr(self.reservations),
+                expected=f"the name of a CSV file beside the programme, or {ASSUMED}",
+                remedy="write such as racks.csv",
+            )
+        for name in self.retired:
+            if self.retired.count(name) > 1:
+                raise FleetError(path="retired", verb="has", got=f"{name} twice", expected="it once")
+        return self
