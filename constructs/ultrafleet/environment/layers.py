@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ultrafleet.environment.cell import platform, rack_stacks
 from ultrafleet.environment.existing import makes_node_groups, makes_nodes
 from ultrafleet.environment.models import Environment
 from ultrafleet.environment.pool_nodes import needs_care
@@ -82,6 +83,9 @@ def stack_ids(environment: Environment) -> list[str]:
     network, cluster, kubernetes = environment.network, environment.cluster, environment.kubernetes
     existing = cluster.existing
     pools = [pool for pool in environment.pools if existing is None or makes_nodes(pool)]
+    pool_stacks = (
+        [f"pool-{pool.name}" for pool in pools] if environment.slots is None else list(rack_stacks(environment))
+    )
     delivered = kubernetes.delivery != "none"
     with_network = environment.has_network and (
         network.is_made_here
@@ -99,10 +103,10 @@ def stack_ids(environment: Environment) -> list[str]:
         *(["system"] if has_system else []),
         *(["capacity"] if environment.makes_block_schedule else []),
         *(["kubernetes"] if delivered else []),
-        *(["care"] if delivered and needs_care(environment) else []),
+        *(["care"] if delivered and needs_care(platform(environment)) else []),
         *(["operate"] if delivered and kubernetes.dashboard else []),
         *(f"reservation-{item.name}" for item in environment.capacity_reservations if not item.capacity_reservation_id),
-        *(f"pool-{pool.name}" for pool in pools),
+        *pool_stacks,
         *(f"team-{team.name}" for team in environment.teams),
         *(f"model-{model.name}" for model in environment.models),
     ]

@@ -26,6 +26,7 @@ from ultrafleet.environment.fleet_checks import Parts, fleet_faults
 from ultrafleet.environment.network_settings import NetworkSettings, SubnetSettings
 from ultrafleet.environment.pool_settings import PoolSettings
 from ultrafleet.environment.purchase_settings import PurchaseSettings
+from ultrafleet.environment.slot_settings import SlotSettings
 from ultrafleet.environment.target_settings import TargetSettings, check_targets
 from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 from ultrafleet.errors import FleetError
@@ -106,6 +107,9 @@ class Environment(Settings):
     """On-demand capacity reservations."""
     pools: list[PoolSettings]
     """Pools of accelerated nodes."""
+    slots: SlotSettings | None = None
+    """UltraServers of a cell of a programme, whose platform is made for all of them, see [cells](cells.md). Default:
+    none, the platform is made for the pools."""
     kubernetes: KubernetesSettings = KubernetesSettings()
     """Add-ons, delivery, acceptance."""
     notify: list[str] = Field(default=[], examples=[["oncall@example.com"]])

@@ -42,8 +42,18 @@ def needs_care(environment: Environment) -> bool:
     settings = environment.kubernetes
     racks = [pool for pool in environment.pools if isinstance(pool, UltraServerPoolSettings)]
     joined = any(pool.instance.accelerator_kind == "nvidia" for pool in racks)
-    jobs = bool(environment.teams) or settings.acceptance is not None
+    jobs = runs_jobs(environment)
     return settings.delivery != "none" and bool((racks and settings.spare_nodes_per_ultraserver) or (joined and jobs))
+
+
+def runs_jobs(environment: Environment) -> bool:
+    """True if JobSet and Trainer are installed: for teams, for acceptance, in a cell that trains.
+
+    Args:
+        environment: the environment.
+    """
+    trains = environment.slots is not None and environment.slots.workload == "training"
+    return bool(environment.teams) or environment.kubernetes.acceptance is not None or trains
 
 
 def startup_taints(environment: Environment, pool_name: str) -> tuple[Taint, ...]:
@@ -53,8 +63,8 @@ def startup_taints(environment: Environment, pool_name: str) -> tuple[Taint, ...
         environment: the environment.
         pool_name: name of one of its pools.
     """
-    pools = {nodes.pool_name: nodes for nodes in environment_pool_nodes(environment)}
-    return tuple(pools[pool_name].startup_taints)
+    pool = next(item for item in environment.pools if item.name == pool_name)
+    return tuple(_nodes(pool, environment.kubernetes).startup_taints)
 
 
 def _nodes(pool: UltraServerPoolSettings | AcceleratorPoolSettings, kubernetes: KubernetesSettings) -> PoolNodes:

@@ -1,7 +1,6 @@
 """Alarms of a cluster, each with its meaning and a remedy."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -20,12 +19,8 @@ from ultrafleet.catalog.metrics import (
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
-from ultrafleet.monitoring.block_dates import (
-    WatchedBlock,
-    below_size_metrics,
-    late_drain_metrics,
-    no_successor_metrics,
-)
+from ultrafleet.monitoring.block_alarms import block_alarms
+from ultrafleet.monitoring.block_dates import WatchedBlock
 from ultrafleet.rules.names import node_group_name
 from ultrafleet.tokens import is_token
 
@@ -34,10 +29,6 @@ _LINES_PERIOD = 60
 """Period of what log lines say: a metric filter reports each minute."""
 _LINES_LATE_MINUTES = 5
 """Minutes that are looked at: a line that comes late counts in its own (ours)."""
-BELOW_SIZE_MINUTES: Final = 30
-"""Minutes that a pool may be below its size: a tick and a launch, or a node that is replaced (ours)."""
-SUCCESSOR_NOTICE_DAYS: Final = 7
-"""Days before the end of a block without a successor at which its alarm rings: offers aren't there each day (ours)."""
 
 
 class FleetAlarms(Construct):
@@ -112,7 +103,14 @@ class FleetAlarms(Construct):
             held = reservations.get(pool.pool_name, ())
             for reservation in held:
                 alarms += (
-                    self._of_block(pool, reservation, blocks[reservation])
+                    block_alarms(
+                        self,
+                        cluster_name=cluster_name,
+                        pool_name=pool.pool_name,
+                        reservation=reservation,
+                        block=blocks[reservation],
+                        topic_arn=self._topic_arn,
+                    )
                     if reservation in blocks
                     else [self._unused(pool, reservation, unused_minutes)]
                 )
@@ -234,58 +232,4 @@ class FleetAlarms(Construct):
             metric="AvailableInstanceCount",
             minutes=minutes,
             value=reservation,
-        )
-
-    def _of_block(self, pool: PoolNodes, reservation: str, block: WatchedBlock) -> list[cloudwatch.CfnAlarm]:
-        """Alarms on the dates of a block; one that is held empty runs no nodes and needs no successor."""
-        dates: dict[str, Any] = {"reservation": reservation, "block": block, "period_seconds": _PERIOD}
-        of = f"pool {pool.pool_name} of {self._cluster}"
-        # Alarms on a block that is left alone follow its id: a block more or less changes none of them.
-        group = node_group_name(pool.pool_name, reservation)
-        alarms = [
-            self._dated(
-                f"NotEmpty-{group}",
-                f"{of} still has nodes on {reservation} inside its drain lead: set "
-                "its node group to 0 nodes by hand and see why the schedule didn't; after an extension correct the "
-                "block's end in the file",
-                metrics=late_drain_metrics(**dates),
-                minutes=_PERIOD // 60,
-            )
-        ]
-        if block.hold:
-            return alarms
-        alarms.append(
-            self._dated(
-                f"BelowSize-{group}",
-                f"{of} is below its size: nodes of {reservation}, which is paid for, don't run for "
-                f"{BELOW_SIZE_MINUTES} minutes. The node group's health in EKS and `ultrafleet preflight` say why; "
-                "where the block ends earlier than the file says, correct the file",
-                metrics=below_size_metrics(**dates),
-                minutes=BELOW_SIZE_MINUTES,
-            )
-        )
-        if not block.has_successor:
-            alarms.append(
-                self._dated(
-                    f"NoSuccessor-{group}",
-                    f"{reservation}, the last block of {of}, ends within {SUCCESSOR_NOTICE_DAYS} days, on "
-                    f"{block.end:%Y-%m-%d}: buy the next one (`ultrafleet capacity search`) or extend it (`ultrafleet "
-                    "capacity extend`), write it into the file and deploy; a pool that ends with it needs nothing",
-                    metrics=no_successor_metrics(notice_days=SUCCESSOR_NOTICE_DAYS, **dates),
-                    minutes=_PERIOD // 60,
-                )
-            )
-        return alarms
-
-    def _dated(self, id: str, description: str, *, metrics: list[dict[str, Any]], minutes: int) -> cloudwatch.CfnAlarm:
-        return cloudwatch.CfnAlarm(
-            self,
-            id,
-            alarm_description=description,
-            alarm_actions=[self._topic_arn],
-            metrics=metrics,
-            evaluation_periods=minutes * 60 // _PERIOD,
-            threshold=1,
-            comparison_operator="GreaterThanOrEqualToThreshold",
-            treat_missing_data="notBreaching",
         )

@@ -10,6 +10,7 @@ from ultrafleet.consistency import check_consistency
 from ultrafleet.doctor import Answers
 from ultrafleet.doctor.synthesis import notes
 from ultrafleet.environment import AcceleratorPoolSettings, Environment
+from ultrafleet.environment.cell import platform, rack_stacks
 from ultrafleet.environment.facts import ip_budgets, node_group_count
 from ultrafleet.environment.layers import stack_ids
 from ultrafleet.environment.pool_nodes import environment_pool_nodes, needs_care
@@ -24,6 +25,7 @@ from ultrafleet.stacks.model_stack import ModelStack
 from ultrafleet.stacks.monitoring_stack import MonitoringStack
 from ultrafleet.stacks.network_stack import NetworkStack
 from ultrafleet.stacks.pool_stack import PoolStack
+from ultrafleet.stacks.rack_stack import RackStack
 from ultrafleet.stacks.reservation_stack import ReservationStack
 from ultrafleet.stacks.system_stack import SystemStack
 from ultrafleet.stacks.team_stack import TeamStack
@@ -69,23 +71,27 @@ class FleetStage(cdk.Stage):
 
     def __init__(self, scope: Construct, *, environment: Environment, answers: Answers | None = None) -> None:
         super().__init__(scope, environment.name)
-        for budget in ip_budgets(environment):
+        # Of a cell everything but its racks is made for its slots, whichever of them are filled.
+        shown = platform(environment)
+        for budget in (*ip_budgets(environment), *ip_budgets(shown)):
             budget.check()
         made = stack_ids(environment)
-        platform = self._platform(environment, made)
-        before = list(platform)
+        below = self._platform(shown, made)
+        before = list(below)
         if "capacity" in made:
-            self.capacity = _after(before, CapacityStack(self, environment=environment))
+            self.capacity = _after(before, CapacityStack(self, environment=shown))
+        for id, racks in rack_stacks(environment).items():
+            _depend(RackStack(self, id, environment=environment, racks=racks), before)
         pools = [pool for pool in environment.pools if f"pool-{pool.name}" in made]
         for pool in pools:
             if _reservation_made_here(environment, pool) is None:
                 _depend(PoolStack(self, environment=environment, pool=pool), before)
         if environment.kubernetes.delivery != "none":
-            self._workloads(environment, platform)
+            self._workloads(shown, below)
         if "operate" in made:
-            _depend(MonitoringStack(self, environment=environment), before)
+            _depend(MonitoringStack(self, environment=shown), before)
         self._reservations(environment, pools, before)
-        self._tell(environment, answers or Answers())
+        self._tell(shown, answers or Answers())
 
     def _platform(self, environment: Environment, made: Collection[str]) -> list[EnvironmentStack]:
         """Stacks under pools and workloads, in their order; on an existing cluster there may be none."""

@@ -14,7 +14,7 @@ from ultrafleet.cluster_reference import cluster_security_group_id
 from ultrafleet.delivery import ArgoCdDelivery, Delivery, GitSource, KubectlAccess
 from ultrafleet.environment import Environment
 from ultrafleet.environment.facts import node_prices
-from ultrafleet.environment.pool_nodes import efa_driver, environment_pool_nodes
+from ultrafleet.environment.pool_nodes import efa_driver, environment_pool_nodes, runs_jobs
 from ultrafleet.environment.workloads import AcceptanceSettings, ArgoCdSettings
 from ultrafleet.kubernetes.manifest import Manifest
 from ultrafleet.queueing import PodsReady, TeamShare
@@ -48,7 +48,7 @@ class KubernetesStack(EnvironmentStack):
             description=f"{environment.name}: accelerator runtime, queues, and controllers of jobs and models",
         )
         settings = environment.kubernetes
-        self.training = bool(environment.teams) or settings.acceptance is not None
+        self.training = runs_jobs(environment)
         self._others: list[Delivery] = []
         if settings.argo_cd is None:
             self.delivery = self._kubectl(environment)

@@ -14,6 +14,7 @@ from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraSe
 from ultrafleet.environment.pool_nodes import startup_taints
 from ultrafleet.layout import Interface
 from ultrafleet.pools import AcceleratorPool, NodeOptions, UltraServerPool
+from ultrafleet.pools.node_group import PoolNodeGroup
 from ultrafleet.stacks import exports
 from ultrafleet.stacks.environment_stack import EnvironmentStack
 
@@ -50,18 +51,12 @@ class PoolStack(EnvironmentStack):
             self, "EfaSecurityGroup", self.efa_security_group_id, mutable=False
         )
         node_role = iam.Role.from_role_arn(self, "NodeRole", self.node_role_arn, mutable=False)
-        common: dict[str, Any] = {
+        common = pool_arguments(environment, pool, root_volume_key=self._root_volume_key(pool))
+        common |= {
             "cluster": self.cluster,
-            "pool_name": pool.name,
             "subnet": subnet,
             "security_groups": [security_group],
-            "blocks": pool.capacity_blocks,
-            "workload": pool.workload,
             "node_role": node_role,
-            "drain_lead_minutes": pool.drain_lead_minutes,
-            "hold": pool.hold,
-            "fabric": pool.chosen_fabric,
-            "options": _node_options(environment, pool, self._root_volume_key(pool)),
         }
         created: UltraServerPool | AcceleratorPool
         if isinstance(pool, UltraServerPoolSettings):
@@ -86,7 +81,7 @@ class PoolStack(EnvironmentStack):
                 self,
                 f"LatestLaunchTemplateVersion{name.removeprefix(pool.name)}",
                 value=group.latest_launch_template_version,
-                description=f"newest launch template version; {name} runs version {group.launch_template_version}",
+                description=newest_version(name, group),
             )
 
     def _placement_group(self, pool: AcceleratorPoolSettings) -> PlacementGroup | None:
@@ -113,6 +108,40 @@ class PoolStack(EnvironmentStack):
             if created_here and reservation.placement_group
             else reservation.placement_group_name,
         )
+
+
+def pool_arguments(
+    environment: Environment,
+    pool: UltraServerPoolSettings | AcceleratorPoolSettings,
+    *,
+    root_volume_key: kms.IKey | None = None,
+) -> dict[str, Any]:
+    """Arguments of a pool's construct that follow from the file alone.
+
+    Args:
+        environment: the environment.
+        pool: the pool in it.
+        root_volume_key: customer key of the root volumes. Default: the AWS-managed key.
+    """
+    return {
+        "pool_name": pool.name,
+        "blocks": pool.capacity_blocks,
+        "workload": pool.workload,
+        "drain_lead_minutes": pool.drain_lead_minutes,
+        "hold": pool.hold,
+        "fabric": pool.chosen_fabric,
+        "options": _node_options(environment, pool, root_volume_key),
+    }
+
+
+def newest_version(name: str, group: PoolNodeGroup) -> str:
+    """Description of the output that shows the newest version of a launch template.
+
+    Args:
+        name: name of the node group.
+        group: the node group.
+    """
+    return f"newest launch template version; {name} runs version {group.launch_template_version}"
 
 
 def _where(environment: Environment) -> str:
