@@ -5,7 +5,8 @@ from typing import Any, Final
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from ultrafleet.monitoring.block_dates import (
+from ultrafleet.rules.block_dates import (
+    SUCCESSOR_NOTICE_DAYS,
     WatchedBlock,
     below_size_metrics,
     late_drain_metrics,
@@ -17,8 +18,6 @@ PERIOD_SECONDS: Final = 300
 """Period of the figures of a reservation."""
 BELOW_SIZE_MINUTES: Final = 30
 """Minutes that a pool may be below its size: a tick and a launch, or a node that is replaced (ours)."""
-SUCCESSOR_NOTICE_DAYS: Final = 7
-"""Days before the end of a block without a successor at which its alarm rings: offers aren't there each day (ours)."""
 
 
 def block_alarms(

@@ -20,7 +20,7 @@ from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.kubernetes.taint import UNPROVEN_TAINT
 from ultrafleet.monitoring.block_alarms import block_alarms
-from ultrafleet.monitoring.block_dates import WatchedBlock
+from ultrafleet.rules.block_dates import WatchedBlock
 from ultrafleet.rules.names import node_group_name
 from ultrafleet.tokens import is_token
 

@@ -80,8 +80,8 @@ class FleetStage(cdk.Stage):
         before = list(below)
         if "capacity" in made:
             self.capacity = _after(before, CapacityStack(self, environment=shown))
-        for id, racks in rack_stacks(environment).items():
-            _depend(RackStack(self, id, environment=environment, racks=racks), before)
+        for stack_id, racks in rack_stacks(environment).items():
+            _depend(RackStack(self, stack_id, environment=environment, racks=racks), before)
         pools = [pool for pool in environment.pools if f"pool-{pool.name}" in made]
         for pool in pools:
             if _reservation_made_here(environment, pool) is None:

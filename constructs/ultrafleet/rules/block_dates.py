@@ -7,6 +7,8 @@ from typing import Any, Final
 from ultrafleet.catalog.metrics import METRICS
 from ultrafleet.rules.block_clock import late_drain
 
+SUCCESSOR_NOTICE_DAYS: Final = 7
+"""Days before the end of a block without a successor at which its alarm rings: offers aren't there each day (ours)."""
 _FIGURE: Final = "figure"
 _LAST_DAY: Final = 31
 
