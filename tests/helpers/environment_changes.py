@@ -93,6 +93,15 @@ def as_ultraserver(content: Content) -> None:
         block.update(availability_zone="us-east-1-dfw-2a", instance_count=9)
 
 
+def as_cell(content: Content) -> None:
+    """A cell of a programme: racks with numbers, and slots for more of them."""
+    racks = [pool for pool in content["pools"] if pool["kind"] == "ultraserver"]
+    for number, pool in enumerate(racks):
+        pool["name"] = f"first-{number + 1:04d}"
+    content.update(pools=racks, capacity_reservations=[], teams=[], targets=[])
+    content["slots"] = {"ultraservers": 4, "ultraserver_type": "u-p6e-gb200x72", "workload": "training"}
+
+
 def later_block(content: Content) -> None:
     blocks = named(content["pools"], "rack-b")["blocks"]
     added = deepcopy(blocks[-1])

@@ -8,6 +8,7 @@ from typing import Any
 from helpers.environment_changes import (
     Change,
     append,
+    as_cell,
     as_ultraserver,
     each,
     extend,
@@ -613,6 +614,26 @@ EDITS = [
         before=paid,
     ),
     edit("Payment.usd", "training", put("pools", "rack-b", "blocks", "0", "payments", "0", usd=2.5), before=paid),
+    edit("Environment.slots", "training", put("slots", ultraservers=5), before=as_cell),
+    *[
+        edit(f"Slot.{field}", "training", put("slots", **{field: v}), before=as_cell)
+        for field, v in (
+            ("ultraservers", 6),
+            ("ultraserver_type", "u-p6e-gb200x36"),
+            ("workload", "inference"),
+            ("fabric", "efa"),
+            ("max_pods", 32),
+        )
+    ],
+    edit(
+        "Slot.racks_per_stack",
+        "training",
+        put("slots", racks_per_stack=2),
+        H,
+        "a rack goes to another stack, and its node group with it",
+        touches=BLOCK_LESS,
+        before=as_cell,
+    ),
     edit("Environment.budget", "training", put(budget={"usd_per_month": 1.0})),
     edit("Budget.usd_per_month", "training", put("budget", usd_per_month=2.0), before=put(budget={})),
     edit("Budget.teams", "training", put("budget", teams={"pretraining": 3.0}), before=put(budget={})),

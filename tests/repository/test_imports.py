@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "constructs"
 
 PURE = {
-    "accelerator_addons", "acceptance", "block_status", "capacity_calendar", "catalog", "cells", "cli", "consistency", "cost",
+    "accelerator_addons", "acceptance", "block_status", "capacity_calendar", "catalog", "cell_assembly", "cells", "cli",
+    "consistency", "cost",
     "doctor", "environment", "fix", "importing", "in_cluster", "jobs", "kubernetes", "layout", "offers", "planning",
     "policy", "preflight", "programme", "purchases", "queueing", "review", "rules", "starter", "templates",
 }  # fmt: skip
@@ -31,6 +32,9 @@ BELOW = {
     },
     "programme": {"bounded_file", "catalog", "environment", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
     "cells": {"catalog", "environment", "errors", "kubernetes", "layout", "programme", "rules"},
+    "cell_assembly": {
+        "catalog", "cells", "environment", "errors", "kubernetes", "layout", "programme", "rules", "templates",
+    },
     "planning": {"catalog", "environment", "errors", "kubernetes", "layout", "programme", "rules"},
     "capacity_calendar": {"catalog", "environment", "errors", "plain_text", "programme"},
     "cost": {"catalog", "environment", "errors", "programme", "rules"},

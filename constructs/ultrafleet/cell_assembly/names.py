@@ -1,6 +1,7 @@
-"""Words of a pattern that stand for what differs from cell to cell, and the values that take their places."""
+"""Words of a pattern where cells differ, and the values that take their places."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,7 +71,10 @@ class CellValues:
 
     def words(self) -> dict[str, str]:
         """Texts of a template by the key of their place."""
-        return {"cell": self.name, "account": self.account, **{f"cidr {key}": cidr for key, cidr in self.cidrs.items()}}
+        cidrs = {f"cidr {key}": cidr for key, cidr in self.cidrs.items()}
+        # Construct ids have CIDRs with hyphens.
+        dashed = {f"dashed {key}": re.sub("[./]", "-", cidr) for key, cidr in cidrs.items()}
+        return {"cell": self.name, "account": self.account, **cidrs, **dashed}
 
 
 _DATED: dict[tuple[datetime, datetime], dict[str, str]] = {}

@@ -1,10 +1,11 @@
 """A cell that the CDK synthesised, read as a pattern for cells of its shape.
 
-Its name, account, CIDRs and racks are words that stand for those of other cells. What the words don't explain is equal
+Its name, account, CIDRs and racks are words, in the places of those of other cells. What the words don't explain is equal
 in all of them; a pattern that, filled with its own words, isn't the assembly that it was read from is refused.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from ultrafleet.templates.assembly import MANIFEST
 _TEMPLATE_INDENT: Final = 1
 _METADATA_INDENT: Final = 2
 RACKS: Final = 2
-"""Racks of a pattern: with two of them, what is repeated for each can be told from what isn't."""
+"""Racks of a pattern: with two of them, what is repeated for each is distinguished from what isn't."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +30,14 @@ class StackPattern:
 
     Attributes:
         id: id of the stack.
+        paths: path of each resource below the stack that is named after a CIDR, by the key of its logical id.
         template: its template.
         metadata: metadata of its constructs.
         assets: its asset manifest.
     """
 
     id: str
+    paths: Mapping[str, Segments]
     template: Segments
     metadata: Segments
     assets: Segments
@@ -96,7 +99,7 @@ class CellPattern:
 
         Args:
             folder: of its stage, with the manifest.
-            words: what stands for the values of a cell in it, with the racks of a pattern.
+            words: values of the pattern itself.
 
         Raises:
             FleetError: something of the assembly follows from a word in a way that isn't known.
@@ -118,10 +121,10 @@ class _Reader:
         self._words = {word: key for key, word in cell.words().items()}
         self._words[self._rack_stack] = "stack"
         for artifact in self._stacks:
-            id = self._id(artifact)
-            if unique_id([cell.name, id]) != artifact:
-                raise _unexplained(folder, f"artifact {artifact} of stack {id}")
-            self._words[artifact] = "artifact" if id == self._rack_stack else f"artifact {id}"
+            stack_id = self._id(artifact)
+            if unique_id([cell.name, stack_id]) != artifact:
+                raise _unexplained(folder, f"artifact {artifact} of stack {stack_id}")
+            self._words[artifact] = "artifact" if stack_id == self._rack_stack else f"artifact {stack_id}"
 
     def read(self) -> dict[str, Any]:
         stacks = [self._stack(artifact) for artifact in self._stacks]
@@ -135,19 +138,37 @@ class _Reader:
         return (self._folder / name).read_text(encoding="utf-8")
 
     def _stack(self, artifact: str) -> StackPattern | RackStackPattern:
-        found, id = self._stacks[artifact], self._id(artifact)
+        found, stack_id = self._stacks[artifact], self._id(artifact)
         template, metadata = (
             self._text(found["properties"]["templateFile"]),
             self._text(found["additionalMetadataFile"]),
         )
         digest = found["properties"]["stackTemplateAssetObjectUrl"].rpartition("/")[2].removesuffix(".json")
-        self._words[digest] = "hash" if id == self._rack_stack else f"hash {id}"
+        self._words[digest] = "hash" if stack_id == self._rack_stack else f"hash {stack_id}"
         assets = self._cut(self._text(f"{artifact}.assets.json"), f"{artifact}.assets.json")
-        if id != self._rack_stack:
+        if stack_id != self._rack_stack:
+            paths = self._named_after_cidrs(stack_id, json.loads(metadata))
             return StackPattern(
-                id=id, template=self._cut(template, id), metadata=self._cut(metadata, id), assets=assets
+                id=stack_id,
+                paths=paths,
+                template=self._cut(template, stack_id),
+                metadata=self._cut(metadata, stack_id),
+                assets=assets,
             )
         return self._racks(json.loads(template), json.loads(metadata), assets)
+
+    def _named_after_cidrs(self, stack_id: str, metadata: Mapping[str, Any]) -> dict[str, Segments]:
+        """Paths of constructs that are named after CIDRs; their logical ids become words."""
+        found: dict[str, Segments] = {}
+        for path, logical_id in _logical_ids(f"/{self._cell.name}/{stack_id}/", metadata):
+            segments = Segments.cut("/".join(path), self._words)
+            if any(key.startswith("dashed ") for key in segments.keys):
+                if unique_id(path) != logical_id:
+                    raise _unexplained(self._folder, f"logical id {logical_id} of {'/'.join(path)}")
+                key = f"id {stack_id} {len(found)}"
+                self._words[logical_id] = key
+                found[key] = segments
+        return found
 
     def _cut(self, text: str, of: str, words: Mapping[str, str] | None = None) -> Segments:
         segments = Segments.cut(text, self._words if words is None else words)
@@ -161,8 +182,9 @@ class _Reader:
             self._cell.name,
             self._cell.account,
             f"{rack.end:%Y}-",
-            rack.reservation[4:12],
+            rack.reservation[5:13],
             rack.name.rpartition("-")[0],
+            *(re.sub("[./]", separator, cidr) for cidr in self._cell.cidrs.values() for separator in ("", "-")),
         ):
             for literal in segments.literals:
                 if word in literal:
@@ -171,22 +193,17 @@ class _Reader:
 
     def _racks(self, template: dict[str, Any], metadata: dict[str, Any], assets: Segments) -> RackStackPattern:
         stack = f"/{self._cell.name}/{self._rack_stack}/"
-        ids = {
-            tuple(path.removeprefix(stack).split("/")): entry["data"]
-            for path, entries in metadata.items()
-            for entry in entries
-            if entry["type"] == "aws:cdk:logicalId"
-        }
+        ids = dict(_logical_ids(stack, metadata))
         one, two = self._cell.racks
         places: list[dict[str, str]] = []
         paths: dict[str, tuple[str, ...]] = {}
         for rack in (one, two):
             words = {word: key for key, word in rack.words().items()} | self._words
-            own = {path: id for path, id in ids.items() if path[0] == rack.name}
-            for number, (path, id) in enumerate(own.items()):
-                if unique_id(path) != id:
-                    raise _unexplained(self._folder, f"logical id {id} of {'/'.join(path)}")
-                words[id] = f"id {number}"
+            own = {path: logical_id for path, logical_id in ids.items() if path[0] == rack.name}
+            for number, (path, logical_id) in enumerate(own.items()):
+                if unique_id(path) != logical_id:
+                    raise _unexplained(self._folder, f"logical id {logical_id} of {'/'.join(path)}")
+                words[logical_id] = f"id {number}"
                 paths[f"id {number}"] = tuple(
                     part.replace(rack.name, "{rack}").replace(rack.reservation, "{reservation}") for part in path
                 )
@@ -245,6 +262,14 @@ class _Reader:
                 f",\n{member(key, self._manifest[key], indent=_METADATA_INDENT)}" for key in keys[at + 1 :]
             ),
         }
+
+
+def _logical_ids(stack: str, metadata: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Path below its stack and logical id of each resource and output."""
+    for path, entries in metadata.items():
+        for entry in entries:
+            if entry["type"] == "aws:cdk:logicalId":
+                yield tuple(path.removeprefix(stack).split("/")), entry["data"]
 
 
 def _by_owner(

@@ -6,7 +6,7 @@ from typing import Self
 
 
 class Segments:
-    """A text that is cut at the words that stand for something else.
+    """A text that is cut at the words that others replace.
 
     Args:
         parts: literal texts and keys of places in turn, beginning and ending with a literal text.
@@ -21,7 +21,7 @@ class Segments:
 
         Args:
             text: the text.
-            words: key of the place by the word that stands for it; the longest word that fits is taken.
+            words: key of the place by the word in it; the longest word that fits is taken.
         """
         longest = sorted(words, key=len, reverse=True)
         found = re.split("(" + "|".join(map(re.escape, longest)) + ")", text)

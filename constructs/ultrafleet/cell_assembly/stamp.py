@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import Any, Final
 
 from ultrafleet.catalog.limits import STACK_OUTPUTS, STACK_RESOURCES, TEMPLATE_BYTES
@@ -43,6 +42,8 @@ class _Stamp:
         for stack in pattern.stacks:
             if isinstance(stack, StackPattern):
                 self._words[f"artifact {stack.id}"] = unique_id([cell.name, stack.id])
+                for key, path in stack.paths.items():
+                    self._words[key] = unique_id(path.fill(self._words).split("/"))
         self._racks: list[dict[str, str]] = []
 
     def files(self) -> dict[str, str]:
@@ -51,8 +52,8 @@ class _Stamp:
             if isinstance(stack, StackPattern):
                 self._platform(stack)
             else:
-                for id, racks in groupby(self._cell.racks, key=lambda rack: rack.stack_id):
-                    self._rack_stack(stack, id, list(racks))
+                for stack_id, racks in _by_stack(self._cell.racks).items():
+                    self._rack_stack(stack, stack_id, racks)
         self._manifest()
         return self._files
 
@@ -62,16 +63,16 @@ class _Stamp:
         self._words[f"hash {stack.id}"] = digest
         self._assets(artifact, stack.assets, self._words)
 
-    def _rack_stack(self, stack: RackStackPattern, id: str, racks: Sequence[RackValues]) -> None:
-        artifact = unique_id([self._cell.name, id])
-        words = {**self._words, "stack": id, "artifact": artifact}
+    def _rack_stack(self, stack: RackStackPattern, stack_id: str, racks: Sequence[RackValues]) -> None:
+        artifact = unique_id([self._cell.name, stack_id])
+        words = {**self._words, "stack": stack_id, "artifact": artifact}
         of_racks = [self._rack(stack, words, rack) for rack in racks]
         for what, count, limit in (
             ("resources", stack.resources * len(racks), STACK_RESOURCES),
             ("outputs", stack.outputs * len(racks), STACK_OUTPUTS),
         ):
             if count > limit.value:
-                raise _past(f"{self._cell.name}-{id}", f"{count:,} {what}", f"{limit.value:,}")
+                raise _past(f"{self._cell.name}-{stack_id}", f"{count:,} {what}", f"{limit.value:,}")
         sections = [
             _fill(parts, words, of_racks) if key is None else _section(key, _fill(parts, words, of_racks))
             for key, parts in stack.sections
@@ -119,6 +120,14 @@ class _Stamp:
         self._files[MANIFEST] = (
             "{\n" + pattern.before + '  "artifacts": {\n' + ",\n".join(parts) + "\n  }" + pattern.after + "\n}"
         )
+
+
+def _by_stack(racks: Sequence[RackValues]) -> dict[str, list[RackValues]]:
+    """Racks of each stack, in the order of their names."""
+    found: dict[str, list[RackValues]] = {}
+    for rack in racks:
+        found.setdefault(rack.stack_id, []).append(rack)
+    return found
 
 
 def _fill(parts: Sequence[Part], words: Mapping[str, str], racks: Sequence[Mapping[str, str]]) -> str:

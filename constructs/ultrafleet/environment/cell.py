@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ultrafleet.environment.models import Environment
-from ultrafleet.environment.pool_settings import BlockSettings, UltraServerPoolSettings
+from ultrafleet.environment.pool_settings import BlockSettings, NodeSettings, UltraServerPoolSettings
 from ultrafleet.errors import FleetError
 
 _ANY_START: Final = datetime(2030, 1, 1, 11, 30, tzinfo=UTC)
@@ -39,6 +39,7 @@ def platform(environment: Environment) -> Environment:
             workload=slots.workload,
             ultraserver_type=slots.ultraserver_type,
             fabric=slots.fabric,
+            node=NodeSettings(max_pods=slots.max_pods),
             blocks=[
                 BlockSettings(
                     capacity_reservation_id=f"cr-{number:017x}",

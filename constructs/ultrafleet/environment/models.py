@@ -108,7 +108,7 @@ class Environment(Settings):
     pools: list[PoolSettings]
     """Pools of accelerated nodes."""
     slots: SlotSettings | None = None
-    """UltraServers of a cell of a programme, whose platform is made for all of them, see [cells](cells.md). Default:
+    """UltraServers of a cell of a programme, whose platform is made for all of them, see [`slots`](#slots). Default:
     none, the platform is made for the pools."""
     kubernetes: KubernetesSettings = KubernetesSettings()
     """Add-ons, delivery, acceptance."""

@@ -16,7 +16,7 @@ DEFAULT_RACKS_PER_STACK: Final = 40
 class SlotSettings(Settings):
     """Slots of a cell: network, queues and dashboard are made for them, so that a rack more changes none of these.
 
-    The racks stand in stacks that are cut by name: `racks-TRANCHE-NNN` holds those whose number, divided by
+    Stacks of racks are cut by name: `racks-TRANCHE-NNN` holds those whose number, divided by
     `racks_per_stack`, is NNN.
     """
 
@@ -28,6 +28,8 @@ class SlotSettings(Settings):
     """Use of all of their nodes."""
     fabric: Literal["efa", "roce"] | None = Field(default=None, examples=["efa"])
     """Network between nodes of different instances, as of a pool. Default: the type's only one."""
+    max_pods: int = Field(default=64, examples=[32], json_schema_extra={"unit": "pods"})
+    """Pods of a node, as of a pool: its addresses follow from them."""
     racks_per_stack: int = Field(
         default=DEFAULT_RACKS_PER_STACK,
         ge=1,

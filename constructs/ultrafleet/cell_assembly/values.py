@@ -1,0 +1,110 @@
+"""Values of a programme's cells, and the pattern of each shape: a cell whose words others replace."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from ultrafleet.cell_assembly.names import CellValues, RackValues
+from ultrafleet.cells import Cell, CellNetwork, Rack
+from ultrafleet.cells.as_environment import cell_cidrs, cell_text, rack_subnet, reserved
+from ultrafleet.environment.cell import rack_stack_id
+from ultrafleet.environment.slot_settings import MOST_RACKS_PER_STACK
+from ultrafleet.programme import FleetSettings
+from ultrafleet.rules.capacity_block import CapacityBlock
+
+_ACCOUNT: Final = "509437216045"
+_PLATFORM: Final = "10.255.240.0/20"
+_RACKS: Final = "100.{}.0.0/{}"
+_FIRST_RACKS: Final = 64
+_RESERVATION: Final = "cr-0{}7c05e4d1b69f3a2"
+_START: Final = datetime(2087, 3, 3, 11, 30, tzinfo=UTC)
+_END: Final = _START + timedelta(weeks=3)
+"""Dates that no block has."""
+
+
+def cell_values(cell: Cell, fleet: FleetSettings) -> CellValues:
+    """Values of a cell.
+
+    Args:
+        cell: the cell; each of its racks has one block.
+        fleet: fleet of its programme.
+    """
+    racks = [
+        RackValues(
+            name=rack.name,
+            stack_id=rack_stack_id(rack.name, cell.racks_per_stack),
+            reservation=rack.blocks[0].capacity_reservation_id,
+            start=rack.blocks[0].start,
+            end=rack.blocks[0].end,
+            subnet=rack_subnet(cell, slot),
+        )
+        for slot, rack in reserved(cell)
+    ]
+    return CellValues(
+        name=cell.name,
+        account=cell.account,
+        cidrs=cell_cidrs(cell),
+        racks=tuple(sorted(racks, key=lambda rack: rack.name)),
+        file=cell_text(cell, fleet),
+    )
+
+
+def can_be_stamped(cell: Cell) -> bool:
+    """True for a cell whose racks have one block each; a hand-over is synthesised by the CDK.
+
+    Args:
+        cell: the cell.
+    """
+    return all(len(rack.blocks) == 1 for _, rack in reserved(cell))
+
+
+def tranche_characters(cells: Iterable[Cell]) -> int:
+    """Characters of the longest name of a tranche: words of a pattern are as long, and so are names that come of them.
+
+    Args:
+        cells: the cells.
+    """
+    return max((len(rack.tranche) for cell in cells for rack in cell.racks), default=1)
+
+
+def pattern_cell(cell: Cell, tranche: int) -> Cell:
+    """The pattern of a cell's shape: equal for all cells that differ in name, account, CIDRs and racks alone.
+
+    Args:
+        cell: a cell of the shape.
+        tranche: as of `tranche_characters`.
+    """
+    network = cell.network
+    name = f"q{'z' * (len(cell.name) - 2)}q"
+    word = f"q{'x' * max(1, tranche - 2)}q"
+    return replace(
+        cell,
+        number=0,
+        name=name,
+        site=cell.site.model_copy(update={"name": "any", "account": _ACCOUNT}),
+        placed={number: _rack(cell, word, number + 1) for number in range(2)},
+        network=CellNetwork(
+            platform_cidr=_PLATFORM,
+            rack_cidrs=tuple(
+                _RACKS.format(_FIRST_RACKS + number, cidr.rpartition("/")[2])
+                for number, cidr in enumerate(network.rack_cidrs)
+            ),
+            racks_per_subnet=network.racks_per_subnet,
+        ),
+        limits=(),
+        racks_per_stack=MOST_RACKS_PER_STACK,
+    )
+
+
+def _rack(cell: Cell, tranche: str, number: int) -> Rack:
+    block = CapacityBlock.from_ultraserver_reservation(
+        capacity_reservation_id=_RESERVATION.format(number),
+        ultraserver_type=cell.ultraserver_type,
+        availability_zone=cell.zone,
+        start=_START,
+        end=_END,
+    )
+    return Rack(
+        name=f"{tranche}-{number:04d}", tranche=tranche, number=number, delivery=date(2087, 3, 3), blocks=(block,)
+    )
