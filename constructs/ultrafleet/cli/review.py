@@ -3,28 +3,31 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from ultrafleet.catalog.private_prices import PUBLIC
+from ultrafleet.catalog.private_prices import PUBLIC, PriceList
+from ultrafleet.cli._programme_review import ProgrammeReviews, programme_reviews
 from ultrafleet.cli._refusal import refuse
 from ultrafleet.cli.check import parameters_of, refuse_unknown_parameters
 from ultrafleet.cli.private_price_file import read_private_prices
 from ultrafleet.errors import FleetError
 from ultrafleet.plain_text import for_terminal, visible_json
-from ultrafleet.policy import read_acknowledgements
+from ultrafleet.policy import Acknowledgement, read_acknowledgements
 from ultrafleet.review import Review, Revision, paired, picture, read_revision, review_of
 from ultrafleet.review.approval import against, read_approval_policy, shown
 from ultrafleet.review.as_json import as_json
 from ultrafleet.review.hazard import Hazard, Level
 from ultrafleet.review.hazards import HAZARD_RULES
-from ultrafleet.review.markdown import fitted, whole
+from ultrafleet.review.markdown import Section, fitted, whole
 from ultrafleet.review.sections import sections
+from ultrafleet.templates.revision import revision_of
+from ultrafleet.templates.revision_files import revision_files
 from ultrafleet.templates.slips import stale_templates
 
 MOST_BYTES: Final = 65_535
@@ -71,38 +74,96 @@ def review(
     _refuse_unknown(fail_on or [])
     policy = read_approval_policy(approval) if approval else None
     given = parameters_of(parameter or [])
-    sides = [read_revision(side, under=path, parameters=given) for side in (base, head)]
-    refuse_unknown_parameters(given, [template for side in sides for template in side.stacks.values()])
-    before, after = paired(*sides)
-    after = replace(after, commit=commit or after.commit)
-    found = review_of(
-        before,
-        after,
+    options = _Options(
         day=(as_of or datetime.now(UTC)).date(),
         acknowledgements=read_acknowledgements(acknowledgements) if acknowledgements else [],
         acknowledgements_source=str(acknowledgements or ""),
         proposed=read_acknowledgements(head_acknowledgements) if head_acknowledgements else [],
-        notes=_notes(sides[0], sides[1], after),
         prices=read_private_prices(prices) if prices else PUBLIC,
     )
-    for line in _prices_elsewhere(found):
-        print(for_terminal(f"note: {line}"), file=sys.stderr)
-    reasons = against(found, policy) if policy else []
+    programmes, found = _reviewed(base, head, path, parameters=given, commit=commit, options=options)
+    reasons: list[str] = []
+    if policy:
+        reasons = [*(programmes.against(policy) if programmes else ()), *(against(found, policy) if found else ())]
     if json_output:
         approved = {"approval": {"approved": not reasons, "reasons": reasons}} if policy else {}
-        print(json.dumps(visible_json(as_json(found) | approved), indent=2))
+        content = as_json(found) if found else {}
+        content |= {"programmes": programmes.as_json()} if programmes else {}
+        print(json.dumps(visible_json(content | approved), indent=2))
     else:
-        for written in write(found, out, pictures) if out else ():
+        parts = programmes.sections(options.prices) if programmes else []
+        for written in write(found, out, pictures, before=parts) if out else ():
             print(for_terminal(str(written)))
         if out is None:
-            print(fitted(sections(found), MOST_BYTES, elsewhere="write it to a file with `--out`"))
+            parts += sections(found) if found else []
+            print(fitted(parts, MOST_BYTES, elsewhere="write it to a file with `--out`"))
         if policy:
             print(for_terminal(f"approval: {shown(reasons)}"))
-    dark = {**before.unread, **after.unread}
-    if dark:
-        refuse(*(f"not reviewed: {reason}" for reason in dark.values()))
-    if reasons or any(_stops(hazard, fail_on or []) for hazard in found.hazards):
+    _refuse_unread(programmes, found)
+    hazards = [*(programmes.hazards if programmes else ()), *(found.hazards if found else ())]
+    if reasons or any(_stops(hazard, fail_on or []) for hazard in hazards):
         raise typer.Exit(1)
+
+
+def _refuse_unread(programmes: ProgrammeReviews | None, found: Review | None) -> None:
+    """End with exit code 2 where something couldn't be read."""
+    dark = [*(programmes.unread if programmes else ())]
+    if found:
+        dark += {**found.compared.base.unread, **found.compared.head.unread}.values()
+    if dark:
+        refuse(*(f"not reviewed: {reason}" for reason in dark))
+
+
+def _reviewed(
+    base: str, head: str, path: str | None, *, parameters: Mapping[str, str], commit: str | None, options: "_Options"
+) -> tuple[ProgrammeReviews | None, Review | None]:
+    """Reviews of the programmes in two revisions, and of everything else in them."""
+    files = [revision_files(side, under=path) for side in (base, head)]
+    programmes = None
+    if files[0] is not None and files[1] is not None:
+        programmes = programme_reviews(
+            (files[0], files[1]), day=options.day, parameters=parameters, commit=commit, reviewer=options.of_cell
+        )
+    paths = programmes.outside if programmes else (None, None)
+    sides = [
+        read_revision(name, parameters=parameters) if side is None else revision_of(side, own, parameters=parameters)
+        for name, side, own in zip((base, head), files, paths, strict=True)
+    ]
+    refuse_unknown_parameters(parameters, [template for side in sides for template in side.stacks.values()])
+    if programmes is not None and not any(side.stacks or side.unread for side in sides):
+        return programmes, None
+    before, after = paired(*sides)
+    after = replace(after, commit=commit or after.commit)
+    found = options.review(before, after, _notes(sides[0], sides[1], after))
+    for line in _prices_elsewhere(found):
+        print(for_terminal(f"note: {line}"), file=sys.stderr)
+    return programmes, found
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Options:
+    """Options of every review of one run."""
+
+    day: date
+    acknowledgements: Sequence[Acknowledgement]
+    acknowledgements_source: str
+    proposed: Sequence[Acknowledgement]
+    prices: PriceList
+
+    def review(self, before: Revision, after: Revision, notes: Sequence[str]) -> Review:
+        return review_of(
+            before,
+            after,
+            day=self.day,
+            acknowledgements=self.acknowledgements,
+            acknowledgements_source=self.acknowledgements_source,
+            proposed=self.proposed,
+            notes=notes,
+            prices=self.prices,
+        )
+
+    def of_cell(self, before: Revision, after: Revision) -> Review:
+        return self.review(before, after, ())
 
 
 def _prices_elsewhere(found: Review) -> Iterator[str]:
@@ -159,11 +220,12 @@ def _notes(base: Revision, head: Revision, paired_head: Revision) -> list[str]:
     return notes
 
 
-def write(found: Review, out: Path, pictures: str = "") -> Sequence[Path]:
+def write(found: Review | None, out: Path, pictures: str = "", *, before: Sequence[Section] = ()) -> Sequence[Path]:
     """Write the comment, the whole review where the comment is cut, and the pictures; the files that were written."""
     named = {theme: out.with_name(f"{out.stem}-{theme}.svg") for theme in ("light", "dark")}
     prefix = f"{pictures.rstrip('/')}/" if pictures else ""
-    parts = sections(found, (f"{prefix}{named['light'].name}", f"{prefix}{named['dark'].name}"))
+    shown_at = (f"{prefix}{named['light'].name}", f"{prefix}{named['dark'].name}")
+    parts = [*before, *(sections(found, shown_at) if found else ())]
     rest = out.with_name(f"{out.stem}-whole{out.suffix}")
     comment = fitted(parts, MOST_BYTES, elsewhere=f"see `{rest.name}`")
     files = {out: comment}
@@ -171,7 +233,7 @@ def write(found: Review, out: Path, pictures: str = "") -> Sequence[Path]:
         files[rest] = everything
     else:
         rest.unlink(missing_ok=True)  # of an earlier run
-    if found.pools:
+    if found and found.pools:
         files[named["light"]] = picture(found.pools, "light")
         files[named["dark"]] = picture(found.pools, "dark")
     out.parent.mkdir(parents=True, exist_ok=True)

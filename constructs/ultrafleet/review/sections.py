@@ -18,11 +18,12 @@ from ultrafleet.templates.file_reading import passed_over_text
 MARKER: Final = "<!-- ultrafleet review -->"
 """First line of every review, by which a comment is found again."""
 
-_LEVELS: Final = {
+LEVELS: Final = {
     Level.BLOCKING: ("🔴", "Blocking: nodes, data or the deployment itself are lost"),
     Level.SECURITY: ("🟠", "Security: more access, or less protection"),
     Level.NOTICE: ("🟡", "Notices: read before merging"),
 }
+"""Sign and title of each level."""
 _SIGNS: Final = {Severity.ERROR: "🔴", Severity.WARNING: "🟠", Severity.UNKNOWN: "⚪"}
 _PLURALS: Final = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.UNKNOWN: "unknown"}
 
@@ -43,7 +44,7 @@ def sections(review: Review, pictures: tuple[str, str] | None = None) -> list[Se
         *existing(review),
         *_policy(review),
         *_acknowledged(review),
-        *_proposed(review),
+        *proposed(review),
         *_limits(review),
         *_touched(review),
         *_changes(review),
@@ -57,7 +58,7 @@ def _head(review: Review) -> Iterator[str]:
     yield f"## Fleet review: {code(base.label)} → {code(head.label)}{commit}"
     yield ""
     counts = {level: sum(hazard.level is level for hazard in review.hazards) for level in Level}
-    parts = [f"{_LEVELS[level][0]} **{_count(level, counts[level])}**" for level in Level if counts[level]]
+    parts = [f"{LEVELS[level][0]} **{level_count(level, counts[level])}**" for level in Level if counts[level]]
     touched = sum(one.state is not State.UNCHANGED for one in review.pools)
     parts.append(f"{touched:,} of {len(review.pools):,} pools change" if review.pools else "no accelerator pools")
     dark = len({*base.unread, *head.unread})
@@ -79,7 +80,7 @@ def _head(review: Review) -> Iterator[str]:
         yield f"\n⚠ {safe(line)}."
 
 
-def _count(level: Level, count: int) -> str:
+def level_count(level: Level, count: int) -> str:
     """`1 blocking`, `2 notices`."""
     return f"{count:,} {level}{'s' if level is Level.NOTICE and count != 1 else ''}"
 
@@ -91,7 +92,7 @@ def _hazards(review: Review) -> Iterator[str]:
         blind = not base.stacks or base.unread or head.unread
         yield "Can't tell: not everything was compared." if blind else "None found."
     for level, own in groupby(review.hazards, key=lambda hazard: hazard.level):
-        sign, title = _LEVELS[level]
+        sign, title = LEVELS[level]
         yield from (f"**{sign} {title}**", "")
         together: dict[tuple[str, str], list[str]] = defaultdict(list)
         for hazard in own:
@@ -106,7 +107,7 @@ def _hazards(review: Review) -> Iterator[str]:
 def _policy(review: Review) -> Iterator[Section]:
     policy = review.policy
     resolved = [f"- ✅ {_finding(finding)}" for finding in policy.resolved]
-    lines = [f"- {_SIGNS[finding.severity]} {_finding(finding)}" for finding in policy.new]
+    lines = [f"- {finding_text(finding)}" for finding in policy.new]
     lines += ["", f"**Resolved ({len(resolved)})**", "", *resolved] if resolved else []
     kept = ", ".join(f"{policy.kept[severity]} {_PLURALS[severity]}" for severity in Severity if policy.kept[severity])
     lead = [
@@ -115,6 +116,16 @@ def _policy(review: Review) -> Iterator[Section]:
     ]
     if lines or kept:
         yield Section(title="Policy", lead=tuple(lead), lines=tuple(lines))
+
+
+def finding_text(finding: Finding, where: str = " ") -> str:
+    """Finding with the sign of its severity.
+
+    Args:
+        finding: the finding.
+        where: what stands between them.
+    """
+    return f"{_SIGNS[finding.severity]}{where}{_finding(finding)}"
 
 
 def _finding(finding: Finding) -> str:
@@ -131,7 +142,7 @@ def _acknowledged(review: Review) -> Iterator[Section]:
         )
 
 
-def _proposed(review: Review) -> Iterator[Section]:
+def proposed(review: Review) -> Iterator[Section]:
     """Acknowledgements that the head adds, which are for people to decide on."""
     lines = [
         f"- **{safe(item.rule)}** {code(item.resource or 'the template')}: {safe(item.reason)} "
@@ -146,9 +157,9 @@ def _limits(review: Review) -> Iterator[Section]:
     rows = [
         (
             f"{limit.name} {code(limit.where) if limit.where else ''}".strip(),
-            _used(limit),
+            limit_used(limit),
             f"{limit.most:,}",
-            _left(limit),
+            limit_left(limit),
         )
         for limit in review.limits
         if limit.is_changed
@@ -164,11 +175,13 @@ def _limits(review: Review) -> Iterator[Section]:
         yield Section(title="Limits", lead=tuple(lines[:2]), lines=(*lines[2:], *kept))
 
 
-def _used(limit: Limit) -> str:
+def limit_used(limit: Limit) -> str:
+    """Use before and after."""
     return both(["" if value is None else f"{value:,}" for value in (limit.before, limit.after)])
 
 
-def _left(limit: Limit) -> str:
+def limit_left(limit: Limit) -> str:
+    """Remainder, with a sign where it is small."""
     if limit.after is None:
         return ""
     sign = "🔴 " if limit.left < 0 else "🟡 " if limit.is_near else ""

@@ -102,14 +102,18 @@ def folder_read(
         parameters: values of parameters. Default: the templates' own defaults.
         name: what the template of a path in the folder is called. Default: the path, the folder's before it.
     """
-    files, broken = _listed(folder)
+    files, broken = listed_files(folder)
     found = read_files(files, name=name or (lambda path: str(folder / path)), parameters=parameters)
     found.broken |= broken
     return found
 
 
-def _listed(folder: Path) -> tuple[dict[str, Listed], dict[str, FleetError]]:
-    """Files of a folder, and the folders in it that can't be listed."""
+def listed_files(folder: Path) -> tuple[dict[str, Listed], dict[str, FleetError]]:
+    """Files of a folder by their path in it, and the folders in it that can't be listed.
+
+    Args:
+        folder: the folder.
+    """
     files: dict[str, Listed] = {}
     broken: dict[str, FleetError] = {}
 

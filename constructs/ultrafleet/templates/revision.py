@@ -1,23 +1,20 @@
 """Revision of templates: a folder, a file, or a revision of a git repository."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from ultrafleet.bounded_file import MOST_BYTES, TooLargeError, read_bounded
+from ultrafleet.bounded_file import read_bounded
 from ultrafleet.errors import FleetError
-from ultrafleet.templates.file_reading import FilesRead, Listed, PassedOver, read_files, what_else, why_by_name
-from ultrafleet.templates.git_repository import GitRepository, TreeEntry
+from ultrafleet.templates.file_reading import FilesRead, PassedOver, read_files, what_else
 from ultrafleet.templates.linking import linked
 from ultrafleet.templates.parsing import parse_template
-from ultrafleet.templates.reading import folder_read
+from ultrafleet.templates.revision_files import RevisionFiles, revision_files
 from ultrafleet.templates.template import Template
 
 _ENDINGS: Final = (".template.json", ".template.yaml", ".template.yml", ".json", ".yaml", ".yml", ".template")
-_MOST_OF_COMMIT: Final = 512 << 20
 _ALIKE: Final = 0.6
 """Share of common resources from which a file under another name is the same stack (ours)."""
 _MOST_RENAMES: Final = 10_000
@@ -73,62 +70,37 @@ def read_revision(
     Raises:
         FleetError: there is neither such a path nor such a revision, or both, or what is there can't be read.
     """
-    path, git = Path(named), GitRepository(repository or Path())
-    if under is None and _exists(path):
-        if not _is_plainly_a_path(named) and _commit_or_none(git, named) is not None:
-            raise FleetError(
-                path=named,
-                got="a path and a git revision",
-                expected="one of them",
-                remedy=f"name the path as ./{named}, or the revision with its folder by --path",
-            )
-        return _of_path(path, named, parameters or {})
-    commit = git.commit_of(named)
-    if commit is None and under is None and ":" in named:
-        revision, _, under = named.partition(":")
-        commit = git.commit_of(revision)
-    if commit is None:
-        raise _no_revision(named, is_path=_exists(path))
-    found = _of_commit(git, commit, under, parameters or {})
-    return replace(_revision(named, found), commit=commit, under=under)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # too long, or no name of a file
-        return False
-
-
-def _is_plainly_a_path(named: str) -> bool:
-    """True for what is no name of a revision: `./main`, `/tmp/main`, `main/`."""
-    return named.startswith((".", "/")) or named.endswith("/")
-
-
-def _commit_or_none(git: GitRepository, named: str) -> str | None:
-    """The commit of a name; None without git, or where it names none."""
-    return git.commit_of(named) if git.is_there() else None
-
-
-def _no_revision(named: str, *, is_path: bool) -> FleetError:
-    if is_path:
-        return FleetError(
-            path=named,
-            got="a path, and no git revision here",
-            expected="a revision, because --path is a folder of one",
-            remedy="leave --path out, or name the revision",
-        )
-    return FleetError(
-        path=named,
-        got="neither a path nor a git revision here",
-        expected="one of them",
-        remedy="correct it, or fetch the revision (a shallow clone has one only)",
+    files = revision_files(named, under=under, repository=repository)
+    return (
+        _of_file(Path(named), named, parameters or {}) if files is None else revision_of(files, parameters=parameters)
     )
 
 
-def _of_path(path: Path, named: str, parameters: Mapping[str, Any]) -> Revision:
-    if path.is_dir():
-        return _revision(named, folder_read(path, parameters, name=str))
+def revision_of(
+    files: RevisionFiles,
+    paths: Iterable[str] | None = None,
+    *,
+    within: str = "",
+    parameters: Mapping[str, str] | None = None,
+) -> Revision:
+    """Revision of files that are listed, or of some of them.
+
+    Args:
+        files: the files.
+        paths: those that are read. Default: all.
+        within: folder, with a slash at its end, in which those are; it is left out of names. Default: none.
+        parameters: values of template parameters.
+
+    Raises:
+        FleetError: the files are too large together.
+    """
+    listed = files.listed(files.paths if paths is None else paths, within=within)
+    found = read_files(listed, parameters=parameters)
+    found.broken |= files.broken
+    return replace(_revision(files.label, found), commit=files.commit, under=files.under)
+
+
+def _of_file(path: Path, named: str, parameters: Mapping[str, Any]) -> Revision:
     found = FilesRead()
     text = read_bounded(path)
     try:
@@ -258,40 +230,3 @@ def _with_places(revision: Revision, names: frozenset[str]) -> Revision:
 
 def _without_ending(path: str) -> str:
     return next((path.removesuffix(ending) for ending in _ENDINGS if path.endswith(ending)), path)
-
-
-def _of_commit(git: GitRepository, commit: str, under: str | None, parameters: Mapping[str, Any]) -> FilesRead:
-    folder = f"{under.strip('/')}/" if under and under.strip("/.") else ""
-    entries = [entry for entry in git.entries(commit) if entry.path.startswith(folder)]
-    return read_files(_listed(git, entries, folder), parameters=parameters)
-
-
-def _is_wanted(entry: TreeEntry) -> bool:
-    return why_by_name(entry.path) is None
-
-
-def _listed(git: GitRepository, entries: list[TreeEntry], folder: str) -> dict[str, Listed]:
-    """Files of a commit; those whose names say that they are none are named, and not read."""
-    contents: dict[str, bytes] = {}
-    wanted = [entry for entry in entries if entry.size is not None and _is_wanted(entry)]
-    if sum(entry.size or 0 for entry in wanted) > _MOST_OF_COMMIT:
-        raise FleetError(
-            path="the files of the revision",
-            verb="have",
-            got=f"more than {_MOST_OF_COMMIT:,} bytes together",
-            expected="fewer",
-            remedy="name the folder that holds the templates by --path",
-        )
-
-    def read(entry: TreeEntry) -> str:
-        if (entry.size or 0) > MOST_BYTES:
-            raise TooLargeError(entry.path)
-        if not contents:
-            contents.update(git.contents([item.id for item in wanted if (item.size or 0) <= MOST_BYTES]))
-        found = contents[entry.id] if entry.id in contents else git.contents([entry.id])[entry.id]
-        return found.decode("utf-8-sig", errors="replace")
-
-    return {
-        entry.path.removeprefix(folder): Listed(read=partial(read, entry) if entry.size is not None else None)
-        for entry in entries
-    }
