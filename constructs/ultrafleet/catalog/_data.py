@@ -62,13 +62,18 @@ class SourceReference(Strict):
 
     def resolve(self) -> Source:
         """Text, confidence and address."""
-        described = sources()[self.source]
-        return Source(described.text, self.confidence, described.address)
+        return _source(self.source, self.confidence)
 
     @property
     def day(self) -> str | None:
         """Day of the source."""
         return sources()[self.source].as_of
+
+
+@cache
+def _source(key: str, confidence: Confidence) -> Source:
+    described = sources()[key]
+    return Source(described.text, confidence, described.address)
 
 
 _CARD = TypeAdapter(NetworkCard)

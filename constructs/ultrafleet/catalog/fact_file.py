@@ -5,7 +5,6 @@ rest of the library (tests/catalog/test_single_home.py).
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -53,8 +52,6 @@ class Guard(_Strict):
                 got=f"words {self.words!r}",
                 expected="words for beside and phrase alone",
             )
-        if self.words is not None:
-            re.compile(self.words)
         return self
 
 

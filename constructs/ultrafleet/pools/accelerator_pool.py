@@ -131,7 +131,7 @@ class AcceleratorPool(NodePool):
             options=options,
         )
         if blocks:
-            add_block_metadata(self, pool_name, blocks)
+            add_block_metadata(scope, {pool_name: blocks})
             add_overlap_note(self, pool_name, blocks)
 
 

@@ -1,7 +1,9 @@
 """Metadata of a pool's blocks in the template, read by `ultrafleet.templates.block_metadata`, and a note on overlap."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
+from functools import lru_cache
+from typing import Final
 
 import aws_cdk as cdk
 from constructs import Construct
@@ -10,13 +12,35 @@ from ultrafleet.rules.block_overlap import overlap_note
 from ultrafleet.rules.capacity_block import CapacityBlock
 from ultrafleet.templates.block_metadata import block_metadata_key
 
+_MANY: Final = 4
+"""Entries from which reading the stack's metadata and writing all of it takes fewer jsii calls than adding each."""
 
-def add_block_metadata(scope: Construct, pool_name: str, blocks: Sequence[CapacityBlock]) -> None:
-    """Add the start and the end of each block under the name of its node group."""
+
+def add_block_metadata(scope: Construct, pools: Mapping[str, Sequence[CapacityBlock]]) -> None:
+    """Add the start and the end of each block under the name of its node group.
+
+    Args:
+        scope: construct in the stack.
+        pools: blocks by name of the pool.
+    """
     # The template's own metadata: a resource's could be taken for a change of the resource.
-    stack = cdk.Stack.of(scope)
-    for block in blocks:
-        stack.add_metadata(block_metadata_key(block.node_group(pool_name)), {"blocks": [_metadata(block)]})
+    entries = {
+        block_metadata_key(block.node_group(pool_name)): {"blocks": [_metadata(block)]}
+        for pool_name, blocks in pools.items()
+        for block in blocks
+    }
+    stack = _stack_of(scope)
+    if len(entries) < _MANY:
+        for key, value in entries.items():
+            stack.add_metadata(key, value)
+        return
+    options = stack.template_options
+    options.metadata = {**(options.metadata or {}), **entries}
+
+
+@lru_cache(maxsize=16)
+def _stack_of(scope: Construct) -> cdk.Stack:
+    return cdk.Stack.of(scope)
 
 
 def add_overlap_note(scope: Construct, pool_name: str, blocks: Sequence[CapacityBlock]) -> None:

@@ -17,12 +17,10 @@ def launch_template_data(
     options: NodeOptions,
     interfaces: Sequence[Interface],
     security_group_ids: Sequence[str],
-    name_tag: str,
-    capacity: Mapping[str, Any],
     cluster_name: str,
     root_volume_key_arn: str | None = None,
 ) -> dict[str, Any]:
-    """Build the data of a launch template for a managed node group.
+    """Data of a launch template for a managed node group, but for the capacity that it launches into and its tags.
 
     It names no subnet or instance profile, and no image but one of the caller's own: EKS refuses them here or sets them
     itself (EKS user guide, high).
@@ -32,8 +30,6 @@ def launch_template_data(
         options: what the caller chose.
         interfaces: network interfaces of a node.
         security_group_ids: on every interface; the cluster's own among them, since EKS adds it to no custom template.
-        name_tag: `Name` tag of instances, volumes and interfaces.
-        capacity: the properties that say what capacity is launched into, `{}` for plain on-demand.
         cluster_name: name of the cluster, which the user data of a custom image names.
         root_volume_key_arn: customer key of the root volume. Default: the AWS-managed key.
     """
@@ -41,7 +37,6 @@ def launch_template_data(
     return {
         "InstanceType": str(instance_type),
         **({"ImageId": options.image.image_id} if options.image is not None else {}),
-        **capacity,
         "NetworkInterfaces": [_interface(interface, security_group_ids) for interface in interfaces],
         # IMDSv2 only. One hop ends at the node: an answer to a pod on its bridge needs two, and with it goes the node's
         # identity, which reads the tokens of every pod there. See docs/decisions/0005-cluster.md.
@@ -51,7 +46,6 @@ def launch_template_data(
             "HttpTokens": "required",
         },
         "BlockDeviceMappings": [_root_volume(options, root_volume_key_arn), *map(_volume, options.volumes)],
-        "TagSpecifications": tag_specifications({"Name": name_tag, **options.tags}),
         # A line an item, so that a review of the template shows which line changed.
         "UserData": {"Fn::Base64": {"Fn::Join": ["\n", user_data.split("\n")]}},
     }

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-
-from aws_cdk import aws_kms as kms
+from typing import TYPE_CHECKING, Final
 
 from ultrafleet.catalog import Fabric, InstanceType
 from ultrafleet.catalog.limits import TAINTS_PER_NODE_GROUP
@@ -22,6 +21,9 @@ from ultrafleet.rules.node_settings import (
 )
 from ultrafleet.rules.node_setup import NodeSetup
 from ultrafleet.rules.node_volume import NodeVolume, validate_gp3_performance
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
 
 DEFAULT_MAX_PODS = 64
 """Room for some twenty daemon pods and the jobs of a node; the subnet's IP budget grows with it."""
@@ -78,7 +80,7 @@ class NodeOptions:
     startup_taints: Sequence[Taint] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     root_volume_gib: int = DEFAULT_ROOT_VOLUME_GIB
-    root_volume_key: kms.IKey | None = None
+    root_volume_key: "kms.IKey | None" = None
     metadata_hop_limit: int = 1
     raid0_instance_store: bool | None = None
     grdma_pci_topo_check_override: bool | None = None
@@ -195,3 +197,7 @@ class NodeOptions:
         if self.mask_imex is not None:
             return self.mask_imex
         return instance_type.is_grace
+
+
+DERIVED_OPTIONS: Final = NodeOptions()
+"""All derived from the type: options of every pool that is given none."""

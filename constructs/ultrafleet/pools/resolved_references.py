@@ -1,13 +1,31 @@
 """References that pools share, resolved once, since each resolution is a round trip to Node."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-
-from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_iam as iam
+from typing import TYPE_CHECKING
 
 from ultrafleet.cluster_reference import ClusterReference, cluster_security_group_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_cdk import aws_ec2 as ec2
+    from aws_cdk import aws_iam as iam
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedSubnet:
+    """A subnet by plain values, for stacks that import nothing else of it.
+
+    Attributes:
+        subnet_id: its id; a plain id or a token.
+        availability_zone: its zone, Availability Zone or Local Zone.
+        ipv4_cidr_block: its CIDR, with which synthesis checks that the nodes find room. Default: not checked.
+    """
+
+    subnet_id: str
+    availability_zone: str
+    ipv4_cidr_block: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,32 +48,36 @@ class ResolvedReferences:
 
 
 def read_shared(
-    cluster: ClusterReference, subnet: ec2.ISubnet, security_groups: Sequence[ec2.ISecurityGroup]
+    cluster: ClusterReference,
+    subnet: "ec2.ISubnet | ImportedSubnet",
+    security_groups: "Sequence[ec2.ISecurityGroup | str]",
 ) -> ResolvedReferences:
     """Read them once: they never change while the constructs exist."""
     # jsii's interfaces don't say so, but constructs hash by identity.
     return _read(cluster, subnet, tuple(security_groups))  # type: ignore[arg-type]
 
 
-def role_arn(role: iam.IRole) -> str:
-    """ARN of a role."""
-    return _role_arn(role)  # type: ignore[arg-type]
+def role_arn(role: "iam.IRole | str") -> str:
+    """ARN of a role, of which it may be all that is known."""
+    return role if isinstance(role, str) else _role_arn(role)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=16)
-def _role_arn(role: iam.IRole) -> str:
+def _role_arn(role: "iam.IRole") -> str:
     return role.role_arn
 
 
 @lru_cache(maxsize=64)
 def _read(
-    cluster: ClusterReference, subnet: ec2.ISubnet, security_groups: tuple[ec2.ISecurityGroup, ...]
+    cluster: ClusterReference,
+    subnet: "ec2.ISubnet | ImportedSubnet",
+    security_groups: "tuple[ec2.ISecurityGroup | str, ...]",
 ) -> ResolvedReferences:
     return ResolvedReferences(
         cluster_name=cluster.cluster_name,
         security_group_ids=(
             cluster_security_group_id(cluster),
-            *(group.security_group_id for group in security_groups),
+            *(group if isinstance(group, str) else group.security_group_id for group in security_groups),
         ),
         subnet_id=subnet.subnet_id,
         zone=_if_stated(subnet, "availability_zone"),
@@ -63,8 +85,9 @@ def _read(
     )
 
 
-def _if_stated(subnet: ec2.ISubnet, attribute: str) -> str | None:
+def _if_stated(subnet: "ec2.ISubnet | ImportedSubnet", attribute: str) -> str | None:
     try:
-        return str(getattr(subnet, attribute))
+        value = getattr(subnet, attribute)
+        return None if value is None else str(value)
     except RuntimeError:
         return None  # CDK raises for what an imported subnet was not given

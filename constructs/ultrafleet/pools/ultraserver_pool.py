@@ -13,7 +13,7 @@ from ultrafleet.pools.block_metadata import add_block_metadata, add_overlap_note
 from ultrafleet.pools.node_options import NodeOptions
 from ultrafleet.pools.node_pool import NodePool
 from ultrafleet.pools.pool_shape import block_pool_shape
-from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
+from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence, validate_ultraserver_blocks
 
 
 class UltraServerPool(NodePool):
@@ -73,15 +73,7 @@ class UltraServerPool(NodePool):
         except FleetError as error:
             raise error.within(f"pool {pool_name}") from error
         validate_block_sequence(pool_name, blocks)
-        for block in blocks:
-            if block.ultraserver_type != ultraserver_type:
-                raise FleetError(
-                    path=f"block {block.capacity_reservation_id} of pool {pool_name}",
-                    verb="holds",
-                    got=block.holds,
-                    expected=f"one {ultraserver_type}",
-                    remedy="pass a block that holds the UltraServer",
-                )
+        validate_ultraserver_blocks(pool_name, ultraserver_type, blocks)
         super().__init__(
             scope,
             id,
@@ -97,5 +89,5 @@ class UltraServerPool(NodePool):
             options=options,
         )
         self.ultraserver_type = ultraserver_type
-        add_block_metadata(self, pool_name, blocks)
+        add_block_metadata(scope, {pool_name: blocks})
         add_overlap_note(self, pool_name, blocks)

@@ -317,3 +317,27 @@ def validate_block_sequence(pool_name: str, blocks: Sequence[CapacityBlock]) -> 
                 expected=f"{first.availability_zone}, the zone of its subnet",
                 remedy="put it in a pool of its own",
             )
+
+
+def validate_ultraserver_blocks(
+    pool_name: str, ultraserver_type: UltraServerType, blocks: Sequence[CapacityBlock]
+) -> None:
+    """Refuse blocks that hold something else than one UltraServer of a type.
+
+    Args:
+        pool_name: name of the pool.
+        ultraserver_type: its UltraServer.
+        blocks: its blocks.
+
+    Raises:
+        FleetError: a block holds instances, or another UltraServer.
+    """
+    for block in blocks:
+        if block.ultraserver_type != ultraserver_type:
+            raise FleetError(
+                path=f"block {block.capacity_reservation_id} of pool {pool_name}",
+                verb="holds",
+                got=block.holds,
+                expected=f"one {ultraserver_type}",
+                remedy="pass a block that holds the UltraServer",
+            )

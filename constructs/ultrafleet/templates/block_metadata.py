@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ultrafleet.templates.launch import as_int
-
 _MOST_INSTANCES: Final = 100_000
 """Ours: far beyond the instances of any block."""
 BLOCKS_PREFIX: Final = "ultrafleet:"
@@ -62,6 +60,9 @@ def read_block_windows(metadata: object, node_group_name: str) -> tuple[BlockWin
 
 
 def _read(block: Any) -> BlockWindow | None:  # noqa: ANN401 - JSON
+    # Constructs write metadata and read none: they need no parser of templates.
+    from ultrafleet.templates.launch import as_int  # noqa: PLC0415
+
     try:
         start, end = (datetime.fromisoformat(str(block[key])).astimezone(UTC) for key in ("start", "end"))
         stated = block.get("instances")
