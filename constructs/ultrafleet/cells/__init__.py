@@ -1,5 +1,6 @@
 """Cells of a programme: one VPC and one cluster each, cut by the limits that bound them. No import of aws_cdk."""
 
+from ultrafleet.cells.as_json import plan_as_json
 from ultrafleet.cells.bounds import KNOWN_LIMITS, CellLimit, Request
 from ultrafleet.cells.cutting import cut
 from ultrafleet.cells.loading import read_cells
@@ -20,6 +21,7 @@ __all__ = [
     "by_account",
     "cut",
     "is_assumed",
+    "plan_as_json",
     "read_cells",
     "read_record",
     "record_file",

@@ -8,7 +8,7 @@ from typing import Final
 from ultrafleet.catalog import limits
 from ultrafleet.cells.model import CellNetwork
 from ultrafleet.errors import FleetError
-from ultrafleet.rules.ip_budget import NodeIpDemand, PoolIpDemand, prefix_length_of
+from ultrafleet.rules.ip_budget import NodeIpDemand, PoolIpDemand, prefix_length_of, usable_addresses
 
 PLATFORM_PREFIX: Final = 20
 """Length of the prefix of a cell's first CIDR: control plane, endpoints, NAT and system nodes (own choice)."""
@@ -40,45 +40,39 @@ def racks_of_largest_subnet(per_node: NodeIpDemand, nodes_per_rack: int) -> int:
         per_node: addresses of a node.
         nodes_per_rack: nodes of a rack.
     """
-    racks = 0
-    while _fits(per_node, nodes_per_rack, racks + 1):
-        racks += 1
-    return racks
+    return usable_addresses(_LARGEST) // _addresses(per_node, nodes_per_rack)
 
 
-def _fits(per_node: NodeIpDemand, nodes_per_rack: int, racks: int) -> bool:
-    return prefix_length_of(_addresses(per_node, nodes_per_rack * racks)) is not None
+def racks_of_network(network: CellNetwork, per_node: NodeIpDemand, nodes_per_rack: int) -> int:
+    """Racks that the smallest subnet of racks holds.
+
+    Args:
+        network: network of a cell.
+        per_node: addresses of a node.
+        nodes_per_rack: nodes of a rack.
+    """
+    lengths = [ipaddress.IPv4Network(cidr).prefixlen for cidr in network.rack_cidrs]
+    return usable_addresses(max(lengths)) // _addresses(per_node, nodes_per_rack)
 
 
 def _addresses(per_node: NodeIpDemand, nodes: int) -> int:
     return PoolIpDemand(pool_name="racks", nodes=nodes, per_node=per_node).addresses
 
 
-def rack_subnets(*, per_node: NodeIpDemand, nodes_per_rack: int, slots: int) -> RackSubnets:
+def rack_subnets(*, per_node: NodeIpDemand, nodes_per_rack: int, slots: int, hand_overs: int) -> RackSubnets:
     """Subnets for the slots of a cell: one where they fit, else as many of the largest size as they need.
 
     Args:
         per_node: addresses of a node.
         nodes_per_rack: nodes of a rack.
-        slots: racks that the cell is made for.
-
-    Raises:
-        FleetError: not even one rack fits into the largest subnet.
+        slots: racks that the cell is made for; `cidrs_per_vpc` left it at least one.
+        hand_overs: racks that may be on two blocks at once, all of them in one subnet.
     """
-    most = racks_of_largest_subnet(per_node, nodes_per_rack)
-    if most == 0:
-        raise FleetError(
-            path="max_pods of fleet",
-            verb="needs",
-            got=f"{_addresses(per_node, nodes_per_rack):,} addresses for one rack",
-            expected="as many as the largest subnet has",
-            remedy="lower it",
-        )
+    most = racks_of_largest_subnet(per_node, nodes_per_rack) - hand_overs
     count = -(-slots // most)
     each = -(-slots // count)
-    prefix = prefix_length_of(_addresses(per_node, nodes_per_rack * each)) or _LARGEST
-    prefix = min(prefix, PLATFORM_PREFIX)
-    return RackSubnets(count=count, prefix=prefix, racks_each=each)
+    prefix = prefix_length_of(_addresses(per_node, nodes_per_rack * (each + hand_overs))) or _LARGEST
+    return RackSubnets(count=count, prefix=min(prefix, PLATFORM_PREFIX), racks_each=each)
 
 
 class AddressSpace:

@@ -1,8 +1,8 @@
-"""Limits that bound a cell: their values, sources, and the quota by which each is raised."""
+"""Limits of AWS that a programme's file can raise, and what bounds a cell."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ultrafleet.catalog import Fact, limits
 from ultrafleet.programme import LimitSettings
@@ -15,20 +15,18 @@ class KnownLimit:
     Attributes:
         key: its key in `limits:` of the programme.
         fact_id: id of its documented value.
-        maximum_id: id of the most that it can be raised to; None where no source states one.
         service: service code of Service Quotas.
         quota: name of the quota.
-        code_id: id of the quota's code; None where no source states one.
-        of: `cell`, `account` (in a region) or `zone` (of an account).
+        of: what it is a limit of: `cell`, `region` (of an account) or `zone` (of an account).
+        adjustable: True if AWS raises it.
     """
 
     key: str
     fact_id: str
     service: str
     quota: str
-    of: str
-    maximum_id: str | None = None
-    code_id: str | None = None
+    of: Literal["cell", "region", "zone"]
+    adjustable: bool = True
 
     @property
     def documented(self) -> Fact[Any]:
@@ -36,14 +34,15 @@ class KnownLimit:
         return limits.fact(self.fact_id)
 
     @property
-    def maximum(self) -> int | None:
-        """Most that it can be raised to."""
-        return None if self.maximum_id is None else int(limits.fact(self.maximum_id).value)
+    def maximum(self) -> Fact[Any] | None:
+        """Most that it can be raised to; None where no source states one."""
+        return _stated(f"{self.fact_id}-maximum")
 
     @property
     def code(self) -> str | None:
-        """Code of the quota in Service Quotas."""
-        return None if self.code_id is None else str(limits.fact(self.code_id).value)
+        """Code of the quota in Service Quotas; None where no source states it."""
+        found = _stated(f"{self.fact_id}/quota-code")
+        return None if found is None else found.value
 
     def value(self, raised: LimitSettings) -> int:
         """Value that holds in a programme.
@@ -55,42 +54,40 @@ class KnownLimit:
         return int(self.documented.value) if found is None else found.value
 
 
+def _stated(fact_id: str) -> Fact[Any] | None:
+    return next((fact for known, fact in limits.facts() if known == fact_id), None)
+
+
+def _known(key: str, fact_id: str, quota: str, of: Literal["cell", "region", "zone"], **other: bool) -> KnownLimit:
+    service = fact_id.split("/")[1]
+    return KnownLimit(key=key, fact_id=fact_id, service=service, quota=quota, of=of, **other)
+
+
 _ALL: Final = (
-    KnownLimit(
-        key="node_groups_per_cluster",
-        fact_id="limit/eks/node-groups-per-cluster",
-        maximum_id="limit/eks/node-groups-per-cluster-maximum",
-        code_id="limit/eks/node-groups-per-cluster/quota-code",
-        service="eks",
-        quota="Managed node groups per cluster",
-        of="cell",
+    _known("node_groups_per_cluster", "limit/eks/node-groups-per-cluster", "Managed node groups per cluster", "cell"),
+    _known("nodes_per_node_group", "limit/eks/nodes-per-node-group", "Nodes per managed node group", "cell"),
+    _known("nodes_per_cluster", "limit/eks/nodes-per-cluster", "Nodes per cluster", "cell"),
+    _known("network_address_usage", "limit/vpc/network-address-usage", "Network Address Usage", "cell"),
+    _known("cidrs_per_vpc", "limit/vpc/cidrs-per-vpc", "IPv4 CIDR blocks per VPC", "cell"),
+    _known("subnets_per_vpc", "limit/vpc/subnets-per-vpc", "Subnets per VPC", "cell"),
+    _known("history_events", "limit/step-functions/history-events", "Events of an execution", "cell", adjustable=False),
+    _known("clusters_per_region", "limit/eks/clusters-per-region", "Clusters", "region"),
+    _known("vpcs_per_region", "limit/vpc/vpcs-per-region", "VPCs per Region", "region"),
+    _known("launch_templates_per_region", "limit/ec2/launch-templates-per-region", "Launch templates", "region"),
+    _known(
+        "auto_scaling_groups_per_region",
+        "limit/autoscaling/groups-per-region",
+        "Auto Scaling groups per region",
+        "region",
     ),
-    KnownLimit(
-        key="nodes_per_cluster",
-        fact_id="limit/eks/nodes-per-cluster",
-        service="eks",
-        quota="Nodes per cluster",
-        of="cell",
-    ),
-    KnownLimit(
-        key="network_address_usage",
-        fact_id="limit/vpc/network-address-usage",
-        maximum_id="limit/vpc/network-address-usage-maximum",
-        service="vpc",
-        quota="Network Address Usage",
-        of="cell",
-    ),
-    KnownLimit(
-        key="cidrs_per_vpc",
-        fact_id="limit/vpc/cidrs-per-vpc",
-        maximum_id="limit/vpc/cidrs-per-vpc-maximum",
-        service="vpc",
-        quota="IPv4 CIDR blocks per VPC",
-        of="cell",
+    _known("secondary_networks_per_region", "limit/ec2/secondary-networks-per-region", "Secondary networks", "region"),
+    _known("stacks_per_region", "limit/cloudformation/stacks-per-region", "Stack count", "region"),
+    _known(
+        "network_interfaces_per_zone", "limit/vpc/network-interfaces-per-zone", "Network interfaces per Region", "zone"
     ),
 )
 KNOWN_LIMITS: Final[Mapping[str, KnownLimit]] = {item.key: item for item in _ALL}
-"""Limits that a programme's file can raise, by their keys."""
+"""Limits of AWS by their keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +95,7 @@ class CellLimit:
     """Limit with the racks that it leaves a cell.
 
     Attributes:
-        key: key of the limit in the programme's file, or what bounds the cell instead, such as `most_racks_per_cell`.
+        key: key of the limit in the programme's file: under `limits`, or `most_racks_per_cell` under `fleet`.
         value: the limit.
         racks: racks that a cell can have under it.
         basis: source of the value, or the reason why it was raised.
@@ -137,8 +134,8 @@ class Request:
         key: key in `limits:` of the programme.
         now: value that the programme counts with.
         needed: value to ask for.
-        why: what it is for, as a clause.
-        required: True if the cells can't be had without it; False if it would make fewer or larger ones.
+        why: purpose, as a clause.
+        is_required: True if the cells can't be had without it; False if it would make fewer and larger ones.
     """
 
     account: str
@@ -150,4 +147,4 @@ class Request:
     now: int
     needed: int
     why: str
-    required: bool
+    is_required: bool

@@ -3,21 +3,31 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ultrafleet.cells.addresses import AddressSpace, rack_subnets
-from ultrafleet.cells.groups import CellGroup, doubts_of, groups_of
+from ultrafleet.catalog import UltraServerType
+from ultrafleet.cells.accounts import account_requests, schedule_faults
+from ultrafleet.cells.addresses import PLATFORM_PREFIX, AddressSpace, RackSubnets, rack_subnets
+from ultrafleet.cells.bounds import KNOWN_LIMITS, CellLimit
+from ultrafleet.cells.checks import count_faults, limit_faults, place_notes, retired_faults, tier_note, usable_tranches
+from ultrafleet.cells.groups import Blocks, CellGroup, groups_of
+from ultrafleet.cells.kinds import CellKind
+from ultrafleet.cells.largest_job import job_faults, management_of
 from ultrafleet.cells.model import Cell, CellNetwork, CellPlan, Management, Rack
 from ultrafleet.cells.record import Record, RecordedCell
+from ultrafleet.cells.recorded_faults import cell_faults, moved_faults
+from ultrafleet.cells.requests import size_requests
 from ultrafleet.cells.sizing import cell_limits, racks_per_stack
+from ultrafleet.environment.collected import Found
+from ultrafleet.environment.document import Document
 from ultrafleet.errors import FleetError
 from ultrafleet.programme import FleetSettings, Programme
-from ultrafleet.rules.capacity_block import CapacityBlock
 
 
 def cut(
     programme: Programme,
     *,
-    blocks: Mapping[str, Sequence[CapacityBlock]] | None = None,
+    blocks: Blocks | None = None,
     record: Record | None = None,
+    document: Document | None = None,
 ) -> CellPlan:
     """Cut a programme into cells.
 
@@ -27,6 +37,7 @@ def cut(
         programme: a programme with a fleet.
         blocks: blocks of each rack by its name, where the programme names a CSV file. Default: they are assumed.
         record: what was recorded before. Default: nothing.
+        document: the programme's file, so that refusals have its lines. Default: they haven't.
 
     Raises:
         FleetError: the programme has no fleet.
@@ -40,19 +51,47 @@ def cut(
             expected="one, of which cells are made",
             remedy="add fleet: with largest_job_accelerators and reservations",
         )
-    known = record or Record()
-    groups, refusals = groups_of(programme, None if fleet.assumes_reservations else (blocks or {}))
-    cutter = _Cutter(programme=programme, fleet=fleet, record=known, refusals=refusals)
-    for group in groups:
-        cutter.cut(group)
+    usable, faults = usable_tranches(programme)
+    faults += [*limit_faults(programme, fleet), *retired_faults(programme, fleet)]
+    counts, notes = count_faults(programme)
+    groups = groups_of(programme, usable, None if fleet.assumes_reservations else (blocks or {}))
+    cutter = _Cutter(programme=programme, fleet=fleet, record=record or Record())
+    cutter.cut(groups)
+    cells = tuple(sorted(cutter.cells, key=lambda cell: cell.number))
+    faults += [*cutter.faults, *counts]
+    if not faults:  # of racks that have no cell for another reason, these would say nothing new
+        faults += job_faults(groups, cells, fleet=fleet, raised=programme.limits)
+    faults += [*cell_faults(cells, fleet), *schedule_faults(programme, cells)]
+    tier = tier_note(programme, {cell.name: len(cell.racks) * _nodes(cell) for cell in cells})
     return CellPlan(
         programme=programme.name,
-        cells=tuple(sorted(cutter.cells, key=lambda cell: cell.number)),
+        cells=cells,
         assumes_reservations=fleet.assumes_reservations,
-        refusals=tuple(cutter.refusals),
-        notes=tuple(doubts_of(groups)),
+        raised=programme.limits,
+        refusals=tuple(error if document is None else document.fault(where, error) for where, error in faults),
+        requests=(
+            *account_requests(cells, fleet, programme.limits),
+            *size_requests(cells),
+        ),
+        notes=(*_reservation_notes(cells, fleet), *notes, *place_notes(programme, usable), *([tier] if tier else [])),
         unrecorded=tuple(cutter.unrecorded),
     )
+
+
+def _nodes(cell: Cell) -> int:
+    return int(UltraServerType.of(cell.ultraserver_type).instance_count or 0)
+
+
+def _reservation_notes(cells: Sequence[Cell], fleet: FleetSettings) -> list[str]:
+    if fleet.assumes_reservations:
+        return [
+            "assumed: every reservation id is made up (cr-fa15e…), for planning and rehearsal; no deployment takes it"
+        ]
+    missing = [rack.name for cell in cells for rack in cell.racks if not rack.blocks]
+    if not missing:
+        return []
+    absent = f"{len(missing):,} racks have no line in {fleet.reservations} and so no template"
+    return [f"not reserved: {absent}: {missing[0]} to {missing[-1]}"]
 
 
 @dataclass(kw_only=True)
@@ -62,70 +101,90 @@ class _Cutter:
     programme: Programme
     fleet: FleetSettings
     record: Record
-    refusals: list[FleetError]
     cells: list[Cell] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
+    faults: list[Found] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._known_limits: dict[tuple[str | None, ...], tuple[CellLimit, ...]] = {}
         self._space = AddressSpace(self.fleet.address_space)
         for item in self.record.cells:
             for cidr in item.network.cidrs:
                 self._space.take(cidr)
         self._number = max((item.settings.number for item in self.record.cells), default=-1) + 1
         self._each = self.record.racks_per_stack or racks_per_stack(self.fleet)
+        self.faults += moved_faults(self.programme, self.fleet, self.record)
 
-    def cut(self, group: CellGroup) -> None:
-        """Place the racks of a group."""
-        mine = [item for item in self.record.cells if item.belongs_to(group)]
-        placed, waiting = self._places(group, mine)
-        self.unrecorded += [rack.name for rack in waiting]
-        for item in mine:
-            slots = placed[item.settings.name]
-            for slot in range(item.settings.slots):
-                if waiting and slot not in slots:
-                    slots[slot] = waiting.pop(0)
-            self._add(
-                group,
-                name=item.settings.name,
-                number=item.settings.number,
-                slots=item.settings.slots,
-                placed=slots,
-                management=item.settings.management,
-                network=item.network,
+    def cut(self, groups: Sequence[CellGroup]) -> None:
+        """Place the racks of all groups: first in the cells that exist, then in new ones."""
+        by_key = {group.key: group for group in groups}
+        waiting: dict[tuple[str, str, str, str | None], list[Rack]] = {group.key: [] for group in groups}
+        placed: dict[str, dict[int, Rack]] = {item.settings.name: {} for item in self.record.cells}
+        for group in groups:
+            for rack in group.racks:
+                item, slot = self.record.places.get(rack.name, (None, 0))
+                if item is None or item.key != group.key:
+                    waiting[group.key].append(rack)
+                else:
+                    placed[item.settings.name][slot] = rack
+        self.unrecorded = [rack.name for racks in waiting.values() for rack in racks]
+        for item in self.record.cells:
+            self._keep(item, by_key.get(item.key), placed[item.settings.name], waiting.get(item.key, []))
+        for group in groups:
+            self._fill_new(group, waiting[group.key])
+
+    def _keep(self, item: RecordedCell, group: CellGroup | None, placed: dict[int, Rack], waiting: list[Rack]) -> None:
+        """Keep a recorded cell, with waiting racks in its free slots."""
+        site = next((site for site in self.programme.sites if site.name == item.settings.site), None)
+        if site is None or (site.account, site.zone) != (item.settings.account, item.settings.zone):
+            return  # a fault of its own
+        settings = item.settings
+        kind = CellKind(
+            ultraserver_type=UltraServerType.of(settings.type), fabric=settings.fabric, workload=settings.workload
+        )
+        own = group or CellGroup(site=site, kind=kind, racks=())
+        most = min(settings.slots, self._limits(own, settings.management)[0].racks)
+        for slot in range(settings.slots):
+            if waiting and slot not in placed and len(placed) < most:
+                placed[slot] = waiting.pop(0)
+        self._add(
+            own,
+            name=settings.name,
+            number=settings.number,
+            slots=settings.slots,
+            placed=placed,
+            management=settings.management,
+            network=item.network,
+        )
+
+    def _limits(self, group: CellGroup, management: Management) -> tuple[CellLimit, ...]:
+        key = (*group.key[1:], management)
+        if key not in self._known_limits:
+            self._known_limits[key] = cell_limits(
+                group.kind, fleet=self.fleet, raised=self.programme.limits, management=management
             )
-        following = max((int(item.settings.name[len(group.prefix) :]) for item in mine), default=0) + 1
-        self._fill_new(group, waiting, following)
+        return self._known_limits[key]
 
-    def _fill_new(self, group: CellGroup, waiting: Sequence[Rack], following: int) -> None:
+    def _fill_new(self, group: CellGroup, waiting: Sequence[Rack]) -> None:
+        """Make new cells of the racks that wait."""
         if not waiting:
             return
-        management = management_of(group, self.programme, self.fleet)
-        first = cell_limits(group.kind, fleet=self.fleet, raised=self.programme.limits, management=management)[0]
+        management = management_of(group, fleet=self.fleet, raised=self.programme.limits)
+        first = self._limits(group, management)[0]
         if first.racks < 1:
-            self.refusals.append(
-                FleetError(
-                    path=first.key,
-                    got=first.value,
-                    expected=f"{first.needed(1)} or more, for a cell of one {group.kind.ultraserver_type}",
-                    remedy="raise it, with its reason in limits",
-                )
-            )
+            self.faults.append(_too_small(first, group))
             return
         subnets = rack_subnets(
-            per_node=group.kind.per_node(self.fleet.max_pods), nodes_per_rack=group.kind.nodes, slots=first.racks
+            per_node=group.kind.per_node(self.fleet.max_pods),
+            nodes_per_rack=group.kind.nodes,
+            slots=first.racks,
+            hand_overs=self.fleet.hand_overs_per_cell,
         )
+        following = self._last_number(group) + 1
         for start in range(0, len(waiting), first.racks):
             network = self._space.allot(subnets)
             if network is None:
-                self.refusals.append(
-                    FleetError(
-                        path="address_space of fleet",
-                        verb="has",
-                        got=f"no room for {len(waiting) - start} of the racks of {group.prefix}",
-                        expected=f"{subnets.count} free networks of /{subnets.prefix} for each cell, and a /20",
-                        remedy="lower max_pods, add a network to address_space, or make cells of another size",
-                    )
-                )
+                self.faults.append(_no_addresses(subnets, len(waiting) - start, group))
                 return
             self._add(
                 group,
@@ -139,17 +198,13 @@ class _Cutter:
             self._number += 1
             following += 1
 
-    def _places(self, group: CellGroup, mine: Sequence[RecordedCell]) -> tuple[dict[str, dict[int, Rack]], list[Rack]]:
-        """Racks of a group by their recorded cell and slot, and those without a place."""
-        placed: dict[str, dict[int, Rack]] = {item.settings.name: {} for item in mine}
-        waiting = []
-        for rack in group.racks:
-            cell, slot = self.record.places.get(rack.name, (None, 0))
-            if cell is None or cell.settings.name not in placed:
-                waiting.append(rack)
-            else:
-                placed[cell.settings.name][slot] = rack
-        return placed, waiting
+    def _last_number(self, group: CellGroup) -> int:
+        numbers = (
+            item.settings.name.removeprefix(group.prefix)
+            for item in self.record.cells
+            if item.settings.name.startswith(group.prefix)
+        )
+        return max((int(number) for number in numbers if number.isdigit()), default=0)
 
     def _add(
         self,
@@ -171,44 +226,37 @@ class _Cutter:
                 workload=group.kind.workload,
                 fabric=group.kind.fabric,
                 slots=slots,
-                placed=placed,
+                placed=dict(sorted(placed.items())),
                 management=management,
                 network=network,
-                limits=cell_limits(group.kind, fleet=self.fleet, raised=self.programme.limits, management=management),
+                limits=self._limits(group, management),
                 racks_per_stack=self._each,
                 kubernetes_version=self.fleet.kubernetes_version,
             )
         )
 
 
-def management_of(group: CellGroup, programme: Programme, fleet: FleetSettings) -> Management:
-    """Kind of the node groups of a group's new cells.
-
-    As the file says; else self-managed on RoCE, and where the largest training job fits no managed cell and does fit a
-    self-managed one; else managed.
-
-    Args:
-        group: racks.
-        programme: the programme.
-        fleet: its fleet.
-    """
-    if fleet.management is not None:
-        return fleet.management
-    if group.kind.fabric == "roce":
-        return "self-managed"
-    racks = job_racks(group, fleet)
-    if group.kind.workload != "training" or racks > len(group.racks):
-        return "managed"
-    managed = cell_limits(group.kind, fleet=fleet, raised=programme.limits, management="managed")[0].racks
-    own = cell_limits(group.kind, fleet=fleet, raised=programme.limits, management="self-managed")[0].racks
-    return "self-managed" if managed < racks <= own else "managed"
+def _too_small(limit: CellLimit, group: CellGroup) -> Found:
+    where = ("limits", limit.key) if limit.key in KNOWN_LIMITS else ("fleet", limit.key)
+    return (
+        where,
+        FleetError(
+            path=limit.key,
+            got=f"{limit.value:,}",
+            expected=f"{limit.needed(1):,} or more, for a cell of one {group.kind.ultraserver_type}",
+            remedy="lower max_pods or hand_overs_per_cell of fleet, or raise it with its reason in limits",
+        ),
+    )
 
 
-def job_racks(group: CellGroup, fleet: FleetSettings) -> int:
-    """Racks that the largest job takes of a group.
-
-    Args:
-        group: racks.
-        fleet: the fleet.
-    """
-    return -(-fleet.largest_job_accelerators // group.kind.job_accelerators(fleet.spare_nodes_per_ultraserver))
+def _no_addresses(subnets: RackSubnets, racks: int, group: CellGroup) -> Found:
+    return (
+        ("fleet", "address_space"),
+        FleetError(
+            path="address_space",
+            verb="has",
+            got=f"no room for the last {racks:,} UltraServers of site {group.site.name}",
+            expected=f"{subnets.count} free networks of /{subnets.prefix} and one of /{PLATFORM_PREFIX} for each cell",
+            remedy="add a network to it, lower max_pods, or make cells whose size fills their networks",
+        ),
+    )

@@ -5,6 +5,8 @@ from pathlib import Path
 from ultrafleet.cells.cutting import cut
 from ultrafleet.cells.model import CellPlan
 from ultrafleet.cells.record import read_record, record_file
+from ultrafleet.cells.reservation_file import read_reservations
+from ultrafleet.environment.document import read_document
 from ultrafleet.programme import load_programme
 
 
@@ -19,4 +21,8 @@ def read_cells(path: Path) -> CellPlan:
         FleetError: the programme has no fleet.
     """
     programme = load_programme(path)
-    return cut(programme, record=read_record(record_file(path)))
+    fleet = programme.fleet
+    blocks = None
+    if fleet is not None and not fleet.assumes_reservations:
+        blocks = read_reservations(path.with_name(fleet.reservations), programme)
+    return cut(programme, blocks=blocks, record=read_record(record_file(path)), document=read_document(path))

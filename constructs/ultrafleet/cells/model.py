@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Literal
 
 from ultrafleet.cells.bounds import CellLimit, Request
+from ultrafleet.environment.target_settings import Workload
 from ultrafleet.errors import FleetError
-from ultrafleet.programme import SiteSettings
+from ultrafleet.programme import LimitSettings, SiteSettings
 from ultrafleet.rules.capacity_block import CapacityBlock
 
 Management = Literal["managed", "self-managed"]
@@ -91,7 +92,7 @@ class Cell:
     name: str
     site: SiteSettings
     ultraserver_type: str
-    workload: str
+    workload: Workload
     fabric: Literal["efa", "roce"] | None
     slots: int
     placed: Mapping[int, Rack]
@@ -155,21 +156,21 @@ class CellPlan:
         programme: name of the programme.
         cells: its cells, by their numbers.
         assumes_reservations: True if the reservations are made up; nothing of it may be deployed then.
+        raised: limits of the programme's file.
         refusals: reasons for which the cells can't be had so; with any of them nothing may be synthesised.
         requests: what to ask AWS for.
         notes: sentences on what is assumed, not verified or left out.
         unrecorded: names of racks whose place isn't in the record yet.
-        record_file: name of the record.
     """
 
     programme: str
     cells: tuple[Cell, ...]
     assumes_reservations: bool
+    raised: LimitSettings
     refusals: tuple[FleetError, ...] = ()
     requests: tuple[Request, ...] = ()
     notes: tuple[str, ...] = ()
     unrecorded: tuple[str, ...] = ()
-    record_file: str = ""
 
     def cell(self, name: str) -> Cell:
         """Cell of a name.

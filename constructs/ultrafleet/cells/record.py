@@ -1,19 +1,24 @@
 """Record of cells beside the programme's file: what exists, so that nothing of it moves."""
 
+import ipaddress
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 import yaml
 from pydantic import Field, ValidationError
 
+from ultrafleet.cells.groups import rack_name
 from ultrafleet.cells.model import Cell, CellNetwork, CellPlan, Management
-from ultrafleet.environment.document import FileFaultError, read_document
+from ultrafleet.environment.collected import Found
+from ultrafleet.environment.document import FileFaultError, KeyPath, read_document
 from ultrafleet.environment.faults import content_faults
-from ultrafleet.environment.fields import Name, Settings
+from ultrafleet.environment.fields import Account, Name, Network, Settings, UltraServerTypeName, Zone
+from ultrafleet.environment.target_settings import Workload
+from ultrafleet.errors import FleetError
 from ultrafleet.programme import ProgrammeFileError
 
 SUFFIX: Final = ".cells.yaml"
@@ -42,9 +47,13 @@ class RecordedCellSettings(Settings):
     """Number in the programme."""
     site: str
     """Name of its site."""
-    type: str
+    account: Account
+    """Account that it is in."""
+    zone: Zone
+    """Zone that it is in."""
+    type: UltraServerTypeName
     """Name of its UltraServer type."""
-    workload: str
+    workload: Workload
     """Workload of its racks."""
     fabric: Literal["efa", "roce"] | None = None
     """Fabric of a type with two."""
@@ -52,9 +61,9 @@ class RecordedCellSettings(Settings):
     """Kind of its node groups."""
     slots: int = Field(ge=1)
     """Racks that it is made for."""
-    platform_cidr: str
+    platform_cidr: Network
     """First CIDR of its VPC."""
-    rack_cidrs: list[str]
+    rack_cidrs: list[Network] = Field(min_length=1)
     """CIDRs of its racks."""
     racks_per_subnet: int = Field(ge=1)
     """Racks of each of them."""
@@ -69,13 +78,6 @@ class RecordSettings(Settings):
     """Racks of one stack, by their numbers."""
     cells: list[RecordedCellSettings]
     """Cells by their numbers."""
-
-
-class _Group(Protocol):
-    @property
-    def site(self) -> Any: ...  # noqa: ANN401
-    @property
-    def kind(self) -> Any: ...  # noqa: ANN401
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,19 +99,10 @@ class RecordedCell:
             racks_per_subnet=self.settings.racks_per_subnet,
         )
 
-    def belongs_to(self, group: _Group) -> bool:
-        """True if racks of a group may be in it.
-
-        Args:
-            group: a group of racks.
-        """
-        kind = group.kind
-        return (self.settings.site, self.settings.type, self.settings.workload, self.settings.fabric) == (
-            group.site.name,
-            str(kind.ultraserver_type),
-            kind.workload,
-            kind.fabric,
-        )
+    @property
+    def key(self) -> tuple[str, str, str, str | None]:
+        """Site, type, workload and fabric, as of a group of racks."""
+        return self.settings.site, self.settings.type, self.settings.workload, self.settings.fabric
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +130,7 @@ class Record:
     def places(self) -> Mapping[str, tuple[RecordedCell, int]]:
         """Cell and slot of each recorded rack, by its name."""
         return {
-            f"{run.tranche}-{number:04}": (cell, run.slot + offset)
+            rack_name(run.tranche, number): (cell, run.slot + offset)
             for cell in self.cells
             for run in cell.settings.racks
             for offset, number in enumerate(range(run.first, run.last + 1))
@@ -192,6 +185,8 @@ def _recorded(cell: Cell) -> RecordedCellSettings:
         name=cell.name,
         number=cell.number,
         site=cell.site.name,
+        account=cell.account,
+        zone=cell.zone,
         type=cell.ultraserver_type,
         workload=cell.workload,
         fabric=cell.fabric,
@@ -214,6 +209,58 @@ def _runs(cell: Cell) -> Iterator[RecordedRun]:
         run = [item for _, item in items]
         (slot, tranche, first), (_, _, last) = run[0], run[-1]
         yield RecordedRun(tranche=tranche, first=first, last=last, slot=slot)
+
+
+def record_faults(settings: RecordSettings) -> Iterator[Found]:
+    """Faults of a record in itself: what two cells share, and places that a cell hasn't.
+
+    Args:
+        settings: the record.
+    """
+    names: dict[str, str] = {}
+    networks: list[tuple[ipaddress.IPv4Network, str]] = []
+    for index, cell in enumerate(settings.cells):
+        for key, value in (("name", cell.name), ("number", str(cell.number))):
+            if names.setdefault(f"{key} {value}", cell.name) != cell.name or (key == "name" and _twice(settings, cell)):
+                yield ("cells", index, key), _shared(key, value, "that of one cell")
+        for cidr in (cell.platform_cidr, *cell.rack_cidrs):
+            network = ipaddress.IPv4Network(cidr)
+            other = next((item for item in networks if item[0].overlaps(network)), None)
+            if other is not None:
+                yield ("cells", index), _shared(cidr, f"a part of {other[0]} of {other[1]}, too", "of one cell alone")
+            networks.append((network, cell.name))
+        yield from _run_faults(index, cell, names)
+
+
+def _twice(settings: RecordSettings, cell: RecordedCellSettings) -> bool:
+    return sum(item.name == cell.name for item in settings.cells) > 1
+
+
+def _shared(path: str, got: str, expected: str) -> FleetError:
+    return FleetError(path=path, got=got, expected=expected, remedy="restore the record from its last commit")
+
+
+def _run_faults(index: int, cell: RecordedCellSettings, names: dict[str, str]) -> Iterator[Found]:
+    slots: set[int] = set()
+    for number, run in enumerate(cell.racks):
+        where: KeyPath = ("cells", index, "racks", number)
+        count = run.last - run.first + 1
+        if (
+            count < 1
+            or run.slot + count > cell.slots
+            or run.slot + count > len(cell.rack_cidrs) * cell.racks_per_subnet
+        ):
+            yield where, _shared("it", f"{count} racks from slot {run.slot} on", f"slots below {cell.slots}")
+            continue
+        taken = set(range(run.slot, run.slot + count))
+        for rack in map(partial(rack_name, run.tranche), range(run.first, run.last + 1)):
+            if rack in names:
+                yield where, _shared(f"rack {rack}", f"in {names[rack]}, too", "in one place")
+                break
+            names[rack] = cell.name
+        if slots & taken:
+            yield where, _shared(f"slot {min(slots & taken)}", "that of two racks", "that of one")
+        slots |= taken
 
 
 def record_file(programme: Path) -> Path:
@@ -245,7 +292,8 @@ def read_record(path: Path) -> Record:
         settings = RecordSettings.model_validate(document.content)
     except ValidationError as error:
         faults += content_faults(document, error, model=RecordSettings)
-    else:
-        if not faults:
-            return Record(settings=settings)
-    raise ProgrammeFileError.of(faults)
+        raise ProgrammeFileError.of(faults) from error
+    faults += [document.fault(where, error) for where, error in record_faults(settings)]
+    if faults:
+        raise ProgrammeFileError.of(faults)
+    return Record(settings=settings)

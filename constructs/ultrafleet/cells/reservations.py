@@ -1,7 +1,7 @@
-"""Reservations of racks: assumed ones, and those of a CSV file beside the programme."""
+"""Reservations of racks that are made up, for planning and rehearsal."""
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Final
 
 from ultrafleet.catalog import CapacityBlockRules
@@ -9,7 +9,7 @@ from ultrafleet.rules.capacity_block import CapacityBlock
 
 _ASSUMED: Final = "cr-fa15e"
 """Begin of ids that are made up: it reads as `false`."""
-_DIGITS: Final = 17
+_CHARACTERS: Final = 20
 
 
 def assumed_reservation_id(rack: str) -> str:
@@ -18,8 +18,7 @@ def assumed_reservation_id(rack: str) -> str:
     Args:
         rack: name of the rack.
     """
-    digest = hashlib.sha256(rack.encode()).hexdigest()
-    return _ASSUMED + digest[: _DIGITS - len(_ASSUMED.removeprefix("cr-"))]
+    return (_ASSUMED + hashlib.sha256(rack.encode()).hexdigest())[:_CHARACTERS]
 
 
 def is_assumed(reservation_id: str) -> bool:
@@ -31,29 +30,25 @@ def is_assumed(reservation_id: str) -> bool:
     return reservation_id.startswith(_ASSUMED)
 
 
-def assumed_block(*, rack: str, ultraserver_type: str, zone: str, delivery: datetime, end: datetime) -> CapacityBlock:
+def assumed_block(*, rack: str, ultraserver_type: str, zone: str, delivery: date, end: date) -> CapacityBlock:
     """Made-up block of a rack: from its delivery on, as long as a block can last.
 
     Args:
         rack: name of the rack.
         ultraserver_type: name of its type.
         zone: zone of its site.
-        delivery: moment of its delivery.
-        end: moment until which it is there.
+        delivery: day of its delivery.
+        end: day until which it is there.
     """
+    start = _at_block_end(delivery)
     return CapacityBlock.from_ultraserver_reservation(
         capacity_reservation_id=assumed_reservation_id(rack),
         ultraserver_type=ultraserver_type,
         availability_zone=zone,
-        start=delivery,
-        end=min(end, delivery + CapacityBlockRules.MAX_DURATION),
+        start=start,
+        end=min(_at_block_end(end), start + CapacityBlockRules.MAX_DURATION),
     )
 
 
-def at_block_end(day: datetime) -> datetime:
-    """Moment of a day at which blocks end, and others begin: 11:30 UTC.
-
-    Args:
-        day: any moment of it.
-    """
-    return datetime.combine(day.date(), CapacityBlockRules.END_TIME_UTC, tzinfo=UTC) + timedelta()
+def _at_block_end(day: date) -> datetime:
+    return datetime.combine(day, CapacityBlockRules.END_TIME_UTC, tzinfo=UTC)

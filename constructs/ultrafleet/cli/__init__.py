@@ -23,6 +23,7 @@ from ultrafleet.cli.layout import layout
 from ultrafleet.cli.local import local
 from ultrafleet.cli.network import network
 from ultrafleet.cli.preflight import preflight
+from ultrafleet.cli.programme import programme
 from ultrafleet.cli.rehearse import rehearse
 from ultrafleet.cli.retained import retained
 from ultrafleet.cli.review import review
@@ -75,6 +76,7 @@ app.command(
 )(init)
 app.add_typer(network, name="network", rich_help_panel=_PLAN)
 app.add_typer(capacity, name="capacity", rich_help_panel=_PLAN)
+app.add_typer(programme, name="programme", rich_help_panel=_PLAN)
 app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet summary training")(summary)
 app.command(rich_help_panel=_PLAN, epilog="Example: ultrafleet stacks training")(stacks)
 app.command(rich_help_panel=_REVIEW, epilog="Example: ultrafleet check cdk.out")(check)

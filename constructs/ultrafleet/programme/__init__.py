@@ -1,7 +1,7 @@
 """Programme files: targets, contracted deliveries and assumptions over years. No import of aws_cdk."""
 
 from ultrafleet.programme.fleet_settings import ASSUMED, FleetSettings
-from ultrafleet.programme.loading import ProgrammeFileError, load_programme
+from ultrafleet.programme.loading import FOLDER, ProgrammeFileError, load_programme
 from ultrafleet.programme.models import (
     LaterBlocksSettings,
     Programme,
@@ -14,6 +14,7 @@ from ultrafleet.programme.slip import SlipSettings
 
 __all__ = [
     "ASSUMED",
+    "FOLDER",
     "FleetSettings",
     "LaterBlocksSettings",
     "LimitSettings",

@@ -57,7 +57,7 @@ class LimitSettings(Settings):
         Args:
             key: such as `node_groups_per_cluster`.
         """
-        found = getattr(self, key)
+        found = getattr(self, key, None)
         return found if isinstance(found, RaisedLimit) else None
 
     @model_validator(mode="after")

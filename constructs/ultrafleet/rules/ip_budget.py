@@ -9,6 +9,7 @@ and in the last block, and neither block can be a prefix.
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from ultrafleet.catalog import InstanceType, limits
@@ -185,9 +186,19 @@ def smallest_prefix_length(demands: Sequence[PoolIpDemand]) -> int:
 def prefix_length_of(addresses: int) -> int | None:
     """Length of the smallest subnet with that many addresses in whole blocks, or None where a /16 has fewer."""
     for length in range(_SMALLEST_SUBNET, _LARGEST_SUBNET - 1, -1):
-        if _usable(ipaddress.IPv4Network((0, length))) >= addresses:
+        if usable_addresses(length) >= addresses:
             return length
     return None
+
+
+@cache
+def usable_addresses(prefix_length: int) -> int:
+    """Addresses in whole blocks that pools can have in a subnet.
+
+    Args:
+        prefix_length: length of the subnet's prefix, such as 21.
+    """
+    return _usable(ipaddress.IPv4Network((0, prefix_length)))
 
 
 def parse_cidr(cidr: str, *, of: str) -> ipaddress.IPv4Network:
