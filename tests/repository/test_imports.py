@@ -31,7 +31,7 @@ BELOW = {
         "accelerator_addons", "bounded_file", "catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader",
     },
     "programme": {"bounded_file", "catalog", "environment", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
-    "cells": {"catalog", "environment", "errors", "kubernetes", "layout", "programme", "rules"},
+    "cells": {"bounded_file", "catalog", "environment", "errors", "kubernetes", "layout", "programme", "rules"},
     "cell_assembly": {
         "catalog", "cells", "environment", "errors", "kubernetes", "layout", "programme", "rules", "templates",
     },
