@@ -53,6 +53,18 @@ INSTANCES_PER_TOPOLOGY_CALL: Final = _FACTS.integer("limit/ec2/instance-topology
 """Instances that DescribeInstanceTopology tells of in one call."""
 RESERVATIONS_PER_TOPOLOGY_CALL: Final = _FACTS.integer("limit/ec2/instance-topology-reservations-per-call")
 """Reservations that DescribeCapacityReservationTopology tells of in one call."""
+SECONDARY_NETWORKS_PER_REGION: Final = _FACTS.integer("limit/ec2/secondary-networks-per-region")
+"""Secondary networks of a region and account."""
+SECONDARY_SUBNETS_PER_NETWORK: Final = _FACTS.integer("limit/ec2/secondary-subnets-per-network")
+"""Secondary subnets of a secondary network."""
+SECONDARY_CIDR_SHORTEST_PREFIX: Final = _FACTS.integer("limit/ec2/secondary-cidr-shortest-prefix")
+"""Prefix length of the largest CIDR of a secondary network or subnet."""
+SECONDARY_CIDR_LONGEST_PREFIX: Final = _FACTS.integer("limit/ec2/secondary-cidr-longest-prefix")
+"""Prefix length of the smallest one."""
+SECONDARY_SUBNET_RESERVED_ADDRESSES: Final = _FACTS.integer("limit/ec2/secondary-subnet-reserved-addresses")
+"""Addresses of a secondary subnet that EC2 keeps."""
+SECONDARY_NETWORK_REGIONS: Final = _FACTS.text("limit/cloudformation/secondary-network-regions")
+"""Regions in which CloudFormation has secondary networks, with spaces between them."""
 CLUSTER_NAME_CHARACTERS: Final = _FACTS.integer("limit/eks/cluster-name-characters")
 """Characters of a cluster's name."""
 LAUNCH_TEMPLATE_NAME_CHARACTERS: Final = _FACTS.integer("limit/ec2/launch-template-name-characters")

@@ -5,7 +5,14 @@ from ultrafleet.network.egress import Egress, NetworkEgress
 from ultrafleet.network.endpoints import NetworkEndpoints
 from ultrafleet.network.fleet_network import ENDPOINT_SERVICES, FleetNetwork
 from ultrafleet.network.flow_logs import NetworkFlowLogs
+from ultrafleet.network.secondary_network import (
+    ImportedSecondaryNetwork,
+    SecondaryNetwork,
+    SecondaryNetworkReference,
+)
+from ultrafleet.network.secondary_network_provider import SecondaryNetworkProvider
 from ultrafleet.network.vpc_subnets import VpcSubnets
+from ultrafleet.rules.secondary_network import SecondaryNetworkPlan
 from ultrafleet.rules.subnets import SubnetKind, SubnetSpec
 
 __all__ = [
@@ -13,9 +20,14 @@ __all__ = [
     "EfaSecurityGroup",
     "Egress",
     "FleetNetwork",
+    "ImportedSecondaryNetwork",
     "NetworkEgress",
     "NetworkEndpoints",
     "NetworkFlowLogs",
+    "SecondaryNetwork",
+    "SecondaryNetworkPlan",
+    "SecondaryNetworkProvider",
+    "SecondaryNetworkReference",
     "SubnetKind",
     "SubnetSpec",
     "VpcSubnets",

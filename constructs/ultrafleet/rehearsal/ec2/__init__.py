@@ -11,10 +11,11 @@ from ultrafleet.rehearsal.ec2.api import (
     reservations,
     resource_groups,
     run_instances,
+    secondary_networks,
     topology,
 )
 from ultrafleet.rehearsal.ec2.api import zones as zone_operations
-from ultrafleet.rehearsal.ec2.engine import interfaces
+from ultrafleet.rehearsal.ec2.engine import interfaces, template_versions
 from ultrafleet.rehearsal.ec2.state import instance_types, instances, subnets, zones
 
 
@@ -34,6 +35,8 @@ def install() -> None:
         block_extensions,
         capacity_manager,
         topology,
+        secondary_networks,
+        template_versions,
         run_instances,
         resource_groups,
         clock,

@@ -213,6 +213,28 @@ LAUNCH_REFUSALS: Final[tuple[RefusalRule, ...]] = (
         source=_MESSAGE,
     ),
     RefusalRule(
+        id="secondary-subnet-unknown",
+        code="InvalidSecondarySubnetId.NotFound",
+        refuses="a secondary subnet that doesn't exist",
+        source=_inferred("code and message inferred"),
+    ),
+    RefusalRule(
+        id="secondary-subnet-zone",
+        code="InvalidParameterCombination",
+        refuses="a secondary subnet in another zone than the instance's subnet",
+        source=Source(
+            "EC2 user guide, secondary networks: a secondary subnet is of one zone",
+            address=limits.source("limit/ec2/secondary-networks-per-region").address,
+            also=(_inferred("code and message inferred"),),
+        ),
+    ),
+    RefusalRule(
+        id="secondary-subnet-full",
+        code="InsufficientFreeAddressesInSubnet",
+        refuses="a secondary subnet with fewer free addresses than the launch needs",
+        source=_inferred("code and message as for subnets, inferred"),
+    ),
+    RefusalRule(
         id="placement-group-unknown",
         code="InvalidPlacementGroup.Unknown",
         refuses="a placement group that doesn't exist",

@@ -124,6 +124,20 @@ EC2_TYPES: Final = (
         delete=("delete_subnet", "SubnetId"),
     ),
     Ec2Type(
+        type="AWS::EC2::SecondaryNetwork",
+        known=frozenset({"Ipv4CidrBlock", "NetworkType", "Tags"}),
+        create="create_secondary_network",
+        tags="secondary-network",
+        id="SecondaryNetwork.SecondaryNetworkArn",
+        attributes={
+            key: f"SecondaryNetwork.{key}" for key in ("OwnerId", "SecondaryNetworkArn", "SecondaryNetworkId")
+        },
+        handle="SecondaryNetworkId",
+        describe=("describe_secondary_networks", "SecondaryNetworkIds", "SecondaryNetworks[0]"),
+        not_found="InvalidSecondaryNetworkId.NotFound",
+        delete=("delete_secondary_network", "SecondaryNetworkId"),
+    ),
+    Ec2Type(
         type="AWS::EC2::FlowLog",
         known=frozenset(
             {

@@ -3,8 +3,11 @@
 from typing import Any
 
 from moto.ec2.models.elastic_network_interfaces import Attachment, NetworkInterface
+from moto.ec2.models.instances import Instance as MotoInstance
+from moto.ec2.utils import random_id
 
 from ultrafleet.rehearsal.ec2.rules.launch_request import InterfaceRequest, LaunchFacts
+from ultrafleet.rehearsal.ec2.state.secondary_networks import SecondaryInterfaceRecord, SecondaryNetworks
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 
@@ -26,6 +29,31 @@ def install() -> None:
 
     Attachment.__init__ = attachment  # type: ignore[method-assign]  # this is how moto is extended
     NetworkInterface.group_set = property(group_set)  # type: ignore[method-assign, assignment]  # the same
+    MotoInstance.secondary_interfaces = property(_shown)  # type: ignore[attr-defined]  # of DescribeInstances
+
+
+def _shown(instance: Any) -> list[dict[str, Any]]:
+    store = instance.ec2_backend
+    return SIMULATED_ACCOUNT.part(SecondaryNetworks, store.account_id, store.region_name).of_instance_answer(
+        instance.id
+    )
+
+
+def attach_secondary_interfaces(instance: Any, facts: LaunchFacts) -> None:
+    """Give a new instance its secondary interfaces, each with an address of its subnet."""
+    held = SIMULATED_ACCOUNT.part(SecondaryNetworks, facts.request.account_id, facts.request.region)
+    for wanted in facts.secondary:
+        held.add(
+            SecondaryInterfaceRecord(
+                id=str(random_id("sni")),
+                instance_id=instance.id,
+                subnet_id=wanted.subnet_id,
+                address=held.next_address(wanted.subnet_id),
+                card=wanted.at.card,
+                device=wanted.at.device,
+                attached=SIMULATED_ACCOUNT.now,
+            )
+        )
 
 
 def attach_interfaces(instance: Any, facts: LaunchFacts) -> None:

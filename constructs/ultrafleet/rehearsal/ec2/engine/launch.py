@@ -7,7 +7,7 @@ from typing import Any, Final
 from moto.core.types import Base64EncodedString
 from moto.ec2.utils import filter_iam_instance_profiles
 
-from ultrafleet.rehearsal.ec2.engine.interfaces import attach_interfaces
+from ultrafleet.rehearsal.ec2.engine.interfaces import attach_interfaces, attach_secondary_interfaces
 from ultrafleet.rehearsal.ec2.rules.launch import check, settled
 from ultrafleet.rehearsal.ec2.rules.launch_request import LaunchFacts, LaunchRequest, facts_of
 from ultrafleet.rehearsal.ec2.state.instances import Instance, Lifetime, Lifetimes, running, terminate
@@ -79,6 +79,7 @@ def _create(facts: LaunchFacts) -> Any:
     )
     instance = held.instances[0]
     attach_interfaces(instance, facts)
+    attach_secondary_interfaces(instance, facts)
     instance.launch_time = SIMULATED_ACCOUNT.now
     instance.architecture = request.ami_architecture
     instance.placement.tenancy = facts.tenancy

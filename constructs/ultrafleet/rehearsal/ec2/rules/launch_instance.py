@@ -1,5 +1,6 @@
 """Launch rules on the instance: type, network, image and user data."""
 
+from collections import Counter
 from typing import Any, Final
 
 from ultrafleet.catalog.limits import USER_DATA_BYTES
@@ -127,6 +128,32 @@ def subnet_full(facts: LaunchFacts) -> str | None:
         f"There are not enough free addresses in subnet '{facts.subnet.id}' to satisfy the requested number of "
         "instances."
     )
+
+
+def secondary_subnet_unknown(facts: LaunchFacts) -> str | None:
+    """There is no such secondary subnet."""
+    missing = [item.subnet_id for item in facts.secondary if item.subnet is None]
+    return f"The secondary subnet ID '{missing[0]}' does not exist" if missing else None
+
+
+def secondary_subnet_of_another_zone(facts: LaunchFacts) -> str | None:
+    """A secondary subnet is in another zone than the instance's subnet."""
+    for item in facts.secondary:
+        if item.subnet is not None and facts.zone is not None and item.subnet.zone != facts.zone:
+            return f"The secondary subnet '{item.subnet_id}' is in {item.subnet.zone} and the subnet in {facts.zone}."
+    return None
+
+
+def secondary_subnet_full(facts: LaunchFacts) -> str | None:
+    """A secondary subnet has fewer free addresses than the launch needs."""
+    needed = Counter(item.subnet_id for item in facts.secondary)
+    for item in facts.secondary:
+        if item.subnet is not None and needed[item.subnet_id] > item.room:
+            return (
+                f"There are not enough free addresses in secondary subnet '{item.subnet_id}' to satisfy the requested "
+                "number of instances."
+            )
+    return None
 
 
 def placement_group_unknown(facts: LaunchFacts) -> str | None:

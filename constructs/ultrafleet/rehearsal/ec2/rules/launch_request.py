@@ -8,13 +8,14 @@ from typing import Any, Literal
 from moto.ec2.exceptions import InvalidSubnetIdError
 
 from ultrafleet.catalog import InstanceType
-from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
+from ultrafleet.catalog.network_card import INTERFACE_TYPES, NETWORK_INTERFACE_TYPES
 from ultrafleet.layout import Interface, Violation, layout_violations
 from ultrafleet.rehearsal.ec2.state.instance_types import NotSold, catalog_type, network_limits
 from ultrafleet.rehearsal.ec2.state.moto_backend import backend
 from ultrafleet.rehearsal.ec2.state.placement_groups import PlacementGroupRecord, PlacementGroups
 from ultrafleet.rehearsal.ec2.state.reservation_groups import group_exists, group_members
 from ultrafleet.rehearsal.ec2.state.reservations import CapacityReservation, Reservations
+from ultrafleet.rehearsal.ec2.state.secondary_networks import SecondaryNetworks, SecondarySubnetRecord
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
 CAPACITY_BLOCK = "capacity-block"
@@ -62,12 +63,30 @@ class InterfaceRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecondaryRequest:
+    """Secondary interface of a request.
+
+    Attributes:
+        at: card, device and type.
+        subnet_id: secondary subnet that it names.
+        subnet: that subnet; None where it doesn't exist.
+        room: free addresses of the subnet.
+    """
+
+    at: Interface
+    subnet_id: str
+    subnet: SecondarySubnetRecord | None
+    room: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class LaunchFacts:
     """Request with everything it names looked up; None where it doesn't exist.
 
     Attributes:
         request: the request.
         interfaces: its interfaces; the primary one that EC2 adds, where the template has none.
+        secondary: its secondary interfaces.
         names_interfaces: whether the template has interfaces.
         instance_groups: security groups that the template gives the whole instance.
         groups: security groups by id, as moto keeps them.
@@ -89,6 +108,7 @@ class LaunchFacts:
 
     request: LaunchRequest
     interfaces: tuple[InterfaceRequest, ...]
+    secondary: tuple[SecondaryRequest, ...]
     names_interfaces: bool
     instance_groups: tuple[str, ...]
     groups: Mapping[str, Any]
@@ -134,8 +154,9 @@ class LaunchFacts:
         if entry is None:
             name = self.request.instance_type
             entry = InstanceType.of(name, facts=network_limits(name))
-        at = [interface.at for interface in self.interfaces]
-        return layout_violations(entry, at, allowed=NETWORK_INTERFACE_TYPES)
+        at = [interface.at for interface in (*self.interfaces, *self.secondary)]
+        allowed = INTERFACE_TYPES if self.secondary else NETWORK_INTERFACE_TYPES
+        return layout_violations(entry, at, allowed=allowed)
 
 
 def facts_of(request: LaunchRequest) -> LaunchFacts:
@@ -164,6 +185,7 @@ def facts_of(request: LaunchRequest) -> LaunchFacts:
     return LaunchFacts(
         request=request,
         interfaces=interfaces,
+        secondary=_secondary(request),
         names_interfaces=bool(names),
         instance_groups=instance_groups,
         groups={one: store.get_security_group_from_id(one) for one in sorted(wanted_groups)},
@@ -197,6 +219,18 @@ def _interface(item: Mapping[str, Any]) -> InterfaceRequest:
         description=item.get("Description") or "",
         public_ip=str(item.get("AssociatePublicIpAddress", "false")).lower() == "true",
     )
+
+
+def _secondary(request: LaunchRequest) -> tuple[SecondaryRequest, ...]:
+    held = SIMULATED_ACCOUNT.part(SecondaryNetworks, request.account_id, request.region)
+    found = []
+    for item in request.template.get("SecondaryInterfaces") or ():
+        subnet_id = str(item.get("SecondarySubnetId") or "")
+        at = Interface(int(item.get("NetworkCardIndex") or 0), int(item.get("DeviceIndex") or 0), "secondary")
+        subnet = held.subnets.get(subnet_id)
+        room = held.room(subnet_id) if subnet is not None else 0
+        found.append(SecondaryRequest(at=at, subnet_id=subnet_id, subnet=subnet, room=room))
+    return tuple(found)
 
 
 def _subnet(store: Any, subnet_id: str) -> Any:

@@ -96,6 +96,10 @@ class Lifetimes:
         """Instances that aren't terminated."""
         return list(self._alive.values())
 
+    def is_alive(self, instance_id: str) -> bool:
+        """True if an instance isn't terminated, or isn't recorded yet."""
+        return instance_id in self._alive or instance_id not in self.by_id
+
     def in_reservation(self, capacity_reservation_id: str) -> list[Lifetime]:
         """Instances that aren't terminated and use a reservation."""
         return list(self._in_reservation.get(capacity_reservation_id, {}).values())
