@@ -157,7 +157,10 @@ class TestFabric:
         ("fabric", "message"),
         [
             ({}, r"pools\[0\].*p6e-gb300r.36xlarge has 2 fabrics, efa and roce, expected one of them"),
-            ({"fabric": "roce"}, r"pools\[0\].*pool rack-a has fabric roce, expected efa: launch templates of"),
+            (
+                {"fabric": "roce"},
+                r"pools\[0\].*pool rack-a has fabric roce on managed nodes, expected self-managed nodes, or efa: launch templates",
+            ),
             ({"fabric": "ib"}, r"pools\[0\].fabric: is 'ib'"),
         ],
     )

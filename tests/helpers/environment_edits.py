@@ -252,6 +252,27 @@ DELIVERED = each(
 )
 TOPIC = "arn:aws:sns:us-east-1:111122223333:research-alarms"
 KEY = "arn:aws:kms:us-east-1:111122223333:key/0ddddddd-0000-0000-0000-000000000001"
+SECONDARY = {"cidr": "172.16.0.0/16", "availability_zone": "us-east-1a"}
+
+
+def _secondary(field: str, value: Any) -> Edit:
+    """An edit of a secondary network on which no pool is."""
+    changed = {**SECONDARY, field: value}
+    return edit(
+        f"SecondaryNetwork.{field}",
+        "serving",
+        put("network", secondary_network=changed),
+        before=put("network", secondary_network=SECONDARY),
+    )
+
+
+_OF_SECONDARY_NETWORKS = [
+    edit("Network.secondary_network", "serving", put("network", secondary_network=SECONDARY)),
+    _secondary("cidr", "172.20.0.0/16"),
+    _secondary("availability_zone", "us-east-1b"),
+    _secondary("subnets", 4),
+    _secondary("secondary_network_id", "sn-0ddddddddddddddd1"),
+]
 _ON_EXISTING = [
     edit("Environment.block_schedule", ADOPTED, put(block_schedule="existing")),
     edit("Environment.alarm_topic_arn", ADOPTED, put(alarm_topic_arn=TOPIC)),

@@ -332,7 +332,10 @@ class TestGb300:
         ("fabric", "message"),
         [
             (None, "pool rack-a: p6e-gb300r.36xlarge has 2 fabrics, efa and roce, expected one of them"),
-            (Fabric.ROCE, "pool rack-a has fabric roce, expected efa: launch templates of CloudFormation have no"),
+            (
+                Fabric.ROCE,
+                "pool rack-a has fabric roce on managed nodes, expected self-managed nodes, or efa: launch templates",
+            ),
         ],
     )
     def test_fails_without_a_fabric_that_can_be_launched(self, site: Site, fabric: Fabric | None, message: str) -> None:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from helpers.rehearsal_ec2 import ACCOUNT, DALLAS, END, NOW, P5EN_BLOCK, REGION, ULTRASERVER, Scene, embedded_account
 from ultrafleet.catalog import InstanceType
@@ -23,6 +24,7 @@ from ultrafleet.rehearsal.ec2.state.reservation_groups import ReservationGroups
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
 GROUP_ARN = f"arn:aws:resource-groups:{REGION}:{ACCOUNT}:group/blocks"
+GB300_BLOCK = "cr-0aaaaaaaaaaaaaaa4"
 BLOCK_MARKET: Mapping[str, Any] = MappingProxyType({"MarketType": "capacity-block"})
 
 
@@ -97,6 +99,49 @@ def _full_subnet(scene: Scene) -> LaunchRequest:
     for _ in range(made["AvailableIpAddressCount"]):
         scene.ec2.create_network_interface(SubnetId=made["SubnetId"])
     return scene.p5(subnet_id=made["SubnetId"])
+
+
+def _secondary_subnet(scene: Scene, cidr: str = "172.16.0.0/24", zone: str = "us-east-1a") -> str:
+    networks = scene.ec2.describe_secondary_networks()["SecondaryNetworks"]
+    network = (
+        networks[0]
+        if networks
+        else scene.ec2.create_secondary_network(Ipv4CidrBlock="172.16.0.0/16", NetworkType="rdma")["SecondaryNetwork"]
+    )
+    made = scene.ec2.create_secondary_subnet(
+        SecondaryNetworkId=network["SecondaryNetworkId"], Ipv4CidrBlock=cidr, AvailabilityZone=zone
+    )
+    return str(made["SecondarySubnet"]["SecondarySubnetId"])
+
+
+def _roce(scene: Scene, subnets: list[str], **more: Any) -> LaunchRequest:
+    """A node on RoCE: its secondary interfaces on cards 1 to 8, over the subnets in turn."""
+    secondary = [
+        {"NetworkCardIndex": card, "DeviceIndex": 0, "SecondarySubnetId": subnets[card % len(subnets)]}
+        for card in range(1, 9)
+    ]
+    primary = scene.interface(Interface(0, 0, "interface"))
+    data = {"NetworkInterfaces": [primary], "SecondaryInterfaces": secondary, **more}
+    return scene.request("p6e-gb300r.36xlarge", data, ami_architecture="arm64")
+
+
+def _after_one_more(scene: Scene, subnet: str) -> LaunchRequest:
+    """A node beside one that has 8 of the 11 addresses of a subnet."""
+    _gb300_block(scene)
+    launch(_roce(scene, [subnet], **_into(GB300_BLOCK), InstanceMarketOptions=BLOCK_MARKET))
+    return _roce(scene, [subnet])
+
+
+def _gb300_block(scene: Scene) -> None:
+    scene.reservations.seed_block(
+        capacity_reservation_id=GB300_BLOCK,
+        instance_type="p6e-gb300r.36xlarge",
+        instance_count=18,
+        availability_zone="us-east-1a",
+        start=NOW - timedelta(days=1),
+        end=END,
+        ultraserver_type="u-p6e-gb300x72",
+    )
 
 
 def _into_group(arn: str) -> dict[str, Any]:
@@ -199,6 +244,21 @@ CASES = [
     ),
     Case(rule="ami-architecture", code="InvalidParameterValue", request=lambda s: s.p6e(ami_architecture="x86_64")),
     Case(rule="subnet-full", code="InsufficientFreeAddressesInSubnet", request=_full_subnet),
+    Case(
+        rule="secondary-subnet-unknown",
+        code="InvalidSecondarySubnetId.NotFound",
+        request=lambda s: _roce(s, [_secondary_subnet(s), "ssn-0dead"]),
+    ),
+    Case(
+        rule="secondary-subnet-zone",
+        code="InvalidParameterCombination",
+        request=lambda s: _roce(s, [_secondary_subnet(s, zone="us-east-1b")]),
+    ),
+    Case(
+        rule="secondary-subnet-full",
+        code="InsufficientFreeAddressesInSubnet",
+        request=lambda s: _after_one_more(s, _secondary_subnet(s, "172.16.0.0/28")),
+    ),
     Case(
         rule="placement-group-unknown",
         code="InvalidPlacementGroup.Unknown",
@@ -514,3 +574,35 @@ def test_volumes_are_the_templates(scene: Scene) -> None:
     volume_id = shown["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
     volume = scene.ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"][0]
     assert (volume["Size"], volume["Encrypted"], volume["AvailabilityZone"]) == (300, True, "us-east-1a")
+
+
+def test_a_node_on_roce_has_its_secondary_interfaces_until_it_is_terminated(scene: Scene) -> None:
+    subnets = [_secondary_subnet(scene, f"172.16.{number}.0/24") for number in range(4)]
+    _gb300_block(scene)
+    request = _roce(scene, subnets, **_into(GB300_BLOCK), InstanceMarketOptions=BLOCK_MARKET)
+    first, second = launch(request), launch(request)
+    (found,) = scene.ec2.describe_instances(InstanceIds=[second])["Reservations"][0]["Instances"]
+    at = [
+        (item["Attachment"]["NetworkCardIndex"], item["SecondarySubnetId"], item["PrivateIpAddresses"][0])
+        for item in found["SecondaryInterfaces"]
+    ]
+    own = [f"172.16.{card % 4}.{6 if card < 5 else 7}" for card in range(1, 9)]
+    assert at == [(card, subnets[card % 4], {"PrivateIpAddress": own[card - 1]}) for card in range(1, 9)]
+    filters = [{"Name": "attachment.instance-id", "Values": [first]}]
+    assert len(scene.ec2.describe_secondary_interfaces(Filters=filters)["SecondaryInterfaces"]) == 8
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        scene.ec2.delete_secondary_subnet(SecondarySubnetId=subnets[0])
+    scene.ec2.terminate_instances(InstanceIds=[first, second])
+    assert scene.ec2.describe_secondary_interfaces()["SecondaryInterfaces"] == []
+    scene.ec2.delete_secondary_subnet(SecondarySubnetId=subnets[0])
+
+
+def test_a_region_takes_five_secondary_networks_and_none_with_subnets_goes(scene: Scene) -> None:
+    _secondary_subnet(scene)
+    (network,) = scene.ec2.describe_secondary_networks()["SecondaryNetworks"]
+    with pytest.raises(ClientError, match="has secondary subnets and cannot be deleted"):
+        scene.ec2.delete_secondary_network(SecondaryNetworkId=network["SecondaryNetworkId"])
+    for _ in range(4):
+        scene.ec2.create_secondary_network(Ipv4CidrBlock="172.16.0.0/16", NetworkType="rdma")
+    with pytest.raises(ClientError, match="SecondaryNetworkLimitExceeded"):
+        scene.ec2.create_secondary_network(Ipv4CidrBlock="172.16.0.0/16", NetworkType="rdma")

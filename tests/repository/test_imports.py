@@ -12,14 +12,15 @@ SOURCES = ROOT / "constructs"
 
 PURE = {
     "accelerator_addons", "acceptance", "block_status", "capacity_calendar", "catalog", "cell_assembly", "cells", "cli",
-    "consistency", "cost",
-    "doctor", "environment", "fix", "importing", "in_cluster", "jobs", "kubernetes", "layout", "offers", "planning",
-    "policy", "preflight", "programme", "purchases", "queueing", "review", "rules", "starter", "templates",
+    "consistency", "cost", "doctor", "environment", "fix", "importing", "in_cluster", "jobs", "kubernetes", "layout",
+    "offers", "planning", "policy", "preflight", "programme", "purchases", "queueing", "review", "rules",
+    "secondary_network_function", "starter", "templates",
 }  # fmt: skip
 MAY_IMPORT_CDK = {"ultrafleet.policy.cdk_plugin"}
 BELOW = {
     "errors": set(),
     "in_cluster": set(),
+    "secondary_network_function": set(),
     "catalog": {"errors"},
     "layout": {"catalog", "errors"},
     "rules": {"catalog", "errors", "layout"},

@@ -216,7 +216,7 @@ def test_its_role_needs_what_it_calls(ec2: EmbeddedEc2) -> None:
     assert sorted({f"ec2:{action}" for action in ec2.called} | {"ec2:CreateTags"}) == list(ACTIONS)
 
 
-FORMS = {
+FORMS: dict[str, tuple[Event, Event]] = {
     "CreateSecondarySubnet": (
         {
             "SecondaryNetworkId": "sn-1", "Ipv4CidrBlock": "172.16.0.0/19", "AvailabilityZone": ZONE,
@@ -334,7 +334,7 @@ class Context:
 def test_cloudformation_is_answered(
     answers: list[tuple[int, bytes]], told: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index.time, "sleep", lambda _: None)
+    monkeypatch.setattr("time.sleep", lambda _: None)
     with Site(list(answers)) as site:
         for key, value in {
             "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret",

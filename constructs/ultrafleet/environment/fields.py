@@ -241,6 +241,7 @@ def _arn(pattern: str, example: str) -> AfterValidator:
 
 
 VpcId = Annotated[str, _id("vpc"), _text(f"vpc-{_HEX}")]
+SecondaryNetworkId = Annotated[str, _id("sn"), _text(f"sn-{_HEX}")]
 SubnetId = Annotated[str, _id("subnet"), _text(f"subnet-{_HEX}")]
 SecurityGroupId = Annotated[str, _id("sg"), _text(f"sg-{_HEX}")]
 RouteTableId = Annotated[str, _id("rtb"), _text(f"rtb-{_HEX}")]

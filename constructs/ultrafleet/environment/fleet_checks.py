@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from ultrafleet.environment.collected import Found
 from ultrafleet.environment.document import KeyPath, near
 from ultrafleet.environment.pool_settings import AcceleratorPoolSettings
+from ultrafleet.environment.secondary_network_checks import secondary_network_faults
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.ip_budget import parse_cidr
 from ultrafleet.rules.places import validate_place
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network
 
     from ultrafleet.environment.pool_settings import PoolSettings
+    from ultrafleet.environment.secondary_network_settings import SecondaryNetworkSettings
     from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 
 _SUBNETS: Final = ("network", "subnets")
@@ -71,6 +73,8 @@ class Parts:
         kubernetes: settings of the Kubernetes layer.
         teams: teams.
         models: served models.
+        secondary_network: secondary network; None where the file has none, or a wrong one.
+        states_secondary_network: whether the file has one.
         names: names of all parts, also of wrong ones, by `subnets`, `reservations`, `pools`; `workloads` of the pools.
     """
 
@@ -82,6 +86,8 @@ class Parts:
     kubernetes: "KubernetesSettings | None"
     teams: "Sequence[TeamSettings | None]"
     models: "Sequence[ServedModelSettings | None]"
+    secondary_network: "SecondaryNetworkSettings | None" = None
+    states_secondary_network: bool = False
     names: Mapping[str, set[str]] = field(default_factory=dict)
 
     def known(self, kind: str) -> set[str]:
@@ -117,6 +123,14 @@ def fleet_faults(parts: Parts) -> Iterator[Found]:
     yield from _repeated(_SUBNETS, "network.subnets", parts.subnets)
     yield from _local_zone_faults(parts)
     yield from _cidr_faults(parts)
+    yield from secondary_network_faults(
+        parts.secondary_network,
+        is_stated=parts.states_secondary_network,
+        region=parts.region,
+        vpc_cidrs=parts.vpc_cidrs,
+        pools=parts.pools,
+        zone_of=parts.zone_of,
+    )
     yield from _repeated(("capacity_reservations",), "capacity_reservations", parts.reservations)
     yield from _repeated(("pools",), "pools", parts.pools)
     yield from _node_group_faults(parts)

@@ -37,6 +37,9 @@ def existing_things(environment: Environment) -> list[ExistingThing]:
         ("VPC", network.vpc_id, "network.vpc_id"),
         ("security group of EFA traffic", network.efa_security_group_id, "network.efa_security_group_id"),
     ]
+    if network.secondary_network is not None:
+        existing_network = network.secondary_network.secondary_network_id
+        found.append(("secondary network", existing_network, "network.secondary_network.secondary_network_id"))
     for subnet in network.subnets:
         found.append((f"subnet {subnet.name}", subnet.subnet_id, "network.subnets"))
         found.append((f"route table of subnet {subnet.name}", subnet.route_table_id, "network.subnets"))
@@ -89,6 +92,7 @@ def stack_ids(environment: Environment) -> list[str]:
     delivered = kubernetes.delivery != "none"
     with_network = environment.has_network and (
         network.is_made_here
+        or network.secondary_network is not None
         or makes_efa_security_group(environment)
         or any(subnet.is_made_here for subnet in network.subnets)
     )

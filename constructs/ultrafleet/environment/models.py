@@ -223,6 +223,8 @@ class Environment(Settings):
             kubernetes=self.kubernetes,
             teams=self.teams,
             models=self.models,
+            secondary_network=self.network.secondary_network,
+            states_secondary_network=self.network.secondary_network is not None,
         )
 
     @property

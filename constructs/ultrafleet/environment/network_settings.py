@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from ultrafleet.environment.collected import Found, refuse_all
 from ultrafleet.environment.fields import Name, RouteTableId, SecurityGroupId, Settings, SubnetId, VpcId, Zone
+from ultrafleet.environment.secondary_network_settings import SecondaryNetworkSettings
 from ultrafleet.errors import FleetError
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class NetworkSettings(Settings):
     efa_security_group_id: SecurityGroupId | None = Field(default=None, examples=["sg-0123456789abcdef0"])
     """Existing security group of EFA traffic in the existing VPC: it lets all traffic in from itself and out to itself.
     Default: one is made here."""
+    secondary_network: SecondaryNetworkSettings | None = None
+    """Secondary network of pools on RoCE, see [network](constructs/network.md#secondary-network). Default: none."""
     subnets: list[SubnetSettings] = []
     """Subnets: in a new VPC with a new cluster at least two of kind `control_plane` in two zones, and one of kind
     `accelerator` in the zone of each pool."""

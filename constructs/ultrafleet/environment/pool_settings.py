@@ -191,8 +191,8 @@ class _PoolSettings(Settings):
     """`true` keeps a pool on blocks empty."""
     fabric: Literal["efa", "roce"] | None = Field(default=None, examples=["efa"])
     """Network between the nodes of different instances, `efa` or `roce`: P6e-GB300 has both and needs it stated.
-    `roce` is refused, since CloudFormation's launch templates have no secondary interfaces, see
-    [layouts](efa-layout.md#fabrics). Default: the type's only one."""
+    `roce` takes self-managed nodes and a `network.secondary_network`, and is not verified: see
+    [network](constructs/network.md#secondary-network). Default: the type's only one."""
     node: NodeSettings = NodeSettings()
     """Options of the nodes."""
 
@@ -200,6 +200,11 @@ class _PoolSettings(Settings):
     def chosen_fabric(self) -> Fabric | None:
         """The fabric, where the file states it."""
         return Fabric(self.fabric) if self.fabric is not None else None
+
+    @property
+    def is_on_roce(self) -> bool:
+        """True if its nodes have secondary interfaces."""
+        return self.chosen_fabric is Fabric.ROCE
 
     def layout(self, instance_type: InstanceType) -> tuple[Interface, ...]:
         """Network interfaces of a node: the file's own, or those of the type on the pool's fabric.

@@ -10,6 +10,7 @@ from ultrafleet.environment.fleet_checks import Parts
 from ultrafleet.environment.models import CapacityReservationSettings
 from ultrafleet.environment.network_settings import SubnetSettings
 from ultrafleet.environment.pool_settings import PoolSettings
+from ultrafleet.environment.secondary_network_settings import SecondaryNetworkSettings
 from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
 
 _Part = TypeVar("_Part")
@@ -18,6 +19,7 @@ _REGION: TypeAdapter[str] = TypeAdapter(Region)
 _SUBNET = TypeAdapter(SubnetSettings)
 _RESERVATION = TypeAdapter(CapacityReservationSettings)
 _POOL: TypeAdapter[PoolSettings] = TypeAdapter(PoolSettings)
+_SECONDARY_NETWORK = TypeAdapter(SecondaryNetworkSettings)
 _KUBERNETES = TypeAdapter(KubernetesSettings)
 _TEAM = TypeAdapter(TeamSettings)
 _MODEL = TypeAdapter(ServedModelSettings)
@@ -47,6 +49,8 @@ def right_parts(content: Mapping[str, Any]) -> Parts:
         kubernetes=_right(_KUBERNETES, content.get("kubernetes", {})),
         teams=[_right(_TEAM, item) for item in _entries(content.get("teams"))],
         models=[_right(_MODEL, item) for item in _entries(content.get("models"))],
+        secondary_network=_right(_SECONDARY_NETWORK, network.get("secondary_network")),
+        states_secondary_network=network.get("secondary_network") is not None,
         names={
             "subnets": _stated(subnets, "name"),
             "reservations": _stated(reservations, "name"),

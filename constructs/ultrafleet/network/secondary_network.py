@@ -107,6 +107,12 @@ class SecondaryNetwork(Construct):
                 },
             )
             apply_removal_policy(network, removal_policy)
+            cdk.Validations.of(network).acknowledge(
+                cdk.Acknowledgment(
+                    id="CloudFormation-Validate::F3006",
+                    reason="the engine of aws-cdk-lib 2.276 doesn't know the type, which its own classes have",
+                )
+            )
             secondary_network_id = network.get_att("SecondaryNetworkId").to_string()
         self.secondary_network_id = secondary_network_id
         self.service_token = SecondaryNetworkProvider(self, "Provider").service_token

@@ -6,6 +6,7 @@ from constructs import Construct
 
 from ultrafleet.cluster import ImportedCluster
 from ultrafleet.environment import Environment
+from ultrafleet.network import ImportedSecondaryNetwork
 from ultrafleet.stacks import exports
 from ultrafleet.stacks.exports import Exports
 from ultrafleet.templates.existing import EXISTING
@@ -93,6 +94,18 @@ class EnvironmentStack(cdk.Stack):
         """
         existing = self._environment.subnet(name).subnet_id
         return self._existing_or_import(f"subnet {name}", existing, exports.subnet_id(name))
+
+    @property
+    def secondary_network(self) -> ImportedSecondaryNetwork | None:
+        """The secondary network by its exports, or None."""
+        settings = self._environment.network.secondary_network
+        if settings is None:
+            return None
+        return ImportedSecondaryNetwork(
+            plan=settings.plan,
+            subnet_ids=[self.exports.read(exports.secondary_subnet_id(number)) for number in range(settings.subnets)],
+            service_token=self.exports.read(exports.SECONDARY_NETWORK_SERVICE_TOKEN),
+        )
 
     def imported_vpc(self) -> ec2.IVpc:
         """The VPC by its id, as construct `Vpc` of this stack."""

@@ -40,6 +40,12 @@ CLUSTER_SECURITY_GROUP_ID = "cluster-security-group-id"
 NODE_ROLE_ARN = "node-role-arn"
 ALARM_TOPIC_ARN = "alarm-topic-arn"
 KUBECTL_SERVICE_TOKEN = "kubectl-service-token"  # noqa: S105 - CloudFormation's word for a function's ARN
+SECONDARY_NETWORK_SERVICE_TOKEN = "secondary-network-service-token"  # noqa: S105 - the same
+
+
+def secondary_subnet_id(number: int) -> str:
+    """Export of the id of a secondary subnet, by its number from 0."""
+    return f"secondary-subnet-{number}-id"
 
 
 def subnet_id(name: str) -> str:

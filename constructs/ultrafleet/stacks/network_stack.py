@@ -11,6 +11,7 @@ from ultrafleet.network import (
     EfaSecurityGroup,
     Egress,
     FleetNetwork,
+    SecondaryNetwork,
     SubnetKind,
     SubnetSpec,
     VpcSubnets,
@@ -36,6 +37,8 @@ class NetworkStack(EnvironmentStack):
             subnets = [f"subnet {subnet.name}" for subnet in settings.subnets if subnet.is_made_here]
             group = ["EFA security group"] if makes_efa_security_group(environment) else []
             made = f"{', '.join([*subnets, *group])} in existing VPC {settings.vpc_id}"
+        if settings.secondary_network is not None:
+            made += f", secondary network {settings.secondary_network.cidr}"
         super().__init__(scope, "network", environment=environment, description=f"{environment.name}: {made}")
         network: FleetNetwork | VpcSubnets
         if settings.vpc_id is None:
@@ -48,6 +51,7 @@ class NetworkStack(EnvironmentStack):
             self.exports.publish(
                 self, exports.EFA_SECURITY_GROUP_ID, efa.security_group_id, "security group of EFA traffic"
             )
+        self._make_secondary_network(environment)
         for subnet in settings.subnets:
             if subnet.is_made_here:
                 self.exports.publish(
@@ -56,6 +60,31 @@ class NetworkStack(EnvironmentStack):
                     network.subnet(subnet.name).subnet_id,
                     f"{subnet.kind} subnet in {subnet.availability_zone}",
                 )
+
+    def _make_secondary_network(self, environment: Environment) -> None:
+        settings = environment.network.secondary_network
+        if settings is None:
+            return
+        if settings.secondary_network_id is not None:
+            self._uses("secondary network", settings.secondary_network_id)
+        network = SecondaryNetwork(
+            self,
+            "SecondaryNetwork",
+            cidr=settings.cidr,
+            availability_zone=settings.availability_zone,
+            subnets=settings.subnets,
+            secondary_network_id=settings.secondary_network_id,
+            removal_policy=self.removal_policy,
+        )
+        for number, subnet_id in enumerate(network.subnet_ids):
+            name = exports.secondary_subnet_id(number)
+            self.exports.publish(self, name, subnet_id, f"secondary subnet in {settings.availability_zone}")
+        self.exports.publish(
+            self,
+            exports.SECONDARY_NETWORK_SERVICE_TOKEN,
+            network.service_token,
+            "function that makes launch template versions with secondary interfaces",
+        )
 
     def _make_vpc(self, environment: Environment) -> tuple[ec2.IVpc, FleetNetwork]:
         settings = environment.network

@@ -154,7 +154,7 @@ class LaunchFacts:
         if entry is None:
             name = self.request.instance_type
             entry = InstanceType.of(name, facts=network_limits(name))
-        at = [interface.at for interface in (*self.interfaces, *self.secondary)]
+        at = [*(interface.at for interface in self.interfaces), *(interface.at for interface in self.secondary)]
         allowed = INTERFACE_TYPES if self.secondary else NETWORK_INTERFACE_TYPES
         return layout_violations(entry, at, allowed=allowed)
 
