@@ -260,14 +260,14 @@ def _secondary(field: str, value: Any) -> Edit:
     changed = {**SECONDARY, field: value}
     return edit(
         f"SecondaryNetwork.{field}",
-        "serving",
+        "inference",
         put("network", secondary_network=changed),
         before=put("network", secondary_network=SECONDARY),
     )
 
 
 _OF_SECONDARY_NETWORKS = [
-    edit("Network.secondary_network", "serving", put("network", secondary_network=SECONDARY)),
+    edit("Network.secondary_network", "inference", put("network", secondary_network=SECONDARY)),
     _secondary("cidr", "172.20.0.0/16"),
     _secondary("availability_zone", "us-east-1b"),
     _secondary("subnets", 4),
@@ -334,6 +334,7 @@ _ON_EXISTING = [
 
 EDITS = [
     *_ON_EXISTING,
+    *_OF_SECONDARY_NETWORKS,
     edit("Environment.name", "training", lambda content: content.update(NAME="training-2")),
     edit("Environment.account", "training", put(account="999900001111")),
     edit("Environment.region", "dev", replace_text("us-east-2", "us-west-2")),

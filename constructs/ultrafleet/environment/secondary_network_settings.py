@@ -12,7 +12,7 @@ from ultrafleet.rules.secondary_network import DEFAULT_SUBNETS, SecondaryNetwork
 
 
 class SecondaryNetworkSettings(Settings):
-    """Secondary network with its subnets, all in one zone; what it stands on is not verified on AWS."""
+    """Secondary network with its subnets, all in one zone. Not verified on AWS."""
 
     cidr: str = Field(examples=["172.16.0.0/16"])
     """CIDR of the network: IPv4, /12 to /28, apart from the VPC's. Its subnets are equal parts of it, so that it can't

@@ -61,7 +61,7 @@ class SecondaryNetwork(Construct):
         id: construct id.
         cidr: IPv4 CIDR of the network, /12 to /28, in equal parts its subnets'; a plain value. Apart from the VPC's.
         availability_zone: zone of its subnets.
-        subnets: number of subnets: 1, 2, 4 or 8. Default: 8, one for each interface of a node.
+        subnet_count: number of subnets: 1, 2, 4 or 8. Default: 8, one for each interface of a node.
         secondary_network_id: existing network of that CIDR. Default: one is made.
         removal_policy: of the network and its subnets. Default: they outlive the stack, but not a creation that failed:
             pools depend on them.
@@ -86,13 +86,13 @@ class SecondaryNetwork(Construct):
         *,
         cidr: str,
         availability_zone: str,
-        subnets: int = DEFAULT_SUBNETS,
+        subnet_count: int = DEFAULT_SUBNETS,
         secondary_network_id: str | None = None,
         removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         stack = cdk.Stack.of(self)
-        self.plan = SecondaryNetworkPlan(cidr=cidr, availability_zone=availability_zone, subnets=subnets)
+        self.plan = SecondaryNetworkPlan(cidr=cidr, availability_zone=availability_zone, subnets=subnet_count)
         if secondary_network_id is None:
             if not cdk.Token.is_unresolved(stack.region):
                 check_region_of_secondary_network(stack.region)

@@ -72,7 +72,7 @@ class NetworkStack(EnvironmentStack):
             "SecondaryNetwork",
             cidr=settings.cidr,
             availability_zone=settings.availability_zone,
-            subnets=settings.subnets,
+            subnet_count=settings.subnets,
             secondary_network_id=settings.secondary_network_id,
             removal_policy=self.removal_policy,
         )
