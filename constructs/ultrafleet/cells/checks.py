@@ -17,6 +17,8 @@ from ultrafleet.rules.names import NAME_RULE, is_name
 from ultrafleet.rules.places import doubt_of_place, validate_place
 
 _FIRST_CELL: Final = "001"
+MOST_PLATFORM_ZONES: Final = 3
+"""Availability Zones of a cell's platform, for which its first CIDR has room."""
 
 
 def usable_tranches(programme: Programme) -> tuple[list[TrancheSettings], list[Found]]:
@@ -58,14 +60,15 @@ def _site_faults(site: SiteSettings) -> Iterator[Found]:
                     remedy=f"add {key}: VALUE to the site",
                 ),
             )
-    if len(site.platform_zones) < CONTROL_PLANE_ZONES.value:
+    if not CONTROL_PLANE_ZONES.value <= len(site.platform_zones) <= MOST_PLATFORM_ZONES:
         yield (
             ("platform_zones",),
             FleetError(
                 path="platform_zones",
                 verb="has",
                 got=f"{len(site.platform_zones)} zones for the cells of site {site.name}",
-                expected=f"{CONTROL_PLANE_ZONES.value} or more Availability Zones, for control planes and system nodes",
+                expected=f"{CONTROL_PLANE_ZONES.value} to {MOST_PLATFORM_ZONES} Availability Zones, for control planes "
+                "and system nodes",
                 remedy="state those that EKS takes in the account",
             ),
         )
