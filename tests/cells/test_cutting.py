@@ -17,13 +17,14 @@ from ultrafleet.catalog import UltraServerType, limits
 from ultrafleet.cells import Cell, CellPlan, Rack, Record, cut, is_assumed, read_cells
 from ultrafleet.programme import Programme
 from ultrafleet.rules.ip_budget import PoolIpDemand, prefix_length_of
+from ultrafleet.rules.secondary_network import SecondaryNetworkPlan
 
 PLACES = [
     {"site": "dallas-a"},
     {"site": "dallas-b"},
     {"site": "dallas-a", "workload": "inference"},
     {"site": "ohio", "type": "u-p6e-gb300x72", "fabric": "efa"},
-    {"site": "ohio", "type": "u-p6e-gb300x72", "fabric": "roce"},
+    {"site": "oregon", "type": "u-p6e-gb300x72", "fabric": "roce"},
 ]
 HALF_A_MILLION = Path(__file__).parents[2] / "stacks/programmes/half-a-million.yaml"
 
@@ -125,7 +126,7 @@ def test_each_rack_is_in_one_cell_and_each_cell_within_every_limit(
                 (name, int(number))
             }
     assert len({cell.name for cell in plan.cells}) == len(plan.cells)
-    networks = [IPv4Network(cidr) for cell in plan.cells for cidr in cell.network.cidrs]
+    networks = [IPv4Network(cidr) for cell in plan.cells for cidr in cell.network.all_cidrs]
     assert not any(one.overlaps(other) for one, other in combinations(networks, 2))
 
 
@@ -230,12 +231,18 @@ def test_cells_are_self_managed_where_the_largest_job_needs_it(edit: Content, ma
     assert {(cell.management, cell.slots) for cell in plan.cells} == {(management, racks)}
 
 
-def test_roce_is_self_managed_and_named_apart() -> None:
-    plan = cut(programme(tranche("a", 1, site="ohio", type="u-p6e-gb300x72", fabric="roce"), tranche("b", 1)))
+def test_roce_is_self_managed_named_apart_and_has_a_secondary_network_with_room() -> None:
+    plan = cut(programme(tranche("a", 1, site="oregon", type="u-p6e-gb300x72", fabric="roce"), tranche("b", 1)))
     assert [(cell.name, cell.management) for cell in plan.cells] == [
         ("dallas-a-gb200x72-t001", "managed"),
-        ("ohio-gb300x72r-t001", "self-managed"),
+        ("oregon-gb300x72r-t001", "self-managed"),
     ]
+    assert plan.cells[0].network.secondary_cidr is None
+    secondary = SecondaryNetworkPlan(
+        cidr=plan.cells[1].network.secondary_cidr or "", availability_zone=plan.cells[1].zone
+    )
+    secondary.check_room([("racks", (plan.cells[1].slots + 1) * 18, 8)])
+    secondary.check_apart_from(plan.cells[1].network.cidrs)
 
 
 BINDING: dict[str, tuple[Content, Callable[[CellPlan], object], object]] = {

@@ -109,9 +109,14 @@ REFUSALS: dict[str, tuple[Content, Callable[[Content], object], list[str]]] = {
         ["fleet.racks_per_stack: is 51, expected at most 50, by the resources and bytes of a template"],
     ),
     "managed node groups on RoCE": (
-        content(tranche("a", 1, fabric="roce", **GB300), management="managed"),
+        content(tranche("a", 1, fabric="roce", type="u-p6e-gb300x72", site="oregon"), management="managed"),
         lambda _: None,
         ["fleet.management: is managed, expected self-managed for tranche a on RoCE"],
+    ),
+    "RoCE in a region without secondary networks": (
+        content(tranche("a", 1, fabric="roce", **GB300)),
+        lambda _: None,
+        ["tranches[0].site: tranche a has fabric roce at site ohio, in us-east-2b, expected an Availability Zone of ap-south-1, us-east-1, us-west-2, which have secondary networks"],
     ),
     "a retired name that no rack has": (
         content(tranche("a", 1), retired=["a-0002"]),

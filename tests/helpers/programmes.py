@@ -1,4 +1,4 @@
-"""Programmes with a fleet, small enough for properties: two sites of GB200, one of GB300."""
+"""Programmes with a fleet, small enough for properties: two sites of GB200, two of GB300."""
 
 from copy import deepcopy
 from datetime import date
@@ -29,6 +29,13 @@ SITES: list[Content] = [
         "zone": "us-east-2b",
         "account": "333344445555",
         "platform_zones": ["us-east-2a", "us-east-2b"],
+    },
+    {
+        "name": "oregon",
+        "region": "us-west-2",
+        "zone": "us-west-2c",
+        "account": "444455556666",
+        "platform_zones": ["us-west-2a", "us-west-2b"],
     },
 ]
 

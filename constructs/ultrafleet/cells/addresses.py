@@ -9,6 +9,7 @@ from ultrafleet.catalog import limits
 from ultrafleet.cells.model import CellNetwork
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.ip_budget import NodeIpDemand, PoolIpDemand, prefix_length_of, usable_addresses
+from ultrafleet.rules.secondary_network import DEFAULT_SUBNETS
 
 PLATFORM_PREFIX: Final = 20
 """Length of the prefix of a cell's first CIDR: control plane, endpoints, NAT and system nodes (own choice)."""
@@ -26,11 +27,13 @@ class RackSubnets:
         count: subnets.
         prefix: length of their prefix.
         racks_each: racks that each holds.
+        secondary_prefix: length of the prefix of a secondary network for their nodes; None on EFA.
     """
 
     count: int
     prefix: int
     racks_each: int
+    secondary_prefix: int | None = None
 
 
 def racks_of_largest_subnet(per_node: NodeIpDemand, nodes_per_rack: int) -> int:
@@ -59,7 +62,9 @@ def _addresses(per_node: NodeIpDemand, nodes: int) -> int:
     return PoolIpDemand(pool_name="racks", nodes=nodes, per_node=per_node).addresses
 
 
-def rack_subnets(*, per_node: NodeIpDemand, nodes_per_rack: int, slots: int, hand_overs: int) -> RackSubnets:
+def rack_subnets(
+    *, per_node: NodeIpDemand, nodes_per_rack: int, slots: int, hand_overs: int, roce: bool = False
+) -> RackSubnets:
     """Subnets for the slots of a cell: one where they fit, else as many of the largest size as they need.
 
     Args:
@@ -67,12 +72,18 @@ def rack_subnets(*, per_node: NodeIpDemand, nodes_per_rack: int, slots: int, han
         nodes_per_rack: nodes of a rack.
         slots: racks that the cell is made for; `cidrs_per_vpc` left it at least one.
         hand_overs: racks that may be on two blocks at once, all of them in one subnet.
+        roce: True if their nodes have interfaces of a secondary network, one in each of its subnets.
     """
     most = racks_of_largest_subnet(per_node, nodes_per_rack) - hand_overs
     count = -(-slots // most)
     each = -(-slots // count)
     prefix = prefix_length_of(_addresses(per_node, nodes_per_rack * (each + hand_overs))) or _LARGEST
-    return RackSubnets(count=count, prefix=min(prefix, PLATFORM_PREFIX), racks_each=each)
+    secondary = None
+    if roce:
+        each_subnet = (slots + hand_overs) * nodes_per_rack + limits.SECONDARY_SUBNET_RESERVED_ADDRESSES.value
+        addresses = DEFAULT_SUBNETS * 2 ** (each_subnet - 1).bit_length()
+        secondary = min(PLATFORM_PREFIX, 33 - addresses.bit_length())
+    return RackSubnets(count=count, prefix=min(prefix, PLATFORM_PREFIX), racks_each=each, secondary_prefix=secondary)
 
 
 class AddressSpace:
@@ -128,16 +139,20 @@ class AddressSpace:
         if platform is None:
             return None
         self._mark(platform)
-        racks: list[ipaddress.IPv4Network] = []
-        for _ in range(subnets.count):
-            found = self._free(subnets.prefix, from_end=True)
-            if found is None:
-                self._release([platform, *racks])
+        found: list[ipaddress.IPv4Network] = []
+        secondary = [] if subnets.secondary_prefix is None else [subnets.secondary_prefix]
+        for prefix in (*[subnets.prefix] * subnets.count, *secondary):
+            network = self._free(prefix, from_end=True)
+            if network is None:
+                self._release([platform, *found])
                 return None
-            self._mark(found)
-            racks.append(found)
+            self._mark(network)
+            found.append(network)
         return CellNetwork(
-            platform_cidr=str(platform), rack_cidrs=tuple(map(str, racks)), racks_per_subnet=subnets.racks_each
+            platform_cidr=str(platform),
+            rack_cidrs=tuple(map(str, found[: subnets.count])),
+            racks_per_subnet=subnets.racks_each,
+            secondary_cidr=str(found[-1]) if secondary else None,
         )
 
     def _free(self, prefix: int, *, from_end: bool) -> ipaddress.IPv4Network | None:

@@ -59,6 +59,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "racks": [rack.name for rack in cell.racks],
         "stacks": {key: [rack.name for _, rack in racks] for key, racks in cell.stacks.items()},
         "cidrs": list(cell.network.cidrs),
+        "secondary_cidr": cell.network.secondary_cidr,
         "limits": [
             {"key": item.key, "value": item.value, "racks": item.racks, "basis": item.basis} for item in cell.limits
         ],

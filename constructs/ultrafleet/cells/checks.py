@@ -5,7 +5,7 @@ from typing import Final
 
 from ultrafleet.catalog import PurchaseOption, UltraServerType
 from ultrafleet.catalog.eks import CONTROL_PLANE_TIERS
-from ultrafleet.catalog.limits import CONTROL_PLANE_ZONES
+from ultrafleet.catalog.limits import CONTROL_PLANE_ZONES, SECONDARY_NETWORK_REGIONS
 from ultrafleet.cells.bounds import KNOWN_LIMITS
 from ultrafleet.cells.groups import RACK_DIGITS, cell_prefix, rack_name, rack_numbers, tranches_in_cells
 from ultrafleet.cells.kinds import CellKind
@@ -15,6 +15,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.programme import FleetSettings, Programme, SiteSettings, TrancheSettings
 from ultrafleet.rules.names import NAME_RULE, is_name
 from ultrafleet.rules.places import doubt_of_place, validate_place
+from ultrafleet.rules.zones import is_local_zone
 
 _FIRST_CELL: Final = "001"
 MOST_PLATFORM_ZONES: Final = 3
@@ -127,6 +128,23 @@ def _tranche_faults(tranche: TrancheSettings, site: SiteSettings) -> Iterator[Fo
         )
     if site.zone is not None:
         yield from _place_faults(tranche, site, site.zone)
+        if tranche.fabric == "roce":
+            yield from _roce_faults(tranche, site, site.zone)
+
+
+def _roce_faults(tranche: TrancheSettings, site: SiteSettings, zone: str) -> Iterator[Found]:
+    regions = SECONDARY_NETWORK_REGIONS.value.split()
+    if site.region not in regions or is_local_zone(zone):
+        yield (
+            ("site",),
+            FleetError(
+                path=f"tranche {tranche.name}",
+                verb="has",
+                got=f"fabric roce at site {site.name}, in {zone}",
+                expected=f"an Availability Zone of {', '.join(regions)}, which have secondary networks",
+                remedy="name a site there, or state fabric: efa where that is what is delivered",
+            ),
+        )
 
 
 def _place_faults(tranche: TrancheSettings, site: SiteSettings, zone: str) -> Iterator[Found]:

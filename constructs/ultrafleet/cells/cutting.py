@@ -109,7 +109,7 @@ class _Cutter:
         self._known_limits: dict[tuple[str | None, ...], tuple[CellLimit, ...]] = {}
         self._space = AddressSpace(self.fleet.address_space)
         for item in self.record.cells:
-            for cidr in item.network.cidrs:
+            for cidr in item.network.all_cidrs:
                 self._space.take(cidr)
         self._number = max((item.settings.number for item in self.record.cells), default=-1) + 1
         self._each = self.record.racks_per_stack or racks_per_stack(self.fleet)
@@ -179,6 +179,7 @@ class _Cutter:
             nodes_per_rack=group.kind.nodes,
             slots=first.racks,
             hand_overs=self.fleet.hand_overs_per_cell,
+            roce=group.kind.fabric == "roce",
         )
         following = self._last_number(group) + 1
         for start in range(0, len(waiting), first.racks):

@@ -48,16 +48,23 @@ class CellNetwork:
         platform_cidr: first CIDR of the VPC, for control plane, endpoints, NAT and system nodes.
         rack_cidrs: further CIDRs of the VPC, each of them one subnet of racks.
         racks_per_subnet: racks that each of those subnets holds.
+        secondary_cidr: CIDR of the secondary network of racks on RoCE, which is no part of the VPC; None on EFA.
     """
 
     platform_cidr: str
     rack_cidrs: tuple[str, ...]
     racks_per_subnet: int
+    secondary_cidr: str | None = None
 
     @property
     def cidrs(self) -> tuple[str, ...]:
         """Every CIDR of the VPC, the platform's first."""
         return (self.platform_cidr, *self.rack_cidrs)
+
+    @property
+    def all_cidrs(self) -> tuple[str, ...]:
+        """Every CIDR of the cell, that of the secondary network with them."""
+        return (*self.cidrs, *([] if self.secondary_cidr is None else [self.secondary_cidr]))
 
     def subnet_of(self, slot: int) -> int:
         """Index in `rack_cidrs` of the subnet of a slot.

@@ -67,6 +67,8 @@ class RecordedCellSettings(Settings):
     """CIDRs of its racks."""
     racks_per_subnet: int = Field(ge=1)
     """Racks of each of them."""
+    secondary_cidr: Network | None = None
+    """CIDR of the secondary network of racks on RoCE."""
     racks: list[RecordedRun]
     """Its racks."""
 
@@ -97,6 +99,7 @@ class RecordedCell:
             platform_cidr=self.settings.platform_cidr,
             rack_cidrs=tuple(self.settings.rack_cidrs),
             racks_per_subnet=self.settings.racks_per_subnet,
+            secondary_cidr=self.settings.secondary_cidr,
         )
 
     @property
@@ -195,6 +198,7 @@ def _recorded(cell: Cell) -> RecordedCellSettings:
         platform_cidr=cell.network.platform_cidr,
         rack_cidrs=list(cell.network.rack_cidrs),
         racks_per_subnet=cell.network.racks_per_subnet,
+        secondary_cidr=cell.network.secondary_cidr,
         racks=list(_runs(cell)),
     )
 
@@ -223,7 +227,8 @@ def record_faults(settings: RecordSettings) -> Iterator[Found]:
         for key, value in (("name", cell.name), ("number", str(cell.number))):
             if names.setdefault(f"{key} {value}", cell.name) != cell.name or (key == "name" and _twice(settings, cell)):
                 yield ("cells", index, key), _shared(key, value, "that of one cell")
-        for cidr in (cell.platform_cidr, *cell.rack_cidrs):
+        secondary = [] if cell.secondary_cidr is None else [cell.secondary_cidr]
+        for cidr in (cell.platform_cidr, *cell.rack_cidrs, *secondary):
             network = ipaddress.IPv4Network(cidr)
             other = next((item for item in networks if item[0].overlaps(network)), None)
             if other is not None:
