@@ -48,7 +48,7 @@ def ask(body: bytes = b'{"command": "status"}', **more: Any) -> tuple[str, dict[
         **more,
     }
     told: list[str] = []
-    application = Application(_Simulation(), token=TOKEN)  # type: ignore[arg-type]
+    application = Application([_Simulation()], token=TOKEN)  # type: ignore[list-item]
     answer = b"".join(application(environ, lambda status, _headers: told.append(status)))
     return told[0], json.loads(answer)
 

@@ -13,7 +13,7 @@ SOURCES = ROOT / "constructs"
 PURE = {
     "accelerator_addons", "acceptance", "block_status", "capacity_calendar", "catalog", "cell_assembly", "cells", "cli",
     "consistency", "cost", "doctor", "environment", "fix", "importing", "in_cluster", "jobs", "kubernetes", "layout",
-    "offers", "planning", "policy", "preflight", "programme", "purchases", "queueing", "review", "rules",
+    "offers", "planning", "policy", "preflight", "programme", "purchases", "queueing", "review", "rollout", "rules",
     "secondary_network_function", "starter", "templates",
 }  # fmt: skip
 MAY_IMPORT_CDK = {"ultrafleet.policy.cdk_plugin"}
@@ -36,6 +36,7 @@ BELOW = {
     "cell_assembly": {
         "catalog", "cells", "environment", "errors", "kubernetes", "layout", "programme", "rules", "templates",
     },
+    "rollout": {"catalog", "cells", "environment", "errors", "kubernetes", "layout", "programme", "rules"},
     "planning": {"catalog", "environment", "errors", "kubernetes", "layout", "programme", "rules"},
     "capacity_calendar": {"catalog", "environment", "errors", "plain_text", "programme"},
     "cost": {"catalog", "environment", "errors", "programme", "rules"},

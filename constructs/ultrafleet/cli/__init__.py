@@ -21,6 +21,7 @@ from ultrafleet.cli.init import init
 from ultrafleet.cli.job import job
 from ultrafleet.cli.layout import layout
 from ultrafleet.cli.local import local
+from ultrafleet.cli.local_rollout import rollout as local_rollout
 from ultrafleet.cli.network import network
 from ultrafleet.cli.preflight import preflight
 from ultrafleet.cli.programme import programme
@@ -84,6 +85,7 @@ app.command(rich_help_panel=_REVIEW, epilog="Example: ultrafleet review main HEA
 app.command(rich_help_panel=_REVIEW, epilog="Example: ultrafleet preflight training")(preflight)
 app.command(rich_help_panel=_REVIEW, epilog="Example: ultrafleet doctor training")(doctor)
 app.command(rich_help_panel=_REHEARSE, epilog="Example: ultrafleet rehearse training")(rehearse)
+local.command(name="rollout", epilog="Example: ultrafleet local rollout half-a-million")(local_rollout)
 app.add_typer(local, name="local", rich_help_panel=_REHEARSE, epilog="Example: ultrafleet local deploy dev")
 app.add_typer(job, name="job", rich_help_panel=_OPERATE)
 app.command(rich_help_panel=_OPERATE, epilog="Example: ultrafleet retained training")(retained)

@@ -51,17 +51,18 @@ _NAMES_IN_A_FILTER: Final = 200
 
 
 class AccountReader:
-    """Reader of an environment's account, with the credentials that boto3 finds.
+    """Reader of an environment's account.
 
     Args:
         environment: the environment; its region is asked.
+        asked: boto3 session for the account. Default: one with the credentials that boto3 finds.
 
     Raises:
         FleetError: boto3 isn't installed.
     """
 
-    def __init__(self, environment: Environment) -> None:
-        self._session = session(environment.region)
+    def __init__(self, environment: Environment, *, asked: Any = None) -> None:  # noqa: ANN401 - boto3 has no types
+        self._session = session(environment.region) if asked is None else asked
         self._environment = environment
 
     def read(self, stacks: Sequence[AssemblyStack]) -> LiveAccount:
@@ -129,9 +130,9 @@ class AccountReader:
             )
 
     def _stacks(
-        self, wanted: set[str], *, prefixes: Sequence[str] = ("pool-", "reservation-")
+        self, wanted: set[str], *, prefixes: Sequence[str] = ("pool-", "racks-", "reservation-")
     ) -> Iterator[tuple[str, LiveStack]]:
-        """Stacks of the assembly, and others that are named as the environment's pools and reservations are."""
+        """Stacks of the assembly, and others that are named as the environment's pools, racks and reservations are."""
         client = self._session.client("cloudformation")
         beginnings = tuple(f"{self._environment.name}-{prefix}" for prefix in prefixes)
         for stack in _pages(client, "describe_stacks", "Stacks"):

@@ -75,8 +75,8 @@ def deploy(
     """
     loaded = _load(environments, environment)
     cdk = _Cdk(environment, state, verbose=verbose, quiet=quiet)
-    _needs_rehearsal()
-    aws = _embedded_aws(environment, state)
+    needs_rehearsal()
+    aws = embedded_aws(environment, state)
     with aws.alone(f"ultrafleet local deploy {environment}"):
         if not aws.is_running:
             aws.start(environments=environments, now=_start_time(loaded, at), port=port)
@@ -126,7 +126,7 @@ def destroy(
     """Delete every stack of the environment, and list retained resources."""
     loaded = _load(environments, environment)
     cdk = _Cdk(environment, state, verbose=verbose, quiet=quiet)
-    aws = _embedded_aws(environment, state)
+    aws = embedded_aws(environment, state)
     with aws.alone(f"ultrafleet local destroy {environment}"):
         print(f"embedded AWS on {aws.endpoint}: no call leaves this machine", flush=True)
         for lifted in aws.dispatch("unprotect"):
@@ -150,7 +150,7 @@ def destroy(
 @local.command(epilog="Example: ultrafleet local status dev")
 def status(environment: Name, environments: Environments = FOLDER, as_json: Json = False, state: State = STATE) -> None:
     """Show stacks, pools, reservations, problems and the simulated time."""
-    loaded, aws = _load(environments, environment), _embedded_aws(environment, state)
+    loaded, aws = _load(environments, environment), embedded_aws(environment, state)
     if as_json:
         print(json.dumps(aws.dispatch("status"), indent=2))
     else:
@@ -163,7 +163,7 @@ def kubernetes(
 ) -> None:
     """List Kubernetes objects and Helm releases in the cluster."""
     _load(environments, environment)
-    content = _embedded_aws(environment, state).dispatch("kubernetes")
+    content = embedded_aws(environment, state).dispatch("kubernetes")
     if as_json:
         print(json.dumps(content, indent=2))
         return
@@ -192,7 +192,7 @@ def advance(
     state: State = STATE,
 ) -> None:
     """Advance the simulated time: blocks start and end, the schedule fires, EC2 reclaims instances."""
-    loaded, aws = _load(environments, environment), _embedded_aws(environment, state)
+    loaded, aws = _load(environments, environment), embedded_aws(environment, state)
     aws.dispatch("advance", to=to, hours=hours)
     _show(aws, loaded)
 
@@ -223,7 +223,7 @@ def inject(
 ) -> None:
     """Inject a fault; it stays until it is cleared."""
     given = {"name": fault, "pool": pool, "state": block_state, "minutes": minutes}
-    _embedded_aws(environment, state).dispatch("inject", **given)
+    embedded_aws(environment, state).dispatch("inject", **given)
 
 
 @local.command(epilog="Example: ultrafleet local clear training")
@@ -233,7 +233,7 @@ def clear(
     state: State = STATE,
 ) -> None:
     """Clear a fault, or every fault."""
-    _embedded_aws(environment, state).dispatch("clear", name=fault)
+    embedded_aws(environment, state).dispatch("clear", name=fault)
 
 
 @local.command(epilog="Example: ultrafleet local start training --at 2026-11-26T09:00:00")
@@ -249,8 +249,8 @@ def start(
     `deploy` starts it, too. One that runs stays as it is.
     """
     loaded = _load(environments, environment)
-    _needs_rehearsal()
-    aws = _embedded_aws(environment, state)
+    needs_rehearsal()
+    aws = embedded_aws(environment, state)
     with aws.alone(f"ultrafleet local start {environment}"):
         if not aws.is_running:
             aws.start(environments=environments, now=_start_time(loaded, at), port=port)
@@ -264,7 +264,7 @@ def variables(environment: Name, environments: Environments = FOLDER, state: Sta
     A subshell, `( eval …; command )`, ends with them.
     """
     loaded = _load(environments, environment)
-    given = _embedded_aws(environment, state).variables(account=loaded.account, region=loaded.region)
+    given = embedded_aws(environment, state).variables(account=loaded.account, region=loaded.region)
     for name in sorted(name for name in os.environ if name.startswith(("AWS_", "CDK_")) and name not in given):
         print(f"unset {name}")
     for name, value in sorted(given.items()):
@@ -275,7 +275,7 @@ def variables(environment: Name, environments: Environments = FOLDER, state: Sta
 @local.command(epilog="Example: ultrafleet local stop dev")
 def stop(environment: Name, state: State = STATE) -> None:
     """Stop the embedded AWS of an environment; its state is lost."""
-    _embedded_aws(environment, state).stop()
+    embedded_aws(environment, state).stop()
 
 
 def _load(environments: Path, name: str) -> Environment:
@@ -283,7 +283,12 @@ def _load(environments: Path, name: str) -> Environment:
     return loaded
 
 
-def _needs_rehearsal() -> None:
+def needs_rehearsal() -> None:
+    """Refuse without the extra `rehearsal`.
+
+    Raises:
+        FleetError: it isn't installed.
+    """
     try:
         import moto.server  # noqa: F401, PLC0415
     except ModuleNotFoundError as error:
@@ -295,7 +300,13 @@ def _needs_rehearsal() -> None:
         ) from error
 
 
-def _embedded_aws(environment: str, state: Path) -> "EmbeddedAws":
+def embedded_aws(environment: str, state: Path) -> "EmbeddedAws":
+    """Embedded AWS of an environment.
+
+    Args:
+        environment: name of the environment.
+        state: folder of its port file.
+    """
     from ultrafleet.rehearsal.scenarios.remote import EmbeddedAws  # noqa: PLC0415  # needs the extra
 
     return EmbeddedAws(environment, folder=state)

@@ -11,6 +11,7 @@ import typer
 from ultrafleet.cli._completion import environment_names
 from ultrafleet.cli._progress import progress
 from ultrafleet.cli.live_account import AccountReader
+from ultrafleet.cli.lookup_role import lookup_session
 from ultrafleet.cli.summary import read_stacks
 from ultrafleet.doctor.synthesis import answers_beside, refuse_contradicted, settled
 from ultrafleet.environment import load_environments
@@ -34,6 +35,9 @@ def preflight(
     ] = None,
     environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
     assembly: Annotated[Path, typer.Option(help="cloud assembly, the output of cdk synth")] = Path("cdk.out"),
+    lookup_role: Annotated[
+        bool, typer.Option("--lookup-role", help="ask another account by the lookup role of its `cdk bootstrap`")
+    ] = False,
 ) -> None:
     """Ask AWS whether a deployment would take running nodes away, or would fail.
 
@@ -54,7 +58,8 @@ def preflight(
     refuse_contradicted(environments, loaded, answers)
     refuse_stale_assembly(assembly / f"assembly-{environment}", loaded, settled(answers))
     with progress(f"asking AWS about {environment}"):
-        account = AccountReader(loaded).read(stacks)
+        asked = lookup_session(loaded, assembly / f"assembly-{environment}") if lookup_role else None
+        account = AccountReader(loaded, asked=asked).read(stacks)
     deployment = Deployment(loaded, stacks, account, now)
     findings = preflight_findings(deployment)
     accepted = {finding.key for finding in waived(findings, accept or [])}

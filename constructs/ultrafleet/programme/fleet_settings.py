@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from ultrafleet.catalog.eks import CONTROL_PLANE_TIERS, DEFAULT_KUBERNETES_VERSION
 from ultrafleet.environment.fields import KubernetesVersion, Network, Settings
 from ultrafleet.errors import FleetError
+from ultrafleet.programme.rollout_settings import RolloutSettings
 from ultrafleet.rules.node_settings import validate_max_pods
 
 ASSUMED: Final = "assumed"
@@ -45,6 +46,9 @@ class FleetSettings(Settings):
     """IPv4 networks from which the cells get theirs; no two cells share an address."""
     retired: list[str] = Field(default=[], examples=[["gb200-2026-a-0007"]])
     """Names of UltraServers that were given back or taken out of their tranche. A name is not used again."""
+
+    rollout: RolloutSettings = RolloutSettings()
+    """Waves in which cells are deployed, and what stops them."""
 
     @property
     def assumes_reservations(self) -> bool:

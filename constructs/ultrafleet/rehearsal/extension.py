@@ -13,9 +13,10 @@ from moto.iam.models import get_account_id_from
 
 from ultrafleet.rehearsal import ec2, eks, events, questions
 from ultrafleet.rehearsal.cloudformation import api as cloudformation
-from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal, about_calls
 
 _ACCOUNT = re.compile(r"Credential=(\d{12})/")
+_SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[a-z0-9-]+)/")
 _DEFAULT_ACCOUNT: list[str] = []
 TIME_HEADER: Final = "x-ultrafleet-time"
 """Header of an answer with the simulated time; `Date` stays the machine's, by which SDKs sign."""
@@ -39,12 +40,13 @@ def install() -> None:
         action = str(response._get_action() or "")
         if not action.startswith(_CHANGES_NOTHING):
             SIMULATED_ACCOUNT.changes += 1
-        try:
-            SIMULATED_ACCOUNT.check_call(str(response.service_name), action, {"account": response.current_account})
-        except Refusal as refusal:
-            status, headers, body = response.serialized(ActionResult(refusal))
-            return status, headers, body
-        answer = call_action(response)
+        with about_calls(account=response.current_account, region=response.region):
+            try:
+                SIMULATED_ACCOUNT.check_call(str(response.service_name), action)
+            except Refusal as refusal:
+                status, headers, body = response.serialized(ActionResult(refusal))
+                return status, headers, body
+            answer = call_action(response)
         if isinstance(answer, tuple):
             answer[1][TIME_HEADER] = SIMULATED_ACCOUNT.now.isoformat()
         return answer
@@ -59,12 +61,28 @@ def set_default_account(account_id: str | None) -> None:
     _DEFAULT_ACCOUNT[:] = [] if account_id is None else [account_id]
 
 
+def caller(authorization: str) -> tuple[str | None, str | None]:
+    """Account and region of a signed call, each None where its header doesn't say it.
+
+    Args:
+        authorization: the header `Authorization`.
+    """
+    match = _SCOPE.search(authorization)
+    if match is None:
+        return None, None
+    return _account_of_key(match["key"]), match["region"]
+
+
 def _current_account(response: BaseResponse) -> str:
     """Account of a call: an access key of twelve digits is its id, and a role's session is the role's account's."""
     match = _ACCOUNT.search(response.headers.get("Authorization", ""))
-    if match is not None:
-        return match[1]
-    found: str = get_account_id_from(response.get_access_key())
+    return match[1] if match is not None else _account_of_key(response.get_access_key())
+
+
+def _account_of_key(access_key: str) -> str:
+    if re.fullmatch(r"\d{12}", access_key):
+        return access_key
+    found: str = get_account_id_from(access_key)
     return _DEFAULT_ACCOUNT[0] if found == DEFAULT_ACCOUNT_ID and _DEFAULT_ACCOUNT else found
 
 

@@ -1,6 +1,8 @@
 """Simulated account: time, state of the services beside moto's, injected faults, and actors that act as time passes."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -61,7 +63,25 @@ class Actor(Protocol):
 
 
 FaultCheck = Callable[[str, str, dict[str, Any]], None]
-"""Service, action and what the call is about; raises a Refusal."""
+"""Service, action and what the call is about: its `account` and `region`, and the `stack` whose operation makes it, as
+far as they are known; raises a Refusal."""
+
+_ABOUT: ContextVar[Mapping[str, Any]] = ContextVar("about")
+"""Account, region and stack of the calls that this thread carries out, one inside the other."""
+
+
+@contextmanager
+def about_calls(**about: Any) -> Iterator[None]:
+    """Context manager: every call that is carried out in it is about these, beside what is known already.
+
+    Args:
+        about: `account`, `region`, `stack`.
+    """
+    token = _ABOUT.set({**_ABOUT.get({}), **about})
+    try:
+        yield
+    finally:
+        _ABOUT.reset(token)
 
 
 class SimulatedAccount:
@@ -106,7 +126,7 @@ class SimulatedAccount:
     def check_call(self, service: str, action: str, about: dict[str, Any] | None = None) -> None:
         """Raise the Refusal of an injected fault, if one is about this call (`ec2`, `RunInstances`)."""
         for check in list(self.checks):
-            check(service, action, about or {})
+            check(service, action, {**_ABOUT.get({}), **(about or {})})
 
     def advance(self, until: datetime, *, on_moment: Callable[[datetime], None] | None = None) -> None:
         """Let time pass, stopping at every moment at which an actor has something to do.

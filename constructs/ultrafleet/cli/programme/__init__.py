@@ -3,6 +3,8 @@
 import typer
 
 from ultrafleet.cli.programme.cells import cells
+from ultrafleet.cli.programme.gate import gate
+from ultrafleet.cli.programme.rollout import rollout
 
 programme = typer.Typer(
     help="Cut a programme into cells, and work with all of them.",
@@ -10,10 +12,6 @@ programme = typer.Typer(
     epilog="Example: ultrafleet programme cells half-a-million",
 )
 
-
-@programme.callback()
-def _group() -> None:
-    pass  # without it a single command would be the group itself
-
-
 programme.command(epilog="Example: ultrafleet programme cells half-a-million --write")(cells)
+programme.command(epilog="Example: ultrafleet programme rollout half-a-million")(rollout)
+programme.command(epilog="Example: ultrafleet programme gate dallas-a-gb200x72-t001 --minutes 60")(gate)

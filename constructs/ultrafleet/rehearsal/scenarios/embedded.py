@@ -1,6 +1,6 @@
 """The embedded AWS in this process: boto3 calls with `Calls` go to it, and nothing goes to the network."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -27,17 +27,19 @@ def _mock() -> MockAWS:
     )
 
 
-def start(environment: Environment, *, now: datetime) -> None:
-    """Start the embedded AWS as the environment's account, until the process ends.
+def start(environments: Sequence[Environment], *, now: datetime) -> None:
+    """Start the embedded AWS with the accounts and regions of environments, until the process ends.
 
-    The account has the environment's purchases, and what its file says exists.
+    Each account has its environments' purchases, and what their files say exists. The first environment's account is
+    that of callers whose access key names none.
     """
     extension.install()
-    extension.set_default_account(environment.account)
+    extension.set_default_account(environments[0].account)
     _mock().start()
     SIMULATED_ACCOUNT.reset(now)
-    make_existing(environment)
-    make_purchases(environment)
+    for environment in environments:
+        make_existing(environment)
+        make_purchases(environment)
 
 
 @contextmanager

@@ -1,4 +1,8 @@
-"""Client of an embedded AWS in a process of its own: start, commands, stop."""
+"""Client of an embedded AWS in a process of its own: start, commands, stop.
+
+One process may have several environments, in several accounts and regions; each of them has a file of its own that
+leads to it, so that a command that is about one of them finds it by its name.
+"""
 
 import fcntl
 import http.client
@@ -12,7 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,8 +114,14 @@ class EmbeddedAws:
         except FleetError:
             return False
 
-    def start(self, *, environments: Path, now: datetime, port: int | None = None) -> None:
+    def start(self, *, environments: Path, now: datetime, port: int | None = None, others: Sequence[str] = ()) -> None:
         """Start the server and wait until it answers.
+
+        Args:
+            environments: folder of environment files.
+            now: simulated time at which it starts.
+            port: its port. Default: a free one.
+            others: further environments that it has. Default: none.
 
         Raises:
             FleetError: it doesn't start.
@@ -119,7 +129,7 @@ class EmbeddedAws:
         self._make_folder()
         wanted, token = port or _free_port(), secrets.token_hex()
         command = [
-            sys.executable, "-m", "ultrafleet.rehearsal.scenarios.server", self.environment,
+            sys.executable, "-m", "ultrafleet.rehearsal.scenarios.server", self.environment, *others,
             "--environments", str(environments.resolve()), "--port", str(wanted), "--now", now.isoformat(),
         ]  # fmt: skip
         with _open_own(self._log, "w") as log, _open_own(self._alive, "a") as alive:
@@ -137,12 +147,15 @@ class EmbeddedAws:
                 pass_fds=[alive.fileno()],
                 env={**os.environ, TOKEN_VARIABLE: token},
             )
-        with _open_own(self._file, "w") as file:
-            json.dump({"port": wanted, "pid": process.pid, "token": token}, file)
+        files = [self._file, *(self._file.with_name(f"{name}.json") for name in others)]
+        for path in files:
+            with _open_own(path, "w") as file:
+                json.dump({"port": wanted, "pid": process.pid, "token": token}, file)
         give_up = time.monotonic() + _START_SECONDS
         while not self.is_running:
             if process.poll() is not None or time.monotonic() > give_up:
-                self._file.unlink(missing_ok=True)
+                for path in files:
+                    path.unlink(missing_ok=True)
                 raise FleetError(
                     path="the embedded AWS",
                     verb="did not",
@@ -152,13 +165,31 @@ class EmbeddedAws:
                 )
             time.sleep(0.1)
 
+    def host(self, names: Sequence[str]) -> None:
+        """Let the server have these environments, too, in their accounts and regions, and read their files again.
+
+        Args:
+            names: of the environments.
+
+        Raises:
+            FleetError: it doesn't run, or a file can't be used.
+        """
+        self.dispatch("host", names=list(names))
+        known = self._file.read_text(encoding="utf-8")
+        for name in names:
+            with _open_own(self._file.with_name(f"{name}.json"), "w") as file:
+                file.write(known)
+
     def stop(self) -> None:
         """Stop the server; its state is dropped. A process that isn't the server this folder started is left alone."""
         try:
             self._send("stop", {}, seconds=_PING_SECONDS)
         except FleetError:
             self._kill()
-        self._file.unlink(missing_ok=True)
+        token = self._token
+        for path in self._file.parent.glob("*.json"):  # of all environments that it had
+            if path == self._file or (token and _token_of(path) == token):
+                path.unlink(missing_ok=True)
 
     def dispatch(self, command: str, **arguments: Any) -> Any:  # JSON
         """Send a command to the simulation; arguments and answer are JSON.
@@ -171,7 +202,7 @@ class EmbeddedAws:
     def _send(self, command: str, arguments: dict[str, Any], *, seconds: int) -> Any:  # JSON
         request = urllib.request.Request(
             f"http://{HOST}:{self.port}{PATH}",
-            data=json.dumps({"command": command, **arguments}).encode(),
+            data=json.dumps({"command": command, "environment": self.environment, **arguments}).encode(),
             headers={"Content-Type": "application/json", TOKEN_HEADER: self._token},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -226,10 +257,7 @@ class EmbeddedAws:
 
     @property
     def _token(self) -> str:
-        try:
-            return str(json.loads(self._file.read_text())["token"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return ""
+        return _token_of(self._file)
 
     def _make_folder(self) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -250,6 +278,13 @@ class EmbeddedAws:
             os.kill(int(json.loads(self._file.read_text())["pid"]), signal.SIGTERM)
         except (OSError, ValueError, KeyError, TypeError):
             return
+
+
+def _token_of(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text())["token"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _open_own(path: Path, mode: str) -> TextIO:

@@ -10,7 +10,7 @@ import hmac
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +18,9 @@ from typing import Any, Final
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from ultrafleet.environment import Environment, load_environments
+from ultrafleet.environment import Environment, environment_files, load_environment
 from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal import extension
 from ultrafleet.rehearsal.cloudformation.api import cloud_control
 from ultrafleet.rehearsal.scenarios import embedded
 from ultrafleet.rehearsal.scenarios.protocol import HOST, PATH, TOKEN_HEADER, TOKEN_VARIABLE
@@ -38,14 +39,18 @@ class Application:
     """WSGI application: moto's, and the commands of the simulation at one path.
 
     Args:
-        simulation: what answers the commands.
+        simulations: what answers the commands, one for each environment; a command that names none is the first's.
         token: what commands have to bring in the header `X-Ultrafleet-Token`.
+        added: simulation of an environment that comes later. Default: none does.
     """
 
-    def __init__(self, simulation: Simulation, *, token: str) -> None:
+    def __init__(
+        self, simulations: Sequence[Simulation], *, token: str, added: Callable[[str], Simulation] | None = None
+    ) -> None:
         self._token = token
+        self._added = added
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._simulation = simulation
+        self._simulations = {simulation.environment.name: simulation for simulation in simulations}
         self._lock = threading.Lock()
         self.stopped = threading.Event()
 
@@ -66,20 +71,21 @@ class Application:
         except ValueError as error:
             return _answer(start_response, "400 Bad Request", {"message": str(error)})
         if by_cloud_control:
-            return _answer(start_response, *self._cloud_control(target.removeprefix(cloud_control.TARGET), request))
+            action = target.removeprefix(cloud_control.TARGET)
+            return _answer(start_response, *self._cloud_control(action, request, environ))
         return _answer(start_response, *self._dispatch(request))
 
     def _has_token(self, environ: dict[str, Any]) -> bool:
         given = str(environ.get(f"HTTP_{TOKEN_HEADER.upper().replace('-', '_')}", ""))
         return hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode())
 
-    def _cloud_control(self, action: str, request: dict[str, Any]) -> tuple[str, Any]:
-        environment = self._simulation.environment
+    def _cloud_control(self, action: str, request: dict[str, Any], environ: dict[str, Any]) -> tuple[str, Any]:
+        first = next(iter(self._simulations.values())).environment
+        account, region = extension.caller(str(environ.get("HTTP_AUTHORIZATION", "")))
+        given = {"account_id": account or first.account, "region": region or first.region}
         try:
             with self._lock:
-                return "200 OK", cloud_control.answer(
-                    action, request, account_id=environment.account, region=environment.region
-                )
+                return "200 OK", cloud_control.answer(action, request, **given)
         except Refusal as refusal:
             return "400 Bad Request", {"__type": refusal.code, "message": str(refusal.message)}
 
@@ -88,13 +94,34 @@ class Application:
         if command == "stop":
             self.stopped.set()
             return "200 OK", {}
-        if command == "ping":  # also while another command is carried out
-            return "200 OK", self._simulation.environment.name
+        name = request.pop("environment", next(iter(self._simulations)))
         try:
+            simulation = self._simulation(name)
+            if command == "ping":  # also while another command is carried out
+                return "200 OK", name
             with self._lock:
-                return "200 OK", self._simulation.dispatch(command, **request)
+                if command == "host":
+                    return "200 OK", self._host(**request)
+                return "200 OK", simulation.dispatch(command, **request)
         except FleetError as error:
             return "400 Bad Request", {"error": error.as_json()}
+
+    def _host(self, *, names: Sequence[str]) -> list[str]:
+        """Add the environments that aren't there, and prepare all of them; names of those that were added."""
+        added = [name for name in names if name not in self._simulations] if self._added is not None else []
+        for name in added:
+            if self._added is not None:
+                self._simulations[name] = self._added(name)
+        for name in names:
+            self._simulation(name).prepare()
+        return added
+
+    def _simulation(self, name: str) -> Simulation:
+        if name not in self._simulations:
+            raise FleetError(
+                path="environment", got=repr(name), expected=f"one of {', '.join(self._simulations)}", remedy="name one"
+            )
+        return self._simulations[name]
 
 
 def _refusal(environ: dict[str, Any]) -> str | None:
@@ -129,19 +156,29 @@ def _answer(start_response: StartResponse, status: str, result: Any) -> list[byt
     return [body]
 
 
-def serve(*, environment: str, environments: Path, port: int, now: datetime) -> None:
-    """Serve an environment's account until the command `stop`."""
+def serve(*, environment: Sequence[str], environments: Path, port: int, now: datetime) -> None:
+    """Serve the accounts and regions of environments until the command `stop`.
+
+    Args:
+        environment: names of the environments.
+        environments: folder of their files.
+        port: of the server.
+        now: simulated time at which it starts.
+    """
     token = os.environ.pop(TOKEN_VARIABLE)
     # What this process calls is itself, whatever its caller's AWS is.
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
 
-    def read() -> Environment:
-        (loaded,) = load_environments(environments, only=environment)
-        return loaded
+    def reader(name: str) -> Callable[[], Environment]:
+        return lambda: load_environment(environment_files(environments, only=name)[0])
 
-    embedded.start(read(), now=now)
-    application = Application(Simulation(read(), read_again=read), token=token)
+    def simulation(name: str) -> Simulation:
+        return Simulation(reader(name)(), read_again=reader(name))
+
+    simulations = [simulation(name) for name in environment]
+    embedded.start([one.environment for one in simulations], now=now)
+    application = Application(simulations, token=token, added=simulation)
     server = make_server(HOST, port, application, threaded=True, request_handler=MotoRequestHandler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -151,7 +188,7 @@ def serve(*, environment: str, environments: Path, port: int, now: datetime) -> 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("environment")
+    parser.add_argument("environment", nargs="+")
     parser.add_argument("--environments", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--now", type=datetime.fromisoformat, required=True)

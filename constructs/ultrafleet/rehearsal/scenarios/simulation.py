@@ -42,6 +42,8 @@ class Simulation:
         """
         commands: dict[str, Callable[..., Any]] = {
             "prepare": self.prepare,
+            "now": self.now,
+            "stacks": self.stacks,
             "status": self.status,
             "advance": self.advance,
             "bring_up": self.bring_up,
@@ -70,13 +72,21 @@ class Simulation:
         make_existing(self.environment)
         make_purchases(self.environment)
 
+    def now(self) -> str:
+        """Simulated time in ISO 8601."""
+        return SIMULATED_ACCOUNT.now.isoformat()
+
+    def stacks(self) -> dict[str, str]:
+        """Status of each stack of the environment's account and region."""
+        stacks = SIMULATED_ACCOUNT.part(Stacks, self.environment.account, self.environment.region)
+        return {stack.name: stack.status for stack in stacks.live}
+
     def status(self) -> dict[str, Any]:
         """State of the environment: time, stacks, pools, problems, reservations, faults."""
-        stacks = SIMULATED_ACCOUNT.part(Stacks, self.environment.account, self.environment.region)
         reservations = SIMULATED_ACCOUNT.part(Reservations, self.environment.account, self.environment.region)
         return {
             "now": SIMULATED_ACCOUNT.now.isoformat(),
-            "stacks": {stack.name: stack.status for stack in stacks.live},
+            "stacks": self.stacks(),
             "pools": [asdict(view) for view in pool_views(self.environment)],
             "problems": problems_of(self.environment),
             "reservations": {

@@ -1,16 +1,33 @@
 """Operations on a stack: create, update, import, delete and roll back. The stack is claimed before one begins."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
 
 from ultrafleet.rehearsal.cloudformation.engine import resolution
 from ultrafleet.rehearsal.cloudformation.engine.resources import Resources
 from ultrafleet.rehearsal.cloudformation.engine.template import creation_order
 from ultrafleet.rehearsal.cloudformation.state import Stack, Stacks, Undo, Unfinished
-from ultrafleet.rehearsal.simulated_account import Refusal
+from ultrafleet.rehearsal.simulated_account import Refusal, about_calls
+
+_Given = ParamSpec("_Given")
 
 
+def _told(
+    run: Callable[Concatenate[Stacks, Stack, _Given], None],
+) -> Callable[Concatenate[Stacks, Stack, _Given], None]:
+    """Decorator: calls of an operation are about its stack."""
+
+    @wraps(run)
+    def told(stacks: Stacks, stack: Stack, *given: _Given.args, **more: _Given.kwargs) -> None:
+        with about_calls(stack=stack.name):
+            run(stacks, stack, *given, **more)
+
+    return told
+
+
+@_told
 def create(stacks: Stacks, stack: Stack, *, disable_rollback: bool = False, on_failure: str = "ROLLBACK") -> None:
     """Create every resource of the stack's template; on failure roll back, unless the arguments say otherwise."""
     unfinished = Unfinished(before=stack.definition(), creating=True)
@@ -30,6 +47,7 @@ def create(stacks: Stacks, stack: Stack, *, disable_rollback: bool = False, on_f
     stack.record("CREATE_COMPLETE")
 
 
+@_told
 def update(
     stacks: Stacks,
     stack: Stack,
@@ -74,6 +92,7 @@ def update(
     stack.record("UPDATE_COMPLETE")
 
 
+@_told
 def import_resources(stacks: Stacks, stack: Stack, new: Stack, imported: Mapping[str, Mapping[str, str]]) -> None:
     """Take existing resources over; on failure they are let go again, as they were."""
     unfinished = Unfinished(before=stack.definition())
@@ -101,9 +120,11 @@ def roll_back(stack: Stack, *, skip: Collection[str] = ()) -> None:
             physical_id = resource.physical.physical_id
             stack.record_resource(logical_id, resource.type, physical_id, "UPDATE_COMPLETE", "Resource was skipped")
     unfinished.undo = [step for step in unfinished.undo if step.logical_id not in skip]
-    _take_back(stack, unfinished)
+    with about_calls(stack=stack.name):
+        _take_back(stack, unfinished)
 
 
+@_told
 def delete(stacks: Stacks, stack: Stack, *, retain: Collection[str] = (), force: bool = False) -> None:
     """Delete the stack's resources except retained ones.
 

@@ -47,6 +47,8 @@ def about(request: LaunchRequest) -> dict[str, Any]:
     """Parameters of a launch for injected faults, as RunInstances spells them, and the tags of the instance."""
     specification = request.template.get("CapacityReservationSpecification") or {}
     return {
+        "account": request.account_id,
+        "region": request.region,
         "InstanceType": request.instance_type,
         "SubnetId": request.subnet_id,
         "CapacityReservationTarget": specification.get("CapacityReservationTarget") or {},

@@ -49,7 +49,7 @@ def answers(
         left = [times]
 
         def check(its_service: str, its_action: str, what: dict[str, Any]) -> None:
-            if (its_service, its_action) != (service, action) or left[0] == 0:
+            if (its_service, its_action) != (service, action) or left[0] == 0 or not target.has(what):
                 return
             if about and not str(what.get("type", "")).startswith(about):
                 return
@@ -78,9 +78,9 @@ def reading(name: str) -> Injection:
 def slow(seconds: float) -> Injection:
     """CloudFormation takes wall-clock time for every resource, so that a deployment can be interrupted."""
 
-    def inject(_: FaultTarget) -> Undo:
-        def check(service: str, action: str, _: dict[str, Any]) -> None:
-            if (service, action) == ("cloudformation", "Resource"):
+    def inject(target: FaultTarget) -> Undo:
+        def check(service: str, action: str, what: dict[str, Any]) -> None:
+            if (service, action) == ("cloudformation", "Resource") and target.has(what):
                 time.sleep(seconds)
 
         SIMULATED_ACCOUNT.checks.append(check)

@@ -1,7 +1,8 @@
 """Fault that a rehearsal can inject, and its target."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ultrafleet.catalog.source import Source
 from ultrafleet.environment import Environment
@@ -23,6 +24,19 @@ class FaultTarget:
     pool: str | None = None
     state: str = "unavailable"
     minutes: float = 5
+
+    def has(self, about: Mapping[str, Any]) -> bool:
+        """True where a call is the environment's: of its account, region and stacks, as far as they are known.
+
+        Args:
+            about: what the call is about.
+        """
+        name, stack = self.environment.name, about.get("stack")
+        return (
+            about.get("account", self.environment.account) == self.environment.account
+            and about.get("region", self.environment.region) == self.environment.region
+            and (stack is None or str(stack).startswith(f"{name}-"))
+        )
 
     @property
     def pool_name(self) -> str:
