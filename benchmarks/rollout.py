@@ -60,10 +60,12 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=4)
     given = parser.parse_args()
     rows = [measure(cells, given.at_once) for cells in given.cells]
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
     text = f"""# Rollout
 
-`python benchmarks/rollout.py`, {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, Python
-{platform.python_version()}. Small cells of {len(STACKS)} stacks on the embedded AWS, {given.at_once} at once, in waves of ten after the canary; the
+`python benchmarks/rollout.py`, {datetime.now(UTC):%Y-%m-%d}, on {machine}.
+
+Small cells of {len(STACKS)} stacks on the embedded AWS, {given.at_once} at once, in waves of ten after the canary; the
 bootstrap of every account and region is part of the first rollout. Resources are there at once, so it is what make, the
 CDK CLI, preflight and gates take, and the embedded AWS on the same cores. Peak memory is of all processes, the embedded
 AWS among them.
