@@ -9,9 +9,9 @@ import typer
 
 from ultrafleet.cells import CellPlan, read_cells
 from ultrafleet.cli._refusal import refuse
+from ultrafleet.cli.programme._names import PROGRAMMES, complete_programme, programme_file
 from ultrafleet.errors import FleetError
 from ultrafleet.programme import load_programme
-from ultrafleet.programme.loading import FOLDER
 from ultrafleet.programme.rollout_settings import RolloutSettings
 from ultrafleet.rollout import Wave, definition, waves
 
@@ -19,29 +19,32 @@ _DIFFERS = 1
 
 
 def rollout(
-    programme: Annotated[str, typer.Argument(help="name of the programme")],
+    programme: Annotated[
+        str, typer.Argument(help="name of the programme, or its file", autocompletion=complete_programme)
+    ],
     *,
     write: Annotated[bool, typer.Option("--write", help="write PROGRAMME.rollout.mk beside the programme")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="before a deployment: exit 1 unless PROGRAMME.rollout.mk is of these cells")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
-    programmes: Annotated[Path, typer.Option(help="folder of programme files")] = FOLDER,
+    programmes: Annotated[Path, typer.Option(help="folder of programme files")] = PROGRAMMES,
 ) -> None:
     """Show the waves in which a programme's cells are deployed; --write makes the file that `make rollout` runs.
 
     The canary comes first; a wave has at most `cells_per_wave` cells and never more than `serving_share` of those that
     serve the same type at the same site. No account is asked.
 
-    Exit code 0: done, 1: with --check, the file is of other cells, or reservations are made up, 2: unusable input.
+    Exit code 0: done, 1: with --check, the file is of other cells, racks have no recorded place, or reservations are
+    made up, 2: unusable input.
     """
-    path = programmes / f"{programme}.yaml"
+    path = programme_file(programme, programmes)
     settings = rollout_settings(path)
     plan = read_cells(path)
     if plan.refusals:
         refuse(*plan.refusals)
     made = waves(plan.cells, settings)
-    text = definition(programme, made, settings)
+    text = definition(path.stem, made, settings)
     file = rollout_file(path)
     if check:
         problem = _problem(plan, file, text)
@@ -92,6 +95,11 @@ def _problem(plan: CellPlan, file: Path, text: str) -> str | None:
     """Reason not to deploy by a definition."""
     if plan.assumes_reservations:
         return f"the reservations of {plan.programme} are assumed: they can be rehearsed and not deployed"
+    if plan.unrecorded:
+        return (
+            f"{len(plan.unrecorded)} racks of {plan.programme} have no recorded place and may still move: "
+            f"`ultrafleet programme cells {plan.programme} --write`, and review it"
+        )
     if not file.is_file() or file.read_text(encoding="utf-8") != text:
         return f"{file} is not of these cells: `ultrafleet programme rollout {plan.programme} --write`, and review it"
     return None
