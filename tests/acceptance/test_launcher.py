@@ -74,6 +74,15 @@ class TestOrder:
             assert call["exported"]["FI_PROVIDER"] == "efa"
             assert call["command"][0] == "/opt/nccl-tests/build/all_reduce_perf"
 
+    def test_nodes_on_roce_never_get_the_environment_of_efa(self, two: Programs) -> None:
+        result = result_of(two, paths=("nvlink", "roce"))
+        assert result["rack"]["bus_bandwidth_gbs"] == {"nvlink": 800.0, "roce": 800.0}
+        for call in two.calls():
+            if "NCCL_DEBUG" in call["exported"]:
+                assert call["exported"]["NCCL_IB_HCA"] == "rocep"
+                assert (call["exported"]["NCCL_NET_PLUGIN"], call["exported"]["NCCL_SOCKET_IFNAME"]) == ("none", "eth0")
+                assert not any(name.startswith("FI_") for name in call["exported"])
+
     def test_the_key_is_readable_by_its_owner_alone(self, two: Programs) -> None:
         """Kubeflow Trainer mounts it with mode 0640, which ssh refuses of root."""
         result_of(two)

@@ -33,6 +33,8 @@ PAIR = Job()
 NODE = Job(nodes=1, peak=470.0)
 MNNVL = [*network(RACK), *communicator(RACK, mnnvl=1, nodes=18), *channels(RACK, "P2P/MNNVL", "P2P/MNNVL")]
 EFA = [*network(PAIR), *communicator(PAIR), *channels(PAIR)]
+ROCE_PAIR = Job(gpus=4, device="NVIDIA GB300", peak=387.0)
+OVER_ROCE = [*network(ROCE_PAIR, "IB", ""), *communicator(ROCE_PAIR), *channels(ROCE_PAIR, "NET/IB/{device}/GDRDMA")]
 GOOD_RACK, GOOD_PAIR = replace(RACK, info=MNNVL), replace(PAIR, info=EFA)
 IMEX = (
     "MNNVL (cliqueSize 72) is available but not working on this system. Check the IMEX channel configuration "
@@ -66,6 +68,11 @@ def pair(
     log: str, *codes: str, note: str = "", says: str = "", floor: float | None = 300, ranks: int | None = 16
 ) -> Kind:
     return Kind(log, "efa", frozenset(codes), P5EN, floor=floor, ranks=ranks, note=note, says=says)
+
+
+def roce(info: list[str], *codes: str, note: str = "", says: str = "", peak: float = 387.0) -> Kind:
+    log = text(replace(ROCE_PAIR, peak=peak, info=info))
+    return Kind(log, "roce", frozenset(codes), P6ER, ranks=8, note=note, says=says)
 
 
 def node(log: str, *codes: str, note: str = "", says: str = "", instance_type: str | None = P5EN) -> Kind:
@@ -107,6 +114,11 @@ LAYOUTS = {
 GOOD: dict[str, Kind] = {
     **{f"rack, layout of {name}": rack(text(replace(GOOD_RACK, version=version))) for name, version in LAYOUTS.items()},
     **{f"pair, layout of {name}": pair(text(replace(GOOD_PAIR, version=version))) for name, version in LAYOUTS.items()},
+    "pair over RoCE": roce(OVER_ROCE),
+    "pair over RoCE without GPUDirect RDMA": roce(
+        [*network(ROCE_PAIR, "IB", ""), *channels(ROCE_PAIR, "NET/IB/{device}")], note="channels without /GDRDMA"
+    ),
+    "pair over RoCE without info": roce([], note="set NCCL_DEBUG=INFO"),
     "rack without info": rack(text(RACK), note="set NCCL_DEBUG=INFO"),
     "pair without info": pair(text(PAIR), note="set NCCL_DEBUG=INFO"),
     "info without transport": pair(
@@ -331,6 +343,15 @@ BAD: dict[str, Kind] = {
     "sockets that were only initialized": pair(
         text(replace(PAIR, info=[said(PAIR, rank, "Initialized NET plugin Socket") for rank in range(16)])), "not-efa"
     ),
+    "sockets under RoCE": roce(socket(ROCE_PAIR), "not-roce", says="claim roce.networking.k8s.aws"),
+    "EFA under RoCE": roce([*network(ROCE_PAIR), *channels(ROCE_PAIR)], "not-roce"),
+    "NVLink under RoCE": roce(
+        [*network(ROCE_PAIR, "IB", ""), *channels(ROCE_PAIR, "P2P/MNNVL", "P2P/MNNVL")],
+        "not-roce",
+        "too-fast",
+        peak=842,
+    ),
+    "slow over RoCE": roce(OVER_ROCE, "bandwidth", peak=30),
     "InfiniBand": pair(
         text(replace(PAIR, info=[*network(PAIR, "IB", ""), *channels(PAIR, "NET/IB/0/GDRDMA")])), "not-efa"
     ),

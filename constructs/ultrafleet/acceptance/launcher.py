@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from ultrafleet.acceptance import image
 from ultrafleet.acceptance.diagnostic import LEVEL, failed_tests, why_none_ran
+from ultrafleet.acceptance.fabric_environment import EFA_ENVIRONMENT, ROCE_ENVIRONMENT
 from ultrafleet.acceptance.mpi import Outcome, execute
 from ultrafleet.acceptance.pairs import (
     ALL_NODES_TEST,
@@ -29,7 +30,15 @@ from ultrafleet.acceptance.search import Pair, faulty
 SIZES = ("-b", "8M", "-e", "16G", "-f", "2", "-g", "1", "-n", "20", "-c", "1")
 """From where latency ends to where bandwidth stops growing in published runs; our choice. Values are checked."""
 
-SECONDS: Final = {"ask": 180, "node": 300, "pairs-of-one": 300, "dcgm": 600, "pairs": 900, "nvlink": 600, "efa": 600}
+SECONDS: Final = {
+    "ask": 180,
+    "node": 300,
+    "pairs-of-one": 300,
+    "dcgm": 600,
+    "pairs": 900,
+    "nvlink": 600,
+    "network": 600,
+}
 """Seconds that each step may take (our choice; none has been measured): what takes longer hangs."""
 
 SEARCH_SECONDS: Final = 300
@@ -130,7 +139,7 @@ class Launcher:
         part = Part()
         if self._cluster.gpus > 1:
             command = self._cluster.ranks(
-                [host], [self._plan.all_reduce, *SIZES], name=f"node-{node}", variables=_variables("node")
+                [host], [self._plan.all_reduce, *SIZES], name=f"node-{node}", variables=self._variables("node")
             )
             self._judge(self._run(f"node-{node}", command, SECONDS["node"]), "node", self._cluster.gpus, part)
             self._pairs_of_one(host, node, part)
@@ -139,7 +148,7 @@ class Launcher:
 
     def _together(self, hosts: Sequence[str], path: str, nodes: Mapping[str, Part], rack: Part) -> list[str]:
         """Tests good nodes together. Where that fails it names nodes that fail by twos, and tests the others again."""
-        part = self._all_reduce(hosts, path, path, SECONDS[path])
+        part = self._all_reduce(hosts, path, path, _seconds(path))
         good = list(hosts)
         early = time.monotonic() - self._begun < SEARCH_BEFORE_SECONDS
         if not part.passed and early and len(hosts) >= _FEWEST_TO_COMPARE:
@@ -147,7 +156,7 @@ class Launcher:
                 nodes[host].fail("pair", f"over {path}: two nodes fail with it, and its partner passes with another")
                 good.remove(host)
             if 1 < len(good) < len(hosts):
-                part = self._all_reduce(good, path, f"{path}-again", SECONDS[path])
+                part = self._all_reduce(good, path, f"{path}-again", _seconds(path))
         rack.add(part)
         return good
 
@@ -162,9 +171,14 @@ class Launcher:
 
     def _all_reduce(self, hosts: Sequence[str], path: str, name: str, seconds: float) -> Part:
         part = Part()
-        command = self._cluster.ranks(hosts, [self._plan.all_reduce, *SIZES], name=name, variables=_variables(path))
+        command = self._cluster.ranks(
+            hosts, [self._plan.all_reduce, *SIZES], name=name, variables=self._variables(path)
+        )
         self._judge(self._run(name, command, seconds), path, len(hosts) * self._cluster.gpus, part)
         return part
+
+    def _variables(self, path: str) -> dict[str, str]:
+        return _variables(path, on_roce="roce" in self._plan.paths)
 
     def _judge(self, outcome: Outcome, path: str, ranks: int, part: Part) -> None:
         """Adds the verdict on a log, and mpirun's own end: a log that looks good doesn't outweigh it."""
@@ -247,13 +261,17 @@ class Launcher:
             part.fail("dcgm", line)
 
 
-def _variables(path: str) -> dict[str, str]:
-    """NCCL's environment. EFA is tested alone: NVLink between nodes, and reductions in its switches, are off."""
+def _seconds(path: str) -> int:
+    """Seconds of a test between nodes: over NVLink, or over the one network that they have."""
+    return SECONDS["nvlink" if path == "nvlink" else "network"]
+
+
+def _variables(path: str, *, on_roce: bool) -> dict[str, str]:
+    """NCCL's environment. EFA and RoCE are tested alone: NVLink between nodes, and reductions there, are off."""
     nvlink = "1" if path == "nvlink" else "0"
     return {
         "NCCL_DEBUG": "INFO",
-        "FI_PROVIDER": "efa",
-        "FI_EFA_FORK_SAFE": "1",
+        **(ROCE_ENVIRONMENT if on_roce else {**EFA_ENVIRONMENT, "FI_EFA_FORK_SAFE": "1"}),
         "NCCL_MNNVL_ENABLE": nvlink,
         **({} if path == "node" else {"NCCL_NVLS_ENABLE": nvlink}),
     }

@@ -63,7 +63,7 @@ class Plan:
         run: name of the run.
         nodes: names of the nodes; empty: those that the workers are on.
         instance_type: type of the nodes.
-        paths: "nvlink", "efa".
+        paths: "nvlink", and "efa" or "roce".
         floors: floors of the caller's own in GB/s, by path.
         cluster: the workers.
         all_reduce: nccl-tests' program.

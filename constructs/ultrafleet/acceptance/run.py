@@ -68,7 +68,7 @@ def say(line: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m ultrafleet.acceptance.run --run NAME ...`; 0 all passed, 1 something failed, 2 nothing was tested."""
-    given = run_parser("run", accelerators="accelerators", paths="nvlink, efa").parse_args(arguments)
+    given = run_parser("run", accelerators="accelerators", paths="nvlink, efa or roce").parse_args(arguments)
     launcher = Launcher(Plan(**plan_fields(given)), say=say)
     return finished(launcher.result, run=given.run)
 

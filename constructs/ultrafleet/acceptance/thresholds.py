@@ -5,10 +5,10 @@ from typing import Literal
 
 from ultrafleet.acceptance.type_table import FLOORS, NODE_TYPES
 
-PATHS = ("nvlink", "efa", "node")
-"""NVLink: between all nodes of an UltraServer. EFA: between nodes, with NVLink between them switched off. Node: between
-the accelerators of one node. Each has its own threshold: NVLink's bandwidth hides that EFA is gone, and EFA's floor
-says nothing about NVLink."""
+PATHS = ("nvlink", "efa", "roce", "node")
+"""NVLink: between all nodes of an UltraServer. EFA and RoCE: between nodes, with NVLink between them switched off.
+Node: between the accelerators of one node. Each has its own threshold: NVLink's bandwidth hides that EFA is gone, and
+EFA's floor says nothing about NVLink."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def threshold(instance_type: str | None, path: str, *, min_bus_bandwidth_gbs: fl
 
     Args:
         instance_type: such as `p6e-gb200.36xlarge`.
-        path: "nvlink", "efa" or "node".
+        path: "nvlink", "efa", "roce" or "node".
         min_bus_bandwidth_gbs: a floor of your own, GB/s. Default: the published one.
 
     Raises:
@@ -110,7 +110,7 @@ def threshold(instance_type: str | None, path: str, *, min_bus_bandwidth_gbs: fl
 def efa_limit_gbs(
     node: NodeType | None, *, nodes: int | None, ranks: int | None, accelerators: int | None = None
 ) -> float:
-    """Bus bandwidth that no all-reduce over EFA can exceed, GB/s.
+    """Bus bandwidth that no all-reduce over EFA, or over RoCE, can exceed, GB/s.
 
     Each node sends at least 2(N-1)/N of the message to the others, whatever the algorithm, so that the algorithm's
     bandwidth is at most N/(2(N-1)) of what its EFA carries, and the bus bandwidth 2(n-1)/n times that. On two nodes it

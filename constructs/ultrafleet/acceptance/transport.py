@@ -1,7 +1,7 @@
 """Transport of a run: what NCCL's statements say of how data went between ranks. Standard library only."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ultrafleet.acceptance.runs import Run
@@ -15,8 +15,14 @@ _EFA_ADVICE = (
     "see whether the image has aws-ofi-nccl and pods ask for vpc.amazonaws.com/efa, or claim efa.networking.k8s.aws, "
     "and export LD_LIBRARY_PATH; " + _GRACE_ADVICE
 )
+_ROCE_ADVICE = (
+    "see whether pods claim roce.networking.k8s.aws and have NCCL_NET_PLUGIN=none, NCCL_IB_HCA=rocep and "
+    "NCCL_SOCKET_IFNAME=eth0"
+)
 _NVLINK_ADVICE = "see whether the job has a ComputeDomain, its IMEX daemons are ready and NCCL_MNNVL_ENABLE isn't 0"
-_MNNVL_ADVICE = "set NCCL_MNNVL_ENABLE=0 and NCCL_NVLS_ENABLE=0 in the test of EFA"
+_MNNVL_ADVICE = "set NCCL_MNNVL_ENABLE=0 and NCCL_NVLS_ENABLE=0 in the test of the network"
+NETWORKS = {"efa": "EFA", "roce": "RoCE"}
+"""Paths over a network between nodes, and their names."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ def is_one_host(run: Run) -> bool | None:
 
 def transport_findings(run: Run, path: str, node: NodeType | None) -> Iterator[AcceptanceFinding]:
     """Reasons for which a run's transport isn't that of the path."""
-    checks = {"nvlink": _nvlink, "efa": _efa, "node": _node}
+    checks = {"nvlink": _nvlink, "efa": _efa, "roce": _roce, "node": _node}
     yield from checks[path](run, node)
 
 
@@ -100,16 +106,19 @@ def transport_notes(run: Run, path: str, node: NodeType | None) -> Iterator[str]
             "channels without /GDRDMA go through the memory of the host, which costs bandwidth: see whether GPUDirect "
             "RDMA works with this driver and aws-ofi-nccl; " + _GRACE_ADVICE
         )
+    elif path == "roce" and info.without_gdr:
+        yield "channels without /GDRDMA go through the memory of the host, which costs bandwidth: " + _GRACE_ADVICE
     if path == "efa":
         yield from _interface_notes(run, node)
     sockets = sorted(name for name in {*info.initialized, *info.networks} if "socket" in name.lower())
-    if sockets and path != "efa":
+    if sockets and path not in NETWORKS:
         yield (
             f"NCCL initialized the network {', '.join(sockets)}: EFA isn't there for what goes between racks; "
             + _EFA_ADVICE
         )
     elif sockets:
-        yield f"some ranks initialized the network {', '.join(sockets)} beside EFA: {_EFA_ADVICE}"
+        advice = _EFA_ADVICE if path == "efa" else _ROCE_ADVICE
+        yield f"some ranks initialized the network {', '.join(sockets)} beside {NETWORKS[path]}: {advice}"
     if path == "nvlink" and is_one_host(run):
         yield "all ranks are on one host, so NVLink between nodes wasn't tested"
     elif path == "node" and "SHM/direct" in channels.within:
@@ -139,7 +148,7 @@ def _interface_notes(run: Run, node: NodeType | None) -> Iterator[str]:
 _SHOWN = 4
 
 
-_NAMES = {"efa": "EFA", "nvlink": "NVLink between nodes"}
+_NAMES = {**NETWORKS, "nvlink": "NVLink between nodes"}
 
 
 def _one_host(run: Run, path: str) -> AcceptanceFinding:
@@ -198,25 +207,38 @@ def _node(run: Run, node: NodeType | None) -> Iterator[AcceptanceFinding]:
 
 
 def _efa(run: Run, _node: NodeType | None) -> Iterator[AcceptanceFinding]:
-    info = run.info
+    yield from _network(run, "efa", _is_libfabric, "AWS Libfabric with the provider efa", _EFA_ADVICE)
+
+
+def _roce(run: Run, _node: NodeType | None) -> Iterator[AcceptanceFinding]:
+    yield from _network(run, "roce", _is_verbs, "IB, NCCL's own verbs, over the devices rocep", _ROCE_ADVICE)
+
+
+def _network(
+    run: Run, path: str, is_right: Callable[[str], bool], expected: str, advice: str
+) -> Iterator[AcceptanceFinding]:
+    """Reasons for which a run's data didn't go over a network between nodes."""
+    info, code = run.info, f"not-{path}"
     if is_one_host(run):
-        yield _one_host(run, "efa")
+        yield _one_host(run, path)
     channels = channels_of(run)
     multi_node = "P2P/MNNVL" in channels.between | channels.unknown
     if multi_node or (1 in info.multi_node_nvlink and not is_one_host(run)):
         got = "channels between hosts go through P2P/MNNVL" if multi_node else "NCCL says MNNVL 1"
-        yield AcceptanceFinding("not-efa", f"{got}, expected no NVLink between hosts: {_MNNVL_ADVICE}")
-    wrong = sorted({*_wrong_networks(run), *(item for item in channels.between if _is_wrong(item))})
+        yield AcceptanceFinding(code, f"{got}, expected no NVLink between hosts: {_MNNVL_ADVICE}")
+
+    def is_wrong(transport: str) -> bool:
+        return transport.startswith("NET/") and not is_right(transport)
+
+    wrong = {*_wrong_networks(run, is_right), *filter(is_wrong, channels.between | channels.unknown)}
+    if path == "efa":
+        wrong |= {f"the provider {name}" for name in info.providers if not name.startswith("efa")}
     if wrong:
-        yield AcceptanceFinding(
-            "not-efa",
-            f"NCCL goes through {', '.join(wrong)}, expected AWS Libfabric with the provider efa: {_EFA_ADVICE}",
-        )
-    elif info.channels and not is_one_host(run) and not any(map(_is_libfabric, info.transports)):
+        yield AcceptanceFinding(code, f"NCCL goes through {', '.join(sorted(wrong))}, expected {expected}: {advice}")
+    elif info.channels and not is_one_host(run) and not any(map(is_right, info.transports)):
         got = ", ".join(sorted(channels.between or channels.unknown | channels.within))
-        yield AcceptanceFinding(
-            "not-efa", f"channels go through {got} alone, expected NET/AWS Libfabric between hosts: {_EFA_ADVICE}"
-        )
+        name = "NET/AWS Libfabric" if path == "efa" else "NET/IB"
+        yield AcceptanceFinding(code, f"channels go through {got} alone, expected {name} between hosts: {advice}")
 
 
 def _is_libfabric(name: str) -> bool:
@@ -224,32 +246,30 @@ def _is_libfabric(name: str) -> bool:
     return "libfabric" in name.lower() or "ofi" in name.lower()
 
 
-def _is_wrong(transport: str) -> bool:
-    """True if a transport between hosts is a network's other than EFA's."""
-    return transport.startswith("NET/") and not _is_libfabric(transport)
+def _is_verbs(name: str) -> bool:
+    """True if a network or transport is NCCL's own of InfiniBand and RoCE."""
+    return name == "IB" or name.startswith(("IB/", "NET/IB"))
 
 
-def _wrong_networks(run: Run) -> Iterator[str]:
-    """Networks and providers in use other than EFA's."""
+def _wrong_networks(run: Run, is_right: Callable[[str], bool]) -> Iterator[str]:
+    """Networks in use other than the right one."""
     info = run.info
-    yield from (name for name in info.networks if not _is_libfabric(name))
-    yield from (f"the provider {name}" for name in info.providers if not name.startswith("efa"))
-    yield from (item for item in channels_of(run).unknown if _is_wrong(item))
-    on_efa = {
+    yield from (name for name in info.networks if not is_right(name))
+    on_it = {
         process
         for name, said in [*info.networks.items(), *info.initialized.items()]
-        if _is_libfabric(name)
+        if is_right(name)
         for process in said
     }
     for name, processes in info.initialized.items():
-        alone = processes - on_efa
-        if not _is_libfabric(name) and alone and (not on_efa or "socket" in name.lower()) and not _on_efa(run, alone):
+        alone = processes - on_it
+        if not is_right(name) and alone and (not on_it or "socket" in name.lower()) and not _on(run, alone, is_right):
             yield f"{name} (alone on {', '.join(sorted(alone)[:_SHOWN])})"
 
 
-def _on_efa(run: Run, processes: set[str]) -> bool:
-    """True if channels show that EFA carries what goes between hosts, whatever processes initialized."""
+def _on(run: Run, processes: set[str], is_right: Callable[[str], bool]) -> bool:
+    """True if channels show that the network carries what goes between hosts, whatever processes initialized."""
     between = channels_of(run).between
     hosts = {process.partition(":")[0] for process in processes}
     network = {item for item in between if item.startswith("NET/")}
-    return bool(hosts and network) and all(_is_libfabric(item) for item in network)
+    return bool(hosts and network) and all(is_right(item) for item in network)

@@ -11,7 +11,13 @@ from ultrafleet.acceptance.lines import Readable
 from ultrafleet.acceptance.nccl_log import parse_nccl_log
 from ultrafleet.acceptance.runs import NcclLog, Run
 from ultrafleet.acceptance.thresholds import Threshold, efa_limit_gbs, nvlink_limit_gbs
-from ultrafleet.acceptance.transport import AcceptanceFinding, is_one_host, transport_findings, transport_notes
+from ultrafleet.acceptance.transport import (
+    NETWORKS,
+    AcceptanceFinding,
+    is_one_host,
+    transport_findings,
+    transport_notes,
+)
 
 __all__ = ["AcceptanceFinding", "Verdict", "communicator_ranks", "judge", "judge_log"]
 
@@ -53,7 +59,7 @@ def judge(log: str | Readable, *, path: str, floor: Threshold, expected_ranks: i
 
     Args:
         log: what the job printed: text, or a binary stream.
-        path: "nvlink", "efa" or "node".
+        path: "nvlink", "efa", "roce" or "node".
         floor: what it has to reach, and what the instance type can't carry.
         expected_ranks: accelerators that had to take part. Default: not looked at.
     """
@@ -257,8 +263,8 @@ class _Judged:
                 "too-fast",
                 f"the bus bandwidth is {max(values)} GB/s, expected at most {limit:.0f}, which "
                 + (
-                    "EFA carries: NVLink carried it, set NCCL_MNNVL_ENABLE=0"
-                    if self.path == "efa"
+                    f"{NETWORKS[self.path]} carries: NVLink carried it, set NCCL_MNNVL_ENABLE=0"
+                    if self.path in NETWORKS
                     else "NVLink carries: nothing was sent; see whether nccl-tests was built for this GPU, with -c 1"
                 ),
             )
@@ -276,7 +282,7 @@ class _Judged:
         run, ranks = self.run, communicator_ranks(self.run)
         if self.floor.impossible_above_gbs is not None:
             return self.floor.impossible_above_gbs
-        if self.path != "efa":
+        if self.path not in NETWORKS:
             return nvlink_limit_gbs(ranks=ranks)
         nodes = len(run.hosts) if is_one_host(run) is False and run.ranks else None
         accelerators = max([_NODE, *Counter(rank.host for rank in run.ranks).values()]) if run.ranks else None

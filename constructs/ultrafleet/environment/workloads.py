@@ -51,7 +51,7 @@ class AcceptanceSettings(Settings):
     images: dict[str, str] = Field(default={}, examples=[{"rack-a": "registry.example.com/nccl-tests:arm64"}])
     """Images of single pools instead, by pool, where `image` isn't for their architecture;
     [Trainium](acceptance.md#trainium) is tested where it has one."""
-    floors_gbs: dict[str, dict[Literal["nvlink", "neuronlink", "efa", "node"], float]] = Field(
+    floors_gbs: dict[str, dict[Literal["nvlink", "neuronlink", "efa", "roce", "node"], float]] = Field(
         default={}, examples=[{"rack-a": {"nvlink": 600}}], json_schema_extra={"unit": "GB/s"}
     )
     """Pool → path (`nvlink`, `neuronlink`, `efa`, `node`) → minimum bus bandwidth in GB/s, where none is published

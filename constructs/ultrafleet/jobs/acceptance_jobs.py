@@ -31,7 +31,7 @@ _SECONDS = 90 * 60
 
 
 def acceptance_paths(pool: PoolNodes) -> tuple[str, ...]:
-    """Tested paths of a pool: NVLink or NeuronLink where it joins nodes, EFA where there are several."""
+    """Tested paths of a pool: NVLink or NeuronLink where it joins nodes, EFA or RoCE where there are several."""
     return pool.acceptance_paths
 
 
@@ -40,7 +40,7 @@ def acceptance_floor(pool: PoolNodes, path: str, floors: Mapping[Any, float]) ->
 
     Args:
         pool: the pool.
-        path: "nvlink", "neuronlink" or "efa".
+        path: "nvlink", "neuronlink", "efa" or "roce".
         floors: floors of your own in GB/s, by path.
 
     Raises:
@@ -107,8 +107,8 @@ def acceptance_template(pool: PoolNodes, *, image: str, floors: Mapping[Any, flo
     Args:
         pool: the pool.
         image: image that has what `ultrafleet.acceptance.image` says, for the nodes' architecture.
-        floors: floors of your own in GB/s, by path: "nvlink", "efa", and "node" for a node's own accelerators. Default:
-            the published ones.
+        floors: floors of your own in GB/s, by path: "nvlink", "efa", "roce", and "node" for a node's own accelerators.
+            Default: the published ones.
 
     Returns:
         The template; without manifests where there is nothing to test.
@@ -147,8 +147,8 @@ def acceptance_job(pool: PoolNodes, *, image: str, floors: Mapping[Any, float] |
     Args:
         pool: the pool.
         image: image that has what `ultrafleet.acceptance.image` says, for the nodes' architecture.
-        floors: floors of your own in GB/s, by path: "nvlink", "efa", and "node" for a node's own accelerators. Default:
-            the published ones.
+        floors: floors of your own in GB/s, by path: "nvlink", "efa", "roce", and "node" for a node's own accelerators.
+            Default: the published ones.
 
     Returns:
         The objects; none where there is nothing to test.

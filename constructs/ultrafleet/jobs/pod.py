@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ultrafleet.acceptance.fabric_environment import EFA_ENVIRONMENT, ROCE_ENVIRONMENT
 from ultrafleet.errors import FleetError
 from ultrafleet.jobs.neuron import check_part_of_node, joins_nodes, neuron_environment, processes_per_node, scheduler_of
 from ultrafleet.jobs.placement import JobPlacement
@@ -20,8 +21,6 @@ LUSTRE_CLAIM = "lustre"
 """Claim of a team's file system."""
 
 _CLAIM = "compute-domain-channel"
-_ROCE_ENVIRONMENT = {"NCCL_NET_PLUGIN": "none", "NCCL_IB_HCA": "rocep", "NCCL_SOCKET_IFNAME": "eth0"}
-"""NCCL's own verbs over the RoCE devices, past aws-ofi-nccl (NVIDIA/aicr #1413: all-reduce on p6e-gb300r, high)."""
 
 _SHARED_MEMORY_PATH = "/dev/shm"  # noqa: S108 - a mount of the pod's own memory, which NCCL and data loaders use
 _NAME_LENGTH = 40  # JobSet adds "-worker-0-17-abcde" to make names of pods
@@ -185,7 +184,7 @@ def communication_environment(node: PoolNodes, *, whole: bool = True, nvlink: bo
         return neuron_environment(node, network=whole)
     if node.instance_type.accelerator_kind != "nvidia" or not whole:
         return {}
-    found = _ROCE_ENVIRONMENT if node.roce_interfaces else {"FI_PROVIDER": "efa"} if node.efa_interfaces else {}
+    found = ROCE_ENVIRONMENT if node.roce_interfaces else EFA_ENVIRONMENT if node.efa_interfaces else {}
     if not node.has_multi_node_nvlink:
         return found
     # Without a ComputeDomain NCCL must not try: it finds that NVLink joins the nodes, and fails to export memory.

@@ -177,13 +177,14 @@ class PoolNodes:
 
     @property
     def acceptance_paths(self) -> tuple[str, ...]:
-        """Paths between nodes that acceptance tests: NVLink or NeuronLink where it joins them, EFA between several."""
+        """Paths between nodes that acceptance tests: NVLink or NeuronLink where it joins them, EFA or RoCE."""
         links = {"nvidia": "nvlink", "neuron": "neuronlink"}
         link = links.get(self.instance_type.accelerator_kind or "")
         if link is None:
             return ()
         joined = (link,) if self.ultraserver_type is not None else ()
-        return (*joined, "efa") if self.nodes_at_hand > 1 and self.efa_interfaces else joined
+        network = ("roce",) if self.roce_interfaces else ("efa",) if self.efa_interfaces else ()
+        return (*joined, *network) if self.nodes_at_hand > 1 else joined
 
     @property
     def capacity(self) -> str:

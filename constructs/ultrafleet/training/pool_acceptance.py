@@ -29,8 +29,8 @@ class PoolAcceptance(Construct):
         image: image that has what `ultrafleet.acceptance.image` says, for the architectures of nodes with NVIDIA GPUs.
             Default: each of their pools has its own.
         images: images of single pools instead, by pool; Trainium's have what `neuron_run` says. Default: none.
-        floors_gbs: floors of your own by pool and path ("nvlink", "neuronlink", "efa", "node"), GB/s of bus bandwidth.
-            Default: the published ones; for Trainium there are none.
+        floors_gbs: floors of your own by pool and path ("nvlink", "neuronlink", "efa", "roce", "node"), GB/s of bus
+            bandwidth. Default: the published ones; for Trainium there are none.
         gate: how long the gate waits, and its image. Default: `GateSettings()`.
         usd_per_node_hour: public price of a node by pool, which reports name; None where there is none. Default: none
             known.
