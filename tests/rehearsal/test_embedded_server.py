@@ -58,6 +58,13 @@ def test_a_command_with_the_token_is_carried_out() -> None:
     assert ask(HTTP_HOST="LOCALHOST:4000")[0] == "200 OK"
 
 
+def test_a_command_is_of_the_environment_that_it_names() -> None:
+    assert ask(b'{"command": "ping", "environment": "dev"}') == ("200 OK", "dev")
+    status, told = ask(b'{"command": "status", "environment": "training"}')
+    assert status == "400 Bad Request"
+    assert "environment is 'training', expected one of dev" in told["error"]["message"]
+
+
 @pytest.mark.parametrize("header", ["HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE", "HTTP_SEC_FETCH_MODE"])
 @pytest.mark.parametrize("path", [protocol.PATH, "/", "/2015-03-31/functions"])
 def test_fails_for_a_browser(header: str, path: str) -> None:
