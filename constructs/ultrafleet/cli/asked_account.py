@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
@@ -31,16 +31,23 @@ class AskedAccount:
     Args:
         environment: the environment.
         as_of: moment of the questions, for a simulated clock. Default: now.
+        client: makes the client of a service, such as with the credentials of a role. Default: as boto3 finds them.
 
     Raises:
         FleetError: boto3 isn't installed.
     """
 
-    def __init__(self, environment: Environment, *, as_of: datetime | None = None) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        as_of: datetime | None = None,
+        client: Callable[[str], Any] | None = None,
+    ) -> None:
         self._environment = environment
         self._as_of = as_of
-        self._session = session(environment.region)
-        self._client = cache(self._new_client)
+        self._session: Any = session(environment.region) if client is None else None
+        self._client = cache(client or self._new_client)
 
     def call(self, service: str, operation: str, /, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - AWS's JSON
         """Answer of a call; see `Account`."""

@@ -22,25 +22,30 @@ def _offering_questions(environment: Environment) -> Iterator[Question]:
         zone, name = environment.subnet(pool.subnet).availability_zone, str(pool.instance)
         if (name, zone) not in seen:
             seen.add((name, zone))
-            yield Question(
-                subject=f"{name} in {zone}",
-                expected="offered in the zone",
-                ask=partial(_ask_offering, (name,), zone),
-                path=f"pool {pool.name}",
-                stops_launch=True,
-            )
+            yield offering_question((name,), zone, path=f"pool {pool.name}")
     nodes = environment.cluster.made_system_nodes
     if nodes is None:
         return
     types = tuple(nodes.instance_types)
     for zone in sorted({item.availability_zone for item in environment.network.subnets if item.kind == "system"}):
-        yield Question(
-            subject=f"{' or '.join(types)} in {zone}",
-            expected="offered in the zone",
-            ask=partial(_ask_offering, types, zone),
-            path="cluster.system_nodes.instance_types",
-            stops_launch=True,
-        )
+        yield offering_question(types, zone, path="cluster.system_nodes.instance_types")
+
+
+def offering_question(names: tuple[str, ...], zone: str, *, path: str) -> Question:
+    """Question of whether one of some types is offered in a zone.
+
+    Args:
+        names: names of the types.
+        zone: the zone.
+        path: place in the file that needs it.
+    """
+    return Question(
+        subject=f"{' or '.join(names)} in {zone}",
+        expected="offered in the zone",
+        ask=partial(_ask_offering, names, zone),
+        path=path,
+        stops_launch=True,
+    )
 
 
 def _ask_offering(names: Sequence[str], zone: str, account: Account) -> Answer:
