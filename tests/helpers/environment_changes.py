@@ -102,6 +102,41 @@ def as_cell(content: Content) -> None:
     content["slots"] = {"ultraservers": 4, "ultraserver_type": "u-p6e-gb200x72", "workload": "training"}
 
 
+_WORKER = {
+    "name": "dallas-a",
+    "region": "us-east-1",
+    "role_arn": "arn:aws:iam::444455556666:role/dallas-a-multikueue",
+}
+
+
+def as_manager(content: Content) -> None:
+    """The manager of a queue over cells: no pools of its own, and one worker."""
+    content.update(pools=[], capacity_reservations=[], models=[], targets=[], teams=[])
+    queue = {"workload": "training", "capacity": {"u-p6e-gb200x72": 20}, "workers": [deepcopy(_WORKER)]}
+    content["kubernetes"] = {"manages": {"queues": [queue]}}
+    content.pop("budget", None)
+
+
+def queue_put(**values: Any) -> Change:
+    """Set keys of the manager's queue."""
+
+    def change(content: Content) -> None:
+        content["kubernetes"]["manages"]["queues"][0].update(values)
+
+    return change
+
+
+def worker_put(**values: Any) -> Change:
+    """Other values of the manager's worker; None takes a key out."""
+
+    def change(content: Content) -> None:
+        worker = {**_WORKER, **values}
+        kept = {key: value for key, value in worker.items() if value is not None}
+        content["kubernetes"]["manages"]["queues"][0]["workers"] = [kept]
+
+    return change
+
+
 def later_block(content: Content) -> None:
     blocks = named(content["pools"], "rack-b")["blocks"]
     added = deepcopy(blocks[-1])

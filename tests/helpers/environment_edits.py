@@ -9,17 +9,20 @@ from helpers.environment_changes import (
     Change,
     append,
     as_cell,
+    as_manager,
     as_ultraserver,
     each,
     extend,
     later_block,
     put,
+    queue_put,
     rebuilt,
     remove,
     renamed,
     replace_text,
     second_rack,
     start_later,
+    worker_put,
 )
 from helpers.workload_edits import (
     ACCEPTANCE_FIELDS,
@@ -250,6 +253,7 @@ DELIVERED = each(
     put("cluster", "existing", authentication_mode="API_AND_CONFIG_MAP"),
     SYSTEM_SUBNET,
 )
+_WORKER_OF = {"manager_role_arn": "arn:aws:iam::111122223333:role/desk-multikueue"}
 TOPIC = "arn:aws:sns:us-east-1:111122223333:research-alarms"
 KEY = "arn:aws:kms:us-east-1:111122223333:key/0ddddddd-0000-0000-0000-000000000001"
 SECONDARY = {"cidr": "172.16.0.0/16", "availability_zone": "us-east-1a"}
@@ -612,6 +616,50 @@ EDITS = [
         )
         for field in ("idc_instance_arn", "idc_region")
     ],
+    edit("Kubernetes.worker_of", "training", put("kubernetes", worker_of=dict(_WORKER_OF))),
+    *[
+        edit(
+            f"WorkerOf.{field}",
+            "training",
+            put("kubernetes", "worker_of", **{field: v}),
+            before=put("kubernetes", worker_of=dict(_WORKER_OF)),
+        )
+        for field, v in (
+            ("manager_role_arn", "arn:aws:iam::111122223333:role/other-multikueue"),
+            ("job_kinds", ["JobSet", "Job"]),
+        )
+    ],
+    edit("Kubernetes.manages", "training", put("kubernetes", "manages", workers_at_once=2), before=as_manager),
+    *[
+        edit(f"Manager.{field}", "training", put("kubernetes", "manages", **{field: v}), before=as_manager)
+        for field, v in (("job_kinds", ["JobSet", "Job"]), ("worker_lost_minutes", 20), ("workers_at_once", 1))
+    ],
+    edit("Manager.queues", "training", queue_put(capacity={"u-p6e-gb200x72": 40}), before=as_manager),
+    *[
+        edit(f"CellQueue.{field}", "training", queue_put(**{field: v}), before=as_manager)
+        for field, v in (
+            ("workload", "research"),
+            ("capacity", {"u-p6e-gb200x72": 30}),
+            ("fabric", "efa"),
+            ("elsewhere", {"nvidia.com/gpu": 8}),
+            ("workers", [{"name": "other-cloud", "kubeconfig_secret": "other-cloud"}]),
+        )
+    ],
+    *[
+        edit(f"WorkerCluster.{field}", "training", worker_put(**{field: v}), before=as_manager)
+        for field, v in (
+            ("name", "dallas-b"),
+            ("cluster_name", "other-name"),
+            ("region", "us-west-2"),
+            ("role_arn", "arn:aws:iam::444455556666:role/other-multikueue"),
+        )
+    ],
+    edit(
+        "WorkerCluster.kubeconfig_secret",
+        "training",
+        worker_put(region=None, role_arn=None, **{"kubeconfig_secret": "other-cloud"}),
+        before=as_manager,
+    ),
     edit("Kubernetes.acceptance", "training", accepted),
     *[
         edit(f"Acceptance.{field}", "training", put("kubernetes", "acceptance", **{field: v}), before=accepted)

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "constructs"
 
 PURE = {
-    "accelerator_addons", "acceptance", "block_status", "capacity_calendar", "catalog", "cell_assembly", "cells", "cli",
-    "consistency", "cost", "doctor", "environment", "fix", "importing", "in_cluster", "jobs", "kubernetes", "layout",
+    "accelerator_addons", "acceptance", "block_status", "capacity_calendar", "catalog", "cell_assembly", "cell_queues", "cells",
+    "cli", "consistency", "cost", "doctor", "environment", "fix", "importing", "in_cluster", "jobs", "kubernetes", "layout",
     "offers", "planning", "policy", "preflight", "programme", "purchases", "queueing", "review", "rollout", "rules",
     "secondary_network_function", "starter", "templates",
 }  # fmt: skip
@@ -25,14 +25,20 @@ BELOW = {
     "layout": {"catalog", "errors"},
     "rules": {"catalog", "errors", "layout"},
     "kubernetes": {"catalog", "errors", "layout", "rules"},
+    "cell_queues": {
+        "accelerator_addons", "catalog", "errors", "in_cluster", "jobs", "kubernetes", "layout", "queueing", "rules",
+    },
     "bounded_file": {"errors"},
     "plain_text": set(),
     "templates": {"bounded_file", "catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
     "environment": {
-        "accelerator_addons", "bounded_file", "catalog", "errors", "kubernetes", "layout", "rules", "yaml_loader",
+        "accelerator_addons", "bounded_file", "catalog", "cell_queues", "errors", "kubernetes", "layout", "rules",
+        "yaml_loader",
     },
     "programme": {"bounded_file", "catalog", "environment", "errors", "kubernetes", "layout", "rules", "yaml_loader"},
-    "cells": {"bounded_file", "catalog", "environment", "errors", "kubernetes", "layout", "programme", "rules"},
+    "cells": {
+        "bounded_file", "catalog", "cell_queues", "environment", "errors", "kubernetes", "layout", "programme", "rules",
+    },
     "cell_assembly": {
         "catalog", "cells", "environment", "errors", "kubernetes", "layout", "programme", "rules", "templates",
     },

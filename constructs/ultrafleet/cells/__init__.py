@@ -5,6 +5,7 @@ from ultrafleet.cells.bounds import KNOWN_LIMITS, CellLimit, Request
 from ultrafleet.cells.cutting import cut
 from ultrafleet.cells.loading import read_cells
 from ultrafleet.cells.model import Cell, CellNetwork, CellPlan, Management, Rack, by_account
+from ultrafleet.cells.queues import cell_queue_content, cells_of_manager, manager_content, manager_of
 from ultrafleet.cells.record import Record, read_record, record_file
 from ultrafleet.cells.reservations import is_assumed
 
@@ -19,8 +20,12 @@ __all__ = [
     "Record",
     "Request",
     "by_account",
+    "cell_queue_content",
+    "cells_of_manager",
     "cut",
     "is_assumed",
+    "manager_content",
+    "manager_of",
     "plan_as_json",
     "read_cells",
     "read_record",

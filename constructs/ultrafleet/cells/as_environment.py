@@ -8,6 +8,7 @@ from typing import Any, Final
 import yaml
 
 from ultrafleet.cells.model import Cell, Rack
+from ultrafleet.cells.queues import cell_queue_content
 from ultrafleet.environment import Environment
 from ultrafleet.environment.racks import RACKS, SHARED_BLOCK, expand
 from ultrafleet.errors import FleetError
@@ -94,6 +95,10 @@ def cell_content(cell: Cell, fleet: FleetSettings) -> dict[str, Any]:
     }
     if fleet.spare_nodes_per_ultraserver:
         content["kubernetes"] = {"spare_nodes_per_ultraserver": fleet.spare_nodes_per_ultraserver}
+    if fleet.queue is not None:
+        queued = cell_queue_content(cell, fleet.queue)
+        content["kubernetes"] = {**content.get("kubernetes", {}), **queued.pop("kubernetes", {})}
+        content |= queued
     return content
 
 

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 import typer
 import yaml
 
+from ultrafleet.cell_queues.submitted import submitted
 from ultrafleet.cli._completion import environment_names
 from ultrafleet.environment import Environment, load_environment
-from ultrafleet.environment.pool_nodes import environment_pool_nodes
+from ultrafleet.environment.pool_nodes import environment_pool_nodes, managed_pool_nodes
 from ultrafleet.environment.workloads import TeamSettings
 from ultrafleet.errors import FleetError
 from ultrafleet.jobs.acceptance_jobs import acceptance_job, shared_acceptance_manifests
@@ -127,6 +128,14 @@ def train(
         accelerators=accelerators,
         nvlink=nvlink,
     )
+    manages = fleet.kubernetes.manages
+    if manages is not None and kind == "trainjob":
+        raise FleetError(
+            path="kind",
+            got=kind,
+            expected="jobset",
+            remedy="a TrainJob has a runtime of its own, which the manager of a queue over cells brings to no worker",
+        )
     if kind == "trainjob":
         _print(train_job(training_job))
         return
@@ -137,7 +146,8 @@ def train(
         processes_per_node=training_job.processes_per_node,
         by_topology=training_job.finds_its_order,
     )
-    _print(jobset(replace(training_job, command=command)))
+    manifests = jobset(replace(training_job, command=command))
+    _print(manifests if manages is None else submitted(manifests))
 
 
 @job.command(epilog="Example: ultrafleet job accept training rack-a | kubectl replace --force -f -")
@@ -203,7 +213,7 @@ def _flavor(fleet: Environment, workload: str, capacity: str | None) -> Flavor:
     of_queue = [
         flavor
         for flavor in fleet_flavors(
-            environment_pool_nodes(fleet),
+            [*environment_pool_nodes(fleet), *managed_pool_nodes(fleet)],
             spare_nodes_per_ultraserver=fleet.kubernetes.spare_nodes_per_ultraserver,
             ultraserver_network_layers=fleet.kubernetes.ultraserver_network_layers,
         )

@@ -14,6 +14,8 @@ from ultrafleet.accelerator_addons.accelerator_runtime import accelerator_runtim
 from ultrafleet.accelerator_addons.version_rules import RuntimeFacts, check_versions
 from ultrafleet.accelerator_addons.versions import VersionTable, is_existing, with_existing
 from ultrafleet.catalog import eks
+from ultrafleet.cell_queues.managed import ManagedQueues
+from ultrafleet.cell_queues.manager_manifests import manager_manifests
 from ultrafleet.cluster_addons.chart_kinds import chart_kinds_manifests
 from ultrafleet.cluster_addons.controllers import (
     LOAD_BALANCER_ACCOUNT,
@@ -97,6 +99,8 @@ class FleetPlatform(Construct):
         existing_charts: charts that the cluster has already, each with its version: they are not installed, and the
             rules between versions hold for them. `gpu-operator` brings NVIDIA's device plugin. Default: none.
         waived_version_rules: rules between versions that don't apply, by id, each with a reason. Default: none.
+        managed: queues over cells of which this cluster is the manager, for `CellQueueManager`; it has no pools then.
+            Default: none.
 
     Raises:
         FleetError: a rule between versions is broken, pools that queues can't count, teams are guaranteed more than
@@ -133,6 +137,7 @@ class FleetPlatform(Construct):
         versions: Mapping[str, str] | None = None,
         existing_charts: Mapping[str, str] | None = None,
         waived_version_rules: Mapping[str, str] | None = None,
+        managed: ManagedQueues | None = None,
     ) -> None:
         super().__init__(scope, id)
         existing = existing_charts or {}
@@ -140,14 +145,15 @@ class FleetPlatform(Construct):
         kubernetes = parse_kubernetes_version(kubernetes_version)
         driver = efa_driver or EfaDriver.recommended(kubernetes)
         self.pools = pools = [replace(pool, efa_driver=driver) for pool in pools]
+        _check_manager(managed, pools)
         self.flavors = fleet_flavors(
-            pools,
+            [replace(pool, efa_driver=driver) for pool in managed.pools] if managed else pools,
             spare_nodes_per_ultraserver=spare_nodes_per_ultraserver,
             ultraserver_network_layers=ultraserver_network_layers,
         )
         releases = accelerator_runtime(pools, table, kubernetes_version=kubernetes)
         queued = [flavor for flavor in self.flavors if flavor.workload not in served_workloads]
-        if queued:
+        if queued or managed:
             of_jobs = [pool for flavor in queued for pool in flavor.pools]
             channels = any(pool.has_multi_node_nvlink for pool in of_jobs)
             claimed = {pool.network.device_class for pool in of_jobs if pool.network and pool.network.device_class}
@@ -158,6 +164,8 @@ class FleetPlatform(Construct):
                     network_classes=claimed,
                     pods_ready=pods_ready,
                     waits_for_spares=any(flavor.is_ultraserver and flavor.spare_nodes for flavor in queued),
+                    frameworks=managed.frameworks if managed else None,
+                    multikueue=managed.times.configuration(origin=cluster.cluster_name) if managed else None,
                 )
             )
         if training:
@@ -184,7 +192,10 @@ class FleetPlatform(Construct):
         others = [release for release in releases if release not in installed]
         self._annotate_existing(others)
         self._install(installed, delivery, cluster.cluster_name)
-        manifests = queue_manifests(queued, teams) if queued else []
+        if managed:
+            manifests = manager_manifests(managed.queues, queued, teams)
+        else:
+            manifests = queue_manifests(queued, teams) if queued else []
         if training:
             manifests += team_admission_manifests()
         if inference and scaled_models and not is_existing("keda", existing):
@@ -234,6 +245,16 @@ class FleetPlatform(Construct):
             statements=[iam.PolicyStatement.from_json(statement) for statement in statements],
         )
         return association
+
+
+def _check_manager(managed: ManagedQueues | None, pools: Sequence[PoolNodes]) -> None:
+    if managed and pools:
+        raise FleetError(
+            path="pools",
+            got=", ".join(pool.pool_name for pool in pools),
+            expected="none in the manager of queues over cells",
+            remedy="a manager runs no job of them (Kueue, MultiKueue): put the pools into a worker",
+        )
 
 
 def _not_verified(pool_names: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ultrafleet.cell_queues.manager_manifests import MULTIKUEUE_CONTROLLER
 from ultrafleet.consistency.content import Content
 from ultrafleet.consistency.placement_rules import missing_tolerations
 from ultrafleet.consistency.pods import LWS_NAME_LABEL, OURS
@@ -15,8 +16,14 @@ _PRIORITY_LABEL = "kueue.x-k8s.io/priority-class"
 
 
 def flavors(content: Content) -> Iterator[str]:
-    """A flavor selects pools, tolerates their taints, and has a topology whose labels they have."""
+    """A flavor selects pools, tolerates their taints, and has a topology whose labels they have.
+
+    Flavors of queues over cells are passed over: their nodes are in other clusters.
+    """
+    elsewhere = _elsewhere(content)
     for flavor in content.of_kind("ResourceFlavor"):
+        if flavor["metadata"]["name"] in elsewhere:
+            continue
         name, spec = flavor["metadata"]["name"], flavor["spec"]
         pools = content.pools_with(spec.get("nodeLabels", {}))
         if not pools:
@@ -37,6 +44,23 @@ def flavors(content: Content) -> Iterator[str]:
                         f"the topology of flavor {name} has the level {label}, expected labels of pool "
                         f"{pool.pool_name}: without one of them no job is placed there"
                     )
+
+
+def _elsewhere(content: Content) -> set[str]:
+    """Flavors that queues over cells alone have: those whose admission check is MultiKueue's."""
+    checks = {
+        check["metadata"]["name"]
+        for check in content.of_kind("AdmissionCheck")
+        if check["spec"]["controllerName"] == MULTIKUEUE_CONTROLLER
+    }
+    over_cells: set[str] = set()
+    own: set[str] = set()
+    for queue in content.of_kind("ClusterQueue"):
+        spec = queue["spec"]
+        stated = spec.get("admissionChecksStrategy", {}).get("admissionChecks", [])
+        names = {entry["name"] for group in spec.get("resourceGroups", []) for entry in group["flavors"]}
+        (over_cells if any(check["name"] in checks for check in stated) else own).update(names)
+    return over_cells - own
 
 
 def quotas(content: Content) -> Iterator[str]:

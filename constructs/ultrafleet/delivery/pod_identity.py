@@ -17,6 +17,7 @@ def pod_identity(
     service_account: str,
     description: str,
     statements: Sequence[iam.PolicyStatement],
+    role_name: str | None = None,
 ) -> tuple[iam.Role, eks.CfnPodIdentityAssociation]:
     """A role (`<who>Role`) and the association that hands it to the account's pods (`<who>Identity`).
 
@@ -37,6 +38,7 @@ def pod_identity(
     role = iam.Role(
         scope,
         f"{who}Role",
+        role_name=role_name,
         assumed_by=iam.SessionTagsPrincipal(principal),
         description=description,
         # In the role itself: it is complete before a pod can take it.

@@ -101,8 +101,12 @@ class Parts:
 
     @property
     def workloads(self) -> set[str]:
-        """Workloads of all pools."""
-        return {pool.workload for pool in self.pools if pool is not None} | self.names.get("workloads", set())
+        """Workloads of all pools, and of queues over cells."""
+        manages = self.kubernetes.manages if self.kubernetes is not None else None
+        over_cells = {queue.workload for queue in manages.queues} if manages is not None else set()
+        return (
+            {pool.workload for pool in self.pools if pool is not None} | self.names.get("workloads", set()) | over_cells
+        )
 
     def zone_of(self, subnet: str) -> str | None:
         """Zone of a subnet, or None where it isn't known."""

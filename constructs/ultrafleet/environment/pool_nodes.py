@@ -5,6 +5,7 @@ from dataclasses import replace
 from ultrafleet.environment.models import Environment
 from ultrafleet.environment.pool_settings import AcceleratorPoolSettings, UltraServerPoolSettings
 from ultrafleet.environment.workloads import KubernetesSettings
+from ultrafleet.kubernetes.capacity_nodes import capacity_nodes
 from ultrafleet.kubernetes.network_devices import EfaDriver
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.kubernetes.taint import SPARE_TAINT, UNPROVEN_TAINT, Taint
@@ -19,6 +20,25 @@ def environment_pool_nodes(environment: Environment) -> list[PoolNodes]:
     """
     driver = efa_driver(environment)
     return [replace(_nodes(pool, environment.kubernetes), efa_driver=driver) for pool in environment.pools]
+
+
+def managed_pool_nodes(environment: Environment) -> list[PoolNodes]:
+    """Nodes that the workers of a manager have together, a pool for each UltraServer; none where it manages nothing.
+
+    Args:
+        environment: the environment.
+
+    Raises:
+        FleetError: a type whose network has two fabrics.
+        UnknownFactError: a layout is needed that AWS doesn't publish.
+    """
+    manages, driver = environment.kubernetes.manages, efa_driver(environment)
+    return [
+        replace(pool, efa_driver=driver)
+        for queue in (manages.queues if manages is not None else ())
+        for name, count in sorted(queue.capacity.items())
+        for pool in capacity_nodes(queue.workload, name, count, fabric=queue.fabric)
+    ]
 
 
 def efa_driver(environment: Environment) -> EfaDriver:

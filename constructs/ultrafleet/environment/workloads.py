@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from ultrafleet.accelerator_addons.versions import VersionTable, with_existing
 from ultrafleet.catalog.eks import EFA_DRA_DRIVER_MINIMUM_VERSION
+from ultrafleet.environment.cell_queue_settings import ManagerSettings, WorkerOfSettings
 from ultrafleet.environment.collected import Found, refuse_all
 from ultrafleet.environment.fields import (
     Bucket,
@@ -130,6 +131,10 @@ class KubernetesSettings(Settings):
     program_image: str | None = Field(default=None, examples=["registry.example.com/python:3.13"])
     """Image with Python 3.11 or newer for the programs that hold spare nodes and delete ComputeDomains of jobs that
     are over. Default: Docker's official Python in Amazon ECR Public."""
+    manages: ManagerSettings | None = None
+    """Queues over cells of which this cluster is the manager. Default: none."""
+    worker_of: WorkerOfSettings | None = None
+    """Manager that may run jobs here. Default: none."""
     acceptance: AcceptanceSettings | None = None
     """Tests of each pool when its nodes are first there. Default: no tests."""
     dashboard: bool = Field(default=True, examples=[False])
@@ -148,6 +153,24 @@ class KubernetesSettings(Settings):
                     expected=error.expected,
                     remedy=error.remedy or "correct it",
                 ) from error
+        return self
+
+    @model_validator(mode="after")
+    def _one_part(self) -> Self:
+        if self.manages is not None and self.worker_of is not None:
+            raise FleetError(
+                path="worker_of",
+                got="stated beside manages",
+                expected="one of them",
+                remedy="a manager is no worker (Kueue, MultiKueue): make it a cluster of its own",
+            )
+        if self.manages is not None and self.delivery == "none":
+            raise FleetError(
+                path="manages",
+                got="stated with delivery none",
+                expected="delivery kubectl or argo_cd",
+                remedy="state it",
+            )
         return self
 
     @model_validator(mode="after")

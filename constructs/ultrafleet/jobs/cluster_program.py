@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
+from ultrafleet.kubernetes.pod_identity import POD_IDENTITY_ADDRESS
 
 PROGRAM_IMAGE: Final = "public.ecr.aws/docker/library/python:3.13-slim"
 """Python for programs in the cluster, which need nothing else; of Docker's official images, in AWS's registry."""
@@ -28,6 +29,7 @@ class ClusterProgram:
         image: image with Python 3.11 or newer.
         arguments: arguments of the command.
         container: name of the container. Default: that of the program.
+        has_role: whether it has an IAM role, whose credentials it gets of the EKS Pod Identity agent.
     """
 
     name: str
@@ -37,6 +39,7 @@ class ClusterProgram:
     image: str = PROGRAM_IMAGE
     arguments: Sequence[str] = field(default_factory=tuple)
     container: str | None = None
+    has_role: bool = False
 
     @property
     def user(self) -> str:
@@ -111,6 +114,10 @@ class ClusterProgram:
     def network_policy(self) -> Manifest:
         """The policy by which it calls DNS and the API, and nothing calls it."""
         ports = [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 53}, {"protocol": "UDP", "port": 53}]
+        agent = {
+            "to": [{"ipBlock": {"cidr": POD_IDENTITY_ADDRESS}}],
+            "ports": [{"protocol": "TCP", "port": 80}],
+        }
         return kubernetes_object(
             "networking.k8s.io/v1",
             "NetworkPolicy",
@@ -120,7 +127,7 @@ class ClusterProgram:
                 "podSelector": {"matchLabels": {"app": self.name}},
                 "policyTypes": ["Ingress", "Egress"],
                 "ingress": [],
-                "egress": [{"ports": ports}],
+                "egress": [{"ports": ports}, *([agent] if self.has_role else [])],
             },
         )
 

@@ -9,6 +9,7 @@ from ultrafleet.programme.models import (
     SiteSettings,
     TrancheSettings,
 )
+from ultrafleet.programme.queue_settings import QueueManagerSettings, QueueSettings
 from ultrafleet.programme.raised_limits import LimitSettings, RaisedLimit
 from ultrafleet.programme.slip import SlipSettings
 
@@ -20,6 +21,8 @@ __all__ = [
     "LimitSettings",
     "Programme",
     "ProgrammeFileError",
+    "QueueManagerSettings",
+    "QueueSettings",
     "RaisedLimit",
     "ReservationSupplySettings",
     "SiteSettings",

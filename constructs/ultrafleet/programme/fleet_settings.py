@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from ultrafleet.catalog.eks import CONTROL_PLANE_TIERS, DEFAULT_KUBERNETES_VERSION
 from ultrafleet.environment.fields import KubernetesVersion, Network, Settings
 from ultrafleet.errors import FleetError
+from ultrafleet.programme.queue_settings import QueueSettings
 from ultrafleet.programme.rollout_settings import RolloutSettings
 from ultrafleet.rules.node_settings import validate_max_pods
 
@@ -44,6 +45,8 @@ class FleetSettings(Settings):
         default=["10.0.0.0/8", "100.64.0.0/10"], min_length=1, examples=[["10.128.0.0/9", "100.64.0.0/10"]]
     )
     """IPv4 networks from which the cells get theirs; no two cells share an address."""
+    queue: QueueSettings | None = None
+    """Queues over the cells that train. Default: each cell has its own alone."""
     retired: list[str] = Field(default=[], examples=[["gb200-2026-a-0007"]])
     """Names of UltraServers that were given back or taken out of their tranche. A name is not used again."""
 

@@ -1,6 +1,6 @@
 """Kueue itself: its chart, how many of it run, and its configuration."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,20 @@ from ultrafleet.kubernetes.labels import WORKLOAD_LABEL
 from ultrafleet.kubernetes.network_devices import COUNTED_CLASSES
 from ultrafleet.queueing.flavors import CHANNEL_RESOURCE
 
-_COMPUTE_DOMAIN_CHANNEL_CLASS = "compute-domain-default-channel.nvidia.com"
+COMPUTE_DOMAIN_CHANNEL_CLASS = "compute-domain-default-channel.nvidia.com"
 """Device class of the claims that a ComputeDomain makes for its pods (NVIDIA DRA driver, chart templates, high)."""
 
 _NOT_COUNTED = ("cpu", "memory", "ephemeral-storage", "hugepages-")
 """Queues are about accelerators; whether the rest fits a node is looked at when pods are placed."""
+
+_FRAMEWORKS = (
+    "batch/job",
+    "jobset.x-k8s.io/jobset",
+    "trainer.kubeflow.org/trainjob",
+    "leaderworkerset.x-k8s.io/leaderworkerset",
+    # LeaderWorkerSet's own integration builds on this one (kueue, tasks/run/leaderworkerset, medium).
+    "pod",
+)
 
 _REPLICAS = 2
 _PODS = {"app.kubernetes.io/name": "kueue", "control-plane": "controller-manager"}
@@ -95,6 +104,8 @@ def kueue_release(
     network_classes: Collection[str] = (),
     pods_ready: PodsReady | None = None,
     waits_for_spares: bool = False,
+    frameworks: Sequence[str] | None = None,
+    multikueue: Mapping[str, Any] | None = None,
 ) -> ChartRelease:
     """Kueue with a configuration for fleets.
 
@@ -107,12 +118,16 @@ def kueue_release(
         pods_ready: when nodes are taken back. Default: `PodsReady()`.
         waits_for_spares: keep a job whose failed node has no substitute at once: a spare node is opened a minute later.
             After `recovery_minutes` it is evicted all the same. Default: it is evicted at the first attempt.
+        frameworks: Kueue's names of the kinds of jobs that it looks at. Default: all that fleets have.
+        multikueue: Kueue's `multiKueue`, of the manager of a queue over cells. Default: none.
     """
     configuration = kueue_configuration(
         counts_channels=counts_channels,
         network_classes=network_classes,
         pods_ready=pods_ready,
         waits_for_spares=waits_for_spares,
+        frameworks=frameworks,
+        multikueue=multikueue,
     )
     return ChartRelease(
         chart=versions.charts["kueue"],
@@ -143,6 +158,8 @@ def kueue_configuration(
     network_classes: Collection[str] = (),
     pods_ready: PodsReady | None = None,
     waits_for_spares: bool = False,
+    frameworks: Sequence[str] | None = None,
+    multikueue: Mapping[str, Any] | None = None,
 ) -> str:
     """Kueue's own configuration: the chart's (values.yaml, high), and what it counts, where, and how long it waits.
 
@@ -156,9 +173,11 @@ def kueue_configuration(
         pods_ready: when nodes are taken back. Default: `PodsReady()`.
         waits_for_spares: keep a job whose failed node has no substitute at once: a spare node is opened a minute later.
             After `recovery_minutes` it is evicted all the same. Default: it is evicted at the first attempt.
+        frameworks: Kueue's names of the kinds of jobs that it looks at. Default: all that fleets have.
+        multikueue: Kueue's `multiKueue`, of the manager of a queue over cells. Default: none.
     """
     resources: dict[str, Any] = {"excludeResourcePrefixes": list(_NOT_COUNTED)}
-    classes = {CHANNEL_RESOURCE: _COMPUTE_DOMAIN_CHANNEL_CLASS} if counts_channels else {}
+    classes = {CHANNEL_RESOURCE: COMPUTE_DOMAIN_CHANNEL_CLASS} if counts_channels else {}
     classes |= {COUNTED_CLASSES[name]: name for name in sorted(network_classes)}
     if classes:
         resources["deviceClassMappings"] = [
@@ -187,16 +206,10 @@ def kueue_configuration(
         "waitForPodsReady": (pods_ready or PodsReady()).configuration(),
         "managedJobsNamespaceSelector": {"matchExpressions": [{"key": WORKLOAD_LABEL, "operator": "Exists"}]},
         "integrations": {
-            "frameworks": [
-                "batch/job",
-                "jobset.x-k8s.io/jobset",
-                "trainer.kubeflow.org/trainjob",
-                "leaderworkerset.x-k8s.io/leaderworkerset",
-                # LeaderWorkerSet's own integration builds on this one (kueue, tasks/run/leaderworkerset, medium).
-                "pod",
-            ]
+            "frameworks": list(_FRAMEWORKS if frameworks is None else frameworks),
         },
         "resources": resources,
+        **({"multiKueue": dict(multikueue)} if multikueue else {}),
         **({"featureGates": {"TASFailedNodeReplacementFailFast": False}} if waits_for_spares else {}),
     }
     return yaml.safe_dump(configuration, sort_keys=False)

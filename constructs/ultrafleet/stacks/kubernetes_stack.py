@@ -9,12 +9,18 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import region_info
 from constructs import Construct
 
-from ultrafleet.cluster_addons import FleetPlatform
+from ultrafleet.cell_queues.managed import ManagedQueues
+from ultrafleet.cluster_addons import CellQueueManager, CellQueueWorker, FleetPlatform
 from ultrafleet.cluster_reference import cluster_security_group_id
 from ultrafleet.delivery import ArgoCdDelivery, Delivery, GitSource, KubectlAccess
 from ultrafleet.environment import Environment
 from ultrafleet.environment.facts import node_prices
-from ultrafleet.environment.pool_nodes import efa_driver, environment_pool_nodes, runs_jobs
+from ultrafleet.environment.pool_nodes import (
+    efa_driver,
+    environment_pool_nodes,
+    managed_pool_nodes,
+    runs_jobs,
+)
 from ultrafleet.environment.workloads import AcceptanceSettings, ArgoCdSettings
 from ultrafleet.kubernetes.manifest import Manifest
 from ultrafleet.queueing import PodsReady, TeamShare
@@ -79,7 +85,9 @@ class KubernetesStack(EnvironmentStack):
             versions=settings.chart_versions,
             existing_charts=settings.existing,
             waived_version_rules=settings.waived_version_rules,
+            managed=_managed(environment),
         )
+        self._over_cells(environment)
         if settings.acceptance is not None:
             PoolAcceptance(
                 self,
@@ -91,6 +99,39 @@ class KubernetesStack(EnvironmentStack):
                 floors_gbs=settings.acceptance.floors_gbs,
                 gate=_gate_settings(settings.acceptance),
                 usd_per_node_hour=node_prices(environment),
+            )
+
+    def _over_cells(self, environment: Environment) -> None:
+        settings = environment.kubernetes
+        managed = _managed(environment)
+        name = f"{environment.name}-multikueue"
+        if managed is not None:
+            CellQueueManager(
+                self,
+                "CellQueues",
+                delivery=self.delivery,
+                cluster=self.cluster,
+                managed=managed,
+                role_name=name,
+                image=settings.program_image,
+            )
+        if settings.worker_of is not None:
+            worker = CellQueueWorker(
+                self,
+                "CellQueueWorker",
+                delivery=self.delivery,
+                cluster=self.cluster,
+                manager_role_arn=settings.worker_of.manager_role_arn,
+                role_name=name,
+                job_kinds=settings.worker_of.job_kinds,
+                flavors=self.platform.flavors,
+                image=settings.program_image,
+            )
+            cdk.CfnOutput(
+                self,
+                "MultiKueueRole",
+                value=worker.role.role_arn,
+                description="role_arn of this worker in the manager's file",
             )
 
     def delivery_in(self, stack: EnvironmentStack) -> Delivery:
@@ -175,6 +216,18 @@ class KubernetesStack(EnvironmentStack):
             cluster_name=environment.cluster_name,
             cluster_arn=_cluster_arn(environment),
         )
+
+
+def _managed(environment: Environment) -> ManagedQueues | None:
+    manages = environment.kubernetes.manages
+    if manages is None:
+        return None
+    return ManagedQueues(
+        queues=manages.over_cells,
+        pools=managed_pool_nodes(environment),
+        job_kinds=manages.job_kinds,
+        times=manages.times,
+    )
 
 
 def _shares(environment: Environment) -> list[TeamShare]:

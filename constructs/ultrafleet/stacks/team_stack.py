@@ -47,6 +47,7 @@ class TeamStack(EnvironmentStack):
             member_role_arns=team.member_role_arns,
             data_buckets=[s3.Bucket.from_bucket_name(self, f"Data-{name}", name) for name in team.data_buckets],
             file_system=self._file_system(environment, team.file_system) if team.file_system else None,
+            makes_claim_templates=environment.kubernetes.manages is not None,
             removal_policy=self.removal_policy,
         )
         cdk.CfnOutput(

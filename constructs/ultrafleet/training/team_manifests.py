@@ -31,6 +31,12 @@ _TEAM_RULES: list[dict[str, Any]] = [
 ]
 """Permissions of members in their namespace: jobs and their logs. Queues, quotas and identities are the platform's."""
 
+_TEMPLATES: dict[str, Any] = {
+    "apiGroups": ["resource.k8s.io"],
+    "resources": ["resourceclaimtemplates"],
+    "verbs": ["create", "delete"],
+}
+
 
 def team_group(team_name: str) -> str:
     """Kubernetes group of a team's members; their access entries name it."""
@@ -43,6 +49,7 @@ def team_manifests(
     *,
     priorities: Sequence[str] = TEAM_PRIORITIES,
     flavors: Sequence[Flavor] = (),
+    makes_claim_templates: bool = False,
 ) -> list[Manifest]:
     """Namespace, service account, queue, rights, network policies and network claim templates of a team.
 
@@ -51,6 +58,8 @@ def team_manifests(
         workload: the pools' workload that it uses.
         priorities: priority classes that its jobs may have. Default: all but that of served models.
         flavors: the cluster's capacity, whose network devices its jobs claim. Default: none that they claim.
+        makes_claim_templates: whether members may make claim templates, as on the manager of a queue over cells, where
+            nothing else makes them. Default: False.
 
     Raises:
         FleetError: a name that Kubernetes doesn't take, or a priority that isn't one.
@@ -72,7 +81,11 @@ def team_manifests(
             (pool.network for flavor in flavors if flavor.workload == workload for pool in flavor.pools), team_name
         ),
         kubernetes_object(
-            "rbac.authorization.k8s.io/v1", "Role", "team-member", namespace=team_name, rules=_TEAM_RULES
+            "rbac.authorization.k8s.io/v1",
+            "Role",
+            "team-member",
+            namespace=team_name,
+            rules=[*_TEAM_RULES, *([_TEMPLATES] if makes_claim_templates else [])],
         ),
         kubernetes_object(
             "rbac.authorization.k8s.io/v1",

@@ -3,12 +3,9 @@
 from typing import Any, Final
 
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
+from ultrafleet.kubernetes.pod_identity import POD_IDENTITY_ADDRESS
 
 _API: Final = "networking.k8s.io/v1"
-
-POD_IDENTITY_ADDRESS: Final = "169.254.170.23/32"
-"""Address of the EKS Pod Identity agent on each node, from which pods get the credentials of their role, on port 80
-(EKS user guide, Pod Identity agent setup, high). The fleet's pods have IPv4 alone."""
 
 
 def team_network_policies(namespace: str) -> list[Manifest]:

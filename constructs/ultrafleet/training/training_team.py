@@ -40,6 +40,8 @@ class TrainingTeam(Construct):
         data_buckets: buckets that its jobs may read. Default: none.
         file_system: a file system for its jobs. Default: none.
         checkpoint_bucket: bucket for checkpoints. Default: a new one, encrypted, versioned for 30 days, TLS only.
+        makes_claim_templates: whether members may make claim templates, as on the manager of a queue over cells.
+            Default: False.
         removal_policy: of the new bucket. Default: it outlives the stack, but not a creation that failed.
 
     Raises:
@@ -68,10 +70,13 @@ class TrainingTeam(Construct):
         data_buckets: Sequence[s3.IBucket] = (),
         file_system: LustreFileSystem | None = None,
         checkpoint_bucket: s3.IBucket | None = None,
+        makes_claim_templates: bool = False,
         removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
-        manifests = team_manifests(team_name, workload, priorities=priorities, flavors=flavors)
+        manifests = team_manifests(
+            team_name, workload, priorities=priorities, flavors=flavors, makes_claim_templates=makes_claim_templates
+        )
         self.namespace = team_name
         self.checkpoint_bucket = checkpoint_bucket or private_bucket(self, "Checkpoints", removal_policy)
         self.role, _ = pod_identity(

@@ -4,6 +4,7 @@ import typer
 
 from ultrafleet.cli.programme.cells import cells
 from ultrafleet.cli.programme.gate import gate
+from ultrafleet.cli.programme.queue import lose, queue
 from ultrafleet.cli.programme.rollout import rollout
 
 programme = typer.Typer(
@@ -15,3 +16,5 @@ programme = typer.Typer(
 programme.command(epilog="Example: ultrafleet programme cells half-a-million --write")(cells)
 programme.command(epilog="Example: ultrafleet programme rollout half-a-million")(rollout)
 programme.command(epilog="Example: ultrafleet programme gate dallas-a-gb200x72-t001 --minutes 60")(gate)
+programme.command(epilog="Example: ultrafleet programme queue half-a-million --manager desk")(queue)
+programme.command(epilog="Example: ultrafleet programme lose half-a-million jobs.yaml --manager desk")(lose)
