@@ -253,6 +253,7 @@ DELIVERED = each(
     put("cluster", "existing", authentication_mode="API_AND_CONFIG_MAP"),
     SYSTEM_SUBNET,
 )
+_OTHER_CLOUD = {"kubeconfig_secret": "other-cloud"}
 _WORKER_OF = {"manager_role_arn": "arn:aws:iam::111122223333:role/desk-multikueue"}
 TOPIC = "arn:aws:sns:us-east-1:111122223333:research-alarms"
 KEY = "arn:aws:kms:us-east-1:111122223333:key/0ddddddd-0000-0000-0000-000000000001"
@@ -657,7 +658,7 @@ EDITS = [
     edit(
         "WorkerCluster.kubeconfig_secret",
         "training",
-        worker_put(region=None, role_arn=None, **{"kubeconfig_secret": "other-cloud"}),
+        worker_put(region=None, role_arn=None, **_OTHER_CLOUD),
         before=as_manager,
     ),
     edit("Kubernetes.acceptance", "training", accepted),

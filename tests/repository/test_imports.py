@@ -11,10 +11,10 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "constructs"
 
 PURE = {
-    "accelerator_addons", "acceptance", "block_status", "capacity_calendar", "catalog", "cell_assembly", "cell_queues", "cells",
-    "cli", "consistency", "cost", "doctor", "environment", "fix", "importing", "in_cluster", "jobs", "kubernetes", "layout",
-    "offers", "planning", "policy", "preflight", "programme", "purchases", "queueing", "review", "rollout", "rules",
-    "secondary_network_function", "starter", "templates",
+    "accelerator_addons", "acceptance", "block_status", "capacity_calendar", "catalog", "cell_assembly",
+    "cell_queues", "cells", "cli", "consistency", "cost", "doctor", "environment", "fix", "importing", "in_cluster",
+    "jobs", "kubernetes", "layout", "offers", "planning", "policy", "preflight", "programme", "purchases", "queueing",
+    "review", "rollout", "rules", "secondary_network_function", "starter", "templates",
 }  # fmt: skip
 MAY_IMPORT_CDK = {"ultrafleet.policy.cdk_plugin"}
 BELOW = {
