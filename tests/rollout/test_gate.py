@@ -17,13 +17,15 @@ def state(
     return CellState(name="a", stacks={"a-network": status}, changed=changed, alarms=alarms)
 
 
-@pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"])
+@pytest.mark.parametrize(
+    "status", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"]
+)
 def test_quiet_cells_pass(status: str) -> None:
     found = verdict([state(status)], now=NOW, bake=HOUR)
     assert (found.stops, found.until) == ((), None)
 
 
-@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_COMPLETE", "ROLLBACK_COMPLETE", "UPDATE_IN_PROGRESS"])
+@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "ROLLBACK_COMPLETE", "UPDATE_IN_PROGRESS"])
 def test_fails_for_a_stack_that_is_not_complete(status: str) -> None:
     assert verdict([state(status)], now=NOW, bake=HOUR).stops == (f"a: stack a-network is {status}",)
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from ultrafleet.environment.fields import Name, Settings
 
 AtOnce = Annotated[int, Field(ge=1)]
+AlarmPattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9*?._-]+$")]
 
 
 class RolloutSettings(Settings):
@@ -25,5 +26,5 @@ class RolloutSettings(Settings):
     """Stacks of a cell that are deployed at the same time, as far as they don't need one another. Default: 4."""
     bake_minutes: int = Field(default=60, ge=0, examples=[240], json_schema_extra={"unit": "minutes"})
     """Minutes after the last change of a wave during which its alarms are watched before the next wave. Default: 60."""
-    ignored_alarms: list[str] = ["*AlarmsNoSuccessor*"]
+    ignored_alarms: list[AlarmPattern] = Field(default=["*NoSuccessor*"], examples=[["*EfaDrops*"]])
     """Patterns of names of alarms that don't stop a rollout, with * and ?. Default: those of blocks that end soon."""

@@ -4,8 +4,11 @@ import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
-_COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
+_COMPLETE: Final = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
+"""States of a stack that is whole. One that was rolled back, and whose template was taken back, too, keeps its state:
+that it is as the template says is what the CLI found, or else the cell would have failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
