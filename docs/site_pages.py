@@ -36,7 +36,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
                 *_pages("acceptance.md", "rehearsal.md", "preflight.md", "doctor.md", "verbs.md", "migration.md"),
             ]
         },
-        {"Capacity": _pages("capacity-desk.md", "programme.md")},
+        {"Capacity": _pages("capacity-desk.md", "programme.md", "cells.md")},
         {
             "Reference": [
                 *_pages("environments.md", "commands.md", "policy.md", "policy-elsewhere.md", "review.md"),
