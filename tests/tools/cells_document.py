@@ -6,7 +6,10 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from ultrafleet.catalog import UltraServerType
 from ultrafleet.cells import KNOWN_LIMITS, read_cells
+from ultrafleet.cells.addresses import racks_of_largest_subnet
+from ultrafleet.cells.kinds import CellKind
 from ultrafleet.cells.reservation_file import COLUMNS
 from ultrafleet.cli.programme.cells_report import cells_text
 from ultrafleet.environment.fields import Settings
@@ -16,12 +19,16 @@ ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "cells.md"
 PROGRAMME = ROOT / "stacks" / "programmes" / "half-a-million.yaml"
 
+_RACK = CellKind(ultraserver_type=UltraServerType.U_P6E_GB200X72, fabric=None, workload="training")
+_PODS = FleetSettings.model_fields["max_pods"].default
+
 _HEAD = """# Cells
 
-Half a million GPUs are far past one stack, VPC, cluster and account. A **cell** is one VPC and one EKS cluster with up to
-`slots` UltraServers of one type, for one workload, at one site: one account and zone. `ultrafleet programme cells NAME`
-cuts a [programme](programme.md) into cells by the limits that bound them, and says what to ask AWS for. It calls no AWS.
-The page is written by `tests/tools/cells_document.py`; [record 37](decisions/0037-cells.md) says why it is so.
+Half a million GPUs are far past one stack, VPC, cluster and account. A **cell** is one VPC and one EKS cluster with
+up to `slots` UltraServers of one type, for one workload, at one site: one account and zone. `ultrafleet programme
+cells NAME` cuts a [programme](programme.md) into cells by the limits that bound them, and says what to ask AWS for.
+It calls no AWS. The page is written by `tests/tools/cells_document.py`; [record 37](decisions/0037-cells.md) says
+why it is so.
 
     ultrafleet programme cells half-a-million           # a line for each group of cells
     ultrafleet programme cells half-a-million --all     # a line for each cell
@@ -32,48 +39,50 @@ Exit codes: 0 the cells can be had, 1 they can't be had so (each refusal has its
 
 ## What never moves
 
-`--write` records name, number, slots, addresses and the slot of every UltraServer in `NAME.cells.yaml`, which is committed
-with the programme. Nothing in the record moves: not when a limit is raised, a tranche grows, the order of the file changes or
-UltraServers are taken out. New ones fill free slots of cells that exist, then new cells. A site that changes its account or
-zone, more pods than subnets have addresses for, and another `racks_per_stack` are refused. A cell leaves the record by
-hand, once its stacks are deleted.
+`--write` records name, number, slots, addresses and the slot of every UltraServer in `NAME.cells.yaml`, which is
+committed with the programme. Nothing in the record moves: not when a limit is raised, a tranche grows, the order of
+the file changes or UltraServers are taken out. New ones fill free slots of cells that exist, then new cells. A site
+that changes its account or zone, more pods than subnets have addresses for, and another `racks_per_stack` are
+refused. A cell leaves the record by hand, once its stacks are deleted.
 
-- An UltraServer is named after its tranche and number, `gb200-2026-a-0007`. Its stack, `racks-gb200-2026-a-000`, comes from
-  its name alone, so one more or less changes one stack. Names in `retired` are out, and not used again; a tranche that
-  shrinks loses its last numbers.
-- A cell's network, cluster and Kubernetes layer are made for its `slots`, whatever stands in them today.
+- An UltraServer is named after its tranche and number, `gb200-2026-a-0007`. Its stack, `racks-gb200-2026-a-000`,
+  comes from its name alone, so one more or less changes one stack. Names in `retired` are out, and not used again; a
+  tranche that shrinks loses its last numbers.
+- A cell's network, cluster and Kubernetes layer are made for its `slots`, whatever is in them today.
 - A cell is named SITE-TYPE-WNNN: `dallas-a-gb200x72-t007` is the seventh for training there, `i` is inference.
 
 ## Reservations
 
-`reservations` names a CSV file beside the programme with the columns {columns}: a line for each
-capacity block, several for an UltraServer that moves from one to the next. An UltraServer without a line has its slot, and is in no
-template. `assumed` makes ids up, each from its UltraServer's name and recognisable: `cr-fa15e…` reads as *false*. They are for
-planning and rehearsal. Each block is a node group: `hand_overs_per_cell` keeps as many free of a cell's limits as UltraServers may
-have a second block at once. Where all of a cell are renewed together, that is all of them.
+`reservations` names a CSV file beside the programme with the columns {columns}: a line for each capacity block,
+several for an UltraServer that moves from one to the next. An UltraServer without a line has its slot, and is in no
+template. `assumed` makes ids up, each from its UltraServer's name and recognisable: `cr-fa15e…` reads as *false*.
+They are for planning and rehearsal. Each block is a node group: `hand_overs_per_cell` keeps as many free of a cell's
+limits as UltraServers may have a second block at once. Where all of a cell are renewed together, that is all of
+them.
 
 ## Limits
 
-The smallest limit gives a cell its slots. A limit that AWS raised for every account stands in the programme with its
-reason, a value over the largest that is known is refused:
+The smallest limit gives a cell its slots. A limit that AWS raised for every account is in the programme with its
+reason; a value over the largest that is known is refused:
 
     limits:
       node_groups_per_cluster: {{ value: 100, reason: case 4711 }}
 """
 
-_MANAGEMENT = """
-Addresses: a node takes those of its pods in blocks of 16 ([record 3](decisions/0003-ip-family-and-prefixes.md)), 37
-UltraServers of P6e at 64 pods a node fit into a /16, the largest subnet and the largest CIDR of a VPC. No two cells share an address, so that
-they can be routed to one another; what is left free of `address_space` is for cells to come. VPC peering adds up the Network Address
-Usage of all peers, so that dozens of cells meet over a transit gateway and not by peering.
+_MANAGEMENT = """ Addresses: a node takes those of its pods in blocks of 16 ([record 3](decisions/0003-ip-family-and-prefixes.md)), so
+that {racks} UltraServers of P6e-GB200 at {pods} pods a node fit into a /16, the largest subnet and the largest CIDR
+of a VPC. No two cells share an address, so that they can be routed to one another; what is left free of
+`address_space` is for cells to come. VPC peering adds up the Network Address Usage of all peers, so that dozens of
+cells meet over a transit gateway and not by peering.
 
-Network interfaces are counted by zone and account with every interface of a node, and need a raise long before anything else.
+Network interfaces are counted by zone and account with every interface of a node, and need a raise long before
+anything else.
 
 ## Node groups
 
-As `fleet.management` says. Where it says nothing: self-managed on RoCE, which managed node groups can't launch; self-managed
-where the largest training job needs more UltraServers than a managed cell has under the limits of the file, and a
-self-managed one has them; else managed. A cell that exists keeps its kind.
+As `fleet.management` says. Where it says nothing: self-managed on RoCE, which managed node groups can't launch;
+self-managed where the largest training job needs more UltraServers than a managed cell has under the limits of the
+file, and a self-managed one has them; else managed. A cell that exists keeps its kind.
 
 ## Refused
 
@@ -82,8 +91,9 @@ self-managed one has them; else managed. A cell that exists keeps its kind.
 - targets that the deliveries don't reach by their date, unless `later_blocks` or environments may fill them
 - more than the addresses, a template or an account's block schedules hold
 
-Not verified: no document names a place where P6e-GB300 is sold, nor how many nodes a tier of a control plane takes. Network
-Address Usage of a node is an estimate. 100 node groups are reported as the most of a cluster, not documented.
+Not verified: no document names a place where P6e-GB300 is sold, nor how many nodes a tier of a control plane takes.
+Network Address Usage of a node is an estimate. 100 node groups are reported as the most of a cluster, not
+documented.
 
 ## Example
 
@@ -100,8 +110,11 @@ def document() -> str:
             "\n| key | documented | most | counted by | quota, code | confidence |\n|---|---:|---:|---|---|---|\n",
             *(f"{line}\n" for line in _limits()),
             "\n`most_racks_per_cell` of `fleet` is your own limit: what may be lost together.\n",
-            _MANAGEMENT,
-            *(f"    {line}\n" if line else "\n" for line in cells_text(read_cells(PROGRAMME), every=False).splitlines()),
+            _MANAGEMENT.format(racks=racks_of_largest_subnet(_RACK.per_node(_PODS), _RACK.nodes), pods=_PODS),
+            *(
+                f"    {line}\n" if line else "\n"
+                for line in cells_text(read_cells(PROGRAMME), every=False).splitlines()
+            ),
             "\n## Keys\n",
             *_keys("fleet", FleetSettings),
             *_keys("an entry of sites", SiteSettings),
