@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ultrafleet.cells.as_environment import cell_environment
 from ultrafleet.layout import fabric_layout
 from ultrafleet.programme import FleetSettings, load_programme
 from ultrafleet.programme_preflight import Finding, Need, Standing, needs_of, offline, quotas, request_files
+from ultrafleet.programme_preflight.comparing import compared
 from ultrafleet.programme_preflight.needs import PLATFORM_ALARMS, PLATFORM_ROLES
 from ultrafleet.rehearsal.calls import client
 from ultrafleet.rehearsal.ec2.api.blocks import NOT_ALLOWED
@@ -74,14 +76,19 @@ class TestNeeds:
         found, slots = needs(path), sum(cell.slots for cell in plan.cells)
         cells = len(plan.cells)
         assert cells > 1
-        assert (found["vpcs"].now, found["clusters"].now, found["elastic_ips"].now) == (cells, cells, cells)
-        assert (found["launch_templates"].now, found["launch_templates"].full) == (40 + cells, slots + 2 * cells)
+        assert (
+            found["vpcs_per_region"].now,
+            found["clusters_per_region"].now,
+            found["elastic_ips_per_region"].now,
+        ) == (cells, cells, cells)
+        templates = found["launch_templates_per_region"]
+        assert (templates.now, templates.full) == (40 + cells, slots + 2 * cells)
         member = UltraServerType.U_P6E_GB200X72.instance_type
         assert member is not None
         layout = fabric_layout(member)
-        interfaces = found["network_interfaces"]
+        interfaces = found["network_interfaces_per_zone"]
         assert (interfaces.where, interfaces.now) == (ZONE, 40 * 18 * len(layout))
-        assert interfaces.full == slots * 18 * len(layout)
+        assert interfaces.full == (slots + cells) * 18 * len(layout)
 
     def test_a_managed_cell_needs_a_node_group_for_each_block(self, tmp_path: Path) -> None:
         found = needs(written(tmp_path, 40))["node_groups_per_cluster"]
@@ -163,7 +170,7 @@ class TestAsked:
     def test_answers_of_the_account_that_are_no(self, account: Path) -> None:
         raised()
         SIMULATED_ACCOUNT.part(ZoneGroups, ACCOUNT, REGION).opt("us-east-1-dfw-2", opted_in=False)
-        SIMULATED_ACCOUNT.readings[NOT_ALLOWED] = datetime.max.replace(tzinfo=UTC)
+        SIMULATED_ACCOUNT.readings.add(NOT_ALLOWED)
         client("ssm", ACCOUNT, REGION).delete_parameter(Name="/cdk-bootstrap/hnb659fds/version")
         SIMULATED_ACCOUNT.part(Quotas, ACCOUNT, REGION).set("vpc", "L-DF5E4CA3", 100)
         code, answer = asked(account, "--requests", str(account.parent / "requests"))
@@ -230,7 +237,7 @@ class TestRequests:
         script = files[f"{ACCOUNT}-{REGION}.sh"]
         model = get_session().get_service_model("service-quotas").operation_model("RequestServiceQuotaIncrease")
         requests = [shlex.split(line) for line in script.splitlines() if "request-service-quota-increase" in line]
-        assert len(requests) >= 5
+        assert len(requests) >= 3
         names = {"ServiceCode": "--service-code", "QuotaCode": "--quota-code", "DesiredValue": "--desired-value"}
         for request in requests:
             given = dict(zip(request[3::2], request[4::2], strict=True))
@@ -259,13 +266,13 @@ class TestRequests:
         assert "request-service-quota-increase" in (tmp_path / "calls").read_text()
 
     def test_what_is_over_a_maximum_is_in_the_letter(self, tmp_path: Path) -> None:
-        raised_ = "limits:\n  node_groups_per_cluster: { value: 200, reason: a letter that we hope for }\n"
-        try:
-            plan, findings = self.findings(written(tmp_path, 400, raised_))
-        except Exception as error:  # noqa: BLE001
-            pytest.skip(f"the cut refuses it itself: {error}")
-        letter = request_files(plan, findings)["account-team.md"]
-        assert "reported as the most: 100" in letter
+        plan, fleet = planned(written(tmp_path, 400))
+        need = needs_of(plan, fleet)[0]
+        many = replace(need, quota=quotas.NODE_GROUPS, where=plan.cells[0].name, now=150, full=200)
+        files = request_files(plan, [compared(many, 30, source="applied")])
+        assert "200 needed" in files["account-team.md"]
+        assert "reported as the most: 100" in files["account-team.md"]
+        assert "--desired-value 100" in files[f"{ACCOUNT}-{REGION}.sh"]
 
     def test_nothing_is_written_where_nothing_is_short(self, tmp_path: Path) -> None:
         plan, findings = self.findings(written(tmp_path, 10))

@@ -13,8 +13,8 @@ SOURCES = ROOT / "constructs"
 PURE = {
     "accelerator_addons", "acceptance", "block_status", "capacity_calendar", "catalog", "cell_assembly",
     "cell_queues", "cells", "cli", "consistency", "cost", "doctor", "environment", "fix", "importing", "in_cluster",
-    "jobs", "kubernetes", "layout", "offers", "planning", "policy", "preflight", "programme", "purchases", "queueing",
-    "review", "rollout", "rules", "secondary_network_function", "starter", "templates",
+    "jobs", "kubernetes", "layout", "offers", "planning", "policy", "preflight", "programme", "programme_preflight",
+    "purchases", "queueing", "review", "rollout", "rules", "secondary_network_function", "starter", "templates",
 }  # fmt: skip
 MAY_IMPORT_CDK = {"ultrafleet.policy.cdk_plugin"}
 BELOW = {
@@ -57,6 +57,10 @@ BELOW = {
     },
     "starter": {"environment", "errors"},
     "preflight": {"catalog", "environment", "errors", "kubernetes", "layout", "rules", "templates"},
+    "programme_preflight": {
+        "block_machine", "catalog", "cells", "doctor", "environment", "errors", "kubernetes", "layout", "plain_text",
+        "programme", "rules",
+    },
     "purchases": {"bounded_file", "catalog", "environment", "errors", "layout", "rules", "yaml_loader"},
     "policy": {
         "accelerator_addons", "bounded_file", "catalog", "errors", "kubernetes", "layout", "plain_text", "rules",

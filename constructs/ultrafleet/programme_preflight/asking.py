@@ -1,6 +1,7 @@
 """Questions of a programme to each of its accounts: quotas, opt-ins, offerings, allow-listing, bootstrap."""
 
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Final
 
@@ -67,20 +68,26 @@ def offline(needs: Sequence[Need]) -> list[Finding]:
 
 
 def asked(
-    place: Place, needs: Sequence[Need], cells: Sequence[Environment], account: Account, account_of_iam: Account
+    place: Place,
+    needs: Sequence[Need],
+    cells: Sequence[Environment],
+    account: Account,
+    account_of_iam: Account,
+    *,
+    names: AbstractSet[str],
 ) -> Iterator[Finding]:
     """Findings of one account and region.
 
     Args:
         place: account and region.
         needs: needs of this account and region, and of the account in all regions.
-        cells: its cells as environments.
+        cells: a cell of each kind as an environment.
         account: answers for the region.
         account_of_iam: answers for the region in which quotas of IAM are read.
+        names: names of all its cells.
     """
-    own = {environment.name for environment in cells}
     for need in needs:
-        yield _quota(need, account_of_iam if need.quota is quotas.ROLES else account, own)
+        yield _quota(need, account_of_iam if need.quota is quotas.ROLES else account, names)
     seen: set[tuple[str, str, str]] = set()
     for environment in cells:
         for probe, question in _questions(environment):
@@ -89,7 +96,7 @@ def asked(
                 yield _answered(place, probe, question, account)
 
 
-def _quota(need: Need, account: Account, own: set[str]) -> Finding:
+def _quota(need: Need, account: Account, own: AbstractSet[str]) -> Finding:
     code = need.quota.code
     if code is None:
         return compared(need, float(need.quota.documented.value), source="default; its code isn't known, not asked")
@@ -126,23 +133,23 @@ def _unanswered(need: Need, refusal: AwsRefusalError) -> Finding:
     )
 
 
-def _other_vpcs(account: Account, own: set[str]) -> int:
+def _other_vpcs(account: Account, own: AbstractSet[str]) -> int:
     """VPCs of the region that no cell's stack made, a default VPC with them."""
     return sum(not _is_own(item, own) for item in account.pages("ec2", "describe_vpcs", "Vpcs"))
 
 
-def _other_addresses(account: Account, own: set[str]) -> int:
+def _other_addresses(account: Account, own: AbstractSet[str]) -> int:
     """Elastic IP addresses of the region that no cell's stack made."""
     return sum(not _is_own(item, own) for item in account.call("ec2", "describe_addresses")["Addresses"])
 
 
-def _is_own(item: dict[str, object], own: set[str]) -> bool:
+def _is_own(item: dict[str, object], own: AbstractSet[str]) -> bool:
     tags = item.get("Tags")
     stack = next((tag["Value"] for tag in tags if tag["Key"] == _STACK_TAG), "") if isinstance(tags, list) else ""
     return any(stack.startswith(f"{cell}-") for cell in own)
 
 
-_OTHERS: Final[dict[str, Callable[[Account, set[str]], int]]] = {
+_OTHERS: Final[dict[str, Callable[[Account, AbstractSet[str]], int]]] = {
     quotas.VPCS.key: _other_vpcs,
     quotas.ELASTIC_IPS.key: _other_addresses,
 }

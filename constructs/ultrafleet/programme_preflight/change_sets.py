@@ -15,11 +15,11 @@ from ultrafleet.programme_preflight.needs import Place
 CHANGE_SET_PERMISSIONS: Final = (
     Permission(
         action="cloudformation:DescribeEvents",
-        resources=("arn:{partition}:cloudformation:{region}:{account}:stack/{name}-*/*",),
+        resources=("arn:{partition}:cloudformation:{region}:{account}:stack/*/*",),
     ),
     Permission(
         action="cloudformation:ListChangeSets",
-        resources=("arn:{partition}:cloudformation:{region}:{account}:stack/{name}-*/*",),
+        resources=("arn:{partition}:cloudformation:{region}:{account}:stack/*/*",),
     ),
 )
 """IAM permissions of these questions."""

@@ -49,7 +49,8 @@ def compared(need: Need, value: float, *, source: str, others: int = 0) -> Findi
 def _asking(need: Need, wanted: int) -> tuple[str, str, str]:
     """Remedy, command and sentence of a letter for a value."""
     quota = need.quota
-    most, code = quota.maximum, quota.code
+    code = quota.code
+    most = None if quota.maximum is None else int(quota.maximum.value)
     reason = f"{quota.quota}{f' ({need.where})' if need.where else ''}: {wanted:,} needed, {need.why}"
     if most is not None and wanted > most:
         return (

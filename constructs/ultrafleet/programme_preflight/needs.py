@@ -5,11 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ultrafleet.catalog import Fabric, UltraServerType
 from ultrafleet.cells import Cell, CellPlan
+from ultrafleet.cells.accounts import kind_of, taken
 from ultrafleet.cells.bounds import KnownLimit
-from ultrafleet.errors import UnknownFactError
-from ultrafleet.layout import fabric_layout
+from ultrafleet.cells.sizing import SYSTEM_GROUPS
 from ultrafleet.programme import FleetSettings
 from ultrafleet.programme_preflight import quotas
 from ultrafleet.rules.zones import is_local_zone
@@ -22,7 +21,6 @@ PLATFORM_ROLES: Final = 12
 PLATFORM_ALARMS: Final = 12
 """Alarms of a cell without racks, at most."""
 RACK_ALARMS: Final = 3
-_SYSTEM_GROUPS: Final = 1
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -87,7 +85,7 @@ def needs_of(plan: CellPlan, fleet: FleetSettings) -> list[Need]:
     found: list[Need] = []
     for place, cells in places_of(plan).items():
         found += _of_region(place, cells, fleet)
-        found += _of_zones(place, cells)
+        found += _of_zones(place, cells, fleet)
         found += _of_largest_cell(place, cells, fleet)
     roles: dict[str, int] = defaultdict(int)
     for place, cells in places_of(plan).items():
@@ -108,47 +106,50 @@ def needs_of(plan: CellPlan, fleet: FleetSettings) -> list[Need]:
 
 def _of_region(place: Place, cells: Sequence[Cell], fleet: FleetSettings) -> Iterator[Need]:
     count, reserved, slots = len(cells), sum(map(_blocks, cells)), sum(cell.slots for cell in cells)
-    groups = (
-        sum(_SYSTEM_GROUPS + _blocks(cell) for cell in cells),
-        sum(_SYSTEM_GROUPS + cell.slots + fleet.hand_overs_per_cell for cell in cells),
-    )
-    stacks = (
-        sum(PLATFORM_STACKS + len(cell.stacks) for cell in cells),
-        sum(PLATFORM_STACKS + max(len(cell.stacks), -(-cell.slots // cell.racks_per_stack) + 1) for cell in cells),
-    )
-    alarms = (
-        count * PLATFORM_ALARMS + RACK_ALARMS * reserved,
-        count * PLATFORM_ALARMS + RACK_ALARMS * (slots + count * fleet.hand_overs_per_cell),
-    )
+    groups = sum(SYSTEM_GROUPS + _blocks(cell) for cell in cells)
     nats = sum(is_local_zone(cell.zone) for cell in cells)
+    alarms = count * PLATFORM_ALARMS
+    most_blocks = slots + count * fleet.hand_overs_per_cell
     rows = (
-        (quotas.CLUSTERS, count, count, "one a cell"),
-        (quotas.VPCS, count, count, "one a cell"),
+        (quotas.CLUSTERS, count, None, "one a cell"),
+        (quotas.VPCS, count, None, "one a cell"),
         (quotas.ELASTIC_IPS, nats, nats, "one for each zonal NAT gateway"),
         (quotas.GATEWAY_ENDPOINTS, count, count, "one a cell, for S3"),
-        (quotas.LAUNCH_TEMPLATES, *groups, "one a block, one of the system nodes, and hand-overs"),
-        (quotas.SCALING_GROUPS, *groups, "one a block, one of the system nodes, and hand-overs"),
-        (quotas.STACKS, *stacks, f"{PLATFORM_STACKS} a cell, and its stacks of racks"),
-        (quotas.ALARMS, *alarms, f"{RACK_ALARMS} a block, and those of each cell"),
+        (quotas.LAUNCH_TEMPLATES, groups, None, "one a block, one of the system nodes, and hand-overs"),
+        (quotas.SCALING_GROUPS, groups, None, "one a block, one of the system nodes, and hand-overs"),
+        (quotas.SECONDARY_NETWORKS, sum(cell.fabric == "roce" for cell in cells), None, "one a cell on RoCE"),
+        (
+            quotas.STACKS,
+            sum(PLATFORM_STACKS + len(cell.stacks) for cell in cells),
+            None,
+            "those of the platform, and the stacks of racks",
+        ),
+        (
+            quotas.ALARMS,
+            alarms + RACK_ALARMS * reserved,
+            alarms + RACK_ALARMS * most_blocks,
+            f"{RACK_ALARMS} a block, and those of each cell",
+        ),
     )
-    for quota, now, full, why in rows:
+    for quota, now, stated, why in rows:
+        full = sum(taken(cell, fleet)[quota.key] for cell in cells) if stated is None else stated
         if full:
-            yield Need(place=place, quota=quota, where="", now=now, full=full, why=f"{_cells(count)}: {why}")
+            yield Need(place=place, quota=quota, where="", now=min(now, full), full=full, why=f"{_cells(count)}: {why}")
 
 
-def _of_zones(place: Place, cells: Sequence[Cell]) -> Iterator[Need]:
-    interfaces: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+def _of_zones(place: Place, cells: Sequence[Cell], fleet: FleetSettings) -> Iterator[Need]:
+    by_zone: dict[str, list[Cell]] = defaultdict(list)
     nats: dict[str, int] = defaultdict(int)
-    why = ""
     for cell in cells:
-        nodes, each = _nodes(cell), _interfaces(cell)
-        interfaces[cell.zone][0] += sum(bool(rack.blocks) for rack in cell.racks) * nodes * each
-        interfaces[cell.zone][1] += cell.slots * nodes * each
-        why = f"{each} an instance, {nodes} instances a rack"
+        by_zone[cell.zone].append(cell)
         if is_local_zone(cell.zone) and cell.site.platform_zones:
             nats[cell.site.platform_zones[0]] += 1
-    for zone, (now, full) in sorted(interfaces.items()):
-        yield Need(place=place, quota=quotas.INTERFACES, where=zone, now=now, full=full, why=why)
+    for zone, own in sorted(by_zone.items()):
+        now = sum(_blocks(cell) * kind_of(cell).nodes * len(kind_of(cell).interfaces) for cell in own)
+        full = sum(taken(cell, fleet)[quotas.INTERFACES.key] for cell in own)
+        kinds = {(len(kind_of(cell).interfaces), kind_of(cell).nodes) for cell in own}
+        why = "; ".join(f"{each} an instance, {nodes} instances a rack" for each, nodes in sorted(kinds))
+        yield Need(place=place, quota=quotas.INTERFACES, where=zone, now=min(now, full), full=full, why=why)
     for zone, count in sorted(nats.items()):
         why = "one a cell whose racks are in a Local Zone"
         yield Need(place=place, quota=quotas.NAT_GATEWAYS, where=zone, now=count, full=count, why=why)
@@ -159,8 +160,8 @@ def _of_largest_cell(place: Place, cells: Sequence[Cell], fleet: FleetSettings) 
     managed = [cell for cell in cells if cell.management == "managed"]
     if managed:
         one = max(managed, key=lambda cell: cell.slots)
-        now = _SYSTEM_GROUPS + max(map(_blocks, managed))
-        full = _SYSTEM_GROUPS + one.slots + fleet.hand_overs_per_cell
+        now = SYSTEM_GROUPS + max(map(_blocks, managed))
+        full = SYSTEM_GROUPS + one.slots + fleet.hand_overs_per_cell
         yield _each(place, quotas.NODE_GROUPS, one, now, full, "one a block, the system nodes, and hand-overs")
     one = max(cells, key=lambda cell: _needed(cell, quotas.ADDRESS_USAGE.key, cell.slots))
     now, full = (_needed(one, quotas.ADDRESS_USAGE.key, racks) for racks in (_blocks(one), one.slots))
@@ -183,24 +184,6 @@ def _needed(cell: Cell, key: str, racks: int) -> int:
 def _blocks(cell: Cell) -> int:
     """Blocks of a cell's racks."""
     return sum(len(rack.blocks) for rack in cell.racks)
-
-
-def _nodes(cell: Cell) -> int:
-    kind = UltraServerType.from_name(cell.ultraserver_type)
-    return int(kind.require("instance_count", instead="a type whose size is known"))
-
-
-def _interfaces(cell: Cell) -> int:
-    """Network interfaces of an instance that count: secondary ones of RoCE are of another network."""
-    member = UltraServerType.from_name(cell.ultraserver_type).instance_type
-    if member is None:
-        raise UnknownFactError(
-            path=f"instance type of {cell.ultraserver_type}",
-            got="not known",
-            expected="a type whose members are known",
-        )
-    layout = fabric_layout(member, fabric=None if cell.fabric is None else Fabric(cell.fabric))
-    return sum(not interface.is_secondary for interface in layout)
 
 
 def _cells(count: int) -> str:

@@ -1,82 +1,43 @@
-"""Quotas that the cells of a programme use up together, with their codes in Service Quotas."""
+"""Quotas that the cells of a programme use up together: those that a programme's file can raise, and further ones."""
 
-from typing import Final
+from typing import Final, Literal
 
 from ultrafleet.cells.bounds import KNOWN_LIMITS, KnownLimit
 
 
-def _known(
-    key: str, fact: str, service: str, quota: str, of: str, *, maximum: str | None = None, code: str | None = ""
-) -> KnownLimit:
-    """A quota; one that a programme's file can raise is the one of its table."""
-    found = next((item for item in KNOWN_LIMITS.values() if item.fact_id == fact), None)
-    if found is not None and found.code_id is not None:
-        return found
-    return KnownLimit(
-        key=key,
-        fact_id=fact,
-        maximum_id=maximum,
-        code_id=f"{fact}/quota-code" if code == "" else code,
-        service=service,
-        quota=quota,
-        of=of,
-    )
+def _further(key: str, fact_id: str, service: str, quota: str, of: Literal["region", "zone"] = "region") -> KnownLimit:
+    return KnownLimit(key=key, fact_id=fact_id, service=service, quota=quota, of=of)
 
 
-NODE_GROUPS: Final = _known(
-    "node_groups_per_cluster",
-    "limit/eks/node-groups-per-cluster",
-    "eks",
-    "Managed node groups per cluster",
-    "cell",
-    maximum="limit/eks/node-groups-per-cluster-maximum",
+NODE_GROUPS: Final = KNOWN_LIMITS["node_groups_per_cluster"]
+ADDRESS_USAGE: Final = KNOWN_LIMITS["network_address_usage"]
+CIDRS: Final = KNOWN_LIMITS["cidrs_per_vpc"]
+SUBNETS: Final = KNOWN_LIMITS["subnets_per_vpc"]
+INTERFACES: Final = KNOWN_LIMITS["network_interfaces_per_zone"]
+CLUSTERS: Final = KNOWN_LIMITS["clusters_per_region"]
+VPCS: Final = KNOWN_LIMITS["vpcs_per_region"]
+LAUNCH_TEMPLATES: Final = KNOWN_LIMITS["launch_templates_per_region"]
+SCALING_GROUPS: Final = KNOWN_LIMITS["auto_scaling_groups_per_region"]
+SECONDARY_NETWORKS: Final = KNOWN_LIMITS["secondary_networks_per_region"]
+STACKS: Final = KNOWN_LIMITS["stacks_per_region"]
+NAT_GATEWAYS: Final = _further(
+    "nat_gateways_per_zone", "limit/vpc/nat-gateways-per-zone", "vpc", "NAT gateways per Availability Zone", "zone"
 )
-ADDRESS_USAGE: Final = _known(
-    "network_address_usage",
-    "limit/vpc/network-address-usage",
+ELASTIC_IPS: Final = _further(
+    "elastic_ips_per_region", "limit/ec2/elastic-ips-per-region", "ec2", "EC2-VPC Elastic IPs"
+)
+GATEWAY_ENDPOINTS: Final = _further(
+    "gateway_endpoints_per_region",
+    "limit/vpc/gateway-endpoints-per-region",
     "vpc",
-    "Network Address Usage",
-    "cell",
-    maximum="limit/vpc/network-address-usage-maximum",
+    "Gateway VPC endpoints per Region",
 )
-CIDRS: Final = _known(
-    "cidrs_per_vpc",
-    "limit/vpc/cidrs-per-vpc",
-    "vpc",
-    "IPv4 CIDR blocks per VPC",
-    "cell",
-    maximum="limit/vpc/cidrs-per-vpc-maximum",
-)
-SUBNETS: Final = _known("subnets_per_vpc", "limit/vpc/subnets-per-vpc", "vpc", "Subnets per VPC", "cell")
-INTERFACES: Final = _known(
-    "network_interfaces", "limit/vpc/network-interfaces-per-zone", "vpc", "Network interfaces per Region", "zone"
-)
-NAT_GATEWAYS: Final = _known(
-    "nat_gateways", "limit/vpc/nat-gateways-per-zone", "vpc", "NAT gateways per Availability Zone", "zone"
-)
-CLUSTERS: Final = _known("clusters", "limit/eks/clusters-per-region", "eks", "Clusters", "account")
-VPCS: Final = _known("vpcs", "limit/vpc/vpcs-per-region", "vpc", "VPCs per Region", "account")
-ELASTIC_IPS: Final = _known("elastic_ips", "limit/ec2/elastic-ips-per-region", "ec2", "EC2-VPC Elastic IPs", "account")
-GATEWAY_ENDPOINTS: Final = _known(
-    "gateway_endpoints", "limit/vpc/gateway-endpoints-per-region", "vpc", "Gateway VPC endpoints per Region", "account"
-)
-LAUNCH_TEMPLATES: Final = _known(
-    "launch_templates", "limit/ec2/launch-templates-per-region", "ec2", "Launch templates per Region", "account"
-)
-SCALING_GROUPS: Final = _known(
-    "auto_scaling_groups",
-    "limit/autoscaling/groups-per-region",
-    "autoscaling",
-    "Auto Scaling groups per region",
-    "account",
-)
-STACKS: Final = _known("stacks", "limit/cloudformation/stacks-per-region", "cloudformation", "Stack count", "account")
-ALARMS: Final = _known("alarms", "limit/cloudwatch/alarms-per-region", "monitoring", "Alarms", "account", code=None)
-ROLES: Final = _known("roles", "limit/iam/roles-per-account", "iam", "Roles per account", "account")
+ALARMS: Final = _further("alarms_per_region", "limit/cloudwatch/alarms-per-region", "monitoring", "Alarms")
+ROLES: Final = _further("roles_per_account", "limit/iam/roles-per-account", "iam", "Roles per account")
 GLOBAL_REGION: Final = "us-east-1"
 """Region in which quotas of IAM, which hold in all of them, are read and raised."""
 QUOTAS: Final = (
     NODE_GROUPS, ADDRESS_USAGE, CIDRS, SUBNETS, INTERFACES, NAT_GATEWAYS, CLUSTERS, VPCS, ELASTIC_IPS,
-    GATEWAY_ENDPOINTS, LAUNCH_TEMPLATES, SCALING_GROUPS, STACKS, ALARMS, ROLES,
+    GATEWAY_ENDPOINTS, LAUNCH_TEMPLATES, SCALING_GROUPS, SECONDARY_NETWORKS, STACKS, ALARMS, ROLES,
 )  # fmt: skip
 """Every quota that is compared."""

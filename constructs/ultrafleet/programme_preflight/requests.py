@@ -35,7 +35,7 @@ def request_files(plan: CellPlan, findings: Sequence[Finding]) -> dict[str, str]
             letters[item.place].append(item.letter)
     for request in plan.requests:
         place = Place(account=request.account, region=request.region)
-        if not _is_covered(request.service, request.quota, place, findings):
+        if request.is_required and not _is_covered(request.service, request.quota, place, findings):
             text = f"{request.quota}: {request.needed:,} needed, {request.now:,} counted with; {request.why}"
             letters[place].append(text)
     files = {_name(place): _script(plan, place, own) for place, own in sorted(scripts.items())}

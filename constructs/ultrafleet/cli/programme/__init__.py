@@ -4,6 +4,7 @@ import typer
 
 from ultrafleet.cli.programme.cells import cells
 from ultrafleet.cli.programme.gate import gate
+from ultrafleet.cli.programme.preflight import preflight
 from ultrafleet.cli.programme.queue import lose, queue
 from ultrafleet.cli.programme.rollout import rollout
 
@@ -18,3 +19,4 @@ programme.command(epilog="Example: ultrafleet programme rollout half-a-million")
 programme.command(epilog="Example: ultrafleet programme gate dallas-a-gb200x72-t001 --minutes 60")(gate)
 programme.command(epilog="Example: ultrafleet programme queue half-a-million --manager desk")(queue)
 programme.command(epilog="Example: ultrafleet programme lose half-a-million jobs.yaml --manager desk")(lose)
+programme.command(epilog="Example: ultrafleet programme preflight half-a-million --offline")(preflight)

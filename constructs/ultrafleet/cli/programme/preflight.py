@@ -4,17 +4,18 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from ultrafleet.cells import Cell, CellPlan, cut, read_record, record_file
+from ultrafleet.cells import Cell, CellPlan, read_cells
 from ultrafleet.cells.as_environment import cell_environment
 from ultrafleet.cli._progress import progress
 from ultrafleet.cli.asked_account import AskedAccount
 from ultrafleet.cli.capacity._places import places
-from ultrafleet.cli.capacity._programme_files import programme_path
+from ultrafleet.cli.programme._names import PROGRAMMES, complete_programme, programme_file
 from ultrafleet.doctor.policy import policy_document
 from ultrafleet.environment import Environment
 from ultrafleet.environment.layers import stack_ids
@@ -22,7 +23,6 @@ from ultrafleet.errors import FleetError
 from ultrafleet.offers import Greeted, greet
 from ultrafleet.plain_text import for_terminal, visible_json
 from ultrafleet.programme import FleetSettings, load_programme
-from ultrafleet.programme.loading import FOLDER
 from ultrafleet.programme_preflight import (
     PERMISSIONS,
     PROBES,
@@ -47,7 +47,9 @@ _ORDER: Final = list(Standing)
 
 
 def preflight(
-    programme: Annotated[str, typer.Argument(help="name of the programme, or its file")],
+    programme: Annotated[
+        str, typer.Argument(help="name of the programme, or its file", autocompletion=complete_programme)
+    ],
     *,
     is_offline: Annotated[
         bool, typer.Option("--offline", help="ask nothing: needs beside the documented defaults")
@@ -65,7 +67,7 @@ def preflight(
     ] = False,
     every: Annotated[bool, typer.Option("--all", help="also print what is enough")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
-    programmes: Annotated[Path, typer.Option(help="folder of programme files")] = FOLDER,
+    programmes: Annotated[Path, typer.Option(help="folder of programme files")] = PROGRAMMES,
 ) -> None:
     """Compare what a programme's cells need with what each account and region has.
 
@@ -77,10 +79,9 @@ def preflight(
 
     Needs the permissions of `ultrafleet programme preflight NAME --policy`; --role needs sts:AssumeRole.
     """
-    path = programme_path(programme, programmes)
-    loaded = load_programme(path)
-    plan = cut(loaded, record=read_record(record_file(path)))
-    fleet = _fleet(loaded.fleet, path)
+    path = programme_file(programme, programmes)
+    plan = read_cells(path)
+    fleet = _fleet(load_programme(path).fleet, path)
     if policy:
         print(json.dumps(_policies(plan, fleet, change_sets=change_sets), indent=2))
         return
@@ -110,9 +111,19 @@ def _fleet(fleet: FleetSettings | None, path: Path) -> FleetSettings:
     return fleet
 
 
-def _environments(cells: Sequence[Cell], fleet: FleetSettings) -> list[Environment]:
-    """Cells as environments; one of each kind in a place has every question but the names of stacks."""
-    return [cell_environment(cell, fleet) for cell in cells]
+def _kinds(cells: Sequence[Cell], fleet: FleetSettings) -> list[Environment]:
+    """One cell of each kind as an environment, without racks: all of a kind ask an account the same."""
+    found = {
+        (cell.site.name, cell.ultraserver_type, cell.fabric, cell.workload, cell.kubernetes_version): cell
+        for cell in reversed(cells)
+    }
+    return [cell_environment(replace(cell, placed={}), fleet) for cell in found.values()]
+
+
+def _stacks(cells: Sequence[Cell], platform: Sequence[str]) -> Iterator[str]:
+    """Names of the stacks of cells."""
+    for cell in cells:
+        yield from (f"{cell.name}-{part}" for part in (*platform, *cell.stacks))
 
 
 def _asked(
@@ -139,14 +150,14 @@ def _asked(
         if one is None:
             findings += _not_reached(place, own, greeted, failed)
             continue
-        environments = _environments(cells, fleet)
+        environments = _kinds(cells, fleet)
         account = AskedAccount(environments[0], client=one.place.client)
         iam = reached.get((place.account, GLOBAL_REGION), one)
         of_iam = AskedAccount(environments[0], client=iam.place.client)
-        findings += asked(place, own, environments, account, of_iam)
+        names = {cell.name for cell in cells}
+        findings += asked(place, own, environments, account, of_iam, names=names)
         if change_sets:
-            stacks = [f"{item.name}-{part}" for item in environments for part in stack_ids(item)]
-            findings += change_set_findings(place, stacks, account)
+            findings += change_set_findings(place, _stacks(cells, stack_ids(environments[0])), account)
     return findings
 
 
@@ -172,7 +183,7 @@ def _policies(plan: CellPlan, fleet: FleetSettings, *, change_sets: bool) -> dic
     found: dict[str, Any] = {}
     for place, cells in places_of(plan).items():
         others = (*PERMISSIONS, *(CHANGE_SET_PERMISSIONS if change_sets else ()))
-        first = cell_environment(cells[0], fleet)
+        (first, *_) = _kinds(cells, fleet)
         found[str(place)] = policy_document(first, probes=PROBES, others=others)
     return found
 
