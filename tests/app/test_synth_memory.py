@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ultrafleet.app import synth_memory
+from ultrafleet import code_inputs
 from ultrafleet.app.synth_memory import SynthMemory
 
 
@@ -85,7 +85,7 @@ def test_a_changed_library_does_not(root: Path, outdir: Path, tmp_path: Path, mo
     library = tmp_path / "site-packages" / "ultrafleet"
     library.mkdir(parents=True)
     (library / "x.py").write_text("")
-    monkeypatch.setattr(synth_memory, "_LIBRARY", library)
+    monkeypatch.setattr(code_inputs, "_LIBRARY", library)
     memory(root).remember(outdir)
     (library / "x.py").write_text("changed")
     assert not memory(root).restore(tmp_path / "again")

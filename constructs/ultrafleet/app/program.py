@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ENVIRONMENTS: Final = Path("stacks/environments")
 """Folder of the environment files, relative to the repository."""
+ENVIRONMENTS_CONTEXT: Final = "ultrafleet:environments"
+"""Key of the context that names another folder of environment files; `ultrafleet programme synth` sets it."""
 _INTERRUPTED: Final = 130
 """Exit code of a program that Ctrl-C ended, as shells have it."""
 
@@ -54,20 +56,23 @@ def _synthesise(root: Path, customise: "Callable[[FleetStage], None] | None") ->
     # Answers get too old: with them, an assembly is remembered for the day.
     day = str(today) if any((root / ENVIRONMENTS / "answers").glob("*.json")) else ""
     context = "\0".join(part for part in (os.environ["CDK_CONTEXT_JSON"], day) if part)
-    memory = SynthMemory(folder=root / ".cache" / "assemblies", root=root, context=context)
+    # Cells of a programme are files elsewhere, and their patterns are remembered on their own.
+    elsewhere = json.loads(os.environ["CDK_CONTEXT_JSON"]).get(ENVIRONMENTS_CONTEXT)
+    folder = None if elsewhere is None else Path(elsewhere)
+    memory = SynthMemory(folder=root / ".cache" / "assemblies", root=root, context=context) if folder is None else None
     outdir = Path(os.environ.setdefault("CDK_OUTDIR", str(root / "cdk.out")))
     for stale in [*outdir.glob("assembly-*"), outdir / "argo-cd"]:  # of an environment that this run may not be about
         shutil.rmtree(stale, ignore_errors=True)
     for stale in outdir.glob("asset.*"):  # of a version that no template names any more
         shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
-    if memory.restore(outdir):
+    if memory is not None and memory.restore(outdir):
         return []
-    made = synthesise(root=root, today=today, customise=customise)
+    made = synthesise(root=root, today=today, environments=folder, customise=customise)
     errors = [f"error: {line}" for error in made.errors for line in str(error).splitlines()]
     if made.findings:
         # `cdk synth` without a stack pattern doesn't look at the report of the validation.
         errors += ["error: the templates have findings:", *made.findings]
-    if not errors:
+    if not errors and memory is not None:
         memory.remember(outdir)
     return errors
 

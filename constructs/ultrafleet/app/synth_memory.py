@@ -6,18 +6,13 @@ account.
 """
 
 import contextlib
-import hashlib
 import os
 import shutil
-import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-_LIBRARY: Final = Path(__file__).parents[1]
-_SUFFIXES: Final = frozenset({".py", ".json", ".yaml", ".yml", ".toml", ".txt", ".lock"})
-_NO_INPUTS: Final = frozenset({"__pycache__", "benchmarks", "cdk.out", "docs", "node_modules", "tests"})
-"""Folders at the top of a repository from which a synthesis reads nothing; hidden ones come on top."""
+from ultrafleet.code_inputs import input_digest, input_files
+
 _KEPT: Final = 8
 """Assemblies kept, the latest used; some 25 MB each, most of it the kubectl layer."""
 
@@ -33,7 +28,7 @@ class SynthMemory:
 
     def __init__(self, *, folder: Path, root: Path, context: str) -> None:
         self._folder = folder
-        self._assembly = folder / _digest(_inputs(root), context)
+        self._assembly = folder / input_digest(input_files(root), context)
 
     def restore(self, outdir: Path) -> bool:
         """Put the assembly of equal inputs into a folder; True if there is one."""
@@ -61,26 +56,3 @@ def _copy(source: str, target: str) -> None:
             os.link(source, target)
             return
     shutil.copy2(source, target)
-
-
-def _inputs(root: Path) -> Iterator[Path]:
-    """Files that an assembly may depend on: the library's, and the repository's but for its tests and documents."""
-    for start in sorted({root, _LIBRARY}):
-        for folder, folders, files in os.walk(start):
-            left_out = _NO_INPUTS if Path(folder) == root else {"__pycache__"}
-            folders[:] = [name for name in folders if name not in left_out and not name.startswith(".")]
-            yield from (Path(folder, name) for name in files if Path(name).suffix in _SUFFIXES)
-
-
-def _packages() -> Iterator[str]:
-    """Names and versions of the packages that Python finds."""
-    for entry in sys.path:
-        yield from (path.name for path in Path(entry).glob("*.dist-info"))
-
-
-def _digest(paths: Iterable[Path], context: str) -> str:
-    digest = hashlib.sha256("\0".join([sys.version, context, *sorted(_packages())]).encode())
-    for path in sorted(set(paths)):
-        digest.update(f"\0{path}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

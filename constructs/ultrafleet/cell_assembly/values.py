@@ -1,5 +1,6 @@
 """Values of a programme's cells, and the pattern of each shape: a cell whose words others replace."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -21,6 +22,7 @@ _RESERVATION: Final = "cr-0{}7c05e4d1b69f3a2"
 _START: Final = datetime(2087, 3, 3, 11, 30, tzinfo=UTC)
 _END: Final = _START + timedelta(weeks=3)
 """Dates that no block has."""
+_LETTERS: Final = str.maketrans("0123456789", "ghijklmnop")
 
 
 def cell_values(cell: Cell, fleet: FleetSettings) -> CellValues:
@@ -68,20 +70,20 @@ def tranche_characters(cells: Iterable[Cell]) -> int:
     return max((len(rack.tranche) for cell in cells for rack in cell.racks), default=1)
 
 
-def pattern_cell(cell: Cell, tranche: int) -> Cell:
+def pattern_cell(cell: Cell, fleet: FleetSettings, tranche: int) -> Cell:
     """The pattern of a cell's shape: equal for all cells that differ in name, account, CIDRs and racks alone.
 
     Args:
         cell: a cell of the shape.
+        fleet: fleet of its programme.
         tranche: as of `tranche_characters`.
     """
     network = cell.network
-    name = f"q{'z' * (len(cell.name) - 2)}q"
     word = f"q{'x' * max(1, tranche - 2)}q"
-    return replace(
+    unnamed = replace(
         cell,
         number=0,
-        name=name,
+        name="z" * len(cell.name),
         site=cell.site.model_copy(update={"name": "any", "account": _ACCOUNT}),
         placed={number: _rack(cell, word, number + 1) for number in range(2)},
         network=CellNetwork(
@@ -95,6 +97,9 @@ def pattern_cell(cell: Cell, tranche: int) -> Cell:
         limits=(),
         racks_per_stack=MOST_RACKS_PER_STACK,
     )
+    # Named after its shape, so that patterns of several shapes can be in one assembly.
+    digest = hashlib.sha256(cell_text(unnamed, fleet).encode()).hexdigest().translate(_LETTERS)
+    return replace(unnamed, name=f"q{digest[: len(cell.name) - 2]}q")
 
 
 def _rack(cell: Cell, tranche: str, number: int) -> Rack:

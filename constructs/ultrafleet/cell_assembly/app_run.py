@@ -1,0 +1,69 @@
+"""The repository's app, run on environment files of another folder: what the CDK itself makes of cells."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from ultrafleet.errors import FleetError
+
+ENVIRONMENTS_CONTEXT: Final = "ultrafleet:environments"
+"""Key of the context that names the folder of environment files."""
+_APP: Final = "app.py"
+_LAST_LINES: Final = 20
+
+
+def context_of(root: Path) -> dict[str, Any]:
+    """Context of a repository's `cdk.json`.
+
+    Args:
+        root: the repository.
+
+    Raises:
+        FleetError: `cdk.json` can't be used.
+    """
+    file = root / "cdk.json"
+    try:
+        found = json.loads(file.read_text(encoding="utf-8")).get("context", {})
+    except (OSError, ValueError, AttributeError) as error:
+        raise FleetError(
+            path=file,
+            verb="can't be used:",
+            got=error,
+            expected="the CDK's configuration, with its context",
+            remedy="run the command in the folder of app.py",
+        ) from error
+    return dict(found)
+
+
+def run_app(root: Path, *, environments: Path, outdir: Path) -> None:
+    """Synthesise environment files by the app of a repository.
+
+    Args:
+        root: the repository.
+        environments: folder of the files.
+        outdir: folder for the assembly.
+
+    Raises:
+        FleetError: the app refused, or isn't there.
+    """
+    context = {**context_of(root), ENVIRONMENTS_CONTEXT: str(environments)}
+    done = subprocess.run(  # noqa: S603 - the repository's own app
+        [sys.executable, _APP],
+        cwd=root,
+        env={**os.environ, "CDK_OUTDIR": str(outdir), "CDK_CONTEXT_JSON": json.dumps(context)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise FleetError(
+            path=str(root / _APP),
+            verb="failed:",
+            got="\n".join(lines[-_LAST_LINES:]),
+            expected="an assembly of the cells",
+            remedy="correct what it says",
+        )
