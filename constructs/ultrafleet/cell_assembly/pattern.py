@@ -1,7 +1,7 @@
 """A cell that the CDK synthesised, read as a pattern for cells of its shape.
 
-Its name, account, CIDRs and racks are words, in the places of those of other cells. What the words do not explain is equal
-in all of them; a pattern that, filled with its own words, isn't the assembly that it was read from is refused.
+Its name, account, CIDRs and racks are words, in the places of those of other cells. What the words don't explain is
+equal in all of them; a pattern that, filled with its own words, isn't the assembly that it was read from is refused.
 """
 
 import json

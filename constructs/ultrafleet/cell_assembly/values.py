@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ultrafleet.cell_assembly.names import CellValues, RackValues
+from ultrafleet.cell_assembly.pattern import RACKS
 from ultrafleet.cells import Cell, CellNetwork, Rack
 from ultrafleet.cells.as_environment import cell_cidrs, cell_text, rack_subnet, reserved
 from ultrafleet.environment.cell import rack_stack_id
@@ -18,7 +19,7 @@ _ACCOUNT: Final = "509437216045"
 _PLATFORM: Final = "10.255.240.0/20"
 _RACKS: Final = "100.{}.0.0/{}"
 _FIRST_RACKS: Final = 64
-_RESERVATION: Final = "cr-0{}7c05e4d1b69f3a2"
+_NO_DIGEST: Final = "0" * 64
 _START: Final = datetime(2087, 3, 3, 11, 30, tzinfo=UTC)
 _END: Final = _START + timedelta(weeks=3)
 """Dates that no block has."""
@@ -85,7 +86,7 @@ def pattern_cell(cell: Cell, fleet: FleetSettings, tranche: int) -> Cell:
         number=0,
         name="z" * len(cell.name),
         site=cell.site.model_copy(update={"name": "any", "account": _ACCOUNT}),
-        placed={number: _rack(cell, word, number + 1) for number in range(2)},
+        placed=_racks(cell, word, _NO_DIGEST),
         network=CellNetwork(
             platform_cidr=_PLATFORM,
             rack_cidrs=tuple(
@@ -98,18 +99,22 @@ def pattern_cell(cell: Cell, fleet: FleetSettings, tranche: int) -> Cell:
         racks_per_stack=MOST_RACKS_PER_STACK,
     )
     # Named after its shape, so that patterns of several shapes can be in one assembly.
-    digest = hashlib.sha256(cell_text(unnamed, fleet).encode()).hexdigest().translate(_LETTERS)
-    return replace(unnamed, name=f"q{digest[: len(cell.name) - 2]}q")
+    digest = hashlib.sha256(cell_text(unnamed, fleet).encode()).hexdigest()
+    name = f"q{digest.translate(_LETTERS)[: len(cell.name) - 2]}q"
+    return replace(unnamed, name=name, placed=_racks(cell, word, digest))
 
 
-def _rack(cell: Cell, tranche: str, number: int) -> Rack:
+def _racks(cell: Cell, tranche: str, digest: str) -> dict[int, Rack]:
+    """Racks of a pattern, in its first slots."""
+    return {number - 1: _rack(cell, tranche, number, digest) for number in range(1, RACKS + 1)}
+
+
+def _rack(cell: Cell, tranche: str, number: int, digest: str) -> Rack:
     block = CapacityBlock.from_ultraserver_reservation(
-        capacity_reservation_id=_RESERVATION.format(number),
+        capacity_reservation_id=f"cr-{number}{digest[:16]}",
         ultraserver_type=cell.ultraserver_type,
         availability_zone=cell.zone,
         start=_START,
         end=_END,
     )
-    return Rack(
-        name=f"{tranche}-{number:04d}", tranche=tranche, number=number, delivery=date(2087, 3, 3), blocks=(block,)
-    )
+    return Rack(name=f"{tranche}-{number:04d}", tranche=tranche, number=number, delivery=_START.date(), blocks=(block,))
