@@ -7,6 +7,7 @@ from ultrafleet.cli.programme.gate import gate
 from ultrafleet.cli.programme.preflight import preflight
 from ultrafleet.cli.programme.queue import lose, queue
 from ultrafleet.cli.programme.rollout import rollout
+from ultrafleet.cli.programme.synth import synth
 
 programme = typer.Typer(
     help="Cut a programme into cells, and work with all of them.",
@@ -20,3 +21,4 @@ programme.command(epilog="Example: ultrafleet programme gate dallas-a-gb200x72-t
 programme.command(epilog="Example: ultrafleet programme queue half-a-million --manager desk")(queue)
 programme.command(epilog="Example: ultrafleet programme lose half-a-million jobs.yaml --manager desk")(lose)
 programme.command(epilog="Example: ultrafleet programme preflight half-a-million --offline")(preflight)
+programme.command(epilog="Example: ultrafleet programme synth half-a-million")(synth)

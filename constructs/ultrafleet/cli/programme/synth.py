@@ -1,89 +1,109 @@
 """`ultrafleet programme synth`: every cell of a programme as a cloud assembly."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ultrafleet.cli.capacity._programme_files import programme_path
+from ultrafleet.cells import Cell, CellPlan, plan_as_json, read_cells
+from ultrafleet.cli._progress import progress
+from ultrafleet.cli.programme._names import PROGRAMMES, complete_programme, programme_file
 from ultrafleet.errors import FleetError
+from ultrafleet.programme import FleetSettings, load_programme
 
 if TYPE_CHECKING:
-    from ultrafleet.cells import Cell
+    from ultrafleet.cell_assembly.programme_assembly import Made
+
+ASSEMBLIES: Final = Path("cdk.out/programmes")
+"""Folder of the assemblies of programmes."""
+_PLAN: Final = "programme.json"
 
 
 def synth(
-    programme: Annotated[str, typer.Argument(help="name of a programme, or its file")],
+    name: Annotated[
+        str, typer.Argument(help="programme, or path of the file of one", autocompletion=complete_programme)
+    ],
     *,
-    programmes: Annotated[Path, typer.Option(help="folder of programme files")] = Path("stacks/programmes"),
-    out: Annotated[
-        Path | None, typer.Option(help="folder of the assembly; cdk.out/programmes/PROGRAMME by default")
+    programmes: Annotated[Path, typer.Option(help="folder of programme files")] = PROGRAMMES,
+    output: Annotated[
+        Path | None, typer.Option(help="folder of the assembly; default: cdk.out/programmes/PROGRAMME")
     ] = None,
     compare: Annotated[
-        int, typer.Option(min=0, help="let the CDK synthesise as many cells as well, and compare every file")
+        int, typer.Option(min=0, help="cells that the CDK synthesises, too: every file is compared with its own")
     ] = 0,
-    cell: Annotated[
-        list[str] | None, typer.Option(help="a cell to compare; the first of each shape by default")
-    ] = None,
-    verbose: Annotated[bool, typer.Option(help="list every template that was written")] = False,
+    cell: Annotated[list[str] | None, typer.Option(help="cell to compare, by its name; may be repeated")] = None,
+    verbose: Annotated[bool, typer.Option(help="a line for each template that was written")] = False,
 ) -> None:
     """Synthesise every cell of a programme into one cloud assembly; only what changed is made.
 
-    Cells of one shape are synthesised and validated once and written from that pattern, see decision 38. Each is a
-    folder of its own: `cdk deploy --app cdk.out/programmes/PROGRAMME 'CELL/**'`. Exit code 1: --compare found a
-    difference.
-    """
-    # Here, so that other commands start without them.
-    from ultrafleet.cell_assembly.programme_assembly import ProgrammeAssembly, differences  # noqa: PLC0415
-    from ultrafleet.cell_assembly.values import cell_values  # noqa: PLC0415
-    from ultrafleet.cells import cut, read_record, record_file  # noqa: PLC0415
-    from ultrafleet.programme import load_programme  # noqa: PLC0415
+    Cells of one shape are synthesised and validated once, and the others are written from that pattern; every template
+    is held to CloudFormation's limits. A cell is a folder of its own that `cdk deploy --app` takes. Calls no AWS.
 
-    path = programme_path(programme, programmes)
-    content = load_programme(path)
-    plan = cut(content, record=read_record(record_file(path)))
+    Exit codes: 0 it is written, 1 the cells can't be had so or a compared file differs, 2 unusable input.
+    """
+    path = programme_file(name, programmes)
+    plan = read_cells(path)
     if plan.refusals:
-        raise NoCellsError(plan.refusals)
-    if content.fleet is None:
-        raise FleetError(path=path, verb="has", got="no fleet", expected="one", remedy="state `fleet`")
-    outdir = out or Path("cdk.out/programmes") / content.name
-    assembly = ProgrammeAssembly(root=Path.cwd(), programme=content.name, outdir=outdir)
-    made = assembly.make(plan.cells, content.fleet)
-    for name in made.changed if verbose else ():
-        print(f"written: {outdir / name}")
+        for refusal in plan.refusals:
+            print(f"refused: {refusal}")
+        raise typer.Exit(1)
+    fleet = load_programme(path).fleet
+    if fleet is None or not plan.cells:
+        raise FleetError(path=path, verb="has", got="no cells", expected="one at least", remedy="state a fleet")
+    outdir = output or ASSEMBLIES / plan.programme
+    with progress(f"synthesising {plan.programme}"):
+        made = _make(plan, fleet, outdir)
+    _print(made, plan, outdir, verbose=verbose)
+    chosen = [plan.cell(item) for item in cell or ()] or _of_each_kind(plan.cells)[:compare]
+    if chosen and _differ(chosen, fleet, outdir):
+        raise typer.Exit(1)
+
+
+def _make(plan: CellPlan, fleet: FleetSettings, outdir: Path) -> "Made":
+    from ultrafleet.cell_assembly.programme_assembly import ProgrammeAssembly  # noqa: PLC0415 - of this command alone
+
+    made = ProgrammeAssembly(root=Path.cwd(), programme=plan.programme, outdir=outdir).make(plan.cells, fleet)
+    text = json.dumps(plan_as_json(plan), indent=1) + "\n"
+    file = outdir / _PLAN
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        file.write_text(text, encoding="utf-8")
+    return made
+
+
+def _print(made: "Made", plan: CellPlan, outdir: Path, *, verbose: bool) -> None:
+    for item in made.changed if verbose else ():
+        print(f"written: {outdir / item}")
     print(
-        f"{outdir}: {made.cells} cells of {made.shapes} shapes, {made.racks:,} UltraServers in {made.stacks:,} stacks, "
-        f"{made.template_bytes / 1e6:.1f} MB of templates; {len(made.written)} cells and {len(made.changed)} templates "
-        f"written, {made.patterns_made} patterns made"
+        f"{outdir}: {made.racks:,} UltraServers in {made.cells} cells of {made.shapes} shapes, {made.stacks:,} stacks, "
+        f"{made.template_bytes / 1e6:,.1f} MB of templates within CloudFormation's limits"
     )
-    if made.synthesised:
-        print(f"synthesised one by one, for an UltraServer of theirs has several blocks: {', '.join(made.synthesised)}")
+    print(
+        f"written: {len(made.written)} cells, {len(made.changed)} templates; synthesised and validated: "
+        f"{made.patterns_made} patterns, {len(made.synthesised)} cells"
+    )
     if plan.assumes_reservations:
-        print("reservations are assumed: their ids are made up, and nothing of it can be deployed to an account")
-    if compare or cell:
-        chosen = [plan.cell(name) for name in cell or ()] or _of_each_shape(plan.cells, compare)
-        found = differences(Path.cwd(), outdir, [cell_values(item, content.fleet) for item in chosen])
-        for name in found:
-            print(f"differs from what the CDK makes: {outdir / name}")
-        print(f"compared with the CDK: {', '.join(item.name for item in chosen)}: {len(found)} files differ")
-        if found:
-            raise typer.Exit(1)
+        print("the reservations are assumed: their ids are made up, no account can launch into them")
+    if plan.unrecorded:
+        print(f"{len(plan.unrecorded):,} UltraServers have no recorded place: `ultrafleet programme cells --write`")
 
 
-class NoCellsError(FleetError):
-    """Reasons for which a programme has no cells.
+def _differ(cells: Sequence[Cell], fleet: FleetSettings, outdir: Path) -> bool:
+    from ultrafleet.cell_assembly.programme_assembly import differences  # noqa: PLC0415 - of this command alone
+    from ultrafleet.cell_assembly.values import cell_values  # noqa: PLC0415
 
-    Args:
-        faults: the reasons.
-    """
+    names = ", ".join(item.name for item in cells)
+    with progress(f"synthesising {names} by the CDK"):
+        found = differences(Path.cwd(), outdir, [cell_values(item, fleet) for item in cells])
+    for item in found:
+        print(f"differs from what the CDK makes: {outdir / item}")
+    print(f"compared with the CDK's own synthesis, byte for byte: {names}: {len(found)} files differ")
+    return bool(found)
 
-    def __init__(self, faults: "tuple[FleetError, ...]") -> None:
-        super().__init__(str(faults[0]), path=faults[0].path, got=faults[0].got, expected=faults[0].expected)
-        self.faults = faults
 
-
-def _of_each_shape(cells: "tuple[Cell, ...]", count: int) -> "list[Cell]":
-    """Some cells: the last of each kind at each site, whose racks are fewest, before others."""
-    kinds = {(cell.site.name, cell.ultraserver_type, cell.workload): cell for cell in cells}
-    others = [cell for cell in cells if cell not in kinds.values()]
-    return [*kinds.values(), *others][:count]
+def _of_each_kind(cells: Sequence[Cell]) -> list[Cell]:
+    """Cells in an order in which each kind at each site comes first, by its last cell."""
+    kinds = {(cell.site.name, cell.ultraserver_type, cell.workload, cell.slots): cell for cell in cells}
+    first = {cell.name for cell in kinds.values()}
+    return [*kinds.values(), *(cell for cell in cells if cell.name not in first)]
