@@ -46,16 +46,27 @@ def input_digest(paths: Iterable[Path], context: str) -> str:
 def code_digest(root: Path, context: str, *, memory: Path) -> str:
     """Digest of what makes any fleet of a repository: its files without those of environments and programmes.
 
-    Files are read again where the size or the time of one of them changed.
-
     Args:
         root: the repository.
         context: of the run.
-        memory: file that remembers. Deleting it is safe.
+        memory: as of `remembered_digest`.
     """
     stacks = root / "stacks"
     fleets = tuple(f"{stacks / name}{os.sep}" for name in _OF_FLEETS)
-    paths = sorted({path for path in input_files(root) if not str(path).startswith(fleets)})
+    return remembered_digest(
+        (path for path in input_files(root) if not str(path).startswith(fleets)), context, memory=memory
+    )
+
+
+def remembered_digest(paths: Iterable[Path], context: str, *, memory: Path) -> str:
+    """Digest as of `input_digest`; the files are read again where the name, size or time of one of them changed.
+
+    Args:
+        paths: the files.
+        context: of the run.
+        memory: file that remembers. Deleting it is safe.
+    """
+    paths = sorted(set(paths))
     seen = hashlib.sha256(_surroundings(context))
     for path in paths:
         stat = path.stat()

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ultrafleet.app.arguments import Arguments, summarised
 from ultrafleet.app.synth_memory import SynthMemory
 from ultrafleet.errors import FleetError
 
@@ -38,7 +39,8 @@ def main(*, root: Path, customise: "Callable[[FleetStage], None] | None" = None)
             It has to give the same result for the same files. Default: nothing is added.
     """
     try:
-        errors = _synthesise(root.resolve(), customise)
+        arguments = Arguments.of(sys.argv[1:])
+        errors = _synthesise(root.resolve(), customise, arguments)
     except FleetError as error:
         errors = [f"error: {error}"]
     except KeyboardInterrupt:
@@ -49,10 +51,10 @@ def main(*, root: Path, customise: "Callable[[FleetStage], None] | None" = None)
         sys.exit("\n".join(errors))
 
 
-def _synthesise(root: Path, customise: "Callable[[FleetStage], None] | None") -> list[str]:
-    """Put the assembly into the output folder; errors, a line each."""
+def _synthesise(root: Path, customise: "Callable[[FleetStage], None] | None", arguments: Arguments | None) -> list[str]:
+    """Put the assembly into the output folder, and print its summary where it is asked for; errors, a line each."""
     today = datetime.now(UTC).date()
-    _take_context(root)
+    _take_context(root, None if arguments is None else arguments.environment)
     # Answers get too old: with them, an assembly is remembered for the day.
     day = str(today) if any((root / ENVIRONMENTS / "answers").glob("*.json")) else ""
     context = "\0".join(part for part in (os.environ["CDK_CONTEXT_JSON"], day) if part)
@@ -66,6 +68,7 @@ def _synthesise(root: Path, customise: "Callable[[FleetStage], None] | None") ->
     for stale in outdir.glob("asset.*"):  # of a version that no template names any more
         shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     if memory is not None and memory.restore(outdir):
+        _summarise(root, outdir, arguments, memory)
         return []
     made = synthesise(root=root, today=today, environments=folder, customise=customise)
     errors = [f"error: {line}" for error in made.errors for line in str(error).splitlines()]
@@ -74,7 +77,23 @@ def _synthesise(root: Path, customise: "Callable[[FleetStage], None] | None") ->
         errors += ["error: the templates have findings:", *made.findings]
     if not errors and memory is not None:
         memory.remember(outdir)
+        _summarise(root, outdir, arguments, memory)
     return errors
+
+
+def _summarise(root: Path, outdir: Path, arguments: Arguments | None, memory: SynthMemory) -> None:
+    """Print the summary of an assembly: the remembered one of the day, if there is one."""
+    if arguments is None:
+        return
+    texts = memory.summary(arguments.surroundings)
+    if texts is None:
+        texts = summarised(
+            arguments, environments=Path(os.path.relpath(root / ENVIRONMENTS)), assembly=Path(os.path.relpath(outdir))
+        )
+        memory.remember_summary(arguments.surroundings, texts)
+    sys.stdout.write(texts[0])
+    sys.stdout.flush()
+    sys.stderr.write(texts[1])
 
 
 def synthesise(
@@ -123,8 +142,12 @@ def synthesise(
     )
 
 
-def _take_context(root: Path) -> None:
+def _take_context(root: Path, environment: str | None = None) -> None:
     """Take the context of `cdk.json` where the CDK CLI passed none: `python app.py` gives what `cdk synth` gives.
+
+    Args:
+        root: the repository.
+        environment: the only environment that is meant. Default: what the context says, or all.
 
     Raises:
         FleetError: `cdk.json` can't be used.
@@ -144,4 +167,5 @@ def _take_context(root: Path) -> None:
             expected="the CDK's configuration, with its context",
             remedy="run `cdk synth` in the folder of app.py",
         ) from error
-    os.environ["CDK_CONTEXT_JSON"] = json.dumps(context)
+    chosen = {} if environment is None else {"environment": environment}
+    os.environ["CDK_CONTEXT_JSON"] = json.dumps({**context, **chosen})

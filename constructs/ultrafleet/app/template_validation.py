@@ -65,11 +65,14 @@ def security_rules(
     from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks  # noqa: PLC0415
 
     packs = (AwsSolutionsChecks(verbose=True), NIST80053R5Checks(verbose=True))
-    by_path = {node.node.path: node for node in context.app_construct.node.find_all() if cdk.Stack.is_stack(node)}
     violations: list[cdk.PolicyViolation] = []
     for stack in stacks:
+        # By its path: to ask every construct of the app for its own takes as long as the rules.
+        scope = context.app_construct
+        for part in stack.stack_construct_path.split("/"):
+            scope = scope.node.find_child(part)
         for pack in packs:
-            violations.extend(pack.validate_scope(by_path[stack.stack_construct_path]).violations)
+            violations.extend(pack.validate_scope(scope).violations)
     return violations
 
 

@@ -20,6 +20,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 ENV ?=
 # The shell reads the name as a variable, never as a part of a command.
 export FLEET_ENVIRONMENT = $(ENV)
+PROGRAMME ?=
+export FLEET_PROGRAMME = $(PROGRAMME)
 AS_OF ?=
 # Set here, so that a variable of the shell's doesn't choose the account: only a word of the command does.
 AWS = embedded
@@ -34,7 +36,7 @@ PYTEST_ARGS ?=
 # Equal texts, one word or none: `filter` would find a word among several.
 is = $(if $(subst x$(1),,x$(2))$(subst x$(2),,x$(1)),,yes)
 
-.PHONY: help setup synth deploy destroy stop rehearse rollout
+.PHONY: help setup synth programme deploy destroy stop rehearse rollout
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,10 +54,12 @@ $(READY): requirements.lock package-lock.json
 	@touch $@
 
 synth: $(READY) ## every environment, or ENV=name -> cdk.out/, and a summary (warns about what is over today, or at AS_OF=date)
-	@# Three lines of the CLI's say nothing about the fleet; its exit code is the pipe's.
-	@cdk synth --quiet '**' $(if $(ENV),--context "environment=$$FLEET_ENVIRONMENT") 2>&1 \
-	  | { grep -vE '^(Supply a stack id|[0-9]+ feature flags are not configured|/.*/program\.js:[0-9:]+$$)' || true; }
-	@ultrafleet summary $(if $(ENV),"$$FLEET_ENVIRONMENT") $(if $(AS_OF),--as-of $(AS_OF))
+	@# Not through the CDK CLI, which adds its start to what the app says itself.
+	@python app.py synth $(if $(ENV),"$$FLEET_ENVIRONMENT") $(if $(AS_OF),--as-of $(AS_OF))
+
+programme: $(READY) ## PROGRAMME=name: every cell of it -> cdk.out/programmes/name; only what changed is made
+	@$(if $(PROGRAMME),,echo "PROGRAMME is not set, expected the name of a programme: make programme PROGRAMME=half-a-million" >&2; exit 2)
+	@ultrafleet programme synth "$$FLEET_PROGRAMME"
 
 # The embedded AWS is the default, so that nobody deploys to an account by accident.
 deploy: $(READY) env $(if $(call is,$(AWS),real),synth) ## ENV=name to an embedded AWS (FAULT=name injects one, VERBOSE=1 shows every line), or AWS=real: synth, preflight (ACCEPT="key …"), your account
