@@ -99,6 +99,7 @@ def as_cell(content: Content) -> None:
     for number, pool in enumerate(racks):
         pool["name"] = f"first-{number + 1:04d}"
     content.update(pools=racks, capacity_reservations=[], teams=[], targets=[])
+    content["network"]["subnets"] = [item for item in content["network"]["subnets"] if item["name"] != "b300-b"]
     content["slots"] = {"ultraservers": 4, "ultraserver_type": "u-p6e-gb200x72", "workload": "training"}
 
 
