@@ -14,7 +14,12 @@ Pass or a Choice: whatever may fail is computed where a Task ends.
   Fifty reservations stay well below the 256 KiB that a state may return, which nothing can catch (high).
 - Retry: three more times with a growing pause on any error, because throttling has a name of its own in each service;
   errors that another try would only repeat have MaxAttempts 0.
-- DescribeNodeGroup catches a group that was deleted since it was listed.
+- ListAutoScalingGroups finds those of the cluster by their tag. It asks for no instances: those of some twelve racks
+  alone are more than a state may return.
+- DescribeNodeGroup catches a group that was deleted since it was listed; an Auto Scaling group is then missing from the
+  answer, which has no order and so no plan.
+- DescribeAutoScalingGroup describes it once more, though the list has all of it: an expression that fails there fails
+  for this group alone.
 - The plan leaves out a group in CREATING, which takes no update yet, and one in DELETING. It compares the lead's tag
   with its digits before $number reads it, because versions of JSONata differ in what else they take for a number.
 - SetSize catches another update that is in progress; the next execution tries again.
@@ -38,11 +43,13 @@ from ultrafleet.catalog.metrics import IMPAIRED_BLOCKS, fleet_namespace
 from ultrafleet.kubernetes import POOL_LABEL
 from ultrafleet.rules.block_clock import LONGEST_LEAD_MINUTES, least_drain_lead_minutes
 from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, HOLD, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
+from ultrafleet.rules.self_managed import CLUSTER_TAG
 
 DEFINITION_FILE: Final = files("ultrafleet") / "schedule" / "data" / "block_schedule.asl.json"
 
 _PLACEHOLDER: Final = re.compile(r"\$\{(\w+)\}")
 _RULES: Final = {
+    "ClusterTag": CLUSTER_TAG,
     "FollowBlocks": FOLLOW_BLOCKS,
     "Hold": HOLD,
     "ImpairedBlocks": IMPAIRED_BLOCKS,
@@ -64,7 +71,7 @@ def state_machine_definition(*, cluster_name: str, dead_letter_queue_url: str) -
     """Definition of the state machine for a cluster, as plain data.
 
     Args:
-        cluster_name: cluster whose node groups it sizes; a plain name or a token.
+        cluster_name: cluster whose node groups and Auto Scaling groups it sizes; a plain name or a token.
         dead_letter_queue_url: queue to which it reports a pool that it could not size.
     """
     values = {

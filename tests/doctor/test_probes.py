@@ -421,7 +421,7 @@ def test_a_machine_that_means_something_else(
     def broken(**names: str) -> dict[str, Any]:
         made = plain(**names)
         states = made["States"]
-        inner = states["EachNodeGroup"]["ItemProcessor"]["States"]
+        inner = states["EachGroup"]["ItemProcessor"]["States"]
         (states.get(state) or inner.get(state) or made).update(change)
         return made
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import types
 import weakref
+from collections import defaultdict
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from moto.core.base_backend import AccountSpecificBackend, BackendDict, BaseBackend
+from moto.ssm.models import ParameterDict
 
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
@@ -71,18 +73,25 @@ class _Pickler(pickle.Pickler):
 
     def reducer_override(self, value: Any) -> Any:
         """Write what pickle can't: a lock as a new one, a key as PEM, a weak dictionary's items, a closure's code."""
-        if isinstance(value, _LOCK):
-            return threading.Lock, ()
-        if isinstance(value, _REENTRANT_LOCK):
-            return threading.RLock, ()
+        if isinstance(value, _LOCK | _REENTRANT_LOCK):
+            return threading.Lock if isinstance(value, _LOCK) else threading.RLock, ()
         if isinstance(value, weakref.WeakValueDictionary):
             return weakref.WeakValueDictionary, (dict(value),)
+        if isinstance(value, ParameterDict):
+            return _parameters, (), value.__dict__, None, iter(value.items())
         if isinstance(value, RSAPrivateKey):
             return _private_key, (value.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),)
         if isinstance(value, types.FunctionType) and "<locals>" in value.__qualname__:
             cells = tuple(cell.cell_contents for cell in value.__closure__ or ())
             return _function, (marshal.dumps(value.__code__), value.__module__, value.__defaults__, cells)
         return NotImplemented
+
+
+def _parameters() -> ParameterDict:
+    """Parameters of Systems Manager, whose own constructor pickle can't call."""
+    made: ParameterDict = ParameterDict.__new__(ParameterDict)
+    defaultdict.__init__(made, list)
+    return made
 
 
 def _private_key(pem: bytes) -> Any:

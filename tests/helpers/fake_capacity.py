@@ -1,4 +1,4 @@
-"""EKS, EC2 and SQS as far as the block schedule calls them, with time told by the test."""
+"""EKS, Auto Scaling, EC2 and SQS as far as the block schedule calls them, with time told by the test."""
 
 import json
 from collections import Counter
@@ -65,7 +65,7 @@ class Block:
 
 @dataclass
 class NodeGroup:
-    """A managed node group."""
+    """A managed node group, or an Auto Scaling group of self-managed nodes."""
 
     tags: dict[str, str] | None
     """None: EKS leaves the field out."""
@@ -75,6 +75,15 @@ class NodeGroup:
     status: str = "ACTIVE"
     capacity_type: str = "CAPACITY_BLOCK"
     labels: dict[str, str] | None = None
+    managed: bool = True
+
+
+_OF_AUTO_SCALING = {
+    "eks:listNodegroups": "autoscaling:describeAutoScalingGroups",
+    "eks:describeNodegroup": "autoscaling:describeAutoScalingGroups",
+    "eks:updateNodegroupConfig": "autoscaling:setDesiredCapacity",
+}
+"""Call about a managed node group -> the one about an Auto Scaling group."""
 
 
 @dataclass
@@ -82,6 +91,8 @@ class Aws:
     """The account."""
 
     now: datetime = datetime(2026, 11, 1, tzinfo=UTC)
+    managed: bool = True
+    """Kind of the node groups that are added: managed ones, or Auto Scaling groups."""
     blocks: dict[str, Block] = field(default_factory=dict)
     node_groups: dict[str, NodeGroup] = field(default_factory=dict)
     page_size: int = 100
@@ -102,11 +113,15 @@ class Aws:
         """A node group on a block."""
         self.blocks[block.id] = block
         tags = schedule_tags(capacity_reservation_id=block.id, drain_lead_minutes=lead, hold=hold)
-        group = NodeGroup(tags=tags, max_size=max_size, desired=desired, labels={"ultrafleet/pool": name})
+        group = NodeGroup(
+            tags=tags, max_size=max_size, desired=desired, labels={"ultrafleet/pool": name}, managed=self.managed
+        )
         self.node_groups[name] = group
         return group
 
     def fail(self, action: str, about: str, *errors: str | None) -> None:
+        if not self.managed:
+            action = _OF_AUTO_SCALING.get(action, action)
         self.failures[action, about] = [StatesError(error, "it says why") if error else None for error in errors]
 
     def tick(self, now: datetime | None = None) -> Execution:
@@ -127,13 +142,14 @@ class Aws:
 
     @property
     def writes(self) -> int:
-        return self.calls["eks:updateNodegroupConfig"]
+        return self.calls["eks:updateNodegroupConfig"] + self.calls["autoscaling:setDesiredCapacity"]
 
     def call(self, resource: str, arguments: dict[str, Any]) -> Any:
         prefix, action = resource.split("aws-sdk:")
         assert prefix == "arn:aws:states:::"
         self.calls[action] += 1
-        about = arguments.get("NodegroupName") or ""
+        about = arguments.get("NodegroupName") or arguments.get("AutoScalingGroupName") or ""
+        about = about or next(iter(arguments.get("AutoScalingGroupNames", [])), "")
         planned = self.failures.get((action, about), [])
         error = planned[0] if planned else None
         if len(planned) > 1:
@@ -145,6 +161,8 @@ class Aws:
             "eks:listNodegroups": self._list_node_groups,
             "eks:describeNodegroup": self._describe_node_group,
             "eks:updateNodegroupConfig": self._update,
+            "autoscaling:describeAutoScalingGroups": self._describe_auto_scaling_groups,
+            "autoscaling:setDesiredCapacity": self._set_desired_capacity,
             "sqs:sendMessage": self._send,
             "ec2:describeCapacityBlockStatus": self._describe_status,
             "cloudwatch:putMetricData": self._put,
@@ -162,7 +180,7 @@ class Aws:
 
     def _page(self, key: str, items: list[Any], arguments: dict[str, Any]) -> dict[str, Any]:
         first = int(arguments.get("NextToken", "0"))
-        after = first + min(self.page_size, arguments["MaxResults"])
+        after = first + min(self.page_size, arguments.get("MaxResults", arguments.get("MaxRecords")))
         if after < len(items):
             return {key: items[first:after], "NextToken": str(after)}
         return {key: items[first:after], **({"NextToken": None} if self.null_token else {})}
@@ -174,7 +192,36 @@ class Aws:
 
     def _list_node_groups(self, arguments: dict[str, Any]) -> dict[str, Any]:
         assert arguments["ClusterName"] == CLUSTER
-        return self._page("Nodegroups", list(self.node_groups), arguments)
+        return self._page("Nodegroups", [name for name, group in self.node_groups.items() if group.managed], arguments)
+
+    def _describe_auto_scaling_groups(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        assert arguments["IncludeInstances"] is False, "those of a hundred groups are more than a state may return"
+        names = arguments.get("AutoScalingGroupNames")
+        if names is None:
+            assert arguments["Filters"] == [{"Name": "tag:ultrafleet:cluster", "Values": [CLUSTER]}]
+            names = [name for name, group in self.node_groups.items() if not group.managed]
+            return self._page("AutoScalingGroups", [self._auto_scaling_group(name) for name in names], arguments)
+        return {"AutoScalingGroups": [self._auto_scaling_group(name) for name in names if name in self.node_groups]}
+
+    def _auto_scaling_group(self, name: str) -> dict[str, Any]:
+        group = self.node_groups[name]
+        tags = {**(group.tags or {}), "ultrafleet:cluster": CLUSTER}
+        return {
+            "AutoScalingGroupName": name,
+            "MinSize": group.min_size,
+            "MaxSize": group.max_size,
+            "DesiredCapacity": group.desired,
+            "Tags": [{"Key": key, "Value": value, "PropagateAtLaunch": False} for key, value in tags.items()],
+            **({"Status": "Delete in progress"} if group.status == "DELETING" else {}),
+        }
+
+    def _set_desired_capacity(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        assert set(arguments) == {"AutoScalingGroupName", "DesiredCapacity", "HonorCooldown"}
+        assert arguments["HonorCooldown"] is False
+        group = self.node_groups[arguments["AutoScalingGroupName"]]
+        assert group.min_size <= arguments["DesiredCapacity"] <= group.max_size
+        group.desired = arguments["DesiredCapacity"]
+        return {}
 
     def _node_group(self, arguments: dict[str, Any]) -> NodeGroup:
         assert arguments["ClusterName"] == CLUSTER

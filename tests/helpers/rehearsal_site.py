@@ -32,6 +32,8 @@ ROOT = Path(__file__).parent.parent.parent
 ENVIRONMENTS = ROOT / "stacks" / "environments"
 FIXTURES = ROOT / "tests" / "data" / "environments"
 """Environments that are not shipped."""
+EXAMPLES = ROOT / "docs" / "examples" / "environments"
+"""Environments of the documents."""
 
 Content = dict[str, Any]
 Edit = Callable[[Content], object]
@@ -72,9 +74,9 @@ def _synthesise(content: str, name: str) -> tuple[Environment, tuple[AssemblySta
 
 
 def text_of(name: str) -> str:
-    """Text of an environment's file, shipped or not."""
-    shipped = ENVIRONMENTS / f"{name}.yaml"
-    return (shipped if shipped.exists() else FIXTURES / f"{name}.yaml").read_text()
+    """Text of an environment's file: shipped, of the tests, or an example of the documents."""
+    folder = next(folder for folder in (ENVIRONMENTS, FIXTURES, EXAMPLES) if (folder / f"{name}.yaml").exists())
+    return (folder / f"{name}.yaml").read_text()
 
 
 class DeployedEnvironment:

@@ -48,7 +48,7 @@ def lived(environment: str, life: str) -> list[BlockOutcome]:
 
 
 @pytest.mark.parametrize("life", ["planned", "extended", "mid-block"])
-@pytest.mark.parametrize("environment", ["training", "inference", "overlap"])
+@pytest.mark.parametrize("environment", ["training", "inference", "overlap", "self-managed"])
 def test_no_node_is_left_when_ec2_begins_to_reclaim(environment: str, life: str) -> None:
     blocks = lived(environment, life)
     assert {block.pool for block in blocks} <= set(CAPACITY)
@@ -89,6 +89,20 @@ def test_without_the_schedule_eks_comes_too_late(environment: str) -> None:
         assert block.minutes_before_reclaim == 0
         # An UltraServer is gone before EKS begins; single instances are still being evicted when EC2 comes.
         assert block.taken_by_eks == (0 if block.pool.startswith("rack-") else block.nodes)
+
+
+def test_an_extension_of_self_managed_nodes_is_followed_and_nothing_else_empties_them() -> None:
+    planned, extended = lived("self-managed", "planned"), lived("self-managed", "extended")
+    assert [(block.end - before.end).days for before, block in zip(planned, extended, strict=True)] == [0, 7, 7]
+    # EKS makes no scheduled action for an Auto Scaling group that isn't its own: nothing fires at the old end.
+    assert {(block.short_minutes, block.taken_by_eks) for block in (*planned, *extended)} == {(0, 0)}
+
+
+def test_self_managed_blocks_that_overlap_are_handed_over_without_a_gap() -> None:
+    (over,) = hand_overs(lived("self-managed", "planned"))
+    assert (over.old, over.new) == ("cr-0aaaaaaaaaaaaaaa1", "cr-0aaaaaaaaaaaaaaa2")
+    assert over.neither_minutes == 0
+    assert over.both_minutes >= 50
 
 
 def test_blocks_that_overlap_are_handed_over_without_a_gap() -> None:

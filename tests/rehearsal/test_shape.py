@@ -9,7 +9,7 @@ import pytest
 import ultrafleet.rehearsal
 
 ROOT = Path(__file__).resolve().parents[2] / "constructs"
-SERVICES = ("cloudformation", "ec2", "eks", "kubernetes", "stepfunctions")
+SERVICES = ("autoscaling", "cloudformation", "ec2", "eks", "kubernetes", "stepfunctions")
 LAYERS = ("state", "rules", "engine", "clock", "api")
 PROVIDERS = "providers"
 """Of CloudFormation: the resource types, which its engine calls."""

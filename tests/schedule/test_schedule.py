@@ -95,15 +95,29 @@ def test_machine_may_do_what_its_states_call_and_nothing_else(stack: cdk.Stack) 
     assert resources["eks:DescribeNodegroup"] == node_groups
     assert resources["eks:UpdateNodegroupConfig"] == node_groups
     assert resources["ec2:DescribeCapacityReservations"] == "*"
+    own_groups = f"arn:aws:autoscaling:{in_account}autoScalingGroup:*:autoScalingGroupName/training-*"
+    assert resources["autoscaling:SetDesiredCapacity"] == own_groups
+    assert resources["autoscaling:DescribeAutoScalingGroups"] == "*"
     services = {action.split(":")[0] for action in resources}
-    assert services == {"cloudwatch", "ec2", "eks", "sqs", "kms", "logs", "xray"}
+    assert services == {"autoscaling", "cloudwatch", "ec2", "eks", "sqs", "kms", "logs", "xray"}
     assert "DeadLetters" in str(resources["sqs:SendMessage"])
     writes = {action for action in resources if not action.split(":")[1].startswith(("Describe", "List", "Get"))}
     assert {action for action in writes if action.split(":")[0] not in {"logs", "xray", "kms"}} == {
+        "autoscaling:SetDesiredCapacity",
         "cloudwatch:PutMetricData",
         "eks:UpdateNodegroupConfig",
         "sqs:SendMessage",
     }
+
+
+def test_machine_sizes_auto_scaling_groups_with_the_tag_of_its_cluster_alone(stack: cdk.Stack) -> None:
+    BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"))
+    (found,) = [
+        statement
+        for statement in statements(Template.from_stack(stack), "StateMachineRole")
+        if "autoscaling:SetDesiredCapacity" in listed(statement["Action"])
+    ]
+    assert found["Condition"] == {"StringEquals": {"aws:ResourceTag/ultrafleet:cluster": "training"}}
 
 
 def test_machine_puts_figures_of_its_cluster_alone(stack: cdk.Stack) -> None:
@@ -331,7 +345,7 @@ def test_broken_definition_is_found_by_cfn_lint(stack: cdk.Stack, tmp_path: Path
     BlockSchedule(stack, "Schedule", cluster=ImportedCluster(cluster_name="training"))
     template = Template.from_stack(stack).to_json()
     (machine,) = (item for item in template["Resources"].values() if item["Type"] == "AWS::StepFunctions::StateMachine")
-    machine["Properties"]["Definition"]["States"]["EachNodeGroup"]["Type"] = "Mop"
+    machine["Properties"]["Definition"]["States"]["EachGroup"]["Type"] = "Mop"
     path = tmp_path / "broken.json"
     path.write_text(json.dumps(template))
     assert [match.rule.id for match in lint_file(path, ManualArgs(regions=["us-east-1"]))] == ["E3601"]

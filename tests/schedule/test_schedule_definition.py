@@ -15,12 +15,14 @@ from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.kubernetes import POOL_LABEL
 from ultrafleet.rules.block_clock import EXECUTION_MINUTES, TICK_MINUTES
 from ultrafleet.rules.schedule_tags import FOLLOW_BLOCKS, HOLD, LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
+from ultrafleet.rules.self_managed import CLUSTER_TAG
 from ultrafleet.schedule import state_machine_definition
 
 TEXT = DEFINITION_FILE.read_text(encoding="utf-8")
 FILE: dict[str, Any] = json.loads(TEXT)
 VALUES = {
     "ClusterName": CLUSTER,
+    "ClusterTag": CLUSTER_TAG,
     "DeadLetterQueueUrl": QUEUE,
     "FollowBlocks": FOLLOW_BLOCKS,
     "Hold": HOLD,
@@ -133,8 +135,9 @@ def test_the_plan_that_is_laid_out_is_the_one_of_the_state() -> None:
     laid_out = (files("ultrafleet.schedule") / "data" / "block_plan.jsonata").read_text(encoding="utf-8")
     Jsonata(laid_out)
     plan = re.sub(r"/\*.*?\*/", "", laid_out, flags=re.DOTALL).split()
-    states = FILE["States"]["EachNodeGroup"]["ItemProcessor"]["States"]
-    assert " ".join(plan) in states["DescribeNodeGroup"]["Assign"]["plan"]
+    states = FILE["States"]["EachGroup"]["ItemProcessor"]["States"]
+    for state in ("DescribeNodeGroup", "DescribeAutoScalingGroup"):
+        assert " ".join(plan) in states[state]["Assign"]["plan"]
 
 
 def test_an_execution_ends_before_the_next_tick_and_the_least_lead_counts_with_its_time_limit() -> None:

@@ -19,9 +19,14 @@ def block(name: str = "a", *, start: datetime = START, end: datetime = END, inst
     return Block(f"cr-{name}", start, end, instances)
 
 
-@pytest.fixture
-def aws() -> Aws:
-    return Aws()
+@pytest.fixture(params=[True, False], ids=["managed", "self-managed"])
+def aws(request: pytest.FixtureRequest) -> Aws:
+    """An account with managed node groups, and one with Auto Scaling groups: the schedule treats them alike."""
+    return Aws(managed=request.param)
+
+
+managed_alone = pytest.mark.parametrize("aws", [True], ids=["managed"], indirect=True)
+"""For what is EKS's alone: updates of a node group, and its creation; and for long histories, which are the same."""
 
 
 def tags_of(group: NodeGroup) -> dict[str, str]:
@@ -43,6 +48,7 @@ def test_pool_comes_up_at_its_start_and_is_emptied_a_lead_before_its_end(aws: Aw
     assert aws.messages == []
 
 
+@managed_alone
 def test_nothing_is_written_when_nothing_changes(aws: Aws) -> None:
     aws.add("a", block())
     for _ in aws.ticks(START - 60 * MINUTE, END + 60 * MINUTE):
@@ -97,6 +103,7 @@ def test_two_blocks_of_a_pool_are_two_node_groups_and_each_follows_its_own(aws: 
     assert aws.messages == []
 
 
+@managed_alone
 @pytest.mark.parametrize("lead", [90, 600])
 def test_a_short_block_takes_nothing_from_another_one(aws: Aws, lead: int) -> None:
     running = aws.add("a", block(end=END + timedelta(days=60)), desired=18)
@@ -105,6 +112,7 @@ def test_a_short_block_takes_nothing_from_another_one(aws: Aws, lead: int) -> No
         assert running.desired == 18
 
 
+@managed_alone
 @pytest.mark.parametrize("phase", range(0, 300, 60))
 def test_eks_own_scale_down_at_a_stale_end_is_put_right_at_the_next_tick(aws: Aws, phase: int) -> None:
     group = aws.add("a", block(end=END + timedelta(days=7)), desired=18)
@@ -134,6 +142,7 @@ def test_hold_needs_no_other_tag(aws: Aws, reservation: str | None, lead: str | 
     assert aws.messages == []
 
 
+@managed_alone
 def test_foreign_node_groups_are_left_alone(aws: Aws) -> None:
     ours = {"ultrafleet/pool": "a"}
     for name, group in {
@@ -153,7 +162,10 @@ def test_every_listing_is_paged(aws: Aws) -> None:
         aws.add(f"p{index}", block(f"p{index}"))
     aws.tick(START)
     assert [group.desired for group in aws.node_groups.values()] == [18] * 5
-    assert aws.calls["eks:listNodegroups"] == 3
+    listed = {"eks:listNodegroups": 3 if aws.managed else 1, "autoscaling:describeAutoScalingGroups": 1}
+    if not aws.managed:
+        listed["autoscaling:describeAutoScalingGroups"] = 3 + 5
+    assert {action: aws.calls[action] for action in listed} == listed
     assert aws.calls["ec2:describeCapacityReservations"] == 3
 
 
@@ -224,7 +236,9 @@ def test_report_that_fails_stops_no_other_pool_and_fails_the_execution(aws: Aws)
     assert aws.node_groups["b"].desired == 18
 
 
-@pytest.mark.parametrize("action", ["eks:listNodegroups", "ec2:describeCapacityReservations"])
+@pytest.mark.parametrize(
+    "action", ["eks:listNodegroups", "autoscaling:describeAutoScalingGroups", "ec2:describeCapacityReservations"]
+)
 def test_failure_of_a_listing_fails_the_execution_and_touches_no_pool(aws: Aws, action: str) -> None:
     aws.add("a", block()).desired = 18
     aws.fail(action, "", "Ec2.Ec2Exception")
@@ -241,6 +255,7 @@ def test_throttling_is_waited_out(aws: Aws) -> None:
     assert (execution.retries, aws.messages) == (3, [])
 
 
+@managed_alone
 def test_node_group_in_use_when_coming_up_waits_for_the_next_tick(aws: Aws) -> None:
     group = aws.add("a", block())
     group.status = "UPDATING"
@@ -251,6 +266,7 @@ def test_node_group_in_use_when_coming_up_waits_for_the_next_tick(aws: Aws) -> N
     assert group.desired == 18
 
 
+@managed_alone
 def test_node_group_in_use_when_draining_is_reported_and_tried_again(aws: Aws) -> None:
     group = aws.add("a", block())
     group.desired, group.status = 18, "UPDATING"
@@ -261,6 +277,7 @@ def test_node_group_in_use_when_draining_is_reported_and_tried_again(aws: Aws) -
     assert group.desired == 0
 
 
+@managed_alone
 def test_updating_over_the_start_of_the_drain_is_reported_at_every_tick(aws: Aws) -> None:
     group = aws.add("a", block(), desired=18)
     group.status = "UPDATING"
@@ -278,6 +295,7 @@ def test_missed_tick_is_made_good_by_the_next(aws: Aws) -> None:
     assert sizes(aws, "a", END - 91 * MINUTE, END - 81 * MINUTE) == [18, 0]
 
 
+@managed_alone
 def test_node_group_deleted_since_it_was_listed_is_nobodys_fault(aws: Aws) -> None:
     aws.add("a", block("a"))
     aws.add("b", block("b"))
@@ -294,6 +312,7 @@ def test_node_group_under_deletion_is_left_alone(aws: Aws) -> None:
     assert (aws.writes, aws.messages) == (0, [])
 
 
+@managed_alone
 def test_node_group_that_is_being_made_is_waited_for(aws: Aws) -> None:
     group = aws.add("a", block())
     group.status = "CREATING"
@@ -316,7 +335,7 @@ def test_cost_of_a_quiet_tick(aws: Aws) -> None:
             aws.add(f"p{count}", block(f"p{count}", start=END))
         transitions.append(aws.tick(START).transitions)
     # The figures of docs/decisions/0006-block-schedule.md.
-    assert transitions == [13, 16, 19]
+    assert transitions == [16, 20, 24]
 
 
 def test_impaired_ultraservers_are_counted_at_each_tick(aws: Aws) -> None:
@@ -346,12 +365,48 @@ def test_as_many_node_groups_as_eks_allows_fit_into_one_execution(aws: Aws) -> N
         aws.add(f"training-pool-{index:03}", Block(f"cr-{index:017x}", START, END))
     execution = aws.tick(START - MINUTE)
     # The figure of docs/decisions/0006-block-schedule.md: nothing to write, pages of 50 blocks and 100 names.
-    assert (execution.status, execution.transitions) == ("SUCCEEDED", 10 + 3 * 100 + 2 * 1)
+    assert (execution.status, execution.transitions) == ("SUCCEEDED", 12 + 4 * 100 + 2 * 1)
 
 
+@managed_alone
 def test_more_blocks_than_a_variable_holds_fail_the_execution_before_any_pool_is_touched(aws: Aws) -> None:
     aws.add("a", block()).desired = 18
     for index in range(4000):
         aws.blocks[f"cr-{index:017x}"] = Block(f"cr-{index:017x}", START, END)
     execution = aws.tick(START)
     assert (execution.error, aws.writes) == ("States.DataLimitExceeded", 0)
+
+
+def test_auto_scaling_group_deleted_since_it_was_listed_is_nobodys_fault() -> None:
+    aws = Aws(managed=False)
+    aws.add("a", block("a"))
+    aws.add("b", block("b"))
+    listed = aws._describe_auto_scaling_groups
+
+    def gone_meanwhile(arguments: dict[str, object]) -> dict[str, object]:
+        return {"AutoScalingGroups": []} if arguments.get("AutoScalingGroupNames") == ["a"] else listed(arguments)
+
+    aws._describe_auto_scaling_groups = gone_meanwhile  # type: ignore[method-assign]  # one method of a fake
+    execution = aws.tick(START)
+    assert (execution.status, aws.messages, aws.node_groups["b"].desired) == ("SUCCEEDED", [], 18)
+
+
+def test_auto_scaling_group_without_a_block_is_left_alone_and_one_that_lost_its_order_is_reported() -> None:
+    aws = Aws(managed=False)
+    aws.node_groups["on-demand"] = NodeGroup(tags={"Name": "x"}, desired=4, managed=False)
+    lost = aws.add("lost", block(), desired=18)
+    tags_of(lost).pop(SCHEDULE_TAG)
+    assert aws.tick(START).status == "SUCCEEDED"
+    assert [group.desired for group in aws.node_groups.values()] == [4, 18]
+    assert [(message["pool"], message["error"]) for message in aws.messages] == [("lost", "NoSchedule")]
+
+
+def test_both_kinds_are_sized_in_one_execution() -> None:
+    aws = Aws()
+    managed = aws.add("managed", block("a"))
+    aws.managed = False
+    own = aws.add("own", block("b"))
+    assert aws.tick(START).status == "SUCCEEDED"
+    assert (managed.desired, own.desired) == (18, 18)
+    aws.tick(END - 90 * MINUTE)
+    assert (managed.desired, own.desired, aws.messages) == (0, 0, [])

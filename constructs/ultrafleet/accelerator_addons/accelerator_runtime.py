@@ -1,7 +1,7 @@
 """The charts that accelerator nodes need, derived from the pools."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ultrafleet.accelerator_addons.versions import VersionTable
 from ultrafleet.catalog import eks
@@ -11,7 +11,11 @@ from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
 from ultrafleet.kubernetes.network_devices import EfaDriver
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.kubernetes.taint import Taint
+from ultrafleet.rules.block_clock import EVICTION_MINUTES
+from ultrafleet.rules.self_managed import MANAGEMENT_LABEL, SELF_MANAGED
 
+_DRAIN_SECONDS: Final = EVICTION_MINUTES * 60
+"""Time in which a node that leaves is drained: that of the lifecycle hook."""
 _NVIDIA_NODES = {"key": "nvidia.com/gpu.present", "operator": "In", "values": ["true"]}
 _ULTRASERVER_NODES = {"key": ULTRASERVER_LABEL, "operator": "Exists"}
 
@@ -26,7 +30,8 @@ def accelerator_runtime(
     would give each GPU twice. The AMI brings driver and container toolkit, so there is no GPU operator.
     EFA: the DRA driver or the device plugin, as the pools say; both on one node would give devices twice. RoCE:
     nothing, AWS publishes no chart of its driver. Neuron: device plugin and scheduler extension, with a scheduler of
-    its own beside EKS's, which pods of a part of a node name.
+    its own beside EKS's, which pods of a part of a node name. Self-managed nodes: AWS's node termination handler, which
+    evicts what runs on a node that its Auto Scaling group takes away; EKS does so for managed ones.
 
     Every DaemonSet tolerates exactly the taints of the pools that need it, startup taints among them, and selects their
     nodes, so nothing starts on system nodes. No deployment waits for these charts: Helm 4 waits for every pod of a
@@ -43,6 +48,7 @@ def accelerator_runtime(
     nvlink = [pool for pool in pools if pool.has_multi_node_nvlink]
     efa = [pool for pool in pools if pool.efa_interfaces]
     claimed = [pool for pool in efa if pool.efa_driver is EfaDriver.DRA]
+    self_managed = [pool for pool in pools if pool.is_self_managed]
     counted = [pool for pool in efa if pool.efa_driver is EfaDriver.DEVICE_PLUGIN]
     releases = []
     if nvidia:
@@ -55,6 +61,8 @@ def accelerator_runtime(
         releases.append(_on_efa_nodes("aws-dranet", claimed, versions))
     if counted:
         releases.append(_on_efa_nodes("aws-efa-k8s-device-plugin", counted, versions))
+    if self_managed:
+        releases.append(_drain_of_self_managed(self_managed, versions))
     return releases
 
 
@@ -140,6 +148,33 @@ def _on_efa_nodes(chart: str, pools: Sequence[PoolNodes], versions: VersionTable
                 "values": sorted({str(pool.instance_type) for pool in pools}),
             },
         },
+    )
+
+
+def _drain_of_self_managed(pools: Sequence[PoolNodes], versions: VersionTable) -> ChartRelease:
+    """Drain of nodes that leave their Auto Scaling group: each reads its target lifecycle state from the metadata.
+
+    It needs no right in AWS, and completes no lifecycle action: the group's hook ends by its own time.
+    """
+    return ChartRelease(
+        chart=versions.charts["aws-node-termination-handler"],
+        release="aws-node-termination-handler",
+        namespace="kube-system",
+        values={
+            "enableSqsTerminationDraining": False,
+            "enableASGLifecycleDraining": True,
+            # A block's instances aren't spot; EC2's scheduled events are a person's to decide on a rack.
+            "enableSpotInterruptionDraining": False,
+            "enableScheduledEventDraining": False,
+            # The chart gives up after two minutes; the node is held for the whole of the hook's time.
+            "nodeTerminationGracePeriod": _DRAIN_SECONDS,
+            "daemonsetNodeSelector": {MANAGEMENT_LABEL: SELF_MANAGED},
+            "daemonsetTolerations": daemon_tolerations(pools),
+        },
+        unchecked_values_source=Source(
+            "aws/aws-node-termination-handler @62a8761, config/helm/aws-node-termination-handler/values.yaml",
+            address="https://github.com/aws/aws-node-termination-handler/tree/main/config/helm",
+        ),
     )
 
 

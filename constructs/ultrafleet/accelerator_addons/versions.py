@@ -38,6 +38,17 @@ _CHARTS = (
         ),
     ),
     Chart(
+        name="aws-node-termination-handler",
+        repository="oci://public.ecr.aws/aws-ec2/helm/aws-node-termination-handler",
+        version="0.27.6",
+        source=Source(
+            "aws/aws-node-termination-handler @62a8761 (2026-07-22), config/helm, with v1.25.6; that the registry has "
+            "this version was not looked up",
+            Confidence.MEDIUM,
+            "https://github.com/aws/aws-node-termination-handler/tree/main/config/helm",
+        ),
+    ),
+    Chart(
         name="neuron-helm-chart",
         repository="oci://public.ecr.aws/neuron/neuron-helm-chart",
         version="1.1.2",

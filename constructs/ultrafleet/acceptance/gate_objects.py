@@ -20,7 +20,8 @@ from ultrafleet.acceptance.report import result_name
 
 TAINT_KEY: Final = "ultrafleet/unproven"
 POOL_LABEL: Final = "ultrafleet/pool"
-NODE_GROUP_LABEL: Final = "eks.amazonaws.com/nodegroup"
+NODE_GROUP_LABELS: Final = ("eks.amazonaws.com/nodegroup", "ultrafleet/node-group")
+"""Labels that name the node group of a node: EKS's own, and that of self-managed nodes."""
 RUN_LABEL: Final = "ultrafleet/acceptance-run"
 STANDING: Final = "ultrafleet/acceptance"
 """Annotation of a node with its standing; a person may write `again` or `waived`."""
@@ -62,7 +63,7 @@ def read_node(node: Manifest) -> GateNode:
     return GateNode(
         name=metadata["name"],
         instance=instance_of(node),
-        node_group=labels.get(NODE_GROUP_LABEL, ""),
+        node_group=next((labels[key] for key in NODE_GROUP_LABELS if key in labels), ""),
         pool=labels.get(POOL_LABEL, ""),
         created=seconds(metadata["creationTimestamp"]),
         ready=conditions.get("Ready") == "True",

@@ -198,6 +198,16 @@ def ami_release_parameter(ami_type: AmiType, kubernetes_version: str) -> str:
     return pattern.format(version=kubernetes_version, architecture=ami_type.architecture, variant=variant)
 
 
+def ami_image_parameter(ami_type: AmiType, kubernetes_version: str) -> str:
+    """Public parameter of Systems Manager that holds the newest image's id: the neighbour of its release.
+
+    Args:
+        ami_type: the AMI type.
+        kubernetes_version: version of the cluster.
+    """
+    return ami_release_parameter(ami_type, kubernetes_version).rpartition("/")[0] + "/image_id"
+
+
 AMI_PARAMETERS: Final = _FACTS.text("eks/ami-parameter").value.partition("{")[0]
 """Beginning of the names of those parameters."""
 SERVICE_LINKED_ROLES: Final = tuple(

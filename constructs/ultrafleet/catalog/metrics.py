@@ -229,6 +229,12 @@ def fleet_namespace(cluster_name: str) -> str:
     return f"{FLEET}/{cluster_name}"
 
 
-def sizing_integration(partition: str) -> str:
-    """Step Functions metric of the calls that size pools; of the whole account and region."""
-    return f"arn:{partition}:states:::aws-sdk:eks:updateNodegroupConfig"
+def sizing_integration(partition: str, *, self_managed: bool = False) -> str:
+    """Step Functions metric of the calls that size pools; of the whole account and region.
+
+    Args:
+        partition: partition of the account.
+        self_managed: calls about Auto Scaling groups. Default: about managed node groups.
+    """
+    call = "autoscaling:setDesiredCapacity" if self_managed else "eks:updateNodegroupConfig"
+    return f"arn:{partition}:states:::aws-sdk:{call}"

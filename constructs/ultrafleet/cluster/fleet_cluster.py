@@ -17,9 +17,11 @@ from ultrafleet.catalog import eks as eks_facts
 from ultrafleet.cloudwatch import catalogued_metric
 from ultrafleet.cluster import _checks
 from ultrafleet.cluster.access import ClusterAccess, access_entries, add_access_entry
+from ultrafleet.cluster.self_managed_access import SelfManagedNodeAccess
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 from ultrafleet.rules.names import validate_cluster_name
+from ultrafleet.rules.self_managed import SelfManagedNodes
 from ultrafleet.tokens import is_token
 
 _API_PORT = 443
@@ -101,6 +103,30 @@ class FleetCluster(Construct):
     log_group: logs.LogGroup
     """Group of the control-plane logs."""
 
+    def self_managed_nodes(self, access: SelfManagedNodeAccess) -> SelfManagedNodes:
+        """Facts by which self-managed nodes join the cluster: `self_managed` of their pools.
+
+        Args:
+            access: role, instance profile and access entry of the nodes.
+
+        Raises:
+            FleetError: the cluster was made without `service_ipv4_cidr`, which CloudFormation can't read back.
+        """
+        if self._service_ipv4_cidr is None:
+            raise FleetError(
+                path=f"service_ipv4_cidr of cluster {self.cluster_name}",
+                got="not stated",
+                expected="one: CloudFormation can't read the one that EKS chooses, and self-managed nodes need it",
+                remedy="pass service_ipv4_cidr to FleetCluster when the cluster is made",
+            )
+        return SelfManagedNodes(
+            instance_profile_arn=access.instance_profile_arn,
+            api_server_endpoint=self.cluster.cluster_endpoint,
+            certificate_authority=self.cluster.cluster_certificate_authority_data,
+            service_cidr=self._service_ipv4_cidr,
+            kubernetes_version=self._kubernetes_version,
+        )
+
     @property
     def connections(self) -> ec2.Connections:
         """Connections of the control plane."""
@@ -168,6 +194,7 @@ class FleetCluster(Construct):
         entries = access_entries(admin_role_arns, access or {})
 
         self.cluster_name = cluster_name
+        self._kubernetes_version, self._service_ipv4_cidr = kubernetes_version, service_ipv4_cidr
         self.secrets_encryption_key = secrets_encryption_key or kms.Key(
             self,
             "SecretsKey",

@@ -10,7 +10,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.rules.managed_addons import ADDONS
 from ultrafleet.rules.node_settings import validate_metadata_hop_limit
 
-_OF_A_NEW_CLUSTER: Final = ("api_access_cidrs", "upgrade_policy", "control_plane_scaling_tier")
+_OF_A_NEW_CLUSTER: Final = ("api_access_cidrs", "service_cidr", "upgrade_policy", "control_plane_scaling_tier")
 """Keys about the control plane of a cluster that is made here."""
 
 
@@ -88,6 +88,9 @@ class ClusterSettings(Settings):
     """Networks of people that may reach the private API endpoint."""
     ssm_sessions: bool = Field(default=False, examples=[True])
     """Shells on nodes through Session Manager, without SSH."""
+    service_cidr: Network | None = Field(default=None, examples=["172.20.0.0/16"])
+    """Addresses of the cluster's services, a private /12 to /24 outside of the VPC; create-only. Self-managed pools
+    need it. Default: EKS chooses."""
     upgrade_policy: Literal["STANDARD", "EXTENDED"] = Field(default="STANDARD", examples=["EXTENDED"])
     """Support policy: at the end of the version's standard support EKS upgrades the control plane; `EXTENDED` keeps
     the version, in extended support, which costs more; see [cluster](constructs/cluster.md#end-of-support)."""

@@ -114,7 +114,7 @@ def fleet_facts(environment: Environment, *, prices: PriceList = PUBLIC) -> Flee
 def node_group_count(environment: Environment) -> int:
     """Managed node groups that are made in the cluster: of system nodes, of each block, of each pool without blocks."""
     return (environment.cluster.made_system_nodes is not None) + sum(
-        len(pool.blocks) or 1 for pool in environment.pools
+        len(pool.blocks) or 1 for pool in environment.pools if not pool.is_self_managed
     )
 
 

@@ -26,6 +26,7 @@ from ultrafleet.environment.fleet_checks import Parts, fleet_faults
 from ultrafleet.environment.network_settings import NetworkSettings, SubnetSettings
 from ultrafleet.environment.pool_settings import PoolSettings
 from ultrafleet.environment.purchase_settings import PurchaseSettings
+from ultrafleet.environment.self_managed import self_managed_faults
 from ultrafleet.environment.slot_settings import SlotSettings
 from ultrafleet.environment.target_settings import TargetSettings, check_targets
 from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
@@ -187,7 +188,7 @@ class Environment(Settings):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         own = (*place_faults(self), *self._faults_of_targets(), *self._faults_of_budget())
-        refuse_all([*existing_faults(self), *fleet_faults(self.parts), *own])
+        refuse_all([*existing_faults(self), *self_managed_faults(self), *fleet_faults(self.parts), *own])
         return self
 
     def _faults_of_targets(self) -> Iterator[Found]:

@@ -102,6 +102,7 @@ def _nodes(pool: UltraServerPoolSettings | AcceleratorPoolSettings, kubernetes: 
         ultraserver_type=ultraserver,
         node_group_sizes=blocks or {pool.name: pool.max_nodes},
         joins_instance_store=pool.node.raid0_instance_store is not False,
+        is_self_managed=pool.is_self_managed,
     )
     acceptance = kubernetes.acceptance
     tested = acceptance is not None and acceptance.images_of_pools().cover(nodes)

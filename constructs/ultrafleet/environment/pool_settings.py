@@ -35,6 +35,7 @@ from ultrafleet.rules.node_settings import (
     validate_root_volume_gib,
 )
 from ultrafleet.rules.node_volume import validate_gp3_performance, validate_volumes
+from ultrafleet.rules.self_managed import SELF_MANAGED, NodeManagement
 
 
 def _raised(path: KeyPath, check: Callable[[], object]) -> Iterator[Found]:
@@ -193,8 +194,16 @@ class _PoolSettings(Settings):
     """Network between the nodes of different instances, `efa` or `roce`: P6e-GB300 has both and needs it stated.
     `roce` takes self-managed nodes and a `network.secondary_network`, and is not verified: see
     [network](constructs/network.md#secondary-network). Default: the type's only one."""
+    management: NodeManagement = Field(default="managed", examples=["self-managed"])
+    """Owner of the nodes: node groups that EKS manages (`managed`), or Auto Scaling groups whose nodes join by
+    themselves (`self-managed`), see [pools](constructs/pools.md#self-managed-nodes). A pool's can't change later."""
     node: NodeSettings = NodeSettings()
     """Options of the nodes."""
+
+    @property
+    def is_self_managed(self) -> bool:
+        """True if its nodes are of Auto Scaling groups, which EKS doesn't manage."""
+        return self.management == SELF_MANAGED
 
     @property
     def chosen_fabric(self) -> Fabric | None:
@@ -279,6 +288,7 @@ class UltraServerPoolSettings(_PoolSettings):
                 *(_fabric_faults(self, member) if member else ()),
                 *(_volume_faults(self, member) if member else ()),
                 *_lead_faults(self, ultraserver=True),
+                *_management_faults(self),
             ]
         )
         return self
@@ -373,6 +383,7 @@ class AcceleratorPoolSettings(_PoolSettings):
         yield from _volume_faults(self, self.instance)
         yield from self._faults_of_nodes()
         yield from _lead_faults(self, ultraserver=False)
+        yield from _management_faults(self)
         if self.blocks and all(block.instance_count is not None for block in self.blocks):
             wrong = list(_block_faults(self, self._block))
             yield from wrong
@@ -425,6 +436,33 @@ def _fabric_faults(pool: _PoolSettings, instance_type: InstanceType) -> Iterator
 def _volume_faults(pool: _PoolSettings, instance_type: InstanceType) -> Iterator[Found]:
     volumes = [volume.volume() for volume in pool.node.volumes]
     yield from _raised(("node", "volumes"), lambda: validate_volumes(instance_type, volumes))
+
+
+def _management_faults(pool: _PoolSettings) -> Iterator[Found]:
+    """Settings of nodes that self-managed ones can't have."""
+    node = pool.node
+    if not pool.is_self_managed:
+        return
+    if node.max_unavailable != 1:
+        yield (
+            ("node", "max_unavailable"),
+            FleetError(
+                path="max_unavailable",
+                got=f"{node.max_unavailable} in a self-managed pool",
+                expected="none: EKS updates the nodes of managed node groups alone",
+                remedy="leave it out; an instance refresh takes numbers of its own",
+            ),
+        )
+    if node.image is not None and node.image.user_data is not None:
+        yield (
+            ("node", "image", "user_data"),
+            FleetError(
+                path="user_data",
+                got="stated for the image of a self-managed pool",
+                expected="none: its nodes get their labels and taints by the user data",
+                remedy="use an image by the recipes of EKS, or management: managed",
+            ),
+        )
 
 
 def _lead_faults(pool: _PoolSettings, *, ultraserver: bool) -> Iterator[Found]:

@@ -13,7 +13,7 @@ from ultrafleet.jobs.acceptance_package import package_config_maps, package_volu
 from ultrafleet.jobs.placement import JobPlacement
 from ultrafleet.jobs.pod import TrainingJob, compute_domain, pod_spec
 from ultrafleet.jobs.training_jobs import TRAINER_API
-from ultrafleet.kubernetes.labels import NODE_GROUP_LABEL, POOL_LABEL, ULTRASERVER_LABEL
+from ultrafleet.kubernetes.labels import POOL_LABEL, ULTRASERVER_LABEL
 from ultrafleet.kubernetes.manifest import Manifest, kubernetes_object
 from ultrafleet.kubernetes.network_devices import network_claim_templates
 from ultrafleet.kubernetes.node_images import check_image
@@ -180,7 +180,7 @@ def _train_job(job: TrainingJob) -> Manifest:
 def _on_the_nodes(job: TrainingJob) -> dict[str, Any]:
     """Fields that put the pods of a run on its nodes, tested or not; no queue places them."""
     return {
-        "nodeSelector": {POOL_LABEL: job.node.pool_name, NODE_GROUP_LABEL: NODE_GROUP},
+        "nodeSelector": {POOL_LABEL: job.node.pool_name, job.node.node_group_label: NODE_GROUP},
         "affinity": {
             "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": NODE_NAMES}}
         },

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ultrafleet.catalog import InstanceType, UltraServerType
-from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL, pool_labels
+from ultrafleet.kubernetes.labels import NODE_GROUP_LABEL, ULTRASERVER_LABEL, pool_labels
 from ultrafleet.kubernetes.network_devices import EFA_CLASS, ROCE_CLASS, EfaDriver, NetworkDevices
 from ultrafleet.kubernetes.taint import Taint, accelerator_resource, accelerator_taint
 from ultrafleet.layout import Interface
 from ultrafleet.rules.names import node_group_name
+from ultrafleet.rules.self_managed import MANAGEMENT_LABEL, OWN_NODE_GROUP_LABEL, SELF_MANAGED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,7 @@ class PoolNodes:
         roce_interfaces: RoCE devices of a node; a node has these or EFA's.
         efa_driver: what gives its EFA devices to pods. `FleetPlatform` sets it for its cluster. Default: the plugin.
         joins_instance_store: whether nodeadm joins the NVMe disks of a node, which weights of models are copied to.
+        is_self_managed: whether its nodes are of Auto Scaling groups of one's own, which EKS doesn't drain or label.
     """
 
     pool_name: str
@@ -48,6 +50,7 @@ class PoolNodes:
     roce_interfaces: int = 0
     efa_driver: EfaDriver = EfaDriver.DEVICE_PLUGIN
     joins_instance_store: bool = True
+    is_self_managed: bool = False
 
     @classmethod
     def of(
@@ -66,6 +69,7 @@ class PoolNodes:
         node_group_sizes: Mapping[str, int] | None = None,
         efa_driver: EfaDriver = EfaDriver.DEVICE_PLUGIN,
         joins_instance_store: bool = True,
+        is_self_managed: bool = False,
     ) -> "PoolNodes":
         """Nodes with the labels that every pool puts on them.
 
@@ -83,8 +87,11 @@ class PoolNodes:
             node_group_sizes: nodes at full size by name of the node group. Default: not known.
             efa_driver: what gives its EFA devices to pods. Default: the device plugin.
             joins_instance_store: whether nodeadm joins the NVMe disks of a node. Default: True.
+            is_self_managed: whether its nodes are of Auto Scaling groups of one's own. Default: False.
         """
         derived = pool_labels(pool_name, instance_type, workload=workload, ultraserver_type=ultraserver_type)
+        if is_self_managed:
+            derived[MANAGEMENT_LABEL] = SELF_MANAGED
         return cls(
             pool_name=pool_name,
             workload=workload,
@@ -100,7 +107,13 @@ class PoolNodes:
             roce_interfaces=sum(interface.is_secondary for interface in interfaces),
             efa_driver=efa_driver,
             joins_instance_store=joins_instance_store,
+            is_self_managed=is_self_managed,
         )
+
+    @property
+    def node_group_label(self) -> str:
+        """Label of its nodes that names their node group: EKS's own, or the one that self-managed nodes register."""
+        return OWN_NODE_GROUP_LABEL if self.is_self_managed else NODE_GROUP_LABEL
 
     @property
     def network(self) -> NetworkDevices | None:
@@ -129,8 +142,9 @@ class PoolNodes:
 
     @property
     def label_keys(self) -> frozenset[str]:
-        """Keys of the labels on its nodes, with the one that names the UltraServer."""
-        return frozenset(self.labels) | ({ULTRASERVER_LABEL} if self.ultraserver_type is not None else frozenset())
+        """Keys of the labels on its nodes, with those that differ between its node groups."""
+        own = {OWN_NODE_GROUP_LABEL} if self.is_self_managed else set()
+        return frozenset(self.labels) | own | ({ULTRASERVER_LABEL} if self.ultraserver_type is not None else set())
 
     def may_have(self, labels: Mapping[str, str]) -> bool:
         """True if a node of the pool may have all of these labels: one of its UltraServers the one that names it.

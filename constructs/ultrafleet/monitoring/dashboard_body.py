@@ -47,7 +47,7 @@ def dashboard_body(
     shown = [pool for pool in sorted(pools, key=lambda item: item.pool_name) if reservations.get(pool.pool_name)]
     widgets = [
         board.text(f"# {cluster_name}\n{_summary(pools)}", y=0),
-        *board.row(2, [board.nodes(pools), board.failed(), board.sized()]),
+        *board.row(2, [board.nodes(pools), board.failed(), board.sized(pools)]),
     ]
     y = 2 + _HEIGHT
     faults = [*board.dead_gpus(pools), board.efa_traffic(), board.efa_errors(), board.impaired()]
@@ -107,16 +107,18 @@ class _Board:
         line = self._line("cluster_failed_node_count", "nodes lost or under pressure")
         return self._widget("Nodes that are not well", [line], threshold=("alarm: 1", 1))
 
-    def sized(self) -> dict[str, Any]:
-        """Drains and fills: nothing else calls EKS this way."""
-        integration = sizing_integration(self._partition)
-        return self._widget(
-            "Pools emptied or filled by the block schedule",
-            [
-                self._line("ServiceIntegrationsSucceeded", "pools sized", integration),
+    def sized(self, pools: Sequence[PoolNodes]) -> dict[str, Any]:
+        """Drains and fills: nothing else calls EKS, or Auto Scaling, this way."""
+        lines = []
+        for own, of_pools in ((False, "pools"), (True, "self-managed pools")):
+            if own and not any(pool.is_self_managed for pool in pools):
+                continue
+            integration = sizing_integration(self._partition, self_managed=own)
+            lines += [
+                self._line("ServiceIntegrationsSucceeded", f"{of_pools} sized", integration),
                 self._line("ServiceIntegrationsFailed", "calls refused", integration),
-            ],
-        )
+            ]
+        return self._widget("Pools emptied or filled by the block schedule", lines)
 
     def accelerators(self, pools: Sequence[PoolNodes]) -> list[list[dict[str, Any]]]:
         """A row for each kind of accelerator: fewest of any node, those that died included, and how busy they are."""

@@ -83,15 +83,10 @@ class FleetAlarms(Construct):
                 metric="node_efa_rx_dropped",
                 minutes=15,
             ),
-            self._alarm(
-                "PoolsSized",
-                f"the block schedule empties or fills pools of {cluster_name} (or of another cluster here): a drain "
-                "begins a lead before a block's end",
-                metric="ServiceIntegrationsSucceeded",
-                minutes=5,
-                value=sizing_integration(cdk.Stack.of(self).partition),
-            ),
+            self._sized("PoolsSized", self_managed=False),
         ]
+        if any(pool.is_self_managed for pool in pools):
+            alarms.append(self._sized("SelfManagedPoolsSized", self_managed=True))
         kinds = {pool.instance_type.accelerator_kind for pool in pools}
         if "nvidia" in kinds:
             alarms.append(self._dead_gpu())
@@ -153,6 +148,16 @@ class FleetAlarms(Construct):
             "and `dmesg` on the node of the dashboard's Neuron errors by NodeName; a hardware error needs another node",
             metric="node_neuron_execution_errors_total",
             minutes=15,
+        )
+
+    def _sized(self, id: str, *, self_managed: bool) -> cloudwatch.CfnAlarm:
+        return self._alarm(
+            id,
+            f"the block schedule empties or fills pools of {self._cluster} (or of another cluster here): a drain "
+            "begins a lead before a block's end",
+            metric="ServiceIntegrationsSucceeded",
+            minutes=5,
+            value=sizing_integration(cdk.Stack.of(self).partition, self_managed=self_managed),
         )
 
     def _dead_gpu(self) -> cloudwatch.CfnAlarm:

@@ -13,6 +13,7 @@ from ultrafleet.pools.ultraserver_pools import UltraServerPools
 from ultrafleet.rules.node_image import NodeImage
 from ultrafleet.rules.node_setup import NodeSetup
 from ultrafleet.rules.node_volume import NodeVolume
+from ultrafleet.rules.self_managed import SelfManagedNodes
 
 if TYPE_CHECKING:
     from ultrafleet.pools.accelerator_pool import AcceleratorPool
@@ -33,6 +34,7 @@ __all__ = [
     "NodeSetup",
     "NodeVolume",
     "PoolNodeGroup",
+    "SelfManagedNodes",
     "Taint",
     "UltraServerPool",
     "UltraServerPools",

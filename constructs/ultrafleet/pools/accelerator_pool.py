@@ -20,6 +20,7 @@ from ultrafleet.pools.node_pool import NodePool
 from ultrafleet.pools.pool_shape import PoolShape, block_pool_shape
 from ultrafleet.rules.block_overlap import validate_nodes_of_blocks
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
+from ultrafleet.rules.self_managed import SelfManagedNodes
 from ultrafleet.tokens import is_token
 
 
@@ -54,6 +55,9 @@ class AcceleratorPool(NodePool):
         fabric: network between the nodes of different instances. Default: the only one that the type has; P6e-GB300
             has EFA and RoCE, and CloudFormation launches nodes on EFA alone.
         options: what the nodes are like. Default: `NodeOptions()`, all derived from the type.
+        self_managed: facts by which nodes join without EKS's management, as `SelfManagedNodeAccess` gives them: each
+            node group is an Auto Scaling group instead of a managed node group, and `node_role` has to be passed.
+            Default: managed node groups.
 
     Raises:
         FleetError: a type of an UltraServer, capacity that doesn't fit the type, the size, the subnet or the other
@@ -82,6 +86,7 @@ class AcceleratorPool(NodePool):
         hold: bool = False,
         fabric: Fabric | None = None,
         options: NodeOptions | None = None,
+        self_managed: SelfManagedNodes | None = None,
     ) -> None:
         try:
             instance_type = InstanceType.from_name(instance_type)
@@ -129,6 +134,7 @@ class AcceleratorPool(NodePool):
             node_role=node_role,
             fabric=fabric,
             options=options,
+            self_managed=self_managed,
         )
         if blocks:
             add_block_metadata(scope, {pool_name: blocks})

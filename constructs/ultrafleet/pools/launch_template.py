@@ -8,6 +8,7 @@ from ultrafleet.catalog import InstanceType
 from ultrafleet.layout import Interface
 from ultrafleet.pools.node_options import NodeOptions
 from ultrafleet.rules.node_volume import ROOT_DEVICE, NodeVolume
+from ultrafleet.rules.self_managed import SelfManagedNodes
 from ultrafleet.rules.user_data import NodeUserData, validate_user_data_size
 
 
@@ -19,11 +20,13 @@ def launch_template_data(
     security_group_ids: Sequence[str],
     cluster_name: str,
     root_volume_key_arn: str | None = None,
+    self_managed: SelfManagedNodes | None = None,
 ) -> dict[str, Any]:
-    """Data of a launch template for a managed node group, but for the capacity that it launches into and its tags.
+    """Data of a launch template for a node group, but for the capacity that it launches into and its tags.
 
-    It names no subnet or instance profile, and no image but one of the caller's own: EKS refuses them here or sets them
-    itself (EKS user guide, high).
+    Of a managed one it names no subnet or instance profile, and no image but one of the caller's own: EKS refuses them
+    here or sets them itself (EKS user guide, high). Self-managed nodes have image and profile here, and user data of
+    each group, see `user_data`.
 
     Args:
         instance_type: type of the nodes.
@@ -32,11 +35,12 @@ def launch_template_data(
         security_group_ids: on every interface; the cluster's own among them, since EKS adds it to no custom template.
         cluster_name: name of the cluster, which the user data of a custom image names.
         root_volume_key_arn: customer key of the root volume. Default: the AWS-managed key.
+        self_managed: facts by which self-managed nodes join. Default: the node group is managed.
     """
-    user_data = _user_data(instance_type, options, cluster_name)
     return {
         "InstanceType": str(instance_type),
-        **({"ImageId": options.image.image_id} if options.image is not None else {}),
+        **_image(instance_type, options, self_managed),
+        **({"IamInstanceProfile": {"Arn": self_managed.instance_profile_arn}} if self_managed is not None else {}),
         "NetworkInterfaces": [_interface(interface, security_group_ids) for interface in interfaces],
         # IMDSv2 only. One hop ends at the node: an answer to a pod on its bridge needs two, and with it goes the node's
         # identity, which reads the tokens of every pod there. See docs/decisions/0005-cluster.md.
@@ -46,12 +50,47 @@ def launch_template_data(
             "HttpTokens": "required",
         },
         "BlockDeviceMappings": [_root_volume(options, root_volume_key_arn), *map(_volume, options.volumes)],
-        # A line an item, so that a review of the template shows which line changed.
-        "UserData": {"Fn::Base64": {"Fn::Join": ["\n", user_data.split("\n")]}},
+        **({"UserData": user_data(instance_type, options, cluster_name)} if self_managed is None else {}),
     }
 
 
-def _user_data(instance_type: InstanceType, options: NodeOptions, cluster_name: str) -> str:
+def _image(instance_type: InstanceType, options: NodeOptions, self_managed: SelfManagedNodes | None) -> dict[str, str]:
+    """Image that the template names: one of the caller's own, or EKS's for self-managed nodes."""
+    if options.image is not None:
+        return {"ImageId": options.image.image_id}
+    if self_managed is None:
+        return {}
+    return {"ImageId": self_managed.image_reference(options.derived_ami_type(instance_type))}
+
+
+def user_data(
+    instance_type: InstanceType,
+    options: NodeOptions,
+    cluster_name: str,
+    *,
+    self_managed: SelfManagedNodes | None = None,
+    registration_flags: Sequence[str] = (),
+) -> dict[str, Any]:
+    """User data of a node as the template has it: a line an item, so that a review shows which line changed.
+
+    Args:
+        instance_type: type of the node.
+        options: what the caller chose.
+        cluster_name: name of the cluster.
+        self_managed: facts by which a self-managed node joins. Default: the node group is managed.
+        registration_flags: flags of the kubelet of a self-managed node, for labels and taints.
+    """
+    text = _user_data(instance_type, options, cluster_name, self_managed, registration_flags)
+    return {"Fn::Base64": {"Fn::Join": ["\n", text.split("\n")]}}
+
+
+def _user_data(
+    instance_type: InstanceType,
+    options: NodeOptions,
+    cluster_name: str,
+    self_managed: SelfManagedNodes | None,
+    registration_flags: Sequence[str],
+) -> str:
     image = options.image
     if image is not None and image.user_data is not None:
         validate_user_data_size(image.user_data)
@@ -63,8 +102,18 @@ def _user_data(instance_type: InstanceType, options: NodeOptions, cluster_name: 
         mask_imex=options.wants_imex_masked(instance_type),
         kubelet_config=dict(options.kubelet_config),
         setup=options.setup,
-        cluster=image.cluster_details(cluster_name) if image is not None else None,
+        cluster=_cluster_details(options, cluster_name, self_managed),
+        registration_flags=registration_flags,
     ).render()
+
+
+def _cluster_details(
+    options: NodeOptions, cluster_name: str, self_managed: SelfManagedNodes | None
+) -> Mapping[str, object] | None:
+    """Cluster as nodeadm reads it, where EKS adds nothing to the user data."""
+    if self_managed is not None:
+        return self_managed.cluster_details(cluster_name)
+    return options.image.cluster_details(cluster_name) if options.image is not None else None
 
 
 def _root_volume(options: NodeOptions, key_arn: str | None) -> dict[str, Any]:

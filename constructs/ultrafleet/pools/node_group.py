@@ -39,12 +39,12 @@ class NodeGroupShape:
 
 @dataclass(frozen=True, kw_only=True)
 class PoolNodeGroup:
-    """Launch template and managed node group of one block, or of a pool without blocks.
+    """Launch template and node group of one block, or of a pool without blocks.
 
     Attributes:
         name: name of the node group.
         launch_template: `AWS::EC2::LaunchTemplate`.
-        node_group: `AWS::EKS::Nodegroup`.
+        node_group: `AWS::EKS::Nodegroup`, or `AWS::AutoScaling::AutoScalingGroup` of self-managed nodes.
         launch_template_version: version of the launch template that the nodes run.
     """
 

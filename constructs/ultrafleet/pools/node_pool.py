@@ -1,4 +1,4 @@
-"""Common part of UltraServer and accelerator pools: launch templates and managed node groups of one label."""
+"""Common part of UltraServer and accelerator pools: launch templates and node groups of one label."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,12 +19,14 @@ from ultrafleet.pools.pool_checks import pool_interfaces, validate_pool, validat
 from ultrafleet.pools.pool_resources import pool_resources
 from ultrafleet.pools.pool_shape import PoolShape
 from ultrafleet.pools.resolved_references import read_shared, role_arn
+from ultrafleet.pools.self_managed import validate_self_managed
 from ultrafleet.pools.uncertain_facts import uncertain_facts
+from ultrafleet.rules.self_managed import SelfManagedNodes
 
 
 @jsii.implements(ec2.IConnectable, cdk.ITaggableV2)
 class NodePool(Construct):
-    """Launch templates and managed node groups of one label, in one subnet; use `UltraServerPool` or `AcceleratorPool`.
+    """Launch templates and node groups of one label, in one subnet; use `UltraServerPool` or `AcceleratorPool`.
 
     On capacity blocks each block has a launch template and a node group of its own, named after pool and reservation,
     so that nothing of a running block changes with the list of blocks. Create-only properties in EKS (name, role,
@@ -56,10 +58,13 @@ class NodePool(Construct):
         node_role: iam.IRole | None,
         fabric: Fabric | None,
         options: NodeOptions | None,
+        self_managed: SelfManagedNodes | None,
     ) -> None:
         super().__init__(scope, id)
         shared = read_shared(cluster, subnet, security_groups)
         options = options or DERIVED_OPTIONS
+        if self_managed is not None:
+            validate_self_managed(f"pool {pool_name}", options, has_role=node_role is not None)
         interfaces = pool_interfaces(pool_name, shape.instance_type, fabric, options)
         validate_pool(pool_name, shape, shared, options)
         validate_subnet_room(
@@ -90,6 +95,7 @@ class NodePool(Construct):
             node_group_sizes=shape.node_group_sizes,
             ultraserver_type=shape.ultraserver_type,
             joins_instance_store=options.wants_raid0(shape.instance_type),
+            is_self_managed=self_managed is not None,
         )
         self.node_role = node_role if node_role is not None else new_node_role(self)
         resources = pool_resources(
@@ -99,6 +105,7 @@ class NodePool(Construct):
             ultraserver=shape.ultraserver_type is not None,
             options=options,
             interfaces=interfaces,
+            self_managed=self_managed,
         )
         self.node_groups = {
             group.name: resources.add(

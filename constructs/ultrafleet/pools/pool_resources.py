@@ -13,13 +13,19 @@ from ultrafleet.catalog import InstanceType
 from ultrafleet.kubernetes.labels import ULTRASERVER_LABEL
 from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.layout import Interface
-from ultrafleet.pools.launch_template import launch_template_data, tag_specifications
+from ultrafleet.pools.auto_scaling_group import (
+    auto_scaling_group_properties,
+    own_group_tags,
+    registration_flags,
+)
+from ultrafleet.pools.launch_template import launch_template_data, tag_specifications, user_data
 from ultrafleet.pools.node_group import NodeGroupShape, PoolNodeGroup
 from ultrafleet.pools.node_options import NodeOptions
 from ultrafleet.pools.resolved_references import ResolvedReferences
 from ultrafleet.pools.shared_values import shared_value
 from ultrafleet.rules.names import launch_template_name
 from ultrafleet.rules.node_repair import node_repair_config
+from ultrafleet.rules.self_managed import OWN_NODE_GROUP_LABEL, SelfManagedNodes
 
 _EQUAL_IN_TEMPLATES: Final = ("NetworkInterfaces", "MetadataOptions", "BlockDeviceMappings", "UserData")
 _T = TypeVar("_T")
@@ -50,6 +56,7 @@ class PoolResources:
         ultraserver: whether each node group is one UltraServer.
         template_parts: `LaunchTemplateData` of every pool, without its capacity and tags.
         ami_type: EKS AMI type, or None for an image of the caller's own.
+        self_managed: facts by which self-managed nodes join, or None for managed node groups.
     """
 
     references: ResolvedReferences
@@ -59,6 +66,7 @@ class PoolResources:
     ultraserver: bool
     template_parts: Mapping[str, Any]
     ami_type: str | None
+    self_managed: SelfManagedNodes | None
 
     def add(
         self,
@@ -86,18 +94,17 @@ class PoolResources:
             scope,
             ids[0],
             type="AWS::EC2::LaunchTemplate",
-            properties=self._launch_template(group, name, template_tags),
+            properties=self._launch_template(group, nodes, name, template_tags),
         )
+        reference = launch_template.ref if launch_template_id is None else {"Ref": launch_template_id}
+        own = self.self_managed is not None
         node_group = cdk.CfnResource(
             scope,
             ids[1],
-            type="AWS::EKS::Nodegroup",
-            properties=self._node_group(
-                group,
-                nodes,
-                launch_template.ref if launch_template_id is None else {"Ref": launch_template_id},
-                group_tags,
-            ),
+            type="AWS::AutoScaling::AutoScalingGroup" if own else "AWS::EKS::Nodegroup",
+            properties=self._auto_scaling_group(group, name, reference, group_tags)
+            if own
+            else self._node_group(group, nodes, reference, group_tags),
         )
         # Not the template's own TagSpecifications: no schema says what CloudFormation does when they change.
         app_tags.reach(
@@ -105,7 +112,11 @@ class PoolResources:
             "LaunchTemplateData.TagSpecifications",
             lambda tags: tag_specifications({**tags, **template_tags}),
         )
-        app_tags.reach(node_group, "Tags", lambda tags: {**tags, **group_tags})
+        cluster = self.references.cluster_name
+        if own:
+            app_tags.reach(node_group, "Tags", lambda tags: own_group_tags(cluster, {**tags, **group_tags}))
+        else:
+            app_tags.reach(node_group, "Tags", lambda tags: {**tags, **group_tags})
         return PoolNodeGroup(
             name=group.name,
             launch_template=launch_template,
@@ -113,9 +124,11 @@ class PoolResources:
             launch_template_version=group.launch_template_version,
         )
 
-    def _launch_template(self, group: NodeGroupShape, name: str, tags: Mapping[str, str]) -> dict[str, Any]:
+    def _launch_template(
+        self, group: NodeGroupShape, nodes: PoolNodes, name: str, tags: Mapping[str, str]
+    ) -> dict[str, Any]:
         parts = self.template_parts
-        image = {"ImageId": parts["ImageId"]} if "ImageId" in parts else {}
+        image = {key: parts[key] for key in ("ImageId", "IamInstanceProfile") if key in parts}
         return {
             "LaunchTemplateName": name,
             "LaunchTemplateData": {
@@ -124,9 +137,41 @@ class PoolResources:
                 **group.capacity,
                 **{name: parts[name] for name in _EQUAL_IN_TEMPLATES if name != "UserData"},
                 "TagSpecifications": tag_specifications(tags),
-                "UserData": parts["UserData"],
+                "UserData": parts["UserData"] if self.self_managed is None else self._user_data(group, nodes),
             },
         }
+
+    def _user_data(self, group: NodeGroupShape, nodes: PoolNodes) -> dict[str, Any]:
+        """User data of self-managed nodes, which register with the labels of their own group."""
+        return user_data(
+            self.instance_type,
+            self.options,
+            self.references.cluster_name,
+            self_managed=self.self_managed,
+            registration_flags=registration_flags(self._labels(group, nodes), nodes.registered_taints),
+        )
+
+    def _labels(self, group: NodeGroupShape, nodes: PoolNodes) -> dict[str, str]:
+        own = {OWN_NODE_GROUP_LABEL: group.name} if self.self_managed is not None else {}
+        return {**nodes.labels, **own, **({ULTRASERVER_LABEL: group.name} if self.ultraserver else {})}
+
+    def _auto_scaling_group(
+        self,
+        group: NodeGroupShape,
+        name: str,
+        launch_template_id: str | Mapping[str, str],
+        tags: Mapping[str, str],
+    ) -> dict[str, Any]:
+        return auto_scaling_group_properties(
+            name=name,
+            cluster_name=self.references.cluster_name,
+            launch_template_id=launch_template_id,
+            launch_template_version=str(group.launch_template_version),
+            subnet_id=self.references.subnet_id,
+            max_size=group.size,
+            desired_size=group.desired_size,
+            tags=tags,
+        )
 
     def _node_group(
         self,
@@ -136,7 +181,6 @@ class PoolResources:
         tags: Mapping[str, str],
     ) -> dict[str, Any]:
         desired = {} if group.desired_size is None else {"DesiredSize": group.desired_size}
-        ultraserver = {ULTRASERVER_LABEL: group.name} if self.ultraserver else {}
         taints = [{"Key": taint.key, "Value": taint.value, "Effect": taint.effect} for taint in nodes.registered_taints]
         # In CloudFormation's words and not as CfnNodegroup: a third of the time, and the validation of the template
         # checks the same schema.
@@ -152,7 +196,7 @@ class PoolResources:
             # MINIMAL takes a node away before it adds one: a full block has no room for a nineteenth.
             "UpdateConfig": shared_value({"MaxUnavailable": self.options.max_unavailable, "UpdateStrategy": "MINIMAL"}),
             "NodeRepairConfig": self._repair(group.size),
-            "Labels": {**nodes.labels, **ultraserver},
+            "Labels": self._labels(group, nodes),
             "Taints": shared_value(taints),
             "Tags": dict(tags),
         }
@@ -171,6 +215,7 @@ def pool_resources(
     ultraserver: bool,
     options: NodeOptions,
     interfaces: Sequence[Interface],
+    self_managed: SelfManagedNodes | None = None,
 ) -> PoolResources:
     """Resources of pools of one kind; pools that are passed the same objects share what was derived.
 
@@ -181,13 +226,14 @@ def pool_resources(
         ultraserver: whether each node group is one UltraServer.
         options: what the nodes are like.
         interfaces: network interfaces of a node.
+        self_managed: facts by which self-managed nodes join. Default: managed node groups.
 
     Raises:
         FleetError: user data that is too long; an AMI type that isn't one for the type.
         UnknownFactError: no AMI type is known for the type, and none was passed.
     """
     return _pool_resources(
-        references, node_role_arn, _Same(instance_type), ultraserver, _Same(options), tuple(interfaces)
+        references, node_role_arn, _Same(instance_type), ultraserver, _Same(options), tuple(interfaces), self_managed
     )
 
 
@@ -199,6 +245,7 @@ def _pool_resources(
     ultraserver: bool,
     options: _Same[NodeOptions],
     interfaces: tuple[Interface, ...],
+    self_managed: SelfManagedNodes | None,
 ) -> PoolResources:
     key = options.value.root_volume_key
     data = launch_template_data(
@@ -208,6 +255,7 @@ def _pool_resources(
         security_group_ids=references.security_group_ids,
         cluster_name=references.cluster_name,
         root_volume_key_arn=key.key_arn if key is not None else None,
+        self_managed=self_managed,
     )
     image = options.value.image
     return PoolResources(
@@ -220,6 +268,7 @@ def _pool_resources(
             name: shared_value(value) if name in _EQUAL_IN_TEMPLATES else value for name, value in data.items()
         },
         ami_type=options.value.derived_ami_type(instance_type.value) if image is None else None,
+        self_managed=self_managed,
     )
 
 

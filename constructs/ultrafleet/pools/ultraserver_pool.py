@@ -14,6 +14,7 @@ from ultrafleet.pools.node_options import NodeOptions
 from ultrafleet.pools.node_pool import NodePool
 from ultrafleet.pools.pool_shape import block_pool_shape
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence, validate_ultraserver_blocks
+from ultrafleet.rules.self_managed import SelfManagedNodes
 
 
 class UltraServerPool(NodePool):
@@ -40,6 +41,9 @@ class UltraServerPool(NodePool):
         fabric: network between the nodes of different instances. Default: the only one that the type has; P6e-GB300
             has EFA and RoCE, and CloudFormation launches nodes on EFA alone.
         options: what the nodes are like. Default: `NodeOptions()`, all derived from the type.
+        self_managed: facts by which nodes join without EKS's management, as `SelfManagedNodeAccess` gives them: each
+            node group is an Auto Scaling group instead of a managed node group, and `node_role` has to be passed.
+            Default: managed node groups.
 
     Raises:
         FleetError: blocks that don't fit the UltraServer, one another or the subnet; a subnet without room; a lead
@@ -67,6 +71,7 @@ class UltraServerPool(NodePool):
         hold: bool = False,
         fabric: Fabric | None = None,
         options: NodeOptions | None = None,
+        self_managed: SelfManagedNodes | None = None,
     ) -> None:
         try:
             ultraserver_type = UltraServerType.from_name(ultraserver_type)
@@ -87,6 +92,7 @@ class UltraServerPool(NodePool):
             node_role=node_role,
             fabric=fabric,
             options=options,
+            self_managed=self_managed,
         )
         self.ultraserver_type = ultraserver_type
         add_block_metadata(scope, {pool_name: blocks})

@@ -21,9 +21,11 @@ from ultrafleet.pools.pool_checks import pool_interfaces, validate_pool, validat
 from ultrafleet.pools.pool_resources import pool_resources
 from ultrafleet.pools.pool_shape import PoolShape, block_pool_shape
 from ultrafleet.pools.resolved_references import ImportedSubnet, ResolvedReferences, read_shared, role_arn
+from ultrafleet.pools.self_managed import validate_self_managed
 from ultrafleet.pools.uncertain_facts import uncertain_facts
 from ultrafleet.rules.block_overlap import overlap_note
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence, validate_ultraserver_blocks
+from ultrafleet.rules.self_managed import SelfManagedNodes
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ec2 as ec2
@@ -59,6 +61,9 @@ class UltraServerPools(Construct):
         fabric: network between the nodes of different instances. Default: the only one that the type has; P6e-GB300
             has EFA and RoCE, and CloudFormation launches nodes on EFA alone.
         options: what the nodes are like. Default: `NodeOptions()`, all derived from the type.
+        self_managed: facts by which nodes join without EKS's management, as `SelfManagedNodeAccess` gives them: each
+            node group is an Auto Scaling group instead of a managed node group, and `node_role` has to be passed.
+            Default: managed node groups.
 
     Raises:
         FleetError: no pool; a reservation in two of them; blocks that don't fit the UltraServer, one another or the
@@ -89,6 +94,7 @@ class UltraServerPools(Construct):
         hold: bool = False,
         fabric: Fabric | None = None,
         options: NodeOptions | None = None,
+        self_managed: SelfManagedNodes | None = None,
     ) -> None:
         named = f"pools {id}"
         try:
@@ -103,6 +109,8 @@ class UltraServerPools(Construct):
             name: block_pool_shape(name, blocks, workload=workload, drain_lead_minutes=drain_lead_minutes, hold=hold)
             for name, blocks in pools.items()
         }
+        if self_managed is not None:
+            validate_self_managed(named, options, has_role=node_role is not None)
         for name, shape in shapes.items():
             validate_pool(name, shape, references, options)
         first = next(iter(shapes.values()))
@@ -126,6 +134,7 @@ class UltraServerPools(Construct):
             ultraserver=True,
             options=options,
             interfaces=interfaces,
+            self_managed=self_managed,
         )
         self.kubernetes_nodes = {
             name: PoolNodes.of(
@@ -141,6 +150,7 @@ class UltraServerPools(Construct):
                 node_group_sizes=shape.node_group_sizes,
                 ultraserver_type=shape.ultraserver_type,
                 joins_instance_store=options.wants_raid0(shape.instance_type),
+                is_self_managed=self_managed is not None,
             )
             for name, shape in shapes.items()
         }

@@ -11,11 +11,11 @@ those of these modules (or packages, where one would be too long) that it needs:
 | `clock` | actors that act as the simulated time passes |
 | `api` | operations in the place of moto's or beside them, and `install()`, which adds them to moto |
 
-The services are `ec2` (with Resource Groups, whose groups hold its reservations), `eks`, `cloudformation` (with one
-provider for each resource type), `stepfunctions` (with EventBridge Scheduler) and `kubernetes`. `simulated_account` has
-the time, the state and the injected faults, `calls` the API calls that services make to one another, and `extension`
-the installation into moto. A module imports only modules above it in the table, and no operations of another service:
-those are called through `calls`.
+The services are `ec2` (with Resource Groups, whose groups hold its reservations), `autoscaling`, `eks`,
+`cloudformation` (with one provider for each resource type), `stepfunctions` (with EventBridge Scheduler) and
+`kubernetes`. `simulated_account` has the time, the state and the injected faults, `calls` the API calls that services
+make to one another, and `extension` the installation into moto. A module imports only modules above it in the table,
+and no operations of another service: those are called through `calls`.
 
 `scenarios` is apart: what is done with an environment on the embedded AWS. No service imports it.
 """

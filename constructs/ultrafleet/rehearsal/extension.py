@@ -11,7 +11,7 @@ from moto.core.responses import ActionResult, BaseResponse
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.iam.models import get_account_id_from
 
-from ultrafleet.rehearsal import ec2, eks, events, questions
+from ultrafleet.rehearsal import autoscaling, ec2, eks, events, questions
 from ultrafleet.rehearsal.cloudformation import api as cloudformation
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal, about_calls
 
@@ -31,6 +31,7 @@ def install() -> None:
     # The CDK CLI asks the audit trail why a stack failed; moto doesn't know the call.
     setattr(CloudTrailResponse, "lookup_events", lambda _: ActionResult({"Events": []}))  # noqa: B010  # moto has no such name
     ec2.install()
+    autoscaling.install()
     eks.install()
     events.install()
     questions.install()

@@ -5,7 +5,7 @@ endpoint) into this document where the launch template names no image.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ultrafleet.catalog.limits import USER_DATA_BYTES
@@ -46,7 +46,9 @@ class NodeUserData:
         mask_imex: keep the host's own nvidia-imex service from starting, which ComputeDomains need.
         kubelet_config: more fields of the KubeletConfiguration, merged over the ones set here.
         setup: what the owner of the nodes brings. Default: nothing.
-        cluster: cluster as nodeadm reads it, for a custom image. Default: EKS adds it.
+        cluster: cluster as nodeadm reads it, for a custom image or self-managed nodes. Default: EKS adds it.
+        registration_flags: flags by which the kubelet registers self-managed nodes with labels and taints. Default:
+            none, EKS adds them.
     """
 
     max_pods: int
@@ -56,6 +58,7 @@ class NodeUserData:
     kubelet_config: dict[str, object] | None = None
     setup: NodeSetup = field(default_factory=NodeSetup)
     cluster: Mapping[str, object] | None = None
+    registration_flags: Sequence[str] = ()
 
     def render(self) -> str:
         """The MIME document, without base64.
@@ -81,11 +84,12 @@ class NodeUserData:
     def _node_config(self) -> str:
         # JSON is YAML; nodeadm reads it, and it needs no YAML writer whose style may change between releases.
         instance = {"localStorage": {"strategy": "RAID0"}} if self.raid0_instance_store else None
+        flags = [*self.registration_flags, *self.setup.kubelet_flags]
         spec = {
             **({"cluster": dict(self.cluster)} if self.cluster is not None else {}),
             "kubelet": {
                 "config": {"maxPods": self.max_pods, **(self.kubelet_config or {})},
-                **({"flags": list(self.setup.kubelet_flags)} if self.setup.kubelet_flags else {}),
+                **({"flags": flags} if flags else {}),
             },
             **({"containerd": {"config": self.setup.containerd_config}} if self.setup.containerd_config else {}),
             **({"instance": instance} if instance else {}),

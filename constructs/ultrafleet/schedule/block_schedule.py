@@ -18,6 +18,7 @@ from ultrafleet.catalog.metrics import fleet_namespace
 from ultrafleet.cluster_reference import ClusterReference
 from ultrafleet.rules.block_clock import TICK_MINUTES
 from ultrafleet.rules.names import validate_cluster_name
+from ultrafleet.rules.self_managed import CLUSTER_TAG
 from ultrafleet.schedule.alarms import ScheduleAlarms
 from ultrafleet.tokens import is_token
 
@@ -28,10 +29,11 @@ _LOG_GROUPS: Final = "/aws/vendedlogs/states"
 class BlockSchedule(Construct):
     """State machine that sizes the node groups on capacity blocks of one cluster, started every five minutes.
 
-    It finds the node groups by their tags, reads the state and the end of the block that each of them names from EC2,
-    and sets the sizes: up while the block is active, to nothing a lead before it ends. Where it can't be sure it leaves
-    a node group as it is and reports it. Adding or removing a pool or a block changes nothing here. A call that fails
-    goes to a dead-letter queue, and alarms tell of that, of failed executions and of a schedule that doesn't run. See
+    Node groups are managed ones of EKS, and Auto Scaling groups of self-managed nodes. It finds them by their tags,
+    reads the state and the end of the block that each of them names from EC2, and sets the sizes: up while the block is
+    active, to nothing a lead before it ends. Where it can't be sure it leaves a node
+    group as it is and reports it. Adding or removing a pool or a block changes nothing here. A call that fails goes to
+    a dead-letter queue, and alarms tell of that, of failed executions and of a schedule that doesn't run. See
     docs/decisions/0006-block-schedule.md.
 
     Args:
@@ -200,6 +202,7 @@ class BlockSchedule(Construct):
                 "states.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}}
             ),
         )
+        groups = f"arn:{stack.partition}:autoscaling:{stack.region}:{stack.account}:autoScalingGroup:*"
         eks = f"arn:{stack.partition}:eks:{stack.region}:{stack.account}"
         policy = iam.Policy(
             self,
@@ -210,6 +213,12 @@ class BlockSchedule(Construct):
                     actions=["eks:DescribeNodegroup", "eks:UpdateNodegroupConfig"],
                     resources=[f"{eks}:nodegroup/{cluster_name}/*"],
                 ),
+                # Groups of other clusters have another tag: the size of theirs isn't the machine's to set.
+                iam.PolicyStatement(
+                    actions=["autoscaling:SetDesiredCapacity"],
+                    resources=[f"{groups}:autoScalingGroupName/{cluster_name}-*"],
+                    conditions={"StringEquals": {f"aws:ResourceTag/{CLUSTER_TAG}": cluster_name}},
+                ),
                 # PutMetricData and what follows know no resources (service authorization reference, high).
                 iam.PolicyStatement(
                     actions=["cloudwatch:PutMetricData"],
@@ -218,6 +227,7 @@ class BlockSchedule(Construct):
                 ),
                 iam.PolicyStatement(
                     actions=[
+                        "autoscaling:DescribeAutoScalingGroups",
                         "ec2:DescribeCapacityBlockStatus",
                         "ec2:DescribeCapacityReservations",
                         "logs:CreateLogDelivery",

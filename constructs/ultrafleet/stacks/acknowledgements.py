@@ -101,11 +101,10 @@ def _acknowledge_cluster(cluster: ClusterStack, environment: Environment) -> Non
     )
     if environment.cluster.ssm_sessions:
         _on(cluster, _managed("AmazonSSMManagedInstanceCore", "sessions without SSH, as the environment asks"))
-    if cluster.node_role is not None:
-        _on(
-            cluster.node_role,
-            {"AwsSolutions-IAM5[Resource::*]": "ec2:DescribeInstances and ec2:DescribeInstanceTypes know no resources"},
-        )
+    for role in (cluster.node_role, cluster.self_managed.role if cluster.self_managed is not None else None):
+        if role is not None:
+            described = "ec2:DescribeInstances and ec2:DescribeInstanceTypes know no resources"
+            _on(role, {"AwsSolutions-IAM5[Resource::*]": described})
 
 
 def _acknowledge_system(system: SystemStack) -> None:
@@ -135,8 +134,11 @@ def _acknowledge_schedule(capacity: CapacityStack, environment: Environment) -> 
             f"AwsSolutions-IAM5[Resource::arn:aws:eks:{region}:{account}:nodegroup/{name}/*]": (
                 "the node groups of one cluster, whose ids EKS makes up"
             ),
+            f"AwsSolutions-IAM5[Resource::arn:aws:autoscaling:{region}:{account}:autoScalingGroup:*:"
+            f"autoScalingGroupName/{name}-*]": "groups whose ids AWS makes up, with the tag of one cluster",
             "AwsSolutions-IAM5[Resource::*]": (
-                "describing reservations and blocks, figures (of one namespace) and delivering logs know no resources"
+                "describing groups, reservations and blocks, figures (of one namespace) and delivering logs know no "
+                "resources"
             ),
         },
     )

@@ -7,6 +7,7 @@ from constructs import Construct
 from ultrafleet.cluster import ImportedCluster
 from ultrafleet.environment import Environment
 from ultrafleet.network import ImportedSecondaryNetwork
+from ultrafleet.rules.self_managed import SelfManagedNodes
 from ultrafleet.stacks import exports
 from ultrafleet.stacks.exports import Exports
 from ultrafleet.templates.existing import EXISTING
@@ -80,6 +81,18 @@ class EnvironmentStack(cdk.Stack):
         """ARN of the role of every node."""
         existing = self._environment.cluster.node_role_arn
         return self._existing_or_import("node role", existing, exports.NODE_ROLE_ARN)
+
+    @property
+    def self_managed_nodes(self) -> SelfManagedNodes:
+        """Facts by which self-managed nodes join the environment's cluster."""
+        cluster = self._environment.cluster
+        return SelfManagedNodes(
+            instance_profile_arn=self.exports.read(exports.INSTANCE_PROFILE_ARN),
+            api_server_endpoint=self.exports.read(exports.CLUSTER_ENDPOINT),
+            certificate_authority=self.exports.read(exports.CLUSTER_CERTIFICATE),
+            service_cidr=cluster.service_cidr or "",
+            kubernetes_version=cluster.kubernetes_version,
+        )
 
     @property
     def alarm_topic_arn(self) -> str:

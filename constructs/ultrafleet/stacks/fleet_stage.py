@@ -15,7 +15,9 @@ from ultrafleet.environment.facts import ip_budgets, node_group_count
 from ultrafleet.environment.layers import stack_ids
 from ultrafleet.environment.pool_nodes import environment_pool_nodes, needs_care
 from ultrafleet.environment.pool_settings import PoolSettings
+from ultrafleet.environment.self_managed import has_self_managed_pools
 from ultrafleet.rules.node_group_quota import node_group_quota_request
+from ultrafleet.rules.self_managed import MANAGEMENT_LABEL
 from ultrafleet.stacks.capacity_stack import CapacityStack
 from ultrafleet.stacks.care_stack import CareStack
 from ultrafleet.stacks.cluster_stack import ClusterStack
@@ -124,6 +126,13 @@ class FleetStage(cdk.Stage):
         stacks = [child for child in self.node.children if isinstance(child, EnvironmentStack)]
         for note in notes(environment, answers):
             cdk.Annotations.of(stacks[0]).add_info_v2(f"ultrafleet:{note.id}", note.text)
+        if has_self_managed_pools(environment) and environment.kubernetes.delivery == "none":
+            cdk.Annotations.of(stacks[0]).add_warning_v2(
+                "ultrafleet:self-managed-drain",
+                "nothing is delivered to the cluster, so nothing evicts what runs on self-managed nodes that leave: "
+                "install the chart aws-node-termination-handler in IMDS mode on nodes with the label "
+                f"{MANAGEMENT_LABEL}, or state kubernetes.delivery",
+            )
         quota = node_group_quota_request(environment.cluster_name, node_group_count(environment))
         if quota is not None:
             cdk.Annotations.of(self.cluster or stacks[0]).add_warning_v2("ultrafleet:node-group-quota", quota)

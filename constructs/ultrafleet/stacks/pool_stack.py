@@ -50,13 +50,15 @@ class PoolStack(EnvironmentStack):
         security_group = ec2.SecurityGroup.from_security_group_id(
             self, "EfaSecurityGroup", self.efa_security_group_id, mutable=False
         )
-        node_role = iam.Role.from_role_arn(self, "NodeRole", self.node_role_arn, mutable=False)
+        role_arn = self.exports.read(exports.SELF_MANAGED_NODE_ROLE_ARN) if pool.is_self_managed else self.node_role_arn
+        node_role = iam.Role.from_role_arn(self, "NodeRole", role_arn, mutable=False)
         common = pool_arguments(environment, pool, root_volume_key=self._root_volume_key(pool))
         common |= {
             "cluster": self.cluster,
             "subnet": subnet,
             "security_groups": [security_group],
             "node_role": node_role,
+            "self_managed": self.self_managed_nodes if pool.is_self_managed else None,
         }
         created: UltraServerPool | AcceleratorPool
         if isinstance(pool, UltraServerPoolSettings):

@@ -8,8 +8,10 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ultrafleet.environment import Environment, UltraServerPoolSettings
+from ultrafleet.environment.self_managed import has_self_managed_pools
 from ultrafleet.monitoring.block_alarms import block_alarms
 from ultrafleet.pools import UltraServerPool
+from ultrafleet.stacks import exports
 from ultrafleet.stacks.environment_stack import EnvironmentStack
 from ultrafleet.stacks.monitoring_stack import watched_block
 from ultrafleet.stacks.pool_stack import newest_version, pool_arguments
@@ -41,7 +43,10 @@ class RackStack(EnvironmentStack):
         self._security_group = ec2.SecurityGroup.from_security_group_id(
             self, "EfaSecurityGroup", self.efa_security_group_id, mutable=False
         )
-        self._node_role = iam.Role.from_role_arn(self, "NodeRole", self.node_role_arn, mutable=False)
+        own = has_self_managed_pools(environment)
+        role_arn = self.exports.read(exports.SELF_MANAGED_NODE_ROLE_ARN) if own else self.node_role_arn
+        self._node_role = iam.Role.from_role_arn(self, "NodeRole", role_arn, mutable=False)
+        self._self_managed = self.self_managed_nodes if own else None
         # All of them, so that no construct comes or goes with a rack.
         for subnet in environment.network.subnets:
             if subnet.kind == "accelerator":
@@ -64,6 +69,7 @@ class RackStack(EnvironmentStack):
             subnet=self._subnets[rack.subnet],
             security_groups=[self._security_group],
             node_role=self._node_role,
+            self_managed=self._self_managed,
             **pool_arguments(environment, rack),
         )
         for name, group in created.node_groups.items():

@@ -102,7 +102,7 @@ def _ask_blocks(definition: Mapping[str, Any], account: Account) -> Answer:
 
 
 def _ask_size(definition: Mapping[str, Any], account: Account) -> Answer:
-    state = definition["States"]["EachNodeGroup"]["ItemProcessor"]["States"]["DescribeNodeGroup"]
+    state = definition["States"]["EachGroup"]["ItemProcessor"]["States"]["DescribeNodeGroup"]
     block = {
         "id": _BLOCK,
         "state": "active",

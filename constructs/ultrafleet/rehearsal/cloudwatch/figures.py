@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from ultrafleet.catalog.metrics import FATAL_XID_ERRORS, FLEET, HELD_NODES, IMPAIRED_BLOCKS
 from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal.autoscaling.state import AutoScaling
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudwatch.alarm_states import Alarm, Figure, metric_of, period_of
 from ultrafleet.rehearsal.cloudwatch.filter_pattern import matches
@@ -16,6 +17,7 @@ from ultrafleet.rehearsal.eks.state import Eks
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 from ultrafleet.rehearsal.stepfunctions.clock import ScheduledExecution, Schedules
 
+_SIZES: Final = ("UpdateNodegroupConfig", "SetDesiredCapacity")
 STEP: Final = timedelta(minutes=1)
 """Time between two looks at the account."""
 
@@ -57,7 +59,7 @@ class Figures:
             "ExecutionsTimedOut": lambda *_: [],
             "ExecutionThrottled": lambda *_: [],
             "ServiceIntegrationsSucceeded": lambda _, since: _counted(
-                name for run in self._runs(since) for name, _ in run.writes if name == "UpdateNodegroupConfig"
+                name for run in self._runs(since) for name, _ in run.writes if name in _SIZES
             ),
             "NumberOfMessagesSent": self._sent,
             "cluster_failed_node_count": lambda *_: [self._lost()],
@@ -117,8 +119,9 @@ class Figures:
 
     def _lost(self) -> float:
         alive = self._part(Lifetimes)
-        groups = self._part(Eks).node_groups()
-        return float(sum(alive.by_id[item].terminated is None for group in groups for item in group.lost))
+        lost = [item for group in self._part(Eks).node_groups() for item in group.lost]
+        lost += [item for group in self._part(AutoScaling).groups.values() for item in group.lost]
+        return float(sum(alive.by_id[item].terminated is None for item in lost))
 
     def _reservation(self, named: Mapping[str, str], count: Callable[[CapacityReservation], int]) -> list[float]:
         found = self._part(Reservations).by_id.get(named["CapacityReservationId"])

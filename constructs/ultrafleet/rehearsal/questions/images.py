@@ -1,10 +1,11 @@
-"""Public parameters of Systems Manager with the newest releases of EKS's images."""
+"""Public parameters of Systems Manager with the newest releases of EKS's images, and their ids."""
 
 from typing import Final
 
 from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 
 from ultrafleet.catalog.eks import KUBERNETES_VERSIONS, AmiType, ami_release_parameter
+from ultrafleet.rehearsal.ec2.state.images import eks_images
 from ultrafleet.rehearsal.eks.api.node_groups import image_release
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 
@@ -27,6 +28,7 @@ def install() -> None:
         for item in _TYPES
         for version in KUBERNETES_VERSIONS
     }
+    releases |= {parameter: image_id for parameter, (image_id, _) in eks_images().items()}
     plain = SimpleSystemManagerBackend.get_parameter
 
     def get_parameter(self: SimpleSystemManagerBackend, name: str) -> Parameter | None:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ultrafleet.environment import AcceleratorPoolSettings, Environment, UltraServerPoolSettings
+from ultrafleet.rehearsal.autoscaling.state import AutoScaling, AutoScalingGroup
 from ultrafleet.rehearsal.calls import Calls
-from ultrafleet.rehearsal.simulated_account import Refusal
+from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
+from ultrafleet.rules.self_managed import CLUSTER_TAG
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,25 +88,56 @@ def pool_views(environment: Environment) -> list[PoolView]:
 
 
 def _view(environment: Environment, name: str, block: str, full: int, call: Calls) -> NodeGroupView:
-    try:
-        group = call("eks", "describe_nodegroup", clusterName=environment.cluster_name, nodegroupName=name)["nodegroup"]
-    except Refusal:
-        group = None
+    status, wanted, issues = node_group_state(environment, name, call)
     instances = node_group_instances(environment, [name], call)
     return NodeGroupView(
         name=name,
         block=block,
-        status="" if group is None else str(group["status"]),
-        wanted=0 if group is None else int(group["scalingConfig"]["desiredSize"]),
+        status=status,
+        wanted=wanted,
         full=full,
         running=len(instances),
         interfaces=tuple(sorted({_interfaces(instance) for instance in instances})),
         reservations=tuple(sorted({instance.get("CapacityReservationId", "") for instance in instances} - {""})),
         zones=tuple(sorted({instance["Placement"]["AvailabilityZone"] for instance in instances})),
-        issues=tuple(
-            f"{issue['code']}: {issue['message']}" for issue in (group or {}).get("health", {}).get("issues", [])
-        ),
+        issues=tuple(issues),
     )
+
+
+def node_group_state(environment: Environment, name: str, call: Calls) -> tuple[str, int, list[str]]:
+    """Status, wanted nodes and issues of a node group, or of the Auto Scaling group of a self-managed one.
+
+    Args:
+        environment: the environment of its cluster.
+        name: of the node group.
+        call: calls of the environment's account.
+    """
+    own = own_groups(environment).get(name)
+    if own is not None:
+        issues = [f"AsgInstanceLaunchFailures: {own.failure}"] if own.failure else []
+        reasons = sorted(set(own.not_joined.values()))
+        return "ACTIVE", own.desired, [*issues, *(f"nodes did not join the cluster: {reason}" for reason in reasons)]
+    try:
+        group = call("eks", "describe_nodegroup", clusterName=environment.cluster_name, nodegroupName=name)["nodegroup"]
+    except Refusal:
+        return "", 0, []
+    issues = [f"{issue['code']}: {issue['message']}" for issue in group.get("health", {}).get("issues", [])]
+    return str(group["status"]), int(group["scalingConfig"]["desiredSize"]), issues
+
+
+def own_groups(environment: Environment) -> dict[str, AutoScalingGroup]:
+    """Auto Scaling groups of the environment's cluster, by the names of their node groups.
+
+    Args:
+        environment: the environment.
+    """
+    cluster = environment.cluster_name
+    state = SIMULATED_ACCOUNT.part(AutoScaling, environment.account, environment.region)
+    return {
+        group.name.removeprefix(f"{cluster}-"): group
+        for group in state.groups.values()
+        if group.tags.get(CLUSTER_TAG) == cluster
+    }
 
 
 def node_group_instances(environment: Environment, names: Collection[str], call: Calls) -> list[dict[str, Any]]:
@@ -115,12 +148,22 @@ def node_group_instances(environment: Environment, names: Collection[str], call:
         names: of the node groups; `*` matches any characters.
         call: calls of the environment's account.
     """
+    cluster = environment.cluster_name
+    alive = {"Name": "instance-state-name", "Values": ["pending", "running"]}
     filters = [
-        {"Name": "tag:eks:cluster-name", "Values": [environment.cluster_name]},
-        {"Name": "tag:eks:nodegroup-name", "Values": list(names)},
-        {"Name": "instance-state-name", "Values": ["pending", "running"]},
+        [
+            {"Name": "tag:eks:cluster-name", "Values": [cluster]},
+            {"Name": "tag:eks:nodegroup-name", "Values": list(names)},
+        ]
     ]
-    pages = call.pages("ec2", "describe_instances", "Reservations", Filters=filters)
+    if own_groups(environment):
+        own = [f"{cluster}-{name}" for name in names]
+        filters.append([{"Name": "tag:aws:autoscaling:groupName", "Values": own}])
+    pages = [
+        reservation
+        for chosen in filters
+        for reservation in call.pages("ec2", "describe_instances", "Reservations", Filters=[*chosen, alive])
+    ]
     return [instance for reservation in pages for instance in reservation["Instances"]]
 
 

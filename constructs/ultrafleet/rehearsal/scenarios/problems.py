@@ -13,6 +13,7 @@ from ultrafleet.rehearsal.ec2.state.reservations import CapacityReservation, Res
 from ultrafleet.rehearsal.eks.engine.scale_down import OWN_SCALE_DOWN
 from ultrafleet.rehearsal.eks.state import Eks
 from ultrafleet.rehearsal.events.clock import EventDeliveries
+from ultrafleet.rehearsal.scenarios.pool_view import own_groups
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 from ultrafleet.rehearsal.stepfunctions.clock import Schedules
 from ultrafleet.rules.capacity_block import CapacityBlock
@@ -85,6 +86,13 @@ def _node_problems(environment: Environment) -> list[str]:
             problems.append(
                 f"node group {group.name}: an update of its version replaced {len(rolled)} nodes, the first at "
                 f"{rolled[0][0]:%Y-%m-%dT%H:%MZ}, the last at {rolled[-1][0]:%Y-%m-%dT%H:%MZ}"
+            )
+    for name, own in own_groups(environment).items():
+        undrained = _lately(own.undrained)
+        if undrained:
+            problems.append(
+                f"Auto Scaling group of {name}: {len(undrained)} nodes were terminated with what ran on them, the "
+                f"first at {undrained[0][0]:%Y-%m-%dT%H:%MZ}: nothing in the cluster drains nodes that leave"
             )
     return problems
 

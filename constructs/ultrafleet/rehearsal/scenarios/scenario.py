@@ -19,6 +19,7 @@ from ultrafleet.rehearsal.scenarios.embedded import embedded_aws
 from ultrafleet.rehearsal.scenarios.faults.actions import schedule_is_off
 from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget
 from ultrafleet.rehearsal.scenarios.outcome import BlockOutcome, block_outcomes
+from ultrafleet.rehearsal.scenarios.pool_view import own_groups
 from ultrafleet.rehearsal.scenarios.worst_timing import WorstTiming
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 from ultrafleet.rules.capacity_block import CapacityBlock
@@ -174,6 +175,10 @@ def _sizes_by_hand(environment: Environment, call: Calls) -> list[Event]:
 
     def size(node_group: str, nodes: int) -> Callable[[], None]:
         def update() -> None:
+            if node_group in own_groups(environment):
+                name = f"{environment.cluster_name}-{node_group}"
+                call("autoscaling", "set_desired_capacity", AutoScalingGroupName=name, DesiredCapacity=nodes)
+                return
             scaling = {"minSize": 0, "maxSize": nodes, "desiredSize": nodes}
             call(
                 "eks",

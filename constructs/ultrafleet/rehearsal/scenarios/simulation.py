@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from ultrafleet.environment import Environment
 from ultrafleet.errors import FleetError
@@ -22,6 +22,7 @@ from ultrafleet.rehearsal.scenarios.problems import problems_of
 from ultrafleet.rehearsal.scenarios.purchases import make_purchases
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
+_OWN_GROUP: Final = "AWS::AutoScaling::AutoScalingGroup"
 SETTLING = timedelta(minutes=30)
 """Longer than a tick of the schedule and whatever EKS needs to launch."""
 
@@ -209,9 +210,10 @@ class Simulation:
             if not stack.name.startswith(begin) or stack.name in stacks:
                 continue
             groups = [
-                resource.physical.physical_id.rpartition("/")[2]
+                resource.physical.physical_id.rpartition("/")[2].removeprefix(own)
                 for resource in stack.resources.values()
-                if resource.type == "AWS::EKS::Nodegroup"
+                for own in [f"{self.environment.cluster_name}-" if resource.type == _OWN_GROUP else ""]
+                if resource.type in {"AWS::EKS::Nodegroup", _OWN_GROUP}
             ]
             found.append(
                 {

@@ -13,6 +13,8 @@ from ultrafleet.rules.block_clock import TICK_MINUTES, lead_or_default
 
 LATENESS: Final = timedelta(seconds=SCHEDULE_PRECISION_SECONDS.value - 1)
 """Time by which an execution may start after its moment."""
+_SIZES: Final = (("eks", "UpdateNodegroupConfig"), ("autoscaling", "SetDesiredCapacity"))
+"""Calls by which the schedule sets a size."""
 _SECOND: Final = timedelta(seconds=1)
 _AHEAD: Final = 2 * timedelta(minutes=TICK_MINUTES) + _SECOND
 
@@ -60,5 +62,5 @@ class WorstTiming:
         return found
 
     def _throttle(self, service: str, action: str, _: dict[str, Any]) -> None:
-        if (service, action) == ("eks", "UpdateNodegroupConfig") and next(self._throttled):
+        if (service, action) in _SIZES and next(self._throttled):
             raise Refusal("ThrottlingException", "Rate exceeded")

@@ -9,6 +9,7 @@ from typing import Any, Final
 from moto.scheduler.models import Schedule, scheduler_backends
 from moto.stepfunctions.models import stepfunctions_backends
 
+from ultrafleet.rehearsal.autoscaling.state import AutoScaling
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.ec2.state.reservations import Reservations
 from ultrafleet.rehearsal.eks.state import Eks
@@ -155,7 +156,9 @@ class Schedules:
 
     def _longest_lead(self) -> timedelta:
         groups = SIMULATED_ACCOUNT.part(Eks, self.account_id, self.region).node_groups()
+        own = SIMULATED_ACCOUNT.part(AutoScaling, self.account_id, self.region).groups.values()
         tags = [group.described.get("tags", {}).get(LEAD_TAG, "") for group in groups]
+        tags += [group.tags.get(LEAD_TAG, "") for group in own]
         minutes = [int(value) for value in tags if value.isdigit()]
         return timedelta(minutes=max(minutes, default=0))
 

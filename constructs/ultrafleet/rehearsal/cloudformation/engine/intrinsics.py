@@ -7,14 +7,17 @@ resolver too; it logs what it can't resolve and goes on without the property.
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ultrafleet.rehearsal.simulated_account import Refusal
 from ultrafleet.templates.references import substituted
 
 NO_VALUE = object()
+_DYNAMIC: Final = re.compile(r"\{\{resolve:ssm:([^:}]+)(?::\d+)?\}\}")
+"""Dynamic reference to a plain parameter (CloudFormation user guide, dynamic references, high)."""
 
 
 @dataclass(kw_only=True)
@@ -26,12 +29,14 @@ class IntrinsicScope:
         attributes: logical id and attribute -> value; raises a Refusal for one that isn't.
         imported: value of an export; raises a Refusal for one that isn't.
         stack_output: stack name, output and region -> value; raises a Refusal for one that isn't.
+        parameter: value of a parameter of Systems Manager, for dynamic references; raises a Refusal for one that isn't.
     """
 
     refs: dict[str, Any]
     attributes: Callable[[str, str], Any]
     imported: Callable[[str], Any]
     stack_output: Callable[[str, str, str | None], Any]
+    parameter: Callable[[str], str]
     mappings: Mapping[str, Any] = field(default_factory=dict)
     conditions: Mapping[str, Any] = field(default_factory=dict)
 
@@ -43,6 +48,8 @@ class IntrinsicScope:
         """
         if isinstance(value, list):
             return [item for item in map(self.resolve, value) if item is not NO_VALUE]
+        if isinstance(value, str):
+            return _DYNAMIC.sub(lambda found: self.parameter(found[1]), value) if "{{resolve:" in value else value
         if not isinstance(value, Mapping):
             return value
         if len(value) == 1:

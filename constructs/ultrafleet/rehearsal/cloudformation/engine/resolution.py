@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudformation.engine.intrinsics import IntrinsicScope
 from ultrafleet.rehearsal.cloudformation.state import Stack, Stacks
 from ultrafleet.rehearsal.refusals.cloudformation import EXPORT_IN_USE
@@ -36,11 +37,13 @@ def intrinsic_scope(stacks: Stacks, stack: Stack, *, used: set[str] | None = Non
             raise Refusal("ValidationError", f"Output {output} of stack {stack_name} does not exist")
         return outputs[output][0]
 
+    call = Calls(account_id=stacks.account_id, region=stacks.region)
     return IntrinsicScope(
         refs=_Refs(stack, _pseudo(stacks, stack)),
         attributes=lambda logical_id, attribute: _attribute(stack, logical_id, attribute),
         imported=imported,
         stack_output=stack_output,
+        parameter=lambda name: str(call("ssm", "get_parameter", Name=name)["Parameter"]["Value"]),
         mappings=stack.template.get("Mappings", {}),
         conditions=stack.template.get("Conditions", {}),
     )

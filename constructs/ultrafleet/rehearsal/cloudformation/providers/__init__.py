@@ -1,6 +1,7 @@
 """Resource types that the embedded CloudFormation provides; a template with another type fails its stack."""
 
 from ultrafleet.rehearsal.cloudformation.providers import (
+    auto_scaling_groups,
     bootstrap,
     capabilities,
     ec2_types,
@@ -25,6 +26,7 @@ from ultrafleet.rehearsal.cloudformation.providers.base import PROVIDERS
 __all__ = ["PROVIDERS"]
 
 _MODULES = (
+    auto_scaling_groups,
     bootstrap,
     capabilities,
     ec2_types,

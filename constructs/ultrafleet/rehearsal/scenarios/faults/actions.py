@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ultrafleet.errors import FleetError
+from ultrafleet.rehearsal.autoscaling.clock import Groups
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.cloudwatch.host_log import HostLog
 from ultrafleet.rehearsal.ec2.state.instance_types import NotSold
@@ -12,7 +13,7 @@ from ultrafleet.rehearsal.eks.clock import Nodes
 from ultrafleet.rehearsal.eks.rules.versions import WithdrawnVersions
 from ultrafleet.rehearsal.eks.state import Eks
 from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget, Undo
-from ultrafleet.rehearsal.scenarios.pool_view import node_group_instances
+from ultrafleet.rehearsal.scenarios.pool_view import node_group_instances, own_groups
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 from ultrafleet.rehearsal.stepfunctions.clock import Schedules
 
@@ -181,8 +182,12 @@ def log_group_is_taken(target: FaultTarget) -> Undo:
 
 def pool_is_gone(target: FaultTarget) -> Undo:
     """A node group of the pool was deleted by hand."""
-    call = _call(target)
-    call("eks", "delete_nodegroup", clusterName=target.environment.cluster_name, nodegroupName=target.node_group)
+    call, cluster = _call(target), target.environment.cluster_name
+    if target.node_group in own_groups(target.environment):
+        name = f"{cluster}-{target.node_group}"
+        call("autoscaling", "delete_auto_scaling_group", AutoScalingGroupName=name, ForceDelete=True)
+    else:
+        call("eks", "delete_nodegroup", clusterName=cluster, nodegroupName=target.node_group)
     return _nothing
 
 
@@ -273,8 +278,12 @@ def _a_node(target: FaultTarget) -> str:
     return min(str(instance["InstanceId"]) for instance in instances)
 
 
-def _nodes(target: FaultTarget) -> Nodes:
-    return SIMULATED_ACCOUNT.part(Nodes, target.environment.account, target.environment.region)
+def _nodes(target: FaultTarget) -> Nodes | Groups:
+    """Clock of the pool's nodes: EKS's, or Auto Scaling's where it is self-managed."""
+    account, region = target.environment.account, target.environment.region
+    if target.node_group in own_groups(target.environment):
+        return SIMULATED_ACCOUNT.part(Groups, account, region)
+    return SIMULATED_ACCOUNT.part(Nodes, account, region)
 
 
 def _nothing() -> None:

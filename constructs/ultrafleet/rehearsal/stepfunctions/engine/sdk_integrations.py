@@ -78,6 +78,8 @@ class SdkIntegrations:
             if "nodegroupName" in given:
                 return f"{head}:nodegroup/{cluster}/{given['nodegroupName']}/id"
             return f"{head}:cluster/{cluster}"
+        if service == "autoscaling" and "AutoScalingGroupName" in given:
+            return f"{head}:autoScalingGroup:id:autoScalingGroupName/{given['AutoScalingGroupName']}"
         if service == "sqs":
             return f"{head}:{str(given['QueueUrl']).rpartition('/')[2]}"
         if service == "resource-groups":

@@ -1,0 +1,1 @@
+"""Launches of an Auto Scaling group, and whether their instances join a cluster."""
