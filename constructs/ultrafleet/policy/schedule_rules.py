@@ -25,8 +25,8 @@ _HOUR: Final = 60
 
 def _lead(template: Template) -> Iterator[Problem]:
     """The lead that a pool's tag orders."""
-    for group in groups(template, NODE_GROUP):
-        lead = group.resource.get("Tags", LEAD_TAG)
+    for group in groups(template, NODE_GROUP, AUTO_SCALING_GROUP):
+        lead = group.tag(LEAD_TAG)
         if as_int(lead) is not None and group.is_for_block:
             try:
                 validate_drain_lead_minutes(int(lead), ultraserver=_is_rack(group))
@@ -111,7 +111,7 @@ def _not_drained(template: Template) -> Iterator[Problem]:
     for group in groups(template, NODE_GROUP, AUTO_SCALING_GROUP):
         if not group.is_for_block or not _is_rack(group):
             continue
-        tagged = all(group.resource.get("Tags", tag) is not None for tag in (SCHEDULE_TAG, RESERVATION_TAG))
+        tagged = all(group.tag(tag) is not None for tag in (SCHEDULE_TAG, RESERVATION_TAG))
         # A name that is only known at deployment may be any group's.
         for_it = [
             order
@@ -121,7 +121,7 @@ def _not_drained(template: Template) -> Iterator[Problem]:
         why = [order.why_not_emptying for order in for_it]
         if tagged or None in why:
             continue
-        half = group.resource.get("Tags", SCHEDULE_TAG) is not None
+        half = group.tag(SCHEDULE_TAG) is not None
         untagged = f" (tag {SCHEDULE_TAG} counts only with {RESERVATION_TAG})" if half else ""
         reasons = f" ({', '.join(filter(None, why))})" if any(why) else ""
         yield Problem(

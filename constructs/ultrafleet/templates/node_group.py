@@ -118,6 +118,19 @@ class NodeGroup:
         """Its largest size: a number, text, None, or an `Unknown`."""
         return self.resource.get(*_MAX_SIZE[self.resource.type])
 
+    def tag(self, key: str) -> Any:  # noqa: ANN401 - JSON
+        """Value of one of its tags: text, an `Unknown`, or None.
+
+        Args:
+            key: key of the tag. EKS's node groups have a mapping of tags, Auto Scaling groups a list.
+        """
+        if self.resource.type == NODE_GROUP:
+            return self.resource.get("Tags", key)
+        for item in self.resource.items("Tags"):
+            if isinstance(item, Mapping) and item.get("Key") == key:
+                return item.get("Value")
+        return None
+
     @property
     def launch_version(self) -> Any:  # noqa: ANN401 - JSON
         """The version of its launch template that it names: text, None, or an `Unknown`."""
