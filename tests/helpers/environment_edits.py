@@ -160,6 +160,14 @@ def _pool_edits(kind: str, environment: str, pool: str) -> list[Edit]:
         ),
         edit(f"{kind}.hold", environment, put(*at, hold=True), H, "keeps the pool empty", SCHEDULE),
         edit(f"{kind}.fabric", environment, put(*at, fabric="efa")),
+        edit(
+            f"{kind}.management",
+            environment,
+            put(*at, management="self-managed"),
+            R,
+            "CloudFormation takes no other type of resource under a logical id",
+            before=put("cluster", service_cidr="172.20.0.0/16"),
+        ),
     ]
 
 
@@ -400,6 +408,7 @@ EDITS = [
     edit("Subnet.availability_zone", "training", replace_text("us-east-1b", "us-east-1c"), R, IN_USE),
     edit("Subnet.cidr", "training", put("network", "subnets", "dallas", cidr="10.64.64.0/19"), R, IN_USE),
     *[edit(f"Cluster.{field}", "training", put("cluster", **{field: value})) for field, value in _CLUSTER.items()],
+    edit("Cluster.service_cidr", "training", put("cluster", service_cidr="172.20.0.0/16"), R, NEW_NAME),
     *[
         edit(f"SystemNodes.{field}", "training", put("cluster", "system_nodes", **{field: value}))
         for field, value in _SYSTEM.items()
