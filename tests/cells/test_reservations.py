@@ -36,7 +36,8 @@ def test_a_file_gives_racks_their_blocks_and_leaves_the_others_out_of_templates(
     assert rack.block is not None
     assert rack.block.availability_zone == "us-east-1-dfw-2a"
     assert not plan.assumes_reservations
-    assert plan.notes[0] == "not reserved: 2 racks have no line in racks.csv and so no template: a-0002 to a-0003"
+    assert plan.notes[0] == "largest job: 72 accelerators take 1 of the UltraServers of a cell; 1 of 1 cells have them"
+    assert plan.notes[1] == "not reserved: 2 racks have no line in racks.csv and so no template: a-0002 to a-0003"
 
 
 def test_the_columns_may_have_any_order_and_lines_may_be_empty(tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ reason; a value over the largest that is known is refused:
       node_groups_per_cluster: {{ value: 100, reason: case 4711 }}
 """
 
-_MANAGEMENT = """ Addresses: a node takes those of its pods in blocks of 16 ([record 3](decisions/0003-ip-family-and-prefixes.md)), so
+_MANAGEMENT = """
+Addresses: a node takes those of its pods in blocks of 16 ([record 3](decisions/0003-ip-family-and-prefixes.md)), so
 that {racks} UltraServers of P6e-GB200 at {pods} pods a node fit into a /16, the largest subnet and the largest CIDR
 of a VPC. No two cells share an address, so that they can be routed to one another; what is left free of
 `address_space` is for cells to come. VPC peering adds up the Network Address Usage of all peers, so that dozens of

@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from ultrafleet.catalog import UltraServerType
 from ultrafleet.cells.bounds import KNOWN_LIMITS, Request
-from ultrafleet.cells.kinds import CellKind
 from ultrafleet.cells.model import Cell, by_account
 from ultrafleet.cells.sizing import SYSTEM_GROUPS
 from ultrafleet.environment.collected import Found
@@ -17,17 +15,6 @@ _PLATFORM_STACKS: Final = 8
 """Stacks of a cell that are no racks': network, cluster, system, capacity, Kubernetes, operate, care and one more."""
 
 
-def kind_of(cell: Cell) -> CellKind:
-    """Kind of a cell.
-
-    Args:
-        cell: the cell.
-    """
-    return CellKind(
-        ultraserver_type=UltraServerType.of(cell.ultraserver_type), fabric=cell.fabric, workload=cell.workload
-    )
-
-
 def taken(cell: Cell, fleet: FleetSettings) -> Mapping[str, int]:
     """Units that a cell takes of each quota of its account, with every slot filled.
 
@@ -35,7 +22,7 @@ def taken(cell: Cell, fleet: FleetSettings) -> Mapping[str, int]:
         cell: the cell.
         fleet: fleet of the programme.
     """
-    kind = kind_of(cell)
+    kind = cell.kind
     groups = cell.slots + fleet.hand_overs_per_cell + SYSTEM_GROUPS
     return {
         "clusters_per_region": 1,

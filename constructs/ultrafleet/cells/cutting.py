@@ -10,7 +10,7 @@ from ultrafleet.cells.bounds import KNOWN_LIMITS, CellLimit
 from ultrafleet.cells.checks import count_faults, limit_faults, place_notes, retired_faults, tier_note, usable_tranches
 from ultrafleet.cells.groups import Blocks, CellGroup, groups_of
 from ultrafleet.cells.kinds import CellKind
-from ultrafleet.cells.largest_job import job_faults, management_of
+from ultrafleet.cells.largest_job import job_faults, job_note, management_of
 from ultrafleet.cells.model import Cell, CellNetwork, CellPlan, Management, Rack
 from ultrafleet.cells.record import Record, RecordedCell
 from ultrafleet.cells.recorded_faults import cell_faults, moved_faults
@@ -62,7 +62,8 @@ def cut(
     if not faults:  # of racks that have no cell for another reason, these would say nothing new
         faults += job_faults(groups, cells, fleet=fleet, raised=programme.limits)
     faults += [*cell_faults(cells, fleet), *schedule_faults(programme, cells)]
-    tier = tier_note(programme, {cell.name: len(cell.racks) * _nodes(cell) for cell in cells})
+    job = job_note(cells, fleet)
+    tier = tier_note(programme, {cell.name: len(cell.racks) * cell.kind.nodes for cell in cells})
     return CellPlan(
         programme=programme.name,
         cells=cells,
@@ -73,13 +74,15 @@ def cut(
             *account_requests(cells, fleet, programme.limits),
             *size_requests(cells),
         ),
-        notes=(*_reservation_notes(cells, fleet), *notes, *place_notes(programme, usable), *([tier] if tier else [])),
+        notes=(
+            *([job] if job else []),
+            *_reservation_notes(cells, fleet),
+            *notes,
+            *place_notes(programme, usable),
+            *([tier] if tier else []),
+        ),
         unrecorded=tuple(cutter.unrecorded),
     )
-
-
-def _nodes(cell: Cell) -> int:
-    return int(UltraServerType.of(cell.ultraserver_type).instance_count or 0)
 
 
 def _reservation_notes(cells: Sequence[Cell], fleet: FleetSettings) -> list[str]:

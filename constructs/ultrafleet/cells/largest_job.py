@@ -74,6 +74,28 @@ def job_faults(
     )
 
 
+def job_note(cells: Sequence[Cell], fleet: FleetSettings) -> str | None:
+    """Sentence on the cells that hold the largest job; None where none does.
+
+    Args:
+        cells: cells of the programme.
+        fleet: fleet of the programme's file.
+    """
+    meant = [cell for cell in cells if cell.workload == "training"] or list(cells)
+    needed = {
+        cell.name: cell.kind.job_racks(fleet.largest_job_accelerators, fleet.spare_nodes_per_ultraserver)
+        for cell in meant
+    }
+    holding = [cell for cell in meant if len(cell.racks) >= needed[cell.name]]
+    if not holding:
+        return None
+    racks = sorted({needed[cell.name] for cell in holding})
+    return (
+        f"largest job: {fleet.largest_job_accelerators:,} accelerators take {' or '.join(map(str, racks))} of the "
+        f"UltraServers of a cell; {len(holding)} of {len(meant)} cells have them"
+    )
+
+
 def _remedy(group: CellGroup, needed: int, cells: Sequence[Cell], fleet: FleetSettings, raised: LimitSettings) -> str:
     if needed > len(group.racks):
         return (

@@ -6,7 +6,9 @@ from datetime import date
 from functools import cached_property
 from typing import Literal
 
+from ultrafleet.catalog import UltraServerType
 from ultrafleet.cells.bounds import CellLimit, Request
+from ultrafleet.cells.kinds import CellKind
 from ultrafleet.environment.target_settings import Workload
 from ultrafleet.errors import FleetError
 from ultrafleet.programme import LimitSettings, SiteSettings
@@ -123,6 +125,13 @@ class Cell:
     def zone(self) -> str:
         """Zone of the site."""
         return _known(self.site, self.site.zone, "zone")
+
+    @cached_property
+    def kind(self) -> CellKind:
+        """Kind of the cell, with what a rack takes."""
+        return CellKind(
+            ultraserver_type=UltraServerType.of(self.ultraserver_type), fabric=self.fabric, workload=self.workload
+        )
 
     @cached_property
     def racks(self) -> tuple[Rack, ...]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from ultrafleet.cells.accounts import kind_of
 from ultrafleet.cells.addresses import racks_of_network
 from ultrafleet.cells.bounds import KNOWN_LIMITS
 from ultrafleet.cells.model import Cell
@@ -79,7 +78,7 @@ def cell_faults(cells: Sequence[Cell], fleet: FleetSettings) -> Iterator[Found]:
                     remedy="a cell never shrinks: raise it again, or retire UltraServers of the cell",
                 ),
             )
-        kind = kind_of(cell)
+        kind = cell.kind
         room = racks_of_network(cell.network, kind.per_node(fleet.max_pods), kind.nodes) - fleet.hand_overs_per_cell
         if room < cell.network.racks_per_subnet:
             yield (
@@ -99,7 +98,7 @@ def cell_faults(cells: Sequence[Cell], fleet: FleetSettings) -> Iterator[Found]:
                 FleetError(
                     path="hand_overs_per_cell",
                     got=fleet.hand_overs_per_cell,
-                    expected=f"{extra} or more, since so many blocks of cell {cell.name} are beside a rack's first",
+                    expected=f"{extra} or more, since that many blocks of cell {cell.name} come after a rack's first",
                     remedy=f"take blocks that are over out of {fleet.reservations}, or raise it before cells are made",
                 ),
             )
