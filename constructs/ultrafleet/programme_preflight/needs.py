@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ultrafleet.cells import Cell, CellPlan
-from ultrafleet.cells.accounts import kind_of, taken
+from ultrafleet.cells.accounts import taken
 from ultrafleet.cells.bounds import KnownLimit
 from ultrafleet.cells.sizing import SYSTEM_GROUPS
 from ultrafleet.programme import FleetSettings
@@ -145,9 +145,9 @@ def _of_zones(place: Place, cells: Sequence[Cell], fleet: FleetSettings) -> Iter
         if is_local_zone(cell.zone) and cell.site.platform_zones:
             nats[cell.site.platform_zones[0]] += 1
     for zone, own in sorted(by_zone.items()):
-        now = sum(_blocks(cell) * kind_of(cell).nodes * len(kind_of(cell).interfaces) for cell in own)
+        now = sum(_blocks(cell) * cell.kind.nodes * len(cell.kind.interfaces) for cell in own)
         full = sum(taken(cell, fleet)[quotas.INTERFACES.key] for cell in own)
-        kinds = {(len(kind_of(cell).interfaces), kind_of(cell).nodes) for cell in own}
+        kinds = {(len(cell.kind.interfaces), cell.kind.nodes) for cell in own}
         why = "; ".join(f"{each} an instance, {nodes} instances a rack" for each, nodes in sorted(kinds))
         yield Need(place=place, quota=quotas.INTERFACES, where=zone, now=min(now, full), full=full, why=why)
     for zone, count in sorted(nats.items()):
