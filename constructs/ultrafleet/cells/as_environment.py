@@ -98,7 +98,8 @@ def cell_content(cell: Cell, fleet: FleetSettings) -> dict[str, Any]:
         content["kubernetes"] = {"spare_nodes_per_ultraserver": fleet.spare_nodes_per_ultraserver}
     if fleet.queue is not None:
         queued = cell_queue_content(cell, fleet.queue)
-        content["kubernetes"] = {**content.get("kubernetes", {}), **queued.pop("kubernetes", {})}
+        for key in ("cluster", "kubernetes"):
+            content[key] = {**content.get(key, {}), **queued.pop(key, {})}
         content |= queued
     return content
 

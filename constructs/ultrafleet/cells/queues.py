@@ -1,5 +1,6 @@
 """Queues over cells of a programme: which manager has which cells, and what both sides' environment files say of it."""
 
+import ipaddress
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -44,6 +45,7 @@ def cell_queue_content(cell: Cell, queue: QueueSettings) -> dict[str, Any]:
         return {}
     role = _role(manager.account, manager.environment, cell.region)
     return {
+        "cluster": {"api_access_cidrs": [manager.cidr]},
         "kubernetes": {"worker_of": {"manager_role_arn": role}},
         "teams": [{"name": team, "workload": _WORKLOAD} for team in queue.teams],
     }
@@ -58,7 +60,8 @@ def cells_of_manager(manager: QueueManagerSettings, queue: QueueSettings, cells:
         cells: cells of the programme.
 
     Raises:
-        FleetError: no cell, a site that no cell is at, cells of two fabrics, or more workers than Kueue takes.
+        FleetError: no cell, a site that no cell is at, cells of two fabrics or with addresses of the manager, or more
+            workers than Kueue takes.
     """
     known = sorted({cell.site.name for cell in cells})
     for site in manager.sites:
@@ -88,6 +91,16 @@ def cells_of_manager(manager: QueueManagerSettings, queue: QueueSettings, cells:
             expected=f"{MOST_WORKERS} workers at most, as many as Kueue takes in one queue",
             remedy="state more managers of the type: its cells are spread over them by their numbers",
         )
+    network = ipaddress.ip_network(manager.cidr)
+    for cell in own:
+        for cidr in cell.network.cidrs:
+            if network.overlaps(ipaddress.ip_network(cidr)):
+                raise FleetError(
+                    path=f"cidr of manager {manager.environment}",
+                    got=manager.cidr,
+                    expected=f"one that overlaps no cell's, such as {cell.name} with {cidr}",
+                    remedy="routes between them need it: choose one outside of fleet.address_space",
+                )
     fabrics = sorted({cell.fabric for cell in own if cell.fabric is not None})
     if len(fabrics) > 1:
         raise FleetError(

@@ -4,7 +4,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ultrafleet.environment.fields import Account, ClusterName, Name, Region, RoleArn, Settings, UltraServerTypeName
+from ultrafleet.environment.fields import (
+    Account,
+    ClusterName,
+    Name,
+    Network,
+    Region,
+    RoleArn,
+    Settings,
+    UltraServerTypeName,
+)
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.hybrid_nodes import check_hybrid_nodes
 
@@ -55,6 +64,8 @@ class QueueManagerSettings(Settings):
     """Environment file of the manager."""
     account: Account = Field(examples=["111122223333"])
     """Its account."""
+    cidr: Network = Field(examples=["172.16.0.0/20"])
+    """CIDR of its VPC, which may reach the private API endpoints of its cells; no cell has an address of it."""
     type: UltraServerTypeName = Field(examples=["u-p6e-gb200x72"])
     """UltraServer type of the cells that it has."""
     sites: list[str] = Field(default=[], examples=[["dallas", "oregon"]])
