@@ -42,7 +42,7 @@ class CellTimes:
                 )
 
     def seconds_until_offered(self, position: int) -> int:
-        """Seconds after which a job that nobody admits before is offered to a worker.
+        """Seconds after which a job that no worker admits before is offered to a worker.
 
         Args:
             position: place of the worker in the order, from 0 on.

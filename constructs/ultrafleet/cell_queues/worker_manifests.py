@@ -44,7 +44,7 @@ def check_job_kinds(kinds: Collection[str]) -> None:
 
 
 def worker_manifests(kinds: Collection[str]) -> list[Manifest]:
-    """What a worker grants its manager: as little as Kueue's own script grants, for the stated kinds alone.
+    """Grants of a worker to its manager: as little as Kueue's own script grants, for the stated kinds alone.
 
     Source: kueue 0.19.2, site/static/examples/multikueue/create-multikueue-kubeconfig.sh (high). Kueue opens a watch of
     every kind that is switched on at the manager, and a worker that refuses one isn't connected

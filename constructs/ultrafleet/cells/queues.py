@@ -34,7 +34,7 @@ def manager_of(cell: Cell, queue: QueueSettings) -> QueueManagerSettings | None:
 
 
 def cell_queue_content(cell: Cell, queue: QueueSettings) -> dict[str, Any]:
-    """What a cell's environment file says of its queue: the manager, and the teams; nothing where no manager has it.
+    """Content of a cell's environment file about its queue: manager and teams; nothing where no manager has it.
 
     Args:
         cell: the cell.
@@ -114,7 +114,7 @@ def cells_of_manager(manager: QueueManagerSettings, queue: QueueSettings, cells:
 
 
 def manager_content(manager: QueueManagerSettings, fleet: FleetSettings, cells: Sequence[Cell]) -> dict[str, Any]:
-    """What the manager's environment file says of its queue.
+    """Content of the manager's environment file about its queue.
 
     The capacity is that of the cells' slots: a rack more changes nothing here.
 

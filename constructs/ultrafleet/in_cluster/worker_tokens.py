@@ -142,7 +142,7 @@ def kubeconfig(name: str, *, server: str, authority: str, token: str) -> str:
 
 
 def secret_patch(text: str) -> dict[str, Any]:
-    """What a secret of Kueue's namespace gets: the kubeconfig under Kueue's key.
+    """Patch of a secret of Kueue's namespace: the kubeconfig under Kueue's key.
 
     Args:
         text: the kubeconfig.
