@@ -1,11 +1,12 @@
 """The guarantee: no edit of an environment takes running nodes away unless it says so.
 
-Every field of the models is edited once at least; a field that nobody edits here fails. Each pair of environments is
+Every field of the models is edited once at least; a field that nobody edits here fails. Edits that may touch nothing
+are tried several at once, in different places of the file. Each pair of environments is
 synthesised and compared property by property with `ultrafleet.templates.template_changes`.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,11 +18,13 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from helpers.edit_batches import EditBatch, batches
 from helpers.environment_changes import Change
 from helpers.environment_edits import ADOPTED, EDITS, Edit, Verdict
 from helpers.preflight_world import NOW, account_of, environment_of
 from helpers.rehearsal_site import text_of
 from ultrafleet.environment import Environment, load_environment, load_environments
+from ultrafleet.errors import FleetError
 from ultrafleet.policy import Template
 from ultrafleet.preflight import Deployment, Finding, Level, preflight_findings
 from ultrafleet.preflight.account import node_groups_of
@@ -99,8 +102,10 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
 
 @pytest.fixture
 def outcome(synth: Synth, request: pytest.FixtureRequest) -> Outcome:
-    edit: Edit = request.param
+    return _outcome(request.param, synth)
 
+
+def _outcome(edit: Edit, synth: Synth) -> Outcome:
     def both(content: dict[str, Any]) -> None:
         if edit.before is not None:
             edit.before(content)
@@ -120,22 +125,46 @@ def edits(*verdicts: Verdict) -> pytest.MarkDecorator:
     )
 
 
-@edits(Verdict.UNTOUCHED)
-def test_an_edit_that_does_not_say_so_touches_no_running_pool(edit: Edit, outcome: Outcome) -> None:
-    assert edit.reason == ""
+CONTENTS = {name: yaml.safe_load(text_of(name)) for name in {edit.environment for edit in EDITS}}
+BATCHES = batches([edit for edit in EDITS if edit.verdict is Verdict.UNTOUCHED], CONTENTS)
+
+
+@pytest.mark.parametrize("batch", [pytest.param(batch, id=batch.name) for batch in BATCHES])
+def test_an_edit_that_does_not_say_so_touches_no_running_pool(batch: EditBatch, synth: Synth) -> None:
+    alone = batch.edits if len(batch.edits) > 1 else []
+    try:
+        outcome = _outcome(batch.together, synth)
+    except (FleetError, ValueError, LookupError):  # right one by one, refused together
+        if not alone:
+            raise
+    else:
+        try:
+            _untouched(batch.edits, outcome)
+        except AssertionError:
+            for edit in alone:  # to name the guilty one
+                _untouched([edit], _outcome(edit, synth))
+            raise
+        return
+    for edit in alone:
+        _untouched([edit], _outcome(edit, synth))
+
+
+def _untouched(edits: Sequence[Edit], outcome: Outcome) -> None:
+    fields = {edit.field for edit in edits}
+    assert {edit.reason for edit in edits} == {""}
     assert [str(change) for _, change in outcome.touching()] == []
     assert [stack for stack in outcome.changes if outcome.refused(stack)] == []
     # What leaves with its whole stack, and what only a team or the system nodes stand on, is told all the same.
     # Logs that the CloudWatch add-on wrote go with the add-on.
     stopping = [hazard for hazard in _stopping(outcome) if not _are_logs(hazard) and not _is_key(hazard)]
     # A client that is taken out, or called otherwise, loses its key.
-    assert any(map(_is_key, _stopping(outcome))) is (edit.field in {"ServedModel.clients", "Client.name"})
+    assert any(map(_is_key, _stopping(outcome))) is bool(fields & {"ServedModel.clients", "Client.name"})
     # Another driver of EFA devices takes no node, and may give a device twice while nodes run.
     assert {hazard.kind for hazard in stopping} <= {"pool-removed", "pool-renamed", "replaced", "efa-driver"}
-    hazards = [item for item in _preflight(edit, outcome) if item.level is Level.HAZARD]
+    hazards = [item for item in _preflight(edits[0], outcome) if item.level is Level.HAZARD]
     told = {item.key.partition(":")[0] for item in hazards}
     assert told <= {"shared", "relabelled", "undelivered", "replaced", "efa-driver"}
-    assert ("efa-driver" in told) is (edit.field == "Kubernetes.efa")
+    assert ("efa-driver" in told) is ("Kubernetes.efa" in fields)
     assert all(":FileSystem" in item.key for item in hazards if item.key.startswith("replaced:"))
     staying = {(*stack, name) for stack in outcome.after for name in outcome.after[stack]["Resources"]}
     # A renamed pool touches none that runs: its new node groups find their blocks occupied.
