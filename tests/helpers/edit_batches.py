@@ -18,6 +18,8 @@ MOST = 6
 _ELSEWHERE = {"NAME", "account", "region"}
 """Keys that make another fleet, beside which nothing is compared."""
 
+_ONE_AT_A_TIME = [("cluster", "system_nodes")]
+"""Mappings of which a batch has one edit: EKS refuses a new launch template version together with another change."""
 _GONE = "-"
 
 Path = tuple[str, ...]
@@ -130,4 +132,8 @@ def _added(value: Any, path: Path) -> Iterator[Path]:
 
 def _overlap(some: AbstractSet[Path], others: AbstractSet[Path]) -> bool:
     """True if a path of one set is a path of the other, or lies in it."""
-    return any(one[: len(other)] == other[: len(one)] for one in some for other in others)
+    return any(
+        one[: len(other)] == other[: len(one)] or any(one[:2] == place == other[:2] for place in _ONE_AT_A_TIME)
+        for one in some
+        for other in others
+    )
