@@ -18,6 +18,8 @@ MOST = 6
 _ELSEWHERE = {"NAME", "account", "region"}
 """Keys that make another fleet, beside which nothing is compared."""
 
+_ALONE = {"interfaces"}
+"""Keys of edits that mean more beside others: a lost EFA interface blocks where nodes launch anew."""
 _ONE_AT_A_TIME = [("cluster", "system_nodes")]
 """Mappings of which a batch has one edit: EKS refuses a new launch template version together with another change."""
 _GONE = "-"
@@ -98,7 +100,7 @@ def batches(edits: Sequence[Edit], contents: Mapping[str, Mapping[str, Any]]) ->
 
 def _hides(batch: EditBatch) -> bool:
     """True if an edit of it may hide what another one does."""
-    return any(path[0] in _ELSEWHERE or path[-1] == _GONE for path in batch.changed | batch.prepared)
+    return any(path[0] in _ELSEWHERE or path[-1] in {_GONE, *_ALONE} for path in batch.changed | batch.prepared)
 
 
 def _differences(old: Any, new: Any, path: Path = ()) -> Iterator[Path]:
