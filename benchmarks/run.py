@@ -1,52 +1,68 @@
-"""Synthesis of the library beside its rivals: wall time, peak memory, milliseconds a pool.
+"""Synthesis of the library beside its rivals: time, memory, requests to Node, bytes -> docs/benchmarks/README.md.
 
-`make bench`, or `python benchmarks/run.py [--repeats N] [--sizes 1,25,100,400]`. Writes docs/benchmarks/README.md and a
-picture beside it. Every number is the median of several runs of a whole process; memory is the peak of the process
-tree, Python and Node together. A pool's cost is the difference to the floor, divided by the pools.
+    python benchmarks/run.py [--repeats N] [--sizes 1,10,100,1000,6945] [--only NAME,…]
+
+Every number is the median of several runs of a whole process (of one run from 2,000 pools). CPU time is that of the
+whole tree: a busy machine changes it less than wall time. A pool's cost is the difference to the empty app, divided by
+the pools. Rivals that aren't installed are left out and named: Terraform needs `terraform` on the path and
+TERRAFORM_PLUGINS, a folder with its AWS provider.
 """
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import sys
 import tempfile
-from importlib.metadata import version
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from measuring import Sample, timed
-
-mpl.use("svg")
-import matplotlib.pyplot as plt
+from report import Key, Measured, Results, costs_picture, memory_picture, report
+from rivals import BARE, FLOOR, LIBRARY, RIVALS, SINGLE, Rival, environment
 
 HERE = Path(__file__).parent
 OUT = HERE.parent / "docs" / "benchmarks"
-PROGRAMS = {
-    "floor": ["empty.py"],
-    "bare CfnResource": ["bare.py"],
-    "ultrafleet": ["library.py"],
-    "idiomatic L2": ["idiomatic.py"],
-}
 COMPARED = ("AWS::EC2::LaunchTemplate", "AWS::EKS::Nodegroup")
+ONE_RUN_FROM = 2000
 
 
-def measure(program: list[str], pools: int, *, validation: bool, outdir: str) -> Sample:
-    script, *rest = program
-    environment = {"CDK_OUTDIR": outdir, "CDK_VALIDATION": "true" if validation else "false"}
-    return timed([sys.executable, str(HERE / script), str(pools), *rest], environment)
+def named(name: str) -> Rival:
+    return next(rival for rival in RIVALS if rival.name == name)
+
+
+def measure(rival: Rival, pools: int, *, validation: bool) -> Measured | None:
+    """One run; None where the rival can't be run here."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        command = rival.command(pools, folder / "own")
+        if command is None:
+            return None
+        outdir = folder / "cdk.out"
+        sample = timed(command, environment(outdir, validation=validation))
+        size = sum(path.stat().st_size for path in outdir.glob("*.template.json")) if outdir.exists() else 0
+        return Measured(sample, size)
+
+
+def requests(rival: Rival, pools: int) -> int:
+    """Requests to Node of a CDK program."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        command = rival.command(pools, folder) or []
+        counted = [sys.executable, str(HERE / "requests.py"), str(folder / "requests"), *command[1:]]
+        timed(counted, environment(folder / "cdk.out", validation=False))
+        return int((folder / "requests").read_text())
 
 
 def check_equal(pools: int) -> int:
     """The bare program and the library emit equal launch templates and node groups; the number compared."""
     found = []
-    for program in (["bare.py"], ["library.py"]):
-        with tempfile.TemporaryDirectory() as outdir:
-            measure(program, pools, validation=False, outdir=outdir)
-            found.append(compared_resources(Path(outdir)))
-    if found[0] != found[1]:
+    for name in (BARE, LIBRARY, SINGLE):
+        with tempfile.TemporaryDirectory() as made:
+            command = named(name).command(pools, Path(made)) or []
+            timed(command, environment(Path(made) / "cdk.out", validation=False))
+            found.append(compared_resources(Path(made) / "cdk.out"))
+    if not found[0] or any(other != found[0] for other in found):
         raise SystemExit("the bare program and the library emit different launch templates or node groups")
     return len(found[0])
 
@@ -68,104 +84,73 @@ def compared_resources(outdir: Path) -> dict[str, Any]:
     return resources
 
 
-def run(sizes: list[int], repeats: int) -> dict[tuple[str, int, bool], Sample]:
-    """Medians. The programs take turns, so that whatever else the machine does meets all of them."""
-    samples: dict[tuple[str, int, bool], list[Sample]] = {}
+def run(sizes: list[int], repeats: int, only: Collection[str]) -> tuple[Results, list[str]]:
+    """Medians, and the rivals that can't be run. Programs take turns: what else the machine does meets all of them."""
+    taken: dict[Key, list[Measured]] = {}
+    missing: list[str] = []
     for repeat in range(repeats):
-        for validation in (True, False):
-            for name, program in PROGRAMS.items():
-                for pools in [0] if name == "floor" else sizes:
-                    with tempfile.TemporaryDirectory() as outdir:
-                        sample = measure(program, pools, validation=validation, outdir=outdir)
-                    samples.setdefault((name, pools, validation), []).append(sample)
-        print(f"run {repeat + 1} of {repeats}", flush=True)
-    return {
-        key: Sample(
-            statistics.median(sample.seconds for sample in found),
-            statistics.median(sample.peak_mib for sample in found),
-        )
-        for key, found in samples.items()
-    }
-
-
-def pool_cost(results: dict[tuple[str, int, bool], Sample], name: str, pools: int, *, validation: bool) -> float:
-    floor = results["floor", 0, validation].seconds
-    return (results[name, pools, validation].seconds - floor) / pools * 1000
-
-
-def report(results: dict[tuple[str, int, bool], Sample], sizes: list[int], repeats: int, compared: int) -> str:
-    lines = [
-        "# What a synth costs",
-        "",
-        "Made by `make bench`; do not edit.",
-        "",
-        f"Median of {repeats} runs of a whole process, without the CDK CLI, on {os.cpu_count()} cores.",
-        f"Python {platform.python_version()}, aws-cdk-lib {version('aws-cdk-lib')}.",
-        "Memory is the peak of Python and Node together.",
-        "",
-        "- **floor**: an empty CDK app.",
-        "- **bare CfnResource**: launch template and node group of each pool from literals; no checks.",
-        "- **ultrafleet**: `UltraServerPool` on one block: the same two resources, derived.",
-        "- **idiomatic L2**: `eks_v2.Cluster` and `add_nodegroup_capacity`, a cluster for every 25 pools.",
-        "",
-        "All but the floor put 25 pools into a stack. The bare program and the library emit equal launch templates and",
-        f"node groups: {compared} resources were compared in this run.",
-        "",
-        "![milliseconds a pool](synth.svg)",
-    ]
-    for validation in (True, False):
-        lines += [
-            "",
-            f"## Template validation {'on' if validation else 'off'}",
-            "",
-            "| program | pools | seconds | peak MiB | ms a pool |",
-            "|---|--:|--:|--:|--:|",
-        ]
-        for (name, pools, on), sample in results.items():
-            if on is not validation:
+        for pools in sizes:
+            if repeat and pools >= ONE_RUN_FROM:
                 continue
-            cost = "" if name == "floor" else f"{pool_cost(results, name, pools, validation=on):.1f}"
-            lines.append(f"| {name} | {pools or ''} | {sample.seconds:.2f} | {sample.peak_mib:.0f} | {cost} |")
-    largest = max(sizes)
-    lines += ["", f"## Ratios at {largest} pools", "", "| | validation on | off | goal |", "|---|--:|--:|--:|"]
-    for rival, goal in (("bare CfnResource", "at most 2"), ("idiomatic L2", "at most 0.33")):
-        ratios = [
-            pool_cost(results, "ultrafleet", largest, validation=on) / pool_cost(results, rival, largest, validation=on)
-            for on in (True, False)
+            for rival in RIVALS:
+                if rival.name not in only or pools > rival.most or rival.name in missing:
+                    continue
+                for validation in (True, False) if rival.validates else (False,):
+                    found = measure(rival, pools, validation=validation)
+                    if found is None:
+                        missing.append(rival.name)
+                        break
+                    taken.setdefault((rival.name, pools, validation), []).append(found)
+            print(f"run {repeat + 1} of {repeats}: {pools} pools", flush=True)
+    results: Results = {}
+    floors = {
+        on: [
+            one
+            for (name, _, validation), all_of in taken.items()
+            if (name, validation) == (FLOOR, on)
+            for one in all_of
         ]
-        lines.append(f"| a pool of ultrafleet / {rival} | {ratios[0]:.2f} | {ratios[1]:.2f} | {goal} |")
-    return "\n".join(lines) + "\n"
+        for on in (True, False)
+    }
+    for (name, pools, validation), found in taken.items():
+        # An empty app is the same for each size: its runs count together.
+        results[name, pools, validation] = median(floors[validation] if name == FLOOR else found)
+    return results, missing
 
 
-def picture(results: dict[tuple[str, int, bool], Sample], sizes: list[int], path: Path) -> None:
-    plt.rcParams["svg.hashsalt"] = "ultrafleet"  # the same ids in every run
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True)
-    for axis, validation in zip(axes, (True, False), strict=True):
-        for name in PROGRAMS:
-            if name != "floor":
-                costs = [pool_cost(results, name, pools, validation=validation) for pools in sizes]
-                axis.plot(sizes, costs, marker="o", label=name)
-        axis.set(title=f"validation {'on' if validation else 'off'}", xlabel="pools", xscale="log", yscale="log")
-        axis.set_xticks(sizes, [str(size) for size in sizes])
-        axis.grid(visible=True, which="both", alpha=0.3)
-    axes[0].set_ylabel("milliseconds a pool")
-    axes[0].legend()
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+def median(found: list[Measured]) -> Measured:
+    samples = [one.sample for one in found]
+    return Measured(
+        Sample(
+            statistics.median(sample.seconds for sample in samples),
+            statistics.median(sample.peak_mib for sample in samples),
+            statistics.median(sample.cpu_seconds for sample in samples),
+        ),
+        found[0].template_bytes,
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--sizes", default="1,25,100,400")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--sizes", default="1,10,100,1000,6945")
+    parser.add_argument("--only", default=",".join(rival.name for rival in RIVALS))
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
     sizes = [int(size) for size in arguments.sizes.split(",")]
-    compared = check_equal(max(sizes))
-    results = run(sizes, arguments.repeats)
+    only = arguments.only.split(",")
+    compared = check_equal(min(max(sizes), 400))
+    counts = {
+        rival.name: (requests(rival, 125) - requests(rival, 25)) / 100
+        for rival in RIVALS
+        if rival.validates and rival.name != FLOOR and rival.name in only
+    }
+    results, missing = run(sizes, arguments.repeats, only)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "README.md").write_text(report(results, sizes, arguments.repeats, compared))
-    picture(results, sizes, arguments.out / "synth.svg")
+    text = report(results, repeats=arguments.repeats, compared=compared, counts=counts, missing=missing)
+    (arguments.out / "README.md").write_text(text)
+    costs_picture(results, arguments.out / "synth.svg")
+    memory_picture(results, arguments.out / "memory.svg")
 
 
 if __name__ == "__main__":
