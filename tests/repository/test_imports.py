@@ -39,8 +39,9 @@ BELOW = {
     "cells": {
         "bounded_file", "catalog", "cell_queues", "environment", "errors", "kubernetes", "layout", "programme", "rules",
     },
+    "code_inputs": set(),
     "cell_assembly": {
-        "catalog", "cells", "environment", "errors", "kubernetes", "layout", "programme", "rules", "templates",
+        "catalog", "cells", "code_inputs", "environment", "errors", "kubernetes", "layout", "programme", "rules", "templates",
     },
     "rollout": {"catalog", "cells", "environment", "errors", "kubernetes", "layout", "programme", "rules"},
     "planning": {"catalog", "environment", "errors", "kubernetes", "layout", "programme", "rules"},
