@@ -706,6 +706,12 @@ EDITS = [
         )
     ],
     edit(
+        "Slot.management",
+        "training",
+        put("slots", management="self-managed"),
+        before=each(as_cell, put("cluster", service_cidr="172.20.0.0/16")),
+    ),
+    edit(
         "Slot.racks_per_stack",
         "training",
         put("slots", racks_per_stack=2),

@@ -41,7 +41,8 @@ BELOW = {
     },
     "code_inputs": set(),
     "cell_assembly": {
-        "catalog", "cells", "code_inputs", "environment", "errors", "kubernetes", "layout", "programme", "rules", "templates",
+        "catalog", "cells", "code_inputs", "environment", "errors", "kubernetes", "layout", "programme", "rules",
+        "templates",
     },
     "rollout": {"catalog", "cells", "environment", "errors", "kubernetes", "layout", "programme", "rules"},
     "planning": {"catalog", "environment", "errors", "kubernetes", "layout", "programme", "rules"},

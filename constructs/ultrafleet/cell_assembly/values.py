@@ -54,12 +54,14 @@ def cell_values(cell: Cell, fleet: FleetSettings) -> CellValues:
 
 
 def can_be_stamped(cell: Cell) -> bool:
-    """True for a cell whose racks have one block each; a hand-over is synthesised by the CDK.
+    """True for a cell whose racks have one block each and which has no secondary network: others the CDK synthesises.
+
+    A second block has other alarms; subnets of a secondary network are computed from its CIDR.
 
     Args:
         cell: the cell.
     """
-    return all(len(rack.blocks) == 1 for _, rack in reserved(cell))
+    return cell.network.secondary_cidr is None and all(len(rack.blocks) == 1 for _, rack in reserved(cell))
 
 
 def tranche_characters(cells: Iterable[Cell]) -> int:

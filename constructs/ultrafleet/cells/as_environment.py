@@ -14,6 +14,7 @@ from ultrafleet.environment.racks import RACKS, SHARED_BLOCK, expand
 from ultrafleet.errors import FleetError
 from ultrafleet.programme import FleetSettings
 from ultrafleet.rules.capacity_block import CapacityBlock
+from ultrafleet.rules.self_managed import SELF_MANAGED
 from ultrafleet.rules.zones import is_local_zone
 
 _CONTROL_PLANE_LENGTH: Final = 26
@@ -23,6 +24,8 @@ _PLAIN: Final = re.compile(r"(?!(?:true|false|yes|no|on|off|null|y|n)$)[a-z][a-z
 _CIDR: Final = re.compile(r"\d+\.\d+\.\d+\.\d+/\d+")
 """Texts that YAML reads as texts without quotes."""
 _FEWEST_ZONES: Final = 2
+_SERVICE_CIDR: Final = "172.20.0.0/16"
+"""Service addresses of clusters with self-managed nodes, who have to be given them; no cell has these (ours)."""
 _ZONE_LETTERS: Final = "abc"
 """Suffixes of subnets of the platform, a zone each: what is left of the platform's CIDR has room for three."""
 
@@ -81,9 +84,13 @@ def cell_content(cell: Cell, fleet: FleetSettings) -> dict[str, Any]:
     }
     if cell.fabric is not None:
         slots["fabric"] = cell.fabric
+    if cell.management == SELF_MANAGED:
+        slots["management"] = cell.management
     if _states_max_pods(fleet):
         slots["max_pods"] = fleet.max_pods
     cluster: dict[str, Any] = {"kubernetes_version": cell.kubernetes_version}
+    if cell.management == SELF_MANAGED:
+        cluster["service_cidr"] = _SERVICE_CIDR
     if fleet.control_plane_scaling_tier is not None:
         cluster["control_plane_scaling_tier"] = fleet.control_plane_scaling_tier
     content: dict[str, Any] = {
@@ -129,6 +136,8 @@ def _network(cell: Cell) -> dict[str, Any]:
         "secondary_cidrs": list(cell.network.rack_cidrs),
         "subnets": list(_subnets(cell)),
     }
+    if cell.network.secondary_cidr is not None:
+        found["secondary_network"] = {"cidr": cell.network.secondary_cidr, "availability_zone": cell.zone}
     return {"egress": "zonal_nat", **found} if is_local_zone(cell.zone) else found
 
 
@@ -174,6 +183,7 @@ def _pools(cell: Cell, fleet: FleetSettings) -> Iterator[dict[str, Any]]:
             "workload": cell.workload,
             "subnet": subnet,
             **({"fabric": cell.fabric} if cell.fabric is not None else {}),
+            **({"management": cell.management} if cell.management == SELF_MANAGED else {}),
             **({"node": {"max_pods": fleet.max_pods}} if _states_max_pods(fleet) else {}),
             SHARED_BLOCK: {"availability_zone": cell.zone, "start": start, "end": end},
             RACKS: {name: _blocks(blocks) for name, blocks in sorted(racks.items())},

@@ -39,6 +39,7 @@ def platform(environment: Environment) -> Environment:
             workload=slots.workload,
             ultraserver_type=slots.ultraserver_type,
             fabric=slots.fabric,
+            management=slots.management,
             node=NodeSettings(max_pods=slots.max_pods),
             blocks=[
                 BlockSettings(

@@ -5,6 +5,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from ultrafleet.environment.fields import Settings, UltraServerTypeName
+from ultrafleet.rules.self_managed import NodeManagement
 
 MOST_RACKS_PER_STACK: Final = 80
 """Racks of one stack at most: five resources each, and from 400 on, four fifths of CloudFormation's limit, the CDK
@@ -28,6 +29,8 @@ class SlotSettings(Settings):
     """Use of all of their nodes."""
     fabric: Literal["efa", "roce"] | None = Field(default=None, examples=["efa"])
     """Network between nodes of different instances, as of a pool. Default: the type's only one."""
+    management: NodeManagement = Field(default="managed", examples=["self-managed"])
+    """Owner of the nodes, as of a pool: the cluster has what self-managed ones need before there is a rack."""
     max_pods: int = Field(default=64, examples=[32], json_schema_extra={"unit": "pods"})
     """Pods of a node, as of a pool: its addresses follow from them."""
     racks_per_stack: int = Field(
