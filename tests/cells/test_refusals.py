@@ -123,6 +123,11 @@ REFUSALS: dict[str, tuple[Content, Callable[[Content], object], list[str]]] = {
         lambda _: None,
         ["fleet.retired[0]: is 'a-0002', expected the name of a rack"],
     ),
+    "a delivery after the programme": (
+        content(tranche("a", 1, delivery=date(2031, 1, 1))),
+        lambda _: None,
+        ["tranches[0].delivery: is 2031-01-01, expected a day before 2030-12-01, the end of the programme"],
+    ),
     "no addresses left": (
         content(tranche("a", 57), address_space=["10.0.0.0/16", "10.1.0.0/16"]),
         lambda _: None,
@@ -206,6 +211,21 @@ def test_a_programme_without_a_fleet_has_no_cells(tmp_path: Path) -> None:
     del found["fleet"]
     with pytest.raises(FleetError, match="programme growth has no fleet, expected one, of which cells are made"):
         read_cells(written(tmp_path, found))
+
+
+SPACES = {
+    "two private ranges": (["10.0.0.0/8", "172.16.0.0/12"], "address_space[1]: is 172.16.0.0/12, expected a part of 10.0.0.0/8 or of 100.64.0.0/10, as the others"),
+    "public addresses": (["8.0.0.0/8"], "address_space[0]: is 8.0.0.0/8, expected a part of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10"),
+    "a small network": (["10.0.0.0/21"], "address_space[0]: is 10.0.0.0/21, expected a network of /20 or larger"),
+    "an overlap": (["10.0.0.0/8", "10.8.0.0/16"], "address_space[1]: is 10.8.0.0/16, which overlaps 10.0.0.0/8, expected apart from the others"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("space", "expected"), SPACES.values(), ids=SPACES)
+def test_an_address_space_that_no_vpc_takes_is_refused(space: list[str], expected: str, tmp_path: Path) -> None:
+    with pytest.raises(ProgrammeFileError) as caught:
+        read_cells(written(tmp_path, content(tranche("a", 1), address_space=space)))
+    assert expected in str(caught.value)
 
 
 RECORDED: dict[str, tuple[Callable[[Content], object], str]] = {

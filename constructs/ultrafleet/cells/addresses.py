@@ -7,15 +7,13 @@ from typing import Final
 
 from ultrafleet.catalog import limits
 from ultrafleet.cells.model import CellNetwork
-from ultrafleet.errors import FleetError
+from ultrafleet.programme.address_space import PLATFORM_PREFIX
 from ultrafleet.rules.ip_budget import NodeIpDemand, PoolIpDemand, prefix_length_of, usable_addresses
 from ultrafleet.rules.secondary_network import DEFAULT_SUBNETS
 
-PLATFORM_PREFIX: Final = 20
-"""Length of the prefix of a cell's first CIDR: control plane, endpoints, NAT and system nodes (own choice)."""
 _LARGEST: Final = limits.SUBNET_SHORTEST_PREFIX.value
 _UNIT: Final = 2 ** (32 - PLATFORM_PREFIX)
-_SERVICES: Final = ipaddress.IPv4Network("10.100.0.0/16")
+_SERVICES: Final = tuple(map(ipaddress.IPv4Network, ("10.100.0.0/16", "172.20.0.0/16")))
 """Addresses that EKS gives Kubernetes services by default, which no cell may have (EKS user guide, high)."""
 
 
@@ -92,34 +90,14 @@ class AddressSpace:
     First CIDRs of cells are allotted from its begin, those of racks from its end.
 
     Args:
-        networks: IPv4 networks, such as those of `fleet.address_space`.
-
-    Raises:
-        FleetError: two of them overlap, or one is smaller than the first CIDR of a cell.
+        networks: IPv4 networks apart from each other, such as those of `fleet.address_space`.
     """
 
     def __init__(self, networks: Sequence[str]) -> None:
         self._networks = [ipaddress.IPv4Network(item) for item in networks]
         self._taken = [bytearray(item.num_addresses // _UNIT) for item in self._networks]
-        for index, network in enumerate(self._networks):
-            if network.prefixlen > PLATFORM_PREFIX:
-                raise FleetError(
-                    path="address_space",
-                    verb="has",
-                    got=network,
-                    expected=f"networks of /{PLATFORM_PREFIX} or larger",
-                    remedy="the first CIDR of a cell is that large: leave it out",
-                )
-            for other in self._networks[:index]:
-                if network.overlaps(other):
-                    raise FleetError(
-                        path="address_space",
-                        verb="has",
-                        got=f"{other} and {network}, which overlap",
-                        expected="networks apart from each other",
-                        remedy="take one out",
-                    )
-        self._mark(_SERVICES)
+        for services in _SERVICES:
+            self._mark(services)
 
     def take(self, cidr: str) -> None:
         """Take what a cell has already, whether it lies in the space or not.

@@ -41,7 +41,7 @@ def usable_tranches(programme: Programme) -> tuple[list[TrancheSettings], list[F
     for tranche in tranches_in_cells(programme):
         own = [
             (("tranches", index_of[tranche.name], *key), fault)
-            for key, fault in _tranche_faults(tranche, sites[tranche.site])
+            for key, fault in (*_tranche_faults(tranche, sites[tranche.site]), *_date_faults(tranche, programme))
         ]
         faults += own
         if not own and tranche.site not in wrong_sites:
@@ -143,6 +143,19 @@ def _roce_faults(tranche: TrancheSettings, site: SiteSettings, zone: str) -> Ite
                 got=f"fabric roce at site {site.name}, in {zone}",
                 expected=f"an Availability Zone of {', '.join(regions)}, which have secondary networks",
                 remedy="name a site there, or state fabric: efa where that is what is delivered",
+            ),
+        )
+
+
+def _date_faults(tranche: TrancheSettings, programme: Programme) -> Iterator[Found]:
+    if tranche.delivery >= programme.end:
+        yield (
+            ("delivery",),
+            FleetError(
+                path="delivery",
+                got=tranche.delivery,
+                expected=f"a day before {programme.end}, the end of the programme",
+                remedy="correct one of them",
             ),
         )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ultrafleet.catalog import UltraServerType
 from ultrafleet.cells.accounts import account_requests, schedule_faults
-from ultrafleet.cells.addresses import PLATFORM_PREFIX, AddressSpace, RackSubnets, rack_subnets
+from ultrafleet.cells.addresses import AddressSpace, RackSubnets, rack_subnets
 from ultrafleet.cells.bounds import KNOWN_LIMITS, CellLimit
 from ultrafleet.cells.checks import count_faults, limit_faults, place_notes, retired_faults, tier_note, usable_tranches
 from ultrafleet.cells.groups import Blocks, CellGroup, groups_of
@@ -20,6 +20,7 @@ from ultrafleet.environment.collected import Found
 from ultrafleet.environment.document import Document
 from ultrafleet.errors import FleetError
 from ultrafleet.programme import FleetSettings, Programme
+from ultrafleet.programme.address_space import PLATFORM_PREFIX
 
 
 def cut(

@@ -1,12 +1,15 @@
 """Fleet of a programme file: how its contracted UltraServers become cells."""
 
+from collections.abc import Iterator
 from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ultrafleet.catalog.eks import CONTROL_PLANE_TIERS, DEFAULT_KUBERNETES_VERSION
+from ultrafleet.environment.collected import Found, refuse_all
 from ultrafleet.environment.fields import KubernetesVersion, Network, Settings
 from ultrafleet.errors import FleetError
+from ultrafleet.programme.address_space import space_faults
 from ultrafleet.programme.queue_settings import QueueSettings
 from ultrafleet.programme.rollout_settings import RolloutSettings
 from ultrafleet.rules.node_settings import validate_max_pods
@@ -44,7 +47,8 @@ class FleetSettings(Settings):
     address_space: list[Network] = Field(
         default=["10.0.0.0/8", "100.64.0.0/10"], min_length=1, examples=[["10.128.0.0/9", "100.64.0.0/10"]]
     )
-    """IPv4 networks from which the cells get theirs; no two cells share an address."""
+    """Private IPv4 networks from which the cells get theirs; no two cells share an address. Platforms take the first
+    of them, racks the last."""
     queue: QueueSettings | None = None
     """Queues over the cells that train. Default: each cell has its own alone."""
     retired: list[str] = Field(default=[], examples=[["gb200-2026-a-0007"]])
@@ -60,21 +64,39 @@ class FleetSettings(Settings):
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
-        validate_max_pods(self.max_pods)
+        refuse_all(self._faults())
+        return self
+
+    def _faults(self) -> Iterator[Found]:
+        try:
+            validate_max_pods(self.max_pods)
+        except FleetError as error:
+            yield ("max_pods",), error
         if self.control_plane_scaling_tier not in {None, *CONTROL_PLANE_TIERS}:
-            raise FleetError(
-                path="control_plane_scaling_tier",
-                got=repr(self.control_plane_scaling_tier),
-                expected=f"one of {', '.join(CONTROL_PLANE_TIERS)}",
+            yield (
+                ("control_plane_scaling_tier",),
+                FleetError(
+                    path="control_plane_scaling_tier",
+                    got=repr(self.control_plane_scaling_tier),
+                    expected=f"one of {', '.join(CONTROL_PLANE_TIERS)}",
+                ),
             )
         if not self.assumes_reservations and ("/" in self.reservations or not self.reservations.endswith(".csv")):
-            raise FleetError(
-                path="reservations",
-                got=repr(self.reservations),
-                expected=f"the name of a CSV file beside the programme, or {ASSUMED}",
-                remedy="write such as racks.csv",
+            yield (
+                ("reservations",),
+                FleetError(
+                    path="reservations",
+                    got=repr(self.reservations),
+                    expected=f"the name of a CSV file beside the programme, or {ASSUMED}",
+                    remedy="write such as racks.csv",
+                ),
             )
-        for name in self.retired:
-            if self.retired.count(name) > 1:
-                raise FleetError(path="retired", verb="has", got=f"{name} twice", expected="it once")
-        return self
+        for index, name in enumerate(self.retired):
+            if name in self.retired[:index]:
+                yield (
+                    ("retired", index),
+                    FleetError(
+                        path="retired", verb="has", got=f"{name} twice", expected="it once", remedy="take it out"
+                    ),
+                )
+        yield from ((("address_space", *where), error) for where, error in space_faults(self.address_space))
