@@ -56,6 +56,7 @@ $(SCANNERS)/.ready: scan.lock
 
 bench: $(READY) ## synthesis, check and review beside their rivals -> docs/benchmarks/
 	@python benchmarks/run.py
+	@python benchmarks/commands.py
 	@python benchmarks/policy.py
 	@python benchmarks/plans.py
 
