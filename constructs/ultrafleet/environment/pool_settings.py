@@ -224,7 +224,7 @@ class _PoolSettings(Settings):
         """
         if self.node.interfaces is not None:
             return tuple(Interface(*interface) for interface in self.node.interfaces)
-        fabric = launchable_fabric(self.name, instance_type, self.chosen_fabric)
+        fabric = launchable_fabric(self.name, instance_type, self.chosen_fabric, self_managed=self.is_self_managed)
         return fabric_layout(instance_type, fabric=fabric, intent=self.node.intent)
 
 
@@ -430,7 +430,10 @@ PoolSettings = Annotated[UltraServerPoolSettings | AcceleratorPoolSettings, Fiel
 
 def _fabric_faults(pool: _PoolSettings, instance_type: InstanceType) -> Iterator[Found]:
     if pool.fabric is not None or pool.node.interfaces is None:
-        yield from _raised(("fabric",), lambda: launchable_fabric(pool.name, instance_type, pool.chosen_fabric))
+        yield from _raised(
+            ("fabric",),
+            lambda: launchable_fabric(pool.name, instance_type, pool.chosen_fabric, self_managed=pool.is_self_managed),
+        )
 
 
 def _volume_faults(pool: _PoolSettings, instance_type: InstanceType) -> Iterator[Found]:

@@ -9,6 +9,8 @@ from ultrafleet.network.secondary_network import (
     ImportedSecondaryNetwork,
     SecondaryNetwork,
     SecondaryNetworkReference,
+    launch_template_tags,
+    secondary_interfaces_version,
 )
 from ultrafleet.network.secondary_network_provider import SecondaryNetworkProvider
 from ultrafleet.network.vpc_subnets import VpcSubnets
@@ -31,4 +33,6 @@ __all__ = [
     "SubnetKind",
     "SubnetSpec",
     "VpcSubnets",
+    "launch_template_tags",
+    "secondary_interfaces_version",
 ]

@@ -145,6 +145,7 @@ class SecondaryNetwork(Construct):
 
 def secondary_interfaces_version(
     scope: Construct,
+    id: str,
     *,
     launch_template: cdk.CfnResource,
     interfaces: Sequence[Interface],
@@ -154,6 +155,7 @@ def secondary_interfaces_version(
 
     Args:
         scope: parent of the custom resource.
+        id: construct id of the custom resource.
         launch_template: the launch template, which has the tag of `launch_template_tags`.
         interfaces: interfaces of a node; the secondary ones are added.
         network: the secondary network.
@@ -164,7 +166,7 @@ def secondary_interfaces_version(
     numbers = network.plan.subnet_numbers(interfaces)
     resource = cdk.CfnResource(
         scope,
-        "SecondaryInterfaces",
+        id,
         type=SECONDARY_INTERFACES,
         properties={
             "ServiceToken": network.service_token,

@@ -1,6 +1,7 @@
 """Accelerator pool: single instances on capacity blocks, on an on-demand reservation, or on demand."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -22,6 +23,9 @@ from ultrafleet.rules.block_overlap import validate_nodes_of_blocks
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
 from ultrafleet.rules.self_managed import SelfManagedNodes
 from ultrafleet.tokens import is_token
+
+if TYPE_CHECKING:
+    from ultrafleet.network import SecondaryNetworkReference
 
 
 class AcceleratorPool(NodePool):
@@ -53,11 +57,13 @@ class AcceleratorPool(NodePool):
             Default 60, at least 55.
         hold: with blocks: keep all of its node groups empty. Default: False.
         fabric: network between the nodes of different instances. Default: the only one that the type has; P6e-GB300
-            has EFA and RoCE, and CloudFormation launches nodes on EFA alone.
+            has EFA and RoCE, which takes self-managed nodes and a secondary network.
         options: what the nodes are like. Default: `NodeOptions()`, all derived from the type.
         self_managed: facts by which nodes join without EKS's management, as `SelfManagedNodeAccess` gives them: each
             node group is an Auto Scaling group instead of a managed node group, and `node_role` has to be passed.
             Default: managed node groups.
+        secondary_network: network of the nodes' secondary interfaces, of self-managed nodes with fabric RoCE: a
+            `SecondaryNetwork` or an `ImportedSecondaryNetwork`. Default: none.
 
     Raises:
         FleetError: a type of an UltraServer, capacity that doesn't fit the type, the size, the subnet or the other
@@ -87,6 +93,7 @@ class AcceleratorPool(NodePool):
         fabric: Fabric | None = None,
         options: NodeOptions | None = None,
         self_managed: SelfManagedNodes | None = None,
+        secondary_network: "SecondaryNetworkReference | None" = None,
     ) -> None:
         try:
             instance_type = InstanceType.from_name(instance_type)
@@ -135,6 +142,7 @@ class AcceleratorPool(NodePool):
             fabric=fabric,
             options=options,
             self_managed=self_managed,
+            secondary_network=secondary_network,
         )
         if blocks:
             add_block_metadata(scope, {pool_name: blocks})

@@ -41,7 +41,10 @@ def launch_template_data(
         "InstanceType": str(instance_type),
         **_image(instance_type, options, self_managed),
         **({"IamInstanceProfile": {"Arn": self_managed.instance_profile_arn}} if self_managed is not None else {}),
-        "NetworkInterfaces": [_interface(interface, security_group_ids) for interface in interfaces],
+        # Secondary ones are in another version of the template: CloudFormation doesn't have them.
+        "NetworkInterfaces": [
+            _interface(interface, security_group_ids) for interface in interfaces if not interface.is_secondary
+        ],
         # IMDSv2 only. One hop ends at the node: an answer to a pod on its bridge needs two, and with it goes the node's
         # identity, which reads the tokens of every pod there. See docs/decisions/0005-cluster.md.
         "MetadataOptions": {

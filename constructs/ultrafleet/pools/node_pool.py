@@ -1,6 +1,7 @@
 """Common part of UltraServer and accelerator pools: launch templates and node groups of one label."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
 import jsii
@@ -15,13 +16,22 @@ from ultrafleet.kubernetes.pool_nodes import PoolNodes
 from ultrafleet.pools.node_access import let_auto_scaling_use, new_node_role
 from ultrafleet.pools.node_group import PoolNodeGroup
 from ultrafleet.pools.node_options import DERIVED_OPTIONS, NodeOptions
-from ultrafleet.pools.pool_checks import pool_interfaces, validate_pool, validate_subnet_room, zone_name
+from ultrafleet.pools.pool_checks import (
+    pool_interfaces,
+    validate_pool,
+    validate_secondary_network,
+    validate_subnet_room,
+    zone_name,
+)
 from ultrafleet.pools.pool_resources import pool_resources
 from ultrafleet.pools.pool_shape import PoolShape
 from ultrafleet.pools.resolved_references import read_shared, role_arn
 from ultrafleet.pools.self_managed import validate_self_managed
 from ultrafleet.pools.uncertain_facts import uncertain_facts
 from ultrafleet.rules.self_managed import SelfManagedNodes
+
+if TYPE_CHECKING:
+    from ultrafleet.network import SecondaryNetworkReference
 
 
 @jsii.implements(ec2.IConnectable, cdk.ITaggableV2)
@@ -59,13 +69,17 @@ class NodePool(Construct):
         fabric: Fabric | None,
         options: NodeOptions | None,
         self_managed: SelfManagedNodes | None,
+        secondary_network: "SecondaryNetworkReference | None",
     ) -> None:
         super().__init__(scope, id)
         shared = read_shared(cluster, subnet, security_groups)
         options = options or DERIVED_OPTIONS
         if self_managed is not None:
             validate_self_managed(f"pool {pool_name}", options, has_role=node_role is not None)
-        interfaces = pool_interfaces(pool_name, shape.instance_type, fabric, options)
+        interfaces = pool_interfaces(
+            pool_name, shape.instance_type, fabric, options, self_managed=self_managed is not None
+        )
+        validate_secondary_network(pool_name, shared, secondary_network, shape.nodes, interfaces)
         validate_pool(pool_name, shape, shared, options)
         validate_subnet_room(
             f"pool {pool_name}",
@@ -106,6 +120,7 @@ class NodePool(Construct):
             options=options,
             interfaces=interfaces,
             self_managed=self_managed,
+            secondary_network=secondary_network,
         )
         self.node_groups = {
             group.name: resources.add(

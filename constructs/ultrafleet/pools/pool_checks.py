@@ -1,6 +1,7 @@
 """Checks of a pool against its subnet, its zone and its names."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ultrafleet.catalog import Fabric, InstanceType
 from ultrafleet.catalog.limits import NODES_PER_NODE_GROUP
@@ -17,6 +18,9 @@ from ultrafleet.rules.node_volume import validate_volumes
 from ultrafleet.rules.places import validate_place
 from ultrafleet.rules.zones import is_zone
 from ultrafleet.tokens import is_token
+
+if TYPE_CHECKING:
+    from ultrafleet.network import SecondaryNetworkReference
 
 
 def validate_pool_name(pool_name: str) -> None:
@@ -35,12 +39,58 @@ def validate_pool_name(pool_name: str) -> None:
 
 
 def pool_interfaces(
-    pool_name: str, instance_type: InstanceType, fabric: Fabric | None, options: NodeOptions
+    pool_name: str,
+    instance_type: InstanceType,
+    fabric: Fabric | None,
+    options: NodeOptions,
+    *,
+    self_managed: bool = False,
 ) -> tuple[Interface, ...]:
     """Network interfaces of a node: the caller's own, or those of the type on the pool's fabric."""
     if options.interfaces is not None and fabric is None:
         return options.layout(instance_type)
-    return options.layout(instance_type, launchable_fabric(pool_name, instance_type, fabric))
+    return options.layout(instance_type, launchable_fabric(pool_name, instance_type, fabric, self_managed=self_managed))
+
+
+def validate_secondary_network(
+    pool_name: str,
+    shared: ResolvedReferences,
+    network: "SecondaryNetworkReference | None",
+    nodes: int,
+    interfaces: Sequence[Interface],
+) -> None:
+    """Refuse nodes with secondary interfaces that have no secondary network, or none with room in their zone.
+
+    Args:
+        pool_name: name of the pool.
+        shared: its subnet.
+        network: its secondary network.
+        nodes: its nodes at once, at most.
+        interfaces: network interfaces of a node.
+
+    Raises:
+        FleetError: see the message.
+    """
+    secondary = sum(interface.is_secondary for interface in interfaces)
+    if network is None or not secondary:
+        if secondary or network is not None:
+            raise FleetError(
+                path=f"secondary_network of pool {pool_name}",
+                got="missing" if network is None else "passed for nodes without secondary interfaces",
+                expected="one for the secondary interfaces of its nodes" if secondary else "none, or fabric roce",
+                remedy="pass a SecondaryNetwork" if secondary else "leave it out",
+            )
+        return
+    zone = shared.zone
+    if zone is not None and not is_token(zone) and zone != network.plan.availability_zone:
+        raise FleetError(
+            path=f"the secondary network of pool {pool_name}",
+            verb="has",
+            got=f"its subnets in {network.plan.availability_zone}",
+            expected=f"them in {zone}, where the pool's subnet is",
+            remedy="pass one of that zone",
+        )
+    network.plan.check_room([(pool_name, nodes, secondary)])
 
 
 def validate_pool(

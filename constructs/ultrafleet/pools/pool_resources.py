@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import aws_cdk as cdk
 from constructs import Construct
@@ -26,6 +26,9 @@ from ultrafleet.pools.shared_values import shared_value
 from ultrafleet.rules.names import launch_template_name
 from ultrafleet.rules.node_repair import node_repair_config
 from ultrafleet.rules.self_managed import OWN_NODE_GROUP_LABEL, SelfManagedNodes
+
+if TYPE_CHECKING:
+    from ultrafleet.network import SecondaryNetworkReference
 
 _EQUAL_IN_TEMPLATES: Final = ("NetworkInterfaces", "MetadataOptions", "BlockDeviceMappings", "UserData")
 _T = TypeVar("_T")
@@ -57,6 +60,8 @@ class PoolResources:
         template_parts: `LaunchTemplateData` of every pool, without its capacity and tags.
         ami_type: EKS AMI type, or None for an image of the caller's own.
         self_managed: facts by which self-managed nodes join, or None for managed node groups.
+        interfaces: network interfaces of a node.
+        secondary_network: network of its secondary interfaces, or None where it has none.
     """
 
     references: ResolvedReferences
@@ -67,6 +72,8 @@ class PoolResources:
     template_parts: Mapping[str, Any]
     ami_type: str | None
     self_managed: SelfManagedNodes | None
+    interfaces: Sequence[Interface]
+    secondary_network: "SecondaryNetworkReference | None"
 
     def add(
         self,
@@ -102,7 +109,9 @@ class PoolResources:
             scope,
             ids[1],
             type="AWS::AutoScaling::AutoScalingGroup" if own else "AWS::EKS::Nodegroup",
-            properties=self._auto_scaling_group(group, name, reference, group_tags)
+            properties=self._auto_scaling_group(
+                group, name, reference, self._version(scope, f"{ids[0]}Version", group, launch_template), group_tags
+            )
             if own
             else self._node_group(group, nodes, reference, group_tags),
         )
@@ -131,6 +140,7 @@ class PoolResources:
         image = {key: parts[key] for key in ("ImageId", "IamInstanceProfile") if key in parts}
         return {
             "LaunchTemplateName": name,
+            **self._own_tags(),
             "LaunchTemplateData": {
                 "InstanceType": parts["InstanceType"],
                 **image,
@@ -140,6 +150,24 @@ class PoolResources:
                 "UserData": parts["UserData"] if self.self_managed is None else self._user_data(group, nodes),
             },
         }
+
+    def _version(self, scope: Construct, id: str, group: NodeGroupShape, launch_template: cdk.CfnResource) -> str:
+        """Version that new nodes run: with secondary interfaces the newest, which is made beside CloudFormation."""
+        if self.secondary_network is None:
+            return str(group.launch_template_version)
+        from ultrafleet.network import secondary_interfaces_version  # noqa: PLC0415 - few pools need it
+
+        return secondary_interfaces_version(
+            scope, id, launch_template=launch_template, interfaces=self.interfaces, network=self.secondary_network
+        )
+
+    def _own_tags(self) -> dict[str, Any]:
+        """Tags of the launch template itself: none but the one that lets its other versions be made."""
+        if self.secondary_network is None:
+            return {}
+        from ultrafleet.network import launch_template_tags  # noqa: PLC0415 - the same
+
+        return {"TagSpecifications": launch_template_tags()}
 
     def _user_data(self, group: NodeGroupShape, nodes: PoolNodes) -> dict[str, Any]:
         """User data of self-managed nodes, which register with the labels of their own group."""
@@ -160,13 +188,14 @@ class PoolResources:
         group: NodeGroupShape,
         name: str,
         launch_template_id: str | Mapping[str, str],
+        launch_template_version: str,
         tags: Mapping[str, str],
     ) -> dict[str, Any]:
         return auto_scaling_group_properties(
             name=name,
             cluster_name=self.references.cluster_name,
             launch_template_id=launch_template_id,
-            launch_template_version=str(group.launch_template_version),
+            launch_template_version=launch_template_version,
             subnet_id=self.references.subnet_id,
             max_size=group.size,
             desired_size=group.desired_size,
@@ -216,6 +245,7 @@ def pool_resources(
     options: NodeOptions,
     interfaces: Sequence[Interface],
     self_managed: SelfManagedNodes | None = None,
+    secondary_network: "SecondaryNetworkReference | None" = None,
 ) -> PoolResources:
     """Resources of pools of one kind; pools that are passed the same objects share what was derived.
 
@@ -227,13 +257,21 @@ def pool_resources(
         options: what the nodes are like.
         interfaces: network interfaces of a node.
         self_managed: facts by which self-managed nodes join. Default: managed node groups.
+        secondary_network: network of its secondary interfaces. Default: it has none.
 
     Raises:
         FleetError: user data that is too long; an AMI type that isn't one for the type.
         UnknownFactError: no AMI type is known for the type, and none was passed.
     """
     return _pool_resources(
-        references, node_role_arn, _Same(instance_type), ultraserver, _Same(options), tuple(interfaces), self_managed
+        references,
+        node_role_arn,
+        _Same(instance_type),
+        ultraserver,
+        _Same(options),
+        tuple(interfaces),
+        self_managed,
+        _Same(secondary_network),
     )
 
 
@@ -246,6 +284,7 @@ def _pool_resources(
     options: _Same[NodeOptions],
     interfaces: tuple[Interface, ...],
     self_managed: SelfManagedNodes | None,
+    secondary_network: "_Same[SecondaryNetworkReference | None]",
 ) -> PoolResources:
     key = options.value.root_volume_key
     data = launch_template_data(
@@ -269,6 +308,8 @@ def _pool_resources(
         },
         ami_type=options.value.derived_ami_type(instance_type.value) if image is None else None,
         self_managed=self_managed,
+        interfaces=interfaces,
+        secondary_network=secondary_network.value,
     )
 
 

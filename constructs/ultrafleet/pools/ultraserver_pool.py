@@ -1,6 +1,7 @@
 """UltraServer pool: a node group of one UltraServer for each of its capacity blocks."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -15,6 +16,9 @@ from ultrafleet.pools.node_pool import NodePool
 from ultrafleet.pools.pool_shape import block_pool_shape
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence, validate_ultraserver_blocks
 from ultrafleet.rules.self_managed import SelfManagedNodes
+
+if TYPE_CHECKING:
+    from ultrafleet.network import SecondaryNetworkReference
 
 
 class UltraServerPool(NodePool):
@@ -39,11 +43,13 @@ class UltraServerPool(NodePool):
             reclaims an UltraServer from 60 minutes before the end, and eviction takes up to 15.
         hold: keep all of its node groups empty, whatever their blocks do. Default: False.
         fabric: network between the nodes of different instances. Default: the only one that the type has; P6e-GB300
-            has EFA and RoCE, and CloudFormation launches nodes on EFA alone.
+            has EFA and RoCE, which takes self-managed nodes and a secondary network.
         options: what the nodes are like. Default: `NodeOptions()`, all derived from the type.
         self_managed: facts by which nodes join without EKS's management, as `SelfManagedNodeAccess` gives them: each
             node group is an Auto Scaling group instead of a managed node group, and `node_role` has to be passed.
             Default: managed node groups.
+        secondary_network: network of the nodes' secondary interfaces, of self-managed nodes with fabric RoCE: a
+            `SecondaryNetwork` or an `ImportedSecondaryNetwork`. Default: none.
 
     Raises:
         FleetError: blocks that don't fit the UltraServer, one another or the subnet; a subnet without room; a lead
@@ -72,6 +78,7 @@ class UltraServerPool(NodePool):
         fabric: Fabric | None = None,
         options: NodeOptions | None = None,
         self_managed: SelfManagedNodes | None = None,
+        secondary_network: "SecondaryNetworkReference | None" = None,
     ) -> None:
         try:
             ultraserver_type = UltraServerType.from_name(ultraserver_type)
@@ -93,6 +100,7 @@ class UltraServerPool(NodePool):
             fabric=fabric,
             options=options,
             self_managed=self_managed,
+            secondary_network=secondary_network,
         )
         self.ultraserver_type = ultraserver_type
         add_block_metadata(scope, {pool_name: blocks})

@@ -17,7 +17,13 @@ from ultrafleet.pools.logical_ids import logical_ids_below
 from ultrafleet.pools.node_access import let_auto_scaling_use, new_node_role
 from ultrafleet.pools.node_group import PoolNodeGroup
 from ultrafleet.pools.node_options import DERIVED_OPTIONS, NodeOptions
-from ultrafleet.pools.pool_checks import pool_interfaces, validate_pool, validate_subnet_room, zone_name
+from ultrafleet.pools.pool_checks import (
+    pool_interfaces,
+    validate_pool,
+    validate_secondary_network,
+    validate_subnet_room,
+    zone_name,
+)
 from ultrafleet.pools.pool_resources import pool_resources
 from ultrafleet.pools.pool_shape import PoolShape, block_pool_shape
 from ultrafleet.pools.resolved_references import ImportedSubnet, ResolvedReferences, read_shared, role_arn
@@ -26,6 +32,9 @@ from ultrafleet.pools.uncertain_facts import uncertain_facts
 from ultrafleet.rules.block_overlap import overlap_note
 from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence, validate_ultraserver_blocks
 from ultrafleet.rules.self_managed import SelfManagedNodes
+
+if TYPE_CHECKING:
+    from ultrafleet.network import SecondaryNetworkReference
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ec2 as ec2
@@ -59,11 +68,13 @@ class UltraServerPools(Construct):
             reclaims an UltraServer from 60 minutes before the end, and eviction takes up to 15.
         hold: keep all of their node groups empty, whatever their blocks do. Default: False.
         fabric: network between the nodes of different instances. Default: the only one that the type has; P6e-GB300
-            has EFA and RoCE, and CloudFormation launches nodes on EFA alone.
+            has EFA and RoCE, which takes self-managed nodes and a secondary network.
         options: what the nodes are like. Default: `NodeOptions()`, all derived from the type.
         self_managed: facts by which nodes join without EKS's management, as `SelfManagedNodeAccess` gives them: each
             node group is an Auto Scaling group instead of a managed node group, and `node_role` has to be passed.
             Default: managed node groups.
+        secondary_network: network of the nodes' secondary interfaces, of self-managed nodes with fabric RoCE: a
+            `SecondaryNetwork` or an `ImportedSecondaryNetwork`. Default: none.
 
     Raises:
         FleetError: no pool; a reservation in two of them; blocks that don't fit the UltraServer, one another or the
@@ -95,6 +106,7 @@ class UltraServerPools(Construct):
         fabric: Fabric | None = None,
         options: NodeOptions | None = None,
         self_managed: SelfManagedNodes | None = None,
+        secondary_network: "SecondaryNetworkReference | None" = None,
     ) -> None:
         named = f"pools {id}"
         try:
@@ -114,7 +126,12 @@ class UltraServerPools(Construct):
         for name, shape in shapes.items():
             validate_pool(name, shape, references, options)
         first = next(iter(shapes.values()))
-        interfaces = pool_interfaces(next(iter(shapes)), first.instance_type, fabric, options)
+        interfaces = pool_interfaces(
+            next(iter(shapes)), first.instance_type, fabric, options, self_managed=self_managed is not None
+        )
+        validate_secondary_network(
+            next(iter(shapes)), references, secondary_network, sum(shape.nodes for shape in shapes.values()), interfaces
+        )
         validate_subnet_room(
             named,
             references,
@@ -135,6 +152,7 @@ class UltraServerPools(Construct):
             options=options,
             interfaces=interfaces,
             self_managed=self_managed,
+            secondary_network=secondary_network,
         )
         self.kubernetes_nodes = {
             name: PoolNodes.of(

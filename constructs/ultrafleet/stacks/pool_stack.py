@@ -59,6 +59,7 @@ class PoolStack(EnvironmentStack):
             "security_groups": [security_group],
             "node_role": node_role,
             "self_managed": self.self_managed_nodes if pool.is_self_managed else None,
+            "secondary_network": self.secondary_network if pool.is_on_roce else None,
         }
         created: UltraServerPool | AcceleratorPool
         if isinstance(pool, UltraServerPoolSettings):
