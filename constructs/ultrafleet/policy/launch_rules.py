@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 
 from ultrafleet.catalog import InstanceType, other_type_names
 from ultrafleet.catalog.limits import METADATA_HOP_LIMIT, USER_DATA_BYTES, source
-from ultrafleet.catalog.network_card import NETWORK_INTERFACE_TYPES
+from ultrafleet.catalog.network_card import INTERFACE_TYPES, NETWORK_INTERFACE_TYPES
 from ultrafleet.catalog.source import Source
 from ultrafleet.layout import layout_violations
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.templates.intrinsics import Unknown
-from ultrafleet.templates.launch import as_int, is_true, known_type, launches
+from ultrafleet.templates.launch import as_int, is_true, known_type, launches, secondary_interfaces
 from ultrafleet.templates.node_config import user_data
 from ultrafleet.templates.node_group import groups, groups_elsewhere, names_launched, types_launched
 from ultrafleet.templates.template import Template
@@ -18,7 +18,7 @@ _FAMILIES = {item.name.split(".")[0] for item in InstanceType.all() if item.name
 
 
 def _efa_layout(template: Template) -> Iterator[Problem]:
-    types, names = types_launched(template), names_launched(template)
+    types, names, secondary = types_launched(template), names_launched(template), secondary_interfaces(template)
     for launch in launches(template):
         layout, logical_id = launch.layout, launch.resource.logical_id
         kinds = names.get(logical_id, [])
@@ -28,17 +28,22 @@ def _efa_layout(template: Template) -> Iterator[Problem]:
             why = kinds[0].reason if kinds else "neither it nor what launches from it in these templates states one"
             yield cannot_tell(logical_id, "the instance type, and so the layout", why)
         elif layout is not None:
+            added = secondary.get(logical_id, [])
             messages = [
                 violation.message
                 for kind in types.get(logical_id, ())
-                for violation in layout_violations(kind, layout, allowed=NETWORK_INTERFACE_TYPES)
+                for violation in layout_violations(
+                    kind, [*layout, *added], allowed=INTERFACE_TYPES if added else NETWORK_INTERFACE_TYPES
+                )
             ]
             yield from (Problem(logical_id, message) for message in dict.fromkeys(messages))
 
 
 def _no_efa(template: Template) -> Iterator[Problem]:
-    types = types_launched(template)
+    types, secondary = types_launched(template), secondary_interfaces(template)
     for launch in launches(template):
+        if secondary.get(launch.resource.logical_id):
+            continue  # its nodes are on RoCE
         members = [kind for kind in types.get(launch.resource.logical_id, ()) if kind.is_ultraserver_member]
         if members and not launch.has_efa and not isinstance(launch.layout, Unknown):
             yield Problem(

@@ -7,6 +7,7 @@ from typing import Any
 
 from ultrafleet.catalog import InstanceType
 from ultrafleet.layout import Interface
+from ultrafleet.secondary_network_function import SECONDARY_INTERFACES
 from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.template import Resource, Template
 
@@ -93,6 +94,23 @@ class Launch:
         return any(
             isinstance(item, Mapping) and item.get("InterfaceType") in ("efa", "efa-only") for item in self.interfaces
         )
+
+
+def secondary_interfaces(template: Template) -> dict[str, list[Interface]]:
+    """Secondary interfaces that another version of a launch template has, by the launch template's logical id.
+
+    CloudFormation's launch templates have none: a custom resource of this library makes the version.
+    """
+    found = {}
+    for resource in template.of_type(SECONDARY_INTERFACES):
+        template_id = resource.get("LaunchTemplateId")
+        if isinstance(template_id, Unknown) and template_id.logical_id is not None:
+            items = [item for item in resource.items("SecondaryInterfaces") if isinstance(item, Mapping)]
+            found[template_id.logical_id] = [
+                Interface(as_int(item.get("NetworkCardIndex")) or 0, as_int(item.get("DeviceIndex")) or 0, "secondary")
+                for item in items
+            ]
+    return found
 
 
 def known_type(name: Any) -> InstanceType | None:  # noqa: ANN401 - JSON
