@@ -31,7 +31,8 @@ BELOW = {
     "bounded_file": {"errors"},
     "plain_text": set(),
     "templates": {
-        "bounded_file", "catalog", "errors", "kubernetes", "layout", "rules", "secondary_network_function", "yaml_loader",
+        "bounded_file", "catalog", "errors", "kubernetes", "layout", "rules", "secondary_network_function",
+        "yaml_loader",
     },
     "environment": {
         "accelerator_addons", "bounded_file", "catalog", "cell_queues", "errors", "kubernetes", "layout", "rules",
