@@ -8,7 +8,7 @@ SCANNERS := .venv-scan
 # The site's generator, too, is none of the library's.
 SITE := .venv-site
 
-.PHONY: test test-fast docs site golden lint check scan bench lock wheel clean
+.PHONY: test test-fast docs site golden lint check check-programme scan bench lock wheel clean
 
 test: $(READY) ## every test (PYTEST_ARGS="-k name")
 	@python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
@@ -42,6 +42,10 @@ lint: $(READY) ## ruff and mypy
 check: synth ## cfn-lint and our own policy over every synthesised template
 	@python tests/tools/lint_templates.py cdk.out
 	@ultrafleet check cdk.out
+
+check-programme: programme ## cfn-lint and our own policy over every kind of cell of PROGRAMME=name, each with all of its stacks
+	@cells=$$(python tests/tools/programme_sample.py "cdk.out/programmes/$$FLEET_PROGRAMME") \
+	  && python tests/tools/lint_templates.py $$cells && ultrafleet check $$cells
 
 # Acknowledgements are those of every environment, so every one is synthesised.
 scan: override ENV :=

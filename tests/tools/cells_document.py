@@ -51,6 +51,24 @@ refused. A cell leaves the record by hand, once its stacks are deleted.
 - A cell's network, cluster and Kubernetes layer are made for its `slots`, whatever is in them today.
 - A cell is named SITE-TYPE-WNNN: `dallas-a-gb200x72-t007` is the seventh for training there, `i` is inference.
 
+## Templates
+
+    ultrafleet programme synth half-a-million               # or make programme PROGRAMME=half-a-million
+    ultrafleet programme synth half-a-million --compare 4   # the CDK synthesises four of the cells, too: every file compared
+    make check-programme PROGRAMME=half-a-million           # cfn-lint and policy over every kind of cell, whole stacks
+
+It writes a cloud assembly to `cdk.out/programmes/half-a-million`: a stage for each cell in a folder of its own,
+`environments/CELL.yaml` with each cell as an [environment file](environments.md#slots), and `programme.json`. One cell:
+
+    cdk deploy --app cdk.out/programmes/half-a-million/assembly-dallas-a-gb200x72-t001 --all
+    cdk deploy --app cdk.out/programmes/half-a-million 'dallas-a-gb200x72-t001/**'
+    ultrafleet preflight dallas-a-gb200x72-t001 --environments cdk.out/programmes/half-a-million/environments \\
+      --assembly cdk.out/programmes/half-a-million
+
+A cell of each shape is synthesised by the CDK and validated, the others are written from it, and only what changed is
+made: a rack more writes one template ([record 38](decisions/0038-cells-are-stamped.md)). Every template is held to
+CloudFormation's bytes, resources and outputs. The alarms on a rack's block are in the rack's stack, three for each.
+
 ## Reservations
 
 `reservations` names a CSV file beside the programme with the columns {columns}: a line for each capacity block,

@@ -1,4 +1,4 @@
-"""cfn-lint over every template of a cloud assembly: `python tests/tools/lint_templates.py cdk.out`.
+"""cfn-lint over every template of cloud assemblies: `python tests/tools/lint_templates.py cdk.out`.
 
 Two findings are ignored. E3628 on a launch template whose instance type our catalog knows: cfn-lint 1.58 has an older
 list of types and rejects p6e-gb200, trn2u and others in every region. W3005, a dependency that is stated twice, on the
@@ -54,16 +54,17 @@ def templates(assembly: Path) -> list[tuple[Path, str]]:
     """Every template of an assembly, with the region it is for."""
     return [
         (manifest.parent / stack.template_file, stack.place.rpartition("/")[2])
-        for manifest in sorted(assembly.rglob(MANIFEST))
+        # Its own and those of its stages: an assembly of a programme below it is one of its own.
+        for manifest in sorted([*assembly.glob(MANIFEST), *assembly.glob(f"*/{MANIFEST}")])
         for stack in manifest_stacks(manifest.read_text())
     ]
 
 
 def main() -> int:
     """Print every finding; 1 if there is any, 2 if there is no template."""
-    found = templates(Path(sys.argv[1]))
+    found = [item for word in sys.argv[1:] for item in templates(Path(word))]
     if not found:
-        print(f"{sys.argv[1]} holds no template, expected a cloud assembly: run `make synth` first")
+        print(f"{' '.join(sys.argv[1:])} holds no template, expected a cloud assembly: run `make synth` first")
         return 2
     with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
         lines = [line for result in pool.map(findings, *zip(*found, strict=True)) for line in result]
