@@ -198,6 +198,17 @@ def test_deliveries_may_be_filled_by_later_blocks(tmp_path: Path) -> None:
     assert "target training: 1 of 10 UltraServers on 2027-01-01 are in no cell" in " ".join(plan.notes)
 
 
+@pytest.mark.parametrize(
+    ("count", "limits", "said"),
+    [(14, {}, None), (15, {}, "256 instances on capacity blocks of an organisation on a date; cells have 270 on 2026-12-01"), (15, {"block_instances_on_a_date": 270, "reason": "a contract"}, None)],
+)  # fmt: skip
+def test_more_instances_on_a_date_than_documented_are_said(
+    count: int, limits: Content, said: str | None, tmp_path: Path
+) -> None:
+    notes = " ".join(read_cells(written(tmp_path, content(tranche("a", count), limits=limits))).notes)
+    assert said in notes if said is not None else "organisation" not in notes
+
+
 def test_single_instances_are_in_no_cell(tmp_path: Path) -> None:
     single = tranche("b300", 2, type="p6-b300.48xlarge", site="ohio")
     single["instances"] = single.pop("ultraservers")

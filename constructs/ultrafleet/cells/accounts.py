@@ -59,7 +59,7 @@ def account_requests(cells: Sequence[Cell], fleet: FleetSettings, raised: LimitS
                         key=key,
                         now=value,
                         needed=needed,
-                        why=f"{len(here)} cells in {place} take it when their slots are filled",
+                        why=f"{len(here)} cell{'s' if len(here) > 1 else ''} in {place}, with every slot filled",
                         is_required=True,
                     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from ultrafleet.catalog import PurchaseOption, UltraServerType
+from ultrafleet.catalog import CapacityBlockRules, PurchaseOption, UltraServerType
 from ultrafleet.catalog.eks import CONTROL_PLANE_TIERS
 from ultrafleet.catalog.limits import CONTROL_PLANE_ZONES, SECONDARY_NETWORK_REGIONS
 from ultrafleet.cells.bounds import KNOWN_LIMITS
@@ -310,6 +310,35 @@ def count_faults(programme: Programme) -> tuple[list[Found], list[str]]:
                 )
             )
     return faults, notes
+
+
+def block_note(programme: Programme, tranches: Sequence[TrancheSettings]) -> str | None:
+    """Sentence on the instances that an organisation may have on capacity blocks on one date, if there are more.
+
+    Args:
+        programme: the programme.
+        tranches: tranches whose racks are in cells.
+    """
+    raised = programme.limits.block_instances_on_a_date
+    most = CapacityBlockRules.MAX_INSTANCES_ON_A_DATE if raised is None else raised
+    there = {
+        day: sum(
+            len(list(rack_numbers(programme, item))) * CellKind.of(item).nodes
+            for item in tranches
+            if item.delivery <= day < (item.end or programme.end)
+        )
+        for day in {item.delivery for item in tranches}
+    }
+    day = max(there, key=lambda day: (there[day], day), default=None)
+    if day is None or there[day] <= most:
+        return None
+    basis = (
+        "EC2 documents, for single instances explicitly" if raised is None else "limits.block_instances_on_a_date says"
+    )
+    return (
+        f"not verified: {basis}, {most:,} instances on capacity blocks of an organisation on a date; cells have "
+        f"{there[day]:,} on {day}: a contract has to say so, ask the account team before any other quota"
+    )
 
 
 def tier_note(programme: Programme, nodes: Mapping[str, int]) -> str | None:

@@ -7,7 +7,15 @@ from ultrafleet.catalog import UltraServerType
 from ultrafleet.cells.accounts import account_requests, schedule_faults
 from ultrafleet.cells.addresses import AddressSpace, RackSubnets, rack_subnets
 from ultrafleet.cells.bounds import KNOWN_LIMITS, CellLimit
-from ultrafleet.cells.checks import count_faults, limit_faults, place_notes, retired_faults, tier_note, usable_tranches
+from ultrafleet.cells.checks import (
+    block_note,
+    count_faults,
+    limit_faults,
+    place_notes,
+    retired_faults,
+    tier_note,
+    usable_tranches,
+)
 from ultrafleet.cells.groups import Blocks, CellGroup, groups_of
 from ultrafleet.cells.kinds import CellKind
 from ultrafleet.cells.largest_job import job_faults, job_note, management_of
@@ -63,7 +71,7 @@ def cut(
     if not faults:  # of racks that have no cell for another reason, these would say nothing new
         faults += job_faults(groups, cells, fleet=fleet, raised=programme.limits)
     faults += [*cell_faults(cells, fleet), *schedule_faults(programme, cells)]
-    job = job_note(cells, fleet)
+    job, date = job_note(cells, fleet), block_note(programme, usable)
     tier = tier_note(programme, {cell.name: len(cell.racks) * cell.kind.nodes for cell in cells})
     return CellPlan(
         programme=programme.name,
@@ -79,6 +87,7 @@ def cut(
             *([job] if job else []),
             *_reservation_notes(cells, fleet),
             *notes,
+            *([date] if date else []),
             *place_notes(programme, usable),
             *([tier] if tier else []),
         ),
