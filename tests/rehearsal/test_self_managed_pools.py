@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from helpers.rehearsal_site import Content, DeployedEnvironment, deployed, pool_of, remove_pool, site
+from ultrafleet.preflight import Level
 from ultrafleet.rehearsal.autoscaling.state import AutoScaling, AutoScalingGroup
 from ultrafleet.rehearsal.ec2.state.instances import Lifetimes
 from ultrafleet.rehearsal.kubernetes import KubernetesApi
@@ -160,6 +161,17 @@ def test_a_deleted_pool_drains_its_nodes_first(up: DeployedEnvironment) -> None:
     assert up.nodes("rack-a") == set()
     assert SIMULATED_ACCOUNT.now - before >= EVICTION_MINUTES * MINUTE
     assert SIMULATED_ACCOUNT.part(AutoScaling, up.environment.account, up.environment.region).groups == {}
+
+
+def test_preflight_compares_the_groups_that_run(up: DeployedEnvironment) -> None:
+    assert [finding for finding in up.preflight() if finding.level is not Level.NOTE] == []
+    up.edit(lambda content: pool_of(content, "rack-a").update(hold=True))
+    assert [finding.key for finding in up.preflight() if finding.level is Level.HAZARD] == [f"held:{FIRST}"]
+    up.edit(lambda content: pool_of(content, "rack-a").update(hold=False))
+    up.edit(lambda content: pool_of(content, "rack-a")["blocks"].pop(0))
+    found = {finding.key: finding.text for finding in up.preflight() if finding.level is Level.HAZARD}
+    assert set(found) == {f"deleted:{FIRST}"}
+    assert "runs 18 nodes" in found[f"deleted:{FIRST}"]
 
 
 def test_protection_from_scale_in_would_keep_a_pool_full(up: DeployedEnvironment) -> None:

@@ -18,6 +18,7 @@ from ultrafleet.preflight import (
     RetainedResource,
     ScheduledAction,
 )
+from ultrafleet.rules.self_managed import CLUSTER_TAG
 from ultrafleet.templates.assembly import AssemblyStack
 
 _STACKS: Final = ("arn:{partition}:cloudformation:{region}:{account}:stack/{name}-*/*",)
@@ -25,6 +26,7 @@ _CLUSTER: Final = ("arn:{partition}:eks:{region}:{account}:cluster/{name}",)
 _NODE_GROUPS: Final = ("arn:{partition}:eks:{region}:{account}:nodegroup/{name}/*/*",)
 _ADDONS: Final = ("arn:{partition}:eks:{region}:{account}:addon/{name}/*/*",)
 PREFLIGHT_PERMISSIONS: Final = (
+    Permission(action="autoscaling:DescribeAutoScalingGroups"),
     Permission(action="autoscaling:DescribeScheduledActions"),
     Permission(action="cloudformation:DescribeStacks"),
     Permission(action="cloudformation:GetTemplate", resources=_STACKS),
@@ -46,6 +48,8 @@ RETAINED_PERMISSIONS: Final = (
 )
 """IAM permissions that the calls of `retained` need."""
 _UNDER_REVIEW: Final = "REVIEW_IN_PROGRESS"
+_GROUP_NAME: Final = "aws:autoscaling:groupName"
+"""Tag of an instance that Auto Scaling launched: its group."""
 _NAMES_IN_A_FILTER: Final = 200
 """Values that a filter of EC2 takes (EC2 API reference, Filter, high)."""
 
@@ -182,6 +186,46 @@ class AccountReader:
                 ),
                 scheduled_actions=tuple(self._scheduled_actions(group)),
             )
+        return {**found, **self._own_groups()}
+
+    def _own_groups(self) -> dict[str, LiveNodeGroup]:
+        """Auto Scaling groups of self-managed pools of the cluster, by the names of their node groups."""
+        cluster = self._environment.cluster_name
+        filters = [{"Name": f"tag:{CLUSTER_TAG}", "Values": [cluster]}]
+        client = self._session.client("autoscaling")
+        groups = list(_pages(client, "describe_auto_scaling_groups", "AutoScalingGroups", Filters=filters))
+        instances = self._instances_of({str(group["AutoScalingGroupName"]) for group in groups})
+        found = {}
+        for group in groups:
+            full = str(group["AutoScalingGroupName"])
+            name = full.removeprefix(f"{cluster}-")
+            found[name] = LiveNodeGroup(
+                name=name,
+                status="DELETING" if group.get("Status") else "ACTIVE",
+                launch_template_version=str((group.get("LaunchTemplate") or {}).get("Version", "")),
+                desired_size=group["DesiredCapacity"],
+                tags={tag["Key"]: tag["Value"] for tag in group.get("Tags", [])},
+                nodes=len(instances[full]),
+                running_in=frozenset(
+                    item["CapacityReservationId"] for item in instances[full] if "CapacityReservationId" in item
+                ),
+                is_self_managed=True,
+            )
+        return found
+
+    def _instances_of(self, groups: set[str]) -> Mapping[str, list[Mapping[str, Any]]]:
+        """Instances that start or run, by the names of their Auto Scaling groups."""
+        found: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        filters = [
+            {"Name": "tag-key", "Values": [_GROUP_NAME]},
+            {"Name": "instance-state-name", "Values": ["pending", "running"]},
+        ]
+        client = self._session.client("ec2")
+        for reservation in _pages(client, "describe_instances", "Reservations", Filters=filters) if groups else ():
+            for instance in reservation["Instances"]:
+                tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+                if tags.get(_GROUP_NAME) in groups:
+                    found[tags[_GROUP_NAME]].append(instance)
         return found
 
     def _instances(self) -> Mapping[str, list[Mapping[str, Any]]]:

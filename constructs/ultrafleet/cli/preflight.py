@@ -47,9 +47,10 @@ def preflight(
     Exit code 0: no node is taken, 1: nodes would be taken, or the deployment would be refused, 2: unusable input,
     another account's credentials among it, 3: AWS's answers contradict each other.
 
-    Needs, in the environment's region: autoscaling:DescribeScheduledActions, cloudformation:DescribeStacks,
-    cloudformation:GetTemplate, ec2:DescribeCapacityReservations, ec2:DescribeInstances, ec2:DescribeLaunchTemplates,
-    eks:DescribeAddon, eks:DescribeCluster, eks:DescribeNodegroup, eks:ListNodegroups, sts:GetCallerIdentity.
+    Needs, in the environment's region: autoscaling:DescribeAutoScalingGroups, autoscaling:DescribeScheduledActions,
+    cloudformation:DescribeStacks, cloudformation:GetTemplate, ec2:DescribeCapacityReservations, ec2:DescribeInstances,
+    ec2:DescribeLaunchTemplates, eks:DescribeAddon, eks:DescribeCluster, eks:DescribeNodegroup, eks:ListNodegroups,
+    sts:GetCallerIdentity.
     """
     (loaded,) = load_environments(environments, only=environment)
     stacks = read_stacks(assembly, environment)

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from ultrafleet.rules.schedule_tags import RESERVATION_TAG
-from ultrafleet.templates.node_group import NODE_GROUP
+from ultrafleet.rules.self_managed import CLUSTER_TAG
+from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, NODE_GROUP
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,7 @@ class LiveNodeGroup:
         nodes: instances that are starting or running.
         running_in: capacity reservations that they run in.
         scheduled_actions: actions of its Auto Scaling group.
+        is_self_managed: whether it is an Auto Scaling group that EKS doesn't manage.
     """
 
     name: str
@@ -66,6 +68,7 @@ class LiveNodeGroup:
     nodes: int = 0
     running_in: frozenset[str] = frozenset()
     scheduled_actions: Sequence[ScheduledAction] = ()
+    is_self_managed: bool = False
 
     @property
     def reservations(self) -> frozenset[str]:
@@ -135,6 +138,35 @@ def node_groups_of(template: Mapping[str, Any]) -> dict[str, tuple[str, Mapping[
     return {
         properties["NodegroupName"]: (logical_id, properties)
         for logical_id, resource in (template.get("Resources") or {}).items()
-        if resource.get("Type") == NODE_GROUP
-        and isinstance((properties := resource.get("Properties") or {}).get("NodegroupName"), str)
+        if (properties := node_group_properties(resource)) is not None
+    }
+
+
+def node_group_properties(resource: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Properties of a node group with a plain name, in EKS's words; None for any other resource.
+
+    The Auto Scaling group of a self-managed pool has them, too: its name without the cluster's, its tags as a mapping.
+
+    Args:
+        resource: resource of a template.
+    """
+    properties: Mapping[str, Any] = resource.get("Properties") or {}
+    if resource.get("Type") == NODE_GROUP:
+        return properties if isinstance(properties.get("NodegroupName"), str) else None
+    name = properties.get("AutoScalingGroupName")
+    if resource.get("Type") != AUTO_SCALING_GROUP or not isinstance(name, str):
+        return None
+    stated = [tag for tag in properties.get("Tags") or [] if isinstance(tag, Mapping) and isinstance(tag["Key"], str)]
+    tags = {tag["Key"]: tag["Value"] for tag in stated}
+    cluster = tags.get(CLUSTER_TAG)
+    if not isinstance(cluster, str):
+        return None
+    sizes = {"MinSize": "MinSize", "MaxSize": "MaxSize", "DesiredCapacity": "DesiredSize"}
+    template = properties.get("LaunchTemplate") or {}
+    return {
+        "NodegroupName": name.removeprefix(f"{cluster}-"),
+        "LaunchTemplate": {"Id": template.get("LaunchTemplateId"), "Version": template.get("Version")},
+        "ScalingConfig": {ours: int(properties[key]) for key, ours in sizes.items() if key in properties},
+        "Tags": tags,
+        "VPCZoneIdentifier": properties.get("VPCZoneIdentifier"),
     }

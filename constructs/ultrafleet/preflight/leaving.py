@@ -80,6 +80,8 @@ def _left(deployment: Deployment, live: LiveNodeGroup) -> Iterator[Finding]:
     command = (
         f"aws cloudformation delete-stack --stack-name {stack}"
         if stack is not None
+        else f"aws autoscaling delete-auto-scaling-group --auto-scaling-group-name {cluster}-{live.name}"
+        if live.is_self_managed
         else f"aws eks delete-nodegroup --cluster-name {cluster} --nodegroup-name {live.name}"
     )
     shape = " (old shape, on a group of blocks: docs/migration.md)" if GROUP_TAG in live.tags else ""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ultrafleet.catalog.capacity_blocks import CapacityBlockRules, in_minutes
 from ultrafleet.kubernetes.labels import WORKLOAD_LABEL
-from ultrafleet.preflight.account import LiveNodeGroup
+from ultrafleet.preflight.account import LiveNodeGroup, node_group_properties
 from ultrafleet.preflight.deployment import Deployment, PlannedNodeGroup
 from ultrafleet.preflight.finding import Finding, hazard, nodes, note, refused
 from ultrafleet.rules.block_clock import CLEAN_UP_MINUTES, TICK_MINUTES
@@ -51,6 +51,8 @@ def _updated(
             "it ends"
         )
     yield from _sized_below_its_nodes(planned, live)
+    if live.nodes and live.is_self_managed:
+        yield from _not_rolled(planned, live)
     if live.nodes:
         yield from _rolled(deployment, planned, live, update)
         yield from _resized(planned, live, update)
@@ -73,7 +75,7 @@ def _name_is_taken(planned: PlannedNodeGroup) -> Finding:
     logical_ids = [
         name
         for name, item in (planned.update.old.get("Resources") or {}).items()
-        if (item.get("Properties") or {}).get("NodegroupName") == planned.name
+        if (node_group_properties(item) or {}).get("NodegroupName") == planned.name
     ]
     where = f"under the logical id {logical_ids[0]}" if logical_ids else f"outside of stack {planned.update.name}"
     return refused(
@@ -128,6 +130,15 @@ def _rolled(
             yield hazard(f"rolled:{planned.name}:{before}-to-{after}", f"{text}. {_instead_of_a_roll(planned, path)}")
 
 
+def _not_rolled(planned: PlannedNodeGroup, live: LiveNodeGroup) -> Iterator[Finding]:
+    before, after = _value(_old(planned), _VERSION), _value(planned.properties, _VERSION)
+    if before != after:
+        yield note(
+            f"{_runs(live)}, and its {_VERSION} goes from {before} to {after}: they keep theirs, nodes that are "
+            "launched from now on have the new one; `aws autoscaling start-instance-refresh` replaces those that run"
+        )
+
+
 def _instead_of_a_roll(planned: PlannedNodeGroup, path: str) -> str:
     if RESERVATION_TAG not in (planned.properties.get("Tags") or {}):
         return "Deploy it between two jobs"
@@ -139,6 +150,14 @@ def _sized_below_its_nodes(planned: PlannedNodeGroup, live: LiveNodeGroup) -> It
     scaling = planned.properties.get("ScalingConfig") or {}
     largest, before = scaling.get("MaxSize"), (_old(planned).get("ScalingConfig") or {}).get("MaxSize")
     if isinstance(largest, int) and largest != before and "DesiredSize" not in scaling and largest < live.desired_size:
+        if live.is_self_managed:
+            yield hazard(
+                f"resized:{planned.name}:{live.desired_size}-to-{largest}",
+                f"{_runs(live)}, and its largest size becomes {largest}: Auto Scaling lowers the desired size with it "
+                f"and terminates {nodes(live.desired_size - largest)} after their drain; keep the size until "
+                "the block is over",
+            )
+            return
         yield refused(
             f"node group {planned.name} asks for {nodes(live.desired_size)}, expected at most {largest}, its new "
             "largest size: EKS refuses one below the desired size, deploy hold first or keep the size"
@@ -190,6 +209,8 @@ def _ordered(
     """Orders to the block schedule that change."""
     old, new = _old(planned).get("Tags") or {}, planned.properties.get("Tags") or {}
     changed = set(update.schedule_tags)
+    if live.is_self_managed:  # an Auto Scaling group's tags are a list, which changes as a whole
+        changed |= {tag for tag in (SCHEDULE_TAG, RESERVATION_TAG, LEAD_TAG) if old.get(tag) != new.get(tag)}
     if SCHEDULE_TAG in changed and new.get(SCHEDULE_TAG) == HOLD:
         yield hazard(
             f"held:{planned.name}",
@@ -257,8 +278,7 @@ def _moment(moment: datetime) -> str:
 
 def _old(planned: PlannedNodeGroup) -> Mapping[str, Any]:
     resource = (planned.update.old.get("Resources") or {}).get(planned.logical_id) or {}
-    found: Mapping[str, Any] = resource.get("Properties") or {}
-    return found
+    return node_group_properties(resource) or {}
 
 
 def _version(properties: Mapping[str, Any]) -> int | None:
