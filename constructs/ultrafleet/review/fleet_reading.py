@@ -14,10 +14,11 @@ from ultrafleet.rules.schedule_tags import HOLD, SCHEDULE_TAG
 from ultrafleet.templates.block_metadata import BLOCKS_PREFIX, BlockWindow, read_block_windows
 from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import as_int
-from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups
+from ultrafleet.templates.node_group import NodeGroup, groups
 from ultrafleet.templates.revision import Revision
 from ultrafleet.templates.template import Resource, Template, mapping
 
+_POOL_TAG: Final = "ultrafleet:pool"
 _RESERVATION: Final = re.compile(r"cr-[0-9a-f]{8,17}")
 
 
@@ -140,7 +141,7 @@ def _pool(group: NodeGroup, kind: InstanceType | None, stacks: Mapping[int, str]
     return Pool(
         key=(stack, group.logical_id),
         name=group.name,
-        pool_name=own_labels.get(POOL_LABEL, group.name),
+        pool_name=own_labels.get(POOL_LABEL, _pool_tag(group) or group.name),
         place=place,
         cluster=_cluster(stack, group),
         instance_type_name=str(kind) if kind else (named[0] if named else "unknown"),
@@ -152,7 +153,7 @@ def _pool(group: NodeGroup, kind: InstanceType | None, stacks: Mapping[int, str]
         reservations=reservations,
         by_group=_group_of_reservations(template, group) is not None,
         windows=_windows(template, group, reservations),
-        held=group.resource.get("Tags", SCHEDULE_TAG) == HOLD if group.resource.type == NODE_GROUP else False,
+        held=group.tag(SCHEDULE_TAG) == HOLD,
         labels=own_labels,
         zone=zones[0] if zones else None,
         subnets=tuple((stacks[id(made.template)], made.logical_id) for made in subnets),
@@ -176,7 +177,15 @@ def _ultraservers(kind: InstanceType | None, nodes: int | None) -> tuple[UltraSe
     return None, 0
 
 
+def _pool_tag(group: NodeGroup) -> str | None:
+    """Name of its pool by a tag: a self-managed pool's labels stand in the user data."""
+    named = group.tag(_POOL_TAG) if group.own_cluster is not None else None
+    return named if isinstance(named, str) else None
+
+
 def _cluster(stack: str, group: NodeGroup) -> str:
+    if group.own_cluster is not None:
+        return group.own_cluster
     stated = group.resource.get("ClusterName") or group.resource.get("ClusterId")
     return cluster_name(group.template, stated) or stack
 

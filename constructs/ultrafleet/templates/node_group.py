@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ultrafleet.catalog import InstanceType
 from ultrafleet.errors import FleetError
+from ultrafleet.rules.self_managed import CLUSTER_TAG
 from ultrafleet.templates.intrinsics import text_of
 from ultrafleet.templates.launch import LAUNCH_TEMPLATE, Launch, as_list, known_type, launches
 from ultrafleet.templates.once import once_per_template
@@ -59,9 +60,17 @@ class NodeGroup:
 
     @property
     def name(self) -> str:
-        """Its name, or else its logical id."""
-        named = self.resource.get(_NAMES[self.resource.type])
-        return named if isinstance(named, str) else self.logical_id
+        """Its name, or else its logical id; of a self-managed pool's Auto Scaling group that without its cluster's."""
+        named, cluster = self.resource.get(_NAMES[self.resource.type]), self.own_cluster
+        if not isinstance(named, str):
+            return self.logical_id
+        return named if cluster is None else named.removeprefix(f"{cluster}-")
+
+    @property
+    def own_cluster(self) -> str | None:
+        """Name of the cluster that an Auto Scaling group of a self-managed pool has as a tag; None for other groups."""
+        cluster = self.tag(CLUSTER_TAG) if self.resource.type == AUTO_SCALING_GROUP else None
+        return cluster if isinstance(cluster, str) else None
 
     @property
     def type_names(self) -> list[Any]:
