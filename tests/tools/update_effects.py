@@ -77,7 +77,14 @@ def generated() -> dict[str, Any]:
 
 def _of_type(name: str, judged: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
     root = schema(name)
-    create_only, conditional = pointers(root, "createOnlyProperties"), pointers(root, "conditionalCreateOnlyProperties")
+    create_only = pointers(root, "createOnlyProperties")
+    # A judgement says what the condition is, of the property or of each that is in it.
+    known = _judged_paths(judged)
+    conditional = [
+        path
+        for path in pointers(root, "conditionalCreateOnlyProperties")
+        if not any(one == path or one.startswith(f"{path}/") for one in known)
+    ]
     all_read_only = pointers(root, "readOnlyProperties")
     # A read-only property inside one that replaces, or is read-only as a whole, needs no entry of its own.
     whole = {*create_only, *all_read_only}

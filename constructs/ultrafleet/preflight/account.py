@@ -164,6 +164,7 @@ def node_group_properties(resource: Mapping[str, Any]) -> Mapping[str, Any] | No
     sizes = {"MinSize": "MinSize", "MaxSize": "MaxSize", "DesiredCapacity": "DesiredSize"}
     template = properties.get("LaunchTemplate") or {}
     return {
+        "ClusterName": cluster,
         "NodegroupName": name.removeprefix(f"{cluster}-"),
         "LaunchTemplate": {"Id": template.get("LaunchTemplateId"), "Version": template.get("Version")},
         "ScalingConfig": {ours: int(properties[key]) for key, ours in sizes.items() if key in properties},
