@@ -21,7 +21,7 @@ A = Worker(name="a", credentials=EksCredentials(cluster_name="a", region="us-eas
 OTHER = Worker(name="other", credentials=SecretCredentials(secret_name="of-other"))  # noqa: S106 - a name
 FLAVORS = fleet_flavors(capacity_nodes("training", "u-p6e-gb200x72", 2))
 _NOT_SHARED = {"AdmissionCheck", "MultiKueueCluster", "MultiKueueConfig"}
-"""Kinds without a definition beside the repository; record 41: an API server took them."""
+"""Kinds without a definition beside the repository."""
 
 
 @needs_crds

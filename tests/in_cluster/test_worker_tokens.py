@@ -96,7 +96,8 @@ def test_one_look_renews_what_answers_and_says_what_does_not(tmp_path: Path, mon
     (tmp_path / "token").write_text("of the pod\n")
     monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(tmp_path / "token"))
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials")
-    api, log = Api(), []
+    api = Api()
+    log: list[Mapping[str, Any]] = []
     workers = {"a": row(), "b": row("us-west-2")}
     assert look(workers, api, get=get, post=post, now=NOW, log=log.append) == ["b"]  # type: ignore[arg-type]
     [(method, path, body)] = api.calls

@@ -70,13 +70,13 @@ def worker_manifests(kinds: Collection[str]) -> list[Manifest]:
     account = {"kind": "ServiceAccount", "name": MANAGER_ACCOUNT, "namespace": KUEUE_NAMESPACE}
     tokens = f"{MANAGER_ACCOUNT}-tokens"
     token_rule = {**_rule("", "serviceaccounts/token", ["create"]), "resourceNames": [MANAGER_ACCOUNT]}
-    group = {"kind": "Group", "name": MANAGER_GROUP, "apiGroup": _RBAC}
+    members = {"kind": "Group", "name": MANAGER_GROUP, "apiGroup": _RBAC}
     return [
         kubernetes_object("v1", "ServiceAccount", MANAGER_ACCOUNT, namespace=KUEUE_NAMESPACE),
         kubernetes_object(f"{_RBAC}/v1", "ClusterRole", MANAGER_ACCOUNT, rules=rules),
         _binding("ClusterRoleBinding", MANAGER_ACCOUNT, "ClusterRole", account),
         kubernetes_object(f"{_RBAC}/v1", "Role", tokens, namespace=KUEUE_NAMESPACE, rules=[token_rule]),
-        _binding("RoleBinding", tokens, "Role", group, namespace=KUEUE_NAMESPACE),
+        _binding("RoleBinding", tokens, "Role", members, namespace=KUEUE_NAMESPACE),
     ]
 
 

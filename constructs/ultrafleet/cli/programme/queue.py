@@ -88,7 +88,7 @@ def _fleet(path: Path) -> FleetSettings:
 
 
 def _manager(fleet: FleetSettings, name: str | None) -> QueueManagerSettings:
-    managers: list[QueueManagerSettings] = fleet.queue.managers if fleet.queue is not None else ()
+    managers: list[QueueManagerSettings] = fleet.queue.managers if fleet.queue is not None else []
     found = [manager for manager in managers if name in (None, manager.environment)]
     if len(found) != 1:
         raise FleetError(
