@@ -1,5 +1,6 @@
 """Assembly of a programme, written as synthesis writes one: a folder for each cell, its racks in stacks by name."""
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -86,11 +87,17 @@ def write_cell(folder: Path, cell: str, templates: Templates) -> None:
     artifacts = {}
     for part, content in templates.items():
         stack = f"{cell}-{part}"
-        (folder / f"{stack}.template.json").write_text(json.dumps(content, indent=1))
-        artifacts[stack] = {
+        file = f"{stack.replace('-', '')}{hash_of(stack) % 16**8:08X}"
+        text = json.dumps(content, indent=1)
+        (folder / f"{file}.template.json").write_text(text)
+        (folder / f"{file}.metadata.json").write_text(json.dumps({"/": text[:20]}))
+        template = {"source": {"path": f"{file}.template.json", "packaging": "file"}}
+        assets = {"files": {hashlib.sha256(text.encode()).hexdigest(): template}}
+        (folder / f"{file}.assets.json").write_text(json.dumps(assets))
+        artifacts[file] = {
             "type": "aws:cloudformation:stack",
             "environment": f"aws://{ACCOUNT}/{REGION}",
-            "properties": {"templateFile": f"{stack}.template.json", "stackName": stack},
+            "properties": {"templateFile": f"{file}.template.json", "stackName": stack},
         }
     (folder / "manifest.json").write_text(json.dumps({"version": "53.0.0", "artifacts": artifacts}))
 
@@ -132,6 +139,12 @@ def add_rack(stack: dict[str, Any], cell: str, rack: str) -> None:
         "blocks": [{"id": block, "instances": 18, "start": "2026-12-01T11:30:00Z", "end": "2027-06-01T11:30:00Z"}]
     }
     stack["Resources"] |= resources
+
+
+def template_of(folder: Path, cell: str, part: str) -> Path:
+    """File of a stack's template in a written assembly."""
+    stack = f"{cell}-{part}"
+    return folder / f"assembly-{cell}" / f"{stack.replace('-', '')}{hash_of(stack) % 16**8:08X}.template.json"
 
 
 def changed(programme: Programme) -> Programme:

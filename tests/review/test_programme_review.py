@@ -13,7 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.command import run
-from helpers.programme_assembly import PER_STACK, Edit, Programme, Templates, add_rack, cell_templates, changed, named
+from helpers.programme_assembly import (
+    PER_STACK,
+    Edit,
+    Programme,
+    Templates,
+    add_rack,
+    cell_templates,
+    changed,
+    named,
+    template_of,
+)
 from ultrafleet.catalog.private_prices import PUBLIC
 from ultrafleet.cli._programme_review import ProgrammeReviews, programme_reviews
 from ultrafleet.cli.review import MOST_BYTES
@@ -274,7 +284,7 @@ SPOILT: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
 def test_a_template_that_cannot_be_read_is_told(spoil: Callable[[Path], object], base: Path, tmp_path: Path) -> None:
     head = programme().write(tmp_path / "head")
-    spoil(head / f"assembly-{named(3)}" / f"{named(3)}-cluster.template.json")
+    spoil(template_of(head, named(3), "cluster"))
     found = reviewed(base, head)
     (review,) = found.reviews
     assert [group.names for group in review.groups] == [(named(3),)]

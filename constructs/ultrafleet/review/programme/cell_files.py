@@ -8,7 +8,7 @@ from typing import Final
 
 from ultrafleet.errors import FleetError
 from ultrafleet.review.programme.manifest_without import ManifestWithout
-from ultrafleet.templates.assembly import MANIFEST, is_assembly, manifest_stacks, nested_assemblies
+from ultrafleet.templates.assembly import MANIFEST, ManifestStack, is_assembly, manifest_stacks, nested_assemblies
 from ultrafleet.templates.file_reading import Listed
 from ultrafleet.templates.revision import Revision, revision_of
 from ultrafleet.templates.revision_files import RevisionFiles
@@ -18,6 +18,13 @@ PLAN: Final = "programme.json"
 """Plan of a programme, in its assembly."""
 _CELL: Final = "assembly-"
 _ENVIRONMENTS: Final = "environments/"
+TEMPLATE: Final = ".template.json"
+"""End of the names of templates."""
+ASSETS: Final = ".assets.json"
+"""End of the names of files about the assets of a stack."""
+_METADATA: Final = ".metadata.json"
+_OWN: Final = frozenset({"cdk.out", "tree.json", "ultrafleet-environment.json"})
+"""Files that nothing deploys."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +57,10 @@ class ProgrammeFiles:
         except (FleetError, OSError, ValueError, AttributeError, TypeError, KeyError):
             return frozenset()  # the reader of what is no cell says so
         return frozenset(posixpath.normpath(folder) for folder in nested)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.files.paths)
 
     def _local(self, path: str) -> str:
         return path.removeprefix(self.root)
@@ -105,10 +116,47 @@ class ProgrammeFiles:
         name = f"{_CELL}{cell}"
         return f"{self.root}{name if name in self._folders else cell}/"
 
-    def digests(self, cell: str) -> dict[str, str | None]:
-        """Digests of a cell's files, by their path in its folder; None for what can't be read."""
+    @cached_property
+    def _stack_files(self) -> dict[str, dict[str, str]]:
+        return {cell: self._files_of(cell) for cell in self.cells}
+
+    def files_of(self, cell: str) -> dict[str, str]:
+        """Paths of the files of a cell that are deployed, by the name of their stack: `CELL-network.template.json`.
+
+        The CDK's names of files have hashes of the cell's name. A file that no stack names keeps its own; what the CDK
+        and `ultrafleet programme synth` write for themselves is left out.
+        """
+        return self._stack_files.get(cell, {})
+
+    def _files_of(self, cell: str) -> dict[str, str]:
         within = self.folder(cell)
-        return {path.removeprefix(within): self.files.digest(path) for path in self.cells.get(cell, ())}
+        paths = set(self.cells[cell])
+        found: dict[str, str] = {}
+        for stack in self._stacks_of(cell):
+            path = posixpath.normpath(f"{within}{stack.template_file}")
+            if path not in paths or f"{stack.name}{TEMPLATE}" in found:
+                continue
+            found[f"{stack.name}{TEMPLATE}"] = path
+            assets = f"{path.removesuffix(TEMPLATE)}{ASSETS}"
+            if assets in paths:
+                found[f"{stack.name}{ASSETS}"] = assets
+        named = set(found.values())
+        for path in sorted(paths - named):
+            local = path.removeprefix(within)
+            if local not in _OWN and not local.endswith(_METADATA):
+                found[local if local not in found else path] = path
+        return found
+
+    def _stacks_of(self, cell: str) -> list[ManifestStack]:
+        path = f"{self.folder(cell)}{MANIFEST}"
+        try:
+            return manifest_stacks(self.text(self._local(path)) or "")
+        except (FleetError, OSError):
+            return []  # its reader says so
+
+    def digests(self, cell: str) -> dict[str, str | None]:
+        """Digests of a cell's files, by the names of `files_of`; None for what can't be read."""
+        return {name: self.files.digest(path) for name, path in self.files_of(cell).items()}
 
     def text(self, local: str) -> str | None:
         """Text of a file of the assembly's folder; None where there is none.
@@ -118,17 +166,16 @@ class ProgrammeFiles:
             OSError: it can't be read.
         """
         path = f"{self.root}{local}"
-        if path not in self.files.paths:
+        if path not in self._known:
             return None
         read = self.files.listed([path])[path].read
         return None if read is None else read()
 
     def texts(self, cell: str, names: Iterable[str]) -> dict[str, str | None]:
-        """Texts of some of a cell's files, by their path in its folder; None for what can't be read."""
-        within = self.folder(cell)
-        wanted = [path for name in names if (path := f"{within}{name}") in self.cells.get(cell, ())]
-        listed = self.files.listed(wanted, within=within)
-        return {name: _text(item) for name, item in listed.items()}
+        """Texts of some of a cell's files, by the names of `files_of`; None for what can't be read."""
+        wanted = {name: self.files_of(cell)[name] for name in names if name in self.files_of(cell)}
+        listed = self.files.listed(wanted.values())
+        return {name: _text(listed[path]) for name, path in wanted.items()}
 
     def revision_of_rest(self, paths: Iterable[str], *, parameters: Mapping[str, str]) -> Revision:
         """Revision of what is in no cell."""

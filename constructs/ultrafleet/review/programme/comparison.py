@@ -1,6 +1,5 @@
 """Two revisions of a programme: cells that change, those that change alike together, and one of them reviewed."""
 
-import posixpath
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,12 +8,11 @@ from enum import StrEnum
 from functools import cached_property
 
 from ultrafleet.errors import FleetError
-from ultrafleet.review.programme.cell_files import PLAN, ProgrammeFiles
+from ultrafleet.review.programme.cell_files import PLAN, TEMPLATE, ProgrammeFiles
 from ultrafleet.review.programme.one_cell import cell_revision
 from ultrafleet.review.programme.plan_record import PlanRecord, plan_of
 from ultrafleet.review.programme.signature import RACKS, Entry, Identity, difference, digest, platform_digest
 from ultrafleet.review.review import Review
-from ultrafleet.templates.assembly import MANIFEST
 from ultrafleet.templates.revision import Revision, paired
 
 Reviewer = Callable[[Revision, Revision], Review]
@@ -56,7 +54,7 @@ class ChangedCell:
     @property
     def changed_stacks(self) -> tuple[str, ...]:
         """Its templates that differ."""
-        return tuple(file for file in self.files if not _is_manifest(file))
+        return tuple(file for file in self.files if file.endswith(TEMPLATE))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,15 +255,23 @@ class ProgrammeComparison:
         )
 
     def _like(self, cell: str) -> str:
+        """Cell of the base with the same platform: those of a name that begins alike are looked at first."""
         own = self._platform(self.head, cell)
-        return next((name for name in self._platforms_of_base if self._platforms_of_base[name] == own), "")
+        kind = cell.rstrip("0123456789")
+        others = sorted(self.base.cells, key=lambda name: (not name.startswith(kind), name))
+        return next((name for name in others if self._platform_of_base(name) == own), "")
+
+    def _platform_of_base(self, cell: str) -> str:
+        if cell not in self._digests:
+            self._digests[cell] = self._platform(self.base, cell)
+        return self._digests[cell]
 
     @cached_property
-    def _platforms_of_base(self) -> dict[str, str]:
-        return {name: self._platform(self.base, name) for name in self.base.cells}
+    def _digests(self) -> dict[str, str]:
+        return {}
 
     def _platform(self, side: ProgrammeFiles, cell: str) -> str:
-        names = [file for file in side.digests(cell) if RACKS not in file and not _is_manifest(file)]
+        names = [name for name in side.files_of(cell) if RACKS not in name and name.endswith(TEMPLATE)]
         return platform_digest(side.texts(cell, names), self._identity(cell))
 
     def _rest(self, reviewer: Reviewer) -> Review | None:
@@ -308,10 +314,5 @@ def _alike(cells: list[ChangedCell]) -> list[tuple[ChangedCell, ...]]:
     return [tuple(own) for _, own in ordered]
 
 
-def _is_manifest(file: str) -> bool:
-    return posixpath.basename(file) == MANIFEST
-
-
 def _stacks(files: Mapping[str, object]) -> int:
-    """Number of stacks, by the CDK's names of templates."""
-    return sum(file.endswith(".template.json") for file in files)
+    return sum(file.endswith(TEMPLATE) for file in files)

@@ -23,14 +23,11 @@ def cell_revision(side: ProgrammeFiles, cell: str, changed: Iterable[str], param
         FleetError: the files are too large together.
     """
     within = side.folder(cell)
-    paths = side.cells.get(cell, ())
+    files_of = side.files_of(cell)
     differing = set(changed)
-    racks_alone = all(RACKS in file or posixpath.basename(file) == MANIFEST for file in differing)
-    left_out = {
-        path.removeprefix(within)
-        for path in paths
-        if racks_alone and RACKS in path and path.removeprefix(within) not in differing
-    }
-    kept = [path for path in paths if path.removeprefix(within) not in left_out]
-    files = ManifestWithout(of=side.files, manifest=f"{within}{MANIFEST}", left_out=frozenset(left_out))
+    racks_alone = all(RACKS in name or posixpath.basename(name) == MANIFEST for name in differing)
+    left_out = {path for name, path in files_of.items() if racks_alone and RACKS in name and name not in differing}
+    kept = [path for path in files_of.values() if path not in left_out]
+    names = frozenset(path.removeprefix(within) for path in left_out)
+    files = ManifestWithout(of=side.files, manifest=f"{within}{MANIFEST}", left_out=names)
     return revision_of(files, kept, within=within, parameters=parameters)

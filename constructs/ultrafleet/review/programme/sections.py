@@ -240,7 +240,7 @@ def _limits(review: ProgrammeReview) -> Iterator[Section]:
     head = table(("limit", "value", "reason", "what it changes"), rows) if rows else []
     lines = [*head[2:]]
     if asked:
-        lines += ["", "To ask AWS for:", "", *(f"- {safe(line)}" for line in asked)]
+        lines += [*([""] if lines else []), "To ask AWS for:", "", *(f"- {safe(line)}" for line in asked)]
     lead = (*head[:2],) if rows else ()
     yield Section(title="Limits of the programme", lead=lead, lines=tuple(lines))
 

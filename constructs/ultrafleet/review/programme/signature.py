@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
+from ultrafleet.review.programme.cell_files import ASSETS, TEMPLATE
 from ultrafleet.templates.assembly import MANIFEST
 from ultrafleet.templates.block_metadata import BLOCKS_PREFIX, BlockWindow, read_block_windows
 from ultrafleet.templates.template_text import parsed_text
@@ -22,6 +23,8 @@ RACKS: Final = "-racks-"
 _RESERVATION: Final = re.compile(r"cr-[0-9a-f]{6,}")
 _MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?")
 _HASH: Final = re.compile(r"(?<=[a-z])[0-9A-F]{8}\b")
+_NUMBERED_HASH: Final = re.compile(r"(?<=[a-z])\d*[0-9A-F]{8}\b")
+"""End of a logical id; that of a further CIDR of a VPC has its digits."""
 _CIDR: Final = re.compile(r"\b(?:10|100)\.\d{1,3}\.\d{1,3}\.\d{1,3}(?:/\d{1,2})?")
 
 Entry = tuple[str, ...]
@@ -48,12 +51,14 @@ class Identity:
     @cached_property
     def _names(self) -> re.Pattern[str] | None:
         tranches = {name.rpartition("-")[0] for name in self.racks}
-        parts = [re.escape(name) for name in (self.cell, self.account) if name]
+        parts = [re.escape(name) for name in (self.cell, self.cell.replace("-", ""), self.account) if name]
         parts += [rf"{re.escape(tranche)}-\d{{3,}}" for tranche in sorted(tranches, key=len, reverse=True)]
         return re.compile("|".join(parts)) if parts else None
 
     def _word(self, found: str) -> str:
-        return "{cell}" if found == self.cell else "{account}" if found == self.account else "{rack}"
+        if found in {self.cell, self.cell.replace("-", "")}:
+            return "{cell}"
+        return "{account}" if found == self.account else "{rack}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +100,8 @@ def difference(
     if not isinstance(old, dict) or not isinstance(new, dict):
         return StackDifference(entries=frozenset({(kind, "unreadable", identity.cell)}))
     has_racks = RACKS in name
+    if name.endswith(ASSETS):
+        old, new = _assets(old), _assets(new)
     entries = set(_entries(kind, old, new, identity, has_racks=has_racks))
     was, now = _racks(old, identity.cell), _racks(new, identity.cell)
     changed = _touched(old, new, was.keys() & now.keys())
@@ -142,8 +149,27 @@ def _manifest(name: str, before: str | None, after: str | None, identity: Identi
             yield (name, identity.taken_out_of(key), *(identity.taken_out_of(side[key]) for side in (old, new)))
 
 
+def _assets(content: dict[str, Any]) -> dict[str, Any]:
+    """Assets of a stack without its template, whose hash follows from what is compared itself."""
+    files = content.get("files")
+    if not isinstance(files, dict):
+        return content
+    return {**content, "files": {key: item for key, item in files.items() if not _is_template_asset(item)}}
+
+
+def _is_template_asset(item: object) -> bool:
+    source = item.get("source") if isinstance(item, Mapping) else None
+    path = source.get("path") if isinstance(source, Mapping) else None
+    return isinstance(path, str) and path.endswith(TEMPLATE)
+
+
 def _places(manifest: Any) -> dict[str, str]:  # noqa: ANN401 - JSON
-    return {str(key): str(item.get("environment")) for key, item in manifest["artifacts"].items()}
+    """Places of the stacks of a manifest by their names."""
+    return {
+        str((item.get("properties") or {}).get("stackName", key)): str(item.get("environment"))
+        for key, item in manifest["artifacts"].items()
+        if item.get("type") == "aws:cloudformation:stack"
+    }
 
 
 def _entries(
@@ -226,9 +252,12 @@ def platform_digest(texts: Mapping[str, str | None], identity: Identity) -> str:
         identity: names of the cell.
     """
     parts = (
-        (identity.taken_out_of(name), _CIDR.sub("{cidr}", identity.taken_out_of(text or "")))
+        (
+            identity.taken_out_of(name),
+            _NUMBERED_HASH.sub("{hash}", _CIDR.sub("{cidr}", identity.taken_out_of(text or ""))),
+        )
         for name, text in sorted(texts.items())
-        if RACKS not in name and not name.endswith(MANIFEST)
+        if RACKS not in name
     )
     return digest(part for pair in parts for part in pair)
 
