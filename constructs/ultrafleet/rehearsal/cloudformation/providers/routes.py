@@ -106,6 +106,7 @@ class SubnetRouteTableAssociationProvider(Provider):
         call("ec2", "disassociate_route_table", AssociationId=resource.physical_id)
 
 
+@provides
 class VpcCidrBlockProvider(Provider):
     """Further CIDR of a VPC."""
 
