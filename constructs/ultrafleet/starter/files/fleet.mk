@@ -27,8 +27,6 @@ AS_OF ?=
 AWS = embedded
 FAULT ?=
 ACCEPT ?=
-PROGRAMME ?=
-export FLEET_PROGRAMME = $(PROGRAMME)
 PURGE ?=
 VERBOSE ?=
 PYTEST_ARGS ?=
@@ -77,17 +75,15 @@ stop: $(READY) env ## the embedded AWS of ENV=name, which then forgets everythin
 	@ultrafleet local stop "$$FLEET_ENVIRONMENT"
 
 # Nothing of the real one depends on this machine: run again, here or elsewhere, it goes on where it stopped.
-rollout: $(READY) programme ## the cells of PROGRAMME=name in waves, to an embedded AWS (FAULT="cell=name" injects one), or AWS=real: your accounts
-	@$(if $(call is,$(AWS),real),ultrafleet programme rollout "$$FLEET_PROGRAMME" --check)
-	@ultrafleet programme synth "$$FLEET_PROGRAMME"
-	@$(if $(call is,$(AWS),real),$(MAKE) --no-print-directory --file="stacks/programmes/$$FLEET_PROGRAMME.rollout.mk" rollout,\
+rollout: $(READY) where programme ## the cells of PROGRAMME=name in waves, to an embedded AWS (FAULT="cell=name" injects one), or AWS=real: your accounts
+	@$(if $(call is,$(AWS),real),ultrafleet programme rollout "$$FLEET_PROGRAMME" --check \
+	  && make --no-print-directory --file="stacks/programmes/$$FLEET_PROGRAMME.rollout.mk" rollout,\
 	  ultrafleet local rollout "$$FLEET_PROGRAMME" $(foreach one,$(FAULT),--fault '$(one)'))
 
-.PHONY: env programme
-programme:
-	@$(if $(PROGRAMME),,echo "PROGRAMME is not set, expected the name of a programme: make rollout PROGRAMME=half-a-million" >&2; exit 2)
+.PHONY: env where
+where:
 	@$(if $(call is,$(AWS),real)$(call is,$(AWS),embedded),,echo "AWS is neither embedded nor real" >&2; exit 2)
-	@$(if $(filter file command,$(firstword $(origin AWS))),,echo "AWS is set by the environment: say it in the command, make rollout AWS=embedded" >&2; exit 2)
+	@$(if $(filter file command,$(firstword $(origin AWS))),,echo "AWS is set by the environment: say it in the command, make $(firstword $(MAKECMDGOALS)) AWS=embedded" >&2; exit 2)
 
 env:
 	@$(if $(ENV),,echo "ENV is not set, expected the name of an environment: make $(firstword $(MAKECMDGOALS)) ENV=dev" >&2; exit 2)
