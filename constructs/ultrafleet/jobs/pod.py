@@ -184,7 +184,7 @@ def communication_environment(node: PoolNodes, *, whole: bool = True, nvlink: bo
         return neuron_environment(node, network=whole)
     if node.instance_type.accelerator_kind != "nvidia" or not whole:
         return {}
-    found = ROCE_ENVIRONMENT if node.roce_interfaces else EFA_ENVIRONMENT if node.efa_interfaces else {}
+    found = dict(ROCE_ENVIRONMENT if node.roce_interfaces else EFA_ENVIRONMENT if node.efa_interfaces else {})
     if not node.has_multi_node_nvlink:
         return found
     # Without a ComputeDomain NCCL must not try: it finds that NVLink joins the nodes, and fails to export memory.

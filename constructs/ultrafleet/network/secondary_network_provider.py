@@ -39,7 +39,7 @@ class SecondaryNetworkProvider(Construct):
             self,
             "Function",
             description="Secondary subnets and launch template versions with secondary interfaces",
-            runtime=lambda_.Runtime.PYTHON_3_13,
+            runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
             code=lambda_.Code.from_asset(str(FOLDER), exclude=["__init__.py", "__pycache__"]),
             handler=HANDLER,

@@ -71,6 +71,8 @@ def _acknowledge_network(network: NetworkStack, environment: Environment) -> Non
             ),
         },
     )
+    if environment.network.secondary_network is not None:
+        _acknowledge_secondary_network(network, environment)
     if not environment.network.is_made_here:
         return
     if environment.network.flow_logs:
@@ -84,6 +86,25 @@ def _acknowledge_network(network: NetworkStack, environment: Environment) -> Non
             network,
             {f"{_NIST}VPCNoUnrestrictedRouteToIGW": "the route of the NAT gateway's subnet, in which nothing else is"},
         )
+
+
+def _acknowledge_secondary_network(network: NetworkStack, environment: Environment) -> None:
+    arn = f"arn:aws:ec2:{environment.region}:{environment.account}"
+    called = "CloudFormation alone calls it, once for each subnet and launch template that changes (decision 40)"
+    _on(
+        network,
+        {
+            "AwsSolutions-IAM5[Resource::*]": (
+                "descriptions know no resources, and no page says which resources the actions on secondary subnets know"
+            ),
+            f"AwsSolutions-IAM5[Resource::{arn}:*/*]": "tags at the creation of a secondary subnet, see the condition",
+            f"AwsSolutions-IAM5[Resource::{arn}:launch-template/*]": "those of pools on RoCE, see the condition",
+            f"{_NIST}LambdaConcurrency": called,
+            f"{_NIST}LambdaDLQ": f"{called}; a failed call fails the deployment",
+            f"{_NIST}LambdaInsideVPC": "it calls EC2's API and nothing in a VPC",
+            f"{_NIST}CloudWatchLogGroupEncrypted": "CloudWatch Logs encrypts with its own key; the log has ids alone",
+        },
+    )
 
 
 def _acknowledge_cluster(cluster: ClusterStack, environment: Environment) -> None:
