@@ -242,6 +242,8 @@ def test_an_address_space_that_no_vpc_takes_is_refused(space: list[str], expecte
 RECORDED: dict[str, tuple[Callable[[Content], object], str]] = {
     "a site in another account": (lambda c: site(c, 0, account="999999999999"), "sites[0].account: is 999999999999, expected 111122223333, where recorded cell dallas-a-gb200x72-t001 is: a cell never moves"),
     "a site that is gone": (lambda c: (c["sites"].pop(0), c["tranches"][0].update(site="dallas-b")), "no site dallas-a, in which recorded cell dallas-a-gb200x72-t001 is"),
+    "a tranche at another site": (lambda c: c["tranches"][0].update(site="dallas-b"), "tranches[0].site: is dallas-b, expected dallas-a, as of the UltraServers of tranche a in the record"),
+    "a tranche for another workload": (lambda c: c["tranches"][0].update(workload="inference"), "tranches[0].workload: is inference, expected training, as of the UltraServers"),
     "other stacks": (lambda c: c["fleet"].update(racks_per_stack=7), "fleet.racks_per_stack: is 7, expected 50, as it is recorded"),
     "more pods than subnets have addresses for": (lambda c: c["fleet"].update(max_pods=250), "fleet.max_pods: is 250, expected as few as the subnets of recorded cell dallas-a-gb200x72-t001 have addresses for"),
     "a limit that was lowered": (lambda c: c["limits"].update(raised(node_groups_per_cluster=5)), "limits.node_groups_per_cluster: is 5, expected 22 or more, for the 20 UltraServers that recorded cell dallas-a-gb200x72-t001 has"),

@@ -46,6 +46,7 @@ def moved_faults(programme: Programme, fleet: FleetSettings, record: Record) -> 
                         remedy="a cell never moves: put it back, and add another site",
                     ),
                 )
+    yield from _tranche_faults(programme, record)
     if record.racks_per_stack is not None and fleet.racks_per_stack not in {None, record.racks_per_stack}:
         yield (
             ("fleet", "racks_per_stack"),
@@ -56,6 +57,30 @@ def moved_faults(programme: Programme, fleet: FleetSettings, record: Record) -> 
                 remedy="another one would move racks into other stacks, which replaces their node groups: put it back",
             ),
         )
+
+
+def _tranche_faults(programme: Programme, record: Record) -> Iterator[Found]:
+    """Faults of tranches whose recorded racks are at another site, or of another type, workload or fabric."""
+    tranches = {tranche.name: (index, tranche) for index, tranche in enumerate(programme.tranches)}
+    seen = set()
+    for item in record.cells:
+        for run in item.settings.racks:
+            if run.tranche not in tranches or run.tranche in seen:
+                continue
+            index, tranche = tranches[run.tranche]
+            stated = (tranche.site, tranche.type, tranche.workload, tranche.fabric)
+            for key, now, was in zip(("site", "type", "workload", "fabric"), stated, item.key, strict=True):
+                if now != was:
+                    seen.add(run.tranche)
+                    yield (
+                        ("tranches", index, key),
+                        FleetError(
+                            path=key,
+                            got=now or "not stated",
+                            expected=f"{was or 'none'}, as of the UltraServers of tranche {run.tranche} in the record",
+                            remedy="an UltraServer never moves: put it back, and write what is new as another tranche",
+                        ),
+                    )
 
 
 def cell_faults(cells: Sequence[Cell], fleet: FleetSettings) -> Iterator[Found]:
