@@ -177,6 +177,19 @@ class ProgrammeFiles:
         listed = self.files.listed(wanted.values())
         return {name: _text(listed[path]) for name, path in wanted.items()}
 
+    def revision(self, cell: str, *, parameters: Mapping[str, str]) -> Revision:
+        """Revision of a cell, with all of its stacks: what it has together depends on every one.
+
+        Args:
+            cell: name of the cell.
+            parameters: values of template parameters.
+
+        Raises:
+            FleetError: the files are too large together.
+        """
+        paths = self.files_of(cell).values()
+        return revision_of(self.files, paths, within=self.folder(cell), parameters=parameters)
+
     def revision_of_rest(self, paths: Iterable[str], *, parameters: Mapping[str, str]) -> Revision:
         """Revision of what is in no cell."""
         folders = frozenset(posixpath.basename(self.folder(cell).rstrip("/")) for cell in self.cells)

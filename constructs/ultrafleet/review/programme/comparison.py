@@ -9,7 +9,6 @@ from functools import cached_property
 
 from ultrafleet.errors import FleetError
 from ultrafleet.review.programme.cell_files import PLAN, TEMPLATE, ProgrammeFiles
-from ultrafleet.review.programme.one_cell import cell_revision
 from ultrafleet.review.programme.plan_record import PlanRecord, plan_of
 from ultrafleet.review.programme.signature import RACKS, Entry, Identity, difference, digest, platform_digest
 from ultrafleet.review.review import Review
@@ -244,7 +243,7 @@ class ProgrammeComparison:
 
     def _group(self, cells: tuple[ChangedCell, ...], reviewer: Reviewer) -> CellGroup:
         one = max(cells, key=lambda cell: len(cell.racks_removed) + len(cell.racks_touched) + len(cell.racks_added))
-        base, head = (cell_revision(side, one.name, one.files, self.parameters) for side in (self.base, self.head))
+        base, head = (side.revision(one.name, parameters=self.parameters) for side in (self.base, self.head))
         sides = paired(base, head) if base.stacks or head.stacks else (base, head)
         return CellGroup(
             state=one.state,
