@@ -11,6 +11,9 @@ from helpers.command import run
 from helpers.programmes import Content, content, raised, tranche
 
 
+ASSUMED = "  assumed: every reservation id is made up (cr-fa15e…), for planning and rehearsal; no deployment takes it\n"
+
+
 def written(folder: Path, found: Content) -> str:
     (folder / "growth.yaml").write_text(yaml.safe_dump(found, sort_keys=False), encoding="utf-8")
     return str(folder)
@@ -84,6 +87,15 @@ def test_cells_that_cant_be_had_are_findings_and_are_not_recorded(tmp_path: Path
     assert f"  {tmp_path}/growth.yaml:" in text
     assert errors == f"{tmp_path}/growth.cells.yaml isn't written: the cells can't be had so\n"
     assert not (tmp_path / "growth.cells.yaml").exists()
+
+
+def test_a_programme_without_ultraservers_has_no_cells_to_record(tmp_path: Path) -> None:
+    code, text, errors = cells(written(tmp_path, content()), "--write")
+    assert (code, text) == (
+        0,
+        "growth: 0 UltraServers in 0 cells with 0 slots, 0 accounts, 0 regions\n\nnotes:\n" + ASSUMED,
+    )
+    assert errors == f"{tmp_path}/growth.cells.yaml isn't written: the programme has no UltraServers\n"
 
 
 def test_a_name_that_no_programme_has_is_unusable(folder: str) -> None:

@@ -50,6 +50,9 @@ def _record(path: Path, plan: CellPlan) -> None:
     if plan.refusals:
         print(f"{file} isn't written: the cells can't be had so", file=sys.stderr)
         return
+    if not plan.cells:
+        print(f"{file} isn't written: the programme has no UltraServers", file=sys.stderr)
+        return
     text = Record.of(plan).text(plan.programme)
     if file.is_file() and file.read_text(encoding="utf-8") == text:
         print(f"{file} has them all", file=sys.stderr)
