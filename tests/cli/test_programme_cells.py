@@ -10,7 +10,6 @@ import yaml
 from helpers.command import run
 from helpers.programmes import Content, content, raised, tranche
 
-
 ASSUMED = "  assumed: every reservation id is made up (cr-fa15e…), for planning and rehearsal; no deployment takes it\n"
 
 
