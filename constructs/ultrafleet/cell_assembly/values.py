@@ -17,7 +17,8 @@ from ultrafleet.rules.capacity_block import CapacityBlock
 
 _ACCOUNT: Final = "509437216045"
 _PLATFORM: Final = "10.255.240.0/20"
-_RACKS: Final = "100.{}.0.0/{}"
+_RACKS: Final = "100.{}.0.0/16"
+"""CIDR of a subnet, as large as there are any: also of a cell of one slot the pattern has two racks in one of them."""
 _FIRST_RACKS: Final = 64
 _NO_DIGEST: Final = "0" * 64
 _START: Final = datetime(2087, 3, 3, 11, 30, tzinfo=UTC)
@@ -91,11 +92,8 @@ def pattern_cell(cell: Cell, fleet: FleetSettings, tranche: int) -> Cell:
         placed=_racks(cell, word, _NO_DIGEST),
         network=CellNetwork(
             platform_cidr=_PLATFORM,
-            rack_cidrs=tuple(
-                _RACKS.format(_FIRST_RACKS + number, cidr.rpartition("/")[2])
-                for number, cidr in enumerate(network.rack_cidrs)
-            ),
-            racks_per_subnet=network.racks_per_subnet,
+            rack_cidrs=tuple(_RACKS.format(_FIRST_RACKS + number) for number in range(len(network.rack_cidrs))),
+            racks_per_subnet=RACKS,
         ),
         limits=(),
         racks_per_stack=MOST_RACKS_PER_STACK,

@@ -56,6 +56,7 @@ class RackStack(EnvironmentStack):
                     subnet_id=self.subnet_id(subnet.name),
                     availability_zone=subnet.availability_zone,
                 )
+        self._secondary_network = self.secondary_network
         for rack in racks:
             self._add(environment, rack)
 
@@ -70,6 +71,7 @@ class RackStack(EnvironmentStack):
             security_groups=[self._security_group],
             node_role=self._node_role,
             self_managed=self._self_managed,
+            secondary_network=self._secondary_network if rack.is_on_roce else None,
             **pool_arguments(environment, rack),
         )
         for name, group in created.node_groups.items():
