@@ -113,13 +113,13 @@ class ProgrammeAssembly:
         synthesised: list[str] = []
         read: dict[str, Any] = {}
         for cell in todo:
-            digest = shape_of.get(cell.name)
-            if digest is None:
+            shape = shape_of.get(cell.name)
+            if shape is None:
                 synthesised.append(cell.name)
                 continue
-            if digest not in read:
-                read[digest] = (patterns[digest].read(), patterns[digest].version)
-            pattern, version = read[digest]
+            if shape not in read:
+                read[shape] = (patterns[shape].read(), patterns[shape].version)
+            pattern, version = read[shape]
             files = stamp(pattern, values[cell.name], version=version)
             files[DIGEST_FILE] = cell_digest(cell, fleet)
             known[cell.name] = self._write(values[cell.name], files, digests[cell.name], changed)
