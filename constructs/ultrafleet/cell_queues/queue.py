@@ -57,7 +57,7 @@ class SecretCredentials:
     Attributes:
         secret_name: secret in Kueue's namespace, whose key `kubeconfig` has the kubeconfig. Kueue 0.19.2 refuses
             kubeconfigs with `exec`, `tokenFile`, files of authorities or without TLS (high): a token or a client
-            certificate stands in it.
+            certificate is in it.
     """
 
     secret_name: str

@@ -82,7 +82,7 @@ class CellQueueSettings(Settings):
     fabric: Literal["efa", "roce"] | None = Field(default=None, examples=["efa"])
     """Fabric between nodes of types that have two. Default: the only one."""
     elsewhere: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, examples=[{"nvidia.com/gpu": 512}])
-    """Resource → what clusters with nodes of other types have, as Kueue counts it. Default: none."""
+    """Resource → what clusters with nodes of other types have, as Kueue counts it."""
 
     @model_validator(mode="after")
     def _has_capacity(self) -> Self:
