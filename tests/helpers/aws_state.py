@@ -8,7 +8,6 @@ import sys
 import threading
 import types
 import weakref
-from collections import defaultdict
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -89,8 +88,8 @@ class _Pickler(pickle.Pickler):
 
 def _parameters() -> ParameterDict:
     """Parameters of Systems Manager, whose own constructor pickle can't call."""
-    made: ParameterDict = ParameterDict.__new__(ParameterDict)
-    defaultdict.__init__(made, list)
+    made = ParameterDict.__new__(ParameterDict)
+    made.default_factory = list
     return made
 
 

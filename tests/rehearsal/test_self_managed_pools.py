@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -80,10 +81,10 @@ def test_the_lead_drains_each_node_before_ec2_reclaims_it(up: DeployedEnvironmen
     assert problems(up) == []
 
 
-def _described(made: DeployedEnvironment) -> dict[str, object]:
+def _described(made: DeployedEnvironment) -> dict[str, Any]:
     name = f"{made.environment.cluster_name}-{FIRST}"
     answer = made.call("autoscaling", "describe_auto_scaling_groups", AutoScalingGroupNames=[name])
-    found: dict[str, object] = answer["AutoScalingGroups"][0]
+    found: dict[str, Any] = answer["AutoScalingGroups"][0]
     return found
 
 

@@ -1,6 +1,6 @@
 """Self-managed nodes: nodes of an Auto Scaling group, which join a cluster without a managed node group of EKS."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -82,7 +82,7 @@ def node_label_flag(labels: Mapping[str, str]) -> str:
     return "--node-labels=" + ",".join(f"{key}={value}" for key, value in labels.items())
 
 
-def node_taint_flag(taints: list[Mapping[str, str]]) -> str:
+def node_taint_flag(taints: Sequence[Mapping[str, str]]) -> str:
     """Flag of the kubelet that registers a node with taints.
 
     Args:

@@ -68,7 +68,7 @@ def create_auto_scaling_group(response: AutoScalingResponse) -> ActionResult:
         raise Refusal("ValidationError", "Valid requests must contain either launchTemplate, LaunchConfigurationName")
     least, most = int(params["MinSize"]), int(params["MaxSize"])
     arn = f"arn:aws:autoscaling:{state.region}:{state.account_id}:autoScalingGroup:{uuid.uuid4()}"
-    described = {
+    described: dict[str, Any] = {
         "AutoScalingGroupName": name,
         "AutoScalingGroupARN": f"{arn}:autoScalingGroupName/{name}",
         "MinSize": least,
