@@ -315,6 +315,16 @@ class TestLimits:
         head = revision("head", both(pools, queue_of(quota, "rack-c", "rack-d")))
         assert {hazard.kind for hazard in review_of(revision("base"), head, day=DAY).hazards} == kinds
 
+    @pytest.mark.parametrize("grows", [True, False])
+    def test_of_a_queue_that_is_made_for_more(self, grows: bool) -> None:
+        """A pool more of those that it is made for is no hazard; a pool less is one."""
+        queue = queue_of(900, "rack-c", "rack-d")
+        one, two = both(of_blocks("rack-c", FIRST), queue), both(of_blocks("rack-c", FIRST), of_blocks("rack-d", OTHER))
+        sides = [revision("less", one), revision("more", both(two, queue))]
+        base, head = sides if grows else sides[::-1]
+        kinds = {hazard.kind for hazard in review_of(base, head, day=DAY).hazards}
+        assert ("queue-quota" in kinds) is not grows
+
     def test_of_queues_with_a_new_stack_of_nothing_but_a_node_group_made_elsewhere(self) -> None:
         """Nothing says of which cluster and type it is, so nothing is told of the queue."""
         pools = both(of_blocks("rack-c", existing=FIRST), of_blocks("rack-d", OTHER))

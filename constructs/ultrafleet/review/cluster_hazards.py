@@ -155,7 +155,7 @@ def _queue_quota(compared: Comparison) -> Iterator[Occurrence]:
     before = quotas(compared.base, compared.base_fleet)
     for (cluster, queue), (quota, have) in quotas(compared.head, compared.head_fleet).items():
         was = before.get((cluster, queue), (0, 0))
-        if quota > have and was != (quota, have):
+        if quota > have and (quota > was[0] or have < was[1]):  # a rack more of those a queue is made for is none
             yield Occurrence(
                 subject=f"{cluster}/{queue}",
                 message=f"cluster queue {queue} may give out {quota} accelerators, and the blocks of its pools have "
