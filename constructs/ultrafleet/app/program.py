@@ -1,9 +1,12 @@
 """The app as a program: what `app.py` of a repository runs. It imports CDK only if something has to be synthesised."""
 
+import contextlib
+import importlib
 import json
 import os
 import shutil
 import sys
+import threading
 from datetime import UTC, date, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -130,7 +133,12 @@ def synthesise(
     node = Path(sys.executable).with_name("node")
     if node.exists():
         os.environ.setdefault("JSII_NODE", str(node))
-    # Imported here: an assembly that is remembered needs neither CDK nor Node.
+    # Imported here: an assembly that is remembered needs neither CDK nor Node. While CDK waits for its Node to load, a
+    # thread imports what needs neither.
+    ahead = threading.Thread(target=_import_ahead, daemon=True)
+    ahead.start()
+    importlib.import_module("aws_cdk")
+    ahead.join()
     from ultrafleet.app import synthesis  # noqa: PLC0415
 
     return synthesis.synthesise(
@@ -140,6 +148,13 @@ def synthesise(
         today=today,
         customise=customise,
     )
+
+
+def _import_ahead() -> None:
+    """Import modules without CDK. One that fails is imported again where it is needed, and fails there."""
+    for name in ("ultrafleet.consistency", "ultrafleet.doctor.synthesis", "ultrafleet.cli.summary"):
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
 
 
 def _take_context(root: Path, environment: str | None = None) -> None:

@@ -65,5 +65,5 @@ def run_app(root: Path, *, environments: Path, outdir: Path) -> None:
             verb="failed:",
             got="\n".join(lines[-_LAST_LINES:]),
             expected="an assembly of the cells",
-            remedy="correct what it says",
+            remedy="correct the file that it names",
         )

@@ -148,7 +148,7 @@ class ProgrammeAssembly:
             return {}  # nothing remembered, or nothing legible: every cell is written
 
     def _is_whole(self, entry: Mapping[str, Any]) -> bool:
-        """True if every file of a cell is as it was written: nobody edited or deleted one."""
+        """True if every file of a cell is as it was written, neither edited nor deleted."""
         try:
             for name, (size, time) in entry["files"].items():
                 stat = (self._outdir / name).stat()
