@@ -271,6 +271,7 @@ class TestRequests:
         many = replace(need, quota=quotas.NODE_GROUPS, where=plan.cells[0].name, now=150, full=200)
         files = request_files(plan, [compared(many, 30, source="applied")])
         assert "200 needed" in files["account-team.md"]
+        assert f"is account {ACCOUNT} on the list for u-p6e-gb200x72? It wasn't asked" in files["account-team.md"]
         assert "reported as the most: 100" in files["account-team.md"]
         assert "--desired-value 100" in files[f"{ACCOUNT}-{REGION}.sh"]
 

@@ -8,7 +8,7 @@ from typing import Final
 from ultrafleet.cells import CellPlan
 from ultrafleet.plain_text import visible
 from ultrafleet.programme_preflight.finding import Finding, Standing
-from ultrafleet.programme_preflight.needs import UNKNOWN_ACCOUNT, Place
+from ultrafleet.programme_preflight.needs import UNKNOWN_ACCOUNT, Place, places_of
 
 _LETTER: Final = "account-team.md"
 _ABOUT: Final = (
@@ -38,6 +38,11 @@ def request_files(plan: CellPlan, findings: Sequence[Finding]) -> dict[str, str]
         if request.is_required and not _is_covered(request.service, request.quota, place, findings):
             text = f"{request.quota}: {request.needed:,} needed, {request.now:,} counted with; {request.why}"
             letters[place].append(text)
+    known = {item.place for item in findings if item.what.startswith("allow-listing")}
+    for place, cells in places_of(plan).items() if scripts or letters else ():
+        if place not in known:
+            kinds = ", ".join(sorted({cell.ultraserver_type for cell in cells}))
+            letters[place].append(f"is account {place.account} on the list for {kinds}? It wasn't asked")
     files = {_name(place): _script(plan, place, own) for place, own in sorted(scripts.items())}
     if letters:
         files[_LETTER] = _letter(plan, letters)
