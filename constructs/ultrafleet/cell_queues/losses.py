@@ -1,6 +1,6 @@
 """A cell that is lost, and its jobs: admitted again in another, or why not, and after how many seconds.
 
-A model of Kueue 0.19.2 with our settings; decision record 41 says what the real one did. Cells place jobs of whole
+A model of Kueue 0.19.2 with our settings, from its source; not held against one that runs. Cells place jobs of whole
 nodes: up to one UltraServer in one, larger ones on whole UltraServers and a rest in one more.
 """
 
