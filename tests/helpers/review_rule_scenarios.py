@@ -160,7 +160,7 @@ RULE_SCENARIOS: dict[str, Scenario] = {
     ),
     "a group of instances leaves the zone of its block": Scenario(
         edit=put("racks", "Resources", "RackA", "Properties", "VPCZoneIdentifier", value=["subnet-9"]),
-        hazards=frozenset({("notice", "zone-moved", INSTANCES)}),
+        hazards=frozenset({("notice", "zone-moved", INSTANCES), ("blocking", "pool-rolled", INSTANCES)}),
         changed=frozenset({INSTANCES}),
         says=("VPCZoneIdentifier moves the group",),
     ),

@@ -1,4 +1,4 @@
-"""Self-managed pools of an environment file: faults of a cluster that their nodes can't be told of."""
+"""Self-managed pools of an environment file: faults of a cluster that says too little for their nodes."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -31,7 +31,7 @@ def has_self_managed_pools(environment: StatedEnvironment) -> bool:
 
 
 def self_managed_faults(environment: StatedEnvironment) -> Iterator[Found]:
-    """Faults of a file whose self-managed nodes can't be told of their cluster.
+    """Faults of a file that says too little of the cluster for self-managed nodes.
 
     Args:
         environment: the environment.
