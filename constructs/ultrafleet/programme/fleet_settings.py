@@ -55,7 +55,7 @@ class FleetSettings(Settings):
     """Names of UltraServers that were given back or taken out of their tranche. A name is not used again."""
 
     rollout: RolloutSettings = RolloutSettings()
-    """Waves in which cells are deployed, and what stops them."""
+    """Waves in which cells are deployed, and what stops them, see [its guide](guides/roll-out-a-programme.md)."""
 
     @property
     def assumes_reservations(self) -> bool:
