@@ -246,3 +246,14 @@ class TestShared:
         )
         assert done.returncode == 2
         assert done.stderr.startswith("error: [Errno 2] No such file or directory: '/etc/ultrafleet/ssh/id_rsa'")
+
+
+def test_a_rack_on_roce_is_tested_over_nvlink_and_roce_with_its_own_devices() -> None:
+    pool = nodes(
+        "roce", "p6e-gb300r.36xlarge", 18, efa=0, workload="training", ultraserver="u-p6e-gb300x72", roce_interfaces=8
+    )
+    text = json.dumps(acceptance_template(pool, image=AWS_ARM64_IMAGE))
+    assert '"nvlink,roce"' in text
+    assert '"resourceClaimTemplateName": "roce-8"' in text
+    assert '"NCCL_IB_HCA"' in text
+    assert not any(word in text for word in ("vpc.amazonaws.com/efa", "hugepages", "FI_PROVIDER"))
