@@ -54,8 +54,8 @@ refused. A cell leaves the record by hand, once its stacks are deleted.
 ## Templates
 
     ultrafleet programme synth half-a-million               # or make programme PROGRAMME=half-a-million
-    ultrafleet programme synth half-a-million --compare 4   # the CDK synthesises four of the cells, too: every file compared
-    make check-programme PROGRAMME=half-a-million           # cfn-lint and policy over every kind of cell, whole stacks
+    ultrafleet programme synth half-a-million --compare 4   # and four cells by the CDK: every file compared
+    make check-programme PROGRAMME=half-a-million           # cfn-lint and policy, whole cells of every kind
 
 It writes a cloud assembly to `cdk.out/programmes/half-a-million`: a stage for each cell in a folder of its own,
 `environments/CELL.yaml` with each cell as an [environment file](environments.md#slots), and `programme.json`. One cell:
