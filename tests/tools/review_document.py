@@ -112,6 +112,42 @@ Queues and teams are read from the Kubernetes objects that templates apply to a 
 A review reads templates and calls no AWS API: `ultrafleet preflight` compares with what runs. IAM is compared statement
 by statement: one that several older ones allow only together is reported, although nothing is wider.
 
+## A programme's pull request
+
+A folder or revision in which a `programme.json` is beside the `manifest.json` of a cloud assembly, as `ultrafleet
+programme synth` writes them, is reviewed as a [programme](cells.md), whatever else is there:
+
+    ultrafleet review base/cdk.out head/cdk.out --out review.md
+
+1. Files of each cell are compared by their digests. A cell in which nothing differs is never parsed.
+2. What differs in a cell becomes a signature: values before and after, with the cell's own name, account and racks
+   taken out. Cells with one signature change in the same way; the one with the most racks is reviewed by all the rules,
+   and told once, with the names of all.
+3. A cell that comes or goes is one line, with its racks and kinds of resources, and its hazards. A new one says which
+   cell of the base has the same platform, or that none has.
+
+| change | in the comment |
+|---|---|
+| a rack more | its cell, its name, the number of stacks that change (one), UltraServers and USD an hour |
+| a cell more | `platform as of` another cell, racks, stacks, resources by type |
+| a limit raised | value, default and reason; the cells that exist stay; what to ask AWS for now |
+| the library, the platform | "in **70 cells** (`dallas-a-gb200x72-t001 to t070`)", once |
+| racks or cells gone | 🔴 in the first line, in the hazards and in the table |
+
+Only what is a cell's own is taken out, so a foreign account, another reservation, another block's days or a stack more
+in one of seventy cells makes it differ, and it is reviewed on its own. Racks that are added are compared without their
+reservation and days. Whether the blocks of racks that change run, are over or come later is part of the signature,
+because a hazard depends on it.
+
+The plan is the head's word: where it and the templates disagree about a cell's racks, a note says so, and the templates
+count. A plan that is gone or unreadable, or a template that can't be read, is *not reviewed*, exit code 2. `--approval`
+leaves every change of more than one cell, of a limit, and every cell that comes or goes to a person. `--json` has all
+of it under `programmes`.
+
+`half-a-million` as synthesised, 72 cells, 694 stacks and 107 MB on each side, on two busy cores: 4.1 s of CPU where
+nothing differs (3.3 s are the start of the command), 7.8 s for a rack more, 21 s where the launch template of every
+rack and the version of every cluster change; the comment of that has 4 kB.
+
 ## In a pull request
 
 [`.github/workflows/fleet-synthesis.yml`](../.github/workflows/fleet-synthesis.yml) synthesises the pull request in a
