@@ -63,7 +63,7 @@ def rollout(
     with embedded_aws(programme, state).alone(f"ultrafleet local rollout {programme}"):
         names = [cell.name for cell in cells]
         if not first.is_running:
-            first.start(environments=folder / "environments", now=_start(cells), port=port, others=names[1:])
+            first.start(environments=folder / "environments", now=_start(cells), port=port)
         print(f"embedded AWS on {first.endpoint}: no call leaves this machine", flush=True)
         first.host(names)
         if not _bootstrap(first, cells, state, state / f"{programme}.cdk.log"):

@@ -114,14 +114,13 @@ class EmbeddedAws:
         except FleetError:
             return False
 
-    def start(self, *, environments: Path, now: datetime, port: int | None = None, others: Sequence[str] = ()) -> None:
+    def start(self, *, environments: Path, now: datetime, port: int | None = None) -> None:
         """Start the server and wait until it answers.
 
         Args:
             environments: folder of environment files.
             now: simulated time at which it starts.
             port: its port. Default: a free one.
-            others: further environments that it has. Default: none.
 
         Raises:
             FleetError: it doesn't start.
@@ -129,7 +128,7 @@ class EmbeddedAws:
         self._make_folder()
         wanted, token = port or _free_port(), secrets.token_hex()
         command = [
-            sys.executable, "-m", "ultrafleet.rehearsal.scenarios.server", self.environment, *others,
+            sys.executable, "-m", "ultrafleet.rehearsal.scenarios.server", self.environment,
             "--environments", str(environments.resolve()), "--port", str(wanted), "--now", now.isoformat(),
         ]  # fmt: skip
         with _open_own(self._log, "w") as log, _open_own(self._alive, "a") as alive:
@@ -147,15 +146,12 @@ class EmbeddedAws:
                 pass_fds=[alive.fileno()],
                 env={**os.environ, TOKEN_VARIABLE: token},
             )
-        files = [self._file, *(self._file.with_name(f"{name}.json") for name in others)]
-        for path in files:
-            with _open_own(path, "w") as file:
-                json.dump({"port": wanted, "pid": process.pid, "token": token}, file)
+        with _open_own(self._file, "w") as file:
+            json.dump({"port": wanted, "pid": process.pid, "token": token}, file)
         give_up = time.monotonic() + _START_SECONDS
         while not self.is_running:
             if process.poll() is not None or time.monotonic() > give_up:
-                for path in files:
-                    path.unlink(missing_ok=True)
+                self._file.unlink(missing_ok=True)
                 raise FleetError(
                     path="the embedded AWS",
                     verb="did not",
