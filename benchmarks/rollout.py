@@ -87,10 +87,10 @@ def main() -> None:
 
 `python benchmarks/rollout.py`, {datetime.now(UTC):%Y-%m-%d}, on {machine}.
 
-Small cells of {len(STACKS)} stacks on the embedded AWS, {given.at_once} at once, in waves of ten after the canary. A place
-is an account and region, whose bootstrap is part of the first rollout. Resources are there at once, so it is what make,
-the CDK CLI, preflight and gates take, and the embedded AWS on the same cores. CPU time is of all of that, too. Peak
-memory is of all processes, the embedded AWS among them.
+Small cells of {len(STACKS)} stacks on the embedded AWS, {given.at_once} at once, in waves of ten after the canary. A
+place is an account and region, whose bootstrap is part of the first rollout. Resources are there at once, so it is what
+make, the CDK CLI, preflight and gates take, and the embedded AWS on the same cores. CPU time is of all of that, too.
+Peak memory is of all processes, the embedded AWS among them.
 
 | cells | stacks | places | waves | first, s | CPU s a cell | peak MiB | again, s | CPU s a cell |
 |---|---|---|---|---|---|---|---|---|

@@ -20,7 +20,7 @@ def _told(
     """Decorator: calls of an operation are about its stack."""
 
     @wraps(run)
-    def told(stacks: Stacks, stack: Stack, *given: _Given.args, **more: _Given.kwargs) -> None:
+    def told(stacks: Stacks, stack: Stack, /, *given: _Given.args, **more: _Given.kwargs) -> None:
         with about_calls(stack=stack.name):
             run(stacks, stack, *given, **more)
 
