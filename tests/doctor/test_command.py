@@ -310,4 +310,4 @@ def test_an_account_that_answers_over_http(folder: Path, tmp_path: Path) -> None
     verdicts = Counter(line.split()[0] for line in result.stdout.splitlines()[:-1] if not line.startswith(" "))
     assert verdicts["no"] == len(SERVICE_LINKED_ROLES)  # nothing was made in the account yet
     assert set(verdicts) == {"yes", "no", "later"}
-    assert "yes     machine, the size that it decides on: it decides on 18" in result.stdout
+    assert "yes     machine, the size that it gives the node group of a block: it decides on 18" in result.stdout

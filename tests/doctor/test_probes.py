@@ -351,7 +351,8 @@ CASES = [
     Case("block", BLOCK, no_block, NO, "no such reservation"),
     Case("machine", "definition", unchanged, YES, "Step Functions takes it"),
     Case("machine", "blocks", unchanged, YES, "with 18 instances"),
-    Case("machine", "size", unchanged, YES, "it decides on 18"),
+    Case("machine", "node group", unchanged, YES, "it decides on 18"),
+    Case("machine", "Auto Scaling group", unchanged, YES, "it decides on 18"),
     Case("egress", "dallas", unchanged, None),
     Case("egress", "dallas", subnet("nat"), YES, "0.0.0.0/0 through nat-"),
     Case("egress", "dallas", subnet("internet"), NO, "the route to 0.0.0.0/0 goes to igw-"),
@@ -402,7 +403,8 @@ def test_every_probe_has_a_yes_and_a_no() -> None:
         ("", "definition", {"StartAt": "Nowhere"}, "Nowhere is no state"),
         ("DescribeReservations", "blocks", {"Assign": {"reservations": "{% [] %}"}}, r"it has \[\]"),
         ("DescribeReservations", "blocks", {"Assign": {"reservations": "{% $nothing %}"}}, "QueryEvaluationError"),
-        ("DescribeNodeGroup", "size", {"Assign": {"plan": "{% {'wanted': 0} %}"}}, 'it has {"wanted": 0}'),
+        ("DescribeNodeGroup", "node group", {"Assign": {"plan": "{% {'wanted': 0} %}"}}, 'it has {"wanted": 0}'),
+        ("DescribeAutoScalingGroup", "Auto Scaling group", {"Assign": {"plan": "{% {} %}"}}, "it has {}"),
     ],
 )
 def test_a_machine_that_means_something_else(

@@ -31,18 +31,31 @@ _RESERVATION: Final = {
     "StartDate": _START,
     "EndDate": _END,
 }
+_TAGS: Final = schedule_tags(
+    capacity_reservation_id=_BLOCK,
+    drain_lead_minutes=default_drain_lead_minutes(ultraserver=True),
+    hold=False,
+)
 _NODE_GROUP: Final = {
     "NodegroupName": "rack",
     "Status": "ACTIVE",
     "CapacityType": "CAPACITY_BLOCK",
     "ScalingConfig": {"MinSize": 0, "MaxSize": _INSTANCES, "DesiredSize": 0},
     "Labels": {},
-    "Tags": schedule_tags(
-        capacity_reservation_id=_BLOCK,
-        drain_lead_minutes=default_drain_lead_minutes(ultraserver=True),
-        hold=False,
-    ),
+    "Tags": _TAGS,
 }
+_AUTO_SCALING_GROUP: Final = {
+    "AutoScalingGroupName": "rack",
+    "MinSize": 0,
+    "MaxSize": _INSTANCES,
+    "DesiredCapacity": 0,
+    "Tags": [{"Key": key, "Value": value} for key, value in _TAGS.items()],
+}
+_DESCRIBED: Final[Mapping[str, Mapping[str, Any]]] = {
+    "DescribeNodeGroup": {"Nodegroup": _NODE_GROUP},
+    "DescribeAutoScalingGroup": {"AutoScalingGroups": [_AUTO_SCALING_GROUP]},
+}
+"""Mocked answers of the states that decide on a size."""
 
 
 def _definition(environment: Environment) -> dict[str, Any]:
@@ -66,13 +79,14 @@ def _questions(environment: Environment) -> Iterator[Question]:
         path="pools",
         stops_launch=True,
     )
-    yield Question(
-        subject="the size that it decides on",
-        expected=f"{_INSTANCES}, of a mocked node group whose block is active",
-        ask=partial(_ask_size, definition),
-        path="pools",
-        stops_launch=True,
-    )
+    for state, kind in (("DescribeNodeGroup", "node group"), ("DescribeAutoScalingGroup", "Auto Scaling group")):
+        yield Question(
+            subject=f"the size that it gives the {kind} of a block",
+            expected=f"{_INSTANCES}, of a mocked {kind} whose block is active",
+            ask=partial(_ask_size, definition, state),
+            path="pools",
+            stops_launch=True,
+        )
 
 
 def _validate(definition: Mapping[str, Any], account: Account) -> Answer:
@@ -101,8 +115,8 @@ def _ask_blocks(definition: Mapping[str, Any], account: Account) -> Answer:
     return _otherwise(blocks)
 
 
-def _ask_size(definition: Mapping[str, Any], account: Account) -> Answer:
-    state = definition["States"]["EachGroup"]["ItemProcessor"]["States"]["DescribeNodeGroup"]
+def _ask_size(definition: Mapping[str, Any], name: str, account: Account) -> Answer:
+    state = definition["States"]["EachGroup"]["ItemProcessor"]["States"][name]
     block = {
         "id": _BLOCK,
         "state": "active",
@@ -114,9 +128,9 @@ def _ask_size(definition: Mapping[str, Any], account: Account) -> Answer:
     found = _tested(
         account,
         state,
-        result={"Nodegroup": _NODE_GROUP},
+        result=_DESCRIBED[name],
         variables={"reservations": [block]},
-        state_input=_NODE_GROUP["NodegroupName"],
+        state_input={"name": "rack", "managed": name == "DescribeNodeGroup"},
     )
     if isinstance(found, Answer):
         return found
