@@ -8,9 +8,13 @@ SCANNERS := .venv-scan
 # The site's generator, too, is none of the library's.
 SITE := .venv-site
 
+# Hundreds of tests start the command, which is a second slower where Python may not write what it compiled.
+COMPILED := python -m compileall -q constructs/ultrafleet
+
 .PHONY: test test-fast docs site golden lint check check-programme scan bench lock wheel clean
 
 test: $(READY) ## every test (PYTEST_ARGS="-k name")
+	@$(COMPILED)
 	@python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 test-fast: $(READY) ## all but the slow: nothing is deployed, the CDK CLI isn't started

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from helpers.policy_templates import BLOCK, CR, GRACE, P6E, SELF, X86, efa_only, launch, node_group, with_group
-from ultrafleet import cli
+from ultrafleet.cli import commands
+from ultrafleet.cli._refusal import UNUSABLE_INPUT
 from ultrafleet.errors import FleetError
 from ultrafleet.policy import Template, check_templates, parse_template
 
@@ -102,10 +103,10 @@ def test_odd_values_are_no_crash(content: dict[str, Any]) -> None:
 
 
 def test_a_crash_is_no_finding(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(cli, "app", lambda **_: 1 / 0)
+    monkeypatch.setattr(commands, "app", lambda **_: 1 / 0)
     with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    assert stopped.value.code == cli.UNUSABLE_INPUT
+        commands.main()
+    assert stopped.value.code == UNUSABLE_INPUT
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 

@@ -7,7 +7,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from helpers.fleet import LAUNCH_TEMPLATE, NODE_GROUP, START, WEEK, Site, only, ultraserver_block, user_data
-from ultrafleet.cluster import SelfManagedNodeAccess
+from ultrafleet.cluster import ImportedCluster, SelfManagedNodeAccess
 from ultrafleet.errors import FleetError
 from ultrafleet.pools import NodeImage, NodeOptions, SelfManagedNodes, Taint
 from ultrafleet.rules.block_clock import EVICTION_MINUTES
@@ -90,7 +90,7 @@ def test_tags_of_the_app_reach_the_group(site: Site) -> None:
 
 
 def test_access_is_a_role_a_profile_and_an_entry_of_ec2_linux(stack: cdk.Stack) -> None:
-    access = SelfManagedNodeAccess(stack, "Access", cluster_name="research")
+    access = SelfManagedNodeAccess(stack, "Access", cluster=ImportedCluster(cluster_name="research"))
     entry = only(stack, "AWS::EKS::AccessEntry")
     assert entry["Type"] == "EC2_LINUX"
     assert entry["PrincipalArn"] == stack.resolve(access.role.role_arn)

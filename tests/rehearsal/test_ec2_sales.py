@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from helpers.model_answers import differences, lost, strict_answers
-from helpers.rehearsal_ec2 import DALLAS, NOW, REGION, ULTRASERVER, Scene, embedded_account
+from helpers.rehearsal_ec2 import ACCOUNT, DALLAS, NOW, REGION, ULTRASERVER, Scene, embedded_account
 from ultrafleet.catalog import CapacityBlockRules
 from ultrafleet.catalog.capacity_blocks import DESCRIBE_LIMIT_CODE, NOT_ALLOWED_MESSAGE
 from ultrafleet.environment import load_environment
@@ -37,8 +37,9 @@ def scene() -> Iterator[Scene]:
 
 
 def _inject(name: str) -> None:
-    # A fault of the sale has no target: any environment will do.
-    INJECTIONS[name](FaultTarget(environment=load_environment(ENVIRONMENT)))
+    environment = load_environment(ENVIRONMENT)
+    place = {"account": ACCOUNT, "region": REGION}
+    INJECTIONS[name](FaultTarget(environment=environment.model_copy(update=place)))
 
 
 def _offerings(scene: Scene, **given: Any) -> list[dict[str, Any]]:
@@ -218,7 +219,7 @@ def test_an_account_that_may_not_ask_for_ultraservers_is_refused_in_aws_words(sc
 
 
 def test_local_zones_are_offered_after_the_opt_in_or_when_all_are_asked_for(scene: Scene) -> None:
-    SIMULATED_ACCOUNT.part(ZoneGroups, "123456789012", REGION).opt("us-east-1-dfw-2", opted_in=False)
+    SIMULATED_ACCOUNT.part(ZoneGroups, ACCOUNT, REGION).opt("us-east-1-dfw-2", opted_in=False)
     assert _offerings(scene, **RACKS) == []
     found = _offerings(scene, **RACKS, AllAvailabilityZones=True)
     assert {one["AvailabilityZone"] for one in found} == {DALLAS}

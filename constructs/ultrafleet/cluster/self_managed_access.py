@@ -6,6 +6,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ultrafleet.cluster.node_role import create_node_role
+from ultrafleet.cluster_reference import ClusterReference
 
 
 class SelfManagedNodeAccess(Construct):
@@ -17,7 +18,7 @@ class SelfManagedNodeAccess(Construct):
     Args:
         scope: parent.
         id: construct id.
-        cluster_name: cluster that the nodes join; a plain name or a token.
+        cluster: cluster that the nodes join, of `aws_eks` or `aws_eks_v2`, own or imported.
         ssm_sessions: shells on nodes through Session Manager. Default: False.
         removal_policy: of the role. Default: it outlives its stack, as the nodes' role of managed node groups does.
     """
@@ -34,7 +35,7 @@ class SelfManagedNodeAccess(Construct):
         scope: Construct,
         id: str,
         *,
-        cluster_name: str,
+        cluster: ClusterReference,
         ssm_sessions: bool = False,
         removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
@@ -44,5 +45,5 @@ class SelfManagedNodeAccess(Construct):
         profile.apply_removal_policy(removal_policy)
         self.instance_profile_arn = profile.attr_arn
         self.access_entry = eks.CfnAccessEntry(
-            self, "AccessEntry", cluster_name=cluster_name, principal_arn=self.role.role_arn, type="EC2_LINUX"
+            self, "AccessEntry", cluster_name=cluster.cluster_name, principal_arn=self.role.role_arn, type="EC2_LINUX"
         )

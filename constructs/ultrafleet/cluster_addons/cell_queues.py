@@ -95,7 +95,8 @@ class CellQueueWorker(Construct):
         manager_role_arn: role of the manager, `CellQueueManager.role`; a plain ARN.
         job_kinds: kinds of jobs, those of the manager. Default: JobSets.
         role_name: name of its role, which the manager names by ARN.
-        flavors: the cluster's capacity: where NVLink joins nodes, a program makes the ComputeDomains of jobs.
+        flavors: the cluster's capacity: where NVLink joins nodes, a program makes the ComputeDomains of jobs. Default:
+            none, and no such program.
         image: image with Python 3.11 or newer. Default: Docker's official one in Amazon ECR Public.
     """
 

@@ -178,7 +178,7 @@ def _ultraservers(kind: InstanceType | None, nodes: int | None) -> tuple[UltraSe
 
 
 def _pool_tag(group: NodeGroup) -> str | None:
-    """Name of its pool by a tag: a self-managed pool's labels stand in the user data."""
+    """Name of its pool by a tag: a self-managed pool's labels are in the user data."""
     named = group.tag(_POOL_TAG) if group.own_cluster is not None else None
     return named if isinstance(named, str) else None
 

@@ -66,7 +66,7 @@ class ClusterStack(EnvironmentStack):
         access = SelfManagedNodeAccess(
             self,
             "SelfManagedNodes",
-            cluster_name=cluster.cluster.cluster_name,
+            cluster=cluster,
             ssm_sessions=environment.cluster.ssm_sessions,
             removal_policy=self.removal_policy,
         )

@@ -46,15 +46,17 @@ def answers(
         of_pool: only calls about the target's pool.
     """
 
-    def inject(target: FaultTarget) -> Undo:
+    def inject(target: FaultTarget | None) -> Undo:  # without a target, about every call
         left = [times]
 
         def check(its_service: str, its_action: str, what: dict[str, Any]) -> None:
-            if (its_service, its_action) != (service, action) or left[0] == 0 or not target.has(what):
+            if (its_service, its_action) != (service, action) or left[0] == 0:
+                return
+            if target is not None and not target.has(what):
                 return
             if about and not str(what.get("type", "")).startswith(about):
                 return
-            if of_pool and target.pool_name not in str(what):
+            if of_pool and target is not None and target.pool_name not in str(what):
                 return
             if left[0] is not None:
                 left[0] -= 1
