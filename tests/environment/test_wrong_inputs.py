@@ -198,7 +198,7 @@ WORKLOADS: list[Row] = [
     (D, "production: false", "production: false\nkubernetes: { acceptance: {} }", "kubernetes.acceptance", "not stated", "the image that nodes are tested with", "state it"),
     (D, "production: false", "production: false\nkubernetes: { spare_nodes_per_ultraserver: -1 }", "kubernetes.spare_nodes_per_ultraserver", "-1", "0 or more", ""),
     (D, "production: false", "production: false\nkubernetes: { max_requeues: 101 }", "kubernetes.max_requeues", "101", "at most 100", ""),
-    (D, "production: false", "production: false\nkubernetes: { acceptance: { image: x, floors_gbs: { h100: { nvlnk: 1 } } } }", "kubernetes.acceptance.floors_gbs.h100.nvlnk", "'nvlnk'", "one of nvlink, neuronlink, efa, node", "write nvlink"),
+    (D, "production: false", "production: false\nkubernetes: { acceptance: { image: x, floors_gbs: { h100: { nvlnk: 1 } } } }", "kubernetes.acceptance.floors_gbs.h100.nvlnk", "'nvlnk'", "one of nvlink, neuronlink, efa, roce, node", "write nvlink"),
     (D, "production: false", 'production: false\nteams: [{ name: a, data_buckets: ["s3://data/x"] }]', "teams[0].data_buckets[0]", "'s3://data/x'", "the name of an S3 bucket", "without s3://"),
     (D, "nodes: 1", "nodes: 1\n    node: { interfaces: [] }", "pools[0].node.interfaces", "an empty list", "at least 1 entry", "add one"),
     (I, "pool: rack-c", "pool: rack-d", "models[0].pool", "pool 'rack-d'", "one of rack-c, h200", "write rack-c"),

@@ -118,7 +118,7 @@ class TestCommand:
         assert rule["value"].startswith("instances that EC2 refuses")
         assert rule["confidence"] == "high"
         assert "efa-layout.md" in rule["source"]
-        (limit,) = json.loads(run("facts", "--json", "limit/eks/nodes-per-node-group").stdout)
+        limit, _ = json.loads(run("facts", "--json", "limit/eks/nodes-per-node-group").stdout)
         assert (limit["value"], limit["as_of"]) == (450, "2026-11")
         assert limit["address"].startswith("https://docs.aws.amazon.com/eks/")
 
