@@ -694,11 +694,11 @@ EDITS = [
         before=paid,
     ),
     edit("Payment.usd", "training", put("pools", "rack-b", "blocks", "0", "payments", "0", usd=2.5), before=paid),
-    edit("Environment.slots", "training", put("slots", ultraservers=5), before=as_cell),
+    edit("Environment.slots", "training", put("slots", ultraservers=3), before=as_cell),
     *[
         edit(f"Slot.{field}", "training", put("slots", **{field: v}), before=as_cell)
         for field, v in (
-            ("ultraservers", 6),
+            ("ultraservers", 2),
             ("ultraserver_type", "u-p6e-gb200x36"),
             ("workload", "inference"),
             ("fabric", "efa"),
@@ -717,7 +717,7 @@ EDITS = [
         put("slots", racks_per_stack=2),
         H,
         "a rack goes to another stack, and its node group with it",
-        touches=BLOCK_LESS,
+        touches=(*BLOCK_LESS, "Alarm removed"),
         before=as_cell,
     ),
     edit("Environment.budget", "training", put(budget={"usd_per_month": 1.0})),

@@ -170,7 +170,7 @@ def _untouched(edits: Sequence[Edit], outcome: Outcome) -> None:
     # A renamed pool touches none that runs: its new node groups find their blocks occupied.
     touching = [hazard for hazard in stopping if hazard.kind != "pool-renamed"]
     touched = {(*json.loads(key[0]), key[1]) for hazard in touching for key in hazard.keys}
-    assert not {key for key in touched & staying if key[2].rpartition("-pool-")[1]}
+    assert not {key for key in touched & staying if _has_pools(key[2])}
 
 
 @edits(Verdict.REFUSED)
@@ -334,6 +334,11 @@ def _own_fields(model: type[BaseModel]) -> list[str]:
     ]
 
 
+def _has_pools(stack: str) -> bool:
+    """True for the stack of a pool, or of racks of a cell."""
+    return "-pool-" in stack or "-racks-" in stack
+
+
 def _stands_on(fleet: Fleet) -> set[tuple[Where, str]]:
     """Resources of all pools, of the schedule that sizes them, and whatever they refer to, across stacks."""
     exported = {
@@ -347,7 +352,7 @@ def _stands_on(fleet: Fleet) -> set[tuple[Where, str]]:
         (stack, logical_id)
         for stack, template in fleet.items()
         for logical_id, resource in template["Resources"].items()
-        if "-pool-" in stack[2] or resource["Type"].split("::")[1] in {"Scheduler", "StepFunctions"}
+        if _has_pools(stack[2]) or resource["Type"].split("::")[1] in {"Scheduler", "StepFunctions"}
     ]
     while todo:
         stack, logical_id = todo.pop()

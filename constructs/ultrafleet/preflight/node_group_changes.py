@@ -69,6 +69,12 @@ def _refused(planned: PlannedNodeGroup, update: NodeGroupUpdate) -> Iterator[Fin
             f"{_shown(planned.properties, path)}: EKS can't change it, and CloudFormation can't replace a node group "
             "of the same name, make a pool with a new name"
         )
+    if not (update.refusals or update.replaced or update.unchangeable):
+        yield refused(
+            f"node group {planned.name} would become a resource of another type, expected the one that runs: "
+            "CloudFormation takes one type under a logical id, so a pool keeps its management; make a pool with a new "
+            "name"
+        )
 
 
 def _name_is_taken(planned: PlannedNodeGroup) -> Finding:
