@@ -22,7 +22,14 @@ from ultrafleet.preflight import Deployment, Finding, preflight_findings
 from ultrafleet.rehearsal.calls import Calls
 from ultrafleet.rehearsal.scenarios.assembly import deploy_assembly
 from ultrafleet.rehearsal.scenarios.embedded import embedded_aws
-from ultrafleet.rehearsal.scenarios.pool_view import NodeGroupView, PoolView, node_group_instances, pool_views
+from ultrafleet.rehearsal.scenarios.pool_view import (
+    NodeGroupView,
+    PoolView,
+    node_group_instances,
+    node_group_names,
+    node_group_view,
+    pool_view,
+)
 from ultrafleet.rehearsal.scenarios.simulation import Simulation
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT
 from ultrafleet.stacks.fleet_stage import FleetStage
@@ -131,14 +138,16 @@ class DeployedEnvironment:
         return node_group_instances(self.environment, [pool, f"{pool}-cr-*"], self.call)
 
     def pool(self, name: str) -> PoolView:
-        (found,) = [view for view in pool_views(self.environment) if view.name == name]
-        return found
+        (found,) = [pool for pool in self.environment.pools if pool.name == name]
+        return pool_view(self.environment, found)
 
     def node_group(self, name: str) -> NodeGroupView:
         """A node group; the first of a pool by the pool's name."""
-        groups = {group.name: group for view in pool_views(self.environment) for group in reversed(view.node_groups)}
-        firsts = {view.name: view.node_groups[0] for view in pool_views(self.environment)}
-        return {**groups, **firsts}[name]
+        for pool in self.environment.pools:
+            names = list(node_group_names(pool))
+            if name in {pool.name, *names}:
+                return node_group_view(self.environment, pool, names[0] if name == pool.name else name)
+        raise KeyError(name)
 
 
 @contextmanager

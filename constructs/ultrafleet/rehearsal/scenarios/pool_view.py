@@ -70,24 +70,37 @@ def node_group_names(pool: UltraServerPoolSettings | AcceleratorPoolSettings) ->
 
 def pool_views(environment: Environment) -> list[PoolView]:
     """Pools of an environment."""
+    return [pool_view(environment, pool) for pool in environment.pools]
+
+
+def pool_view(environment: Environment, pool: UltraServerPoolSettings | AcceleratorPoolSettings) -> PoolView:
+    """One pool.
+
+    Args:
+        environment: the environment.
+        pool: of the environment.
+    """
+    groups = tuple(node_group_view(environment, pool, name) for name in node_group_names(pool))
+    return PoolView(
+        name=pool.name,
+        full=pool.max_nodes,
+        running=sum(group.running for group in groups),
+        node_groups=groups,
+    )
+
+
+def node_group_view(
+    environment: Environment, pool: UltraServerPoolSettings | AcceleratorPoolSettings, name: str
+) -> NodeGroupView:
+    """One node group of a pool.
+
+    Args:
+        environment: the environment.
+        pool: of the environment.
+        name: of the node group.
+    """
     call = Calls(account_id=environment.account, region=environment.region)
-    views = []
-    for pool in environment.pools:
-        groups = tuple(
-            _view(environment, name, block, full, call) for name, (block, full) in node_group_names(pool).items()
-        )
-        views.append(
-            PoolView(
-                name=pool.name,
-                full=pool.max_nodes,
-                running=sum(group.running for group in groups),
-                node_groups=groups,
-            )
-        )
-    return views
-
-
-def _view(environment: Environment, name: str, block: str, full: int, call: Calls) -> NodeGroupView:
+    block, full = node_group_names(pool)[name]
     status, wanted, issues = node_group_state(environment, name, call)
     instances = node_group_instances(environment, [name], call)
     return NodeGroupView(
