@@ -17,7 +17,7 @@ def space_faults(networks: Sequence[str]) -> Iterator[Found]:
     """Faults of an address space, by the index of the network.
 
     A VPC whose first CIDR is of one private range takes no CIDR of another private range, and any of 100.64.0.0/10
-    (VPC user guide, restrictions of CIDR block associations, medium).
+    (VPC user guide, restrictions of CIDR block associations, low: the page was not read).
 
     Args:
         networks: IPv4 networks, each of them one.
