@@ -91,8 +91,8 @@ _MANAGEMENT = """
 Addresses: a node takes those of its pods in blocks of 16 ([record 3](decisions/0003-ip-family-and-prefixes.md)), so
 that {racks} UltraServers of P6e-GB200 at {pods} pods a node fit into a /16, the largest subnet and the largest CIDR
 of a VPC. No two cells share an address, so that they can be routed to one another; what is left free of
-`address_space` is for cells to come. VPC peering adds up the Network Address Usage of all peers, so that dozens of
-cells meet over a transit gateway and not by peering.
+`address_space` is for cells to come. VPC peering is said to add up the Network
+Address Usage of all peers (not verified), so that dozens of cells had better meet over a transit gateway.
 
 Network interfaces are counted by zone and account with every interface of a node, and need a raise long before
 anything else.
