@@ -35,6 +35,8 @@ PAYS = ("PurchaseCapacityBlock", "PurchaseCapacityBlockExtension")
 HIDDEN_SECONDS = 0.25
 """Time for which an ordered shop shows nothing of a purchase, or works on it."""
 
+_TODAY = datetime.now(UTC).replace(hour=11, minute=30, second=0, microsecond=0)
+
 FAULTS = {
     "drop before": "the connection is closed, nothing is sold",
     "drop after": "it is sold, and the connection is closed without an answer",
@@ -50,9 +52,8 @@ FAULTS = {
 
 
 def day(days: int) -> datetime:
-    """11:30 UTC, so many days from today."""
-    today = datetime.now(UTC).replace(hour=11, minute=30, second=0, microsecond=0)
-    return today + timedelta(days=days)
+    """11:30 UTC, so many days from the day on which this process began; midnight may pass while it runs."""
+    return _TODAY + timedelta(days=days)
 
 
 @cache
