@@ -31,8 +31,14 @@ tranches:
       slip: { weeks: { 0: 1 } }, assumption: of a test }
   - { name: second, site: two, workload: training, type: u-p6e-gb200x72, ultraservers: 3, delivery: 2027-03-01,
       slip: { weeks: { 0: 1 } }, assumption: of a test }
-fleet: { largest_job_accelerators: 144, reservations: RESERVATIONS, most_racks_per_cell: 4, racks_per_stack: 2 }
-""".replace("ZONES", "[us-east-1a, us-east-1b]")
+fleet:
+  { largest_job_accelerators: 144, reservations: RESERVATIONS, most_racks_per_cell: 4, racks_per_stack: 2,
+      queue: QUEUE }
+""".replace("ZONES", "[us-east-1a, us-east-1b]").replace(
+    "QUEUE",
+    '{ managers: [{ environment: desk, account: "999988887777", cidr: 172.16.0.0/20, type: u-p6e-gb200x72, '
+    "sites: [two, one] }], teams: [pretraining] }",
+)
 
 
 class Site:

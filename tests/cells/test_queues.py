@@ -8,6 +8,7 @@ import yaml
 
 from helpers.command import run
 from helpers.programmes import Content, content, programme, tranche
+from ultrafleet.cell_assembly.values import pattern_values
 from ultrafleet.cells import Cell, cell_queue_content, cut, manager_content, manager_of
 from ultrafleet.cells.as_environment import cell_content
 from ultrafleet.environment import Environment
@@ -88,6 +89,27 @@ def test_a_cell_names_the_manager_that_names_it() -> None:
         assert role == f"arn:aws:iam::999988887777:role/{manager.environment}-multikueue"
         assert found["cluster"]["api_access_cidrs"] == ["172.16.0.0/20"]
         assert found["teams"] == [{"name": "pretraining", "workload": "training"}]
+
+
+def test_a_cells_pattern_has_the_manager_of_the_cell() -> None:
+    fleet, cells = fleet_of(
+        {**DESK, "sites": ["dallas-a"]}, {**DESK, "environment": "desk-2", "sites": ["dallas-a", "dallas-b"]}
+    )
+    patterns: dict[str, set[str]] = {}
+    for cell in cells:
+        manager = manager_of(cell, queue_of(fleet))
+        assert manager is not None
+        patterns.setdefault(manager.environment, set()).add(pattern_values(cell, fleet, 1).file)
+    assert {name: len(found) for name, found in patterns.items()} == {"desk": 1, "desk-2": 1}
+    for name, [file] in patterns.items():
+        content = yaml.safe_load(file)
+        assert (
+            content["kubernetes"]["worker_of"]["manager_role_arn"]
+            == f"arn:aws:iam::999988887777:role/{name}-multikueue"
+        )
+        assert content["teams"] == [{"name": "pretraining", "workload": "training"}]
+    alone, [cell, *_] = fleet_of({**DESK, "type": "u-p6e-gb300x72", "clusters": [OTHER]})
+    assert "worker_of" not in pattern_values(cell, alone, 1).file
 
 
 def test_a_cell_keeps_its_manager_when_others_come() -> None:

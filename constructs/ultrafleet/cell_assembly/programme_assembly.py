@@ -15,7 +15,7 @@ from ultrafleet.cell_assembly.json_text import dumps
 from ultrafleet.cell_assembly.names import CellValues
 from ultrafleet.cell_assembly.pattern_memory import Pattern, PatternMemory, link
 from ultrafleet.cell_assembly.stamp import stamp
-from ultrafleet.cell_assembly.values import can_be_stamped, cell_values, pattern_cell, tranche_characters
+from ultrafleet.cell_assembly.values import can_be_stamped, cell_values, pattern_values, tranche_characters
 from ultrafleet.cells import Cell
 from ultrafleet.code_inputs import code_digest
 from ultrafleet.environment.digest import DIGEST_FILE
@@ -94,7 +94,7 @@ class ProgrammeAssembly:
         shapes: dict[str, CellValues] = {}
         shape_of: dict[str, str] = {}
         for cell in stamped:
-            words = cell_values(pattern_cell(cell, fleet, longest), fleet)
+            words = pattern_values(cell, fleet, longest)
             digest = memory.digest(words.file)
             shapes[digest] = words
             shape_of[cell.name] = digest

@@ -8,7 +8,7 @@ from typing import Final
 
 from ultrafleet.cell_assembly.names import CellValues, RackValues
 from ultrafleet.cell_assembly.pattern import RACKS
-from ultrafleet.cells import Cell, CellNetwork, Rack
+from ultrafleet.cells import Cell, CellNetwork, Rack, queue_of_cell
 from ultrafleet.cells.as_environment import cell_cidrs, cell_text, rack_subnet, reserved
 from ultrafleet.environment.cell import rack_stack_id
 from ultrafleet.environment.slot_settings import MOST_RACKS_PER_STACK
@@ -74,14 +74,22 @@ def tranche_characters(cells: Iterable[Cell]) -> int:
     return max((len(rack.tranche) for cell in cells for rack in cell.racks), default=1)
 
 
-def pattern_cell(cell: Cell, fleet: FleetSettings, tranche: int) -> Cell:
-    """The pattern of a cell's shape: equal for all cells that differ in name, account, CIDRs and racks alone.
+def pattern_values(cell: Cell, fleet: FleetSettings, tranche: int) -> CellValues:
+    """Values of the pattern of a cell's shape: equal for all cells that differ in name, account, CIDRs and racks alone.
+
+    Cells of two managers have two patterns, for the manager follows from the site and number that a pattern hasn't.
 
     Args:
         cell: a cell of the shape.
         fleet: fleet of its programme.
         tranche: as of `tranche_characters`.
     """
+    queue = queue_of_cell(cell, fleet.queue) if fleet.queue is not None else None
+    own = fleet.model_copy(update={"queue": queue})
+    return cell_values(_pattern_cell(cell, own, tranche), own)
+
+
+def _pattern_cell(cell: Cell, fleet: FleetSettings, tranche: int) -> Cell:
     network = cell.network
     word = f"q{'x' * max(1, tranche - 2)}q"
     unnamed = replace(

@@ -5,7 +5,7 @@ from ultrafleet.cells.bounds import KNOWN_LIMITS, CellLimit, Request
 from ultrafleet.cells.cutting import cut
 from ultrafleet.cells.loading import read_cells
 from ultrafleet.cells.model import Cell, CellNetwork, CellPlan, Management, Rack, by_account
-from ultrafleet.cells.queues import cell_queue_content, cells_of_manager, manager_content, manager_of
+from ultrafleet.cells.queues import cell_queue_content, cells_of_manager, manager_content, manager_of, queue_of_cell
 from ultrafleet.cells.record import Record, read_record, record_file
 from ultrafleet.cells.reservations import is_assumed
 
@@ -27,6 +27,7 @@ __all__ = [
     "manager_content",
     "manager_of",
     "plan_as_json",
+    "queue_of_cell",
     "read_cells",
     "read_record",
     "record_file",

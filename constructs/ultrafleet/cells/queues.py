@@ -51,6 +51,21 @@ def cell_queue_content(cell: Cell, queue: QueueSettings) -> dict[str, Any]:
     }
 
 
+def queue_of_cell(cell: Cell, queue: QueueSettings) -> QueueSettings | None:
+    """Queues as a cell has them: its manager alone, whatever site and number a cell has; None where none has it.
+
+    Two cells with equal ones have the same files, but for what is their own.
+
+    Args:
+        cell: the cell.
+        queue: the queues.
+    """
+    manager = manager_of(cell, queue)
+    if manager is None:
+        return None
+    return queue.model_copy(update={"managers": [manager.model_copy(update={"sites": []})]})
+
+
 def cells_of_manager(manager: QueueManagerSettings, queue: QueueSettings, cells: Sequence[Cell]) -> tuple[Cell, ...]:
     """Cells of a manager, most preferred first: by its sites, then by number.
 
