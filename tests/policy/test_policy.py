@@ -16,7 +16,8 @@ from helpers.rehearsal_site import ENVIRONMENTS, synthesised
 from ultrafleet.cli import app, main
 from ultrafleet.errors import FleetError
 from ultrafleet.policy import RULES, Severity, Template, check_templates, parse_template, read_templates
-from ultrafleet.templates.intrinsics import Resolver, Unknown
+from ultrafleet.templates.intrinsics import Resolver
+from ultrafleet.templates.unknown import Unknown
 
 FAULTS = LAUNCH_FAULTS | GROUP_FAULTS | REACH_FAULTS
 CONSEQUENCES = {"market-and-reservation": {("capacity-type", "error"), ("node-group-launch-template", "error")}}

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from ultrafleet.errors import FleetError
-from ultrafleet.templates.intrinsics import joined_text
+from ultrafleet.templates.references import joined_text
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 _ONE_LINE = 92

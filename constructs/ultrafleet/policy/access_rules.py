@@ -7,10 +7,10 @@ from typing import Any
 from ultrafleet.catalog.source import Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.templates.cluster import clusters
-from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.networks import is_everybody
 from ultrafleet.templates.policy_documents import statements
 from ultrafleet.templates.template import Template
+from ultrafleet.templates.unknown import Unknown, text_of
 
 _POLICY_HOLDERS = (
     "AWS::IAM::Group",

@@ -9,8 +9,8 @@ from ultrafleet.catalog.eks import AddonName
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity
 from ultrafleet.templates.addon_configuration import ADDON, UnreadableError, configuration_of
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.template import Template
+from ultrafleet.templates.unknown import Unknown
 
 _KINDS: Final[Mapping[str, tuple[type, str]]] = {
     "tolerations": (list, "a list"),

@@ -10,11 +10,11 @@ from ultrafleet.catalog.source import Source
 from ultrafleet.errors import FleetError
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.rules.capacity_block import validate_reservation_id
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import BLOCK_MARKET, Launch, as_list, known_type, launches
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, groups, names_launched, types_launched
 from ultrafleet.templates.reservations import RESERVATION, RESERVATION_GROUP, targeted
 from ultrafleet.templates.template import Resource, Template
+from ultrafleet.templates.unknown import Unknown
 
 _POOL = "AWS::EC2::CapacityReservationPool"
 _GENERIC = "AWS::ResourceGroups::Generic"

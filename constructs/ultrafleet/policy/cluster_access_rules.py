@@ -7,11 +7,11 @@ from typing import Any, Final
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity
 from ultrafleet.templates.cluster import CLUSTERS
-from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import Launch, launches
 from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups
 from ultrafleet.templates.once import once_per_template
 from ultrafleet.templates.template import Resource, Template
+from ultrafleet.templates.unknown import Unknown, text_of
 
 _GROUP: Final = "AWS::EC2::SecurityGroup"
 _ENTRY: Final = "AWS::EKS::AccessEntry"

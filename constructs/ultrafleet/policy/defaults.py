@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.references import references
 from ultrafleet.templates.template import Template, mapping
+from ultrafleet.templates.unknown import Unknown
 
 _MOST: Final = 40
 """Parameters that are tried, at most (ours): each is a run of the rules that found something."""

@@ -5,9 +5,9 @@ from typing import Any
 
 from ultrafleet.catalog.source import Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
-from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import is_true, launches
 from ultrafleet.templates.template import Template
+from ultrafleet.templates.unknown import Unknown, text_of
 
 
 def _volumes(template: Template) -> Iterator[Problem]:

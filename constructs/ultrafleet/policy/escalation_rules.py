@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from ultrafleet.catalog.source import Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity
-from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.policy_documents import Statement, statements
 from ultrafleet.templates.template import Resource, Template
+from ultrafleet.templates.unknown import Unknown, text_of
 
 _ROLE: Final = "AWS::IAM::Role"
 _POLICIES: Final = (

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import Launch, as_int, launches
 from ultrafleet.templates.node_config import is_mime, user_data
 from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups
 from ultrafleet.templates.template import Template
+from ultrafleet.templates.unknown import Unknown
 
 _CUSTOM: Final = "CUSTOM"
 _BOTTLEROCKET: Final = "BOTTLEROCKET_"

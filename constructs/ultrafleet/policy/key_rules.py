@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity
-from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import Launch
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, NODE_GROUP, groups
 from ultrafleet.templates.policy_documents import statements
 from ultrafleet.templates.template import Resource, Template
+from ultrafleet.templates.unknown import Unknown, text_of
 
 _KEY, _ALIAS = "AWS::KMS::Key", "AWS::KMS::Alias"
 _ROLE: Final = "AWSServiceRoleForAutoScaling"

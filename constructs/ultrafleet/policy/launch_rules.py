@@ -8,11 +8,11 @@ from ultrafleet.catalog.network_card import INTERFACE_TYPES, NETWORK_INTERFACE_T
 from ultrafleet.catalog.source import Source
 from ultrafleet.layout import layout_violations
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, must_not_be_stated
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import as_int, is_true, known_type, launches, secondary_interfaces
 from ultrafleet.templates.node_config import user_data
 from ultrafleet.templates.node_group import groups, groups_elsewhere, names_launched, types_launched
 from ultrafleet.templates.template import Template
+from ultrafleet.templates.unknown import Unknown
 
 _FAMILIES = {item.name.split(".")[0] for item in InstanceType.all() if item.name}
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 
 from ultrafleet.catalog.source import Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, must_not_be_stated
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import Launch
 from ultrafleet.templates.node_config import is_mime, user_data
 from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups
 from ultrafleet.templates.template import Template
+from ultrafleet.templates.unknown import Unknown
 
 _REFUSED = ("IamInstanceProfile", "InstanceInitiatedShutdownBehavior", "HibernationOptions")
 

@@ -9,11 +9,11 @@ from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES
 from ultrafleet.rules.zones import is_local_zone, is_zone
 from ultrafleet.templates.cluster import clusters
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import as_int, launches
 from ultrafleet.templates.node_group import groups
 from ultrafleet.templates.once import once_per_template
 from ultrafleet.templates.template import Resource, Template
+from ultrafleet.templates.unknown import Unknown
 
 _GROUP = "AWS::EC2::SecurityGroup"
 _WAYS = {"SecurityGroupIngress": "ingress", "SecurityGroupEgress": "egress"}

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import Launch, launches
 from ultrafleet.templates.node_config import (
     NODE_CONFIG_TYPE,
@@ -19,6 +18,7 @@ from ultrafleet.templates.node_config import (
 )
 from ultrafleet.templates.node_group import NODE_GROUP, groups, types_launched
 from ultrafleet.templates.template import Template
+from ultrafleet.templates.unknown import Unknown
 
 _API, _KIND = "node.eks.aws/v1alpha1", "NodeConfig"
 _STRATEGIES: Final = ("RAID0", "RAID10", "Mount")

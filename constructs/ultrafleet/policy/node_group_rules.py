@@ -9,10 +9,10 @@ from ultrafleet.catalog.eks import AmiType
 from ultrafleet.catalog.source import Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.rules.zones import REGION_PATTERN
-from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import architecture_of, as_int, known_type
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP, NodeGroup, groups
 from ultrafleet.templates.template import Template
+from ultrafleet.templates.unknown import Unknown, text_of
 
 _BLOCK = "CAPACITY_BLOCK"
 _PLAIN_IMAGE = ("/eks/optimized-ami/", "/standard/")

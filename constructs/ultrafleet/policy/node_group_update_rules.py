@@ -7,11 +7,11 @@ from ultrafleet.catalog import eks
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.policy.schedule_rules import fills
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import Launch, as_int, launches
 from ultrafleet.templates.node_config import node_configs
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, NODE_GROUP, groups
 from ultrafleet.templates.template import Template, mapping
+from ultrafleet.templates.unknown import Unknown
 
 MINIMAL: Final = "MINIMAL"
 UPDATE_STRATEGY: Final = Source(

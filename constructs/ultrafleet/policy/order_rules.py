@@ -8,12 +8,12 @@ from typing import Final
 from ultrafleet.catalog.limits import SCHEDULE_NAME_CHARACTERS
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity
-from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import NODE_GROUP, groups
 from ultrafleet.templates.once import once_per_template
 from ultrafleet.templates.scale_orders import ACTION, SCHEDULE, Order, input_of, operation_of, orders
 from ultrafleet.templates.template import Resource, Template, mapping
+from ultrafleet.templates.unknown import Unknown, text_of
 
 _NAME_LENGTH: Final = SCHEDULE_NAME_CHARACTERS.value
 _EXPRESSION: Final = re.compile(r"(at|cron|rate)\((.*)\)")

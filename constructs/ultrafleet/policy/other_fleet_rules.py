@@ -8,11 +8,11 @@ from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.node_group_rules import whole_ultraservers
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell, must_not_be_stated
 from ultrafleet.templates.images import AL2, image_family
-from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import architecture_of, as_int, as_list
 from ultrafleet.templates.node_group import launch_in
 from ultrafleet.templates.other_fleets import BatchEnvironment, batch_environments, hyperpod_groups
 from ultrafleet.templates.template import Template, mapping
+from ultrafleet.templates.unknown import Unknown, text_of
 
 _ONE_SUBNET: Final = "expected one, in the capacity's zone: EFA and reservations don't cross zones"
 _FLEETS: Final = ("AWS::EC2::EC2Fleet", "AWS::EC2::SpotFleet")

@@ -7,9 +7,9 @@ from ultrafleet.catalog.eks import AddonName
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity
 from ultrafleet.templates.cluster import CLUSTERS
-from ultrafleet.templates.intrinsics import text_of
 from ultrafleet.templates.policy_documents import statements
 from ultrafleet.templates.template import Template
+from ultrafleet.templates.unknown import text_of
 
 _ASSOCIATION, _ADDON, _ROLE = "AWS::EKS::PodIdentityAssociation", "AWS::EKS::Addon", "AWS::IAM::Role"
 _SERVICE: Final = "pods.eks.amazonaws.com"

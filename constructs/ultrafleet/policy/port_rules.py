@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.networks import is_everybody
 from ultrafleet.templates.template import Resource, Template
+from ultrafleet.templates.unknown import Unknown
 
 _GROUP: Final = "AWS::EC2::SecurityGroup"
 _INGRESS: Final = "AWS::EC2::SecurityGroupIngress"

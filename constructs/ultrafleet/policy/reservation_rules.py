@@ -10,11 +10,11 @@ from ultrafleet.catalog.source import Source
 from ultrafleet.errors import FleetError
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity
 from ultrafleet.rules.zones import is_local_zone
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, NODE_GROUP, NodeGroup, groups
 from ultrafleet.templates.reservations import TARGET, reserved_instances, target_name
 from ultrafleet.templates.template import Template
+from ultrafleet.templates.unknown import Unknown
 
 
 def _block_target(template: Template) -> Iterator[Problem]:

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity
-from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import BLOCK_MARKET, as_int, launches
 from ultrafleet.templates.node_group import NodeGroup, groups
 from ultrafleet.templates.references import references
 from ultrafleet.templates.reservations import RESERVATION, TARGET, named_in_text, targeted
 from ultrafleet.templates.template import Resource, Template
+from ultrafleet.templates.unknown import Unknown, text_of
 
 _MOST_GROUPS: Final = 64
 """Groups of nodes that are looked at for one reservation, at most (ours)."""

@@ -6,12 +6,12 @@ from typing import Any, Final
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.rules.schedule_tags import RESERVATION_TAG, SCHEDULE_TAG
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import LAUNCH_TEMPLATE, as_int, as_list, is_true
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, NodeGroup, groups
 from ultrafleet.templates.references import references
 from ultrafleet.templates.reservations import reserved_instances
 from ultrafleet.templates.template import Resource, Template, mapping
+from ultrafleet.templates.unknown import Unknown
 
 _ROLLING, _REPLACING = "AutoScalingRollingUpdate", "AutoScalingReplacingUpdate"
 _WHOLE: Final = 100

@@ -7,8 +7,8 @@ from typing import Any
 
 from ultrafleet.catalog.source import Source
 from ultrafleet.errors import FleetError
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.template import Template
+from ultrafleet.templates.unknown import Unknown
 
 
 class Severity(StrEnum):

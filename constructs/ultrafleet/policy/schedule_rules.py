@@ -13,12 +13,12 @@ from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.rules.block_clock import EVICTION_MINUTES, least_drain_lead_minutes, validate_drain_lead_minutes
 from ultrafleet.rules.schedule_tags import LEAD_TAG, RESERVATION_TAG, SCHEDULE_TAG
 from ultrafleet.templates.block_metadata import BlockWindow, read_block_windows
-from ultrafleet.templates.intrinsics import text_of
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, NODE_GROUP, NodeGroup, groups
 from ultrafleet.templates.once import once_per_template
 from ultrafleet.templates.scale_orders import Order, moments, orders
 from ultrafleet.templates.template import Template
+from ultrafleet.templates.unknown import text_of
 
 _HOUR: Final = 60
 

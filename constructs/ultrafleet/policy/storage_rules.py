@@ -7,9 +7,9 @@ from ultrafleet.catalog.source import Source
 from ultrafleet.errors import FleetError
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.rules.lustre import HDD_STEPS_GIB, OLDER_THROUGHPUTS, SMALL_GIB, STEPS_GIB, validate_lustre_capacity
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import as_int, is_true
 from ultrafleet.templates.template import Resource, Template
+from ultrafleet.templates.unknown import Unknown
 
 
 def _lustre(template: Template) -> Iterator[Problem]:

@@ -9,12 +9,12 @@ from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity
 from ultrafleet.rules.ip_budget import PREFIX_ADDRESSES
 from ultrafleet.templates.addon_configuration import ADDON, environment_of
-from ultrafleet.templates.intrinsics import text_of
 from ultrafleet.templates.launch import Launch, as_int, is_true
 from ultrafleet.templates.networks import is_everybody
 from ultrafleet.templates.node_config import node_configs
 from ultrafleet.templates.node_group import groups
 from ultrafleet.templates.template import Resource, Template, mapping
+from ultrafleet.templates.unknown import text_of
 
 _CNI: Final = AddonName.VPC_CNI
 _PREFIX_LENGTH: Final = 28

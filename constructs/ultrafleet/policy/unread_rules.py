@@ -7,11 +7,12 @@ from ultrafleet.catalog import InstanceType
 from ultrafleet.catalog.source import Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.templates.for_each import PREFIX
-from ultrafleet.templates.intrinsics import FUNCTIONS, Unknown
+from ultrafleet.templates.intrinsics import FUNCTIONS
 from ultrafleet.templates.launch import BLOCK_MARKET, LAUNCH_TEMPLATE, Launch, launches
 from ultrafleet.templates.linking import NESTED, nested_file
 from ultrafleet.templates.node_group import GROUPS, names_launched
 from ultrafleet.templates.template import Resource, Template, mapping
+from ultrafleet.templates.unknown import Unknown
 
 _READ: Final = frozenset(
     {

@@ -7,7 +7,6 @@ from typing import Any, Final
 from ultrafleet.catalog.source import Confidence, Source
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity
 from ultrafleet.templates.images import AL2023, BOTTLEROCKET, family_of
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import Launch
 from ultrafleet.templates.node_config import (
     NODE_CONFIG_TYPE,
@@ -21,6 +20,7 @@ from ultrafleet.templates.node_config import (
 )
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, NODE_GROUP, NodeGroup, groups
 from ultrafleet.templates.template import Template, mapping
+from ultrafleet.templates.unknown import Unknown
 
 _BOOTSTRAP: Final = b"/etc/eks/bootstrap.sh"
 _JOINS: Final = (b"bootstrap", b"nodeadm", b"kubelet", b"join")

@@ -8,10 +8,10 @@ from ultrafleet.catalog.eks import AddonName
 from ultrafleet.policy.rule import PolicyRule, Problem, Severity, cannot_tell
 from ultrafleet.templates.cluster import clusters
 from ultrafleet.templates.images import AL2, image_family
-from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import launches
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP, COMPUTE_NODE_GROUP, NODE_GROUP, groups
 from ultrafleet.templates.template import Template
+from ultrafleet.templates.unknown import Unknown, text_of
 
 _CNI = AddonName.VPC_CNI
 _EFA_ONLY_SINCE = _CNI.minimum_version or ()

@@ -11,9 +11,9 @@ from ultrafleet.review import iam
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Key
 from ultrafleet.review.hazard import HazardRule, Level, Occurrence
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import is_true
 from ultrafleet.templates.template import Resource
+from ultrafleet.templates.unknown import Unknown
 
 _KEPT: Final = ("Retain", "RetainExceptOnCreate", "Snapshot")
 _CLUSTER: Final = "AWS::EKS::Cluster"

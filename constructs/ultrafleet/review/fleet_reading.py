@@ -12,11 +12,11 @@ from ultrafleet.kubernetes.labels import POOL_LABEL
 from ultrafleet.review.fleet import Fleet, Key, Pool, order_of
 from ultrafleet.rules.schedule_tags import HOLD, SCHEDULE_TAG
 from ultrafleet.templates.block_metadata import BLOCKS_PREFIX, BlockWindow, read_block_windows
-from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import NodeGroup, groups
 from ultrafleet.templates.revision import Revision
 from ultrafleet.templates.template import Resource, Template, mapping
+from ultrafleet.templates.unknown import Unknown, text_of
 
 _POOL_TAG: Final = "ultrafleet:pool"
 _RESERVATION: Final = re.compile(r"cr-[0-9a-f]{8,17}")

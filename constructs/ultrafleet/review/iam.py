@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.policy_documents import Statement, statements
 from ultrafleet.templates.template import Resource, Template
+from ultrafleet.templates.unknown import Unknown
 
 _ROLES: Final = ("AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group")
 _ATTACHED: Final = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy")

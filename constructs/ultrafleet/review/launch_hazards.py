@@ -9,10 +9,10 @@ from ultrafleet.review.changes import is_removed
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_change, of_pool
 from ultrafleet.review.pool_change import PoolChange, of_pools
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import LAUNCH_TEMPLATE, Launch
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP
 from ultrafleet.templates.template_changes import ChangeAction
+from ultrafleet.templates.unknown import Unknown
 from ultrafleet.templates.update_effects import Effect
 
 

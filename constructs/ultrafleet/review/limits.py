@@ -18,11 +18,11 @@ from ultrafleet.review.fleet_reading import cluster_name
 from ultrafleet.review.totals import at_peak
 from ultrafleet.rules.ip_budget import RESERVED_ADDRESSES, NodeIpDemand, PoolIpDemand, node_ip_demand, subnet_ip_budget
 from ultrafleet.templates.block_metadata import BlockWindow
-from ultrafleet.templates.intrinsics import text_of
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.node_group import NODE_GROUP, NodeGroup, groups
 from ultrafleet.templates.revision import Revision
 from ultrafleet.templates.template import Resource
+from ultrafleet.templates.unknown import text_of
 
 _NEAR: Final = 0.8
 """From which share on an unchanged limit is worth a line."""

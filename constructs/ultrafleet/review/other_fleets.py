@@ -9,12 +9,12 @@ from ultrafleet.catalog.source import Source
 from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Key
 from ultrafleet.review.hazard import HazardRule, Level, Occurrence, of_change
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import LAUNCH_TEMPLATE
 from ultrafleet.templates.node_group import GROUPS, launch_in
 from ultrafleet.templates.other_fleets import BATCH, batch_environments
 from ultrafleet.templates.revision import Revision
 from ultrafleet.templates.template import Resource, Template
+from ultrafleet.templates.unknown import Unknown
 
 _NO_FLEETS: Final = frozenset({*GROUPS, LAUNCH_TEMPLATE, "AWS::EC2::CapacityReservation", "AWS::SSM::Parameter"})
 """Types that are pools, that pools launch from or into, or that launch nothing."""

@@ -10,11 +10,11 @@ from ultrafleet.review.comparison import Comparison
 from ultrafleet.review.fleet import Pool
 from ultrafleet.review.hazard import Check, Level, Occurrence
 from ultrafleet.review.iam import text
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.launch import is_true
 from ultrafleet.templates.node_group import AUTO_SCALING_GROUP
 from ultrafleet.templates.node_group_update import NodeGroupUpdate, node_group_update
 from ultrafleet.templates.template_changes import ChangeAction
+from ultrafleet.templates.unknown import Unknown
 
 _ROLLED_BY_POLICY = ("LaunchTemplate", "LaunchConfigurationName", "MixedInstancesPolicy", "VPCZoneIdentifier")
 """Properties on which an Auto Scaling group's UpdatePolicy acts (CloudFormation user guide, UpdatePolicy, high)."""

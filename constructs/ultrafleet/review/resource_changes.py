@@ -9,9 +9,9 @@ from typing import Any, Final
 from ultrafleet.review.blast_radius import short_type
 from ultrafleet.review.changes import Change
 from ultrafleet.review.comparison import Comparison
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.template_changes import ChangeAction
 from ultrafleet.templates.template_text import json_in_text
+from ultrafleet.templates.unknown import Unknown
 from ultrafleet.templates.update_effects import Effect
 
 _LONGEST_VALUE: Final = 48

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from ultrafleet.review.fleet import Fleet, Key, Pool
 from ultrafleet.review.fleet_reading import cluster_name
-from ultrafleet.templates.intrinsics import text_of
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.revision import Revision
 from ultrafleet.templates.template import Resource
 from ultrafleet.templates.template_text import json_in_text
+from ultrafleet.templates.unknown import text_of
 
 MANIFESTS: Final = ("Custom::AWSCDK-EKS-KubernetesResource", "Custom::AWSCDK-EKS-KubernetesPatch")
 """Resources by which the CDK brings objects into a cluster."""

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.template import Resource, mapping
 from ultrafleet.templates.template_text import json_in_text
+from ultrafleet.templates.unknown import Unknown, text_of
 from ultrafleet.yaml_loader import UniqueKeyLoader, load_yaml
 
 ADDON: Final = "AWS::EKS::Addon"

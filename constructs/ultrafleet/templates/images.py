@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from ultrafleet.templates.intrinsics import text_of
+from ultrafleet.templates.unknown import text_of
 
 AL2: Final = "Amazon Linux 2"
 AL2023: Final = "Amazon Linux 2023"

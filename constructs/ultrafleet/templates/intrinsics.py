@@ -7,52 +7,16 @@ references in `references`.
 import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ultrafleet.errors import FleetError
 from ultrafleet.templates.budget import LONGEST_TEXT, MEMBER, Budget
-from ultrafleet.templates.references import attribute_reference, only_variable, substituted
-from ultrafleet.templates.template_text import json_in_text
+from ultrafleet.templates.references import attribute_reference, joined_text, only_variable, substituted
+from ultrafleet.templates.unknown import NO_VALUE, Unknown, reference_text, text_of, written
 
-_NO_VALUE = object()
 _DEPTH = 250
 """Beyond what a template of a hundred levels comes to: each function takes two."""
 _DYNAMIC = "{{resolve:"
-_IF_PARTS = 3
-_PLAIN = ("Ref", "Fn::GetAtt", "Fn::Sub", "Fn::FindInMap")
-"""Functions whose arguments are names, in part at least."""
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """A value that is only known at deployment.
-
-    Attributes:
-        reason: why, for people.
-        logical_id: the resource that it comes from, if it does.
-        attribute: its attribute; None for a plain Ref.
-        template: the template that makes it, where it is another one.
-        text: what is known of a text, with `${…}` for what isn't; None where nothing is.
-        may_be_absent: whether it may be `AWS::NoValue`, so that nothing is stated at all.
-        options: what it may be, where that is known.
-    """
-
-    reason: str
-    logical_id: str | None = None
-    attribute: str | None = None
-    template: Any = field(default=None, repr=False, compare=False)
-    text: str | None = None
-    may_be_absent: bool = False
-    options: tuple[Any, ...] = field(default=(), compare=False)
-
-    @property
-    def parameter(self) -> str | None:
-        """Name of the parameter without a default that it comes from, if it does."""
-        before, _, after = self.reason.partition("parameter ")
-        name, end, rest = after.partition(" has no default")
-        return name if end and not before and not rest else None
 
 
 class Resolver:
@@ -119,50 +83,10 @@ class Resolver:
                 if isinstance(name, str) and name.startswith("Fn::"):
                     return self._function(name, value[name], depth + 1)
             resolved = {key: self.resolve(item, depth + 1) for key, item in value.items()}
-            return {key: item for key, item in resolved.items() if item is not _NO_VALUE}
+            return {key: item for key, item in resolved.items() if item is not NO_VALUE}
         if isinstance(value, list):
-            return [item for item in (self.resolve(item, depth + 1) for item in value) if item is not _NO_VALUE]
+            return [item for item in (self.resolve(item, depth + 1) for item in value) if item is not NO_VALUE]
         return Unknown("it is a dynamic reference", text=value) if _is_dynamic(value) else value
-
-    def simplify(self, value: Any) -> Any:  # noqa: ANN401 - JSON
-        """JSON in which only what a deployment decides stays a function.
-
-        What means the same is the same: text is joined, and JSON inside of text has one form.
-        """
-        if isinstance(value, dict):
-            if _is_function(value):
-                return self._simplify_function(*next(iter(value.items())))
-            kept = {key: self.simplify(item) for key, item in value.items()}
-            return {key: item for key, item in kept.items() if item is not _NO_VALUE}
-        if isinstance(value, list):
-            return [item for item in map(self.simplify, value) if item is not _NO_VALUE]
-        return _one_form(value) if isinstance(value, str) else value
-
-    def _simplify_function(self, name: str, argument: Any) -> Any:  # noqa: ANN401 - JSON
-        """Result of a function, or the function in one form."""
-        if name == "Fn::If" and isinstance(argument, list) and len(argument) == _IF_PARTS:
-            return self._simplify_if(*argument)
-        resolved = self.resolve({name: argument})
-        if not isinstance(resolved, Unknown):
-            known = _one_form(resolved) if isinstance(resolved, str) else resolved
-            return known if _is_known(resolved) else {name: argument}
-        text = joined_text(argument) if name == "Fn::Join" else None
-        if text is not None:
-            return self._simplify_function("Fn::Sub", text)
-        if name == "Fn::Sub" and isinstance(argument, str) and resolved.text is not None:
-            return {name: _one_form(resolved.text)}
-        return {name: argument if name in _PLAIN else self._simplify_argument(argument)}
-
-    def _simplify_if(self, condition: str, yes: Any, no: Any) -> Any:  # noqa: ANN401 - JSON
-        holds = self.condition(condition)
-        if isinstance(holds, bool):
-            return self.simplify(yes if holds else no)
-        branches = [{"Ref": "AWS::NoValue"} if kept is _NO_VALUE else kept for kept in map(self.simplify, (yes, no))]
-        return {"Fn::If": [condition, *branches]}
-
-    def _simplify_argument(self, argument: Any) -> Any:  # noqa: ANN401 - JSON
-        """Arguments of a function that stays: those that are values themselves."""
-        return list(map(self.simplify, argument)) if isinstance(argument, list) else self.simplify(argument)
 
     def condition(self, name: Any) -> bool | Unknown:  # noqa: ANN401 - JSON
         """Value of a named condition."""
@@ -197,7 +121,7 @@ class Resolver:
         if not isinstance(name, str):
             return name if isinstance(name, Unknown) else Unknown("a Ref has no name")
         if name == "AWS::NoValue":
-            return _NO_VALUE
+            return NO_VALUE
         if name in self._parameters:
             value = self._parameters[name]
             return Unknown("it is a dynamic reference", text=value) if _is_dynamic(value) else value
@@ -223,16 +147,14 @@ class Resolver:
         if isinstance(holds, bool):
             return self.resolve(yes if holds else no, depth)
         first, second = self.resolve(yes, depth), self.resolve(no, depth)
-        if first == second and first is not _NO_VALUE:
+        if first == second and first is not NO_VALUE:
             return first
-        absent = any(
-            part is _NO_VALUE or (isinstance(part, Unknown) and part.may_be_absent) for part in (first, second)
-        )
+        absent = any(part is NO_VALUE or (isinstance(part, Unknown) and part.may_be_absent) for part in (first, second))
         known = tuple(
             option
             for part in (first, second)
             for option in (part.options or (part,) if isinstance(part, Unknown) else (part,))
-            if option is not _NO_VALUE
+            if option is not NO_VALUE
         )
         return Unknown(f"condition {name} is open", may_be_absent=absent, options=known)
 
@@ -268,8 +190,8 @@ class Resolver:
             found = given[name] if name in given else made(name, depth)
             if isinstance(found, Unknown):
                 unknown.append(found)
-                return counted(found.text or _reference_text(found) or f"${{{name}}}")
-            return counted(found if isinstance(found, str) else _text(found))
+                return counted(found.text or reference_text(found) or f"${{{name}}}")
+            return counted(found if isinstance(found, str) else written(found))
 
         length = len(text)
 
@@ -295,7 +217,7 @@ class Resolver:
         resolved = self.resolve(items, depth)
         if isinstance(resolved, Unknown):
             return Unknown(resolved.reason)
-        parts = [text_of(item) or _reference_text(item) or "${…}" for item in resolved]
+        parts = [text_of(item) or reference_text(item) or "${…}" for item in resolved]
         self.budget.take_text(sum(map(len, parts)) + len(str(separator)) * len(parts))
         joined = str(separator).join(parts)
         unknown = next((item for item in resolved if isinstance(item, Unknown)), None)
@@ -347,17 +269,10 @@ class Resolver:
         if name == "Fn::Equals":
             first, second = (self.resolve(item) for item in argument)
             unknown = next((part for part in (first, second) if isinstance(part, Unknown)), None)
-            return unknown or _text(first) == _text(second)
+            return unknown or written(first) == written(second)
         if name in {"Fn::And", "Fn::Or", "Fn::Not"}:
             return _combined(name, [self._holds(item) for item in argument])
         return Unknown(f"{name} is known at deployment")
-
-
-def _reference_text(value: Any) -> str | None:  # noqa: ANN401 - JSON
-    """Text of a reference to a resource, as `Fn::Sub` writes it; None where it is none."""
-    if not isinstance(value, Unknown) or value.logical_id is None or value.template is not None:
-        return None
-    return f"${{{value.logical_id}{f'.{value.attribute}' if value.attribute else ''}}}"
 
 
 _DEPLOYED: Final = frozenset({"Fn::Cidr", "Fn::GetAZs", "Fn::Transform"})
@@ -402,36 +317,6 @@ def _members(value: Any) -> int:  # noqa: ANN401 - JSON
     return 1
 
 
-def joined_text(argument: Any) -> str | None:  # noqa: ANN401 - JSON
-    """Result of `Fn::Join` as the text of `Fn::Sub`; None where that takes functions other than Ref and GetAtt."""
-    match argument:
-        case [str() as separator, [*items]]:
-            parts = [_in_text(item) for item in items]
-        case _:
-            return None
-    known = [part for part in parts if part is not None]
-    return separator.join(known) if len(known) == len(parts) else None
-
-
-def _in_text(item: Any) -> str | None:  # noqa: ANN401 - JSON
-    match item:
-        case str():
-            return item.replace("${", "${!")
-        case {"Ref": str() as name}:
-            return f"${{{name}}}"
-        case {"Fn::GetAtt": [str() as logical_id, str() as attribute]}:
-            return f"${{{logical_id}.{attribute}}}"
-    return None
-
-
-def _one_form(text: str) -> str:
-    """JSON without its white space and in one order; other text as it is."""
-    if text[:1] in ("{", "["):
-        with suppress(ValueError):  # it may only look like JSON
-            return json.dumps(json_in_text(text), sort_keys=True)
-    return text
-
-
 def _section(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     section = content.get(name)
     return section if isinstance(section, dict) else {}
@@ -439,18 +324,6 @@ def _section(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _is_dynamic(value: Any) -> bool:  # noqa: ANN401 - JSON
     return isinstance(value, str) and _DYNAMIC in value
-
-
-def _is_function(value: Mapping[str, Any]) -> bool:
-    return len(value) == 1 and any(key == "Ref" or str(key).startswith("Fn::") for key in value)
-
-
-def _is_known(value: Any) -> bool:  # noqa: ANN401 - JSON
-    if isinstance(value, dict):
-        return all(map(_is_known, value.values()))
-    if isinstance(value, list):
-        return all(map(_is_known, value))
-    return not isinstance(value, Unknown)
 
 
 def _combined(name: str, parts: list[bool | Unknown]) -> bool | Unknown:
@@ -470,16 +343,3 @@ def _typed(default: Any, kind: str) -> Any:  # noqa: ANN401 - JSON
         # As a dynamic reference says it: public parameters name the image's architecture.
         return Unknown("it is in Parameter Store", text=f"{{{{resolve:ssm:{default}}}}}")
     return default
-
-
-def text_of(value: Any) -> str | None:  # noqa: ANN401 - JSON
-    """A text as far as it is known."""
-    if isinstance(value, Unknown):
-        return value.text
-    return _text(value)
-
-
-def _text(value: Any) -> str:  # noqa: ANN401 - JSON
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)

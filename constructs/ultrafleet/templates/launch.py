@@ -8,8 +8,8 @@ from typing import Any
 from ultrafleet.catalog import InstanceType
 from ultrafleet.layout import Interface
 from ultrafleet.secondary_network_function import SECONDARY_INTERFACES
-from ultrafleet.templates.intrinsics import Unknown
 from ultrafleet.templates.template import Resource, Template
+from ultrafleet.templates.unknown import Unknown
 
 LAUNCH_TEMPLATE = "AWS::EC2::LaunchTemplate"
 BLOCK_MARKET = "capacity-block"

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from ultrafleet.catalog.limits import USER_DATA_BYTES
-from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import Launch
+from ultrafleet.templates.unknown import Unknown, text_of
 from ultrafleet.yaml_loader import UniqueKeyLoader, load_yaml
 
 _REMEMBERED: Final = 64

@@ -9,10 +9,10 @@ from typing import Any, Final
 from ultrafleet.catalog import InstanceType
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.self_managed import CLUSTER_TAG
-from ultrafleet.templates.intrinsics import text_of
 from ultrafleet.templates.launch import LAUNCH_TEMPLATE, Launch, as_list, known_type, launches
 from ultrafleet.templates.once import once_per_template
 from ultrafleet.templates.template import Resource, Template, mapping
+from ultrafleet.templates.unknown import text_of
 
 NODE_GROUP: Final = "AWS::EKS::Nodegroup"
 AUTO_SCALING_GROUP: Final = "AWS::AutoScaling::AutoScalingGroup"

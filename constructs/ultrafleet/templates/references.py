@@ -94,3 +94,25 @@ def _variables(text: str) -> list[str]:
 def _variable(name: str) -> Reference:
     resource, _, attribute = name.strip().partition(".")
     return Reference(resource, attribute or None)
+
+
+def joined_text(argument: Any) -> str | None:  # noqa: ANN401 - JSON
+    """Result of `Fn::Join` as the text of `Fn::Sub`; None where that takes functions other than Ref and GetAtt."""
+    match argument:
+        case [str() as separator, [*items]]:
+            parts = [_in_text(item) for item in items]
+        case _:
+            return None
+    known = [part for part in parts if part is not None]
+    return separator.join(known) if len(known) == len(parts) else None
+
+
+def _in_text(item: Any) -> str | None:  # noqa: ANN401 - JSON
+    match item:
+        case str():
+            return item.replace("${", "${!")
+        case {"Ref": str() as name}:
+            return f"${{{name}}}"
+        case {"Fn::GetAtt": [str() as logical_id, str() as attribute]}:
+            return f"${{{logical_id}.{attribute}}}"
+    return None

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from ultrafleet.templates.block_metadata import read_block_windows
-from ultrafleet.templates.intrinsics import text_of
 from ultrafleet.templates.launch import Launch, as_int
 from ultrafleet.templates.node_group import NodeGroup
 from ultrafleet.templates.template import Resource, Template
+from ultrafleet.templates.unknown import text_of
 
 RESERVATION: Final = "AWS::EC2::CapacityReservation"
 RESERVATION_GROUP: Final = "AWS::ResourceGroups::Group"

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ultrafleet.templates.intrinsics import Unknown, text_of
 from ultrafleet.templates.launch import as_int
 from ultrafleet.templates.once import once_per_template
 from ultrafleet.templates.template import Resource, Template, mapping
 from ultrafleet.templates.template_text import json_in_text
+from ultrafleet.templates.unknown import Unknown, text_of
 
 SCHEDULE: Final = "AWS::Scheduler::Schedule"
 ACTION: Final = "AWS::AutoScaling::ScheduledAction"

@@ -9,7 +9,9 @@ from typing import Any
 
 from ultrafleet.errors import FleetError
 from ultrafleet.templates.for_each import PREFIX, expanded, has_loops
-from ultrafleet.templates.intrinsics import Resolver, Unknown
+from ultrafleet.templates.intrinsics import Resolver
+from ultrafleet.templates.simplified import simplified
+from ultrafleet.templates.unknown import Unknown
 
 _TRANSFORM = "Fn::Transform"
 _KEY = re.compile(r"""\s*["']?(\w+)["']?\s*:""")
@@ -181,7 +183,7 @@ class Template:
                 "Resources": {
                     logical_id: {
                         **resource.raw,
-                        "Properties": self._resolver.simplify(resource.raw.get("Properties") or {}),
+                        "Properties": simplified(resource.raw.get("Properties") or {}, self._resolver),
                     }
                     for logical_id, resource in self.resources.items()
                 },
