@@ -107,9 +107,9 @@ def test_files_that_cannot_collide_are_not_read(tmp_path: Path, write: Write, mo
         write(name)
     read: list[str] = []
 
-    def loading(path: Path) -> Any:
+    def loading(path: Path, *, text: str | None = None) -> Any:
         read.append(path.stem)
-        return load_environment(path)
+        return load_environment(path, text=text)
 
     monkeypatch.setattr("ultrafleet.environment.loading.load_environment", loading)
     load_environments(tmp_path, only="training")
@@ -160,3 +160,24 @@ def test_a_file_that_ends_in_yml_is_not_passed_over(tmp_path: Path, write: Write
     write("dev")
     with pytest.raises(EnvironmentFileError, match=r"prod\.yml ends in \.yml, expected \.yaml: rename it"):
         load_environments(tmp_path)
+
+
+def test_a_text_is_looked_at_in_the_place_of_its_file(write: Write) -> None:
+    """Before it is written, and without a file of its own: what interrupts leaves nothing behind."""
+    path = write("training", pool="rack")
+    other = write("training-pool")
+    before = sorted(path.parent.iterdir()), path.read_text()
+    text = path.read_text().replace("name: rack", "name: other")
+    (loaded,) = load_environments(path.parent, only="training", text=text)
+    assert [pool.name for pool in loaded.pools] == ["other"]
+    with pytest.raises(EnvironmentFileError, match=other.name):  # stack training-pool-network
+        load_environments(path.parent, only="training", text=path.read_text().replace("name: rack", "name: network"))
+    assert (sorted(path.parent.iterdir()), path.read_text()) == before
+
+
+def test_fails_on_a_text_with_the_place_in_its_file(tmp_path: Path) -> None:
+    nowhere = tmp_path / "dev.yaml"
+    text = (FOLDER / "dev.yaml").read_text()
+    assert load_environment(nowhere, text=text) == load_environment(FOLDER / "dev.yaml")
+    with pytest.raises(EnvironmentFileError, match=rf"{nowhere}:\d+:\d+: .*region"):
+        load_environment(nowhere, text=text.replace("region: ", "regio: "))

@@ -211,18 +211,21 @@ def _children(node: yaml.Node | None, part: int | str) -> Iterator[tuple[yaml.No
                 yield key, value
 
 
-def read_document(file: Path, *, kind: str = _FILE_KIND, holds: str = "account, region, …") -> Document:
+def read_document(
+    file: Path, *, text: str | None = None, kind: str = _FILE_KIND, holds: str = "account, region, …"
+) -> Document:
     """Read a YAML file whose top is a mapping.
 
     Args:
         file: the file.
+        text: a text in the place of what the file holds. Default: it is read.
         kind: its kind, for errors. Default: an environment file.
         holds: keys at its top, for errors.
 
     Raises:
         FileFaultError: it can't be read, is no YAML, nested or repeated without bound, or its top is no mapping.
     """
-    text = _text(file, kind)
+    text = _text(file, kind) if text is None else text
     try:
         refuse_unbounded(text)
         loader = _FileLoader(text)

@@ -68,30 +68,32 @@ class ReadEnvironment:
         return self.document.fault(self._expanded.origin(path), error)
 
 
-def load_environment(path: Path) -> Environment:
+def load_environment(path: Path, *, text: str | None = None) -> Environment:
     """Read one environment file; the environment is named after it.
 
     Args:
         path: a YAML file.
+        text: a text in the place of what the file holds, which needn't be there. Default: the file is read.
 
     Raises:
         EnvironmentFileError: it can't be read, is no YAML mapping, or doesn't describe a fleet that launches; with
             every fault.
     """
-    return read_environment(path).environment
+    return read_environment(path, text=text).environment
 
 
-def read_environment(path: Path) -> ReadEnvironment:
+def read_environment(path: Path, *, text: str | None = None) -> ReadEnvironment:
     """Read one environment file, and keep the places of its keys.
 
     Args:
         path: a YAML file.
+        text: as of `load_environment`.
 
     Raises:
         EnvironmentFileError: as of `load_environment`.
     """
     try:
-        document = read_document(path)
+        document = read_document(path, text=text)
     except FileFaultError as error:
         raise EnvironmentFileError.of([error]) from error
     faults = list(document.faults)
@@ -171,12 +173,13 @@ def environment_files(folder: Path, *, only: str | None = None) -> list[Path]:
     return chosen
 
 
-def load_environments(folder: Path, *, only: str | None = None) -> list[Environment]:
+def load_environments(folder: Path, *, only: str | None = None, text: str | None = None) -> list[Environment]:
     """Read every environment of a folder, by name.
 
     Args:
         folder: holds one YAML file for each environment.
         only: read just the one of this name, and of the others what could collide with it. Default: all.
+        text: a text of the one of this name in the place of what its file holds. Default: the file is read.
 
     Raises:
         EnvironmentFileError: none is there, one can't be used, or two of one account and region name the same things.
@@ -186,7 +189,7 @@ def load_environments(folder: Path, *, only: str | None = None) -> list[Environm
     faults: list[FleetError] = []
     for path in chosen:
         try:
-            loaded.append((path, load_environment(path)))
+            loaded.append((path, load_environment(path, text=text if only is not None else None)))
         except EnvironmentFileError as error:
             faults += error.faults
     if faults:

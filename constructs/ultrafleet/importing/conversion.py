@@ -1,7 +1,6 @@
 """File of another tool to an environment file."""
 
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,14 +124,10 @@ def _head(draft: Draft, side: SideInputs) -> list[str]:
 
 def _checked(name: str, text: str, draft: Draft) -> Environment:
     """The environment, as it is loaded and checked before synthesis."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{name}.yaml"
-        path.write_text(text, encoding="utf-8")
-        try:
-            environment = load_environment(path)
-        except EnvironmentFileError as error:
-            faults = error.faults or (error,)
-            raise ImportRefusedError.of([_without(fault, folder) for fault in faults], draft.notes) from None
+    try:
+        environment = load_environment(Path(f"{name}.yaml"), text=text)
+    except EnvironmentFileError as error:
+        raise ImportRefusedError.of(error.faults or [error], draft.notes) from None
     try:
         if environment.network.vpc_id is None:
             _check_subnets(environment)
@@ -155,15 +150,4 @@ def _check_subnets(environment: Environment) -> None:
             )
             for subnet in environment.network.subnets
         ],
-    )
-
-
-def _without(error: FleetError, folder: str) -> FleetError:
-    """The same error without the name of the folder in which the text was checked."""
-    return FleetError(
-        str(error).replace(f"{folder}/", ""),
-        path=None if error.path is None else error.path.replace(f"{folder}/", ""),
-        got=error.got,
-        expected=error.expected,
-        remedy=error.remedy,
     )

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.environment.editing import add_block, add_pool, move_end, remove_block
@@ -131,20 +130,14 @@ class EnvironmentFile:
         Raises:
             FleetError: the environment's rules refuse it.
         """
-        with TemporaryDirectory() as folder:
-            for other in self.path.parent.glob("*.yaml"):
-                (Path(folder) / other.name).write_bytes(other.read_bytes())
-            path = Path(folder) / self.path.name
-            path.write_bytes(text.encode())
-            try:
-                (environment,) = load_environments(Path(folder), only=self.environment.name)
-                for budget in ip_budgets(environment):
-                    budget.check()
-            except FleetError as error:
-                message = str(error).replace(folder, str(self.path.parent))
-                raise FleetError(
-                    message, path=self.path, got=error.got, expected=error.expected, remedy=error.remedy
-                ) from error
+        try:
+            (environment,) = load_environments(self.path.parent, only=self.environment.name, text=text)
+            for budget in ip_budgets(environment):
+                budget.check()
+        except FleetError as error:
+            raise FleetError(
+                str(error), path=self.path, got=error.got, expected=error.expected, remedy=error.remedy
+            ) from error
         return EnvironmentFile(path=self.path, text=text, environment=environment)
 
     def replace(self, new: "EnvironmentFile") -> None:
