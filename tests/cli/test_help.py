@@ -1,10 +1,12 @@
 """The help of the command, and the completion of its shells."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from click import Command
 from typer.main import get_command
 
@@ -86,3 +88,63 @@ def test_instance_types_are_completed() -> None:
 def test_environment_names_are_those_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").touch()
     assert complete(f"ultrafleet summary --environments {tmp_path} ") == ["mine"]
+
+
+WITHOUT_JSON = {
+    ("schema",): "it prints JSON",
+    ("local", "deploy"): "the CDK CLI's output; `local status --json` says what is there",
+    ("local", "destroy"): "the CDK CLI's output; `retained --json` and `local status --json` say what is left",
+    ("local", "rollout"): "the output of GNU make; `local status --json` of each cell says what is there",
+    ("local", "inject"): "it prints nothing",
+    ("local", "clear"): "it prints nothing",
+    ("local", "stop"): "it prints nothing",
+}
+"""Commands without `--json`, with the reason."""
+
+
+def test_every_command_has_json_or_a_reason() -> None:
+    ends = {path for path, command in COMMANDS.items() if not hasattr(command, "commands")}
+    with_json = {path for path in ends if any("--json" in option.opts for option in COMMANDS[path].params)}
+    assert ends - with_json == set(WITHOUT_JSON)
+
+
+@pytest.mark.parametrize(
+    ("words", "keys"),
+    [
+        (("capacity", "calendar", "training"), {"title", "lanes", "targets"}),
+        (
+            (
+                "job",
+                "train",
+                "training",
+                "pretraining",
+                "run-1",
+                "train.py",
+                "--image",
+                "i",
+                "--capacity",
+                "u-p6e-gb200x72",
+                "--ultraservers",
+                "1",
+            ),
+            {"apiVersion", "kind", "items"},
+        ),
+        (("job", "accept", "training", "rack-a", "--image", "i"), {"apiVersion", "kind", "items"}),
+        (("job", "accept", "training", "rack-a", "--prerequisites"), {"apiVersion", "kind", "items"}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_json_is_one_document(words: tuple[str, ...], keys: set[str]) -> None:
+    done = run(*words, "--json", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert keys <= found.keys()
+    if "items" in found:
+        plain = run(*words, cwd=ROOT)
+        assert found["items"] == list(yaml.safe_load_all(plain.stdout))
+
+
+def test_a_calendar_is_no_picture_and_json_at_once(tmp_path: Path) -> None:
+    done = run("capacity", "calendar", "training", "--json", "--out", str(tmp_path / "a.svg"), cwd=ROOT)
+    assert done.returncode == 2
+    assert "stated beside --out" in done.stderr

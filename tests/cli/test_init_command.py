@@ -1,5 +1,6 @@
 """`ultrafleet init`: folders, names, refusals, git; what is written is held by tests/starter."""
 
+import json
 import subprocess
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -32,6 +33,16 @@ def test_makes_a_folder_with_an_environment_of_its_name(wheel: str, tmp_path: Pa
     assert "next: cd research && make synth, make test, make deploy ENV=research" in done.stdout
     written = {str(path.relative_to(made.parent)) for path in made.rglob("*") if path.is_file()}
     assert {path for path in written if "/.git/" not in path} == set(done.stdout.splitlines()[:-2])
+
+
+def test_json_says_what_was_made(wheel: str, tmp_path: Path) -> None:
+    made = json.loads(init(tmp_path / "a", "research", "--wheel", wheel, "--json").stdout)
+    assert made["environment_file"] == "research/stacks/environments/research.yaml"
+    assert made["environment_file"] in made["files"]
+    assert made["placeholders"] is True
+    assert "can be rehearsed, not deployed" in made["notes"][0]
+    again = run("init", "research", "--wheel", wheel, "--upgrade", "--json", cwd=tmp_path / "a")
+    assert json.loads(again.stdout).keys() == {"version", "replaced"}
 
 
 def test_without_a_name_it_is_this_folder(wheel: str, tmp_path: Path) -> None:

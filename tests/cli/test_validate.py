@@ -63,6 +63,17 @@ def test_warns_about_blocks_that_are_over() -> None:
     assert done.stdout.endswith("1 environment file: 0 errors, 3 warnings\n")
 
 
+def test_warns_about_services_of_which_eks_takes_one_of_two_ranges(tmp_path: Path) -> None:
+    text = (FOLDER / "dev.yaml").read_text().replace("10.20.", "10.100.")
+    (tmp_path / "dev.yaml").write_text(text)
+    done = run("validate", str(tmp_path / "dev.yaml"))
+    assert (
+        "cluster.service_cidr: is not stated, and the VPC overlaps 10.100.0.0/16, expected one outside" in done.stdout
+    )
+    (tmp_path / "dev.yaml").write_text(text + "cluster: { service_cidr: 172.20.0.0/16 }\n")
+    assert "1 environment file: 0 errors, 0 warnings" in run("validate", str(tmp_path / "dev.yaml")).stdout
+
+
 def test_other_commands_say_every_fault_in_a_line(folder: Path) -> None:
     done = run("stacks", "wrong", "--environments", str(folder))
     assert done.returncode == 2

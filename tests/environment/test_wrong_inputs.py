@@ -150,6 +150,14 @@ PLACES: list[Row] = [
     (T, "availability_zone: us-east-1-dfw-2a\n", "availability_zone: us-east-1-dwf-2a\n", "pools[0].blocks[0].availability_zone", "us-east-1-dwf-2a", "us-east-1-dfw-2a, the zone of its subnet", "name a subnet in the block's zone"),
 ]  # fmt: skip
 
+SERVICES: list[Row] = [
+    (D, "production: false", "production: false\ncluster: { service_cidr: 10.20.0.0/16 }", "cluster.service_cidr", "10.20.0.0/16, which overlaps 10.20.0.0/20 of the VPC", "addresses outside of the VPC", "state 10.100.0.0/16"),
+    (D, "production: false", "production: false\ncluster: { service_cidr: 8.8.0.0/16 }", "cluster.service_cidr", "'8.8.0.0/16'", "a /12 to /24 inside", "choose a private block"),
+    (D, "production: false", "production: false\ncluster: { service_cidr: 172.20.0.0/28 }", "cluster.service_cidr", "'172.20.0.0/28'", "a /12 to /24 inside", "choose a private block"),
+    (D, "production: false", "production: false\ncluster: { service_cidr: services }", "cluster.service_cidr", "'services'", "an IPv4 network", "correct it"),
+    (D, "  cidr: 10.20.0.0/20", "  cidr: 10.20.0.0/20\n  secondary_cidrs: [10.100.0.0/18, 172.20.64.0/18]", "cluster.service_cidr", "not stated", "one, because the VPC overlaps 10.100.0.0/16 and 172.20.0.0/16", "state a private block"),
+]  # fmt: skip
+
 CAPACITY: list[Row] = [
     (T, "capacity_reservation_id: cr-0aaaaaaaaaaaaaaa1", "capacity_reservation_id: cbr-0aaaaaaaaaaaaaaa1", "pools[0].blocks[0].capacity_reservation_id", "'cbr-0aaaaaaaaaaaaaaa1'", "a cbr- id names the block", "write the id that"),
     (T, "capacity_reservation_id: cr-0aaaaaaaaaaaaaaa1", "capacity_reservation_id: cr-xyz", "pools[0].blocks[0].capacity_reservation_id", "'cr-xyz'", "", ""),
@@ -219,7 +227,7 @@ WORKLOADS: list[Row] = [
     (I, "min_replicas: 9", "min_replicas: 9\n    replicas: 3", "models[0].replicas", "an unknown key", "", "write"),
 ]  # fmt: skip
 
-TABLE = [*KINDS_OF_VALUES, *MOMENTS, *NAMES, *PLACES, *CAPACITY, *WORKLOADS]
+TABLE = [*KINDS_OF_VALUES, *MOMENTS, *NAMES, *PLACES, *SERVICES, *CAPACITY, *WORKLOADS]
 
 
 def first_difference(one: str, other: str) -> int:
@@ -253,7 +261,7 @@ def test_fails_with_place_value_expectation_and_remedy(tmp_path: Path, row: Row)
     assert fault.place is not None
     line, changed = fault.place.line, first_difference(TEXTS[name], text)
     stated = text.splitlines()[line - 1]
-    if fault.got in {"missing", "no instance_count"}:  # at what it is missing in
+    if fault.got in {"missing", "no instance_count", "not stated"}:  # at what it is missing in
         assert line <= changed
     else:
         last = key.rpartition(".")[2].partition("[")[0]
@@ -346,8 +354,8 @@ def test_every_fault_of_a_file_at_once(tmp_path: Path) -> None:
     file.write_text(f"{text}\nteams: [{{ name: a, workload: inference }}]\naccount: 2\n", encoding="utf-8")
     faults = faults_of(file)
     assert [fault.key for fault in faults] == [
-        "region", "network.subnets[1].kind", "network.subnets[4].cidr", "pools[0].nodes", "pools[0].colour",
-        "teams[0].workload", "account", "account",
+        "region", "network.subnets[1].kind", "network.subnets[4].cidr", "pools[0].nodes", "pools[0].subnet",
+        "pools[0].colour", "teams[0].workload", "account", "account",
     ]  # fmt: skip
     lines = [fault.place.line for fault in faults if fault.place]
     assert lines == sorted(lines)

@@ -73,6 +73,8 @@ SERVICE_CIDR_SHORTEST_PREFIX: Final = _FACTS.integer("limit/eks/service-cidr-sho
 """Length of the prefix of the largest range of service addresses."""
 SERVICE_CIDR_LONGEST_PREFIX: Final = _FACTS.integer("limit/eks/service-cidr-longest-prefix")
 """Length of the prefix of the smallest range of service addresses."""
+DEFAULT_SERVICE_CIDRS: Final = _FACTS.text("limit/eks/default-service-cidrs")
+"""Ranges of which EKS takes one for service addresses where none is stated, with spaces between them."""
 MAX_PODS_PER_NODE: Final = _FACTS.integer("limit/eks/max-pods-per-node")
 """Pods of a node with prefix delegation, at most."""
 MAX_PODS_PER_SMALL_NODE: Final = _FACTS.integer("limit/eks/max-pods-per-small-node")

@@ -10,11 +10,10 @@ from ultrafleet.cells.model import CellNetwork
 from ultrafleet.programme.address_space import PLATFORM_PREFIX
 from ultrafleet.rules.ip_budget import NodeIpDemand, PoolIpDemand, prefix_length_of, usable_addresses
 from ultrafleet.rules.secondary_network import DEFAULT_SUBNETS
+from ultrafleet.rules.service_cidr import DEFAULT_SERVICE_CIDRS
 
 _LARGEST: Final = limits.SUBNET_SHORTEST_PREFIX.value
 _UNIT: Final = 2 ** (32 - PLATFORM_PREFIX)
-_SERVICES: Final = tuple(map(ipaddress.IPv4Network, ("10.100.0.0/16", "172.20.0.0/16")))
-"""Addresses that EKS gives Kubernetes services by default, which no cell may have (EKS user guide, high)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +95,7 @@ class AddressSpace:
     def __init__(self, networks: Sequence[str]) -> None:
         self._networks = [ipaddress.IPv4Network(item) for item in networks]
         self._taken = [bytearray(item.num_addresses // _UNIT) for item in self._networks]
-        for services in _SERVICES:
+        for services in DEFAULT_SERVICE_CIDRS:  # no cell may have them
             self._mark(services)
 
     def take(self, cidr: str) -> None:

@@ -15,6 +15,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.programme import FleetSettings
 from ultrafleet.rules.capacity_block import CapacityBlock
 from ultrafleet.rules.self_managed import SELF_MANAGED
+from ultrafleet.rules.service_cidr import DEFAULT_SERVICE_CIDRS
 from ultrafleet.rules.zones import is_local_zone
 
 _CONTROL_PLANE_LENGTH: Final = 26
@@ -24,7 +25,7 @@ _PLAIN: Final = re.compile(r"(?!(?:true|false|yes|no|on|off|null|y|n)$)[a-z][a-z
 _CIDR: Final = re.compile(r"\d+\.\d+\.\d+\.\d+/\d+")
 """Texts that YAML reads as texts without quotes."""
 _FEWEST_ZONES: Final = 2
-_SERVICE_CIDR: Final = "172.20.0.0/16"
+_SERVICE_CIDR: Final = str(DEFAULT_SERVICE_CIDRS[-1])
 """Service addresses of clusters with self-managed nodes, who have to be given them; no cell has these (ours)."""
 _ZONE_LETTERS: Final = "abc"
 """Suffixes of subnets of the platform, a zone each: what is left of the platform's CIDR has room for three."""

@@ -67,6 +67,7 @@ def init(
     upgrade: Annotated[
         bool, typer.Option("--upgrade", help="replace the library's files in a repository made before, no others")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON: version, files and what comes next")] = False,
 ) -> None:
     """Make a repository for your environments: app, Makefile, pinned tools, tests, workflows, README.
 
@@ -90,7 +91,10 @@ def init(
     folder = Path(name or ".")
     if upgrade:
         changed = upgrade_files(folder, library)
-        print("\n".join([f"ultrafleet {library.version}: {len(changed)} files replaced", *changed]))
+        if as_json:
+            print(json.dumps({"version": str(library.version), "replaced": list(changed)}, indent=2))
+        else:
+            print("\n".join([f"ultrafleet {library.version}: {len(changed)} files replaced", *changed]))
         return
     environment = folder.name if name else None
     if environment is not None and not is_name(environment):
@@ -106,13 +110,31 @@ def init(
     files = repository_files(start)
     _refuse_broken(start, files)
     write_files(folder, files)
-    print("\n".join(str(folder / path) for path in sorted(files)))
-    _git_init(folder)
-    if begun is None and account is None:
-        file = folder / ENVIRONMENTS / f"{start.environment}.yaml"
-        print(f"account, region and zones in {file} are placeholders: it can be rehearsed, not deployed")
+    made = [str(folder / path) for path in sorted(files)]
+    file = folder / ENVIRONMENTS / f"{start.environment}.yaml"
+    placeholders = begun is None and account is None
+    notes = [
+        *_git_init(folder),
+        *(
+            [f"account, region and zones in {file} are placeholders: it can be rehearsed, not deployed"]
+            if placeholders
+            else []
+        ),
+    ]
+    if as_json:
+        report = {
+            "version": str(library.version),
+            "environment": start.environment,
+            "environment_file": str(file),
+            "placeholders": placeholders,
+            "files": made,
+            "notes": notes,
+        }
+        print(json.dumps(report, indent=2))
+        return
     enter = f"cd {shlex.quote(str(folder))} && " if name else ""
-    print(f"next: {enter}make synth, make test, make deploy ENV={start.environment}; README.md has the rest")
+    after = f"next: {enter}make synth, make test, make deploy ENV={start.environment}; README.md has the rest"
+    print("\n".join([*made, *notes, after]))
 
 
 def _place(account: str | None, region: str | None, zones: list[str]) -> dict[str, Any]:
@@ -212,13 +234,13 @@ def _refuse_broken(start: Start, files: Mapping[str, bytes]) -> None:
             ) from error
 
 
-def _git_init(folder: Path) -> None:
-    """Make a git repository, where git is installed and the folder is in none."""
+def _git_init(folder: Path) -> list[str]:
+    """Make a git repository, where git is installed and the folder is in none; return notes."""
     git = shutil.which("git")
     if git is None:
-        print("git isn't installed: no repository is made, and `make review` needs one")
-        return
+        return ["git isn't installed: no repository is made, and `make review` needs one"]
     inside = [git, "-C", str(folder), "rev-parse", "--is-inside-work-tree"]
     if subprocess.run(inside, capture_output=True, check=False).returncode != 0:  # noqa: S603 - no shell, our words
         made = [git, "init", "--quiet", "--initial-branch", "main", str(folder)]
         subprocess.run(made, check=False)  # noqa: S603 - as above
+    return []

@@ -1,5 +1,6 @@
 """`ultrafleet job`: jobs as YAML, for `kubectl create -f -`."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ job = typer.Typer(
 )
 
 EnvironmentName = Annotated[str, typer.Argument(help="name of the environment", autocompletion=environment_names)]
+Json = Annotated[bool, typer.Option("--json", help="as JSON: one List, which kubectl takes, too")]
 Folder = Annotated[Path, typer.Option("--environments", help="folder of environment files")]
 _FOLDER = Path("stacks/environments")
 
@@ -74,6 +76,7 @@ def train(
         int | None, typer.Option(help="seconds between SIGTERM and SIGKILL of an evicted pod; default: 30")
     ] = None,
     env: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of an environment variable; repeatable")] = None,
+    as_json: Json = False,
     environments: Folder = _FOLDER,
 ) -> None:
     """Write a team's training job, with a ComputeDomain of its own where it has whole UltraServers."""
@@ -137,7 +140,7 @@ def train(
             remedy="a TrainJob has a runtime of its own, which the manager of a queue over cells brings to no worker",
         )
     if kind == "trainjob":
-        _print(train_job(training_job))
+        _print(train_job(training_job), as_json=as_json)
         return
     command = torchrun_command(
         name,
@@ -147,7 +150,7 @@ def train(
         by_topology=training_job.finds_its_order,
     )
     manifests = jobset(replace(training_job, command=command))
-    _print(manifests if manages is None else submitted(manifests))
+    _print(manifests if manages is None else submitted(manifests), as_json=as_json)
 
 
 @job.command(epilog="Example: ultrafleet job accept training rack-a | kubectl replace --force -f -")
@@ -166,6 +169,7 @@ def accept(
             "code; for kubectl apply --server-side",
         ),
     ] = False,
+    as_json: Json = False,
     environments: Folder = _FOLDER,
 ) -> None:
     """Write a pool's acceptance job, to run it again.
@@ -174,7 +178,7 @@ def accept(
     """
     fleet = load_environment(environments / f"{environment}.yaml")
     if prerequisites:
-        _print(shared_acceptance_manifests(environment_pool_nodes(fleet)))
+        _print(shared_acceptance_manifests(environment_pool_nodes(fleet)), as_json=as_json)
         return
     settings = fleet.kubernetes.acceptance
     if image is None and settings is None:
@@ -206,7 +210,7 @@ def accept(
             f"`ultrafleet job accept {environment} {pool} --prerequisites | kubectl apply --server-side -f -` does",
             err=True,
         )
-    _print(manifests)
+    _print(manifests, as_json=as_json)
 
 
 def _flavor(fleet: Environment, workload: str, capacity: str | None) -> Flavor:
@@ -255,6 +259,9 @@ def _variables(given: Sequence[str]) -> dict[str, str]:
     return dict(item.split("=", 1) for item in given)
 
 
-def _print(manifests: Sequence[Manifest]) -> None:
+def _print(manifests: Sequence[Manifest], *, as_json: bool) -> None:
     documents: list[Any] = [dict(manifest) for manifest in manifests]
+    if as_json:
+        print(json.dumps({"apiVersion": "v1", "kind": "List", "items": documents}, indent=2))
+        return
     print(yaml.safe_dump_all(documents, sort_keys=False), end="")

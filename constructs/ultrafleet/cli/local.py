@@ -189,12 +189,16 @@ def advance(
     to: Annotated[str | None, typer.Option(help="moment to advance to, such as 2026-12-15T09:00:00Z")] = None,
     hours: Annotated[float | None, typer.Option(help="number of hours")] = None,
     environments: Environments = FOLDER,
+    as_json: Json = False,
     state: State = STATE,
 ) -> None:
     """Advance the simulated time: blocks start and end, the schedule fires, EC2 reclaims instances."""
     loaded, aws = _load(environments, environment), embedded_aws(environment, state)
     aws.dispatch("advance", to=to, hours=hours)
-    _show(aws, loaded)
+    if as_json:
+        print(json.dumps(aws.dispatch("status"), indent=2))
+    else:
+        _show(aws, loaded)
 
 
 @local.command(epilog="Example: ultrafleet local faults --json")
@@ -242,6 +246,7 @@ def start(
     environments: Environments = FOLDER,
     at: Annotated[datetime | None, typer.Option(help="UTC start of its time. Default: an hour before a block")] = None,
     port: Annotated[int | None, typer.Option(help="its port. Default: a free one")] = None,
+    as_json: Json = False,
     state: State = STATE,
 ) -> None:
     """Start the embedded AWS of an environment, with the blocks of its file and nothing deployed.
@@ -254,18 +259,28 @@ def start(
     with aws.alone(f"ultrafleet local start {environment}"):
         if not aws.is_running:
             aws.start(environments=environments, now=_start_time(loaded, at), port=port)
-    print(f"embedded AWS on {aws.endpoint}: no call leaves this machine")
+    if as_json:
+        print(json.dumps({"endpoint": aws.endpoint}))
+    else:
+        print(f"embedded AWS on {aws.endpoint}: no call leaves this machine")
 
 
 @local.command(epilog="Example: ultrafleet local variables training")
-def variables(environment: Name, environments: Environments = FOLDER, state: State = STATE) -> None:
+def variables(
+    environment: Name, environments: Environments = FOLDER, as_json: Json = False, state: State = STATE
+) -> None:
     """Print shell commands that point AWS tools at the embedded AWS: `eval "$(ultrafleet local variables training)"`.
 
     A subshell, `( eval …; command )`, ends with them.
     """
     loaded = _load(environments, environment)
     given = embedded_aws(environment, state).variables(account=loaded.account, region=loaded.region)
-    for name in sorted(name for name in os.environ if name.startswith(("AWS_", "CDK_")) and name not in given):
+    foreign = sorted(name for name in os.environ if name.startswith(("AWS_", "CDK_")) and name not in given)
+    if as_json:
+        changed = {name: value for name, value in sorted(given.items()) if os.environ.get(name) != value}
+        print(json.dumps({"unset": foreign, "export": changed}, indent=2))
+        return
+    for name in foreign:
         print(f"unset {name}")
     for name, value in sorted(given.items()):
         if os.environ.get(name) != value:

@@ -9,8 +9,6 @@ from ultrafleet.errors import FleetError
 from ultrafleet.rules.zones import is_local_zone
 
 _MINIMUM_ZONES = limits.CONTROL_PLANE_ZONES.value
-_PRIVATE_BLOCKS = tuple(ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
-_SERVICE_PREFIXES = range(limits.SERVICE_CIDR_SHORTEST_PREFIX.value, limits.SERVICE_CIDR_LONGEST_PREFIX.value + 1)
 
 
 def check_control_plane_zones(zones: Sequence[str | None]) -> None:
@@ -82,19 +80,6 @@ def check_log_types(types: Sequence[str]) -> None:
                 expected=f"some of {', '.join(CONTROL_PLANE_LOGS)}",
                 remedy="leave it out for all of them",
             )
-
-
-def check_service_ipv4_cidr(cidr: str) -> None:
-    """Refuse a service range that EKS refuses."""
-    network = _ipv4("service_ipv4_cidr", cidr)
-    if network.prefixlen not in _SERVICE_PREFIXES or not any(network.subnet_of(block) for block in _PRIVATE_BLOCKS):
-        raise FleetError(
-            path="service_ipv4_cidr",
-            got=repr(cidr),
-            expected=f"a /{_SERVICE_PREFIXES[0]} to /{_SERVICE_PREFIXES[-1]} inside "
-            "10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16",
-            remedy="choose a private block that is not part of the VPC",
-        )
 
 
 def check_public_access_cidrs(cidrs: Sequence[str], *, allow_any_address: bool) -> None:

@@ -22,6 +22,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
 from ultrafleet.rules.names import validate_cluster_name
 from ultrafleet.rules.self_managed import SelfManagedNodes
+from ultrafleet.rules.service_cidr import validate_service_cidr
 from ultrafleet.tokens import is_token
 
 _API_PORT = 443
@@ -186,7 +187,7 @@ class FleetCluster(Construct):
         if control_plane_scaling_tier is not None and not cdk.Token.is_unresolved(control_plane_scaling_tier):
             _checks.check_tier(control_plane_scaling_tier)
         if service_ipv4_cidr is not None and not cdk.Token.is_unresolved(service_ipv4_cidr):
-            _checks.check_service_ipv4_cidr(service_ipv4_cidr)
+            validate_service_cidr("service_ipv4_cidr", service_ipv4_cidr)
         if not cdk.Token.is_unresolved(kubernetes_version):
             self._warn_about_version(parse_kubernetes_version(kubernetes_version))
         log_types = sorted(set(control_plane_logs))

@@ -1,10 +1,11 @@
 """Places of existing things that are named by ARN: account and region in which what uses them can reach them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 from ultrafleet.environment.cluster_settings import ClusterSettings
-from ultrafleet.environment.collected import Found
+from ultrafleet.environment.collected import Found, attempted, known
 from ultrafleet.environment.document import KeyPath
 from ultrafleet.environment.pool_settings import PoolSettings
 from ultrafleet.environment.workloads import ServedModelSettings
@@ -46,12 +47,8 @@ class StatedArns(Protocol):
         """Served models."""
 
 
-def place_faults(environment: StatedArns) -> Iterator[Found]:
-    """Faults of ARNs that are of an account or a region from which they can't be used.
-
-    The role of nodes is passed to EC2, which takes one of its own account alone; a topic, a key and a certificate are
-    used in their own region alone (user guides of IAM, CloudWatch, KMS and ACM, medium). Topics and keys may be of
-    another account, whose policies let this one use them.
+def role_faults(environment: StatedArns) -> Iterator[Found]:
+    """Fault of a role of nodes of another account: it is passed to EC2, which takes one of its own account alone.
 
     Args:
         environment: the environment.
@@ -67,6 +64,17 @@ def place_faults(environment: StatedArns) -> Iterator[Found]:
                 remedy="name a role of this account, or leave it out, and one is made",
             ),
         )
+
+
+def place_faults(environment: StatedArns) -> Iterator[Found]:
+    """Faults of ARNs that are of a region from which they can't be used.
+
+    A topic, a key and a certificate are used in their own region alone (user guides of IAM, CloudWatch, KMS and ACM,
+    medium). Topics and keys may be of another account, whose policies let this one use them.
+
+    Args:
+        environment: the environment.
+    """
     for path, arn in _regional(environment):
         region = arn.split(":")[_REGION]
         if region != environment.region:
@@ -82,19 +90,21 @@ def place_faults(environment: StatedArns) -> Iterator[Found]:
 
 
 def _regional(environment: StatedArns) -> Iterator[tuple[KeyPath, str]]:
-    stated: list[tuple[KeyPath, str | None]] = [
-        (("alarm_topic_arn",), environment.alarm_topic_arn),
-        (("encryption_key_arn",), environment.encryption_key_arn),
-    ]
-    for index, pool in enumerate(environment.pools):
-        node: KeyPath = ("pools", index, "node")
-        stated.append(((*node, "root_volume_key_arn"), pool.node.root_volume_key_arn))
-        stated += [
-            ((*node, "volumes", number, "key_arn"), volume.key_arn) for number, volume in enumerate(pool.node.volumes)
-        ]
-    stated += [
-        (("models", index, "certificate_arn"), item.certificate_arn) for index, item in enumerate(environment.models)
-    ]
-    for path, arn in stated:
-        if arn is not None:
-            yield path, arn
+    yield from _arn(("alarm_topic_arn",), lambda: environment.alarm_topic_arn)
+    yield from _arn(("encryption_key_arn",), lambda: environment.encryption_key_arn)
+    for index, pool in enumerate(known(lambda: environment.pools, [])):
+        yield from attempted(_of_nodes(("pools", index, "node"), pool))
+    for index, model in enumerate(known(lambda: environment.models, [])):
+        yield from _arn(("models", index, "certificate_arn"), partial(getattr, model, "certificate_arn"))
+
+
+def _of_nodes(path: KeyPath, pool: PoolSettings) -> Iterator[tuple[KeyPath, str]]:
+    yield from _arn((*path, "root_volume_key_arn"), lambda: pool.node.root_volume_key_arn)
+    for number, volume in enumerate(pool.node.volumes):
+        yield from _arn((*path, "volumes", number, "key_arn"), partial(getattr, volume, "key_arn"))
+
+
+def _arn(path: KeyPath, stated: Callable[[], str | None]) -> Iterator[tuple[KeyPath, str]]:
+    arn = known(stated, None)
+    if arn is not None:
+        yield path, arn

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from ultrafleet.environment.block_settings import BlockSettings
 from ultrafleet.environment.models import Environment
-from ultrafleet.environment.pool_settings import BlockSettings, NodeSettings, UltraServerPoolSettings
+from ultrafleet.environment.pool_settings import NodeSettings, UltraServerPoolSettings
 from ultrafleet.errors import FleetError
 
 _ANY_START: Final = datetime(2030, 1, 1, 11, 30, tzinfo=UTC)

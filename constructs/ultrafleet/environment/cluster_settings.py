@@ -1,10 +1,12 @@
 """Cluster of an environment file as pydantic models: made here, or one that exists."""
 
-from typing import Final, Literal, Self
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
+from ultrafleet.environment.collected import Found
 from ultrafleet.environment.fields import ClusterName, KubernetesVersion, Network, RoleArn, SecurityGroupId, Settings
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.managed_addons import ADDONS
@@ -90,7 +92,7 @@ class ClusterSettings(Settings):
     """Shells on nodes through Session Manager, without SSH."""
     service_cidr: Network | None = Field(default=None, examples=["172.20.0.0/16"])
     """Addresses of the cluster's services, a private /12 to /24 outside of the VPC; create-only. Self-managed pools
-    need it. Default: EKS chooses."""
+    need it. Default: EKS takes one of its two ranges; required where the VPC overlaps both."""
     upgrade_policy: Literal["STANDARD", "EXTENDED"] = Field(default="STANDARD", examples=["EXTENDED"])
     """Support policy: at the end of the version's standard support EKS upgrades the control plane; `EXTENDED` keeps
     the version, in extended support, which costs more; see [cluster](constructs/cluster.md#end-of-support)."""
@@ -110,38 +112,60 @@ class ClusterSettings(Settings):
         """System nodes that are made here; None on an existing cluster whose file states none."""
         return self.system_nodes if self.existing is None or "system_nodes" in self.model_fields_set else None
 
-    @model_validator(mode="after")
-    def _one_owner(self) -> Self:
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the keys together."""
+        yield self._faults_of_the_role()
+        if self.existing is not None:
+            yield self._faults_beside_existing(self.existing)
+            yield self._faults_of_the_version(self.existing)
+            yield self._faults_of_addons(self.existing)
+
+    def _faults_of_the_role(self) -> Iterator[Found]:
         if self.node_role_arn is not None and self.ssm_sessions:
-            raise FleetError(
-                path="ssm_sessions",
-                got=f"true with existing {self.node_role_arn}",
-                expected="false",
-                remedy="attach AmazonSSMManagedInstanceCore to the role where it is made: nothing of it changes here",
+            yield (
+                ("ssm_sessions",),
+                FleetError(
+                    path="ssm_sessions",
+                    got=f"true with existing {self.node_role_arn}",
+                    expected="false",
+                    remedy="attach AmazonSSMManagedInstanceCore to the role where it is made: nothing of it changes "
+                    "here",
+                ),
             )
-        if self.existing is None:
-            return self
+
+    def _faults_beside_existing(self, existing: ExistingClusterSettings) -> Iterator[Found]:
         for key in _OF_A_NEW_CLUSTER:
             if key in self.model_fields_set:
-                raise FleetError(
-                    path=key,
-                    got=f"stated with existing cluster {self.existing.name}",
-                    expected="none",
-                    remedy="the control plane is not changed here: remove it",
+                yield (
+                    (key,),
+                    FleetError(
+                        path=key,
+                        got=f"stated with existing cluster {existing.name}",
+                        expected="none",
+                        remedy="the control plane is not changed here: remove it",
+                    ),
                 )
+
+    def _faults_of_the_version(self, existing: ExistingClusterSettings) -> Iterator[Found]:
         if "kubernetes_version" not in self.model_fields_set:
-            raise FleetError(
-                path="kubernetes_version",
-                got=f"not stated for existing cluster {self.existing.name}",
-                expected="its version",
-                remedy=f"aws eks describe-cluster --name {self.existing.name} --query cluster.version",
+            yield (
+                (),
+                FleetError(
+                    path="kubernetes_version",
+                    got=f"not stated for existing cluster {existing.name}",
+                    expected="its version",
+                    remedy=f"aws eks describe-cluster --name {existing.name} --query cluster.version",
+                ),
             )
-        both = sorted({*self.addons, *self.addon_versions} & set(self.existing.addons))
-        if both:
-            raise FleetError(
-                path=f"add-on {both[0]}",
-                got="both installed here and in existing.addons",
-                expected="one of them",
-                remedy="what the cluster has is not installed again",
+
+    def _faults_of_addons(self, existing: ExistingClusterSettings) -> Iterator[Found]:
+        for addon in sorted({*self.addons, *self.addon_versions} & set(existing.addons)):
+            yield (
+                ("addons",) if addon in self.addons else ("addon_versions", addon),
+                FleetError(
+                    path=f"add-on {addon}",
+                    got="both installed here and in existing.addons",
+                    expected="one of them",
+                    remedy="what the cluster has is not installed again",
+                ),
             )
-        return self

@@ -7,6 +7,7 @@ from ultrafleet.catalog.capacity_blocks import SIZES
 from ultrafleet.environment.collected import Found
 from ultrafleet.environment.models import Environment
 from ultrafleet.environment.pool_settings import AcceleratorPoolSettings
+from ultrafleet.environment.service_checks import service_doubts
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.block_clock import block_is_over
 from ultrafleet.rules.block_overlap import overlapping
@@ -23,6 +24,7 @@ def doubts(environment: Environment, *, now: datetime | None = None) -> list[Fou
         *_unused_reservations(environment),
         *_unusual_sizes(environment),
         *_overlaps(environment),
+        *service_doubts(environment),
         *([] if now is None else _ends(environment, now)),
     ]
 

@@ -1,11 +1,12 @@
 """Existing things of an environment file: faults of one that names too little of them, or too much."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final, Literal, Protocol
 
 from ultrafleet.catalog.eks import AddonName
 from ultrafleet.environment.cluster_settings import ClusterSettings
-from ultrafleet.environment.collected import Found
+from ultrafleet.environment.collected import Found, raised
 from ultrafleet.environment.document import KeyPath
 from ultrafleet.environment.network_settings import NetworkSettings
 from ultrafleet.environment.pool_settings import PoolSettings
@@ -94,22 +95,24 @@ def makes_nodes(pool: PoolSettings) -> bool:
     return not pool.blocks or any(block.existing_node_group is None for block in pool.blocks)
 
 
-def existing_faults(environment: StatedEnvironment) -> Iterator[Found]:
-    """Faults of a file that names too little, or too much, of what exists.
+def existing_checks(environment: StatedEnvironment) -> Iterator[Iterable[Found]]:
+    """Checks of a file that names too little, or too much, of what exists, apart from each other.
 
     Args:
         environment: the environment.
     """
     is_new = environment.cluster.existing is None
-    checks = _OF_A_NEW_CLUSTER if is_new else _OF_AN_EXISTING_CLUSTER
-    faults = 0
-    for path, check in (*checks, *_OF_BOTH):
-        try:
-            check(environment)
-        except FleetError as error:
-            faults += 1
-            yield path, error
-    if not faults and _makes_nothing(environment):
+    faults: list[Found] = []
+    for path, check in (*(_OF_A_NEW_CLUSTER if is_new else _OF_AN_EXISTING_CLUSTER), *_OF_BOTH):
+        found = list(raised(path, partial(check, environment)))
+        faults += found
+        yield found
+    if not faults:
+        yield _faults_of_nothing(environment)
+
+
+def _faults_of_nothing(environment: StatedEnvironment) -> Iterator[Found]:
+    if _makes_nothing(environment):
         yield (
             ("pools",),
             FleetError(

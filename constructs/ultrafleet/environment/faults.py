@@ -11,11 +11,11 @@ from pydantic import BaseModel, ValidationError
 from ultrafleet.environment.collected import FaultsError
 from ultrafleet.environment.document import Document, FileFaultError, KeyPath, Place, near
 from ultrafleet.environment.models import Environment
+from ultrafleet.environment.pool_settings import POOL_KINDS
 from ultrafleet.environment.racks import RACKS, SHARED_BLOCK
 from ultrafleet.errors import FleetError
 
-_KINDS: Final = ("ultraserver", "accelerator")
-_ONE_KIND: Final = " or ".join(map(repr, _KINDS))
+_ONE_KIND: Final = " or ".join(map(repr, POOL_KINDS))
 _LONGEST_VALUE: Final = 200
 
 _REMOVED: Final = {
@@ -79,6 +79,7 @@ def content_faults(
     *,
     model: type[BaseModel] = Environment,
     origin: Callable[[KeyPath], KeyPath] = lambda path: path,
+    is_read: Callable[[KeyPath], bool] = lambda _: True,
 ) -> Iterator[FileFaultError]:
     """Faults of a file's content, each with its place.
 
@@ -87,6 +88,7 @@ def content_faults(
         error: what pydantic says of its content.
         model: model of the file. Default: an environment's.
         origin: path in the file of one in the content that was validated. Default: the same.
+        is_read: False for a path in it whose faults follow from another one. Default: none is.
     """
     for item in error.errors(include_url=False):
         if item["loc"] == ("name",):  # of the file, which names it
@@ -95,6 +97,8 @@ def content_faults(
             yield FileFaultError.at(document.file, name, place=Place(line=1, column=1))
             continue
         for path, fault in _of(item, model, document, origin):
+            if not is_read(path):
+                continue
             in_file = origin(path)
             is_key = item["type"] == "extra_forbidden"
             yield document.fault(in_file, fault, of_key=is_key)
@@ -110,7 +114,7 @@ def _of(
     path: KeyPath = tuple(
         part
         for number, part in enumerate(error["loc"])
-        if not (part in _KINDS and number and isinstance(error["loc"][number - 1], int))
+        if not (part in POOL_KINDS and number and isinstance(error["loc"][number - 1], int))
     )
     if path and path[-1] == "[key]":
         path = path[:-1]
@@ -148,7 +152,7 @@ def _addition(path: KeyPath) -> str:
 
 
 def _no_kind(kind: object) -> FleetError:
-    found = near(kind, _KINDS) if isinstance(kind, str) else None
+    found = near(kind, POOL_KINDS) if isinstance(kind, str) else None
     return FleetError(
         path="it",
         got=repr(kind) if isinstance(kind, str) else _shown(kind, None),
@@ -269,7 +273,7 @@ def _annotations(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[Any
     for part in loc:
         if isinstance(part, int):
             continue
-        if part in _KINDS and any("kind" in found.model_fields for found in models):
+        if part in POOL_KINDS and any("kind" in found.model_fields for found in models):
             models = _of_kind(part, models)
             continue
         fields = [found.model_fields[part] for found in models if part in found.model_fields]
@@ -327,7 +331,7 @@ def _keys_beside(loc: tuple[int | str, ...], model: type[BaseModel]) -> set[str]
     for part in loc[:-1]:
         if isinstance(part, int):
             continue
-        if part in _KINDS:
+        if part in POOL_KINDS:
             models = _of_kind(part, models)
             continue
         fields = [found.model_fields[part] for found in models if part in found.model_fields]

@@ -2,15 +2,16 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from ultrafleet.catalog import InstanceType, UltraServerType
 from ultrafleet.catalog.models import MODELS
 from ultrafleet.catalog.prices import prices
+from ultrafleet.environment.collected import Found, UnknownValueError, refuse_all
 from ultrafleet.environment.document import near
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.kubernetes_version import parse_kubernetes_version
@@ -40,6 +41,23 @@ class Settings(BaseModel):
     """Unknown keys and wrong types are errors, and nothing changes after it was read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the keys together: where one is wrong, the checks that don't read it are made all the same."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _keys_fit_together(self) -> Self:
+        refuse_all(found for check in self.checks() for found in check)
+        return self
+
+    if not TYPE_CHECKING:  # it would hide misspelt attributes from type checkers
+
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - of any key
+            """Refuse to read a key that is wrong: only a part that isn't right has none of its own keys."""
+            if name in type(self).model_fields:
+                raise UnknownValueError(name)
+            return super().__getattr__(name)
 
 
 def _check_name(name: str) -> str:

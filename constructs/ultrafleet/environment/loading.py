@@ -1,19 +1,19 @@
 """Reading environment files, with errors that name the file, the path in it, the value and what is expected."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import ValidationError
 
 from ultrafleet.environment.collisions import collisions, may_collide
 from ultrafleet.environment.document import Document, FileFaultError, KeyPath, read_document
 from ultrafleet.environment.faults import content_faults
-from ultrafleet.environment.fleet_checks import fleet_faults
-from ultrafleet.environment.models import Environment
+from ultrafleet.environment.models import Environment, with_defaults
+from ultrafleet.environment.partly_right import faults_of_right_parts, partly_right, with_likely_kinds, wrong_paths
+from ultrafleet.environment.pool_settings import POOL_KINDS
 from ultrafleet.environment.racks import Expanded, expand
-from ultrafleet.environment.right_parts import right_parts
 from ultrafleet.errors import FleetError
 
 
@@ -112,20 +112,36 @@ def read_environment(path: Path, *, text: str | None = None) -> ReadEnvironment:
         )
         for _ in document.content.keys() & {"name"}
     ]
+    content = {**expanded.content, "name": path.stem}
     try:
-        environment = Environment.model_validate({**expanded.content, "name": path.stem})
+        environment = Environment.model_validate(content)
     except ValidationError as error:
-        faults += content_faults(document, error, origin=expanded.origin)
-        if not any(item["loc"] == () for item in error.errors(include_url=False)):
-            # pydantic looks at the parts together only once each of them is right.
-            faults += [
-                document.fault(expanded.origin(where), fault)
-                for where, fault in fleet_faults(right_parts(expanded.content))
-            ]
+        faults += content_faults(document, error, origin=expanded.origin, is_read=expanded.is_read)
+        faults += _hidden_faults(document, expanded, content, error)
     else:
         if not faults:
             return ReadEnvironment(environment=environment, document=document, _expanded=expanded)
     raise EnvironmentFileError.of(_each_once(faults))
+
+
+def _hidden_faults(
+    document: Document, expanded: Expanded, content: dict[str, Any], error: ValidationError
+) -> Iterator[FileFaultError]:
+    """Faults beside those that pydantic finds: it looks at keys together only once each of them is right."""
+    guessed, kinds = with_likely_kinds(content)
+    if kinds:
+        try:
+            Environment.model_validate(guessed)
+        except ValidationError as other:
+            error = other
+            yield from content_faults(document, error, origin=expanded.origin, is_read=expanded.is_read)
+        else:
+            return
+    wrong = [*wrong_paths(error, tags=POOL_KINDS), *expanded.unknown, *kinds]
+    part = partly_right(Environment, with_defaults(guessed), wrong)
+    for where, fault in faults_of_right_parts(part):
+        if expanded.is_read(where):
+            yield document.fault(expanded.origin(where), fault)
 
 
 def _short(value: object) -> str:

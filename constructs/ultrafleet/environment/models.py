@@ -1,16 +1,16 @@
 """Environment file as pydantic models: they refuse, with the path in the file, what synthesis would refuse later."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ultrafleet.environment.arn_places import place_faults
+from ultrafleet.environment.arn_places import place_faults, role_faults
 from ultrafleet.environment.budget_settings import BudgetSettings
 from ultrafleet.environment.cluster_settings import ClusterSettings
-from ultrafleet.environment.collected import Found, refuse_all
-from ultrafleet.environment.existing import existing_faults
+from ultrafleet.environment.collected import Found, UnknownList, attempted, known, refuse_all
+from ultrafleet.environment.existing import existing_checks
 from ultrafleet.environment.fields import (
     Account,
     InstanceTypeName,
@@ -22,11 +22,13 @@ from ultrafleet.environment.fields import (
     TopicArn,
     Zone,
 )
-from ultrafleet.environment.fleet_checks import Parts, fleet_faults
+from ultrafleet.environment.fleet_checks import fleet_checks
 from ultrafleet.environment.network_settings import NetworkSettings, SubnetSettings
+from ultrafleet.environment.parts import Parts
 from ultrafleet.environment.pool_settings import PoolSettings
 from ultrafleet.environment.purchase_settings import PurchaseSettings
 from ultrafleet.environment.self_managed import self_managed_faults
+from ultrafleet.environment.service_checks import service_faults
 from ultrafleet.environment.slot_settings import SlotSettings
 from ultrafleet.environment.target_settings import TargetSettings, check_targets
 from ultrafleet.environment.workloads import KubernetesSettings, ServedModelSettings, TeamSettings
@@ -63,30 +65,44 @@ class CapacityReservationSettings(Settings):
             validate_reservation_end(end)
         return end
 
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the keys together."""
+        yield self._faults_of_the_end()
+        yield self._faults_of_groups()
+
+    def _faults_of_the_end(self) -> Iterator[Found]:
         if self.capacity_reservation_id is not None and self.end is not None:
-            raise FleetError(
-                path="end",
-                got=f"{self.end.isoformat()} on imported {self.capacity_reservation_id}",
-                expected="none",
-                remedy="set it where the reservation was made: `aws ec2 modify-capacity-reservation`",
+            yield (
+                ("end",),
+                FleetError(
+                    path="end",
+                    got=f"{self.end.isoformat()} on imported {self.capacity_reservation_id}",
+                    expected="none",
+                    remedy="set it where the reservation was made: `aws ec2 modify-capacity-reservation`",
+                ),
             )
+
+    def _faults_of_groups(self) -> Iterator[Found]:
         if self.capacity_reservation_id is not None and self.placement_group is not None:
-            raise FleetError(
-                path="placement_group",
-                got=f"{self.placement_group} on imported {self.capacity_reservation_id}",
-                expected="placement_group_name",
-                remedy="name the group that it was made in",
+            yield (
+                ("placement_group",),
+                FleetError(
+                    path="placement_group",
+                    got=f"{self.placement_group} on imported {self.capacity_reservation_id}",
+                    expected="placement_group_name",
+                    remedy="name the group that it was made in",
+                ),
             )
         if self.capacity_reservation_id is None and self.placement_group_name is not None:
-            raise FleetError(
-                path="placement_group_name",
-                got=f"{self.placement_group_name} without a capacity_reservation_id",
-                expected="placement_group",
-                remedy="cluster for a reservation that is created here",
+            yield (
+                ("placement_group_name",),
+                FleetError(
+                    path="placement_group_name",
+                    got=f"{self.placement_group_name} without a capacity_reservation_id",
+                    expected="placement_group",
+                    remedy="cluster for a reservation that is created here",
+                ),
             )
-        return self
 
 
 class Environment(Settings):
@@ -143,15 +159,7 @@ class Environment(Settings):
     @model_validator(mode="before")
     @classmethod
     def _nothing_delivered_unasked(cls, content: Any) -> Any:  # noqa: ANN401 - whatever the file holds
-        """Deliver nothing to an existing cluster whose file doesn't say so: charts may run there already."""
-        if not isinstance(content, dict):
-            return content
-        cluster, kubernetes = content.get("cluster"), content.get("kubernetes")
-        if not isinstance(cluster, dict) or cluster.get("existing") is None:
-            return content
-        if kubernetes is not None and (not isinstance(kubernetes, dict) or "delivery" in kubernetes):
-            return content
-        return {**content, "kubernetes": {"delivery": "none", **(kubernetes or {})}}
+        return with_defaults(content) if isinstance(content, dict) else content
 
     @field_validator("notify")
     @classmethod
@@ -185,11 +193,16 @@ class Environment(Settings):
         """The capacity reservation of that name."""
         return next(item for item in self.capacity_reservations if item.name == name)
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        own = (*place_faults(self), *self._faults_of_targets(), *self._faults_of_budget())
-        refuse_all([*existing_faults(self), *self_managed_faults(self), *fleet_faults(self.parts), *own])
-        return self
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the parts together."""
+        yield from attempted(existing_checks(self))
+        yield self_managed_faults(self)
+        yield service_faults(self)
+        yield from fleet_checks(self.parts)
+        yield role_faults(self)
+        yield place_faults(self)
+        yield self._faults_of_targets()
+        yield self._faults_of_budget()
 
     def _faults_of_targets(self) -> Iterator[Found]:
         try:
@@ -214,18 +227,18 @@ class Environment(Settings):
 
     @property
     def parts(self) -> Parts:
-        """Parts that are checked together."""
+        """Parts that are checked together; what is wrong in the file is unknown."""
         return Parts(
-            region=self.region,
-            vpc_cidrs=self.network.cidrs,
-            subnets=self.network.subnets,
-            reservations=self.capacity_reservations,
-            pools=self.pools,
-            kubernetes=self.kubernetes,
-            teams=self.teams,
-            models=self.models,
-            secondary_network=self.network.secondary_network,
-            states_secondary_network=self.network.secondary_network is not None,
+            region=known(lambda: self.region, None),
+            vpc_cidrs=known(lambda: self.network.cidrs, []),
+            subnets=known(lambda: self.network.subnets, UnknownList()),
+            reservations=known(lambda: self.capacity_reservations, UnknownList()),
+            pools=known(lambda: self.pools, UnknownList()),
+            kubernetes=known(lambda: self.kubernetes, None),
+            teams=known(lambda: self.teams, UnknownList()),
+            models=known(lambda: self.models, UnknownList()),
+            secondary_network=known(lambda: self.network.secondary_network, None),
+            states_secondary_network=known(lambda: self.network.secondary_network is not None, True),
         )
 
     @property
@@ -233,6 +246,20 @@ class Environment(Settings):
         """Workloads of the pools that serve models; they have no queue."""
         served = {model.pool for model in self.models}
         return sorted({pool.workload for pool in self.pools if pool.name in served})
+
+
+def with_defaults(content: dict[str, Any]) -> dict[str, Any]:
+    """Content that delivers nothing to an existing cluster whose file doesn't say so: charts may run there already.
+
+    Args:
+        content: of an environment file.
+    """
+    cluster, kubernetes = content.get("cluster"), content.get("kubernetes")
+    if not isinstance(cluster, dict) or cluster.get("existing") is None:
+        return content
+    if kubernetes is not None and (not isinstance(kubernetes, dict) or "delivery" in kubernetes):
+        return content
+    return {**content, "kubernetes": {"delivery": "none", **(kubernetes or {})}}
 
 
 def _notify_faults(notify: list[str]) -> Iterator[Found]:

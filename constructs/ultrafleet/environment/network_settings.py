@@ -1,11 +1,11 @@
 """Network of an environment file as pydantic models: a VPC made here, or one that exists."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal, Self
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from ultrafleet.environment.collected import Found, refuse_all
+from ultrafleet.environment.collected import Found, attempted
 from ultrafleet.environment.fields import Name, RouteTableId, SecurityGroupId, Settings, SubnetId, VpcId, Zone
 from ultrafleet.environment.secondary_network_settings import SecondaryNetworkSettings
 from ultrafleet.errors import FleetError
@@ -79,10 +79,9 @@ class NetworkSettings(Settings):
         """CIDRs of the VPC, its own first; none where that isn't stated."""
         return [] if self.cidr is None else [self.cidr, *self.secondary_cidrs]
 
-    @model_validator(mode="after")
-    def _one_owner(self) -> Self:
-        refuse_all(self._faults_of_a_new_vpc() if self.vpc_id is None else self._faults_of_an_existing_vpc())
-        return self
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the keys together."""
+        yield self._faults_of_a_new_vpc() if self.vpc_id is None else self._faults_of_an_existing_vpc()
 
     def _faults_of_a_new_vpc(self) -> Iterator[Found]:
         existing: list[tuple[KeyPath, str, str | None]] = [
@@ -117,7 +116,7 @@ class NetworkSettings(Settings):
                 )
         ids: list[str] = []
         for index, subnet in enumerate(self.subnets):
-            for inside, error in self._faults_of_a_subnet(subnet):
+            for inside, error in attempted(self._faults_of_a_subnet(subnet)):
                 yield ("subnets", index, *inside), error
             if subnet.subnet_id in ids:
                 yield (

@@ -1,10 +1,12 @@
 """Settings by which people bring their own to the nodes of a pool: scripts, mirrors, volumes, keys, images, taints."""
 
 import re
-from typing import Final, Literal, Self
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
+from ultrafleet.environment.collected import Found, raised
 from ultrafleet.environment.fields import Settings
 from ultrafleet.errors import FleetError
 from ultrafleet.kubernetes.taint import Taint
@@ -46,15 +48,27 @@ class NodeVolumeSettings(Settings):
     )
     """Customer key, which Auto Scaling's service-linked role may use. Default: the AWS-managed key."""
 
-    @model_validator(mode="after")
-    def _is_a_volume(self) -> Self:
-        _check_key_arn("key_arn", self.key_arn)
-        self.volume()
-        return self
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the keys together."""
+        yield raised(("key_arn",), lambda: _check_key_arn("key_arn", self.key_arn))
+        yield self._faults_of_the_volume()
+
+    def _faults_of_the_volume(self) -> Iterator[Found]:
+        try:
+            self.volume()
+        except FleetError as error:
+            yield (str(error.path).split()[0],), error
 
     def volume(self) -> NodeVolume:
         """The volume, checked."""
-        return NodeVolume(**self.model_dump())
+        return NodeVolume(
+            device_name=self.device_name,
+            size_gib=self.size_gib,
+            iops=self.iops,
+            throughput_mibps=self.throughput_mibps,
+            snapshot_id=self.snapshot_id,
+            key_arn=self.key_arn,
+        )
 
 
 class NodeImageSettings(Settings):
@@ -75,14 +89,26 @@ class NodeImageSettings(Settings):
     root_device_name: str = Field(default="/dev/xvda", examples=["/dev/sda1"])
     """Root device of the image."""
 
-    @model_validator(mode="after")
-    def _is_an_image(self) -> Self:
-        self.image()
-        return self
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the keys together."""
+        yield self._faults_of_the_image()
+
+    def _faults_of_the_image(self) -> Iterator[Found]:
+        try:
+            self.image()
+        except FleetError as error:
+            yield (error.path,) if error.path in {"image_id", "service_cidr"} else (), error
 
     def image(self) -> NodeImage:
         """The image, checked."""
-        return NodeImage(**self.model_dump())
+        return NodeImage(
+            image_id=self.image_id,
+            api_server_endpoint=self.api_server_endpoint,
+            certificate_authority=self.certificate_authority,
+            service_cidr=self.service_cidr,
+            user_data=self.user_data,
+            root_device_name=self.root_device_name,
+        )
 
 
 class OwnNodeSettings(Settings):
@@ -125,10 +151,26 @@ class OwnNodeSettings(Settings):
         _check_key_arn("root_volume_key_arn", root_volume_key_arn)
         return root_volume_key_arn
 
-    @model_validator(mode="after")
-    def _is_a_set_up(self) -> Self:
-        self.setup()
-        return self
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the keys together."""
+        yield raised(("pre_bootstrap_script",), lambda: NodeSetup(pre_bootstrap_script=self.pre_bootstrap_script))
+        yield raised(("containerd_config",), lambda: NodeSetup(containerd_config=self.containerd_config))
+        yield self._faults_of_mirrors()
+        yield self._faults_of_flags()
+
+    def _faults_of_mirrors(self) -> Iterator[Found]:
+        for registry, mirrors in self.registry_mirrors.items():
+            try:
+                NodeSetup(registry_mirrors={registry: mirrors})
+            except FleetError as error:
+                yield ("registry_mirrors", registry), error
+
+    def _faults_of_flags(self) -> Iterator[Found]:
+        for index, flag in enumerate(self.kubelet_flags):
+            try:
+                NodeSetup(kubelet_flags=(flag,))
+            except FleetError as error:
+                yield ("kubelet_flags", index), error
 
     def setup(self) -> NodeSetup:
         """Set-up before a node joins, checked."""

@@ -1,31 +1,27 @@
-"""Pools and capacity blocks of an environment file as pydantic models."""
+"""Pools of an environment file as pydantic models."""
 
-import re
-from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Final, Literal, Self
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from ultrafleet.catalog import Fabric, InstanceType, UltraServerType
 from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP
-from ultrafleet.environment.budget_settings import PaymentSettings
-from ultrafleet.environment.collected import Found, refuse_all
-from ultrafleet.environment.document import KeyPath
+from ultrafleet.environment.block_settings import BlockSettings, block_faults
+from ultrafleet.environment.collected import Found, UnknownValueError, attempted, raised
 from ultrafleet.environment.fields import (
     FileInterface,
     InstanceTypeName,
-    Moment,
     Name,
     Settings,
     UltraServerTypeName,
-    Zone,
 )
 from ultrafleet.environment.node_settings import OwnNodeSettings
 from ultrafleet.errors import FleetError
 from ultrafleet.layout import EfaIntent, Interface, fabric_layout
 from ultrafleet.rules.block_clock import validate_drain_lead_minutes
 from ultrafleet.rules.block_overlap import peak_instances, validate_nodes_of_blocks
-from ultrafleet.rules.capacity_block import CapacityBlock, validate_block_sequence
+from ultrafleet.rules.capacity_block import CapacityBlock
 from ultrafleet.rules.fabric import launchable_fabric
 from ultrafleet.rules.node_settings import (
     validate_max_pods,
@@ -36,50 +32,6 @@ from ultrafleet.rules.node_settings import (
 )
 from ultrafleet.rules.node_volume import validate_gp3_performance, validate_volumes
 from ultrafleet.rules.self_managed import SELF_MANAGED, NodeManagement
-
-
-def _raised(path: KeyPath, check: Callable[[], object]) -> Iterator[Found]:
-    try:
-        check()
-    except FleetError as error:
-        yield path, error
-
-
-class BlockSettings(Settings):
-    """A capacity block that was bought."""
-
-    capacity_reservation_id: str = Field(examples=["cr-0123456789abcdef0"])
-    """Id of the purchased capacity block's reservation: `cr-` and hexadecimal digits."""
-    availability_zone: Zone = Field(examples=["us-east-1-dfw-2a"])
-    """Zone of the block, which is the zone of the pool's subnet."""
-    start: Moment = Field(examples=["2026-12-01T11:30:00Z"])
-    """Start in UTC, as EC2 states it."""
-    end: Moment = Field(examples=["2026-12-15T11:30:00Z"])
-    """End in UTC, as EC2 states it: 11:30."""
-    instance_count: int | None = Field(default=None, examples=[18], json_schema_extra={"unit": "instances"})
-    """Instances in the block. Default: the UltraServer's; required for `accelerator`."""
-    launch_template_version: int = Field(default=1, ge=1, examples=[2])
-    """Version of the block's launch template that its nodes run, see [decision
-    13](decisions/0013-a-block-is-a-node-group.md#launch_template_version). A new block has a template of its own, at
-    1."""
-    initial_desired_size: Literal[0] | None = Field(default=None, examples=[0])
-    """`0` states the size in the template, where EKS doesn't begin an empty node group without one. Default: none is
-    stated."""
-    existing_node_group: str | None = Field(default=None, examples=["rack-a-old"])
-    """Name of a node group made elsewhere that runs the block, see [migration](migration.md). Default: the block's
-    own is made."""
-    payments: list[PaymentSettings] = []
-    """Payments for the block and its extensions, whose sum is its cost; without one its price counts."""
-
-    @property
-    def node_group_settings(self) -> dict[str, Any]:
-        """Settings of the block's node group, as `CapacityBlock` takes them."""
-        return {
-            "launch_template_version": self.launch_template_version,
-            "initial_desired_size": self.initial_desired_size,
-            "existing_node_group": self.existing_node_group,
-        }
-
 
 _READ_BY_NODEADM: Final = (
     "pre_bootstrap_script",
@@ -151,13 +103,14 @@ class NodeSettings(OwnNodeSettings):
         validate_metadata_hop_limit(metadata_hop_limit)
         return metadata_hop_limit
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        refuse_all(self._faults())
-        return self
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the keys together."""
+        yield from super().checks()
+        yield raised(("max_pods",), lambda: validate_max_pods(self.max_pods))
+        yield self._faults_of_the_root_volume()
+        yield self._faults_beside_the_image()
 
-    def _faults(self) -> Iterator[Found]:
-        yield from _raised(("max_pods",), lambda: validate_max_pods(self.max_pods))
+    def _faults_of_the_root_volume(self) -> Iterator[Found]:
         try:
             validate_gp3_performance(
                 "the root volume",
@@ -167,10 +120,12 @@ class NodeSettings(OwnNodeSettings):
             )
         except FleetError as error:
             yield (f"root_volume_{str(error.path).split()[0]}",), error
+
+    def _faults_beside_the_image(self) -> Iterator[Found]:
         image = self.image.image() if self.image is not None else None
         if image is not None:
             stated = [key for key in _READ_BY_NODEADM if getattr(self, key) not in (None, {}, [])]
-            yield from _raised(tuple(stated[:1]), lambda: image.refuse_beside(stated))
+            yield from raised(tuple(stated[:1]), lambda: image.refuse_beside(stated))
 
     @property
     def intent(self) -> EfaIntent:
@@ -279,19 +234,18 @@ class UltraServerPoolSettings(_PoolSettings):
             **block.node_group_settings,
         )
 
-    @model_validator(mode="after")
-    def _blocks_fit(self) -> Self:
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the keys together."""
+        yield block_faults(self, self._block)
+        yield self._faults_of_the_member()
+        yield _lead_faults(self, ultraserver=True)
+        yield _management_faults(self)
+
+    def _faults_of_the_member(self) -> Iterator[Found]:
         member = self.ultraserver.instance_type  # of the type, since a wrong block has none
-        refuse_all(
-            [
-                *_block_faults(self, self._block),
-                *(_fabric_faults(self, member) if member else ()),
-                *(_volume_faults(self, member) if member else ()),
-                *_lead_faults(self, ultraserver=True),
-                *_management_faults(self),
-            ]
-        )
-        return self
+        if member:
+            yield from _fabric_faults(self, member)
+            yield from _volume_faults(self, member)
 
 
 class AcceleratorPoolSettings(_PoolSettings):
@@ -341,31 +295,42 @@ class AcceleratorPoolSettings(_PoolSettings):
         return CapacityBlock.from_instance_reservation(
             capacity_reservation_id=block.capacity_reservation_id,
             instance_type=self.instance,
-            instance_count=block.instance_count or 0,
+            instance_count=_stated_count(block),
             availability_zone=block.availability_zone,
             start=block.start,
             end=block.end,
             **block.node_group_settings,
         )
 
-    @model_validator(mode="after")
-    def _capacity_fits(self) -> Self:
-        refuse_all(self._faults())
-        return self
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the keys together."""
+        yield self._faults_of_counts()
+        yield self._faults_of_the_type()
+        yield self._faults_of_the_size()
+        yield self._faults_of_the_version()
+        yield _lead_faults(self, ultraserver=False)
+        yield _management_faults(self)
+        yield self._faults_of_blocks()
+        yield self._faults_of_the_placement_group()
 
-    def _faults(self) -> Iterator[Found]:
+    def _faults_of_counts(self) -> Iterator[Found]:
         for index, block in enumerate(self.blocks):
-            if block.instance_count is None:
-                yield (
-                    ("blocks", index, "instance_count"),
-                    FleetError(
-                        path=f"block {block.capacity_reservation_id}",
-                        verb="has",
-                        got="no instance_count",
-                        expected="the number of instances in the block",
-                        remedy="state it",
-                    ),
-                )
+            yield from attempted(self._fault_of_count(index, block))
+
+    def _fault_of_count(self, index: int, block: BlockSettings) -> Iterator[Found]:
+        if block.instance_count is None:
+            yield (
+                ("blocks", index, "instance_count"),
+                FleetError(
+                    path=f"block {block.capacity_reservation_id}",
+                    verb="has",
+                    got="no instance_count",
+                    expected="the number of instances in the block",
+                    remedy="state it",
+                ),
+            )
+
+    def _faults_of_the_type(self) -> Iterator[Found]:
         if self.instance.is_ultraserver_member:
             whole = ", ".join(str(item) for item in UltraServerType.with_members(self.instance))
             yield (
@@ -381,16 +346,16 @@ class AcceleratorPoolSettings(_PoolSettings):
             return
         yield from _fabric_faults(self, self.instance)
         yield from _volume_faults(self, self.instance)
-        yield from self._faults_of_nodes()
-        yield from _lead_faults(self, ultraserver=False)
-        yield from _management_faults(self)
-        if self.blocks and all(block.instance_count is not None for block in self.blocks):
-            wrong = list(_block_faults(self, self._block))
-            yield from wrong
-            if not wrong:
-                yield from _raised(
-                    ("nodes",), lambda: validate_nodes_of_blocks(self.name, self.nodes, self.capacity_blocks)
-                )
+
+    def _faults_of_blocks(self) -> Iterator[Found]:
+        if not self.blocks or self.instance.is_ultraserver_member:
+            return
+        wrong = list(block_faults(self, self._block))
+        yield from wrong
+        if not wrong:
+            yield from raised(("nodes",), lambda: validate_nodes_of_blocks(self.name, self.nodes, self.capacity_blocks))
+
+    def _faults_of_the_placement_group(self) -> Iterator[Found]:
         if self.blocks and self.placement_group is not None:
             yield (
                 ("placement_group",),
@@ -402,7 +367,7 @@ class AcceleratorPoolSettings(_PoolSettings):
                 ),
             )
 
-    def _faults_of_nodes(self) -> Iterator[Found]:
+    def _faults_of_the_size(self) -> Iterator[Found]:
         if not self.blocks and self.nodes is None:
             yield (
                 ("nodes",),
@@ -413,6 +378,8 @@ class AcceleratorPoolSettings(_PoolSettings):
                     remedy="a pool without blocks has the size it states",
                 ),
             )
+
+    def _faults_of_the_version(self) -> Iterator[Found]:
         if self.blocks and self.launch_template_version != 1:
             yield (
                 ("launch_template_version",),
@@ -425,20 +392,24 @@ class AcceleratorPoolSettings(_PoolSettings):
             )
 
 
+POOL_KINDS: Final = ("ultraserver", "accelerator")
+"""Values of `kind`."""
 PoolSettings = Annotated[UltraServerPoolSettings | AcceleratorPoolSettings, Field(discriminator="kind")]
 
 
 def _fabric_faults(pool: _PoolSettings, instance_type: InstanceType) -> Iterator[Found]:
     if pool.fabric is not None or pool.node.interfaces is None:
-        yield from _raised(
+        yield from raised(
             ("fabric",),
             lambda: launchable_fabric(pool.name, instance_type, pool.chosen_fabric, self_managed=pool.is_self_managed),
         )
 
 
 def _volume_faults(pool: _PoolSettings, instance_type: InstanceType) -> Iterator[Found]:
-    volumes = [volume.volume() for volume in pool.node.volumes]
-    yield from _raised(("node", "volumes"), lambda: validate_volumes(instance_type, volumes))
+    yield from raised(
+        ("node", "volumes"),
+        lambda: validate_volumes(instance_type, [volume.volume() for volume in pool.node.volumes]),
+    )
 
 
 def _management_faults(pool: _PoolSettings) -> Iterator[Found]:
@@ -471,46 +442,10 @@ def _management_faults(pool: _PoolSettings) -> Iterator[Found]:
 def _lead_faults(pool: _PoolSettings, *, ultraserver: bool) -> Iterator[Found]:
     lead = pool.drain_lead_minutes
     if lead is not None:
-        yield from _raised(("drain_lead_minutes",), lambda: validate_drain_lead_minutes(lead, ultraserver=ultraserver))
+        yield from raised(("drain_lead_minutes",), lambda: validate_drain_lead_minutes(lead, ultraserver=ultraserver))
 
 
-def _block_faults(
-    pool: UltraServerPoolSettings | AcceleratorPoolSettings, made: Callable[[BlockSettings], CapacityBlock]
-) -> Iterator[Found]:
-    """Faults of each block alone, and, where there are none, of their sequence."""
-    blocks: list[CapacityBlock] = []
-    for index, block in enumerate(pool.blocks):
-        try:
-            blocks.append(made(block))
-        except FleetError as error:
-            yield ("blocks", index, *_keys_in(error, BlockSettings)), error
-    if len(blocks) < len(pool.blocks):
-        return
-    try:
-        validate_block_sequence(pool.name, blocks)
-    except FleetError as error:
-        if str(error.expected).endswith(", the zone of its subnet"):
-            return  # each block's is compared with the subnet's, which knows the wrong one
-        named = [
-            index
-            for index, block in enumerate(pool.blocks)
-            if str(error.got).startswith(block.capacity_reservation_id)
-            or f" {block.capacity_reservation_id} " in f" {error.got} "
-            or (block.existing_node_group and f" {block.existing_node_group} " in f" {error.got} ")
-        ]
-        # Of one that is there twice, the second.
-        twice = error.expected in {"each once", "one block for each node group"}
-        yield ("blocks", named[-1 if twice else 0]) if named else ("blocks",), error
-
-
-def _keys_in(error: FleetError, model: type[Settings]) -> tuple[str, ...]:
-    """Key of a model that an error's path names, if it names one."""
-    words = re.findall(r"\w+", error.path or "")
-    if "blocks" in words or error.path is None:
-        return ()
-    named = [word for word in words if word in model.model_fields]
-    if not named and error.got is not None and "instances" in error.got:
-        named = ["instance_count"]
-    if not named and "capacity reservation" in error.path:
-        named = ["capacity_reservation_id"]
-    return tuple(named[-1:])
+def _stated_count(block: BlockSettings) -> int:
+    if block.instance_count is None:
+        raise UnknownValueError("instance_count")
+    return block.instance_count

@@ -26,6 +26,7 @@ SHARED_BLOCK: Final = "block"
 
 _ID: Final = "capacity_reservation_id"
 _KIND: Final = "ultraserver"
+_TYPE: Final = "ultraserver_type"
 _OF_ONE_POOL: Final = ("name", "blocks")
 
 
@@ -34,14 +35,34 @@ class Expanded:
     """Content of a file in which each rack is a pool.
 
     Attributes:
-        content: of the file, with the pools; entries that can't be expanded are left out.
+        content: of the file, with the pools; an entry that can't be expanded is one without name and blocks.
         faults: paths in the file, each with what is wrong there.
+        unread: pools whose entry says wrongly what their racks and blocks are, by their position in the content.
     """
 
     content: dict[str, Any]
     faults: list[tuple[KeyPath, FleetError]]
+    unread: frozenset[int]
     _origins: list[tuple[int, str | None]]
     _written: Mapping[str, Any]
+
+    def is_read(self, path: KeyPath) -> bool:
+        """True unless a key is one that a pool has not, because its entry says wrongly what its racks are.
+
+        Args:
+            path: path in the expanded content.
+        """
+        match path:
+            case ("pools", int(number)):
+                return number not in self.unread
+            case ("pools", int(number), key, *_) if number in self.unread:
+                return key in self.content["pools"][number]
+        return True
+
+    @property
+    def unknown(self) -> list[KeyPath]:
+        """Keys of pools that aren't known, in the expanded content."""
+        return [("pools", number, key) for number in self.unread for key in (*_OF_ONE_POOL, "nodes")]
 
     def origin(self, path: KeyPath) -> KeyPath:
         """Path in the file of a key of the expanded content.
@@ -85,10 +106,11 @@ def expand(content: Mapping[str, Any]) -> Expanded:
     """
     entries = content.get("pools")
     if not isinstance(entries, list):
-        return Expanded(content=dict(content), faults=[], _origins=[], _written=content)
+        return Expanded(content=dict(content), faults=[], unread=frozenset(), _origins=[], _written=content)
     pools: list[Any] = []
     origins: list[tuple[int, str | None]] = []
     faults: list[tuple[KeyPath, FleetError]] = []
+    unread: set[int] = set()
     for index, entry in enumerate(entries):
         if not isinstance(entry, Mapping) or RACKS not in entry:
             pools.append(entry)
@@ -96,10 +118,22 @@ def expand(content: Mapping[str, Any]) -> Expanded:
             continue
         wrong = [(("pools", index, *path), error) for path, error in _faults(entry)]
         faults += wrong
-        if not wrong:
+        if wrong:
+            unread.add(len(pools))
+            unknown = {RACKS, SHARED_BLOCK, *_OF_ONE_POOL}
+            pool = {key: value for key, value in entry.items() if key not in unknown}
+            pools.append({**pool, "kind": _KIND} if _TYPE in entry else pool)
+            origins.append((index, None))
+        else:
             pools += [_pool(entry, name, line) for name, line in entry[RACKS].items()]
             origins += [(index, name) for name in entry[RACKS]]
-    return Expanded(content={**content, "pools": pools}, faults=faults, _origins=origins, _written=content)
+    return Expanded(
+        content={**content, "pools": pools},
+        faults=faults,
+        unread=frozenset(unread),
+        _origins=origins,
+        _written=content,
+    )
 
 
 def _faults(entry: Mapping[str, Any]) -> Iterator[tuple[KeyPath, FleetError]]:

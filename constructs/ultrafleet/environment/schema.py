@@ -11,8 +11,9 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from ultrafleet.environment.block_settings import BlockSettings
 from ultrafleet.environment.models import Environment
-from ultrafleet.environment.pool_settings import BlockSettings, UltraServerPoolSettings
+from ultrafleet.environment.pool_settings import UltraServerPoolSettings
 from ultrafleet.environment.racks import RACKS, SHARED_BLOCK
 from ultrafleet.rules.names import NAME_PATTERN
 

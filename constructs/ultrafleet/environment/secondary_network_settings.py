@@ -1,11 +1,11 @@
 """Secondary network of an environment file: the network of pools on RoCE."""
 
-from collections.abc import Iterator
-from typing import Literal, Self
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from ultrafleet.environment.collected import Found, refuse_all
+from ultrafleet.environment.collected import Found
 from ultrafleet.environment.fields import SecondaryNetworkId, Settings, Zone
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.secondary_network import DEFAULT_SUBNETS, SecondaryNetworkPlan
@@ -30,10 +30,9 @@ class SecondaryNetworkSettings(Settings):
         """The network's subnets."""
         return SecondaryNetworkPlan(cidr=self.cidr, availability_zone=self.availability_zone, subnets=self.subnets)
 
-    @model_validator(mode="after")
-    def _has_a_plan(self) -> Self:
-        refuse_all(self._faults())
-        return self
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the keys together."""
+        yield self._faults()
 
     def _faults(self) -> Iterator[Found]:
         try:

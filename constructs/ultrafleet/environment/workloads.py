@@ -1,14 +1,14 @@
 """Kubernetes settings, training teams and served models of an environment file."""
 
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ultrafleet.accelerator_addons.versions import VersionTable, with_existing
 from ultrafleet.catalog.eks import EFA_DRA_DRIVER_MINIMUM_VERSION
 from ultrafleet.environment.cell_queue_settings import ManagerSettings, WorkerOfSettings
-from ultrafleet.environment.collected import Found, refuse_all
+from ultrafleet.environment.collected import Found
 from ultrafleet.environment.fields import (
     Bucket,
     CertificateArn,
@@ -64,16 +64,21 @@ class AcceptanceSettings(Settings):
     gate_image: str | None = Field(default=None, examples=["registry.example.com/python:3.13"])
     """Image with Python 3.11 or newer for the gate. Default: Docker's official Python in Amazon ECR Public."""
 
-    @model_validator(mode="after")
-    def _has_an_image(self) -> Self:
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the keys together."""
+        yield self._without_images()
+
+    def _without_images(self) -> Iterator[Found]:
         if self.image is None and not self.images:
-            raise FleetError(
-                path="image",
-                got="not stated",
-                expected="the image that nodes are tested with",
-                remedy="state it, or images of single pools",
+            yield (
+                (),
+                FleetError(
+                    path="image",
+                    got="not stated",
+                    expected="the image that nodes are tested with",
+                    remedy="state it, or images of single pools",
+                ),
             )
-        return self
 
     def images_of_pools(self) -> AcceptanceImages:
         """Images by pool, which say what is tested."""
@@ -141,48 +146,61 @@ class KubernetesSettings(Settings):
     """CloudWatch dashboard and alarms; they need the add-on amazon-cloudwatch-observability, which comes with them;
     see [monitoring](constructs/monitoring.md)."""
 
-    @model_validator(mode="after")
-    def _charts_are_known(self) -> Self:
-        for key, versions in (("existing", self.existing), ("chart_versions", self.chart_versions)):
-            try:
-                VersionTable.of(with_existing({}, versions) if key == "existing" else versions)
-            except FleetError as error:
-                raise FleetError(
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the keys together."""
+        yield self._faults_of_charts("existing")
+        yield self._faults_of_charts("chart_versions")
+        yield self._faults_of_queues_over_cells()
+        yield self._faults_of_delivery()
+
+    def _faults_of_charts(self, key: str) -> Iterator[Found]:
+        versions: dict[str, str] = getattr(self, key)
+        try:
+            VersionTable.of(with_existing({}, versions) if key == "existing" else versions)
+        except FleetError as error:
+            yield (
+                (key,),
+                FleetError(
                     path=key,
                     got=f"{error.path} is {error.got}",
                     expected=error.expected,
                     remedy=error.remedy or "correct it",
-                ) from error
-        return self
+                ),
+            )
 
-    @model_validator(mode="after")
-    def _one_part(self) -> Self:
+    def _faults_of_queues_over_cells(self) -> Iterator[Found]:
         if self.manages is not None and self.worker_of is not None:
-            raise FleetError(
-                path="worker_of",
-                got="stated beside manages",
-                expected="one of them",
-                remedy="a manager is no worker (Kueue, MultiKueue): make it a cluster of its own",
+            yield (
+                ("worker_of",),
+                FleetError(
+                    path="worker_of",
+                    got="stated beside manages",
+                    expected="one of them",
+                    remedy="a manager is no worker (Kueue, MultiKueue): make it a cluster of its own",
+                ),
             )
         if self.manages is not None and self.delivery == "none":
-            raise FleetError(
-                path="manages",
-                got="stated with delivery none",
-                expected="delivery kubectl or argo_cd",
-                remedy="state it",
+            yield (
+                ("manages",),
+                FleetError(
+                    path="manages",
+                    got="stated with delivery none",
+                    expected="delivery kubectl or argo_cd",
+                    remedy="state it",
+                ),
             )
-        return self
 
-    @model_validator(mode="after")
-    def _delivery_fits(self) -> Self:
+    def _faults_of_delivery(self) -> Iterator[Found]:
         if (self.delivery == "argo_cd") is not (self.argo_cd is not None):
-            raise FleetError(
-                path="delivery",
-                got=f"{self.delivery} and argo_cd {'stated' if self.argo_cd else 'not stated'}",
-                expected="both or neither",
-                remedy="state argo_cd with delivery argo_cd",
+            yield (
+                ("delivery",),
+                FleetError(
+                    path="delivery",
+                    got=f"{self.delivery} and argo_cd {'stated' if self.argo_cd else 'not stated'}",
+                    expected="both or neither",
+                    remedy="state argo_cd with delivery argo_cd",
+                ),
             )
-        return self
 
 
 class FileSystemSettings(Settings):
@@ -204,12 +222,12 @@ class FileSystemSettings(Settings):
     export_to_bucket: bool = Field(default=False, examples=[True])
     """Writes new and changed files under `/data` to the bucket; files that are deleted are never deleted there."""
 
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        refuse_all(self._faults())
-        return self
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the keys together."""
+        yield self._faults_of_the_bucket()
+        yield self._faults_of_the_capacity()
 
-    def _faults(self) -> Iterator[Found]:
+    def _faults_of_the_bucket(self) -> Iterator[Found]:
         if self.export_to_bucket and self.data_bucket is None:
             yield (
                 ("export_to_bucket",),
@@ -220,6 +238,8 @@ class FileSystemSettings(Settings):
                     remedy="name it as data_bucket",
                 ),
             )
+
+    def _faults_of_the_capacity(self) -> Iterator[Found]:
         try:
             validate_lustre_capacity(
                 self.capacity_gib, throughput_mbps_per_tib=self.throughput_mbps_per_tib, efa=self.efa

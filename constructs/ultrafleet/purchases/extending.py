@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from ultrafleet.catalog import CapacityBlockRules
-from ultrafleet.environment.pool_settings import BlockSettings, PoolSettings
+from ultrafleet.environment.block_settings import BlockSettings
+from ultrafleet.environment.pool_settings import PoolSettings
 from ultrafleet.environment.text_places import PaymentEntry
 from ultrafleet.errors import FleetError
 from ultrafleet.purchases.approval import Approved, Wanted, buyer, require_approval

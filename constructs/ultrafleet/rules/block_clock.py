@@ -105,8 +105,8 @@ def validate_block_window(start: datetime, end: datetime) -> None:
         FleetError: a moment without an offset, an end that is not after the start or not at 11:30 UTC, or more than
             182 days and one.
     """
-    _refuse_naive("start", start)
-    _refuse_naive("end", end)
+    refuse_naive("start", start)
+    refuse_naive("end", end)
     if start >= end:
         raise FleetError(
             path="start",
@@ -138,12 +138,21 @@ def block_is_over(end: datetime, as_of: datetime) -> bool:
     Raises:
         FleetError: a moment without an offset.
     """
-    _refuse_naive("end", end)
-    _refuse_naive("as_of", as_of)
+    refuse_naive("end", end)
+    refuse_naive("as_of", as_of)
     return end <= as_of
 
 
-def _refuse_naive(name: str, moment: datetime) -> None:
+def refuse_naive(name: str, moment: datetime) -> None:
+    """Refuse a moment that names no offset from UTC.
+
+    Args:
+        name: of the value, for the error.
+        moment: the moment.
+
+    Raises:
+        FleetError: it has none.
+    """
     if moment.utcoffset() is None:
         raise FleetError(
             path=name,
@@ -211,7 +220,7 @@ def wanted_size(
     Raises:
         FleetError: a moment without an offset.
     """
-    _refuse_naive("now", now)
+    refuse_naive("now", now)
     if tags.get(SCHEDULE_TAG) == HOLD:
         return SizeDecision(size=0)
     reason = _wrong_order(tags)

@@ -1,5 +1,7 @@
 """`ultrafleet capacity calendar`: blocks, deliveries, targets and the chance to meet them, as text or a picture."""
 
+import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -42,6 +44,7 @@ def calendar(
     theme: Annotated[ThemeName, typer.Option(help="page that the picture is for")] = ThemeName.LIGHT,
     since: Annotated[datetime | None, typer.Option("--from", help="first day, UTC; default: the file's")] = None,
     until: Annotated[datetime | None, typer.Option("--to", help="day after the last, UTC; default: the file's")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON: lanes, targets, chances")] = False,
     environments: Annotated[Path, typer.Option(help="folder of environment files")] = Path("stacks/environments"),
     programmes: Annotated[Path, typer.Option(help="folder of programme files")] = FOLDER,
 ) -> None:
@@ -57,7 +60,12 @@ def calendar(
             expected=" or ".join(f"FILE{suffix}" for suffix in _FORMATS),
             remedy="name another file",
         )
+    if out is not None and as_json:
+        raise FleetError(path="--json", got="stated beside --out", expected="one of them", remedy="leave one out")
     shown = _read(name, since, until, environments, programmes)
+    if as_json:
+        print(json.dumps(asdict(shown), indent=2, default=_moment))
+        return
     if out is None:
         from ultrafleet.capacity_calendar.text import calendar_text  # noqa: PLC0415 - either it or the picture
 
@@ -78,6 +86,10 @@ def calendar(
             remedy="name another",
         ) from error
     typer.echo(f"{out}: {len(shown.lanes):,} lanes, {len(shown.targets)} targets", err=True)
+
+
+def _moment(value: datetime) -> str:
+    return value.isoformat()
 
 
 def _read(name: str, since: datetime | None, until: datetime | None, environments: Path, programmes: Path) -> Calendar:

@@ -1,5 +1,7 @@
 """`ultrafleet programme gate`: alarms and stacks of deployed cells, between two waves of a rollout."""
 
+import json
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -28,6 +30,7 @@ def gate(
         list[str] | None, typer.Option(help="pattern of names of alarms that don't count, with * and ?; repeatable")
     ] = None,
     assembly: Annotated[Path, typer.Option(help="cloud assembly of the programme")] = Path("cdk.out"),
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON, once the gate is decided")] = False,
 ) -> None:
     """Wait until cells have been quiet for a time after their last change: the gate between waves of a rollout.
 
@@ -48,14 +51,17 @@ def gate(
             bake=timedelta(minutes=minutes),
             ignored=ignore or [],
         )
-        for line in found.stops:
+        if as_json and (found.stops or found.until is None):
+            print(json.dumps({"cells": cells, "quiet": not found.stops, "stops": list(found.stops)}, indent=2))
+        for line in () if as_json else found.stops:
             print(line)
         if found.stops:
             raise typer.Exit(_STOPS)
         if found.until is None:
             return
         if not told:
-            print(f"watching alarms of {', '.join(cells)} until {found.until:%Y-%m-%d %H:%M} UTC", flush=True)
+            watching = f"watching alarms of {', '.join(cells)} until {found.until:%Y-%m-%d %H:%M} UTC"
+            print(watching, flush=True, file=sys.stderr if as_json else sys.stdout)
             told = True
         time.sleep(_seconds(found))
 

@@ -23,7 +23,13 @@ Manager = Annotated[str | None, typer.Option("--manager", help="its environment;
 Folder = Annotated[Path, typer.Option(help="folder of programme files")]
 
 
-def queue(name: Name, *, manager: Manager = None, programmes: Folder = PROGRAMMES) -> None:
+def queue(
+    name: Name,
+    *,
+    manager: Manager = None,
+    as_json: Annotated[bool, typer.Option("--json", help="write JSON instead")] = False,
+    programmes: Folder = PROGRAMMES,
+) -> None:
     """Write what a manager's environment file says of its queue over cells, as YAML.
 
     Exit codes: 0 written, 2 unusable input.
@@ -31,7 +37,8 @@ def queue(name: Name, *, manager: Manager = None, programmes: Folder = PROGRAMME
     path = programme_file(name, programmes)
     fleet = _fleet(path)
     content = manager_content(_manager(fleet, manager), fleet, read_cells(path).cells)
-    typer.echo(yaml.safe_dump(content, sort_keys=False, width=120).rstrip())
+    text = json.dumps(content, indent=2) if as_json else yaml.safe_dump(content, sort_keys=False, width=120).rstrip()
+    typer.echo(text)
 
 
 def lose(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -35,6 +35,7 @@ def synth(
     ] = 0,
     cell: Annotated[list[str] | None, typer.Option(help="cell to compare, by its name; may be repeated")] = None,
     verbose: Annotated[bool, typer.Option(help="a line for each template that was written")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
 ) -> None:
     """Synthesise every cell of a programme into one cloud assembly; only what changed is made.
 
@@ -46,7 +47,9 @@ def synth(
     path = programme_file(name, programmes)
     plan = read_cells(path)
     if plan.refusals:
-        for refusal in plan.refusals:
+        if as_json:
+            print(json.dumps({"refusals": [str(refusal) for refusal in plan.refusals]}, indent=2))
+        for refusal in () if as_json else plan.refusals:
             print(f"refused: {refusal}")
         raise typer.Exit(1)
     fleet = load_programme(path).fleet
@@ -55,9 +58,18 @@ def synth(
     outdir = output or ASSEMBLIES / plan.programme
     with progress(f"synthesising {plan.programme}"):
         made = _make(plan, fleet, outdir)
-    _print(made, plan, outdir, verbose=verbose)
+    if not as_json:
+        _print(made, plan, outdir, verbose=verbose)
     chosen = [plan.cell(item) for item in cell or ()] or _of_each_kind(plan.cells)[:compare]
-    if chosen and _differ(chosen, fleet, outdir):
+    differing = _differing(chosen, fleet, outdir) if chosen else []
+    if as_json:
+        print(json.dumps(_report(made, plan, outdir, chosen, differing), indent=2))
+    elif chosen:
+        for item in differing:
+            print(f"differs from what the CDK makes: {item}")
+        names = ", ".join(item.name for item in chosen)
+        print(f"compared with the CDK's own synthesis, byte for byte: {names}: {len(differing)} files differ")
+    if differing:
         raise typer.Exit(1)
 
 
@@ -89,17 +101,36 @@ def _print(made: "Made", plan: CellPlan, outdir: Path, *, verbose: bool) -> None
         print(f"{len(plan.unrecorded):,} UltraServers have no recorded place: `ultrafleet programme cells --write`")
 
 
-def _differ(cells: Sequence[Cell], fleet: FleetSettings, outdir: Path) -> bool:
+def _report(
+    made: "Made", plan: CellPlan, outdir: Path, compared: Sequence[Cell], differing: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        "assembly": str(outdir),
+        "ultraservers": made.racks,
+        "cells": made.cells,
+        "shapes": made.shapes,
+        "stacks": made.stacks,
+        "template_bytes": made.template_bytes,
+        "written_cells": list(made.written),
+        "written_templates": [str(outdir / item) for item in made.changed],
+        "patterns_made": made.patterns_made,
+        "synthesised_cells": list(made.synthesised),
+        "assumes_reservations": plan.assumes_reservations,
+        "unrecorded_ultraservers": len(plan.unrecorded),
+        "compared_cells": [item.name for item in compared],
+        "differing_files": list(differing),
+    }
+
+
+def _differing(cells: Sequence[Cell], fleet: FleetSettings, outdir: Path) -> list[str]:
+    """Files that aren't what the CDK makes."""
     from ultrafleet.cell_assembly.programme_assembly import differences  # noqa: PLC0415 - of this command alone
     from ultrafleet.cell_assembly.values import cell_values  # noqa: PLC0415
 
     names = ", ".join(item.name for item in cells)
     with progress(f"synthesising {names} by the CDK"):
         found = differences(Path.cwd(), outdir, [cell_values(item, fleet) for item in cells])
-    for item in found:
-        print(f"differs from what the CDK makes: {outdir / item}")
-    print(f"compared with the CDK's own synthesis, byte for byte: {names}: {len(found)} files differ")
-    return bool(found)
+    return [str(outdir / item) for item in found]
 
 
 def _of_each_kind(cells: Sequence[Cell]) -> list[Cell]:
