@@ -1,11 +1,9 @@
 """Entry of the command: what it imports takes a second, in which Ctrl-C is no traceback."""
 
-import sys
-from pathlib import Path
-from typing import Final
+import sys  # and nothing else here, where Ctrl-C would still be a traceback
 
-_PROGRAMME: Final = "programme"
-_INTERRUPTED: Final = 130
+_PROGRAMME = "programme"
+_INTERRUPTED = 130
 """Exit code of shells for a command that Ctrl-C ended."""
 
 
@@ -13,6 +11,8 @@ def main() -> None:
     """Run the command."""
     try:
         if sys.argv[1:2] == [_PROGRAMME]:  # which is timed by people who edit one: no other command is imported
+            from pathlib import Path  # noqa: PLC0415
+
             from ultrafleet.cli._running import run as run_group  # noqa: PLC0415 - here, where an interruption is seen
             from ultrafleet.cli.programme import programme  # noqa: PLC0415
 
@@ -22,5 +22,14 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)  # noqa: T201 - a command prints
-        sys.exit(_INTERRUPTED)
+        _end()
+    except RuntimeError as error:
+        # Python 3.11 makes this of an interruption while a class is made.
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        _end()
+
+
+def _end() -> None:
+    print("interrupted", file=sys.stderr)  # noqa: T201 - a command prints
+    sys.exit(_INTERRUPTED)

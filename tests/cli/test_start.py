@@ -7,10 +7,12 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from helpers.command import run
+from ultrafleet import command_entry
 from ultrafleet.cli._cdk import CdkOutput, run_cdk
 
 COMMAND = str(Path(sys.executable).with_name("ultrafleet"))
@@ -40,6 +42,24 @@ def test_an_interruption_is_no_traceback(seconds: float) -> None:
         pytest.skip("Python itself was still starting")
     assert started.returncode in {0, 130}
     assert "ultrafleet/" not in errors
+
+
+def test_an_interruption_that_python_reports_as_another_error_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cause: BaseException | None = KeyboardInterrupt()
+
+    def fail() -> None:
+        raise RuntimeError("Error calling __set_name__") from cause
+
+    monkeypatch.setitem(sys.modules, "ultrafleet.cli", SimpleNamespace(main=fail))
+    monkeypatch.setattr(sys, "argv", ["ultrafleet"])
+    with pytest.raises(SystemExit, match="130"):
+        command_entry.main()
+    assert capsys.readouterr().err == "interrupted\n"
+    cause = None
+    with pytest.raises(RuntimeError):
+        command_entry.main()
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
 """Answers of the training environment's account, as `ultrafleet doctor` writes them."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from helpers.today import today
 from ultrafleet.doctor import RecordedAnswer, Verdict, answers_file, write_answers
 
 DALLAS: Final = "us-east-1-dfw-2a"
@@ -24,7 +25,7 @@ def opt_in_answer(verdict: Verdict = Verdict.YES, *, asked: date | None = None, 
         "remedy": OPT_IN if verdict is Verdict.NO else "",
         "account": "111122223333",
         "region": "us-east-1",
-        "asked": asked or datetime.now(UTC).date(),
+        "asked": asked or today(),
         "version": "0.1.0",
     }
     return RecordedAnswer(**{**parts, **changed})

@@ -14,7 +14,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +24,8 @@ from xml.sax.saxutils import escape
 
 import botocore.session
 from botocore.validate import ParamValidator
+
+from helpers.today import now
 
 ACCOUNT = "111122223333"
 ZONE = "us-east-1-dfw-2a"
@@ -35,7 +37,7 @@ PAYS = ("PurchaseCapacityBlock", "PurchaseCapacityBlockExtension")
 HIDDEN_SECONDS = 0.25
 """Time for which an ordered shop shows nothing of a purchase, or works on it."""
 
-_TODAY = datetime.now(UTC).replace(hour=11, minute=30, second=0, microsecond=0)
+_TODAY = now().replace(hour=11, minute=30, second=0, microsecond=0)
 
 FAULTS = {
     "drop before": "the connection is closed, nothing is sold",
@@ -105,11 +107,11 @@ class _Shop:
         self.calls: list[str] = []
 
     def sell(self, operation: str, params: dict[str, str]) -> dict[str, Any]:
-        now = datetime.now(UTC).replace(microsecond=0)
+        paid = now().replace(microsecond=0)
         if operation == "PurchaseCapacityBlockExtension":
             end = self.end()
             self.extensions.append(
-                {**_extension(end), "CapacityReservationId": RESERVATION, "CapacityBlockExtensionPurchaseDate": now}
+                {**_extension(end), "CapacityReservationId": RESERVATION, "CapacityBlockExtensionPurchaseDate": paid}
                 | {"CapacityBlockExtensionStatus": "payment-succeeded"}
             )
             return {"CapacityBlockExtensions": self.extensions[-1:]}
@@ -126,7 +128,7 @@ class _Shop:
                 "CapacityReservationIds": [f"cr-0bbb{number:013x}"],
                 "StartDate": day(10),
                 "EndDate": day(24),
-                "CreateDate": now,
+                "CreateDate": paid,
                 "State": "scheduled",
                 "Tags": pairs,
             }

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from moto import mock_aws
@@ -28,7 +29,7 @@ def calls() -> Iterator[Calls]:
     """Calls to a new embedded AWS."""
     extension.install()
     with mock_aws():
-        SIMULATED_ACCOUNT.reset()
+        SIMULATED_ACCOUNT.reset(datetime(2026, 12, 1, tzinfo=UTC))
         yield Calls(account_id=ACCOUNT, region=REGION)
         SIMULATED_ACCOUNT.reset()
 

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from ultrafleet.rehearsal.eks.rules import node_groups as node_group_rules
 from ultrafleet.rehearsal.eks.state import Eks, NodeGroupRecord
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal
 
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 ACCOUNT, REGION = "111122223333", "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/node"
 Request = dict[str, Any]
@@ -166,7 +168,7 @@ CLUSTERS: dict[str, Callable[[Scene], Request]] = {
 def scene() -> Iterator[Scene]:
     extension.install()
     with mock_aws():
-        SIMULATED_ACCOUNT.reset()
+        SIMULATED_ACCOUNT.reset(NOW)
         yield Scene(Calls(account_id=ACCOUNT, region=REGION))
         SIMULATED_ACCOUNT.reset()
 

@@ -1,6 +1,7 @@
 """The embedded clusters: what deployments bring into them is kept, refused where a cluster would, and read back."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -179,7 +180,7 @@ class TestApi:
     def api(self) -> Iterator[KubernetesApi]:
         extension.install()
         with mock_aws():
-            SIMULATED_ACCOUNT.reset()
+            SIMULATED_ACCOUNT.reset(datetime(2026, 12, 1, tzinfo=UTC))
             yield SIMULATED_ACCOUNT.part(KubernetesApi, "111122223333", "us-east-1")
             SIMULATED_ACCOUNT.reset()
 

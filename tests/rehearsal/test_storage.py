@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/function"
 def call() -> Iterator[Calls]:
     extension.install()
     with mock_aws():
-        SIMULATED_ACCOUNT.reset()
+        SIMULATED_ACCOUNT.reset(datetime(2026, 12, 1, tzinfo=UTC))
         yield Calls(account_id=ACCOUNT, region=REGION)
         SIMULATED_ACCOUNT.reset()
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from aws_cdk.assertions import Annotations, Match
 
 from helpers.answers import DALLAS, OPT_IN, opt_in_answer, write_training_answers
 from helpers.rehearsal_site import ENVIRONMENTS
+from helpers.today import today
 from ultrafleet.app.program import synthesise
 from ultrafleet.doctor import Answers, Verdict
 from ultrafleet.doctor.synthesis import answers_beside, settled
@@ -22,7 +22,7 @@ from ultrafleet.errors import FleetError
 from ultrafleet.stacks.fleet_stage import FleetStage
 
 ROOT = ENVIRONMENTS.parent.parent
-TODAY = datetime.now(UTC).date()
+TODAY = today()
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,6 +28,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from helpers.block_shop import FAULTS, open_shop  # noqa: E402
 from helpers.purchase_picture import WORDS, picture  # noqa: E402
 from helpers.purchase_runs import Bench, Case, Tally, run, stops  # noqa: E402
+from helpers.today import today  # noqa: E402
 
 FIGURES = ROOT / "docs" / "benchmarks" / "purchases.json"
 PICTURE = ROOT / "docs" / "benchmarks" / "purchases.svg"
@@ -111,7 +111,7 @@ def measure(runs: int, model_runs: int, *, workers: int, out: Path) -> dict[str,
                 if not naive:
                     print(*tally.broken, sep="\n", end="\n" if tally.broken else "", file=sys.stderr, flush=True)
             figures = {
-                "date": f"{datetime.now(UTC):%Y-%m-%d}",
+                "date": f"{today()}",
                 "seconds": round(time.monotonic() - began),
                 "cores": os.cpu_count(),
                 "machine": platform.machine(),

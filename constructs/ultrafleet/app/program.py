@@ -88,12 +88,13 @@ def _summarise(root: Path, outdir: Path, arguments: Arguments | None, memory: Sy
     """Print the summary of an assembly: the remembered one of the day, if there is one."""
     if arguments is None:
         return
-    texts = memory.summary(arguments.surroundings)
+    surroundings = arguments.surroundings  # before: a summary that midnight overtakes is none of the new day's
+    texts = memory.summary(surroundings)
     if texts is None:
         texts = summarised(
             arguments, environments=Path(os.path.relpath(root / ENVIRONMENTS)), assembly=Path(os.path.relpath(outdir))
         )
-        memory.remember_summary(arguments.surroundings, texts)
+        memory.remember_summary(surroundings, texts)
     sys.stdout.write(texts[0])
     sys.stdout.flush()
     sys.stderr.write(texts[1])
