@@ -22,9 +22,10 @@ from typing import Any
 import yaml
 from ortools.linear_solver import pywraplp
 
+from ultrafleet.planning.given import Given
 from ultrafleet.planning.linear_model import INFINITY, LinearModel
 from ultrafleet.planning.planner import Options, make_plan
-from ultrafleet.planning.problem import Given, problem_of
+from ultrafleet.planning.problem import problem_of
 from ultrafleet.planning.solver import Highs, Solution, Solver
 from ultrafleet.programme import load_programme
 

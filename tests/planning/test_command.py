@@ -266,7 +266,7 @@ def test_without_stated_blocks_nothing_is_assumed_for_a_programme(tmp_path: Path
 
 REFUSALS: dict[str, tuple[tuple[str, ...], str]] = {
     "no such name": (("nowhere",), "nowhere is no environment or programme, expected one of"),
-    "no targets": (("dev",), "targets of dev are not stated, expected one that lasts longer"),
+    "no targets": (("dev",), "targets of dev are not stated, expected what is wanted from when on: add targets"),
     "no file": (("none/training.yaml",), "can't be read"),
     "no offers": (("training", "--offers", "none.json"), "none.json can't be read"),
     "not offers": (("training", "--offers", "cdk.json"), "cdk.json is no list of offers"),

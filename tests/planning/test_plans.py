@@ -1,6 +1,6 @@
 """Properties of plans: never worse than planning without slip, deterministic, within limits, bounded in time."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -9,9 +9,10 @@ from ultrafleet.errors import FleetError
 from ultrafleet.planning import Cap, Delivery, Demand, Held, Kind, Market, Option, Problem, Step
 from ultrafleet.planning.block_rules import BlockRules
 from ultrafleet.planning.futures import NEVER, sampled_days, worst_days
-from ultrafleet.planning.linear_model import LinearModel
+from ultrafleet.planning.linear_model import INFINITY, LinearModel
 from ultrafleet.planning.planner import Options, make_plan
 from ultrafleet.planning.solver import Highs, Solution
+from ultrafleet.planning.solving import digest
 
 TODAY = 740_000
 SAMPLED = Options(scenarios=40, checked=400, gap=0.0)
@@ -176,6 +177,31 @@ def test_later_blocks_are_bought_only_when_something_is_late() -> None:
     plan = make_plan(problem, Highs(), name="x", options=Options(scenarios=400))
     assert plan.usd == pytest.approx(42 * 10.0)  # until it is six weeks late
     assert plan.expected_usd == pytest.approx((0.3 * 14 + 0.2 * 42) * 10, rel=0.15)
+
+
+def test_parts_that_differ_anywhere_have_digests_of_their_own() -> None:
+    def model(**changes: object) -> LinearModel:
+        given = {"cost": [1.0, 0.0], "lower": [0.0, 0.0], "upper": [INFINITY, 2.0], "integer": [True, False]}
+        rows = {"rows": [[(0, 1.0)], [(0, 1.0), (1, 2.0)]], "row_lower": [1.0, 0.0], "row_upper": [INFINITY, 4.0]}
+        return LinearModel(**{**given, **rows, **changes})  # type: ignore[arg-type]
+
+    changed: dict[str, list[object]] = {
+        "cost": [[1.0, 0.5], [0.0, 1.0]],
+        "lower": [[0.0, 1.0]],
+        "upper": [[INFINITY, 3.0]],
+        "integer": [[False, False]],
+        "rows": [
+            [[(0, 1.0), (0, 1.0)], [(1, 2.0)]],
+            [[(0, 1.0)], [(0, 1.0), (1, 3.0)]],
+            [[(0, 1.0)], [(1, 1.0), (1, 2.0)]],
+        ],
+        "row_lower": [[1.0, 0.5]],
+        "row_upper": [[INFINITY, 5.0]],
+    }
+    assert changed.keys() == {field.name for field in fields(LinearModel)}
+    digests = [digest(model()), *(digest(model(**{name: value})) for name in changed for value in changed[name])]
+    assert digest(model()) == digests[0]
+    assert len(set(digests)) == len(digests)
 
 
 def test_fails_when_the_time_is_over_before_any_plan() -> None:

@@ -12,8 +12,9 @@ from ultrafleet.capacity_calendar.palette import PALETTES
 from ultrafleet.capacity_calendar.picture import calendar_picture
 from ultrafleet.catalog import PurchaseOption, UltraServerType, agreement, price
 from ultrafleet.cost.programme_cost import ProgrammeCost, programme_cost
+from ultrafleet.planning.given import Given
 from ultrafleet.planning.planner import Options, make_plan
-from ultrafleet.planning.problem import Given, problem_of
+from ultrafleet.planning.problem import problem_of
 from ultrafleet.planning.solver import Highs
 from ultrafleet.programme import Programme, load_programme
 

@@ -1,8 +1,7 @@
 """A model solved part by part: first without anything uncovered, else with as little of it as can be."""
 
-import dataclasses
 import hashlib
-import pickle
+from array import array
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from math import ceil
@@ -67,7 +66,7 @@ def solve(
             for place, column in enumerate(part.columns)
             if column in formulation.slack_weights
         }
-        key = _digest(part.model)
+        key = digest(part.model)
         if key not in known:
             known[key] = _direct(part.model, slack) or _solve_part(part.model, slack, solver, gap, clock)
         found, proven = known[key]
@@ -125,6 +124,17 @@ def _direct(model: LinearModel, slack: Collection[int]) -> tuple[Solution, bool]
     return Solution(values, usd, usd, is_infeasible=False), True
 
 
-def _digest(model: LinearModel) -> bytes:
-    """Digest of everything in a model."""
-    return hashlib.sha256(pickle.dumps(dataclasses.astuple(model), protocol=5)).digest()
+def digest(model: LinearModel) -> bytes:
+    """Digest of everything in a model: two have the same if nothing differs.
+
+    Args:
+        model: the model.
+    """
+    found = hashlib.sha256()
+    lengths = [len(entries) for entries in model.rows]
+    for whole in (lengths, [column for entries in model.rows for column, _ in entries], model.integer):
+        found.update(array("q", [len(whole), *whole]))
+    coefficients = [value for entries in model.rows for _, value in entries]
+    for values in (coefficients, model.cost, model.lower, model.upper, model.row_lower, model.row_upper):
+        found.update(array("d", [len(values), *values]))
+    return found.digest()

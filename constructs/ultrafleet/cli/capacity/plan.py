@@ -16,7 +16,8 @@ from ultrafleet.cli.private_price_file import read_private_prices
 from ultrafleet.planning import Plan, Problem
 from ultrafleet.planning.commands import with_commands
 from ultrafleet.planning.coverage import plan_of_owned
-from ultrafleet.planning.problem import Given, problem_of
+from ultrafleet.planning.given import Given
+from ultrafleet.planning.problem import problem_of
 from ultrafleet.planning.solver import solver_library
 
 _SILENT_SECONDS = 2.0

@@ -10,7 +10,7 @@ from ultrafleet.bounded_file import read_bounded
 from ultrafleet.environment import Environment, load_environment
 from ultrafleet.errors import FleetError
 from ultrafleet.offers import USD, Offer, read_history
-from ultrafleet.planning.problem import OfferedBlock, OfferedSegment
+from ultrafleet.planning.given import OfferedBlock, OfferedSegment
 from ultrafleet.programme import Programme, load_programme
 from ultrafleet.yaml_loader import UniqueKeyLoader, load_yaml
 
