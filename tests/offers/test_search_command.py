@@ -113,7 +113,11 @@ def test_offers_in_another_currency_stand_apart(account: Environment) -> None:
     assert content["offers"] == []
     assert {offer["currency"] for offer in content["in_other_currencies"]} == {"EUR"}
     assert all(offer["usd_per_accelerator_hour"] is None for offer in content["in_other_currencies"])
-    assert "offers in EUR, not compared with the others" in run(*RACKS).stdout
+    text = run(*RACKS).stdout
+    assert "offers in EUR, not compared with the others" in text
+    assert "none of them can be bought by `ultrafleet capacity buy`: its ceiling is in USD" in text
+    assert "to buy the first" not in text
+    assert "10.5820 (2026-10)" not in text  # the price on record is in USD
 
 
 def test_no_offers_is_exit_1_with_what_was_asked_where(account: Environment) -> None:
@@ -122,6 +126,14 @@ def test_no_offers_is_exit_1_with_what_was_asked_where(account: Environment) -> 
     assert result.returncode == 1
     assert f"- 4 x u-p6e-gb200x72 for 28 days in us-east-1, account {account.account}: none for sale" in result.stdout
     assert found(*RACKS, code=1)["offers"] == []
+
+
+@pytest.mark.usefixtures("account")
+def test_where_a_type_isnt_known_to_be_sold_it_is_said_where_it_is() -> None:
+    note = "the catalog knows u-p6e-gb200x72 to be sold in us-east-1, not in eu-west-1"
+    assert found(*RACKS, "--region", "eu-west-1", code=1)["notes"] == [note]
+    assert found(*RACKS, "--region", "eu-west-1", "--region", "us-east-1")["notes"] == [note]
+    assert found(*RACKS)["notes"] == []
 
 
 @pytest.mark.usefixtures("account")

@@ -240,7 +240,8 @@ def test_a_failed_payment_puts_the_end_back(desk: World) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--pool", "b300"], "pool b300 is without blocks"),
+        (["--pool", "b300"], "pool b300 is without blocks, expected one of rack-a, rack-b"),
+        (["--pool", "rack-07"], "pool rack-07 is not in the file, expected one of rack-a, rack-b"),
         (["--ceiling", "1000"], "expected at most 1,000 USD"),
         (["--block", "cr-0aaaaaaaaaaaaaaa9"], "--block is cr-0aaaaaaaaaaaaaaa9"),
     ],

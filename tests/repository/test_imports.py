@@ -66,7 +66,7 @@ BELOW = {
         "block_machine", "catalog", "cells", "doctor", "environment", "errors", "kubernetes", "layout", "plain_text",
         "programme", "rules",
     },
-    "purchases": {"bounded_file", "catalog", "environment", "errors", "layout", "rules", "yaml_loader"},
+    "purchases": {"bounded_file", "catalog", "environment", "errors", "layout", "offers", "rules", "yaml_loader"},
     "policy": {
         "accelerator_addons", "bounded_file", "catalog", "errors", "kubernetes", "layout", "plain_text", "rules",
         "templates", "yaml_loader",

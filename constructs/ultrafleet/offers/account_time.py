@@ -25,6 +25,16 @@ class AccountTime:
     warning: str | None = None
 
 
+def simulated_time(answer: Mapping[str, Any]) -> datetime | None:
+    """Simulated time of the embedded AWS at an answer, or None of AWS itself.
+
+    Args:
+        answer: of a boto3 call.
+    """
+    said = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get(_SIMULATED)
+    return None if said is None else datetime.fromisoformat(said)
+
+
 def account_time(answer: Mapping[str, Any], *, local: datetime) -> AccountTime:
     """Time in AWS by the headers of an answer: the embedded AWS's simulated time, or `Date`, or this machine's.
 
@@ -33,8 +43,9 @@ def account_time(answer: Mapping[str, Any], *, local: datetime) -> AccountTime:
         local: time of this machine at the answer.
     """
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    if _SIMULATED in headers:
-        return AccountTime(now=datetime.fromisoformat(headers[_SIMULATED]))
+    simulated = simulated_time(answer)
+    if simulated is not None:
+        return AccountTime(now=simulated)
     try:
         there = parsedate_to_datetime(headers["date"]).astimezone(UTC)
     except (KeyError, TypeError, ValueError):

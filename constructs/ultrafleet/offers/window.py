@@ -67,7 +67,7 @@ def window(
         raise FleetError(
             path="--to",
             got=f"{end:{_FORMAT}}",
-            expected=f"{shortest.days} days after {start:{_FORMAT}} or later",
+            expected=f"{shortest.days} day{'' if shortest.days == 1 else 's'} after {start:{_FORMAT}} or later",
             remedy="ask for a later day or fewer days",
         )
     return Window(earliest_start=start, latest_end=end, notes=tuple(notes))

@@ -69,6 +69,7 @@ class Wanted:
         extends: reservation of the block, for an extension.
         usd: price.
         max_usd: ceiling of the command.
+        repository: folder of the repository that the approval has to be in.
     """
 
     environment: str
@@ -80,6 +81,7 @@ class Wanted:
     extends: str | None
     usd: Decimal
     max_usd: Decimal
+    repository: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +116,7 @@ def require_approval(wanted: Wanted, *, above_usd: Decimal, file: Path | None, n
         raise RefusedError(
             path="the approval",
             got=f"missing for {wanted.usd:,} USD",
-            expected=f"one for what costs more than {above_usd:,} USD (purchases.approval_above_usd)",
+            expected=f"one for what costs more than {above_usd:,.0f} USD (purchases.approval_above_usd)",
             remedy="pass --approval FILE, committed by a second person: docs/capacity-desk.md",
         )
     text = read_bounded(file, _MOST_BYTES)
@@ -128,7 +130,7 @@ def require_approval(wanted: Wanted, *, above_usd: Decimal, file: Path | None, n
         ) from error
     for name, approved, got in _differences(approval, wanted, now):
         raise RefusedError(path=f"{file}: {name}", got=approved, expected=got, remedy="have this purchase approved")
-    _refuse_own(file, approval.approver)
+    _refuse_own(file, approval.approver, wanted.repository)
     return Approved(digest=hashlib.sha256(text.encode()).hexdigest(), approver=approval.approver)
 
 
@@ -150,7 +152,7 @@ def buyer(folder: Path) -> str:
 def _differences(approval: Approval, wanted: Wanted, now: datetime) -> Iterator[tuple[str, object, object]]:
     for name in ("environment", "type", "count", "extends"):
         if getattr(approval, name) != getattr(wanted, name):
-            yield name, getattr(approval, name), getattr(wanted, name)
+            yield name, getattr(approval, name) or "not stated", getattr(wanted, name) or "none"
     if sorted(approval.pools) != sorted(wanted.pools):
         yield "pools", ", ".join(approval.pools), ", ".join(wanted.pools)
     if wanted.start < approval.not_before:
@@ -163,10 +165,14 @@ def _differences(approval: Approval, wanted: Wanted, now: datetime) -> Iterator[
         yield "expires", approval.expires.isoformat(), f"a moment after {now.isoformat()}"
 
 
-def _refuse_own(file: Path, approver: str) -> None:
+def _refuse_own(file: Path, approver: str, repository: Path) -> None:
     folder = file.resolve().parent
-    if _git(folder, "status", "--porcelain", "--", file.name):
+    committed = _git(folder, "rev-parse", "--verify", "--quiet", f"HEAD:./{file.name}")
+    # `git status` doesn't look at files that it was told to assume unchanged.
+    if not committed or committed != _git(folder, "hash-object", "--", file.name):
         raise RefusedError(path=file, got="not committed as it is", expected="a commit of the approver")
+    if _git(folder, "rev-parse", "--show-toplevel") != _git(repository, "rev-parse", "--show-toplevel"):
+        raise RefusedError(path=file, got="in another repository", expected=f"a file of that of {repository}")
     author = _git(folder, "log", "-1", "--format=%ae", "--", file.name)
     if author.lower() != approver.lower():
         raise RefusedError(path=f"the author of {file}", got=author or "unknown", expected=f"{approver}, its approver")

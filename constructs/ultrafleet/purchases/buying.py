@@ -10,6 +10,7 @@ from typing import Any, Final
 from ultrafleet.catalog import CapacityBlockRules
 from ultrafleet.environment.pool_settings import AcceleratorPoolSettings, PoolSettings, UltraServerPoolSettings
 from ultrafleet.errors import FleetError
+from ultrafleet.offers import opt_in_command
 from ultrafleet.purchases.approval import Approved, Wanted, buyer, require_approval
 from ultrafleet.purchases.desk import Desk, bought
 from ultrafleet.purchases.environment_file import EnvironmentFile, refuse_overlap, trial_id
@@ -19,6 +20,7 @@ from ultrafleet.purchases.outcome import RefusedError, UnsettledError
 from ultrafleet.purchases.paying import pay, record_bought, tags_of
 from ultrafleet.purchases.records import PAID, BoughtBlock, Intent, Placement, Purchase, new_intent_id
 from ultrafleet.purchases.signals import recorded_first
+from ultrafleet.rules.zones import is_local_zone
 
 _MOST_TAG_CHARACTERS: Final = 256
 """Of a tag's value (EC2 user guide, tag your resources, high)."""
@@ -124,7 +126,7 @@ def _propose(desk: Desk, wish: BlockWish, purchases: list[Purchase]) -> Proposal
     for item in purchases:
         if item.intent.offering == wish.offering and item.state in PAID:
             return item.repeated()
-    desk.market.check_account(desk.now() if desk.compare_clock else None)
+    desk.market.check_account(compare_clock=desk.compare_clock)
     desk.refuse_unknown(purchases, desk.market.blocks())
     offer, request = _find(desk, wish, _pattern(file, wish))
     refuse_price(offer.usd, offer.currency, wish.max_usd)
@@ -142,6 +144,7 @@ def _propose(desk: Desk, wish: BlockWish, purchases: list[Purchase]) -> Proposal
             extends=None,
             usd=offer.usd,
             max_usd=wish.max_usd,
+            repository=desk.environments,
         ),
         above_usd=Decimal(str(file.environment.purchases.approval_above_usd)),
         file=wish.approval,
@@ -221,6 +224,8 @@ def _find(desk: Desk, wish: BlockWish, pool: PoolSettings) -> tuple[Offer, dict[
         for offer in desk.market.offers(request):
             if offer.id == wish.offering:
                 return offer, request
+        if wish.days is not None:
+            _refuse_closed(desk, wish, request)
     spelled = " x ".join(str(value) for value in reversed(asked.values()))
     raise RefusedError(
         path=f"offering {wish.offering}",
@@ -228,6 +233,19 @@ def _find(desk: Desk, wish: BlockWish, pool: PoolSettings) -> tuple[Offer, dict[
         expected="an offer that is there",
         remedy="it was sold, or has another type, count, duration or --start: search again",
     )
+
+
+def _refuse_closed(desk: Desk, wish: BlockWish, request: dict[str, Any]) -> None:
+    """Refuse an offer in a Local Zone that the account isn't opted in to: EC2 has it among those of every zone."""
+    for offer in desk.market.offers({**request, "AllAvailabilityZones": True}):
+        if offer.id == wish.offering:
+            zones = sorted({part.availability_zone for part in offer.segments if is_local_zone(part.availability_zone)})
+            raise RefusedError(
+                path=f"offering {wish.offering}",
+                got=f"in {', '.join(zones)}, to which the account isn't opted in",
+                expected="an account that is",
+                remedy="; ".join(f"run `{opt_in_command(zone)}`" for zone in zones),
+            )
 
 
 def _still_there(desk: Desk, found: Proposal) -> None:

@@ -11,9 +11,10 @@ from ultrafleet.environment.text_places import PaymentEntry
 from ultrafleet.errors import FleetError
 from ultrafleet.purchases.environment_file import EnvironmentFile, match
 from ultrafleet.purchases.journal import LOCK_SECONDS, Journal, OpenJournal
-from ultrafleet.purchases.market import ENVIRONMENT_TAG, INTENT_TAG, Market, SoldBlock
+from ultrafleet.purchases.market import ENVIRONMENT_TAG, INTENT_TAG, Market
 from ultrafleet.purchases.outcome import UnsettledError, settle_command
 from ultrafleet.purchases.records import OPEN, PAID, BoughtBlock, Intent, Placement, Purchase, State
+from ultrafleet.purchases.sold import SoldBlock
 
 ABSENT_AFTER: Final = timedelta(minutes=15)
 """Time after a call from which EC2's silence counts as "nothing was bought". Ours: a signed request is refused a few

@@ -126,7 +126,7 @@ def _propose(desk: Desk, wish: ExtensionWish, purchases: list[Purchase]) -> Exte
     same = _same(purchases, reservation, wish, desk.now())
     if same is not None:
         return same
-    desk.market.check_account(desk.now() if desk.compare_clock else None)
+    desk.market.check_account(compare_clock=desk.compare_clock)
     desk.refuse_unknown(purchases, desk.market.blocks())
     history = desk.market.history(reservation)
     for item in history:
@@ -160,6 +160,7 @@ def _propose(desk: Desk, wish: ExtensionWish, purchases: list[Purchase]) -> Exte
             extends=reservation,
             usd=offer.usd,
             max_usd=wish.max_usd,
+            repository=desk.environments,
         ),
         above_usd=Decimal(str(file.environment.purchases.approval_above_usd)),
         file=wish.approval,
@@ -190,8 +191,12 @@ def _same(purchases: list[Purchase], reservation: str, wish: ExtensionWish, now:
 def _block(file: EnvironmentFile, wish: ExtensionWish) -> tuple[PoolSettings, BlockSettings]:
     pool = file.pool(wish.pool)
     if pool is None or not pool.blocks:
-        names = ", ".join(item.name for item in file.environment.pools if item.blocks) or "(none)"
-        raise RefusedError(path=f"pool {wish.pool}", got="without blocks", expected=f"one of {names}")
+        names = ", ".join(item.name for item in file.environment.pools if item.blocks)
+        raise RefusedError(
+            path=f"pool {wish.pool}",
+            got="not in the file" if pool is None else "without blocks",
+            expected=f"one of {names}" if names else "one with blocks, of which there is none",
+        )
     for block in pool.blocks:
         if block.capacity_reservation_id == wish.block:
             return pool, block

@@ -5,14 +5,17 @@ unknown. Only answers that EC2 gives before it does anything count as "nothing w
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from ultrafleet.errors import FleetError
+from ultrafleet.offers.account_time import simulated_time
+from ultrafleet.offers.aws_errors import explained
 from ultrafleet.purchases.offers import ExtensionOffer, Offer, block_offer, extension_offer
 from ultrafleet.purchases.outcome import FailedError, RefusedError, UnsettledError
+from ultrafleet.purchases.sold import SoldBlock, SoldExtension, block_of_reservation, sold_block, tags_of_item
 
 INTENT_TAG: Final = "ultrafleet:intent"
 """Tag of a block with the id of the intent that bought it: the idempotency token that the API lacks."""
@@ -31,57 +34,6 @@ _MOST_SKEW: Final = timedelta(minutes=5)
 """Ours: EC2 refuses requests that are signed with another time than about its own."""
 _THROTTLED: Final = frozenset({"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException"})
 _SERVER_FAULT: Final = 500
-_LOST: Final = frozenset({"payment-failed", "cancelled", "failed"})
-"""States of a block that isn't paid and isn't there (botocore's model of DescribeCapacityBlocks, high)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SoldBlock:
-    """Capacity block of an account, as DescribeCapacityBlocks has it.
-
-    Attributes:
-        id: `cbr-…`.
-        reservations: `cr-…` of each of its reservations.
-        availability_zone: its zone.
-        start: its start.
-        end: its end.
-        state: as EC2 says it.
-        tags: its tags, and those of its reservations.
-        created: when it was bought, or None where EC2 doesn't say.
-        instances: number of its instances, where its reservation has a tag and was asked for.
-    """
-
-    id: str
-    reservations: tuple[str, ...]
-    availability_zone: str
-    start: datetime
-    end: datetime
-    state: str
-    tags: dict[str, str]
-    created: datetime | None = None
-    instances: int | None = None
-
-    @property
-    def is_lost(self) -> bool:
-        """True if its payment failed, and AWS has taken it back."""
-        return self.state in _LOST
-
-
-@dataclass(frozen=True, kw_only=True)
-class SoldExtension:
-    """Extension in a reservation's history.
-
-    Attributes:
-        offering: id of the offering that was bought.
-        status: `payment-pending`, `payment-succeeded` or `payment-failed`.
-        start: end of the block without it.
-        end: end of the block with it.
-    """
-
-    offering: str
-    status: str
-    start: datetime
-    end: datetime
 
 
 class Market:
@@ -98,6 +50,8 @@ class Market:
 
         times = {"connect_timeout": _CONNECT_SECONDS, "read_timeout": read_seconds}
         self._account = account
+        self.simulated: datetime | None = None
+        """Time of an embedded AWS at the last `check_account`; AWS itself has none but the present."""
         self._sts = session.client("sts", config=Config(retries={"mode": "standard"}, **times))
         self._reads = session.client(
             "ec2", config=Config(retries={"mode": "standard", "total_max_attempts": 5}, **times)
@@ -111,11 +65,11 @@ class Market:
         for client in (self._sts, self._reads, self._pays):
             client.close()
 
-    def check_account(self, now: datetime | None) -> str:
+    def check_account(self, *, compare_clock: bool) -> str:
         """Refuse another account's credentials, and a clock that isn't AWS's; return the caller's ARN.
 
         Args:
-            now: this machine's time, or None to compare none.
+            compare_clock: compare this machine's clock with AWS's.
 
         Raises:
             FleetError: another account's credentials, none, or ones that may not ask.
@@ -125,7 +79,9 @@ class Market:
 
         try:
             caller = self._sts.get_caller_identity()
-        except (BotoCoreError, ClientError) as error:
+        except ClientError as error:
+            raise explained(error, place=f"the credentials for account {self._account}") from error
+        except BotoCoreError as error:
             raise FleetError(
                 path="the account of the credentials",
                 verb="can't be",
@@ -140,9 +96,10 @@ class Market:
                 expected=f"{self._account}, the account of the environment",
                 remedy="choose another profile or role",
             )
+        self.simulated = simulated_time(caller)
         date = caller["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
-        if now is not None and date:
-            skew = now - parsedate_to_datetime(date).astimezone(UTC)
+        if compare_clock and date:
+            skew = datetime.now(UTC) - parsedate_to_datetime(date).astimezone(UTC)
             if abs(skew) > _MOST_SKEW:
                 raise RefusedError(
                     path="the clock of this machine",
@@ -194,12 +151,12 @@ class Market:
         tagged = self._pages("describe_capacity_reservations", "CapacityReservations", Filters=filters)
         reservations = {item["CapacityReservationId"]: item for item in tagged}
         merged = []
-        for block in map(_sold, self._pages("describe_capacity_blocks", "CapacityBlocks")):
+        for block in map(sold_block, self._pages("describe_capacity_blocks", "CapacityBlocks")):
             found = [reservations.pop(name) for name in block.reservations if name in reservations]
             for item in found:
-                block.tags.update(_tags(item))
+                block.tags.update(tags_of_item(item))
             merged.append(replace(block, instances=sum(item["TotalInstanceCount"] for item in found) or None))
-        return [*merged, *(_of_reservation(item) for item in reservations.values() if "EndDate" in item)]
+        return [*merged, *(block_of_reservation(item) for item in reservations.values() if "EndDate" in item)]
 
     def history(self, reservation: str) -> list[SoldExtension]:
         """Extensions of a block that were bought.
@@ -259,7 +216,7 @@ class Market:
             TagSpecifications=[{"ResourceType": _TAGGED, "Tags": pairs}],
         )
         try:
-            return [_sold(item) for item in answer["CapacityBlocks"]]
+            return [sold_block(item) for item in answer["CapacityBlocks"]]
         except KeyError as error:
             raise _unknown(error) from error
 
@@ -320,44 +277,15 @@ class Market:
             for page in self._reads.get_paginator(operation).paginate(**request):
                 yield from page[key]
         except (BotoCoreError, ClientError) as error:
+            asked = "".join(word.capitalize() for word in operation.split("_"))
+            found = explained(error, place=f"account {self._account} ({asked})")
             raise FailedError(
-                path=f"EC2's {''.join(word.capitalize() for word in operation.split('_'))}",
-                verb="was",
-                got=f"not answered ({_said(error)})",
-                expected="an answer",
-                remedy="run the command again",
+                str(found),
+                path=found.path,
+                got=found.got,
+                expected=found.expected,
+                remedy=found.remedy or "run the command again",
             ) from error
-
-
-def _sold(item: Any) -> SoldBlock:  # noqa: ANN401 - boto3
-    return SoldBlock(
-        id=item["CapacityBlockId"],
-        reservations=tuple(item["CapacityReservationIds"]),
-        availability_zone=item["AvailabilityZone"],
-        start=item["StartDate"],
-        end=item["EndDate"],
-        state=item["State"],
-        tags=_tags(item),
-        created=item.get("CreateDate"),
-    )
-
-
-def _of_reservation(item: Any) -> SoldBlock:  # noqa: ANN401 - boto3
-    return SoldBlock(
-        id=item.get("CapacityBlockId", ""),
-        reservations=(item["CapacityReservationId"],),
-        availability_zone=item["AvailabilityZone"],
-        start=item["StartDate"],
-        end=item["EndDate"],
-        state=item["State"],
-        tags=_tags(item),
-        created=item.get("CreateDate"),
-        instances=item["TotalInstanceCount"],
-    )
-
-
-def _tags(item: Any) -> dict[str, str]:  # noqa: ANN401 - boto3
-    return {tag["Key"]: tag["Value"] for tag in item.get("Tags", [])}
 
 
 def _unknown(error: Exception) -> UnsettledError:

@@ -13,9 +13,10 @@ from ultrafleet.errors import FleetError
 from ultrafleet.purchases.desk import ABSENT_AFTER, Desk, bought, payment_of
 from ultrafleet.purchases.environment_file import EnvironmentFile
 from ultrafleet.purchases.journal import OpenJournal
-from ultrafleet.purchases.market import ENVIRONMENT_TAG, INTENT_TAG, POOL_TAG, SoldBlock
+from ultrafleet.purchases.market import ENVIRONMENT_TAG, INTENT_TAG, POOL_TAG
 from ultrafleet.purchases.outcome import RELEASED, UNSETTLED, UnsettledError
 from ultrafleet.purchases.records import OPEN, PAID, Extension, Intent, Placement, Purchase, State
+from ultrafleet.purchases.sold import SoldBlock
 
 _FAILED: Final = "payment-failed"
 _CLOCKS: Final = timedelta(minutes=5)
@@ -65,7 +66,7 @@ def settle_book(desk: Desk, book: OpenJournal, *, absent_after: timedelta) -> li
         FleetError: the input can't be used.
     """
     file = desk.file()
-    desk.market.check_account(desk.now() if desk.compare_clock else None)
+    desk.market.check_account(compare_clock=desk.compare_clock)
     blocks = desk.market.blocks()
     found: dict[str, list[SoldBlock]] = {}
     for block in desk.own(blocks):

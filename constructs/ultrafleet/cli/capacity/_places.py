@@ -39,7 +39,7 @@ def places(regions: Iterable[str], *, profiles: Sequence[str] = (), roles: Seque
     return [
         _place(credentials, region, opened)
         for region in wanted
-        for credentials, opened in (sessions or {"the default credentials": session}).items()
+        for credentials, opened in (sessions or {"the default profile": session}).items()
     ]
 
 

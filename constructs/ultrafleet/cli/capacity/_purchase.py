@@ -69,7 +69,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="as JSON")]
 """Option of the output."""
 AsOf = Annotated[
     datetime | None,
-    typer.Option(help="UTC moment, for an account with a simulated clock; default: now, and AWS's clock"),
+    typer.Option(help="UTC moment that is taken for now; default: AWS's, of the embedded AWS its simulated one"),
 ]
 """Option of the clock."""
 EnvironmentName = Annotated[str, typer.Argument(help="name of the environment", autocompletion=environment_names)]
@@ -83,19 +83,20 @@ def open_desk(name: str, *, environments: Path, journal: Path | None, as_of: dat
         name: name of the environment.
         environments: folder of the files.
         journal: the journal, or None for the default.
-        as_of: simulated moment, or None.
+        as_of: moment that is taken for now, or None.
 
     Raises:
         FleetError: the environment can't be used, or boto3 isn't installed.
     """
     (loaded,) = load_environments(environments, only=name)
     moment = as_of.replace(tzinfo=UTC) if as_of is not None else None
+    market = Market(session(loaded.region), account=loaded.account)
     return Desk(
         environments=environments,
         name=name,
         journal=Journal(journal or environments / FILE_NAME),
-        market=Market(session(loaded.region), account=loaded.account),
-        now=lambda: moment or datetime.now(UTC),
+        market=market,
+        now=lambda: moment or market.simulated or datetime.now(UTC),
         compare_clock=moment is None,
     )
 

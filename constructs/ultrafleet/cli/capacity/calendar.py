@@ -39,7 +39,7 @@ def calendar(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="write a picture: FILE.svg, or FILE.png with ultrafleet[picture]; default: text")
+        Path | None, typer.Option(help="write a picture: FILE.svg, or FILE.png with the extra `picture`; default: text")
     ] = None,
     theme: Annotated[ThemeName, typer.Option(help="page that the picture is for")] = ThemeName.LIGHT,
     since: Annotated[datetime | None, typer.Option("--from", help="first day, UTC; default: the file's")] = None,
@@ -85,7 +85,9 @@ def calendar(
             expected="a file for the picture",
             remedy="name another",
         ) from error
-    typer.echo(f"{out}: {len(shown.lanes):,} lanes, {len(shown.targets)} targets", err=True)
+    counts = ((len(shown.lanes), "lane"), (len(shown.targets), "target"))
+    said = ", ".join(f"{number:,} {name}{'' if number == 1 else 's'}" for number, name in counts)
+    typer.echo(f"{out}: {said}", err=True)
 
 
 def _moment(value: datetime) -> str:

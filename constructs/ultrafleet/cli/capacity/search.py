@@ -31,6 +31,7 @@ from ultrafleet.offers import (
     question_of_type,
     questions_of_accelerators,
     record,
+    regions_of_sale,
     regions_or_refuse,
     search,
     window,
@@ -106,7 +107,7 @@ def capacity_search(
         record(history, found.asked)
     warnings = sorted({one.time.warning for one in greeted if one.time.warning})
     shown = _Shown(found, zones=zone or [], most=max_usd_per_accelerator_hour)
-    notes = [*questions.notes, *dates.notes, *shown.notes]
+    notes = [*questions.notes, *dates.notes, *shown.notes, *_elsewhere(found)]
     if as_json:
         print(json.dumps(visible_json(_as_json(found, shown, failures, [*warnings, *notes])), indent=2))
     else:
@@ -186,6 +187,18 @@ class _Shown:
             )
 
 
+def _elsewhere(found: Found) -> list[str]:
+    """A note for each type that was looked for in vain where the catalog doesn't know it to be sold."""
+    vain: dict[str, set[str]] = {}
+    for item in found.asked:
+        if not item.offers and item.region not in (known := regions_of_sale(item.question.type)) and known:
+            vain.setdefault(item.question.type, set()).add(item.region)
+    return [
+        f"the catalog knows {name} to be sold in {', '.join(regions_of_sale(name))}, not in {', '.join(sorted(asked))}"
+        for name, asked in vain.items()
+    ]
+
+
 def _as_json(found: Found, shown: _Shown, failures: Sequence[FleetError], notes: Sequence[str]) -> dict[str, Any]:
     def content(offer: Offer) -> Mapping[str, Any]:
         return offer.as_json() | {"opt_in_needed": found.is_closed(offer)}
@@ -217,8 +230,10 @@ def _print(found: Found, shown: _Shown, prices: PriceList, notes: Iterable[str])
             print(f"- {item.question} in {item.region}, account {item.account}: {len(item.offers) or 'none'} for sale")
     for note in notes:
         print(for_terminal(f"note: {note}"))
-    if shown.offers:
-        print(_how_to_buy(shown.offers[0]))
+    if shown.in_usd:
+        print(_how_to_buy(shown.in_usd[0]))
+    elif shown.others:
+        print(f"none of them can be bought by `ultrafleet capacity buy`: its ceiling is in {USD}")
 
 
 def _how_to_buy(offer: Offer) -> str:
@@ -247,7 +262,7 @@ def _table(title: str, offers: Sequence[Offer], currency: str, prices: PriceList
             _number(offer.accelerators),
             _money(offer.fee),
             "unknown" if offer.per_accelerator_hour is None else f"{offer.per_accelerator_hour:,.4f}",
-            _on_record(parts[0], offer.region, prices) if one else "",
+            _on_record(parts[0], offer, prices) if one else "",
         )
         for part in parts if not one else ():
             table.add_row(
@@ -260,7 +275,7 @@ def _table(title: str, offers: Sequence[Offer], currency: str, prices: PriceList
                 _number(part.accelerators),
                 _money(part.fee),
                 "",
-                _on_record(part, offer.region, prices),
+                _on_record(part, offer, prices),
             )
     return table
 
@@ -277,7 +292,9 @@ def _money(value: float | None) -> str:
     return "not stated" if value is None else f"{value:,.2f}"
 
 
-def _on_record(part: OfferSegment, region: str, prices: PriceList) -> str:
-    """Price for an accelerator and hour by the price list, with its date."""
-    each, fact = accelerators_of(part.type), prices.price(part.type, PurchaseOption.CAPACITY_BLOCK, region)
-    return "-" if not each or fact.value is None else f"{fact.value / each:,.4f} ({fact.as_of})"
+def _on_record(part: OfferSegment, offer: Offer, prices: PriceList) -> str:
+    """Price for an accelerator and hour by the price list, with its date; it is in USD, and no other is beside it."""
+    each, fact = accelerators_of(part.type), prices.price(part.type, PurchaseOption.CAPACITY_BLOCK, offer.region)
+    return (
+        "-" if not each or fact.value is None or offer.currency != USD else f"{fact.value / each:,.4f} ({fact.as_of})"
+    )
