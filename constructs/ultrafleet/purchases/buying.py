@@ -126,7 +126,7 @@ def _propose(desk: Desk, wish: BlockWish, purchases: list[Purchase]) -> Proposal
     for item in purchases:
         if item.intent.offering == wish.offering and item.state in PAID:
             return item.repeated()
-    desk.market.check_account(compare_clock=desk.compare_clock)
+    desk.check_account()
     desk.refuse_unknown(purchases, desk.market.blocks())
     offer, request = _find(desk, wish, _pattern(file, wish))
     refuse_price(offer.usd, offer.currency, wish.max_usd)

@@ -53,6 +53,16 @@ class Desk:
         """
         return EnvironmentFile.read(self.environments, self.name)
 
+    def check_account(self) -> None:
+        """Refuse another account's credentials, and a clock of this machine that isn't AWS's.
+
+        Raises:
+            FleetError: the credentials can't be used.
+            RefusedError: the clock is more than five minutes off.
+        """
+        # Not `now`: of the embedded AWS that is its simulated time.
+        self.market.check_account(datetime.now(UTC) if self.compare_clock else None)
+
     def purchases(self, book: OpenJournal) -> list[Purchase]:
         """Purchases of the environment.
 

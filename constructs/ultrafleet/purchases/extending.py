@@ -126,7 +126,7 @@ def _propose(desk: Desk, wish: ExtensionWish, purchases: list[Purchase]) -> Exte
     same = _same(purchases, reservation, wish, desk.now())
     if same is not None:
         return same
-    desk.market.check_account(compare_clock=desk.compare_clock)
+    desk.check_account()
     desk.refuse_unknown(purchases, desk.market.blocks())
     history = desk.market.history(reservation)
     for item in history:

@@ -65,11 +65,11 @@ class Market:
         for client in (self._sts, self._reads, self._pays):
             client.close()
 
-    def check_account(self, *, compare_clock: bool) -> str:
+    def check_account(self, now: datetime | None) -> str:
         """Refuse another account's credentials, and a clock that isn't AWS's; return the caller's ARN.
 
         Args:
-            compare_clock: compare this machine's clock with AWS's.
+            now: this machine's time, or None to compare none.
 
         Raises:
             FleetError: another account's credentials, none, or ones that may not ask.
@@ -98,8 +98,8 @@ class Market:
             )
         self.simulated = simulated_time(caller)
         date = caller["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
-        if compare_clock and date:
-            skew = datetime.now(UTC) - parsedate_to_datetime(date).astimezone(UTC)
+        if now is not None and date:
+            skew = now - parsedate_to_datetime(date).astimezone(UTC)
             if abs(skew) > _MOST_SKEW:
                 raise RefusedError(
                     path="the clock of this machine",

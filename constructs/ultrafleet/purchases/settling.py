@@ -66,7 +66,7 @@ def settle_book(desk: Desk, book: OpenJournal, *, absent_after: timedelta) -> li
         FleetError: the input can't be used.
     """
     file = desk.file()
-    desk.market.check_account(compare_clock=desk.compare_clock)
+    desk.check_account()
     blocks = desk.market.blocks()
     found: dict[str, list[SoldBlock]] = {}
     for block in desk.own(blocks):
