@@ -117,3 +117,13 @@ def test_fails_a_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.Monk
     plan.write_text(" " * 101)
     with pytest.raises(FleetError, match="has more than 100 bytes, expected at most that many: of a plan, keep"):
         read_text(plan)
+
+
+def test_queues_without_pools_have_one_line_and_no_price() -> None:
+    case = Path(__file__).parent / "cases" / "pcluster-9-spot"
+    done = run("import", "input.yaml", *(case / "arguments.txt").read_text().split(), cwd=case)
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if "SlurmQueues[0]" in line]
+    assert line.startswith("input.yaml:12: Scheduling.SlurmQueues[0].ComputeResources[0]: ")
+    assert line.endswith(": cpu, of c5.large, is not carried over: pools are accelerated nodes")
+    assert "on demand, paid from the start" not in done.stderr

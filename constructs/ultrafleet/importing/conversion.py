@@ -127,7 +127,7 @@ def _checked(name: str, text: str, draft: Draft) -> Environment:
     try:
         environment = load_environment(Path(f"{name}.yaml"), text=text)
     except EnvironmentFileError as error:
-        raise ImportRefusedError.of(error.faults or [error], draft.notes) from None
+        raise ImportRefusedError.of([*error.faults] or [error], draft.notes) from None
     try:
         if environment.network.vpc_id is None:
             _check_subnets(environment)

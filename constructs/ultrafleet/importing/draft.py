@@ -1,7 +1,7 @@
 """Fleet as another tool's file describes it, before what the file doesn't have is added."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from ultrafleet.catalog import InstanceType
 from ultrafleet.errors import FleetError
@@ -81,6 +81,7 @@ class DraftPool:
         labels: labels of its nodes.
         tags: tags of its nodes.
         kubelet_config: kubelet configuration of its nodes.
+        own_node: further settings of its nodes, in the words of an environment file.
         max_pods: pods of a node.
         raid0: True where the source joins the local disks.
         placement_group: True for a cluster placement group.
@@ -90,6 +91,7 @@ class DraftPool:
         block: its capacity block, where the source has all of it.
         node_group: node group of a running cluster; None of a file.
         wants_block: what a block would be named by, where the source names none; None where a block isn't needed.
+        is_refused: True if its capacity is of a kind that no pool has.
     """
 
     name: str
@@ -106,6 +108,7 @@ class DraftPool:
     labels: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     kubelet_config: dict[str, object] = field(default_factory=dict)
+    own_node: dict[str, Any] = field(default_factory=dict)
     max_pods: int | None = None
     raid0: bool | None = None
     placement_group: bool = False
@@ -115,6 +118,7 @@ class DraftPool:
     block: BlockInput | None = None
     node_group: str | None = None
     wants_block: str | None = None
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

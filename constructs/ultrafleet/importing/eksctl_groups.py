@@ -6,6 +6,7 @@ from typing import Final
 from ultrafleet.catalog.capacity_blocks import NO_PLACEMENT_GROUP, CapacityBlockRules
 from ultrafleet.importing import groups
 from ultrafleet.importing.draft import Draft, DraftPool, DraftSubnet, DraftSystem, SourceTemplate
+from ultrafleet.importing.eksctl_nodes import NodeReader
 from ultrafleet.importing.side_inputs import SideInputs
 from ultrafleet.importing.source import Source
 from ultrafleet.rules.zones import is_zone
@@ -142,6 +143,7 @@ class GroupReader:
             instance_type=kind,
             purchase="on_demand",
         )
+        pool.is_refused = bool(spot.flag() or distribution)
         self._capacity(group, pool)
         self._size(group, pool)
         self._place(group, pool)
@@ -268,6 +270,7 @@ class GroupReader:
         if own_template:
             draft.note(own_template, "not carried over: a launch template is made here")
         group.get("iam").entries()
+        NodeReader(draft, group, pool).read()
         pool.template = SourceTemplate(
             made_by="eksctl",
             interfaces=groups.efa_of_every_card(pool.instance_type) if with_efa else (),
@@ -284,5 +287,8 @@ class GroupReader:
             tokens_required=True,
             image=group.get("ami").shown if group.get("ami") else "",
             key_name="stated" if group.get("ssh") else "",
-            user_data=bool(group.get("preBootstrapCommands") or group.get("overrideBootstrapCommand")),
+            user_data=bool(
+                (group.get("preBootstrapCommands") and "pre_bootstrap_script" not in pool.own_node)
+                or group.get("overrideBootstrapCommand")
+            ),
         )

@@ -12,7 +12,9 @@ from ultrafleet.importing.source import Document, Source
 
 _DEFAULT_MOST: Final = 10
 """ParallelCluster's default of `MaxCount` (its user guide, high)."""
+_SPOT: Final = "SPOT"
 _CAPACITY_TYPES: Final = {"ONDEMAND": "on_demand", "CAPACITY_BLOCK": "block"}
+"""Values of `CapacityType` that a pool can have; the third is spot (ParallelCluster user guide, Scheduling, high)."""
 
 
 def read_pcluster(document: Document, side: SideInputs) -> Draft:
@@ -54,6 +56,7 @@ class _Reader:
     def _queue(self, queue: Source) -> None:
         draft = self._draft
         name = queue.get("Name").text() or "queue"
+        pools = len(draft.pools)
         resources = queue.get("ComputeResources").items()
         for resource in resources:
             own = resource.get("Name").text() or "nodes"
@@ -62,6 +65,8 @@ class _Reader:
                 draft.note(resource, "left out, as --without says")
                 continue
             self._resource(queue, resource, full)
+        if len(draft.pools) == pools:
+            queue.read()  # its resources have been told of
 
     def _resource(self, queue: Source, resource: Source, name: str) -> None:
         draft = self._draft
@@ -104,11 +109,9 @@ class _Reader:
         kind = queue.get("CapacityType")
         stated = (kind.text() or "ONDEMAND").upper()
         if stated not in _CAPACITY_TYPES:
-            draft.refuse(
-                kind,
-                "ONDEMAND or CAPACITY_BLOCK",
-                f"accelerators are not run on spot here: take it out, or leave the queue out: --without {pool.name}",
-            )
+            remedy = "accelerators are not run on spot here: take it out" if stated == _SPOT else "correct it"
+            draft.refuse(kind, "ONDEMAND or CAPACITY_BLOCK", f"{remedy}, or leave the queue out: --without {pool.name}")
+            pool.is_refused = True
         is_block = stated == "CAPACITY_BLOCK" or pool.instance_type.is_ultraserver_member
         target = resource.get("CapacityReservationTarget") or queue.get("CapacityReservationTarget")
         identifier, arn = target.get("CapacityReservationId"), target.get("CapacityReservationResourceGroupArn")

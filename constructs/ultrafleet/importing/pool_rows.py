@@ -117,7 +117,7 @@ class PoolRows:
                 f"--nodes 4, or --nodes {pool.name}=4",
                 got=pool.nodes_note,
             )
-        elif pool.purchase == "on_demand":
+        elif pool.purchase == "on_demand" and not pool.is_refused:
             self._note_price(pool, nodes)
         return nodes
 
@@ -305,6 +305,7 @@ def _node(pool: DraftPool) -> dict[str, Any]:
         "labels": pool.labels or None,
         "tags": pool.tags or None,
         "kubelet_config": pool.kubelet_config or None,
+        **pool.own_node,
     }
     node = {key: value for key, value in stated.items() if value is not None}
     return {"node": node} if node else {}

@@ -1,19 +1,23 @@
 """Environment file as text, with its comments."""
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 from ruamel.yaml.timestamp import TimeStamp
 
 from ultrafleet.plain_text import visible
 
 _IN_ONE_LINE: Final = frozenset({"system_nodes", "node"})
 _LISTS_IN_ONE_LINE: Final = frozenset({"subnets", "capacity_reservations"})
+_SCRIPTS: Final = frozenset({"pre_bootstrap_script"})
+_READABLE: Final = re.compile(r"#![ -~]+\n(?:[\t -~]*\n)*")
+"""Script that a block of lines can hold as it is."""
 _QUOTED: Final = frozenset({"account", "kubernetes_version"})
 _WIDTH: Final = 4096
 
@@ -53,6 +57,8 @@ def _styled(value: object, path: Path, comments: Mapping[Path, str]) -> Any:  # 
         return items
     if isinstance(value, datetime):
         return _moment(value)
+    if isinstance(value, str) and path and path[-1] in _SCRIPTS and _READABLE.fullmatch(value):
+        return LiteralScalarString(value)
     if isinstance(value, str) and path and path[-1] in _QUOTED:
         return DoubleQuotedScalarString(value)
     return value
@@ -65,7 +71,7 @@ def _mapping(value: Mapping[str, Any], path: Path, comments: Mapping[Path, str])
         if (*path, key) in comments:
             made.yaml_add_eol_comment(visible(comments[*path, key]), key)
     listed = len(path) > 1 and path[-2] in _LISTS_IN_ONE_LINE
-    if listed or _IN_ONE_LINE & {str(step) for step in path}:
+    if not _SCRIPTS & value.keys() and (listed or _IN_ONE_LINE & {str(step) for step in path}):
         made.fa.set_flow_style()
     return made
 
