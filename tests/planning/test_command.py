@@ -116,6 +116,26 @@ def test_the_command_names_a_block_that_is_not_the_pools_last(tmp_path: Path) ->
     assert any("training/rack-a --days" in command for command in commands)
 
 
+def test_a_block_with_a_successor_in_its_pool_is_extended_by_a_hand_over_at_most(tmp_path: Path) -> None:
+    """Beside its successor it would be paid for nothing, and `capacity extend` refuses it."""
+    plan = planned(environment(tmp_path, end=date(2027, 3, 31), racks=3))
+    extended = [item for item in plan["purchases"] if item["name"] == "cr-0aaaaaaaaaaaaaaa1"]
+    assert all(item["end"] <= "2026-12-16" for item in extended)
+    blocks = [item for item in plan["purchases"] if item["kind"] == "later block"]
+    assert min(item["start"] for item in blocks) == "2026-12-01"
+    assert max(item["end"] for item in blocks) == "2027-03-31"  # the third rack, to the end
+
+
+def test_later_blocks_are_in_a_local_zone_only_where_documents_name_it(tmp_path: Path) -> None:
+    nodes = [{"start": date(2026, 12, 1), "instances": 4}]
+    path = environment(tmp_path, end=date(2027, 3, 31), type="p6-b300.48xlarge", steps=nodes)
+    assert planned(path, code=1)["purchases"] == []  # the subnet in us-east-1b is full, the one in Dallas isn't
+    Path(path).write_text(Path(path).read_text().replace("10.64.16.0/24", "10.64.16.0/22"))
+    assert {item["place"] for item in planned(path)["purchases"]} == {"us-east-1b"}
+    plan = planned(environment(tmp_path, end=date(2027, 3, 31), racks=3))
+    assert {item["place"] for item in plan["purchases"]} == {"us-east-1-dfw-2a"}
+
+
 def test_an_extension_of_days_that_are_not_sold_at_once_is_bought_in_parts(tmp_path: Path) -> None:
     plan = planned(environment(tmp_path, end=date(2027, 1, 31)))
     assert [(item["pool"], item["start"], item["end"]) for item in plan["purchases"]] == [

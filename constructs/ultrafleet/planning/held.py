@@ -1,6 +1,7 @@
 """Capacity that an environment has: its blocks, and its on-demand reservations."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from ultrafleet.catalog import UltraServerType
 from ultrafleet.environment import Environment
@@ -11,6 +12,8 @@ from ultrafleet.rules.capacity_block import CapacityBlock
 
 _FOR_GOOD = 36_500
 """Days of a reservation without end: a hundred years."""
+_HAND_OVER = 1
+"""Days for which a block runs beside its successor at most, as `ultrafleet capacity extend` allows by default."""
 
 
 def held_of(
@@ -29,7 +32,7 @@ def held_of(
         demand = serving.get((pool.workload, str(pool.sold)))
         for item in _of_pool(environment, pool, demand, today, notes):
             alone = item.name if not isinstance(pool.sold, UltraServerType) else ""
-            key = (item.demand, item.type, item.start, item.end, item.place, alone)
+            key = (item.demand, item.type, item.start, item.end, item.place, item.last_end, alone)
             found.setdefault(key, []).append(item)
     return [_joined(items) for items in found.values()]
 
@@ -38,10 +41,12 @@ def _of_pool(
     environment: Environment, pool: PoolSettings, demand: str | None, today: int, notes: list[str]
 ) -> Iterator[Held]:
     where = f"{environment.name}/{pool.name}"
-    for block in pool.capacity_blocks:
-        item = _of_block(block, where, demand, environment.name)
+    blocks = [_of_block(block, where, demand, environment.name) for block in pool.capacity_blocks]
+    for item in blocks:
         if item.end > today:
-            yield item
+            # Nodes of a pool hand over: a block that goes on beside its successor is paid for nothing.
+            following = [other.start + _HAND_OVER for other in blocks if other.end > item.end]
+            yield replace(item, last_end=max(item.end, min(following))) if following else item
     if pool.blocks:
         return
     name = getattr(pool, "capacity_reservation", None)
@@ -94,6 +99,7 @@ def _joined(items: list[Held]) -> Held:
         environment=first.environment,
         start=first.start,
         first_start=max(item.first_start for item in items),
+        last_end=first.last_end,
         end=first.end,
         units=sum(item.units for item in items),
         block_instances=sum(item.block_instances for item in items),

@@ -9,6 +9,7 @@ from ultrafleet.planning.days import HOURS_PER_DAY, day_of
 from ultrafleet.planning.draft import BLOCK_LIMIT, Draft
 from ultrafleet.planning.supply import Cap, Kind, Market
 from ultrafleet.programme import LaterBlocksSettings, Programme
+from ultrafleet.rules.zones import is_local_zone
 
 
 def assumed_markets(draft: Draft) -> Iterable[Market]:
@@ -97,10 +98,11 @@ def _is_sold(sold: SoldType, option: PurchaseOption) -> bool:
 def _zones(environment: Environment, sold: SoldType) -> Sequence[str | None]:
     """Zones with an accelerator subnet, of those that documents name for the type if some of them has one.
 
-    None is a zone that isn't known: the environment has no network.
+    What is sold in a Local Zone is named there: it is none for a type of which documents name no zone. None is a zone
+    that isn't known: the environment has no network.
     """
     if not environment.has_network:
         return [None]
     own = sorted({item.availability_zone for item in environment.network.subnets if item.kind == "accelerator"})
     named = [zone for zone in own if zone in (sold.zones or ())]
-    return named or own
+    return named or [zone for zone in own if not is_local_zone(zone)] or own

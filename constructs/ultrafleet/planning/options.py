@@ -50,7 +50,8 @@ def _assumed_extensions(
     if price.value is None:
         draft.notes.append(f"extensions of {demand.type} aren't planned: {price.note}")
         return
-    longest = min(item.first_start + draft.rules.longest, demand.end) - item.end
+    latest = demand.end if item.last_end is None else min(demand.end, item.last_end)
+    longest = min(item.first_start + draft.rules.longest, latest) - item.end
     for days in range(1, longest + 1):  # any number of days: one extension after the other
         units = item.units // item.times
         yield Option(

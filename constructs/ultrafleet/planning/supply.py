@@ -94,6 +94,8 @@ class Held:
         type: type that it is of.
         environment: environment that has it.
         first_start: first day of the block, from which its longest total counts.
+        last_end: day on which an extension has to end, because another block of the pool has begun the day before; None
+            where none follows.
         times: blocks of the same days that it joins.
         place: zone.
         pool: `ENVIRONMENT/POOL`, comma-separated of several.
@@ -108,6 +110,7 @@ class Held:
     type: str = ""
     environment: str = ""
     first_start: int = 0
+    last_end: int | None = None
     times: int = 1
     place: str | None = None
     pool: str | None = None
