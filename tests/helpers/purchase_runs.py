@@ -17,7 +17,7 @@ from botocore.config import Config
 
 from helpers import block_shop
 from helpers.block_shop import ACCOUNT, EXTENSION, OFFERING, RESERVATION, ZONE, Shop, day
-from helpers.tracing import fork, traced, wait
+from helpers.tracing import UNEXPECTED, fork, traced, wait
 from ultrafleet.environment import load_environment
 from ultrafleet.environment.text_places import written_moment
 from ultrafleet.purchases import Desk, Journal, Market, PurchaseError, State
@@ -231,7 +231,7 @@ def run(bench: Bench, case: Case, *, naive: bool = False) -> Tally:
     tally.unfulfilled = int(not sold)
     if not naive:
         tally.lost = _lost(bench, case.kind, sold)
-    if tally.doubles or tally.lost or tally.unfulfilled or code or codes[99]:
+    if tally.doubles or tally.lost or tally.unfulfilled or code or codes[UNEXPECTED]:
         tally.broken.append(f"{case}: {dict(codes)}, then {code}; {len(sold)} sold, {tally.lost} lost")
         tally.unfulfilled += int(code != 0 and not naive)
     return tally

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
+UNEXPECTED = 99
+"""Exit code of a child that an exception ended."""
 _TRACEME, _SYSCALL, _SETOPTIONS = 0, 24, 0x4200
 _SYSGOOD, _EXITKILL = 0x1, 0x100000
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -90,7 +92,7 @@ def _ptrace(request: int, child: int, data: int) -> None:
 
 
 def _become(work: Callable[[], int]) -> NoReturn:
-    code = 99
+    code = UNEXPECTED
     try:
         code = work()
     except KeyboardInterrupt:

@@ -15,6 +15,7 @@ import pytest
 from helpers.block_shop import FAULTS, open_shop
 from helpers.purchase_picture import picture
 from helpers.purchase_runs import Bench, Case, Tally, run, stops
+from helpers.tracing import UNEXPECTED
 from ultrafleet.purchases import State
 from ultrafleet.purchases.journal import OpenJournal
 from ultrafleet.purchases.records import Outcome, Purchase, line_of
@@ -44,6 +45,7 @@ def runs(bench: Bench, *cases: Case, naive: bool = False) -> Tally:
 
 def assert_safe(sums: Tally) -> None:
     assert (sums.doubles, sums.lost, sums.unfulfilled) == (0, 0, 0), "\n".join(sums.broken)
+    assert not sums.codes[UNEXPECTED], "\n".join(sums.broken)
 
 
 @pytest.mark.slow
@@ -146,5 +148,5 @@ def test_the_picture_is_of_the_figures() -> None:
     figures = json.loads(FIGURES.read_text(encoding="utf-8"))
     total = figures["journal_first"]["total"]
     assert (total["doubles"], total["lost"], total["unfulfilled"]) == (0, 0, 0)
-    assert total["runs"] >= 3_000
+    assert total["runs"] >= 10_000
     assert FIGURES.with_suffix(".svg").read_text(encoding="utf-8") == picture(figures)
