@@ -117,7 +117,7 @@ def test_the_command_names_a_block_that_is_not_the_pools_last(tmp_path: Path) ->
 
 
 def test_a_block_with_a_successor_in_its_pool_is_extended_by_a_hand_over_at_most(tmp_path: Path) -> None:
-    """Beside its successor it would be paid for nothing, and `capacity extend` refuses it."""
+    # Beside its successor it would be paid for nothing, and `capacity extend` refuses it.
     plan = planned(environment(tmp_path, end=date(2027, 3, 31), racks=3))
     extended = [item for item in plan["purchases"] if item["name"] == "cr-0aaaaaaaaaaaaaaa1"]
     assert all(item["end"] <= "2026-12-16" for item in extended)

@@ -80,7 +80,7 @@ class Market:
         try:
             caller = self._sts.get_caller_identity()
         except ClientError as error:
-            raise explained(error, place=f"the credentials for account {self._account}") from error
+            raise explained(error, place=f"account {self._account} (GetCallerIdentity)") from error
         except BotoCoreError as error:
             raise FleetError(
                 path="the account of the credentials",
