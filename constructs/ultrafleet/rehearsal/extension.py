@@ -9,9 +9,9 @@ from moto.cloudtrail.responses import CloudTrailResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.responses import ActionResult, BaseResponse
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
-from moto.iam.models import get_account_id_from
+from moto.iam.models import iam_backends
 
-from ultrafleet.rehearsal import autoscaling, ec2, eks, events, questions
+from ultrafleet.rehearsal import autoscaling, ec2, eks, events, managed_policies, questions
 from ultrafleet.rehearsal.cloudformation import api as cloudformation
 from ultrafleet.rehearsal.simulated_account import SIMULATED_ACCOUNT, Refusal, about_calls
 
@@ -34,6 +34,7 @@ def install() -> None:
     autoscaling.install()
     eks.install()
     events.install()
+    managed_policies.install()
     questions.install()
     call_action = BaseResponse.call_action
 
@@ -83,7 +84,12 @@ def _current_account(response: BaseResponse) -> str:
 def _account_of_key(access_key: str) -> str:
     if re.fullmatch(r"\d{12}", access_key):
         return access_key
-    found: str = get_account_id_from(access_key)
+    # As moto's `get_account_id_from`, which makes an IAM of every partition in each account that it looks through.
+    found = DEFAULT_ACCOUNT_ID
+    for account_id, partitions in list(iam_backends.items()):
+        if any(access_key in partition.access_keys for partition in list(partitions.values())):
+            found = account_id
+            break
     return _DEFAULT_ACCOUNT[0] if found == DEFAULT_ACCOUNT_ID and _DEFAULT_ACCOUNT else found
 
 
