@@ -15,7 +15,7 @@ from ultrafleet.catalog.capacity_blocks import NOT_ALLOWED_MESSAGE
 from ultrafleet.cli import app
 from ultrafleet.environment import load_environment
 from ultrafleet.purchases import Market
-from ultrafleet.purchases.outcome import RefusedError
+from ultrafleet.purchases.outcome import RefusedError, UnsettledError
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_fails_where_the_offer_is_gone(desk: World) -> None:
 
 
 class Sts:
-    """STS whose answers have some time."""
+    """STS whose answers have some time, and an EC2 that says yes and nothing else, as a proxy does."""
 
     def __init__(self, headers: dict[str, str]) -> None:
         self._headers = headers
@@ -85,6 +85,11 @@ class Sts:
     def get_caller_identity(self) -> dict[str, Any]:
         arn = f"arn:aws:iam::{ACCOUNT}:user/buyer"
         return {"Account": ACCOUNT, "Arn": arn, "ResponseMetadata": {"HTTPHeaders": self._headers}}
+
+    def purchase_capacity_block(self, **_: Any) -> dict[str, Any]:
+        return {"ResponseMetadata": {"HTTPStatusCode": 200}}
+
+    purchase_capacity_block_extension = purchase_capacity_block
 
 
 def market(*, ahead: timedelta, **headers: str) -> Market:
@@ -124,3 +129,29 @@ def test_windows_are_compared_with_the_embedded_awss_time_where_no_moment_is_pas
     assert result.exit_code == 0, result.output
     (purchase,) = desk.purchases()
     assert purchase.intent.at == desk.now
+
+
+def test_an_answer_without_what_was_bought_leaves_the_outcome_unknown() -> None:
+    asked = market(ahead=timedelta(0))
+    with pytest.raises(UnsettledError, match="no block in the answer"):
+        asked.buy("cb-0123456789abcdef0", tags={})
+    with pytest.raises(UnsettledError, match="no extension in the answer"):
+        asked.extend("cbe-0123456789abcdef0", reservation="cr-0bbbbbbbbbbbbbbb1")
+
+
+def test_the_same_extension_within_a_day_of_the_embedded_aws_is_one(
+    desk: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Later(datetime):
+        """A machine whose clock is three days ahead of the embedded AWS's."""
+
+        @classmethod
+        def now(cls, _: Any = None) -> datetime:  # type: ignore[override]
+            return desk.now + timedelta(days=3)
+
+    monkeypatch.setattr("ultrafleet.cli.capacity._purchase.datetime", Later)
+    wanted = ["--days", "14", "--max-price-usd", "260000", "--yes", "--environments", str(desk.environments)]
+    results = [CliRunner().invoke(app, ["capacity", "extend", "training/rack-b", *wanted]) for _ in range(2)]
+    assert [result.exit_code for result in results] == [0, 0], results[1].output
+    assert "nothing is bought now: it was bought before" in results[1].output
+    assert len(desk.purchases()) == 1

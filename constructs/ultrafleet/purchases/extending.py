@@ -123,10 +123,10 @@ def _propose(desk: Desk, wish: ExtensionWish, purchases: list[Purchase]) -> Exte
     desk.refuse_open(purchases)
     pool, block = _block(file, wish)
     reservation = block.capacity_reservation_id
+    desk.check_account()  # from then on the embedded AWS's time is known
     same = _same(purchases, reservation, wish, desk.now())
     if same is not None:
         return same
-    desk.check_account()
     desk.refuse_unknown(purchases, desk.market.blocks())
     history = desk.market.history(reservation)
     for item in history:

@@ -215,6 +215,8 @@ class Market:
             InstancePlatform=_PLATFORM,
             TagSpecifications=[{"ResourceType": _TAGGED, "Tags": pairs}],
         )
+        if not answer.get("CapacityBlocks"):
+            raise _unknown(ValueError("no block in the answer"))
         try:
             return [sold_block(item) for item in answer["CapacityBlocks"]]
         except KeyError as error:
@@ -231,11 +233,13 @@ class Market:
             FailedError: EC2 refused it: nothing was bought.
             UnsettledError: the outcome is unknown.
         """
-        self._paid(
+        answer = self._paid(
             "purchase_capacity_block_extension",
             CapacityBlockExtensionOfferingId=offering,
             CapacityReservationId=reservation,
         )
+        if not answer.get("CapacityBlockExtensions"):  # whoever answered: a proxy says 200, too
+            raise _unknown(ValueError("no extension in the answer"))
 
     def _paid(self, operation: str, **request: Any) -> Any:  # noqa: ANN401 - boto3
         from botocore import exceptions  # noqa: PLC0415 - as boto3
