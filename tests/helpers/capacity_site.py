@@ -4,11 +4,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ultrafleet.cli.aws_session import session
 from ultrafleet.environment import Environment, load_environment
 from ultrafleet.rehearsal.scenarios.embedded import embedded_aws
 from ultrafleet.rehearsal.scenarios.faults.fault import FaultTarget
@@ -30,8 +32,19 @@ def capacity_account(
     """The account of an environment, with credentials that reach it; nothing is deployed."""
     loaded = environment or training()
     as_account(monkeypatch, loaded.account)
+    _read_models()
     with embedded_aws(loaded, now=now):
         yield loaded
+
+
+@cache
+def _read_models() -> None:
+    """Read what a forked command would read again each time: AWS's models of EC2 and STS, and moto's answers."""
+    with embedded_aws(training(), now=NOW):
+        asked = session("us-east-1")
+        asked.client("sts").get_caller_identity()
+        asked.client("ec2").describe_capacity_blocks()
+        asked.client("ec2").describe_capacity_reservations()
 
 
 def as_account(monkeypatch: pytest.MonkeyPatch, account: str) -> None:

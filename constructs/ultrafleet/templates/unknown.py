@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 NO_VALUE: Final = object()
-"""What `AWS::NoValue` resolves to: nothing is stated."""
+"""Value of `AWS::NoValue`: nothing is stated."""
 
 
 @dataclass(frozen=True)
