@@ -1,6 +1,7 @@
 """The app as a program: what `app.py` of a repository runs. It imports CDK only if something has to be synthesised."""
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ultrafleet.app.arguments import Arguments, summarised
+from ultrafleet.app.node_process import settle_node
 from ultrafleet.app.synth_memory import SynthMemory
 from ultrafleet.errors import FleetError
 
@@ -26,8 +28,13 @@ ENVIRONMENTS: Final = Path("stacks/environments")
 """Folder of the environment files, relative to the repository."""
 ENVIRONMENTS_CONTEXT: Final = "ultrafleet:environments"
 """Key of the context that names another folder of environment files; `ultrafleet programme synth` sets it."""
+VALIDATED_LATER_CONTEXT: Final = "ultrafleet:validated-later"
+"""Key of the context by which `ultrafleet.app.later_validation`, a process that comes after, holds the templates to
+CloudFormation's rules. It counts with `ENVIRONMENTS_CONTEXT` alone, so never for what is deployed from here."""
 _INTERRUPTED: Final = 130
 """Exit code of a program that Ctrl-C ended, as shells have it."""
+_OBJECTS_BETWEEN_COLLECTIONS: Final = 100_000
+"""Of Python's garbage collector: with its own 700 it takes a sixth of Python's time, and finds next to nothing."""
 
 
 def main(*, root: Path, customise: "Callable[[FleetStage], None] | None" = None) -> None:
@@ -62,8 +69,10 @@ def _synthesise(root: Path, customise: "Callable[[FleetStage], None] | None", ar
     day = str(today) if any((root / ENVIRONMENTS / "answers").glob("*.json")) else ""
     context = "\0".join(part for part in (os.environ["CDK_CONTEXT_JSON"], day) if part)
     # Cells of a programme are files elsewhere, and their patterns are remembered on their own.
-    elsewhere = json.loads(os.environ["CDK_CONTEXT_JSON"]).get(ENVIRONMENTS_CONTEXT)
+    of_run = json.loads(os.environ["CDK_CONTEXT_JSON"])
+    elsewhere = of_run.get(ENVIRONMENTS_CONTEXT)
     folder = None if elsewhere is None else Path(elsewhere)
+    later = folder is not None and bool(of_run.get(VALIDATED_LATER_CONTEXT))
     memory = SynthMemory(folder=root / ".cache" / "assemblies", root=root, context=context) if folder is None else None
     outdir = Path(os.environ.setdefault("CDK_OUTDIR", str(root / "cdk.out")))
     for stale in [*outdir.glob("assembly-*"), outdir / "argo-cd"]:  # of an environment that this run may not be about
@@ -73,7 +82,7 @@ def _synthesise(root: Path, customise: "Callable[[FleetStage], None] | None", ar
     if memory is not None and memory.restore(outdir):
         _summarise(root, outdir, arguments, memory)
         return []
-    made = synthesise(root=root, today=today, environments=folder, customise=customise)
+    made = synthesise(root=root, today=today, environments=folder, customise=customise, validated_later=later)
     errors = [f"error: {line}" for error in made.errors for line in str(error).splitlines()]
     if made.findings:
         # `cdk synth` without a stack pattern doesn't look at the report of the validation.
@@ -106,6 +115,7 @@ def synthesise(
     today: date,
     environments: Path | None = None,
     customise: "Callable[[FleetStage], None] | None" = None,
+    validated_later: bool = False,
 ) -> "Outcome":
     """Synthesise the environments of a repository into the CDK's output folder.
 
@@ -114,6 +124,7 @@ def synthesise(
         today: day by which the age of an account's answers counts.
         environments: folder of the environment files. Default: `stacks/environments` of the repository.
         customise: called with each environment's stage. Default: nothing is added.
+        validated_later: leave CloudFormation's rules to a process that comes after.
 
     Returns:
         Errors of the environments that were left out, and findings of the checks.
@@ -130,24 +141,29 @@ def synthesise(
                 expected="what the app needs",
                 remedy="pip install 'ultrafleet[app]'",
             )
-    # jsii runs whatever `node` it finds; the pinned one stands beside this Python.
-    node = Path(sys.executable).with_name("node")
-    if node.exists():
-        os.environ.setdefault("JSII_NODE", str(node))
+    settle_node()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     # Imported here: an assembly that is remembered needs neither CDK nor Node. While CDK waits for its Node to load, a
     # thread imports what needs neither.
     ahead = threading.Thread(target=_import_ahead, daemon=True)
     ahead.start()
     importlib.import_module("aws_cdk")
+    from ultrafleet.app.validation_engine import EngineAhead  # noqa: PLC0415
+
+    # It makes CDK's validation engine while this thread imports the constructs, which sends Node nothing.
+    engine = None if validated_later else EngineAhead()
     ahead.join()
     from ultrafleet.app import synthesis  # noqa: PLC0415
 
+    if engine is not None:
+        engine.wait()
     return synthesis.synthesise(
         folder=environments or root / ENVIRONMENTS,
         memory=root / ".cache",
         app_file=root / "app.py",
         today=today,
         customise=customise,
+        engine=None if engine is None else engine.plugin,
     )
 
 

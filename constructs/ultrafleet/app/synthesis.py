@@ -14,7 +14,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
-from ultrafleet.app.template_validation import template_checks
+from ultrafleet.app.template_validation import Engine, template_checks
 from ultrafleet.doctor import Answers
 from ultrafleet.doctor.synthesis import answers_beside, refuse_contradicted, settled
 from ultrafleet.environment import Environment, environment_files, load_environments
@@ -45,6 +45,7 @@ def synthesise(
     app_file: Path,
     today: date,
     customise: Callable[[FleetStage], None] | None,
+    engine: Engine | None,
 ) -> Outcome:
     """Synthesise the environments of a folder.
 
@@ -54,6 +55,7 @@ def synthesise(
         app_file: the program that runs this; what it adds to a stage counts for the checks.
         today: day by which the age of an account's answers counts.
         customise: called with each environment's stage.
+        engine: gives CDK's validation engine. None where a process that comes after holds the templates to its rules.
 
     Raises:
         FleetError: no environment file is there.
@@ -73,7 +75,7 @@ def synthesise(
         made, _ = _add_stages(app, [path for path in paths if path.stem in good], today, customise)
     if not made:
         return Outcome(errors=errors, findings=())
-    checks = template_checks(memory, acknowledgements=[Path(acknowledgements.__file__), app_file])
+    checks = template_checks(memory, acknowledgements=[Path(acknowledgements.__file__), app_file], engine=engine)
     cdk.Validations.of(app).add_plugins(*checks)
     try:
         assembly = Path(app.synth().directory)

@@ -7,12 +7,15 @@ remembered by the SHA-256 of the template, so a run that changes nothing doesn't
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import aws_cdk as cdk
 import jsii
 from constructs import IConstruct
+
+from ultrafleet.errors import FleetError
 
 _REMEMBERED = 5000
 """Digests kept; some forty bytes each, so the file stays small whatever the fleet."""
@@ -24,42 +27,63 @@ them (cfn-lint 1.58, high)."""
 
 
 @jsii.implements(cdk.IPolicyValidationContext)
-class _Context:
-    """The part of a validation context that names the templates to look at."""
+class Templates:
+    """A validation context that names the templates to look at.
 
-    def __init__(self, stacks: Sequence[cdk.PolicyValidationStack], context: cdk.IPolicyValidationContext) -> None:
+    Args:
+        stacks: their stacks.
+        context: context of the app that they are of. Default: none, so that rules over constructs have none to look at.
+    """
+
+    def __init__(
+        self, stacks: Sequence[cdk.PolicyValidationStack], context: cdk.IPolicyValidationContext | None = None
+    ) -> None:
         self._stacks = list(stacks)
         self._context = context
 
     @property
     def template_paths(self) -> list[str]:
+        """Paths of the templates."""
         return [stack.template_path for stack in self._stacks]
 
     @property
     def stack_templates(self) -> list[cdk.PolicyValidationStack]:
+        """The stacks."""
         return self._stacks
 
     @property
     def account_id(self) -> str | None:
+        """None: each stack has its own."""
         return None
 
     @property
     def region(self) -> str | None:
+        """None: each stack has its own."""
         return None
 
     @property
     def app_construct(self) -> IConstruct:
+        """The app that the stacks are of."""
+        if self._context is None:
+            raise FleetError(
+                path="validation context", verb="has", got="no app", expected="rules that look at templates"
+            )
         return self._context.app_construct
 
 
+Engine = Callable[[], cdk.CloudFormationValidatePlugin]
+"""Function that gives CDK's validation engine, which takes a second to start."""
 Check = Callable[[Sequence[cdk.PolicyValidationStack], cdk.IPolicyValidationContext], list[cdk.PolicyViolation]]
 
 
 def cloudformation_rules(
-    stacks: Sequence[cdk.PolicyValidationStack], context: cdk.IPolicyValidationContext
+    stacks: Sequence[cdk.PolicyValidationStack],
+    context: cdk.IPolicyValidationContext,
+    *,
+    engine: Engine = cdk.CloudFormationValidatePlugin,
 ) -> list[cdk.PolicyViolation]:
-    """CDK's own validation: schemas and rules of CloudFormation. The engine takes a second to start."""
-    violations = cdk.CloudFormationValidatePlugin().validate(_Context(stacks, context)).violations
+    """CDK's own validation: schemas and rules of CloudFormation."""
+    violations = engine().validate(Templates(stacks, context)).violations
     return [violation for violation in violations if violation.description not in _NOT_UNKNOWN]
 
 
@@ -152,17 +176,20 @@ def _describe(violation: cdk.PolicyViolation) -> str:
     return f"{violation.rule_name}: {where}: {violation.description}"
 
 
-def template_checks(memory: Path, *, acknowledgements: Iterable[Path]) -> list[ChangedTemplates]:
+def template_checks(
+    memory: Path, *, acknowledgements: Iterable[Path], engine: Engine | None = cdk.CloudFormationValidatePlugin
+) -> list[ChangedTemplates]:
     """Both checks, for an app.
 
     Args:
         memory: folder that remembers what was found valid.
         acknowledgements: files that hold them; a changed file means that templates are checked again.
+        engine: of `template_rules`. None leaves them to a process that comes after, and cdk-nag alone is here.
     """
     library = f"aws-cdk-lib {version('aws-cdk-lib')}"
     reasons = hashlib.sha256(b"\0".join(path.read_bytes() for path in acknowledgements)).hexdigest()
     return [
-        ChangedTemplates(name="cloudformation", check=cloudformation_rules, memory=memory, fingerprint=library),
+        *([] if engine is None else [template_rules(memory, engine=engine)]),
         ChangedTemplates(
             name="cdk-nag",
             check=security_rules,
@@ -170,3 +197,18 @@ def template_checks(memory: Path, *, acknowledgements: Iterable[Path]) -> list[C
             fingerprint=f"{library} cdk-nag {version('cdk-nag')} {reasons}",
         ),
     ]
+
+
+def template_rules(memory: Path, *, engine: Engine = cdk.CloudFormationValidatePlugin) -> ChangedTemplates:
+    """CDK's own validation of templates.
+
+    Args:
+        memory: folder that remembers what was found valid.
+        engine: gives its engine.
+    """
+    return ChangedTemplates(
+        name="cloudformation",
+        check=partial(cloudformation_rules, engine=engine),
+        memory=memory,
+        fingerprint=f"aws-cdk-lib {version('aws-cdk-lib')}",
+    )

@@ -11,7 +11,10 @@ from ultrafleet.errors import FleetError
 
 ENVIRONMENTS_CONTEXT: Final = "ultrafleet:environments"
 """Key of the context that names the folder of environment files."""
+VALIDATED_LATER_CONTEXT: Final = "ultrafleet:validated-later"
+"""Key of the context by which the app leaves CloudFormation's rules to a process that comes after."""
 _APP: Final = "app.py"
+_VALIDATION: Final = "ultrafleet.app.later_validation"
 _LAST_LINES: Final = 20
 
 
@@ -39,7 +42,10 @@ def context_of(root: Path) -> dict[str, Any]:
 
 
 def run_app(root: Path, *, environments: Path, outdir: Path) -> None:
-    """Synthesise environment files by the app of a repository.
+    """Synthesise environment files by the app of a repository, and hold the templates to CloudFormation's rules.
+
+    The rules come in a process of their own, when that of the app has ended: CDK's validation engine takes as much
+    memory as all else.
 
     Args:
         root: the repository.
@@ -47,13 +53,18 @@ def run_app(root: Path, *, environments: Path, outdir: Path) -> None:
         outdir: folder for the assembly.
 
     Raises:
-        FleetError: the app refused, or isn't there.
+        FleetError: the app refused, or isn't there, or a template has a finding.
     """
-    context = {**context_of(root), ENVIRONMENTS_CONTEXT: str(environments)}
-    done = subprocess.run(  # noqa: S603 - the repository's own app
-        [sys.executable, _APP],
+    context = {**context_of(root), ENVIRONMENTS_CONTEXT: str(environments), VALIDATED_LATER_CONTEXT: True}
+    _run(root, [_APP], {"CDK_OUTDIR": str(outdir), "CDK_CONTEXT_JSON": json.dumps(context)})
+    _run(root, ["-m", _VALIDATION, str(outdir), str(root / ".cache")], {})
+
+
+def _run(root: Path, arguments: list[str], variables: dict[str, str]) -> None:
+    done = subprocess.run(  # noqa: S603 - the repository's own app, and the library
+        [sys.executable, *arguments],
         cwd=root,
-        env={**os.environ, "CDK_OUTDIR": str(outdir), "CDK_CONTEXT_JSON": json.dumps(context)},
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         check=False,

@@ -13,7 +13,7 @@ from ultrafleet.kubernetes.chart import ChartRelease
 from ultrafleet.kubernetes.kinds import brings_kinds, chart_of_kind
 from ultrafleet.kubernetes.manifest import Manifest, object_id
 
-_CHART_TIMEOUT = cdk.Duration.minutes(14)  # the handler's Lambda function has 15 (aws_eks_v2, high)
+_CHART_TIMEOUT_MINUTES = 14  # the handler's Lambda function has 15 (aws_eks_v2, high)
 
 
 @dataclass
@@ -65,7 +65,7 @@ class KubectlDelivery:
             create_namespace=release.namespace != "kube-system",
             values=dict(release.values),
             wait=release.wait or None,
-            timeout=_CHART_TIMEOUT if release.wait else None,
+            timeout=cdk.Duration.minutes(_CHART_TIMEOUT_MINUTES) if release.wait else None,
             # Uninstalling it would delete its kinds, and with them every object of theirs.
             removal_policy=cdk.RemovalPolicy.RETAIN if brings_kinds(release.chart.name) else None,
         )
