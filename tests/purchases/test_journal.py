@@ -125,6 +125,14 @@ def test_fails_on_a_device() -> None:
         Journal(Path("/dev/zero")).read()
 
 
+def test_fails_in_a_folder_that_isnt_there(tmp_path: Path) -> None:
+    with (
+        pytest.raises(JournalError, match=r"expected a file in a folder that is there: pass another --journal"),
+        Journal(tmp_path / "none" / "purchases.jsonl").locked(),
+    ):
+        pass
+
+
 def test_fails_where_another_purchase_has_the_journal(journal: Journal) -> None:
     with (
         journal.locked(),

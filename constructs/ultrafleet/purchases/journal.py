@@ -45,13 +45,13 @@ class Journal:
             JournalError: it can't be read, or a line is damaged.
         """
         if self.path.exists() and not self.path.is_file():
-            raise _unusable(self.path, "no regular file")
+            raise _unopened(self.path, "no regular file")
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise _unusable(self.path, f"unreadable ({error})") from error
+            raise _unopened(self.path, f"unreadable ({error})") from error
         return _purchases(self.path, data[: _whole(data)])
 
     @contextlib.contextmanager
@@ -78,7 +78,7 @@ class Journal:
     def _open(self) -> int:
         flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
         if self.path.exists() and not self.path.is_file():  # a device may never end
-            raise _unusable(self.path, "no regular file")
+            raise _unopened(self.path, "no regular file")
         try:
             try:
                 return os.open(self.path, flags)
@@ -87,7 +87,7 @@ class Journal:
                 sync_folder(self.path.parent)
                 return descriptor
         except OSError as error:
-            raise _unusable(self.path, f"not to be opened ({error})") from error
+            raise _unopened(self.path, f"not to be opened ({error})") from error
 
     def _lock(self, descriptor: int, until: float) -> bool:
         while True:
@@ -241,6 +241,15 @@ def _purchases(path: Path, data: bytes) -> dict[str, Purchase]:
         found[intent] = purchase = Purchase(first)
         purchase.outcomes = [item for item in later if isinstance(item, Outcome)]
     return found
+
+
+def _unopened(path: Path, got: str) -> JournalError:
+    return JournalError(
+        path=path,
+        got=got,
+        expected="a file in a folder that is there",
+        remedy="pass another --journal; nothing was bought",
+    )
 
 
 def _unusable(path: Path, got: str) -> JournalError:
