@@ -40,7 +40,7 @@ def test_it_tells_pools_teams_months_and_prices() -> None:
         "2026-12",
         "1,328,104.37",
         "2,215,828.22",
-        "price of u-p6e-gb200x72 of 2026-10",
+        "price of u-p6e-gb200x72 (2026-10): ",
     ):
         assert told in found.stdout
     assert "stale" not in found.stdout

@@ -107,6 +107,10 @@ def test_a_gap_is_closed_by_extensions_at_a_price_that_is_assumed(tmp_path: Path
         "ultrafleet capacity extend training/rack-a --days 77 --max-price-usd 1407999",
     ]
     assert not later["is_due"]  # 61 days ahead
+    needed = "what costs more than 100,000 USD needs a second person's approval: pass --approval FILE"
+    assert needed in plan["notes"]
+    cheap = planned(environment(tmp_path, end=date(2027, 1, 15)))  # three days of rack-a
+    assert needed not in cheap["notes"]
 
 
 def test_the_command_names_a_block_that_is_not_the_pools_last(tmp_path: Path) -> None:

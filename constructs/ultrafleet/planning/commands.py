@@ -1,6 +1,6 @@
 """Next commands of a plan: exactly what to run for what can be bought today."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from math import ceil
@@ -29,7 +29,20 @@ def with_commands(plan: Plan, environments: Sequence[Environment], owners: Mappi
         else item
         for item in plan.purchases
     ]
-    return replace(plan, purchases=tuple(purchases))
+    return replace(plan, purchases=tuple(purchases), notes=(*plan.notes, *_approvals(purchases, environments, owners)))
+
+
+def _approvals(
+    purchases: Sequence[Purchase], environments: Sequence[Environment], owners: Mapping[str, str]
+) -> Iterator[str]:
+    """A note for each environment of which a command needs a second person's approval."""
+    for environment in environments:
+        above = environment.purchases.approval_above_usd
+        bought = [item for item in purchases if item.kind in {Kind.OFFER, Kind.EXTENSION} and item.commands]
+        if any(
+            owners.get(item.demand) == environment.name and item.usd / max(1, item.times) > above for item in bought
+        ):
+            yield f"what costs more than {above:,.0f} USD needs a second person's approval: pass --approval FILE"
 
 
 def _environment(item: Purchase, environments: Sequence[Environment], owners: Mapping[str, str]) -> Environment | None:

@@ -308,7 +308,7 @@ def _price_notes(report: CostReport, day: date) -> list[str]:
                 f"{where}: the price of {item.sold} is stale: of {price.as_of}, more than a quarter before {day}"
             )
         if price.source is not None:
-            told.append(f"price of {item.sold} of {price.as_of}: {price.source}")
+            told.append(f"price of {item.sold} ({price.as_of}): {price.source}")
     return list(dict.fromkeys(told))
 
 
