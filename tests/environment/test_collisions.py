@@ -90,6 +90,7 @@ def test_an_imported_reservation_of_two_environments(tmp_path: Path, write: Writ
         path = write(name, "training", capacity_reservations=[imported])
         content = yaml.safe_load(path.read_text())
         content["pools"] = [pool for pool in content["pools"] if pool["name"] == "b300"]
+        del content["teams"][0]["guaranteed_nodes"]
         path.write_text(yaml.safe_dump(content))
     refused(tmp_path, "capacity reservation cr-0eeeeeeeeeeeeeee1 is used by", "one environment for each")
 

@@ -56,7 +56,8 @@ def test_compare_lists_equal_properties_too() -> None:
     [
         ("", "standard input is empty, expected an eksctl ClusterConfig"),
         ("just text", "standard input is a text"),
-        ("a: [", "standard input is neither YAML nor JSON"),
+        ("a: [", "standard input:2:1 is neither YAML nor JSON"),
+        ("Region: a\nHeadNode: 1\nRegion: b\n", "standard input:3:1 is neither YAML nor JSON (duplicate key 'Region'"),
         ('resource "aws_instance" "a" {\n  x = 1\n}\n', "terraform show -json plan | ultrafleet import -"),
         ("kind: NodePool\napiVersion: karpenter.sh/v1\n", "NodePool of karpenter.sh/v1"),
         ("account: '1'\npools: []\n", "an environment file already"),

@@ -18,7 +18,7 @@ TEXT = (ROOT / "stacks" / "environments" / "inference.yaml").read_text(encoding=
         (
             "name: batch",
             "name: chat",
-            r"\d+:5: models\[0\].clients: model gpt-oss-120b: clients is chat, chat, expected .* each name once",
+            r"\d+:17: models\[0\].clients\[1\].name: clients have 2 entries named 'chat', expected each name once",
         ),
         (
             "requests_per_minute: 6000",

@@ -111,6 +111,11 @@ _NVIDIA_DRIVER_VERSION = f"{P6E_FIRST_DRIVER_SERIES}.0.0"
 """Series of the EKS AL2023 NVIDIA AMIs since the first release that P6e runs with."""
 
 
+def known_charts() -> frozenset[str]:
+    """Names that the version table has: of the charts, and of the driver."""
+    return frozenset({*(chart.name for chart in _CHARTS), NVIDIA_DRIVER})
+
+
 @dataclass(frozen=True)
 class VersionTable:
     """Versions of all charts, and of the NVIDIA driver that the AMI is expected to bring.

@@ -1,15 +1,18 @@
 """Cluster of an environment file as pydantic models: made here, or one that exists."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Final, Literal
 
 from pydantic import Field, field_validator
 
-from ultrafleet.catalog.eks import DEFAULT_KUBERNETES_VERSION
-from ultrafleet.environment.collected import Found
+from ultrafleet.catalog import InstanceType
+from ultrafleet.catalog.eks import CONTROL_PLANE_TIERS, DEFAULT_KUBERNETES_VERSION
+from ultrafleet.environment.collected import Found, raised
+from ultrafleet.environment.document import KeyPath, near
 from ultrafleet.environment.fields import ClusterName, KubernetesVersion, Network, RoleArn, SecurityGroupId, Settings
 from ultrafleet.errors import FleetError
-from ultrafleet.rules.managed_addons import ADDONS
+from ultrafleet.rules.managed_addons import ADDONS, ManagedAddon
 from ultrafleet.rules.node_settings import validate_metadata_hop_limit
 
 _OF_A_NEW_CLUSTER: Final = ("api_access_cidrs", "service_cidr", "upgrade_policy", "control_plane_scaling_tier")
@@ -33,11 +36,50 @@ class SystemNodesSettings(Settings):
     """Hop limit of the instance metadata service: 1 keeps pods from the nodes' credentials; 2 lets every pod of
     these nodes reach them."""
 
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the keys together."""
+        yield self._faults_of_types()
+        yield self._faults_of_sizes()
+
+    def _faults_of_types(self) -> Iterator[Found]:
+        if not self.instance_types:
+            yield (
+                ("instance_types",),
+                FleetError(path="instance_types", got="empty", expected="at least one type", remedy="name one"),
+            )
+        accelerated = {item.name for item in InstanceType.all()}
+        for index, name in enumerate(self.instance_types):
+            if name in accelerated:
+                yield (
+                    ("instance_types", index),
+                    FleetError(
+                        path="instance_types",
+                        verb="name",
+                        got=name,
+                        expected="ordinary types, such as m7i.xlarge",
+                        remedy="accelerated nodes are pools",
+                    ),
+                )
+
+    def _faults_of_sizes(self) -> Iterator[Found]:
+        if self.min_size > self.max_size:
+            yield ("min_size",), _out_of_order("min_size", self.min_size, f"at most {self.max_size}, the max_size")
+        elif self.desired_size > self.max_size:
+            most = f"at most {self.max_size}, the max_size"
+            yield ("desired_size",), _out_of_order("desired_size", self.desired_size, most)
+        elif self.desired_size < self.min_size:
+            least = f"{self.min_size}, the min_size, or more"
+            yield ("desired_size",), _out_of_order("desired_size", self.desired_size, least)
+
     @field_validator("metadata_hop_limit")
     @classmethod
     def _check_hop_limit(cls, metadata_hop_limit: int) -> int:
         validate_metadata_hop_limit(metadata_hop_limit)
         return metadata_hop_limit
+
+
+def _out_of_order(key: str, got: int, expected: str) -> FleetError:
+    return FleetError(path=key, got=got, expected=expected, remedy="change one of them")
 
 
 class ExistingClusterSettings(Settings):
@@ -115,10 +157,73 @@ class ClusterSettings(Settings):
     def checks(self) -> Iterator[Iterable[Found]]:
         """Checks of the keys together."""
         yield self._faults_of_the_role()
+        yield self._faults_of_addon_names()
+        yield self._faults_of_access()
+        yield self._faults_of_the_tier()
         if self.existing is not None:
             yield self._faults_beside_existing(self.existing)
             yield self._faults_of_the_version(self.existing)
             yield self._faults_of_addons(self.existing)
+
+    def _faults_of_addon_names(self) -> Iterator[Found]:
+        stated: list[tuple[KeyPath, str, str | None]] = [
+            *((("addons", index), name, None) for index, name in enumerate(self.addons)),
+            *((("addon_versions", name), name, version) for name, version in self.addon_versions.items()),
+        ]
+        for path, name, version in stated:
+            if name not in ADDONS:
+                found = near(name, [*ADDONS])
+                yield (
+                    path,
+                    FleetError(
+                        path=str(path[-1]),
+                        got=repr(name),
+                        expected=f"one of {', '.join(sorted(ADDONS))}",
+                        remedy=f"write {found}" if found else "others get no role here: install it yourself",
+                    ),
+                )
+            else:
+                yield from raised(path, partial(ManagedAddon, name=name, version=version))
+
+    def _faults_of_access(self) -> Iterator[Found]:
+        for index, cidr in enumerate(self.api_access_cidrs):
+            if cidr.endswith("/0") or cidr in self.api_access_cidrs[:index]:
+                is_all = cidr.endswith("/0")
+                yield (
+                    ("api_access_cidrs", index),
+                    FleetError(
+                        path="api_access_cidrs",
+                        verb="has",
+                        got=repr(cidr) if is_all else f"{cidr} twice",
+                        expected="the networks of people" if is_all else "each CIDR once",
+                        remedy="name them" if is_all else "remove the duplicate",
+                    ),
+                )
+        for index, arn in enumerate(self.admin_role_arns):
+            if arn in self.admin_role_arns[:index]:
+                yield (
+                    ("admin_role_arns", index),
+                    FleetError(
+                        path="admin_role_arns",
+                        verb="has",
+                        got=f"{arn} twice",
+                        expected="each once",
+                        remedy="remove one",
+                    ),
+                )
+
+    def _faults_of_the_tier(self) -> Iterator[Found]:
+        tier = self.control_plane_scaling_tier
+        if tier is not None and tier not in CONTROL_PLANE_TIERS:
+            yield (
+                ("control_plane_scaling_tier",),
+                FleetError(
+                    path="control_plane_scaling_tier",
+                    got=repr(tier),
+                    expected=f"one of {', '.join(CONTROL_PLANE_TIERS)}",
+                    remedy="leave it out for the standard control plane",
+                ),
+            )
 
     def _faults_of_the_role(self) -> Iterator[Found]:
         if self.node_role_arn is not None and self.ssm_sessions:

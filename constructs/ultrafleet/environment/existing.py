@@ -151,7 +151,7 @@ def _check_network(environment: StatedEnvironment) -> None:
         raise FleetError(path="network.subnets", got="missing", expected="a value", remedy="add it")
 
 
-def _check_new_cluster(environment: StatedEnvironment) -> None:
+def _check_charts_of_a_new_cluster(environment: StatedEnvironment) -> None:
     if environment.kubernetes.existing:
         raise FleetError(
             path="kubernetes.existing",
@@ -159,6 +159,9 @@ def _check_new_cluster(environment: StatedEnvironment) -> None:
             expected="none",
             remedy="a new cluster has no charts yet: remove it, or state cluster.existing",
         )
+
+
+def _check_schedule_of_a_new_cluster(environment: StatedEnvironment) -> None:
     if environment.block_schedule not in {None, "new"}:
         raise FleetError(
             path="block_schedule",
@@ -272,6 +275,8 @@ def _needed_addons(environment: StatedEnvironment) -> dict[str, str]:
 
 def _check_schedule(environment: StatedEnvironment) -> None:
     without = not environment.makes_block_schedule
+    if without and environment.cluster.existing is None:
+        return  # a new cluster has one, and another check says so
     if without and environment.encryption_key_arn is not None:
         raise FleetError(
             path="encryption_key_arn",
@@ -306,7 +311,11 @@ def _check_schedule(environment: StatedEnvironment) -> None:
 
 _Checks = tuple[tuple[KeyPath, Callable[[StatedEnvironment], None]], ...]
 
-_OF_A_NEW_CLUSTER: Final[_Checks] = ((("network",), _check_network), (("cluster",), _check_new_cluster))
+_OF_A_NEW_CLUSTER: Final[_Checks] = (
+    (("network",), _check_network),
+    (("kubernetes", "existing"), _check_charts_of_a_new_cluster),
+    (("block_schedule",), _check_schedule_of_a_new_cluster),
+)
 _OF_AN_EXISTING_CLUSTER: Final[_Checks] = (
     (("network",), _check_existing_network),
     (("network", "subnets"), _check_system_subnet),

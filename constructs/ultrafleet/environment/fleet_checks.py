@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from ultrafleet.environment.capacity_checks import guarantee_faults, reservation_faults, spare_faults
 from ultrafleet.environment.collected import Found, attempted, known
 from ultrafleet.environment.document import KeyPath
 from ultrafleet.environment.parts import Parts, name_of, named_twice, write_near
@@ -47,6 +48,9 @@ def fleet_checks(parts: Parts) -> Iterator[Iterable[Found]]:
     yield _node_group_faults(parts)
     yield _each(parts, "pools", _pool_faults)
     yield _reservation_faults(parts)
+    yield reservation_faults(parts)
+    yield spare_faults(parts)
+    yield guarantee_faults(parts)
     yield _delivery_faults(parts)
     yield shared_name_faults(parts)
     yield _each(parts, "teams", team_faults)

@@ -13,6 +13,7 @@ from ultrafleet.kubernetes.taint import Taint
 from ultrafleet.rules.node_image import NodeImage
 from ultrafleet.rules.node_setup import NodeSetup
 from ultrafleet.rules.node_volume import NodeVolume
+from ultrafleet.rules.taint import validate_taint_key, validate_taint_value
 
 _KEY_ARN: Final = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
 
@@ -28,6 +29,11 @@ class TaintSettings(Settings):
         default="NO_SCHEDULE", examples=["NO_EXECUTE"]
     )
     """Effect, in the words of the EKS API."""
+
+    def checks(self) -> Iterator[Iterable[Found]]:
+        """Checks of the keys."""
+        yield raised(("key",), lambda: validate_taint_key(self.key))
+        yield raised(("value",), lambda: validate_taint_value(self.value))
 
 
 class NodeVolumeSettings(Settings):

@@ -49,6 +49,18 @@ class StatedReservation(Protocol):
     def capacity_reservation_id(self) -> str | None:
         """Id of one that exists, or None."""
 
+    @property
+    def instance_type(self) -> str:
+        """Type of its instances."""
+
+    @property
+    def instance_count(self) -> int:
+        """Number of them."""
+
+    @property
+    def availability_zone(self) -> str:
+        """Zone of the instances."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:

@@ -107,8 +107,21 @@ class NodeSettings(OwnNodeSettings):
         """Checks of the keys together."""
         yield from super().checks()
         yield raised(("max_pods",), lambda: validate_max_pods(self.max_pods))
+        yield self._faults_of_the_kubelet()
         yield self._faults_of_the_root_volume()
         yield self._faults_beside_the_image()
+
+    def _faults_of_the_kubelet(self) -> Iterator[Found]:
+        if "maxPods" in self.kubelet_config:
+            yield (
+                ("kubelet_config", "maxPods"),
+                FleetError(
+                    path="maxPods",
+                    got="stated in kubelet_config",
+                    expected="max_pods of node, by which the subnet's addresses are counted",
+                    remedy=f"write max_pods: {self.kubelet_config['maxPods']} instead",
+                ),
+            )
 
     def _faults_of_the_root_volume(self) -> Iterator[Found]:
         try:

@@ -88,6 +88,16 @@ def cidr_faults(parts: Parts) -> Iterator[Found]:
             networks.append(parse_cidr(cidr, of="the VPC"))
         except FleetError as error:
             yield ("network", "cidr") if index == 0 else ("network", "secondary_cidrs", index - 1), error
+    for index, network in enumerate(networks[1:] if len(networks) == len(parts.vpc_cidrs) else []):
+        taken = [str(other) for other in networks[: index + 1] if network.overlaps(other)]
+        if taken:
+            yield (
+                ("network", "secondary_cidrs", index),
+                FleetError(
+                    path="secondary CIDR", got=f"{network}, which overlaps {taken[0]}", expected="addresses of its own",
+                    remedy="move it, or remove it",
+                ),
+            )  # fmt: skip
     yield from _subnet_cidr_faults(parts, networks if len(networks) == len(parts.vpc_cidrs) else [])
 
 

@@ -2,16 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ultrafleet.environment.collected import Found, attempted, known, raised
 from ultrafleet.environment.document import KeyPath
 from ultrafleet.environment.parts import Parts, name_of, named_twice, write_near
+from ultrafleet.environment.pool_settings import AcceleratorPoolSettings
 from ultrafleet.errors import FleetError
 from ultrafleet.rules.priorities import check_priorities
 
 if TYPE_CHECKING:
     from ultrafleet.environment.workloads import ServedModelSettings, TeamSettings
+
+_NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
+"""Namespaces that every cluster has (Kubernetes documentation, namespaces, medium)."""
 
 
 def shared_name_faults(parts: Parts) -> Iterator[Found]:
@@ -46,6 +50,14 @@ def team_faults(parts: Parts, path: KeyPath, team: "TeamSettings") -> Iterator[F
         path: path of the team.
         team: the team.
     """
+    if team.name in _NAMESPACES:
+        yield (
+            (*path, "name"),
+            FleetError(
+                path="name", got=repr(team.name), expected="a namespace of its own",
+                remedy="Kubernetes has a namespace of this name: choose another",
+            ),
+        )  # fmt: skip
     yield from raised(
         (*path, "priorities"), lambda: check_priorities(team.priorities, path=f"priorities of team {team.name}")
     )
@@ -130,6 +142,16 @@ def model_faults(parts: Parts, path: KeyPath, model: "ServedModelSettings") -> I
                 path=f"model {model.name}", verb="names", got=f"pool {model.pool!r}",
                 expected=f"one of {', '.join(names) or '(none)'}",
                 remedy=write_near(model.pool, names, "name one of them"),
+            ),
+        )  # fmt: skip
+    if model.rack_scale is not None and any(
+        name_of(pool) == model.pool and isinstance(pool, AcceleratorPoolSettings) for pool in parts.pools
+    ):
+        yield (
+            (*path, "rack_scale"),
+            FleetError(
+                path=f"rack_scale of model {model.name}", got=f"on pool {model.pool} of single instances",
+                expected="a pool of kind ultraserver", remedy="name such a pool, or leave rack_scale out",
             ),
         )  # fmt: skip
     queued = {team.workload for team in parts.teams}

@@ -5,10 +5,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ultrafleet.accelerator_addons.versions import VersionTable, with_existing
+from ultrafleet.accelerator_addons.version_rules import VERSION_RULES
+from ultrafleet.accelerator_addons.versions import VersionTable, known_charts, with_existing
 from ultrafleet.catalog.eks import EFA_DRA_DRIVER_MINIMUM_VERSION
 from ultrafleet.environment.cell_queue_settings import ManagerSettings, WorkerOfSettings
 from ultrafleet.environment.collected import Found
+from ultrafleet.environment.document import near
 from ultrafleet.environment.fields import (
     Bucket,
     CertificateArn,
@@ -150,11 +152,41 @@ class KubernetesSettings(Settings):
         """Checks of the keys together."""
         yield self._faults_of_charts("existing")
         yield self._faults_of_charts("chart_versions")
+        yield self._faults_of_waived_rules()
         yield self._faults_of_queues_over_cells()
         yield self._faults_of_delivery()
 
+    def _faults_of_waived_rules(self) -> Iterator[Found]:
+        known = sorted(rule.id for rule in VERSION_RULES)
+        for name, reason in self.waived_version_rules.items():
+            found = near(name, known)
+            if name not in known or not reason.strip():
+                yield (
+                    ("waived_version_rules", name),
+                    FleetError(
+                        path=name,
+                        got="no rule between versions" if name not in known else "without a reason",
+                        expected=f"one of {', '.join(known)}, with a reason",
+                        remedy=f"write {found}" if found and found != name else "correct it",
+                    ),
+                )
+
     def _faults_of_charts(self, key: str) -> Iterator[Found]:
         versions: dict[str, str] = getattr(self, key)
+        unknown = [name for name in versions if name not in known_charts() and key == "chart_versions"]
+        for name in unknown:
+            found = near(name, sorted(known_charts()))
+            yield (
+                (key, name),
+                FleetError(
+                    path=name,
+                    got="no chart of the library's",
+                    expected=f"one of {', '.join(sorted(known_charts()))}",
+                    remedy=f"write {found}" if found else "correct the name",
+                ),
+            )
+        if unknown:
+            return
         try:
             VersionTable.of(with_existing({}, versions) if key == "existing" else versions)
         except FleetError as error:
@@ -361,6 +393,32 @@ class ServedModelSettings(Settings):
                     remedy="raise it, or leave it out",
                 ),
             )
+        if self.idle_seconds < self.first_token_seconds:
+            stated = "idle_seconds" in self.model_fields_set
+            yield (
+                ("idle_seconds" if stated else "first_token_seconds",),
+                FleetError(
+                    path="idle_seconds" if stated else "first_token_seconds",
+                    got=self.idle_seconds if stated else self.first_token_seconds,
+                    expected=f"{self.first_token_seconds}, the first_token_seconds, or more"
+                    if stated
+                    else f"at most {self.idle_seconds}, the idle_seconds",
+                    remedy="raise it, or lower first_token_seconds" if stated else "lower it, or raise idle_seconds",
+                ),
+            )
+        names = [client.name for client in self.clients]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                yield (
+                    ("clients", index, "name"),
+                    FleetError(
+                        path="clients",
+                        verb="have",
+                        got=f"{names.count(name)} entries named {name!r}",
+                        expected="each name once",
+                        remedy="rename one",
+                    ),
+                )
         if (self.certificate_arn is not None) is self.plain_http:
             both = self.plain_http
             yield (

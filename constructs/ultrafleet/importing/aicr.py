@@ -78,7 +78,7 @@ class _Reader:
             raise FleetError(
                 path=provider.place,
                 got=provider.shown,
-                expected="eks",
+                expected="AWS" if provider.key == "csp" else "eks",
                 remedy="a cluster of another cloud can't become a fleet on AWS",
             )
         draft.cluster_name = draft.stated(self._part("cluster").get("name") or deployment.get("id"))

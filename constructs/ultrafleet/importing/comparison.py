@@ -162,6 +162,8 @@ def _interfaces_reason(template: SourceTemplate, draft: DraftPool, here: Sequenc
     if broken:
         more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
         return f"the layout of {template.made_by} breaks the card table of {draft.instance_type} ({broken[0]}{more})"
+    if not source and not any(item.is_efa for item in here):
+        return "the source states none, and the pool states the type's"
     if not source:
         return "the source states none: the type's whole EFA bandwidth"
     if sum(item.is_efa for item in source) < sum(item.is_efa for item in here):

@@ -270,7 +270,8 @@ class GroupReader:
         if own_template:
             draft.note(own_template, "not carried over: a launch template is made here")
         group.get("iam").entries()
-        NodeReader(draft, group, pool).read()
+        nodes = NodeReader(draft, group, pool)
+        nodes.read()
         pool.template = SourceTemplate(
             made_by="eksctl",
             interfaces=groups.efa_of_every_card(pool.instance_type) if with_efa else (),
@@ -287,8 +288,5 @@ class GroupReader:
             tokens_required=True,
             image=group.get("ami").shown if group.get("ami") else "",
             key_name="stated" if group.get("ssh") else "",
-            user_data=bool(
-                (group.get("preBootstrapCommands") and "pre_bootstrap_script" not in pool.own_node)
-                or group.get("overrideBootstrapCommand")
-            ),
+            user_data=nodes.has_user_data,
         )

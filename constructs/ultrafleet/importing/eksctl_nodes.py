@@ -1,8 +1,11 @@
 """Settings of nodes of eksctl's groups that mean the same here: volumes, taints, scripts before nodeadm."""
 
+import copy
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
+
+import yaml
 
 from ultrafleet.environment.pool_settings import NodeSettings
 from ultrafleet.errors import FleetError
@@ -10,8 +13,8 @@ from ultrafleet.importing.draft import Draft, DraftPool
 from ultrafleet.importing.source import Source
 from ultrafleet.rules.node_setup import NodeSetup
 from ultrafleet.rules.node_volume import NodeVolume, validate_gp3_performance
-from ultrafleet.rules.spare import SPARE_TAINT_KEY
-from ultrafleet.rules.unproven import UNPROVEN_TAINT_KEY
+from ultrafleet.rules.taint import validate_taint_key, validate_taint_value
+from ultrafleet.yaml_loader import UniqueKeyLoader, load_yaml
 
 _AL2023: Final = ("AmazonLinux2023", None)
 """Image families whose nodes start with nodeadm; eksctl's default is the first (its defaults.go, high)."""
@@ -21,10 +24,8 @@ _EFFECTS: Final = {
     "NoExecute": "NO_EXECUTE",
     "PreferNoSchedule": "PREFER_NO_SCHEDULE",
 }
-_TAINT_KEY: Final = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
-_TAINT_VALUE: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 _OF_AMAZON_LINUX_2: Final = re.compile(
-    r"bootstrap\.sh|amazon-linux-extras|/etc/docker|docker\.service|kubelet-args|/etc/eks/|/etc/sysconfig/kubelet"
+    r"bootstrap\.sh|amazon-linux-extras|/etc/docker|docker\.service|kubelet-args|/etc/sysconfig/kubelet"
 )
 """Things that the images of Amazon Linux 2 have and those of 2023 don't (awslabs/amazon-eks-ami, medium)."""
 _KEY_ARN: Final = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
@@ -46,9 +47,18 @@ class NodeReader:
         self._draft = draft
         self._group = group
         self._pool = pool
+        self._overrides_fully = False
+
+    @property
+    def has_user_data(self) -> bool:
+        """True if some user data of the group isn't carried over."""
+        left = self._group.get("preBootstrapCommands") and "pre_bootstrap_script" not in self._pool.own_node
+        return bool(left or (self._group.get("overrideBootstrapCommand") and not self._overrides_fully))
 
     def read(self) -> None:
         """Read each of them."""
+        if self._group.get("amiFamily").value == _AL2023[0]:
+            self._group.get("amiFamily").read()
         own = self._pool.own_node
         own.update(self._root_volume())
         volumes = list(self._volumes())
@@ -61,6 +71,7 @@ class NodeReader:
         script = self._script(self._group.get("preBootstrapCommands"))
         if script is not None:
             own["pre_bootstrap_script"] = script
+        self._override(self._group.get("overrideBootstrapCommand"))
         unavailable = self._group.get("updateConfig", "maxUnavailable").number()
         if unavailable is not None and unavailable > 1:
             own["max_unavailable"] = unavailable
@@ -148,10 +159,12 @@ class NodeReader:
     def _taint(self, source: Source, key: str, value: str, effect: str) -> Iterator[dict[str, str]]:
         if effect not in _EFFECTS:
             self._draft.note(source, f"not carried over: its effect is none of {', '.join(_EFFECTS)}")
-        elif key in {SPARE_TAINT_KEY, UNPROVEN_TAINT_KEY}:
-            self._draft.note(source, "not carried over: the library sets this taint")
-        elif not _TAINT_KEY.fullmatch(key) or not _TAINT_VALUE.fullmatch(value):
-            self._draft.note(source, "not carried over: Kubernetes takes no such key or value")
+            return
+        try:
+            validate_taint_key(key)
+            validate_taint_value(value)
+        except FleetError as error:
+            self._draft.note(source, f"not carried over: {error}")
         else:
             yield {"key": key, "value": value, "effect": _EFFECTS[effect]}
 
@@ -191,6 +204,83 @@ class NodeReader:
             "has its driver and EFA: take out what installs them",
         )
         return script
+
+    def _override(self, command: Source) -> None:
+        """NodeConfig of nodeadm, which eksctl takes for Amazon Linux 2023 (its al2023.go, high)."""
+        if not isinstance(command.value, str) or self._group.get("amiFamily").loose_text() not in _AL2023:
+            return
+        config = _node_config(command.value)
+        if config is None:
+            return
+        command.read()
+        kubelet, rest = config.pop("kubelet", {}), dict(config)
+        carried = []
+        if rest.get("instance") == {"localStorage": {"strategy": "RAID0"}}:
+            del rest["instance"]
+            self._pool.raid0 = True
+            carried.append("raid0_instance_store")
+        if isinstance(kubelet, dict):
+            carried += self._kubelet(kubelet)
+        toml = rest.get("containerd")
+        if isinstance(toml, dict) and toml.keys() == {"config"} and _is_toml(toml["config"]):
+            del rest["containerd"]
+            self._pool.own_node["containerd_config"] = toml["config"]
+            carried.append("containerd_config")
+        left = [*rest, *(f"kubelet.{key}" for key in kubelet)] if isinstance(kubelet, dict) else [*rest, "kubelet"]
+        self._overrides_fully = not left
+        told = [
+            *([f"carried over as node.{' and node.'.join(carried)}"] if carried else []),
+            *([f"{', '.join(left)} not carried over: the library writes the rest of the NodeConfig"] if left else []),
+        ]
+        self._draft.note(command, "; ".join(told) or "it states nothing")
+
+    def _kubelet(self, kubelet: dict[str, Any]) -> list[str]:
+        """Keys of a pool that take settings of the kubelet, which are taken out of them."""
+        carried = []
+        config = kubelet.get("config")
+        if isinstance(config, dict):
+            del kubelet["config"]
+            pods = config.pop("maxPods", None)
+            if isinstance(pods, int) and self._pool.max_pods is None:
+                self._pool.max_pods = pods
+                carried.append("max_pods")
+            if config:
+                self._pool.kubelet_config.update(config)
+                carried.append("kubelet_config")
+        flags = kubelet.get("flags")
+        if isinstance(flags, list) and _are_flags(flags):
+            del kubelet["flags"]
+            self._pool.own_node["kubelet_flags"] = flags
+            carried.append("kubelet_flags")
+        return carried
+
+
+def _node_config(text: str) -> dict[str, Any] | None:
+    """Specification of a NodeConfig of nodeadm; None of any other text."""
+    try:
+        found = load_yaml(text, UniqueKeyLoader)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or found.get("kind") != "NodeConfig" or not isinstance(found.get("spec"), dict):
+        return None
+    spec: dict[str, Any] = copy.deepcopy(found["spec"])
+    return spec
+
+
+def _is_toml(text: object) -> bool:
+    try:
+        NodeSetup(containerd_config=text if isinstance(text, str) else "=")
+    except FleetError:
+        return False
+    return True
+
+
+def _are_flags(flags: list[Any]) -> bool:
+    try:
+        NodeSetup(kubelet_flags=[flag if isinstance(flag, str) else "" for flag in flags])
+    except FleetError:
+        return False
+    return True
 
 
 def _one_script(commands: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """Kind of a file of another tool, found by its content."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -17,6 +18,8 @@ MOST_BYTES: Final = 64 << 20
 """Ours: a plan of thousands of resources has a tenth of it."""
 FORMATS: Final = ("eksctl", "pcluster", "terraform", "aicr")
 """Kinds of files that can be imported."""
+_MARK: Final = re.compile(r'\s*in "<[^"]*>", (?:line (\d+), column (\d+)|position \d+)(?::)?')
+"""Place in a text, as PyYAML writes it."""
 _MOST_DEPTH: Final = 200
 
 
@@ -117,8 +120,11 @@ def _no_yaml(text: str, name: str, error: ValueError) -> FleetError:
         )
     if text.lstrip().startswith(("resource ", "module ", "terraform ", "provider ", "variable ", "locals ", "data ")):
         return _hcl(name)
+    problem, where = _MARK.sub("", str(error)), _MARK.search(str(error))
+    if where is not None and where[1] is not None:
+        name = f"{name}:{where[1]}:{where[2]}"
     return FleetError(
-        path=name, got=f"neither YAML nor JSON ({visible(str(error))[:300]})", expected=_EXPECTED, remedy="correct it"
+        path=name, got=f"neither YAML nor JSON ({visible(problem)[:300]})", expected=_EXPECTED, remedy="correct it"
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
+from ultrafleet.catalog.limits import USER_DATA_BYTES
 from ultrafleet.errors import FleetError
 
 MIME_BOUNDARY: Final = "ULTRAFLEET"
@@ -83,6 +84,14 @@ def _check_script(script: str | None) -> None:
             got=repr(script[:20]),
             expected="#! and an interpreter, by which cloud-init runs it",
             remedy="begin it with #!/bin/bash",
+        )
+    if len(script.encode()) > USER_DATA_BYTES.value:
+        raise FleetError(
+            path="pre_bootstrap_script",
+            verb="has",
+            got=f"{len(script.encode()):,} bytes",
+            expected=f"less than {USER_DATA_BYTES.value:,}, which user data may have",
+            remedy="fetch the rest from S3: no node would launch",
         )
     if f"--{MIME_BOUNDARY}" in script:
         raise FleetError(
