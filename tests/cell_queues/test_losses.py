@@ -72,6 +72,22 @@ def test_fails_with_times_that_would_move_jobs_at_a_hiccup() -> None:
         CellTimes(worker_lost_seconds=5)
 
 
+def test_the_model_says_what_a_real_kueue_did_and_where_it_differs_is_stated() -> None:
+    cells = [
+        cell("a", 6, job("big", 54, 1000), job("pair", 36, 2000), job("half", 9, 1000), job("one", 1, 1000)),
+        cell("b", 2, job("bulk", 18), job("mid", 9, 1000)),
+        cell("c", 1, job("last", 8, 1000)),
+    ]
+    loss = lose_cell(cells, times=CellTimes(worker_lost_seconds=60))
+    seen = {"half": "c", "one": "c", "big": None}  # docs/decisions/0045-real-kueue-over-cells.md
+    evicted_after = 60.5
+    found = moves(loss)
+    assert {name: found[name][0] for name in seen} == seen
+    assert all(0 <= evicted_after - found[name][1] < 1 for name in ("half", "one"))
+    differ = {"pair": "b", "bulk": None, "mid": None}  # Kueue: pair waits, and bulk and mid run on in b
+    assert {name: found[name][0] for name in differ} == differ
+
+
 @st.composite
 def fleets(draw: st.DrawFn) -> list[Cell]:
     found = []

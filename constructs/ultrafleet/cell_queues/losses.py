@@ -1,7 +1,8 @@
 """A cell that is lost, and its jobs: admitted again in another, or why not, and after how many seconds.
 
-A model of Kueue 0.19.2 with our settings, from its source; not held against one that runs. Cells place jobs of whole
-nodes: up to one UltraServer in one, larger ones on whole UltraServers and a rest in one more.
+A model of Kueue 0.19.2 with our settings, from its source. Seconds are those of the first offer: one that ran needed
+6 s more, and up to 82 s for each ComputeDomain (docs/decisions/0045). Cells place jobs of whole nodes: up to one
+UltraServer in one, larger ones on whole UltraServers and a rest in one more.
 """
 
 from collections.abc import Iterator, Sequence
