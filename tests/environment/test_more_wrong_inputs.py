@@ -114,4 +114,4 @@ def test_a_script_is_no_longer_than_user_data(tmp_path: Path) -> None:
     (tmp_path / "dev.yaml").write_text(TEXTS[D].replace("nodes: 1", f"nodes: 1\n    {node}"), encoding="utf-8")
     (fault,) = faults_of(tmp_path / "dev.yaml")
     assert (fault.key, fault.got) == ("pools[0].node.pre_bootstrap_script", "20,012 bytes")
-    assert str(fault.expected).startswith("less than 16,384")
+    assert str(fault.expected).startswith("at most 16,384")

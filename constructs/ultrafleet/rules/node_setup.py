@@ -87,11 +87,10 @@ def _check_script(script: str | None) -> None:
         )
     if len(script.encode()) > USER_DATA_BYTES.value:
         raise FleetError(
-            path="pre_bootstrap_script",
-            verb="has",
+            path="user data",
             got=f"{len(script.encode()):,} bytes",
-            expected=f"less than {USER_DATA_BYTES.value:,}, which user data may have",
-            remedy="fetch the rest from S3: no node would launch",
+            expected=f"at most {USER_DATA_BYTES.value:,}",
+            remedy="a script can fetch what is large from S3",
         )
     if f"--{MIME_BOUNDARY}" in script:
         raise FleetError(
