@@ -6,25 +6,20 @@ import shlex
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from ultrafleet.cli._cdk import CdkOutput, run_cdk
 from ultrafleet.cli._completion import environment_names
+from ultrafleet.cli._local_output import advise, show_kubernetes, show_orphans, show_rested_on, show_state
 from ultrafleet.cli._progress import progress
-from ultrafleet.doctor import Answers
 from ultrafleet.doctor.synthesis import answers_beside
 from ultrafleet.environment import Environment, load_environments
 from ultrafleet.environment.deployment_runs import deployment_runs
 from ultrafleet.errors import FleetError
 from ultrafleet.preflight import RetainedResource, billed
 from ultrafleet.rehearsal.scenarios.faults import FAULTS
-from ultrafleet.rehearsal.scenarios.rested_on import rested_on
-from ultrafleet.templates.assembly import read_assembly
 
 if TYPE_CHECKING:
     from ultrafleet.rehearsal.scenarios.remote import EmbeddedAws
@@ -46,7 +41,6 @@ Output = Annotated[Path, typer.Option(help="folder of the cloud assembly")]
 FOLDER = Path("stacks/environments")
 STATE = Path(".cache") / "rehearsal"
 OUTPUT = Path("cdk.out")
-_WIDTH = 130
 _PAUSED = {"CREATE_FAILED", "UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"}
 """States that a stack leaves by its rollback or its deletion alone."""
 _BEFORE_FIRST_BLOCK = timedelta(hours=1)
@@ -95,11 +89,11 @@ def deploy(
                 ["deploy", "--exclusively", stacks, *given, "--require-approval", "never"], variables
             )
         if failed:
-            _advise(aws, loaded, variables)
+            advise(aws, loaded, variables)
             raise typer.Exit(1)
         aws.dispatch("bring_up")
-        _show(aws, loaded)
-        _show_orphans(aws, output / f"assembly-{environment}")
+        show_state(aws, loaded)
+        show_orphans(aws, output / f"assembly-{environment}")
         audited, cluster = aws.dispatch("audit"), aws.dispatch("kubernetes")
         missing = [item for item in audited if item["problem"]]
         for item in missing:
@@ -108,7 +102,7 @@ def deploy(
             f"read back: {len(audited) - len(missing)} of {len(audited)} resources; in the cluster are "
             f"{len(cluster['objects'])} objects and {len(cluster['releases'])} Helm releases"
         )
-        _show_rested_on(loaded, answers_beside(environments, loaded, today=datetime.now(UTC).date()))
+        show_rested_on(loaded, answers_beside(environments, loaded, today=datetime.now(UTC).date()))
         if missing:
             raise typer.Exit(1)
 
@@ -154,7 +148,7 @@ def status(environment: Name, environments: Environments = FOLDER, as_json: Json
     if as_json:
         print(json.dumps(aws.dispatch("status"), indent=2))
     else:
-        _show(aws, loaded)
+        show_state(aws, loaded)
 
 
 @local.command(epilog="Example: ultrafleet local kubernetes training --json")
@@ -167,20 +161,7 @@ def kubernetes(
     if as_json:
         print(json.dumps(content, indent=2))
         return
-    releases, objects = _table("Helm releases"), _table("objects")
-    for column in ("namespace", "release", "chart", "version"):
-        releases.add_column(column)
-    for item in sorted(content["releases"], key=lambda one: (one["namespace"], one["name"])):
-        releases.add_row(item["namespace"], item["name"], item["chart"], item["version"])
-    for column in ("namespace", "kind", "name"):
-        objects.add_column(column)
-    for row in sorted(
-        (item["metadata"].get("namespace", ""), item["kind"], item["metadata"]["name"]) for item in content["objects"]
-    ):
-        objects.add_row(*row)
-    console = Console(width=max(_WIDTH, Console().width), highlight=False)
-    console.print(releases)
-    console.print(objects)
+    show_kubernetes(content)
 
 
 @local.command(epilog="Example: ultrafleet local advance dev --hours 24")
@@ -198,7 +179,7 @@ def advance(
     if as_json:
         print(json.dumps(aws.dispatch("status"), indent=2))
     else:
-        _show(aws, loaded)
+        show_state(aws, loaded)
 
 
 @local.command(epilog="Example: ultrafleet local faults --json")
@@ -365,99 +346,3 @@ def _roll_back(
             print(f"{name} is {state}: CloudFormation updates it after `cdk rollback {stack}`", flush=True)
             failed = cdk.run(["rollback", stack, *given, "--yes"], variables) or failed
     return failed
-
-
-def _advise(aws: "EmbeddedAws", environment: Environment, variables: dict[str, str]) -> None:
-    """Print advice on failed stacks: on injected faults, and on faults that the reasons match."""
-    from ultrafleet.rehearsal.scenarios.advice import failure_reasons  # noqa: PLC0415
-
-    reasons = failure_reasons(environment, endpoint=aws.endpoint, variables=variables)
-    for line in _advice(reasons, aws.dispatch("status")["faults"]):
-        print(line)
-
-
-def _show(aws: "EmbeddedAws", environment: Environment) -> None:
-    """Print tables of stacks, pools and problems."""
-    status = aws.dispatch("status")
-    console = Console(width=max(_WIDTH, Console().width), highlight=False)
-    print(f"\n{environment.name} at {status['now']}, the simulated time", flush=True)
-    stacks = _table("stacks")
-    for column in ("stack", "status"):
-        stacks.add_column(column)
-    for name, state in sorted(status["stacks"].items()):
-        stacks.add_row(name, state)
-    console.print(stacks)
-    pools = _table("pools")
-    for column in ("node group", "status", "nodes", "interfaces of a node", "block or reservation", "zone"):
-        pools.add_column(column, no_wrap=True)
-    for pool in status["pools"]:
-        for group in pool["node_groups"]:
-            pools.add_row(*_node_group_row(group, status["reservations"]))
-    console.print(pools)
-    wrong = [
-        *status["problems"],
-        *(
-            f"node group {group['name']}: {issue}"
-            for pool in status["pools"]
-            for group in pool["node_groups"]
-            for issue in group["issues"]
-        ),
-    ]
-    for line in wrong:
-        print(line)
-    for line in _advice(wrong, status["faults"]):
-        print(line)
-    print(f"AWS APIs: AWS_ENDPOINT_URL={aws.endpoint} AWS_REGION={environment.region}, any credentials")
-
-
-def _show_rested_on(environment: Environment, answers: Answers) -> None:
-    """Print statements about AWS that the deployment rested on and that are not verified, each with its source."""
-    found = rested_on(environment, answers)
-    if found:
-        print("rested on, not verified on AWS:")
-    for item in found:
-        print(f"- {item}")
-
-
-def _advice(reasons: list[str], injected: list[str]) -> list[str]:
-    from ultrafleet.rehearsal.scenarios.advice import advice_for  # noqa: PLC0415
-
-    return advice_for(reasons, injected=injected)
-
-
-def _table(title: str) -> Table:
-    return Table(box=box.SIMPLE, title=title, title_justify="left", title_style="bold")
-
-
-def _node_group_row(group: dict[str, Any], reservations: dict[str, Any]) -> tuple[str, ...]:
-    return (
-        group["name"],
-        group["status"] or "(none)",
-        f"{group['running']} of {group['full']}",
-        ", ".join(group["interfaces"]) or "-",
-        _block(reservations.get(group["block"])) if group["block"] else ", ".join(group["reservations"]) or "-",
-        ", ".join(group["zones"]) or "-",
-    )
-
-
-def _block(reservation: dict[str, Any] | None) -> str:
-    """State of a block, with the day of its start before it and of its end from then on."""
-    if reservation is None:
-        return "not in the account"
-    if reservation["state"] == "scheduled":
-        return f"scheduled from {reservation['start'][:10]}"
-    return f"{reservation['state']} to {reservation['end'][:10]}"
-
-
-def _show_orphans(aws: "EmbeddedAws", assembly: Path) -> None:
-    """Print stacks that the app no longer has: they stay, here as in AWS, until they are deleted by name."""
-    for orphan in aws.dispatch("orphans", stacks=[stack.name for stack in read_assembly(assembly)]):
-        groups = ", ".join(f"{name} with {nodes} nodes" for name, nodes in orphan["node_groups"].items())
-        name = orphan["stack"]
-        unprotect = "aws cloudformation update-termination-protection --no-enable-termination-protection"
-        commands = [f"{unprotect} --stack-name {name}"] if orphan["protected"] else []
-        commands.append(f"aws cloudformation delete-stack --stack-name {name}")
-        print(
-            f"stack {name} is not in the file and stays{f' (node groups: {groups})' if groups else ''}: "
-            f"`cdk deploy` deletes none, `{' && '.join(commands)}` does"
-        )
