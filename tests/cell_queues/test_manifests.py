@@ -90,3 +90,17 @@ def test_fails_with_kinds_of_jobs_that_no_queue_takes(kind: str) -> None:
 def test_fails_with_a_role_that_is_none() -> None:
     with pytest.raises(FleetError, match="role_arn is 'a', expected the ARN of an IAM role"):
         EksCredentials(cluster_name="a", region="us-east-1", role_arn="a")
+
+
+def test_the_program_of_domains_may_change_one_condition_of_workloads() -> None:
+    made = {item["kind"]: item for item in domain_manifests(namespace="ultrafleet-system")}
+    assert {(rule["resources"][0], *rule["verbs"]) for rule in made["ClusterRole"]["rules"]} == {
+        ("workloads", "list"),
+        ("workloads/status", "patch"),
+        ("computedomains", "list", "create"),
+    }
+    policy = made["ValidatingAdmissionPolicy"]["spec"]
+    assert policy["matchConstraints"]["resourceRules"][0]["resources"] == ["workloads/status"]
+    expressions = "".join(item["expression"] for item in policy["validations"])
+    assert all(word in expressions for word in ("admission ==", "admissionChecks ==", "c.type != 'Requeued'"))
+    assert made["ValidatingAdmissionPolicyBinding"]["spec"]["validationActions"] == ["Deny"]

@@ -64,7 +64,8 @@ def domain_manifests(*, namespace: str, image: str = PROGRAM_IMAGE) -> list[Mani
     """The program that makes ComputeDomains of jobs from the manager, each minute.
 
     The manager sends Workload and job alone, and Kueue admits a Workload only when the templates of its claims are
-    there.
+    there. Kueue marks one that waited for its template; the program takes the mark away, or the job would evict others
+    in vain.
 
     Args:
         namespace: where it runs.
@@ -79,12 +80,32 @@ def domain_manifests(*, namespace: str, image: str = PROGRAM_IMAGE) -> list[Mani
     )
     rules = [
         {"apiGroups": ["kueue.x-k8s.io"], "resources": ["workloads"], "verbs": ["list"]},
+        {"apiGroups": ["kueue.x-k8s.io"], "resources": ["workloads/status"], "verbs": ["patch"]},
         {"apiGroups": ["resource.nvidia.com"], "resources": ["computedomains"], "verbs": ["list", "create"]},
     ]
+    status = {
+        "apiGroups": ["kueue.x-k8s.io"],
+        "apiVersions": ["v1beta2"],
+        "operations": ["UPDATE"],
+        "resources": ["workloads/status"],
+    }
     return [
         program.service_account(),
         *program.role(rules),
+        *program.bounds(
+            status,
+            {
+                "admissions are left alone": "object.?status.?admission == oldObject.?status.?admission && "
+                "object.?status.?admissionChecks == oldObject.?status.?admissionChecks",
+                "other conditions are left alone": f"{_conditions('object')} == {_conditions('oldObject')}",
+            },
+        ),
         program.code(),
         program.network_policy(),
         program.cron_job(),
     ]
+
+
+def _conditions(workload: str) -> str:
+    """Conditions of a Workload but the one that queues it again, in CEL."""
+    return f"{workload}.?status.?conditions.orValue([]).filter(c, c.type != 'Requeued')"

@@ -2,23 +2,29 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from ultrafleet.in_cluster.kubernetes_api import CONFLICT, ApiError, KubernetesApi
-from ultrafleet.in_cluster.worker_domains import API, ORIGIN_LABEL, Wanted, wanted
+from ultrafleet.in_cluster.kubernetes_api import CONFLICT, NOT_FOUND, ApiError, KubernetesApi
+from ultrafleet.in_cluster.worker_domains import API, ORIGIN_LABEL, QUEUE_API, Wanted, held_back, requeued, wanted
 
-_WORKLOADS = "apis/kueue.x-k8s.io/v1beta2/workloads"
+_QUEUE = f"apis/{QUEUE_API}"
+_WORKLOADS = f"{_QUEUE}/workloads"
 _DOMAINS = f"apis/{API}"
+_TEMPLATE_SECONDS = 5
+"""Time that NVIDIA's controller is given to make the templates of new ComputeDomains. If it takes longer, the next
+look has Kueue try again."""
 
 Log = Callable[[Mapping[str, Any]], None]
 
 
-def look(api: KubernetesApi, *, log: Log) -> list[Wanted]:
-    """One look: makes the ComputeDomains that Workloads of a manager wait for.
+def look(api: KubernetesApi, *, log: Log, pause: Callable[[float], None] = time.sleep) -> list[Wanted]:
+    """One look: makes the ComputeDomains that Workloads of a manager wait for, and has Kueue queue these again.
 
     Raises:
-        OSError: the API refuses or doesn't answer; nothing more is made.
+        OSError: the API refuses or doesn't answer; nothing more is done.
     """
     workloads = list(api.list(_WORKLOADS, ORIGIN_LABEL))
     domains = [
@@ -33,8 +39,27 @@ def look(api: KubernetesApi, *, log: Log) -> list[Wanted]:
                 raise
             continue
         log({"event": "made", "namespace": domain.namespace, "computeDomain": domain.name})
-    log({"event": "looked", "workloads": len(workloads), "made": len(found)})
+    if found:
+        pause(_TEMPLATE_SECONDS)
+        workloads = list(api.list(_WORKLOADS, ORIGIN_LABEL))
+    held = held_back(workloads)
+    for workload in held:
+        _requeue(api, workload, log=log)
+    log({"event": "looked", "workloads": len(workloads), "made": len(found), "requeued": len(held)})
     return found
+
+
+def _requeue(api: KubernetesApi, workload: Mapping[str, Any], *, log: Log) -> None:
+    namespace, name = workload["metadata"]["namespace"], workload["metadata"]["name"]
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    path = f"{_QUEUE}/namespaces/{namespace}/workloads/{name}/status?fieldManager=worker-domains&force=true"
+    try:
+        api.call("PATCH", path, requeued(workload, now), "application/apply-patch+yaml")
+    except ApiError as error:
+        if error.status not in {CONFLICT, NOT_FOUND}:
+            raise
+        return
+    log({"event": "requeued", "namespace": namespace, "workload": name})
 
 
 def main() -> int:
