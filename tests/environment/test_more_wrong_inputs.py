@@ -43,6 +43,8 @@ TABLE: list[Row] = [
     (D, "nodes: 1", "nodes: 1\n    node: { taints: [{ key: a, effect: NoSchedule }] }", "pools[0].node.taints[0].effect", "'NoSchedule'", "one of NO_SCHEDULE", "write NO_SCHEDULE"),
     (D, "nodes: 1", 'nodes: 1\n    node: { taints: [{ key: "bad key!" }] }', "pools[0].node.taints[0].key", "'bad key!'", "", ""),
     (D, "nodes: 1", 'nodes: 1\n    node: { taints: [{ key: a, value: "x y" }] }', "pools[0].node.taints[0].value", "'x y'", "", ""),
+    (D, "nodes: 1", f"nodes: 1\n    node: {{ taints: [{{ key: {'a' * 40}.example/{'b' * 20} }}] }}", "pools[0].node.taints[0].key", "", "up to 63", ""),
+    (D, "nodes: 1", "nodes: 1\n    node: { taints: [{ key: a..b/c }] }", "pools[0].node.taints[0].key", "'a..b/c'", "after a domain", ""),
     (D, "nodes: 1", "nodes: 1\n    node: { taints: [{ key: ultrafleet/spare }] }", "pools[0].node.taints[0].key", "'ultrafleet/spare'", "", ""),
     (D, "nodes: 1", "nodes: 1\n    node: { registry_mirrors: { docker.io: https://m.example.com } }", "pools[0].node.registry_mirrors.docker.io", "'https://m.example.com'", "a list", "write [https://m.example.com]"),
     (D, "nodes: 1", "nodes: 1\n    node: { registry_mirrors: { docker.io: [http://m.example.com] } }", "pools[0].node.registry_mirrors.docker.io", "'http://m.example.com'", "an address such as https://", ""),

@@ -31,6 +31,8 @@ NODE_GROUPS_QUOTA_CODE: Final = _FACTS.text("limit/eks/node-groups-per-cluster/q
 """Code of the quota of managed node groups of a cluster, in Service Quotas."""
 TAINTS_PER_NODE_GROUP: Final = _FACTS.integer("limit/eks/taints-per-node-group")
 """Taints of a managed node group."""
+TAINT_CHARACTERS: Final = _FACTS.integer("limit/eks/taint-characters")
+"""Characters of a taint's key with its prefix, and of its value, in a managed node group."""
 LABEL_CHARACTERS: Final = _FACTS.integer("limit/eks/label-characters")
 """Characters of a label's key with its prefix, and of its value, in a managed node group."""
 CONTROL_PLANE_ZONES: Final = _FACTS.integer("limit/eks/control-plane-zones")

@@ -1,6 +1,5 @@
 """Settings of nodes that EKS or EC2 refuses, or with which no node joins: labels, tags, image, metadata, volume."""
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -8,19 +7,17 @@ from ultrafleet.catalog import InstanceType
 from ultrafleet.catalog.eks import RESERVED_LABEL_PREFIXES, AmiType, al2023_ami_type
 from ultrafleet.catalog.limits import GP3_VOLUME_GIB, LABEL_CHARACTERS, MAX_PODS_PER_NODE, METADATA_HOP_LIMIT
 from ultrafleet.errors import FleetError, UnknownFactError
+from ultrafleet.rules.label_syntax import NAME_RULE, is_key, is_name
 
 _OWN_PREFIX: Final = "ultrafleet/"
 _OWN_TAG_PREFIX: Final = "ultrafleet:"
 _RESERVED_TAG_PREFIX: Final = "aws:"
-_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
-_DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
-_NAME_RULE: Final = "letters, digits, '-', '_' and '.', with a letter or digit at both ends"
 
 
 def validate_node_labels(labels: Mapping[str, str]) -> None:
     """Refuse labels of nodes that Kubernetes or EKS doesn't take, and those that the library sets.
 
-    Syntax: Kubernetes documentation, labels and selectors (high); lengths: `limit/eks/label-characters`. Reserved
+    Syntax: `label_syntax`; lengths: `limit/eks/label-characters`. Reserved
     prefixes: `eks/node-group/reserved-label-prefixes`. Where EKS takes such a key, the kubelet doesn't start with most
     of them and the node never joins (containers-roadmap #2465, terraform-aws-eks #3346, high).
 
@@ -31,12 +28,11 @@ def validate_node_labels(labels: Mapping[str, str]) -> None:
         FleetError: a malformed key or value, a reserved prefix, or a key of the library.
     """
     for key, value in labels.items():
-        prefix, slash, name = key.rpartition("/")
-        if not _NAME.fullmatch(name) or (slash and not _DOMAIN.fullmatch(prefix)) or len(key) > LABEL_CHARACTERS.value:
+        if not is_key(key, most=LABEL_CHARACTERS.value):
             raise FleetError(
                 path="key of a node label",
                 got=repr(key),
-                expected=f"up to {LABEL_CHARACTERS.value} {_NAME_RULE}, after a domain and '/' or without",
+                expected=f"up to {LABEL_CHARACTERS.value} {NAME_RULE}, after a domain and '/' or without",
                 remedy="name it so that Kubernetes takes it",
             )
         if any(reserved in key for reserved in RESERVED_LABEL_PREFIXES):
@@ -66,11 +62,11 @@ def validate_label_value(what: str, value: str) -> None:
     Raises:
         FleetError: it is empty, too long or malformed.
     """
-    if not _NAME.fullmatch(value) or len(value) > LABEL_CHARACTERS.value:
+    if not is_name(value, most=LABEL_CHARACTERS.value):
         raise FleetError(
             path=what,
             got=repr(value),
-            expected=f"1 to {LABEL_CHARACTERS.value} {_NAME_RULE}",
+            expected=f"1 to {LABEL_CHARACTERS.value} {NAME_RULE}",
             remedy="Kubernetes takes no other value",
         )
 

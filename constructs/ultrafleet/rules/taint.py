@@ -1,19 +1,20 @@
 """Taints of nodes that Kubernetes takes, and that the library doesn't set."""
 
-import re
 from typing import Final
 
+from ultrafleet.catalog.limits import TAINT_CHARACTERS
 from ultrafleet.errors import FleetError
+from ultrafleet.rules.label_syntax import NAME_RULE, is_key, is_name
 from ultrafleet.rules.spare import SPARE_TAINT_KEY
 from ultrafleet.rules.unproven import UNPROVEN_TAINT_KEY
 
-_KEY: Final = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
-_VALUE: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 _OWN: Final = (SPARE_TAINT_KEY, UNPROVEN_TAINT_KEY)
 
 
 def validate_taint_key(key: str) -> None:
-    """Refuse a key that Kubernetes doesn't take, or that the library sets.
+    """Refuse a key that Kubernetes or EKS doesn't take, or that the library sets.
+
+    Syntax: `label_syntax`; lengths: `limit/eks/taint-characters`.
 
     Args:
         key: the key.
@@ -21,11 +22,11 @@ def validate_taint_key(key: str) -> None:
     Raises:
         FleetError: it is one of these.
     """
-    if not _KEY.fullmatch(key):
+    if not is_key(key, most=TAINT_CHARACTERS.value):
         raise FleetError(
             path="key",
             got=repr(key),
-            expected="up to 63 letters, digits, '-', '_' and '.', after a domain and '/' or without one",
+            expected=f"up to {TAINT_CHARACTERS.value} {NAME_RULE}, after a domain and '/' or without",
             remedy="name it so that Kubernetes takes it",
         )
     if key in _OWN:
@@ -39,12 +40,12 @@ def validate_taint_value(value: str) -> None:
         value: the value.
 
     Raises:
-        FleetError: it isn't up to 63 letters, digits, '-', '_' and '.'.
+        FleetError: it is too long or malformed.
     """
-    if not _VALUE.fullmatch(value):
+    if value and not is_name(value, most=TAINT_CHARACTERS.value):
         raise FleetError(
             path="value",
             got=repr(value),
-            expected="up to 63 letters, digits, '-', '_' and '.'",
-            remedy="Kubernetes takes no other value",
+            expected=f"up to {TAINT_CHARACTERS.value} {NAME_RULE}",
+            remedy="write such a value, or leave it out",
         )
